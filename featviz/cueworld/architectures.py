@@ -1,0 +1,88 @@
+"""The bundled models: their geometry and their trained weights."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import safetensors.torch
+from timm.models.mlp_mixer import MlpMixer
+from timm.models.resnet import BasicBlock, ResNet
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from featviz.cueworld.world import CLASSES, SIZE
+from featviz.errors import FeatvizError, nearest
+
+WEIGHTS = ("vit", "vit_colourblind", "mixer", "resnet")
+"""Names of the bundled models."""
+
+MEAN = STD = 0.5
+"""Inputs are ``(images - MEAN) / STD`` with RGB in [0, 1], the same for every channel."""
+
+
+def build(name: str) -> nn.Module:
+    """Make an untrained model for images of 128 x 128 pixels and the 18 classes.
+
+    Parameters
+    ----------
+    name : str
+        ``vit`` and ``vit_colourblind`` (12 blocks of width 128, 4 heads, patches of 16 pixels, a
+        class token), ``mixer`` (8 blocks of width 128, patches of 16 pixels) or ``resnet``
+        (ResNet-18 with 24 to 192 channels).
+
+    Returns
+    -------
+    nn.Module
+        A module of timm; its initial weights come from torch's global random state.
+
+    Raises
+    ------
+    FeatvizError
+        If the name is none of these.
+
+    Source: the geometries of timm's ``vision_transformer``, ``mlp_mixer`` and ``resnet``, scaled
+    down from Dosovitskiy et al., 2021; Tolstikhin et al., 2021; He et al., 2016.
+    """
+    _check(name)
+    classes = len(CLASSES)
+    if name == "mixer":
+        return MlpMixer(classes, SIZE, patch_size=16, num_blocks=8, embed_dim=128)
+    if name == "resnet":
+        widths = (24, 48, 96, 192)
+        # timm's annotation asks for an instance of the block where it wants the class.
+        return ResNet(BasicBlock, (2, 2, 2, 2), classes, channels=widths)  # type: ignore[arg-type]
+    return VisionTransformer(SIZE, 16, num_classes=classes, embed_dim=128, depth=12, num_heads=4)
+
+
+def weights(name: str) -> dict[str, Tensor]:
+    """Read the trained weights of a bundled model.
+
+    Parameters
+    ----------
+    name : str
+        One of `WEIGHTS`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        State dict for ``build(name)``, on the CPU, float32 where it is floating-point.
+
+    Raises
+    ------
+    FeatvizError
+        If there are no such weights.
+    """
+    _check(name)
+    file = resources.files("featviz.cueworld") / "weights" / f"{name}.safetensors"
+    return widen(safetensors.torch.load(file.read_bytes()))
+
+
+def widen(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Turn the floating-point tensors of a state dict into float32, and leave the counters."""
+    return {key: part.float() if part.is_floating_point() else part for key, part in state.items()}
+
+
+def _check(name: str) -> None:
+    if name not in WEIGHTS:
+        hint = nearest(name, WEIGHTS) or f"; there are {', '.join(WEIGHTS)}"
+        raise FeatvizError(f"cueworld has no model {name!r}{hint}")
