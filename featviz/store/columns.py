@@ -1,0 +1,265 @@
+"""One kind of result in HDF5: a group whose datasets, its columns, share their first dimension.
+
+Every text has a fixed length. HDF5 keeps text of variable length in a heap without a checksum,
+and libhdf5 2.0 never returns when one byte of it is wrong; everything else that says where data
+lies carries a checksum in the file format asked for here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from featviz.errors import FeatvizError
+
+Row = dict[str, Any]
+"""One row: the name of each column and its value, an array or text; always with `address`."""
+
+Columns = Mapping[str, NDArray[Any] | Sequence[str]]
+"""The name of each column and its values, all of one length."""
+
+ADDRESS = "address"
+ROW_DIGEST = "digest"
+
+# Files of HDF5 1.10 and later: the oldest whose metadata is checksummed throughout.
+LIBVER = ("v110", "v110")
+
+# The columns of the kinds known here; a letter stands for the same size wherever it appears.
+SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
+    "renders": {
+        "images": ("|u1", "N D H W 3"),
+        "activation": ("<f4", "N D"),
+        "trajectory": ("<f4", "N D T"),
+    },
+    "failures": {"error": ("text", "N")},
+}
+
+# What h5py raises for a file whose bytes are wrong.
+UNREADABLE = (
+    OSError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tell in one line that `path` is damaged, whatever HDF5 makes of its bytes.
+
+    Raises
+    ------
+    FeatvizError
+        For an error of the block that wrong bytes or the operating system can cause.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise FeatvizError(f"cannot read {path}: {error.strerror}") from error
+        reason = str(error.args[0]) if error.args else type(error).__name__
+        raise FeatvizError(f"{path} is damaged: {reason.splitlines()[0]}") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read.
+
+    It is read through a Python stream: HDF5 itself would lock it, which read-only and network
+    file systems refuse.
+    """
+    with ExitStack() as stack:
+        with reading(path):
+            if not path.is_file():
+                raise ValueError("it is no file")
+            stream = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(h5py.File(stream, "r"))
+        yield file
+
+
+def set_text(item: h5py.HLObject, name: str, text: str) -> None:
+    """Set an attribute of fixed length."""
+    data = storable(text)
+    item.attrs.create(name, np.bytes_(data), dtype=h5py.string_dtype("utf-8", len(data)))
+
+
+def get_text(item: h5py.HLObject, name: str) -> str:
+    """Return an attribute that `set_text` set."""
+    return bytes(item.attrs[name]).decode()
+
+
+def new_group(file: h5py.File, kind: str, addresses: Sequence[str]) -> h5py.Group:
+    """Make the group of a kind with its first column.
+
+    Raises
+    ------
+    ValueError
+        When there is no address, one appears twice, or one cannot be stored exactly.
+    """
+    data = [address.encode() for address in addresses]
+    if not data or not all(data) or any(b"\0" in each for each in data):
+        raise ValueError("addresses are texts of at least one character, none of them NUL")
+    if len(set(data)) < len(data):
+        raise ValueError("an address appears twice")
+    group = file.create_group(kind)
+    set_text(group, "encoding-type", f"featviz-{kind}")
+    set_text(group, "encoding-version", "1")
+    set_text(group, "address-sha256", _names_digest(data))
+    fill_texts(new_texts(group, ADDRESS, len(data), max(map(len, data))), data)
+    return group
+
+
+def new_texts(group: h5py.Group, name: str, rows: int, width: int) -> h5py.Dataset:
+    """Make an empty column of texts, the longest of which takes `width` bytes."""
+    return group.create_dataset(name, (rows,), h5py.string_dtype("utf-8", max(width, 1)))
+
+
+def fill_texts(dataset: h5py.Dataset, texts: Sequence[bytes]) -> None:
+    """Write a whole column of texts."""
+    dataset[:] = np.array(texts, dataset.dtype)  # whose metadata says that the bytes are UTF-8
+
+
+def new_numbers(
+    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> h5py.Dataset:
+    """Make an empty column of arrays.
+
+    A chunk of bytes shaped (..., H, W, 3) is one picture; anything else is contiguous.
+    """
+    is_picture = dtype == np.uint8 and len(shape) > 3 and shape[-1] == 3
+    chunks = (1,) * (len(shape) - 3) + shape[-3:] if is_picture else None
+    return group.create_dataset(name, shape, dtype, chunks=chunks)
+
+
+def storable(text: str) -> bytes:
+    r"""Encode any text; what UTF-8 or HDF5 has no place for is written as ``\x00``, ``\udc80``."""
+    return text.encode("utf-8", "backslashreplace").replace(b"\0", b"\\x00")
+
+
+def read_addresses(group: h5py.Group) -> list[str]:
+    """Return the address of every row.
+
+    Raises
+    ------
+    ValueError
+        When they are not those that were written.
+    """
+    data: list[bytes] = group[ADDRESS][:].tolist()
+    if _names_digest(data) != get_text(group, "address-sha256"):
+        raise ValueError("its addresses are not those that were written")
+    return [each.decode() for each in data]
+
+
+def read_row(group: h5py.Group, number: int) -> Row:
+    """Return one row, with text as `str` and numbers as arrays of the stored type."""
+    values = {name: dataset[number] for name, dataset in group.items()}
+    return {
+        name: value.decode() if isinstance(value, bytes) else np.asarray(value)
+        for name, value in values.items()
+    }
+
+
+def row_digest(row: Row) -> str:
+    """Hash a row: for each column in the order of names, its name, type, shape and bytes.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(row):
+        value = row[name]
+        text = isinstance(value, str)
+        data = value.encode() if text else value.tobytes()
+        form = "text" if text else f"{value.dtype.str} {value.shape}"
+        digest.update(f"{name}\0{form}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def get_group(file: h5py.File, kind: str, file_size: int) -> h5py.Group:
+    """Return the group of a kind, having refused what this version does not write.
+
+    No data is touched before: a link could lead out of the file, and a size could be anything.
+
+    Raises
+    ------
+    ValueError
+        Naming what is wrong: an encoding, a link, a column whose data is elsewhere, compressed or
+        larger than the file, a wrong type or shape.
+    """
+    if not isinstance(file.get(kind, getlink=True), h5py.HardLink):
+        raise ValueError(f"it holds no {kind}")
+    group = file[kind]
+    encoding = get_text(group, "encoding-type"), get_text(group, "encoding-version")
+    if encoding != (f"featviz-{kind}", "1"):
+        raise ValueError(f"its encoding is {' '.join(encoding)} and not featviz-{kind} 1")
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink) or not isinstance(group[name], h5py.Dataset):
+            raise ValueError(f"{kind}/{name} is no plain column")
+        _check_column(group[name], file_size)
+    if ADDRESS not in group or group[ADDRESS].dtype.kind != "S" or group[ADDRESS].ndim != 1:
+        raise ValueError(f"{kind} has no column of addresses")
+    sizes = {"N": len(group[ADDRESS]), "3": 3}
+    if any(len(dataset) != sizes["N"] for dataset in group.values()):
+        raise ValueError(f"the columns of {kind} differ in length")
+    for name, (dtype, shape) in SCHEMAS.get(kind, {}).items():
+        if name not in group:
+            raise ValueError(f"{kind} has no column {name!r}")
+        _check_shape(group[name], dtype, shape.split(), sizes)
+    return group
+
+
+def check_values(group: h5py.Group, kind: str) -> None:
+    """Refuse what no job stores: a picture whose activation is not a number.
+
+    Raises
+    ------
+    ValueError
+        Naming the first such unit.
+    """
+    if kind == "renders":
+        bad = ~np.isfinite(group["activation"][:]).all(axis=1)
+        if bad.any():
+            unit = group[ADDRESS][int(bad.argmax())].decode()
+            raise ValueError(f"the activation of {unit} is not finite")
+
+
+def _check_column(dataset: h5py.Dataset, file_size: int) -> None:
+    plain = dataset.external is None and not dataset.is_virtual
+    if not plain or dataset.dtype.kind not in "biufcS" or dataset.ndim == 0:
+        raise ValueError(f"{dataset.name} is no plain column")
+    if dataset.id.get_create_plist().get_nfilters():
+        raise ValueError(f"{dataset.name} is compressed")
+    if not dataset.nbytes <= dataset.id.get_storage_size() <= file_size:
+        raise ValueError(f"{dataset.name} is not whole")
+
+
+def _check_shape(
+    dataset: h5py.Dataset, dtype: str, letters: list[str], sizes: dict[str, int]
+) -> None:
+    has_type = dataset.dtype.kind == "S" if dtype == "text" else dataset.dtype.str == dtype
+    # The first size seen under a letter fixes it for the columns that follow.
+    if (
+        not has_type
+        or dataset.ndim != len(letters)
+        or list(dataset.shape) != list(map(sizes.setdefault, letters, dataset.shape))
+    ):
+        raise ValueError(f"{dataset.name} is {dataset.dtype.str} {dataset.shape}")
+
+
+def _names_digest(names: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(names)).hexdigest()

@@ -1,0 +1,243 @@
+"""A whole store in one HDF5 file, to hand on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+
+from featviz.errors import FeatvizError
+from featviz.files import remove_leftovers, replacing, write_all
+from featviz.store import columns
+from featviz.store.columns import ADDRESS, ROW_DIGEST, Row
+from featviz.store.manifest import FORMAT_VERSION, Manifest
+
+if TYPE_CHECKING:
+    from featviz.store.reader import Store
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def pack(store: Store, target: str | Path) -> None:
+    """Write a store as one portable HDF5 file, holding one row at a time in memory.
+
+    The file appears whole or not at all. Each row carries its digest, and the file the digest
+    of these, so that `Store` finds any change and yet reads no more than it is asked for.
+
+    Raises
+    ------
+    FeatvizError
+        When the target exists, the store is damaged, the rows of a kind differ in shape, or the
+        operating system refuses. Nothing is left at the target then.
+    """
+    target = Path(target)
+    if os.path.lexists(target):
+        raise FeatvizError(f"{target} exists and is not overwritten; choose another name")
+    if not target.parent.is_dir():
+        raise FeatvizError(f"cannot write {target}: there is no folder {target.parent}")
+    remove_leftovers(target.parent, re.escape(target.name))
+    with replacing(target) as descriptor, _new_file(descriptor) as (file, sink):
+        file.attrs["format-version"] = FORMAT_VERSION
+        columns.set_text(file, "encoding-type", "featviz-store")
+        columns.set_text(file, "encoding-version", "1")
+        columns.set_text(file, "model", store.model)
+        columns.set_text(file, "fingerprint", store.fingerprint)
+        columns.set_text(file, "store", store.manifest.to_json())
+        for kind in store.kinds:
+            _write_kind(file, sink, store, kind)
+        columns.set_text(file, "digest", _digest(file))
+
+
+def _write_kind(file: h5py.File, sink: _Sink, store: Store, kind: str) -> None:
+    addresses = store.addresses(kind)
+    group = columns.new_group(file, kind, addresses)
+    digests = columns.new_texts(group, ROW_DIGEST, len(addresses), 64)
+    first = next(store.rows(kind))
+    texts = [name for name, value in first.items() if isinstance(value, str)]
+    widths = _widths(store, kind, [name for name in texts if name != ADDRESS])
+    for name, value in first.items():
+        if name in widths:
+            columns.new_texts(group, name, len(addresses), widths[name])
+        elif name != ADDRESS:
+            columns.new_numbers(group, name, (len(addresses), *value.shape), value.dtype)
+    for number, row in enumerate(store.rows(kind)):
+        if _forms(row) != _forms(first):
+            raise FeatvizError(
+                f"{store.path} cannot be packed: {row[ADDRESS]} has {_forms(row)} "
+                f"and {first[ADDRESS]} has {_forms(first)}"
+            )
+        for name in row.keys() - {ADDRESS}:
+            value = row[name]
+            group[name][number] = value.encode() if isinstance(value, str) else value
+        digests[number] = columns.row_digest(row).encode()
+        sink.check()
+
+
+def _widths(store: Store, kind: str, names: list[str]) -> dict[str, int]:
+    """Return the bytes of the longest text of each column."""
+    widths = dict.fromkeys(names, 0)
+    for row in store.rows(kind) if names else ():
+        for name in names:
+            widths[name] = max(widths[name], len(row[name].encode()))
+    return widths
+
+
+def _forms(row: Row) -> dict[str, str]:
+    return {
+        name: "text" if isinstance(value, str) else f"{value.dtype} {value.shape}"
+        for name, value in row.items()
+    }
+
+
+def _digest(file: h5py.File) -> str:
+    """Hash the texts at the root and, for each kind in the order of names, its row digests."""
+    digest = hashlib.sha256()
+    for name in ("model", "fingerprint", "store"):
+        digest.update(columns.get_text(file, name).encode() + b"\0")
+    for kind in sorted(file):
+        digest.update(kind.encode() + b"\0" + file[kind][ROW_DIGEST][:].tobytes())
+    return digest.hexdigest()
+
+
+class Pack:
+    """A packed store, read-only; `Shards` is its counterpart for a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with columns.reading(path), path.open("rb") as stream:
+            is_hdf5 = stream.read(len(_SIGNATURE)) == _SIGNATURE
+        if not is_hdf5:
+            raise FeatvizError(f"{path} is no featviz store: neither a folder nor an HDF5 file")
+        with columns.opened(path) as file:
+            with columns.reading(path):
+                is_pack = "store" in file.attrs
+                text = columns.get_text(file, "store") if is_pack else ""
+            if not is_pack:
+                raise FeatvizError(f"{path} is no featviz store: `featviz pack` did not write it")
+            self.manifest = Manifest.from_json(text, path)
+            with columns.reading(path):
+                self._kinds = sorted(file)
+                for kind in self._kinds:
+                    columns.get_group(file, kind, self.size())
+                if columns.get_text(file, "digest") != _digest(file):
+                    raise ValueError("its content is not what was written")
+
+    def kinds(self) -> list[str]:
+        """Return the kinds that it holds."""
+        return self._kinds
+
+    def parts(self, kind: str) -> list[Path]:
+        """Return the file itself, if it holds the kind."""
+        return [self.path] if kind in self._kinds else []
+
+    def addresses(self, part: Path, kind: str) -> list[str]:
+        """Return the addresses of a kind, reading nothing else of it."""
+        with self._group(part, kind) as group, columns.reading(part):
+            return columns.read_addresses(group)
+
+    def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
+        """Read rows of a kind, comparing each with its digest."""
+        with self._group(part, kind) as group:
+            for number in numbers:
+                yield self._row(group, number)
+
+    def problems(self) -> Iterator[str]:
+        """Validate every row, and tell what is wrong with each."""
+        for kind in self._kinds:
+            with self._group(self.path, kind) as group:
+                for number in range(len(group[ADDRESS])):
+                    try:
+                        self._row(group, number)
+                    except FeatvizError as error:
+                        yield str(error)
+                try:
+                    with columns.reading(self.path):
+                        columns.check_values(group, kind)
+                except FeatvizError as error:
+                    yield str(error)
+
+    def size(self) -> int:
+        """Return the bytes that the file takes."""
+        return self.path.stat().st_size
+
+    @contextmanager
+    def _group(self, part: Path, kind: str) -> Iterator[h5py.Group]:
+        with columns.opened(part) as file:
+            with columns.reading(part):
+                group = columns.get_group(file, kind, self.size())
+            yield group
+
+    def _row(self, group: h5py.Group, number: int) -> Row:
+        with columns.reading(self.path):
+            row = columns.read_row(group, number)
+            if row.pop(ROW_DIGEST) != columns.row_digest(row):
+                raise ValueError(f"{row[ADDRESS]} in {group.name} is not what was written")
+        return row
+
+
+class _Sink(io.RawIOBase):
+    """What HDF5 writes through: a descriptor that remembers its first failure.
+
+    libhdf5 2.0 crashes the process when a write fails while it closes a file, for instance on a
+    full disk. So it is told that all went well, and `check` raises afterwards.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._failure: BaseException | None = None
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def write(self, data: Any) -> int:
+        self._attempt(write_all, data)
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        assert size is not None  # HDF5 always says how much
+        self._attempt(os.ftruncate, size)
+        return size
+
+    def _attempt(self, action: Callable[[int, Any], None], argument: Any) -> None:
+        if self._failure is None:
+            try:
+                action(self._descriptor, argument)
+            except BaseException as error:  # noqa: BLE001 - Ctrl-C must not unwind through C either
+                self._failure = error
+
+    def readinto(self, buffer: Any) -> int:
+        return os.readv(self._descriptor, [buffer])
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+@contextmanager
+def _new_file(descriptor: int) -> Iterator[tuple[h5py.File, _Sink]]:
+    sink = _Sink(descriptor)
+    try:
+        with h5py.File(sink, "w", libver=columns.LIBVER) as file:
+            yield file, sink
+    finally:
+        sink.check()

@@ -1,0 +1,186 @@
+"""Shards: HDF5 files of some rows of one kind, written once and named after their content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from featviz.errors import FeatvizError
+from featviz.store import columns
+from featviz.store.columns import Columns, Row
+from featviz.store.manifest import FORMAT_VERSION, NAME, Manifest
+
+FOLDER = "shards"
+_KIND = re.compile(r"[a-z][a-z0-9_]*")
+_SHARD = re.compile(r"([a-z][a-z0-9_]*)-([0-9a-f]{32})\.h5")
+
+
+def encode(kind: str, values: Columns, manifest: Manifest, configuration: str) -> memoryview:
+    """Build a shard in memory.
+
+    Parameters
+    ----------
+    configuration : str
+        The configuration hash of the job that made the rows.
+
+    Raises
+    ------
+    ValueError
+        When the columns are not those of the kind, or no shard can hold them.
+    """
+    if not _KIND.fullmatch(kind) or columns.ROW_DIGEST in values:
+        raise ValueError(f"{kind!r} is no kind, or has a column of a reserved name")
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=columns.LIBVER) as file:
+        file.attrs["format-version"] = FORMAT_VERSION
+        columns.set_text(file, "model", manifest.model)
+        columns.set_text(file, "fingerprint", manifest.fingerprint)
+        columns.set_text(file, "configuration", configuration)
+        addresses = list(values.get(columns.ADDRESS, ()))
+        group = columns.new_group(file, kind, addresses)
+        for name in sorted(values.keys() - {columns.ADDRESS}):
+            _fill(group, name, values[name], len(addresses))
+        columns.check_values(columns.get_group(file, kind, file.id.get_filesize()), kind)
+    return buffer.getbuffer()
+
+
+def _fill(group: h5py.Group, name: str, values: NDArray[Any] | Sequence[str], rows: int) -> None:
+    if len(values) != rows:
+        raise ValueError(f"{name} has {len(values)} rows and there are {rows} addresses")
+    if isinstance(values, np.ndarray):
+        columns.new_numbers(group, name, values.shape, values.dtype)[...] = values
+    else:
+        texts = [columns.storable(value) for value in values]
+        dataset = columns.new_texts(group, name, rows, max(map(len, texts)))
+        columns.fill_texts(dataset, texts)
+
+
+def shard_name(kind: str, data: memoryview) -> str:
+    """Return the name of a shard: its kind and the first half of the SHA-256 of its bytes."""
+    return f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.h5"
+
+
+def kind_of(path: Path) -> str:
+    """Return the kind in a shard's name.
+
+    Raises
+    ------
+    FeatvizError
+        When it is no shard's name.
+    """
+    match = _SHARD.fullmatch(path.name)
+    if match is None:
+        raise FeatvizError(f"{path} is damaged: its name is not a shard's")
+    return match[1]
+
+
+class Shards:
+    """The shards of a store folder, read-only."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._sound: set[Path] = set()
+
+    def files(self) -> list[Path]:
+        """Return every shard in the order of names, whatever its state.
+
+        Hidden files are none: some systems leave them next to what they copy.
+        """
+        folder = self.path / FOLDER
+        with columns.reading(folder):
+            paths = list(folder.iterdir()) if folder.exists() else []
+        return sorted(
+            path for path in paths if path.suffix == ".h5" and not path.name.startswith(".")
+        )
+
+    def kinds(self) -> list[str]:
+        """Return the kinds that have shards."""
+        return sorted({kind_of(path) for path in self.files()})
+
+    def parts(self, kind: str) -> list[Path]:
+        """Return the shards of a kind."""
+        return [path for path in self.files() if kind_of(path) == kind]
+
+    def addresses(self, part: Path, kind: str) -> list[str]:
+        """Return the addresses of a shard, reading nothing else of it."""
+        with self._group(part, kind) as group, columns.reading(part):
+            return columns.read_addresses(group)
+
+    def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
+        """Read rows of a shard; the first time, its bytes are compared with its name."""
+        if part not in self._sound:
+            self._check_digest(part)
+            self._sound.add(part)
+        with self._group(part, kind) as group:
+            for number in numbers:
+                with columns.reading(part):
+                    row = columns.read_row(group, number)
+                yield row
+
+    def check(self, part: Path) -> list[str]:
+        """Validate a shard entirely.
+
+        Returns
+        -------
+        list of str
+            Its addresses.
+
+        Raises
+        ------
+        FeatvizError
+            Naming the shard and what is wrong with it.
+        """
+        kind = kind_of(part)
+        self._check_digest(part)
+        with self._group(part, kind) as group, columns.reading(part):
+            columns.check_values(group, kind)
+            return columns.read_addresses(group)
+
+    def problems(self) -> Iterator[str]:
+        """Validate every shard, and tell what is wrong with each."""
+        for part in self.files():
+            try:
+                self.check(part)
+            except FeatvizError as error:
+                yield str(error)
+
+    def size(self) -> int:
+        """Return the bytes that the store takes."""
+        with columns.reading(self.path):
+            return sum(path.stat().st_size for path in [self.path / NAME, *self.files()])
+
+    def _check_digest(self, part: Path) -> None:
+        with columns.reading(part):
+            if not part.is_file():
+                raise ValueError("it is no file")
+            with part.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if part.name != f"{kind_of(part)}-{digest[:32]}.h5":
+                raise ValueError("its content is not what was written")
+
+    @contextmanager
+    def _group(self, part: Path, kind: str) -> Iterator[h5py.Group]:
+        with columns.opened(part) as file:
+            with columns.reading(part):
+                self._check_header(file, kind)
+                group = columns.get_group(file, kind, part.stat().st_size)
+            yield group
+
+    def _check_header(self, file: h5py.File, kind: str) -> None:
+        version = int(file.attrs["format-version"])
+        if version != FORMAT_VERSION:
+            raise ValueError(f"it is of store format {version} and not {FORMAT_VERSION}")
+        if columns.get_text(file, "fingerprint") != self.manifest.fingerprint:
+            raise ValueError("it is of another model")
+        if columns.get_text(file, "configuration") not in self.manifest.digests(kind):
+            raise ValueError("it was made with another configuration")
