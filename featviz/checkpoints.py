@@ -26,7 +26,8 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
         See `read_state_dict`.
     arch : str
         A name of timm, torchvision or cueworld. Image size and normalisation are those of its
-        published weights; the number of classes is that of the head in the file, 0 without one.
+        published weights (for GoogLeNet and Inception v3 of torchvision with a second one inside);
+        the number of classes is that of the head in the file, 0 without one.
 
     Raises
     ------
