@@ -10,6 +10,8 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from featviz.sites import Sites, find_sites
+
 Rgb = tuple[float, float, float]
 
 
@@ -76,6 +78,11 @@ class VisionModel:
     def _token(self, name: str) -> Tensor | None:
         token = getattr(self.module, name, None)
         return token if isinstance(token, Tensor) and token.ndim == 3 else None
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The layers whose channels are units, by path; found by one forward pass."""
+        return find_sites(self.module, self.image_size, self.prefix_tokens)
 
     @cached_property
     def fingerprint(self) -> str:

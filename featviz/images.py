@@ -1,0 +1,113 @@
+"""What is optimised: numbers that decode to RGB images in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+# Square root of the covariance of RGB in natural images, columns from light-dark to the two
+# chromatic axes. Source: Lucid, ``optvis/param/color.py`` (measured on ImageNet).
+COLOUR_COVARIANCE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+class ImageParameters(Protocol):
+    """A way to write an image down as free numbers."""
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        ...
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Draw the numbers of one picture, on the CPU."""
+        ...
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """Turn the numbers of N pictures into images (N, 3, height, width) in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """One number a pixel and colour, squashed by a sigmoid: the naive baseline.
+
+    Numbers have the shape (3, height, width).
+    """
+
+    height: int
+    width: int
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Draw near-grey noise, shape (3, height, width)."""
+        return torch.randn(3, self.height, self.width, generator=generator).mul(0.01)
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """Turn (N, 3, height, width) numbers into images of that shape in [0, 1]."""
+        return numbers.sigmoid()
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """A spectrum with decorrelated colours, squashed by a sigmoid.
+
+    Numbers have the shape (3, height, width // 2 + 1, 2): real and imaginary parts of the half
+    spectrum of each decorrelated colour, before scaling.
+
+    Source: Lucid, ``optvis/param/spatial.py`` and ``color.py``; Olah et al., "Feature
+    Visualization", 2017.
+    """
+
+    height: int
+    width: int
+    decay: float = 1.0
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Draw a spectrum of near-grey noise, shape (3, height, width // 2 + 1, 2)."""
+        shape = (3, self.height, self.width // 2 + 1, 2)
+        return torch.randn(shape, generator=generator).mul(0.01)
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """Turn (N, 3, height, width // 2 + 1, 2) numbers into (N, 3, height, width) in [0, 1]."""
+        scale = spectrum_scale(self.height, self.width, self.decay).to(numbers.device)
+        spectrum = torch.view_as_complex(numbers * scale[..., None])
+        planes = torch.fft.irfft2(spectrum, s=(self.height, self.width))
+        colours = colour_mixing().to(numbers.device)
+        mixed = torch.matmul(colours, planes.flatten(2))
+        return mixed.view_as(planes).sigmoid()
+
+
+def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
+    """Weight of each spatial frequency, falling as ``1 / f**decay``.
+
+    Scaling the spectrum makes every frequency take part in an Adam step in proportion to its
+    share in natural images, so that pictures grow from coarse to fine.
+
+    Returns
+    -------
+    Tensor, shape (height, width // 2 + 1)
+        Frequencies below one cycle per image share its weight. With it, numbers of unit size
+        give pixel values of order one at any image size.
+
+    Source: Lucid, ``optvis/param/spatial.py``; Olah et al., "Feature Visualization", 2017.
+    """
+    fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    frequency = (fy**2 + fx**2).sqrt().clamp_min(1 / max(height, width))
+    return frequency.pow(-decay).mul(math.sqrt(height * width) / 4)
+
+
+def colour_mixing() -> Tensor:
+    """Matrix (3, 3) from decorrelated colours to RGB; its largest column has norm one.
+
+    Source: Lucid, ``optvis/param/color.py``.
+    """
+    root = torch.tensor(COLOUR_COVARIANCE_ROOT)
+    return root.div(root.norm(dim=0).max())

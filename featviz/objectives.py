@@ -1,0 +1,49 @@
+"""What is added to a unit's value: diversity among its samples, and smoothness."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def similarity(features: Tensor) -> Tensor:
+    """Mean cosine between the Gram matrices of one unit's samples.
+
+    The Gram matrix ``A' A`` of features ``A`` (tokens, channels) tells which channels fire
+    together anywhere in the picture. With unit Gram matrices ``g_i`` the sum over pairs is
+    ``sum_{i != j} <g_i, g_j> = |sum g|^2 - sum |g|^2``; where tokens are fewer than channels the
+    products come cheaper as ``<A' A, B' B> = |A B'|_F^2``.
+
+    Parameters
+    ----------
+    features : Tensor, shape (U, D, T, C)
+        Features of D samples of each of U units. Samples of different units never meet.
+
+    Returns
+    -------
+    Tensor, shape (U,)
+        In [0, 1]: 1 when all samples of a unit have proportional Gram matrices, 0 when they share
+        nothing. 0 for a single sample.
+
+    Source: Lucid, ``optvis/objectives.py`` (``diversity``); Olah et al., "Feature
+    Visualization", 2017.
+    """
+    samples, tokens, channels = features.shape[1:]
+    if samples == 1:
+        return features.new_zeros(len(features))
+    pairs = samples * (samples - 1)
+    if samples * tokens < channels:
+        products = (features[:, :, None] @ features[:, None].mT).square().sum((-2, -1))
+        norms = products.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
+        cosines = products / (norms[:, :, None] * norms[:, None])
+        return (cosines.sum((1, 2)) - cosines.diagonal(dim1=1, dim2=2).sum(1)) / pairs
+    gram = (features.mT @ features).flatten(2)
+    gram = gram / gram.norm(dim=2, keepdim=True).clamp_min(1e-12)
+    overlap = gram.sum(1).square().sum(1) - gram.square().sum((1, 2))
+    return overlap.div(pairs)
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, shape (N,), of images (N, 3, H, W)."""
+    down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
+    right = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean((1, 2, 3))
+    return down.add(right)

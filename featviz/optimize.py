@@ -1,0 +1,158 @@
+"""The loop: image + views + readout -> pictures, values, trajectories."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from featviz.objectives import similarity, total_variation
+from featviz.readout import Readout
+from featviz.recipes import Recipe
+from featviz.state import undisturbed
+from featviz.transforms import centre
+from featviz.units import Unit
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the optimisation of U units with D samples each leaves, on the CPU.
+
+    Attributes
+    ----------
+    images : Tensor of uint8, shape (U, D, H, W, 3)
+    activation : Tensor, shape (U, D)
+        Value of the unit on the picture as stored, without views.
+    trajectory : Tensor, shape (U, D, steps)
+        Value of the unit on the view of each step.
+    """
+
+    images: Tensor
+    activation: Tensor
+    trajectory: Tensor
+
+
+def optimize(
+    model: VisionModel,
+    units: Sequence[Unit],
+    recipe: Recipe,
+    tick: Callable[[], object] = lambda: None,
+) -> Pictures:
+    """Maximise units of one site, all in one batch.
+
+    Every picture draws its start and its whole schedule of views from a generator of its own, so
+    it does not depend on the pictures beside it.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        Units of one site.
+    tick : callable
+        Called after every step.
+    """
+    device = model.device
+    canvas = Canvas(recipe, model.image_size)
+    readout = Readout(model, [unit for unit in units for _ in range(recipe.samples)])
+    generators = [
+        picture_generator(recipe.seed, unit, sample)
+        for unit in units
+        for sample in range(recipe.samples)
+    ]
+    starts = [canvas.image.initial(generator) for generator in generators]
+    schedules = [recipe.views.draw(recipe.steps, generator) for generator in generators]
+    numbers = torch.stack(starts).to(device).requires_grad_()
+    schedule = torch.stack(schedules, 1).to(device)
+    field = recipe.views.noise_field(model.image_size, torch.Generator().manual_seed(recipe.seed))
+    noise = None if field is None else field.to(device)
+    optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
+    trajectory = torch.empty(recipe.steps, len(numbers), device=device)
+    with undisturbed(model.module):
+        for step in range(recipe.steps):
+            whole = canvas.decode(numbers)
+            views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
+            with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
+                values, features = readout.paired_with_features(views)
+            gain = objective(values.float(), features.float(), whole, recipe)
+            (numbers.grad,) = torch.autograd.grad(-gain, numbers)
+            optimizer.param_groups[0]["lr"] = recipe.rate(step)
+            optimizer.step()
+            trajectory[step] = values.detach()
+            tick()
+        with torch.no_grad():
+            images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
+            activation = readout.paired(resize(images / 255, model.image_size))
+    shape = (len(units), recipe.samples)
+    return Pictures(
+        images.permute(0, 2, 3, 1).reshape(*shape, recipe.size, recipe.size, 3).cpu(),
+        activation.view(shape).cpu(),
+        trajectory.T.reshape(*shape, recipe.steps).cpu(),
+    )
+
+
+def objective(values: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
+    """Sum of what each picture is to maximise.
+
+    Penalties are weighed in parts of the size of the unit's own value, so that one weight suits
+    all units.
+
+    Parameters
+    ----------
+    values : Tensor, shape (U * D,)
+        D samples of each unit stand side by side.
+    features : Tensor, shape (U * D, positions, channels)
+    images : Tensor, shape (U * D, 3, H, W)
+    """
+    gain, size = values.sum(), values.detach().abs()
+    if recipe.diversity:
+        alike = similarity(features.view(-1, recipe.samples, *features.shape[1:]))
+        gain = gain - recipe.diversity * (size.view(-1, recipe.samples).sum(1) * alike).sum()
+    if recipe.smoothness:
+        gain = gain - recipe.smoothness * (size * total_variation(images)).sum()
+    return gain
+
+
+class Canvas:
+    """A picture with the margin that its shifted views need, in pixels of the model's input.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `size` is the side of the picture as stored.
+    image_size : int
+        Side of the model's input.
+    """
+
+    def __init__(self, recipe: Recipe, image_size: int) -> None:
+        self.side = recipe.size
+        margin = -(-recipe.views.margin * recipe.size // image_size)
+        self.image = recipe.image(recipe.size + 2 * margin)
+        self.view_side = round(self.image.height * image_size / recipe.size)
+
+    def decode(self, numbers: Tensor) -> Tensor:
+        """Decode whole canvases, scaled so that the picture has the side of the model's input."""
+        return resize(self.image.decode(numbers), self.view_side)
+
+    def picture(self, numbers: Tensor) -> Tensor:
+        """Decode the pictures alone, (N, 3, size, size) in [0, 1]."""
+        return centre(self.image.decode(numbers), self.side)
+
+
+def resize(images: Tensor, side: int) -> Tensor:
+    """Resample square images (N, 3, H, H) to another side; the same side changes nothing."""
+    if images.shape[-1] == side:
+        return images
+    return F.interpolate(images, [side, side], mode="bilinear", antialias=True)
+
+
+def picture_generator(seed: int, unit: Unit, sample: int) -> torch.Generator:
+    """Make the random stream of one picture; it depends on nothing else."""
+    digest = hashlib.sha256(f"{seed}/{unit}/{sample}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -1,0 +1,172 @@
+"""How a picture is made: everything that decides what it looks like, besides model and unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from timm.layers.patch_embed import PatchEmbed
+
+from featviz.errors import FeatvizError, nearest
+from featviz.images import Fourier, ImageParameters, Pixel
+from featviz.transforms import Views
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice of image parameters, views and step size.
+
+    Attributes
+    ----------
+    param : str
+        ``"fourier"`` or ``"pixel"``.
+    views : Views
+        What the pictures must survive.
+    decay : float
+        Exponent of the Fourier images' spectrum; natural images fall a little faster than 1.
+    learning_rate : float
+        Of Adam, at the start; it falls to zero along half a cosine.
+    """
+
+    param: str
+    views: Views
+    decay: float = 1.0
+    learning_rate: float = 0.05
+
+
+PRESETS = {
+    # Shifts by a whole patch of 16 either way let every part of a picture land anywhere on the
+    # patch grid, so that the grid leaves no trace. Colour shift and noise: Ghiasi et al., "What
+    # do Vision Transformers Learn?", 2022; Ghiasi et al., "Plug-In Inversion", 2022.
+    "vit": Preset(
+        "fourier",
+        Views(shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05),
+        decay=1.5,
+        learning_rate=0.02,
+    ),
+    # Lucid's list, drawn evenly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotate by up to 10
+    # degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
+    "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.5, learning_rate=0.02),
+    "naive": Preset("pixel", Views()),
+}
+PARAMS = ("fourier", "pixel")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The configuration of a render: with model and address it fixes the picture.
+
+    Attributes
+    ----------
+    preset, param, views, decay, learning_rate
+        See `Preset`.
+    samples : int
+        Pictures of each unit.
+    diversity : float
+        What a drop of the mean similarity of a unit's samples from 1 to 0 is worth, in parts of
+        the unit's value.
+    steps : int
+        Adam steps.
+    size : int
+        Side of the pictures in pixels.
+    smoothness : float
+        What one unit of total variation costs, in parts of the unit's value.
+    precision : str
+        ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass.
+    seed : int
+        Names the random streams of all pictures.
+    """
+
+    preset: str
+    param: str
+    views: Views
+    decay: float
+    learning_rate: float
+    size: int
+    samples: int = 1
+    diversity: float = 0.0
+    smoothness: float = 0.0
+    steps: int = 512
+    precision: str = "float32"
+    seed: int = 0
+
+    def image(self, side: int) -> ImageParameters:
+        """Return the image parameters for a canvas of `side` pixels."""
+        if self.param == "pixel":
+            return Pixel(side, side)
+        return Fourier(side, side, self.decay)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every setting as plain JSON values; two equal recipes give equal ones."""
+        return dataclasses.asdict(self)
+
+
+def recipe(
+    model: VisionModel,
+    *,
+    preset: str | None = None,
+    param: str | None = None,
+    size: int | None = None,
+    precision: str = "auto",
+    samples: int = 1,
+    diversity: float = 0.5,
+    smoothness: float = 0.0,
+    steps: int = 512,
+    seed: int = 0,
+) -> Recipe:
+    """Choose a recipe, filling in what is not given by the model's family and the preset.
+
+    Raises
+    ------
+    FeatvizError
+        If a name is unknown or a number is out of range.
+    """
+    preset = preset or family(model)
+    _known("preset", preset, PRESETS)
+    chosen = PRESETS[preset]
+    param = param or chosen.param
+    _known("param", param, PARAMS)
+    _known("precision", precision, PRECISIONS)
+    size = size or model.image_size
+    for name, value, least in (("steps", steps, 1), ("samples", samples, 1), ("size", size, 16)):
+        if value < least:
+            raise FeatvizError(f"{name} must be at least {least}, not {value}")
+    for name, weight in (("diversity", diversity), ("smoothness", smoothness)):
+        if not 0 <= weight < math.inf:
+            raise FeatvizError(f"{name} must be a number from 0 up, not {weight}")
+    return Recipe(
+        preset=preset,
+        param=param,
+        views=chosen.views,
+        decay=chosen.decay,
+        learning_rate=chosen.learning_rate,
+        size=size,
+        samples=samples,
+        diversity=float(diversity) if samples > 1 else 0.0,
+        smoothness=float(smoothness),
+        steps=steps,
+        precision="float32" if precision == "auto" else precision,
+        seed=seed,
+    )
+
+
+def family(model: VisionModel) -> str:
+    """Name the preset that suits a model: ``vit`` if it cuts images into patches, else ``cnn``."""
+    patches = any(isinstance(part, PatchEmbed) for part in model.module.modules())
+    return "vit" if patches or model.prefix_tokens else "cnn"
+
+
+def _known(what: str, name: str, known: Any) -> None:
+    if name not in known:
+        choices = ", ".join(known)
+        raise FeatvizError(f"no {what} {name!r}: choose from {choices}{nearest(name, known)}")

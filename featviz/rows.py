@@ -1,0 +1,196 @@
+"""From the input of a layer to the values of a few of its units, and of no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from featviz.sites import Site
+from featviz.units import Unit
+
+MEAN = -1  # stands for "mean over the patch positions" where a position is asked for
+
+
+class Rows(Protocol):
+    """The units that one layer owns, out of a fixed list."""
+
+    def every(self, inputs: Tensor) -> Tensor:
+        """Read every unit on every image, shape (N, units)."""
+        ...
+
+    def paired(self, inputs: Tensor) -> Tensor:
+        """Read unit i on image i, shape (units,)."""
+        ...
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Arrange the layer's input as (N, positions, channels)."""
+        ...
+
+
+def rows_of(layer: nn.Module, site: Site, units: Sequence[Unit]) -> Rows:
+    """Choose the cheapest way to read units of a layer.
+
+    A layer whose class changes what a linear layer or convolution computes (standardised weights,
+    dynamic padding) is called whole.
+    """
+    forward = type(layer).forward
+    if isinstance(layer, nn.Linear) and forward is nn.Linear.forward:
+        return LinearRows(layer, site, units)
+    if isinstance(layer, nn.Conv2d) and forward is nn.Conv2d.forward:
+        return ConvolutionRows(layer, site, units)
+    return WholeLayer(layer, site, units)
+
+
+class LinearRows:
+    """Rows of a linear layer. The mean over tokens is taken before the product: it commutes."""
+
+    def __init__(self, layer: nn.Linear, site: Site, units: Sequence[Unit]) -> None:
+        device = layer.weight.device
+        index = torch.tensor([unit.index for unit in units], device=device)
+        self.weight = layer.weight.detach()[index]
+        self.bias = None if layer.bias is None else layer.bias.detach()[index]
+        self.places = Places(site, units, device)
+
+    def every(self, inputs: Tensor) -> Tensor:
+        """Read every unit on every image, shape (N, units)."""
+        sequence = self.features(inputs)
+        values = inputs.new_empty(len(inputs), len(self.weight))
+        for position, columns in self.places.groups():
+            bias = None if self.bias is None else self.bias[columns]
+            inputs_there = self.places.at(sequence, position)
+            values[:, columns] = F.linear(inputs_there, self.weight[columns], bias)
+        return values
+
+    def paired(self, inputs: Tensor) -> Tensor:
+        """Read unit i on image i, shape (units,)."""
+        values = (self.places.pick(self.features(inputs)) * self.weight).sum(1)
+        return values if self.bias is None else values + self.bias
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Arrange the layer's input as (N, positions, channels)."""
+        return inputs[:, None] if inputs.ndim == 2 else inputs.flatten(1, -2)
+
+
+class ConvolutionRows:
+    """Filters of a convolution."""
+
+    def __init__(self, layer: nn.Conv2d, site: Site, units: Sequence[Unit]) -> None:
+        device = layer.weight.device
+        index = torch.tensor([unit.index for unit in units], device=device)
+        self.layer = layer
+        self.weight = layer.weight.detach()[index]
+        self.bias = None if layer.bias is None else layer.bias.detach()[index]
+        self.group = index // (layer.out_channels // layer.groups)
+        self.places = Places(site, units, device)
+
+    def every(self, inputs: Tensor) -> Tensor:
+        """Read every unit on every image, shape (N, units)."""
+        count = len(self.weight)
+        if self.layer.groups == 1:
+            maps = self._convolve(inputs, self.weight, 1)
+        else:
+            seen = self._grouped(inputs)[:, self.group].flatten(1, 2)
+            maps = self._convolve(seen, self.weight, count)
+        if self.bias is not None:
+            maps = maps + self.bias[:, None, None]
+        return self.places.read(maps.flatten(2).mT)
+
+    def paired(self, inputs: Tensor) -> Tensor:
+        """Read unit i on image i, shape (units,)."""
+        count = len(self.weight)
+        seen = self._grouped(inputs)[torch.arange(count, device=inputs.device), self.group]
+        maps = self._convolve(seen.flatten(0, 1)[None], self.weight, count)
+        values = self.places.pick(maps[0].flatten(1)[:, :, None])[:, 0]
+        return values if self.bias is None else values + self.bias
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Arrange the layer's input as (N, positions, channels)."""
+        return inputs.flatten(2).mT
+
+    def _grouped(self, inputs: Tensor) -> Tensor:
+        return inputs.view(len(inputs), self.layer.groups, -1, *inputs.shape[2:])
+
+    def _convolve(self, inputs: Tensor, weight: Tensor, groups: int) -> Tensor:
+        layer = self.layer
+        padding: str | tuple[int, ...] = layer.padding
+        if layer.padding_mode != "zeros":
+            around = layer._reversed_padding_repeated_twice
+            inputs, padding = F.pad(inputs, around, mode=layer.padding_mode), (0, 0)
+        return F.conv2d(inputs, weight, None, layer.stride, padding, layer.dilation, groups)
+
+
+class WholeLayer:
+    """Any other layer: it is called, and the wanted channels are kept."""
+
+    def __init__(self, layer: nn.Module, site: Site, units: Sequence[Unit]) -> None:
+        device = next(layer.parameters()).device
+        self.layer = layer
+        self.index = torch.tensor([unit.index for unit in units], device=device)
+        self.places = Places(site, units, device)
+
+    def every(self, inputs: Tensor) -> Tensor:
+        """Read every unit on every image, shape (N, units)."""
+        return self.places.read(self._output(inputs)[:, :, self.index])
+
+    def paired(self, inputs: Tensor) -> Tensor:
+        """Read unit i on image i, shape (units,)."""
+        place = self.places.pick(self._output(inputs))
+        return place[torch.arange(len(place), device=place.device), self.index]
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Arrange the layer's input as (N, positions, channels)."""
+        return self._sequence(inputs)
+
+    def _output(self, inputs: Tensor) -> Tensor:
+        return self._sequence(self.layer(inputs))
+
+    def _sequence(self, values: Tensor) -> Tensor:
+        if values.ndim == 2:
+            return values[:, None]
+        if isinstance(self.layer, nn.Linear):
+            return values.flatten(1, -2)
+        return values.flatten(2).mT
+
+
+class Places:
+    """Where each of a list of units is read: at one position, or as the mean over patches."""
+
+    def __init__(self, site: Site, units: Sequence[Unit], device: torch.device) -> None:
+        tokens = [0 if unit.token == "cls" else unit.token for unit in units]
+        self.positions = [MEAN if token is None else token for token in tokens]
+        self._index = torch.tensor(self.positions, device=device)
+        self._prefix = site.prefix
+
+    def groups(self) -> list[tuple[int, Tensor]]:
+        """List each position that is read, with the columns of the units read there."""
+        return [
+            (position, (self._index == position).nonzero()[:, 0])
+            for position in dict.fromkeys(self.positions)
+        ]
+
+    def at(self, sequence: Tensor, position: int) -> Tensor:
+        """Read (N, positions, C) at one position, or as the mean over patches: (N, C)."""
+        if position == MEAN:
+            return sequence[:, self._prefix :].mean(1)
+        return sequence[:, position]
+
+    def read(self, sequence: Tensor) -> Tensor:
+        """Read column i of (N, positions, units) where unit i is: (N, units)."""
+        values = sequence.new_empty(len(sequence), len(self.positions))
+        for position, columns in self.groups():
+            values[:, columns] = self.at(sequence[:, :, columns], position)
+        return values
+
+    def pick(self, sequence: Tensor) -> Tensor:
+        """Read row i of (N, positions, C) where unit i is: (N, C)."""
+        if set(self.positions) == {MEAN}:
+            return self.at(sequence, MEAN)
+        rows = torch.arange(len(sequence), device=sequence.device)
+        single = sequence[rows, self._index.clamp_min(0)]
+        if MEAN not in self.positions:
+            return single
+        return torch.where((self._index == MEAN)[:, None], self.at(sequence, MEAN), single)

@@ -1,0 +1,155 @@
+"""Where units live: the modules of a model that own them, and the shape of what they put out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from timm.layers.patch_embed import PatchEmbed
+from torch import Tensor, nn
+
+from featviz.errors import FeatvizError, nearest
+from featviz.state import undisturbed
+
+
+@dataclass(frozen=True)
+class Site:
+    """A convolution or linear layer whose output channels are units.
+
+    Attributes
+    ----------
+    path : str
+        The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding.
+    owner : str
+        Module path of the layer itself.
+    width : int
+        Number of units: neurons, channels, filters or classes.
+    positions : int
+        Number of tokens or places at which each unit has a value; 0 if it has only one.
+    grid : (int, int) or None
+        Rows and columns of the patches or places, without the prefix tokens.
+    prefix : int
+        How many positions are class, distillation or register tokens; they come first.
+    """
+
+    path: str
+    owner: str
+    width: int
+    positions: int
+    grid: tuple[int, int] | None
+    prefix: int
+
+
+class Sites(Mapping[str, Site]):
+    """The sites of a model by path, in the order in which a forward pass reaches them."""
+
+    def __init__(self, found: dict[str, Site], refused: dict[str, str], modules: dict[str, str]):
+        self._found, self._refused, self._modules = found, refused, modules
+
+    def __getitem__(self, path: str) -> Site:
+        """Return a site; raise `FeatvizError` that says why `path` is none."""
+        if path in self._found:
+            return self._found[path]
+        if path in self._refused:
+            raise FeatvizError(f"{path} has no units here: {self._refused[path]}")
+        if path in self._modules:
+            inside = [name for name in self._found if name.startswith(f"{path}.")][:4]
+            hint = f"; inside it are {', '.join(inside)}" if inside else ""
+            kind = self._modules[path]
+            raise FeatvizError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
+        raise FeatvizError(f"the model has no module {path}{nearest(path, self._found)}")
+
+    def __iter__(self) -> Any:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
+    """Find every site by watching one forward pass of two grey images.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A vision model that takes (N, 3, image_size, image_size).
+    prefix_tokens : int
+        Class, distillation and register tokens of the model.
+    """
+    layers = {
+        path: layer
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.Conv1d)
+    }
+    calls: dict[str, list[tuple[int, ...]]] = {}
+
+    def record(path: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        calls.setdefault(path, []).append(tuple(output.shape))
+
+    hooks = [layer.register_forward_hook(partial(record, path)) for path, layer in layers.items()]
+    like = next(module.parameters())
+    images = torch.zeros(2, 3, image_size, image_size, dtype=like.dtype, device=like.device)
+    try:
+        with undisturbed(module), torch.no_grad():
+            module(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+    maps = [shapes[0] for path, shapes in calls.items() if isinstance(layers[path], nn.Conv2d)]
+    patches = (maps[0][2], maps[0][3]) if maps else None
+    aliases = {
+        f"{path}.proj": path
+        for path, part in module.named_modules()
+        if isinstance(part, PatchEmbed)
+    }
+    found, refused = {}, {}
+    for owner in layers:
+        path = aliases.get(owner, owner)
+        reason = _refusal(calls.get(owner, []))
+        if reason:
+            refused[path] = refused[owner] = reason
+    for owner, shapes in calls.items():
+        if owner in refused:
+            continue
+        site = _site(owner, layers[owner], shapes[0], patches, prefix_tokens)
+        if owner in aliases:
+            found[aliases[owner]] = Site(**{**vars(site), "path": aliases[owner]})
+        found[owner] = site
+    modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
+    return Sites(found, refused, modules)
+
+
+def _refusal(shapes: list[tuple[int, ...]]) -> str | None:
+    if not shapes:
+        return "its forward is never called as a module"
+    if len(shapes) > 1:
+        return f"it is called {len(shapes)} times in one forward pass"
+    if shapes[0][0] != 2:
+        return "it does not keep one row for each image (windows or merged dimensions)"
+    return None
+
+
+def _site(
+    owner: str,
+    layer: nn.Module,
+    shape: tuple[int, ...],
+    patches: tuple[int, int] | None,
+    prefix_tokens: int,
+) -> Site:
+    if isinstance(layer, nn.Linear):
+        width, places = shape[-1], shape[1:-1]
+    else:
+        width, places = shape[1], shape[2:]
+    positions = math.prod(places) if places else 0
+    if len(places) == 2:
+        return Site(owner, owner, width, positions, (places[0], places[1]), 0)
+    if patches is not None and positions:
+        for prefix in (prefix_tokens, 0):
+            if positions == prefix + math.prod(patches):
+                return Site(owner, owner, width, positions, patches, prefix)
+    return Site(owner, owner, width, positions, None, 0)
