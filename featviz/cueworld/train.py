@@ -58,13 +58,14 @@ def train(
         most 500: steadier than the last ones.
     """
     device = next(model.parameters()).device
-    ema = get_ema_multi_avg_fn(min(0.998, 1 - 10 / steps))  # type: ignore[no-untyped-call]
+    decay = min(0.998, max(0.0, 1 - 10 / steps))
+    ema = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=ema, use_buffers=True)
     optimizer = torch.optim.AdamW(_parameter_groups(model), lr=lr)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, steps))
     generator = torch.Generator(device).manual_seed(seed)
     model.train()
-    bar = trange(steps, unit="step")
+    bar = trange(steps, unit="step", disable=None)
     for step in bar:
         labels = torch.randint(len(CLASSES), (batch,), generator=generator, device=device)
         images = sample(labels, generator).images
@@ -114,7 +115,10 @@ def half(model: nn.Module) -> dict[str, Tensor]:
 @click.option("--seed", default=0, show_default=True, help="Of initial weights and images.")
 @click.option("--colour-blind", is_flag=True, help="Make hue tell nothing about the label.")
 @click.option("--start", type=click.Path(exists=True, dir_okay=False), help="First weights.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where they go.")
+@click.option(
+    "--images", default=3600, show_default=True, type=click.IntRange(18), help="In the report."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where weights go.")
 def main(
     arch: str,
     steps: int,
@@ -123,6 +127,7 @@ def main(
     seed: int,
     colour_blind: bool,
     start: str | None,
+    images: int,
     out: Path,
 ) -> None:
     """Train a model on cueworld and print its accuracy as one line of JSON."""
@@ -138,7 +143,7 @@ def main(
     state = half(model)
     save_file(state, out)
     model.load_state_dict(widen(state))
-    click.echo(json.dumps({"arch": arch, "out": str(out), "accuracy": report(model)}))
+    click.echo(json.dumps({"arch": arch, "out": str(out), "accuracy": report(model, images)}))
 
 
 if __name__ == "__main__":
