@@ -3,14 +3,19 @@
 from featviz.errors import FeatvizError
 from featviz.models import VisionModel, load
 from featviz.readout import Readout, readout
+from featviz.render import Rendering, render
+from featviz.store import Store
 from featviz.units import Unit, units
 
 __all__ = [
     "FeatvizError",
     "Readout",
+    "Rendering",
+    "Store",
     "Unit",
     "VisionModel",
     "load",
     "readout",
+    "render",
     "units",
 ]

@@ -101,7 +101,8 @@ def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
     """
     fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency = (fy**2 + fx**2).sqrt().clamp_min(1 / max(height, width))
-    return frequency.pow(-decay).mul(math.sqrt(height * width) / 4)
+    scale: Tensor = frequency**-decay * math.sqrt(height * width) / 4
+    return scale
 
 
 def colour_mixing() -> Tensor:

@@ -39,7 +39,8 @@ def similarity(features: Tensor) -> Tensor:
     gram = (features.mT @ features).flatten(2)
     gram = gram / gram.norm(dim=2, keepdim=True).clamp_min(1e-12)
     overlap = gram.sum(1).square().sum(1) - gram.square().sum((1, 2))
-    return overlap.div(pairs)
+    mean: Tensor = overlap / pairs
+    return mean
 
 
 def total_variation(images: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The command `featviz`: one thin module a command."""

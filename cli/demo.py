@@ -1,0 +1,48 @@
+"""`featviz demo`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from cli.progress import picture_bar
+from featviz.models import load
+from featviz.recipes import recipe
+from featviz.render import render_to_store
+from featviz.units import units
+from gallery import export
+
+MODEL = "cueworld/vit"
+STEPS = 192
+# Of each store: its name, the selectors, and the samples of each unit.
+STORES = (
+    ("neurons", ("blocks.all.mlp.fc1:0-7",), 1),
+    ("diverse", ("blocks.3,6,9,11.mlp.fc1:3",), 4),
+    ("tokens", ("blocks.8.mlp.fc1:2@cls", "blocks.8.mlp.fc1:2@1,8,28,37,57,64"), 1),
+)
+
+
+@click.command()
+@click.option(
+    "-o", "--output", "folder", default="demo", show_default=True, metavar="DIR", help="A folder."
+)
+def demo(folder: str) -> None:
+    """Render neurons of the bundled vision transformer and make a gallery: a few minutes.
+
+    Prints the page to open. Running it again resumes it.
+
+    \b
+    featviz demo -o demo
+    """
+    model = load(MODEL)
+    stores = []
+    for name, selectors, samples in STORES:
+        made = recipe(model, samples=samples, steps=STEPS)
+        store = Path(folder, name)
+        with picture_bar(f"{name}: ") as progress:
+            render_to_store(model, units(model, *selectors), made, store, progress=progress)
+        stores.append(store)
+    click.echo(export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units")))

@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from featviz.models import VisionModel, load
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def model_options(function: Function) -> Function:
+    """Add MODEL and the options that say how it is loaded."""
+    for decorate in (
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1"),
+        click.option("--arch", metavar="NAME", help="The architecture of a file of weights."),
+        click.option("--untrained", is_flag=True, help="Random weights, the same every time."),
+        click.argument("model"),
+    ):
+        function = decorate(function)
+    return function
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:
+    """Load the model that the options of `model_options` name."""
+    return load(model, untrained=untrained, arch=arch, device=device)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(rows: list[tuple[object, ...]]) -> None:
+    """Print rows in aligned columns, numbers to the right; the first row holds the headings."""
+    texts = [
+        [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row, cells in zip(rows, texts, strict=True):
+        aligned = [
+            cell.rjust(width) if isinstance(value, int | float) else cell.ljust(width)
+            for value, cell, width in zip(row, cells, widths, strict=True)
+        ]
+        click.echo("  ".join(aligned).rstrip())

@@ -1,0 +1,156 @@
+"""`featviz render`."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from cli.options import json_option, load_model, model_options, print_json
+from cli.progress import picture_bar
+from featviz.recipes import PARAMS, PRECISIONS, PRESETS, recipe
+from featviz.render import plan, render_to_store
+from featviz.units import units
+
+SOME_FAILED = 3
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """The text ``I/N``."""
+
+    name = "I/N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read ``I/N`` with 0 <= I <= N."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]+)/([0-9]+)", str(value))
+        number, count = map(int, match.groups()) if match else (1, 0)
+        if not number <= count or not count:
+            self.fail(f"{value!r} is not I/N, such as 0/4, 1/4, 2/4 and 3/4", param, ctx)
+        return number, count
+
+
+class Batch(click.ParamType[int | None]):
+    """``auto`` or a number of pictures."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Read a number from 1 up; ``auto`` is None."""
+        if value == "auto":
+            return None
+        if not str(value).isdigit() or int(str(value)) < 1:
+            self.fail(f"{value!r} is not auto or a number of pictures", param, ctx)
+        return int(str(value))
+
+
+@click.command()
+@model_options
+@click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
+@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@click.option("--samples", default=1, show_default=True, help="Pictures of each unit.")
+@click.option(
+    "--diversity",
+    default=0.5,
+    show_default=True,
+    metavar="W",
+    help="What unlike samples are worth, in parts of the unit's value.",
+)
+@click.option(
+    "--smoothness",
+    default=0.0,
+    show_default=True,
+    metavar="W",
+    help="What one unit of total variation costs, in parts of the unit's value.",
+)
+@click.option("--steps", default=512, show_default=True, help="Optimisation steps.")
+@click.option("--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Chosen by the model if absent.")
+@click.option("--param", type=click.Choice(PARAMS), help="Chosen by the preset if absent.")
+@click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Names the random streams.")
+@click.option(
+    "--shard", type=Shard(), default="0/1", help="Make every N-th unit only; I counts from 0 or 1."
+)
+@click.option("--dry-run", is_flag=True, help="Say what there is to do, and stop.")
+@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@json_option
+@click.pass_context
+def render(
+    ctx: click.Context,
+    model: str,
+    selectors: tuple[str, ...],
+    store: str,
+    samples: int,
+    diversity: float,
+    smoothness: float,
+    steps: int,
+    size: int | None,
+    preset: str | None,
+    param: str | None,
+    batch: int | None,
+    precision: str,
+    seed: int,
+    shard: tuple[int, int],
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    untrained: bool,
+    arch: str | None,
+    device: str,
+) -> None:
+    """Render the units that selectors stand for into a store.
+
+    Running the command again resumes it. Several machines share a job by --shard.
+
+    \b
+    featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
+    featviz render cueworld/vit blocks.9.mlp.fc1:3 -o diverse --samples 4
+    featviz render cueworld/vit blocks.6.mlp.fc1:5@1-16 -o tokens --dry-run
+    featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
+    """
+    loaded = load_model(model, untrained, arch, device)
+    chosen = units(loaded, *selectors)
+    made = recipe(
+        loaded,
+        preset=preset,
+        param=param,
+        size=size,
+        precision=precision,
+        samples=samples,
+        diversity=diversity,
+        smoothness=smoothness,
+        steps=steps,
+        seed=seed,
+    )
+    if dry_run:
+        todo = plan(loaded, chosen, made, store, batch, shard)
+        report = {
+            "units": sum(map(len, todo.batches)),
+            "done": todo.done,
+            "pictures": todo.pictures,
+            "batches": len(todo.batches),
+            "bytes": todo.bytes,
+        }
+        if as_json:
+            print_json(report)
+        else:
+            click.echo("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
+        return
+    with picture_bar("") as progress:
+        summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress)
+    for unit, reason in summary.failures.items():
+        click.echo(f"failed: {unit}: {reason}", err=True)
+    failed = {str(unit): reason for unit, reason in summary.failures.items()}
+    if as_json:
+        counts = {"store": store, "rendered": summary.rendered, "done": summary.done}
+        print_json({**counts, "failures": failed})
+    counted = f"{summary.rendered} units rendered, {summary.done} were there, {len(failed)} failed"
+    click.echo(f"{store}: {counted}", err=True)
+    ctx.exit(SOME_FAILED if failed else 0)

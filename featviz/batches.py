@@ -1,0 +1,124 @@
+"""Many units, batch by batch: what runs out of memory is halved, what fails is told apart."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from featviz.memory import is_out_of_memory
+from featviz.optimize import Pictures, optimize
+from featviz.recipes import Recipe
+from featviz.units import Unit
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
+
+Progress = Callable[[float, int], object]
+"""Told after every step how many pictures are finished, counting parts, and how many there are."""
+
+
+def ignore(finished: float, total: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one batch.
+
+    Attributes
+    ----------
+    units : list of Unit
+        Those that were rendered.
+    pictures : Pictures
+        Of these units, in this order.
+    failures : dict of Unit to str
+        The others, and why each failed.
+    """
+
+    units: list[Unit]
+    pictures: Pictures | None
+    failures: dict[Unit, str]
+
+
+def split(model: VisionModel, units: Sequence[Unit], limit: int) -> list[list[Unit]]:
+    """Cut units into batches of at most `limit` units that share a layer, keeping their order."""
+    layers: dict[str, list[Unit]] = {}
+    for unit in units:
+        layers.setdefault(model.sites[unit.site].owner, []).append(unit)
+    return [
+        layer[start : start + limit]
+        for layer in layers.values()
+        for start in range(0, len(layer), limit)
+    ]
+
+
+def run(
+    model: VisionModel,
+    batches: Sequence[Sequence[Unit]],
+    recipe: Recipe,
+    progress: Progress = ignore,
+) -> Iterator[Outcome]:
+    """Render batches in turn.
+
+    A batch that runs out of memory is halved, and so are those after it. A batch that raises is
+    halved until the unit that raises stands alone; that one is recorded as failed, as is a
+    unit whose value stops being a number. `KeyboardInterrupt` passes through.
+
+    Yields
+    ------
+    Outcome
+        Every unit is in exactly one outcome.
+    """
+    waiting = [list(batch) for batch in reversed(batches)]
+    limit, finished = max(map(len, waiting), default=0), 0
+    total = sum(map(len, waiting)) * recipe.samples
+    while waiting:
+        batch = waiting.pop()
+        if len(batch) > limit:
+            waiting += [batch[limit:], batch[:limit]]
+            continue
+        tick = _ticker(progress, finished, len(batch) * recipe.samples, recipe.steps, total)
+        try:
+            pictures = optimize(model, batch, recipe, tick)
+        except Exception as error:  # noqa: BLE001  whatever a model raises concerns its unit only
+            if len(batch) > 1:
+                half = len(batch) // 2
+                limit = half if is_out_of_memory(error) else limit
+                waiting += [batch[half:], batch[:half]]
+                continue
+            outcome = Outcome([], None, {batch[0]: _reason(error)})
+        else:
+            outcome = _sift(batch, pictures)
+        finished += len(batch) * recipe.samples
+        yield outcome
+
+
+def _ticker(
+    progress: Progress, finished: int, pictures: int, steps: int, total: int
+) -> Callable[[], object]:
+    step = itertools.count(1)
+    return lambda: progress(finished + pictures * next(step) / steps, total)
+
+
+def _sift(batch: list[Unit], pictures: Pictures) -> Outcome:
+    """Set units apart whose value was not finite at some step or at the end."""
+    steps = pictures.trajectory.isfinite().all(1)
+    sound = steps.all(1) & pictures.activation.isfinite().all(1)
+    failures = {}
+    for number, unit in enumerate(batch):
+        if not sound[number]:
+            wrong = (~steps[number]).nonzero().flatten().tolist()
+            when = f"at step {wrong[0]}" if wrong else "on the finished picture"
+            failures[unit] = f"its value is not a finite number {when}"
+    kept = [unit for unit in batch if unit not in failures]
+    chosen = Pictures(
+        pictures.images[sound], pictures.activation[sound], pictures.trajectory[sound]
+    )
+    return Outcome(kept, chosen if kept else None, failures)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

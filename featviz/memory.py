@@ -1,0 +1,68 @@
+"""How many pictures fit into one batch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from featviz.optimize import optimize
+from featviz.recipes import Recipe
+from featviz.units import Unit
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
+
+# A batch of this many keeps every core or multiprocessor busy; more only delay the first results.
+ENOUGH = {"cpu": 32, "cuda": 512}
+# Share of the free memory that a batch's saved activations may take; the rest is for temporaries.
+SHARE = 0.4
+
+
+def batch_size(model: VisionModel, unit: Unit, recipe: Recipe) -> int:
+    """Choose how many pictures of a unit go into one batch, from the memory that is free.
+
+    One step on one unit is made, counting the bytes that its forward pass keeps for its backward
+    pass. Pass the deepest unit of a job: it needs the most.
+
+    Returns
+    -------
+    int
+        At least 1; of pictures, not of units.
+    """
+    kept: dict[int, int] = {}
+    weights = {weight.untyped_storage().data_ptr() for weight in model.module.parameters()}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        optimize(model, [unit], replace(recipe, steps=1))
+    each = max(1, sum(kept.values()) // recipe.samples)
+    fitting = int(SHARE * free_memory(model.device)) // each
+    return max(1, min(fitting, ENOUGH.get(model.device.type, 32)))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be had on a device now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that a smaller batch might do."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
