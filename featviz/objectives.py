@@ -33,7 +33,7 @@ def similarity(features: Tensor) -> Tensor:
     pairs = samples * (samples - 1)
     if samples * tokens < channels:
         products = (features[:, :, None] @ features[:, None].mT).square().sum((-2, -1))
-        norms = products.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
+        norms = products.diagonal(dim1=1, dim2=2).clamp_min(1e-24).sqrt()
         cosines = products / (norms[:, :, None] * norms[:, None])
         return (cosines.sum((1, 2)) - cosines.diagonal(dim1=1, dim2=2).sum(1)) / pairs
     gram = (features.mT @ features).flatten(2)
