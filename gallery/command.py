@@ -10,7 +10,17 @@ from typing import Any
 
 # Keys of a store's configuration that `featviz render` takes as options of the same name. The
 # others are what the options resolve to, such as the constants of a preset.
-OPTIONS = ("samples", "diversity", "steps", "size", "preset", "param", "seed", "precision")
+OPTIONS = (
+    "samples",
+    "diversity",
+    "smoothness",
+    "steps",
+    "size",
+    "preset",
+    "param",
+    "precision",
+    "seed",
+)
 
 
 def render_command(

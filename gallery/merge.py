@@ -17,6 +17,17 @@ class Group:
     configuration: Mapping[str, Any]
     stores: list[Store] = field(default_factory=list)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The configuration for people: one text a setting, ``views.shift`` within ``views``."""
+        pairs: list[tuple[str, Any]] = []
+        for key, value in self.configuration.items():
+            if isinstance(value, Mapping):
+                pairs += [(f"{key}.{inner}", setting) for inner, setting in value.items()]
+            else:
+                pairs.append((key, value))
+        return {key: v if isinstance(v, str) else json.dumps(v) for key, v in pairs}
+
     def rows(self) -> Iterator[Row]:
         """Read rendered units one at a time, each address once: the first store has it."""
         seen: set[str] = set()
@@ -50,10 +61,10 @@ class Model:
 
     def label(self, group: Group) -> str:
         """Tell a group from the others: the settings that differ; empty if it is the only one."""
-        others = [other.configuration for other in self.groups if other is not group]
+        others = [other.settings for other in self.groups if other is not group]
         return ", ".join(
-            f"{key} {text(value)}"
-            for key, value in group.configuration.items()
+            f"{key} {value}"
+            for key, value in group.settings.items()
             if any(other.get(key) != value for other in others)
         )
 
@@ -74,8 +85,3 @@ def merge(stores: Sequence[Store]) -> list[Model]:
             model.groups.append(group)
         group.stores.append(store)
     return list(models.values())
-
-
-def text(value: Any) -> str:
-    """Write a setting for people."""
-    return value if isinstance(value, str) else json.dumps(value)

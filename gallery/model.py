@@ -9,7 +9,7 @@ from typing import Any
 from featviz.errors import FeatvizError
 from featviz.store import Row
 from gallery.command import render_command
-from gallery.merge import Group, Model, text
+from gallery.merge import Group, Model
 from gallery.order import by_site
 from gallery.pictures import LARGEST, best_sample, save_picture, save_thumbnail
 from gallery.scripts import numbers, script
@@ -86,7 +86,7 @@ class ModelFiles:
         groups = [
             {
                 "label": self.model.label(group),
-                "settings": [[key, text(value)] for key, value in group.configuration.items()],
+                "settings": list(group.settings.items()),
             }
             for group in self.model.groups
         ]

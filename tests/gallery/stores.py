@@ -21,9 +21,11 @@ SETTINGS: dict[str, Any] = {
     "preset": "vit",
     "param": "fourier",
     "diversity": 0.0,
+    "smoothness": 0.0,
     "seed": 0,
     "precision": "float32",
     "learning_rate": 0.05,
+    "views": {"shift": 6, "noise": 0.0},
 }
 STEPS = 12
 

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.main import featviz
+from cli.render import render
+from featviz.recipes import Recipe
+from featviz.store import Store
 from gallery.command import OPTIONS, render_command
 from tests.gallery.stores import SETTINGS
 
@@ -29,6 +37,29 @@ def test_the_command_names_every_option_of_the_configuration_and_no_other_settin
     words = shlex.split(line)
     assert words[:5] == ["featviz", "render", "cueworld/vit", "blocks.3.mlp.fc1:42@7", "-o"]
     assert options(words) == {name: str(SETTINGS[name]) for name in OPTIONS}
+
+
+def test_every_setting_that_the_command_line_takes_is_given() -> None:
+    settings = {field.name for field in dataclasses.fields(Recipe)}
+    assert settings & {option.name for option in render.params} == set(OPTIONS)
+
+
+def test_the_command_makes_the_same_picture_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    job = "render cueworld/vit patch_embed:3 -o first --samples 2 --diversity 0.3 --steps 3"
+    job += " --preset naive --param fourier --seed 5"
+    assert runner.invoke(featviz, [*job.split(), "--device", "cpu"]).exit_code == 0
+    first = Store("first")
+    line = command("cueworld/vit", "patch_embed:3", first.load, first.configuration["renders"])
+    words = shlex.split(line or "")
+    assert runner.invoke(featviz, [*words[1:], "--device", "cpu"]).exit_code == 0
+    again = Store(words[words.index("-o") + 1])
+    assert again.configuration == first.configuration
+    pictures = [store.row("patch_embed:3")["images"] for store in (first, again)]
+    assert np.array_equal(*pictures)
 
 
 def test_an_option_that_was_not_given_is_left_out() -> None:

@@ -34,15 +34,15 @@ def test_parts_of_one_job_are_one_group_in_which_a_unit_counts_once(tmp_path: Pa
 
 
 def test_groups_are_told_apart_by_exactly_the_settings_that_differ(tmp_path: Path) -> None:
-    diverse = {"samples": 4, "diversity": 0.5, "views": {"shift": [1, 2]}}
+    diverse = {"samples": 4, "diversity": 0.5, "views": {"shift": 16, "noise": 0.0}}
     stores = [
         write_store(tmp_path / "a", UNITS),
         write_store(tmp_path / "b", UNITS, settings=diverse),
     ]
     (model,) = merge(stores)
     assert [model.label(group) for group in model.groups] == [
-        "samples 1, diversity 0.0",
-        'samples 4, diversity 0.5, views {"shift": [1, 2]}',
+        "samples 1, diversity 0.0, views.shift 6",
+        "samples 4, diversity 0.5, views.shift 16",
     ]
 
 
