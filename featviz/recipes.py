@@ -137,7 +137,7 @@ def recipe(
     param = param or chosen.param
     _known("param", param, PARAMS)
     _known("precision", precision, PRECISIONS)
-    size = size or model.image_size
+    size = model.image_size if size is None else size
     for name, value, least in (("steps", steps, 1), ("samples", samples, 1), ("size", size, 16)):
         if value < least:
             raise FeatvizError(f"{name} must be at least {least}, not {value}")
