@@ -34,10 +34,11 @@ class Rows(Protocol):
 def rows_of(layer: nn.Module, site: Site, units: Sequence[Unit]) -> Rows:
     """Choose the cheapest way to read units of a layer.
 
-    A layer whose class changes what a linear layer or convolution computes (standardised weights,
-    dynamic padding) is called whole.
+    A layer that changes what a linear layer or convolution computes (standardised weights,
+    dynamic padding) is run whole.
     """
-    forward = type(layer).forward
+    # Asked of the layer, not of its class: its own forward may have been replaced.
+    forward = getattr(layer.forward, "__func__", None)
     if isinstance(layer, nn.Linear) and forward is nn.Linear.forward:
         return LinearRows(layer, site, units)
     if isinstance(layer, nn.Conv2d) and forward is nn.Conv2d.forward:
@@ -124,7 +125,7 @@ class ConvolutionRows:
 
 
 class WholeLayer:
-    """Any other layer: it is called, and the wanted channels are kept."""
+    """Any other layer: it is run, without its hooks, and the wanted channels are kept."""
 
     def __init__(self, layer: nn.Module, site: Site, units: Sequence[Unit]) -> None:
         device = next(layer.parameters()).device
@@ -146,7 +147,7 @@ class WholeLayer:
         return self._sequence(inputs)
 
     def _output(self, inputs: Tensor) -> Tensor:
-        return self._sequence(self.layer(inputs))
+        return self._sequence(self.layer.forward(inputs))
 
     def _sequence(self, values: Tensor) -> Tensor:
         if values.ndim == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -44,26 +44,43 @@ class Site:
     prefix: int
 
 
-class Sites(Mapping[str, Site]):
-    """The sites of a model by path, in the order in which a forward pass reaches them."""
+class NoSiteError(FeatvizError, KeyError):
+    """A path at which a model has no site."""
 
-    def __init__(self, found: dict[str, Site], refused: dict[str, str], modules: dict[str, str]):
-        self._found, self._refused, self._modules = found, refused, modules
+    __str__ = Exception.__str__  # that of KeyError puts the line in quotes
+
+
+class Sites(Mapping[str, Site]):
+    """The sites of a model by path, in the order in which a forward pass reaches them.
+
+    A patch embedding is one site, listed by its short path and found by its layer's path too.
+    """
+
+    def __init__(
+        self,
+        found: dict[str, Site],
+        aliases: dict[str, str],
+        refused: dict[str, str],
+        modules: dict[str, str],
+    ) -> None:
+        self._found, self._aliases = found, aliases
+        self._refused, self._modules = refused, modules
 
     def __getitem__(self, path: str) -> Site:
-        """Return a site; raise `FeatvizError` that says why `path` is none."""
-        if path in self._found:
-            return self._found[path]
+        """Return a site; raise `NoSiteError`, a `FeatvizError` that says why `path` is none."""
+        site = self._found.get(self._aliases.get(path, path))
+        if site is not None:
+            return site
         if path in self._refused:
-            raise FeatvizError(f"{path} has no units here: {self._refused[path]}")
+            raise NoSiteError(f"{path} has no units here: {self._refused[path]}")
         if path in self._modules:
             inside = [name for name in self._found if name.startswith(f"{path}.")][:4]
             hint = f"; inside it are {', '.join(inside)}" if inside else ""
             kind = self._modules[path]
-            raise FeatvizError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
-        raise FeatvizError(f"the model has no module {path}{nearest(path, self._found)}")
+            raise NoSiteError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
+        raise NoSiteError(f"the model has no module {path}{nearest(path, self._found)}")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._found)
 
     def __len__(self) -> int:
@@ -91,7 +108,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
         calls.setdefault(path, []).append(tuple(output.shape))
 
     hooks = [layer.register_forward_hook(partial(record, path)) for path, layer in layers.items()]
-    like = next(module.parameters())
+    like = next(module.parameters(), torch.empty(0))
     images = torch.zeros(2, 3, image_size, image_size, dtype=like.dtype, device=like.device)
     try:
         with undisturbed(module), torch.no_grad():
@@ -100,8 +117,6 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
         for hook in hooks:
             hook.remove()
 
-    maps = [shapes[0] for path, shapes in calls.items() if isinstance(layers[path], nn.Conv2d)]
-    patches = (maps[0][2], maps[0][3]) if maps else None
     aliases = {
         f"{path}.proj": path
         for path, part in module.named_modules()
@@ -116,12 +131,10 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     for owner, shapes in calls.items():
         if owner in refused:
             continue
-        site = _site(owner, layers[owner], shapes[0], patches, prefix_tokens)
-        if owner in aliases:
-            found[aliases[owner]] = Site(**{**vars(site), "path": aliases[owner]})
-        found[owner] = site
+        path = aliases.get(owner, owner)
+        found[path] = _site(path, owner, layers[owner], shapes[0], prefix_tokens)
     modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
-    return Sites(found, refused, modules)
+    return Sites(found, aliases, refused, modules)
 
 
 def _refusal(shapes: list[tuple[int, ...]]) -> str | None:
@@ -135,11 +148,7 @@ def _refusal(shapes: list[tuple[int, ...]]) -> str | None:
 
 
 def _site(
-    owner: str,
-    layer: nn.Module,
-    shape: tuple[int, ...],
-    patches: tuple[int, int] | None,
-    prefix_tokens: int,
+    path: str, owner: str, layer: nn.Module, shape: tuple[int, ...], prefix_tokens: int
 ) -> Site:
     if isinstance(layer, nn.Linear):
         width, places = shape[-1], shape[1:-1]
@@ -147,9 +156,11 @@ def _site(
         width, places = shape[1], shape[2:]
     positions = math.prod(places) if places else 0
     if len(places) == 2:
-        return Site(owner, owner, width, positions, (places[0], places[1]), 0)
-    if patches is not None and positions:
-        for prefix in (prefix_tokens, 0):
-            if positions == prefix + math.prod(patches):
-                return Site(owner, owner, width, positions, patches, prefix)
-    return Site(owner, owner, width, positions, None, 0)
+        return Site(path, owner, width, positions, (places[0], places[1]), 0)
+    # Images are square, and so is the grid of a sequence of patches, behind the prefix tokens if
+    # they are in it. What is no square (channels, in the token layers of a mixer) has no grid.
+    for prefix in (prefix_tokens, 0):
+        side = math.isqrt(max(0, positions - prefix))
+        if side and positions == prefix + side**2:
+            return Site(path, owner, width, positions, (side, side), prefix)
+    return Site(path, owner, width, positions, None, 0)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 Token = int | Literal["cls"] | None
 
-_NUMBERS = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?(,[0-9]{1,9}(-[0-9]{1,9})?)*", re.ASCII)
-_SELECTOR = re.compile(r"(?P<site>[^:@\s]+):(?P<index>[^:@\s]+)(@(?P<token>[^:@\s]+))?")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_NUMBERS = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?(,[0-9]{1,9}(-[0-9]{1,9})?)*")
+# No character that a shell or a terminal would read as anything but itself.
+_SELECTOR = re.compile(r"(?P<site>[\w.,-]+):(?P<index>[\w,-]+)(@(?P<token>[\w,-]+))?")
 _FORM = "an address looks like blocks.3.mlp.fc1:42, blocks.3.mlp.fc1:42@7 or patch_embed:0-15"
 
 
@@ -60,10 +62,14 @@ class Unit:
             If the text is no address, or a selector of several units.
         """
         site, index, token = _split(address)
-        if not index.isdigit() or not (token is None or token == "cls" or token.isdigit()):
+        if not _NUMBER.fullmatch(index):
             raise FeatvizError(f"{address!r} is not the address of one unit; {_FORM}")
-        if token is None or token == "cls":
-            return cls(site, int(index), token)  # type: ignore[arg-type]
+        if token is None:
+            return cls(site, int(index))
+        if token == "cls":
+            return cls(site, int(index), "cls")
+        if not _NUMBER.fullmatch(token):
+            raise FeatvizError(f"{address!r} is not the address of one unit; {_FORM}")
         return cls(site, int(index), int(token))
 
 
@@ -86,6 +92,20 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
     return list(dict.fromkeys(expanded))
 
 
+def site_of(model: VisionModel, unit: Unit) -> Site:
+    """Find the site of a unit of the model.
+
+    Raises
+    ------
+    FeatvizError
+        If the model has no such site, or the site no such unit or token.
+    """
+    site = model.sites[unit.site]
+    _numbers(str(unit.index), range(site.width), f"{unit.site} has units")
+    _tokens(model, site, None if unit.token is None else str(unit.token))
+    return site
+
+
 def _split(text: str) -> tuple[str, str, str | None]:
     match = _SELECTOR.fullmatch(text)
     if match is None:
@@ -99,7 +119,7 @@ def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
         site = model.sites[path]
         for number in _numbers(index, range(site.width), f"{path} has units"):
             for place in _tokens(model, site, token):
-                yield Unit(path, number, place)
+                yield Unit(site.path, number, place)
 
 
 def _paths(model: VisionModel, pattern: str) -> list[str]:
@@ -108,11 +128,10 @@ def _paths(model: VisionModel, pattern: str) -> list[str]:
     if all((part.isidentifier() and part != "all") or part.isdigit() for part in parts):
         return [pattern]
     paths = list(_walk(model, "", parts))
-    if "all" in parts:
-        paths = [path for path in paths if path in model.sites]
-    if not paths:
-        raise FeatvizError(f"{pattern} matches no site of {model.name}")
-    return paths
+    if "all" not in parts:
+        return paths
+    # Without any, the first is looked up all the same, for an error that says why it is none.
+    return [path for path in paths if path in model.sites] or paths[:1]
 
 
 def _walk(model: VisionModel, prefix: str, parts: list[str]) -> Iterator[str]:
@@ -127,6 +146,8 @@ def _walk(model: VisionModel, prefix: str, parts: list[str]) -> Iterator[str]:
         )
         numbered = sorted({int(name) for name in below if name.isdigit()})
         where = prefix.removesuffix(".") or "the model"
+        if not numbered:
+            raise FeatvizError(f"{where} has no numbered parts, so {part} says nothing there")
         choices = [str(number) for number in _numbers(part, numbered, f"{where} has parts")]
     for choice in choices:
         yield from _walk(model, f"{prefix}{choice}.", rest)
@@ -147,13 +168,18 @@ def _tokens(model: VisionModel, site: Site, text: str | None) -> list[Token]:
 
 
 def _numbers(text: str, valid: Sequence[int], what: str) -> list[int]:
-    """Expand ``3``, ``0-15``, ``1,4,9`` or ``all`` to numbers that are all valid."""
-    if text == "all" and valid:
+    """Expand ``3``, ``0-15``, ``1,4,9`` or ``all`` to numbers that are all valid.
+
+    Parameters
+    ----------
+    valid : range or a short sequence
+        In it every number is looked up.
+    """
+    if text == "all":
         return list(valid)
     if not _NUMBERS.fullmatch(text):
-        form = "a number, a range 0-15, a list 1,4,9 or all"
-        raise FeatvizError(f"{what} {_span(valid)}, and {text!r} is not {form}")
-    known = set(valid)
+        form = "none of these, no range 0-15, list 1,4,9 or all"
+        raise FeatvizError(f"{what} {_span(valid)}, and {text!r} is {form}")
     numbers: list[int] = []
     for piece in text.split(","):
         first, _, last = piece.partition("-")
@@ -161,9 +187,9 @@ def _numbers(text: str, valid: Sequence[int], what: str) -> list[int]:
         if stop < start:
             raise FeatvizError(f"the range {piece} runs backwards; write {stop}-{start}")
         # The ends are looked at before the range is counted out: it may be huge.
-        wrong = next((n for n in (start, stop) if n not in known), None)
+        wrong = next((n for n in (start, stop) if n not in valid), None)
         if wrong is None:
-            wrong = next((n for n in range(start, stop) if n not in known), None)
+            wrong = next((n for n in range(start, stop) if n not in valid), None)
         if wrong is not None:
             raise FeatvizError(f"{what} {_span(valid)}, not {wrong}")
         numbers += range(start, stop + 1)
@@ -171,8 +197,6 @@ def _numbers(text: str, valid: Sequence[int], what: str) -> list[int]:
 
 
 def _span(valid: Sequence[int]) -> str:
-    if not valid:
-        return "none"
     if len(valid) == valid[-1] - valid[0] + 1:
         return f"{valid[0]}-{valid[-1]}"
     return ", ".join(map(str, valid))
