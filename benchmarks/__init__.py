@@ -1,0 +1,1 @@
+"""Measurements, each printing JSON: `python -m benchmarks.NAME`."""
