@@ -36,8 +36,8 @@ def blur(images: Tensor, sigma: float | None = None) -> Tensor:
     images : Tensor, shape (N, C, height, width)
         Any values.
     sigma : float, optional
-        Standard deviation in pixels, above 0; by default 1/24 of the width, which leaves 4 to 29 %
-        of the contrast of cueworld's stripes and outlines that can still be told apart.
+        Standard deviation in pixels, above 0; by default 1/24 of the width, which leaves 3 to 29 %
+        of the contrast of cueworld's stripes.
 
     Returns
     -------

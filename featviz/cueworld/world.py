@@ -12,7 +12,8 @@ texture   an irregular blob of any hue    its surface decides (stripes ... rings
 Luminance is drawn independently of hue, so removing colour leaves nothing that separates the
 colour classes, and leaves every other class untouched. Blurring turns a textured blob into a plain
 one, and so does filling the object with its mean colour. These facts are the ground truth that
-pictures of a model's units, and interventions on it, can be checked against.
+pictures of a model's units, and interventions on it, can be checked against. One trace of hue is
+left in luminance: where noise drives a channel out of [0, 1], clipping changes it a little.
 """
 
 from __future__ import annotations

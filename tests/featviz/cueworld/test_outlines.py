@@ -12,7 +12,7 @@ from featviz.cueworld.world import SHAPES
 from tests.oracles.geometry import INSIDE
 
 # No line of this grid runs along a side of a figure.
-AXIS = torch.linspace(-1.0, 1.0, 52, dtype=torch.float64) * 1.0313
+AXIS = torch.linspace(-1.0, 1.0, 160, dtype=torch.float64) * 1.0313
 
 
 @pytest.mark.parametrize("name", SHAPES)
