@@ -1,0 +1,45 @@
+"""Values of units by a plain forward hook on the whole model, one unit at a time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from featviz.units import Unit
+
+
+def naive_readout(
+    module: nn.Module, inputs: Tensor, unit: Unit, owner: str, prefix: int = 0
+) -> Tensor:
+    """Run all of the module and look a unit up in what the layer `owner` put out, shape (N,).
+
+    The output of a linear layer is (N, ..., units), that of a convolution (N, units, ...).
+
+    Parameters
+    ----------
+    inputs : Tensor
+        What the module itself takes, normalised.
+    prefix : int
+        How many tokens come before the patches at this layer.
+    """
+    layer = module.get_submodule(owner)
+    outputs: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
+    module(inputs)
+    handle.remove()
+    (output,) = outputs
+    channel = output[..., unit.index] if isinstance(layer, nn.Linear) else output[:, unit.index]
+    values = channel.reshape(len(inputs), -1)
+    if unit.token is None:
+        return values[:, prefix:].sum(1) / (values.shape[1] - prefix)
+    return values[:, 0 if unit.token == "cls" else unit.token]
+
+
+def naive_gradient(
+    module: nn.Module, inputs: Tensor, unit: Unit, owner: str, prefix: int = 0
+) -> Tensor:
+    """Differentiate a unit's sum over images through the whole model, shape of the inputs."""
+    inputs = inputs.detach().requires_grad_()
+    total = naive_readout(module, inputs, unit, owner, prefix).sum()
+    (gradient,) = torch.autograd.grad(total, inputs)
+    return gradient
