@@ -25,21 +25,14 @@ Row = dict[str, Any]
 Columns = Mapping[str, NDArray[Any] | Sequence[str]]
 """The name of each column and its values, all of one length."""
 
+Datasets = dict[str, h5py.Dataset]
+"""The columns of an open group by their names."""
+
 ADDRESS = "address"
 ROW_DIGEST = "digest"
 
 # Files of HDF5 1.10 and later: the oldest whose metadata is checksummed throughout.
 LIBVER = ("v110", "v110")
-
-# The columns of the kinds known here; a letter stands for the same size wherever it appears.
-SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
-    "renders": {
-        "images": ("|u1", "N D H W 3"),
-        "activation": ("<f4", "N D"),
-        "trajectory": ("<f4", "N D T"),
-    },
-    "failures": {"error": ("text", "N")},
-}
 
 # What h5py raises for a file whose bytes are wrong.
 UNREADABLE = (
@@ -115,8 +108,9 @@ def new_group(file: h5py.File, kind: str, addresses: Sequence[str]) -> h5py.Grou
     group = file.create_group(kind)
     set_text(group, "encoding-type", f"featviz-{kind}")
     set_text(group, "encoding-version", "1")
-    set_text(group, "address-sha256", _names_digest(data))
-    fill_texts(new_texts(group, ADDRESS, len(data), max(map(len, data))), data)
+    dataset = new_texts(group, ADDRESS, len(data), max(map(len, data)))
+    set_text(dataset, "sha256", _names_digest(data))
+    fill_texts(dataset, data)
     return group
 
 
@@ -147,7 +141,7 @@ def storable(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace").replace(b"\0", b"\\x00")
 
 
-def read_addresses(group: h5py.Group) -> list[str]:
+def read_addresses(datasets: Datasets) -> list[str]:
     """Return the address of every row.
 
     Raises
@@ -155,15 +149,15 @@ def read_addresses(group: h5py.Group) -> list[str]:
     ValueError
         When they are not those that were written.
     """
-    data: list[bytes] = group[ADDRESS][:].tolist()
-    if _names_digest(data) != get_text(group, "address-sha256"):
+    data: list[bytes] = datasets[ADDRESS][:].tolist()
+    if _names_digest(data) != get_text(datasets[ADDRESS], "sha256"):
         raise ValueError("its addresses are not those that were written")
     return [each.decode() for each in data]
 
 
-def read_row(group: h5py.Group, number: int) -> Row:
+def read_row(datasets: Datasets, number: int) -> Row:
     """Return one row, with text as `str` and numbers as arrays of the stored type."""
-    values = {name: dataset[number] for name, dataset in group.items()}
+    values = {name: dataset[number] for name, dataset in datasets.items()}
     return {
         name: value.decode() if isinstance(value, bytes) else np.asarray(value)
         for name, value in values.items()
@@ -187,78 +181,6 @@ def row_digest(row: Row) -> str:
         digest.update(f"{name}\0{form}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()
-
-
-def get_group(file: h5py.File, kind: str, file_size: int) -> h5py.Group:
-    """Return the group of a kind, having refused what this version does not write.
-
-    No data is touched before: a link could lead out of the file, and a size could be anything.
-
-    Raises
-    ------
-    ValueError
-        Naming what is wrong: an encoding, a link, a column whose data is elsewhere, compressed or
-        larger than the file, a wrong type or shape.
-    """
-    if not isinstance(file.get(kind, getlink=True), h5py.HardLink):
-        raise ValueError(f"it holds no {kind}")
-    group = file[kind]
-    encoding = get_text(group, "encoding-type"), get_text(group, "encoding-version")
-    if encoding != (f"featviz-{kind}", "1"):
-        raise ValueError(f"its encoding is {' '.join(encoding)} and not featviz-{kind} 1")
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink) or not isinstance(group[name], h5py.Dataset):
-            raise ValueError(f"{kind}/{name} is no plain column")
-        _check_column(group[name], file_size)
-    if ADDRESS not in group or group[ADDRESS].dtype.kind != "S" or group[ADDRESS].ndim != 1:
-        raise ValueError(f"{kind} has no column of addresses")
-    sizes = {"N": len(group[ADDRESS]), "3": 3}
-    if any(len(dataset) != sizes["N"] for dataset in group.values()):
-        raise ValueError(f"the columns of {kind} differ in length")
-    for name, (dtype, shape) in SCHEMAS.get(kind, {}).items():
-        if name not in group:
-            raise ValueError(f"{kind} has no column {name!r}")
-        _check_shape(group[name], dtype, shape.split(), sizes)
-    return group
-
-
-def check_values(group: h5py.Group, kind: str) -> None:
-    """Refuse what no job stores: a picture whose activation is not a number.
-
-    Raises
-    ------
-    ValueError
-        Naming the first such unit.
-    """
-    if kind == "renders":
-        bad = ~np.isfinite(group["activation"][:]).all(axis=1)
-        if bad.any():
-            unit = group[ADDRESS][int(bad.argmax())].decode()
-            raise ValueError(f"the activation of {unit} is not finite")
-
-
-def _check_column(dataset: h5py.Dataset, file_size: int) -> None:
-    plain = dataset.external is None and not dataset.is_virtual
-    if not plain or dataset.dtype.kind not in "biufcS" or dataset.ndim == 0:
-        raise ValueError(f"{dataset.name} is no plain column")
-    if dataset.id.get_create_plist().get_nfilters():
-        raise ValueError(f"{dataset.name} is compressed")
-    if not dataset.nbytes <= dataset.id.get_storage_size() <= file_size:
-        raise ValueError(f"{dataset.name} is not whole")
-
-
-def _check_shape(
-    dataset: h5py.Dataset, dtype: str, letters: list[str], sizes: dict[str, int]
-) -> None:
-    has_type = dataset.dtype.kind == "S" if dtype == "text" else dataset.dtype.str == dtype
-    # The first size seen under a letter fixes it for the columns that follow.
-    if (
-        not has_type
-        or dataset.ndim != len(letters)
-        or list(dataset.shape) != list(map(sizes.setdefault, letters, dataset.shape))
-    ):
-        raise ValueError(f"{dataset.name} is {dataset.dtype.str} {dataset.shape}")
 
 
 def _names_digest(names: Sequence[bytes]) -> str:

@@ -15,8 +15,8 @@ import h5py
 
 from featviz.errors import FeatvizError
 from featviz.files import remove_leftovers, replacing, write_all
-from featviz.store import columns
-from featviz.store.columns import ADDRESS, ROW_DIGEST, Row
+from featviz.store import columns, schema
+from featviz.store.columns import ADDRESS, ROW_DIGEST, Datasets, Row
 from featviz.store.manifest import FORMAT_VERSION, Manifest
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Pack:
             with columns.reading(path):
                 self._kinds = sorted(file)
                 for kind in self._kinds:
-                    columns.get_group(file, kind, self.size())
+                    schema.get_columns(file, kind, self.size())
                 if columns.get_text(file, "digest") != _digest(file):
                     raise ValueError("its content is not what was written")
 
@@ -139,27 +139,27 @@ class Pack:
 
     def addresses(self, part: Path, kind: str) -> list[str]:
         """Return the addresses of a kind, reading nothing else of it."""
-        with self._group(part, kind) as group, columns.reading(part):
-            return columns.read_addresses(group)
+        with self._columns(kind) as datasets, columns.reading(part):
+            return columns.read_addresses(datasets)
 
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
         """Read rows of a kind, comparing each with its digest."""
-        with self._group(part, kind) as group:
+        with self._columns(kind) as datasets:
             for number in numbers:
-                yield self._row(group, number)
+                yield self._row(part, datasets, number)
 
     def problems(self) -> Iterator[str]:
         """Validate every row, and tell what is wrong with each."""
         for kind in self._kinds:
-            with self._group(self.path, kind) as group:
-                for number in range(len(group[ADDRESS])):
+            with self._columns(kind) as datasets:
+                for number in range(len(datasets[ADDRESS])):
                     try:
-                        self._row(group, number)
+                        self._row(self.path, datasets, number)
                     except FeatvizError as error:
                         yield str(error)
                 try:
                     with columns.reading(self.path):
-                        columns.check_values(group, kind)
+                        schema.check_values(datasets, kind)
                 except FeatvizError as error:
                     yield str(error)
 
@@ -168,17 +168,17 @@ class Pack:
         return self.path.stat().st_size
 
     @contextmanager
-    def _group(self, part: Path, kind: str) -> Iterator[h5py.Group]:
-        with columns.opened(part) as file:
-            with columns.reading(part):
-                group = columns.get_group(file, kind, self.size())
-            yield group
+    def _columns(self, kind: str) -> Iterator[Datasets]:
+        with columns.opened(self.path) as file:
+            with columns.reading(self.path):
+                datasets = schema.get_columns(file, kind, self.size())
+            yield datasets
 
-    def _row(self, group: h5py.Group, number: int) -> Row:
-        with columns.reading(self.path):
-            row = columns.read_row(group, number)
+    def _row(self, part: Path, datasets: Datasets, number: int) -> Row:
+        with columns.reading(part):
+            row = columns.read_row(datasets, number)
             if row.pop(ROW_DIGEST) != columns.row_digest(row):
-                raise ValueError(f"{row[ADDRESS]} in {group.name} is not what was written")
+                raise ValueError(f"{row[ADDRESS]} is not what was written")
         return row
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.errors import FeatvizError
-from featviz.store import columns
-from featviz.store.columns import Columns, Row
+from featviz.store import columns, schema
+from featviz.store.columns import Columns, Datasets, Row
 from featviz.store.manifest import FORMAT_VERSION, NAME, Manifest
 
 FOLDER = "shards"
@@ -49,7 +49,7 @@ def encode(kind: str, values: Columns, manifest: Manifest, configuration: str) -
         group = columns.new_group(file, kind, addresses)
         for name in sorted(values.keys() - {columns.ADDRESS}):
             _fill(group, name, values[name], len(addresses))
-        columns.check_values(columns.get_group(file, kind, file.id.get_filesize()), kind)
+        schema.check_values(schema.get_columns(file, kind, file.id.get_filesize()), kind)
     return buffer.getbuffer()
 
 
@@ -113,18 +113,18 @@ class Shards:
 
     def addresses(self, part: Path, kind: str) -> list[str]:
         """Return the addresses of a shard, reading nothing else of it."""
-        with self._group(part, kind) as group, columns.reading(part):
-            return columns.read_addresses(group)
+        with self._columns(part, kind) as datasets, columns.reading(part):
+            return columns.read_addresses(datasets)
 
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
         """Read rows of a shard; the first time, its bytes are compared with its name."""
         if part not in self._sound:
             self._check_digest(part)
             self._sound.add(part)
-        with self._group(part, kind) as group:
+        with self._columns(part, kind) as datasets:
             for number in numbers:
                 with columns.reading(part):
-                    row = columns.read_row(group, number)
+                    row = columns.read_row(datasets, number)
                 yield row
 
     def check(self, part: Path) -> list[str]:
@@ -142,9 +142,9 @@ class Shards:
         """
         kind = kind_of(part)
         self._check_digest(part)
-        with self._group(part, kind) as group, columns.reading(part):
-            columns.check_values(group, kind)
-            return columns.read_addresses(group)
+        with self._columns(part, kind) as datasets, columns.reading(part):
+            schema.check_values(datasets, kind)
+            return columns.read_addresses(datasets)
 
     def problems(self) -> Iterator[str]:
         """Validate every shard, and tell what is wrong with each."""
@@ -169,12 +169,12 @@ class Shards:
                 raise ValueError("its content is not what was written")
 
     @contextmanager
-    def _group(self, part: Path, kind: str) -> Iterator[h5py.Group]:
+    def _columns(self, part: Path, kind: str) -> Iterator[Datasets]:
         with columns.opened(part) as file:
             with columns.reading(part):
                 self._check_header(file, kind)
-                group = columns.get_group(file, kind, part.stat().st_size)
-            yield group
+                datasets = schema.get_columns(file, kind, part.stat().st_size)
+            yield datasets
 
     def _check_header(self, file: h5py.File, kind: str) -> None:
         version = int(file.attrs["format-version"])

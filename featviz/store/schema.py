@@ -1,0 +1,92 @@
+"""What the columns of each kind must be, and the refusal of everything else."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from featviz.store.columns import ADDRESS, Datasets, get_text
+
+# A letter stands for the same size wherever it appears.
+SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
+    "renders": {
+        "images": ("|u1", "N D H W 3"),
+        "activation": ("<f4", "N D"),
+        "trajectory": ("<f4", "N D T"),
+    },
+    "failures": {"error": ("text", "N")},
+}
+
+
+def get_columns(file: h5py.File, kind: str, file_size: int) -> Datasets:
+    """Open the columns of a kind, having refused what this version does not write.
+
+    No data is touched before: a link could lead out of the file, and a size could be anything.
+
+    Raises
+    ------
+    ValueError
+        Naming what is wrong: an encoding, a link, a column whose data is elsewhere, compressed or
+        larger than the file, a wrong type or shape.
+    """
+    if not isinstance(file.get(kind, getlink=True), h5py.HardLink):
+        raise ValueError(f"it holds no {kind}")
+    group = file[kind]
+    encoding = get_text(group, "encoding-type"), get_text(group, "encoding-version")
+    if encoding != (f"featviz-{kind}", "1"):
+        raise ValueError(f"its encoding is {' '.join(encoding)} and not featviz-{kind} 1")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{kind}/{name} is no plain column")
+    datasets = dict(group.items())
+    for name, dataset in datasets.items():
+        _check_column(f"{kind}/{name}", dataset, file_size)
+    known = {ADDRESS: ("text", "N")} | SCHEMAS.get(kind, {})
+    if missing := known.keys() - datasets.keys():
+        raise ValueError(f"{kind} has no column {min(missing)!r}")
+    sizes = {"3": 3}
+    for name, (dtype, letters) in known.items():
+        _check_shape(f"{kind}/{name}", datasets[name], dtype, letters.split(), sizes)
+    if any(len(dataset) != sizes["N"] for dataset in datasets.values()):
+        raise ValueError(f"the columns of {kind} differ in length")
+    return datasets
+
+
+def check_values(datasets: Datasets, kind: str) -> None:
+    """Refuse what no job stores: a picture whose activation is not a number.
+
+    Raises
+    ------
+    ValueError
+        Naming the first such unit.
+    """
+    if kind == "renders":
+        bad = ~np.isfinite(datasets["activation"][:]).all(axis=1)
+        if bad.any():
+            unit = datasets[ADDRESS][int(bad.argmax())].decode()
+            raise ValueError(f"the activation of {unit} is not finite")
+
+
+def _check_column(name: str, dataset: object, file_size: int) -> None:
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{name} is no plain column")
+    plain = dataset.external is None and not dataset.is_virtual
+    if not plain or dataset.dtype.kind not in "biufcS" or dataset.ndim == 0:
+        raise ValueError(f"{name} is no plain column")
+    if dataset.id.get_create_plist().get_nfilters():
+        raise ValueError(f"{name} is compressed")
+    if not dataset.nbytes <= dataset.id.get_storage_size() <= file_size:
+        raise ValueError(f"{name} is not whole")
+
+
+def _check_shape(
+    name: str, dataset: h5py.Dataset, dtype: str, letters: list[str], sizes: dict[str, int]
+) -> None:
+    has_type = dataset.dtype.kind == "S" if dtype == "text" else dataset.dtype.str == dtype
+    # The first size seen under a letter fixes it for the columns that follow.
+    if (
+        not has_type
+        or dataset.ndim != len(letters)
+        or list(dataset.shape) != list(map(sizes.setdefault, letters, dataset.shape))
+    ):
+        raise ValueError(f"{name} is {dataset.dtype.str} {dataset.shape}")
