@@ -58,37 +58,41 @@ def optimize(
     tick : callable
         Called after every step.
     """
+    with torch.inference_mode(False), torch.enable_grad(), undisturbed(model.module):
+        return _optimize(model, units, recipe, tick)
+
+
+def _optimize(
+    model: VisionModel, units: Sequence[Unit], recipe: Recipe, tick: Callable[[], object]
+) -> Pictures:
     device = model.device
     canvas = Canvas(recipe, model.image_size)
     readout = Readout(model, [unit for unit in units for _ in range(recipe.samples)])
     generators = [
-        picture_generator(recipe.seed, unit, sample)
-        for unit in units
-        for sample in range(recipe.samples)
+        stream(recipe.seed, str(unit), sample) for unit in units for sample in range(recipe.samples)
     ]
     starts = [canvas.image.initial(generator) for generator in generators]
     schedules = [recipe.views.draw(recipe.steps, generator) for generator in generators]
     numbers = torch.stack(starts).to(device).requires_grad_()
     schedule = torch.stack(schedules, 1).to(device)
-    field = recipe.views.noise_field(model.image_size, torch.Generator().manual_seed(recipe.seed))
+    field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
     trajectory = torch.empty(recipe.steps, len(numbers), device=device)
-    with undisturbed(model.module):
-        for step in range(recipe.steps):
-            whole = canvas.decode(numbers)
-            views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
-            with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
-                values, features = readout.paired_with_features(views)
-            gain = objective(values.float(), features.float(), whole, recipe)
-            (numbers.grad,) = torch.autograd.grad(-gain, numbers)
-            optimizer.param_groups[0]["lr"] = recipe.rate(step)
-            optimizer.step()
-            trajectory[step] = values.detach()
-            tick()
-        with torch.no_grad():
-            images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-            activation = readout.paired(resize(images / 255, model.image_size))
+    for step in range(recipe.steps):
+        whole = canvas.decode(numbers)
+        views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
+        with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
+            values, features = readout.paired_with_features(views)
+        gain = objective(values.float(), features.float(), whole, recipe)
+        (numbers.grad,) = torch.autograd.grad(-gain, numbers)
+        optimizer.param_groups[0]["lr"] = recipe.rate(step)
+        optimizer.step()
+        trajectory[step] = values.detach()
+        tick()
+    with torch.no_grad():
+        images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
+        activation = readout.paired(resize(images / 255, model.image_size))
     shape = (len(units), recipe.samples)
     return Pictures(
         images.permute(0, 2, 3, 1).reshape(*shape, recipe.size, recipe.size, 3).cpu(),
@@ -152,7 +156,7 @@ def resize(images: Tensor, side: int) -> Tensor:
     return F.interpolate(images, [side, side], mode="bilinear", antialias=True)
 
 
-def picture_generator(seed: int, unit: Unit, sample: int) -> torch.Generator:
-    """Make the random stream of one picture; it depends on nothing else."""
-    digest = hashlib.sha256(f"{seed}/{unit}/{sample}".encode()).digest()
+def stream(*names: object) -> torch.Generator:
+    """Make the random stream of this name; it depends on nothing else."""
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from timm.layers.patch_embed import PatchEmbed
@@ -40,18 +40,19 @@ class Preset:
 
 
 PRESETS = {
-    # Shifts by a whole patch of 16 either way let every part of a picture land anywhere on the
-    # patch grid, so that the grid leaves no trace. Colour shift and noise: Ghiasi et al., "What
-    # do Vision Transformers Learn?", 2022; Ghiasi et al., "Plug-In Inversion", 2022.
+    # Shifts by a whole patch either way let every part of a picture land anywhere on the patch
+    # grid, so that the grid leaves no trace; `fit` makes whole patches of the 16 pixels.
+    # Colour shift and noise: Ghiasi et al., "What do Vision Transformers Learn?" and "Plug-In
+    # Inversion", both 2022.
     "vit": Preset(
         "fourier",
         Views(shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05),
-        decay=1.5,
-        learning_rate=0.02,
+        decay=1.75,
+        learning_rate=0.01,
     ),
     # Lucid's list, drawn evenly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotate by up to 10
     # degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
-    "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.5, learning_rate=0.02),
+    "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01),
     "naive": Preset("pixel", Views()),
 }
 PARAMS = ("fourier", "pixel")
@@ -147,7 +148,7 @@ def recipe(
     return Recipe(
         preset=preset,
         param=param,
-        views=chosen.views,
+        views=fit(chosen.views, patch_size(model)),
         decay=chosen.decay,
         learning_rate=chosen.learning_rate,
         size=size,
@@ -164,6 +165,20 @@ def family(model: VisionModel) -> str:
     """Name the preset that suits a model: ``vit`` if it cuts images into patches, else ``cnn``."""
     patches = any(isinstance(part, PatchEmbed) for part in model.module.modules())
     return "vit" if patches or model.prefix_tokens else "cnn"
+
+
+def patch_size(model: VisionModel) -> int:
+    """Side of a model's patches in pixels; 1 if it has none."""
+    for part in model.module.modules():
+        if isinstance(part, PatchEmbed):
+            return int(max(part.patch_size))
+    projection = getattr(model.module, "conv_proj", None)  # torchvision's ViT
+    return int(max(projection.kernel_size)) if projection is not None else 1
+
+
+def fit(views: Views, patch: int) -> Views:
+    """Widen the shift to whole patches, so that every phase of the patch grid is as likely."""
+    return replace(views, shift=math.ceil(views.shift / patch) * patch)
 
 
 def _known(what: str, name: str, known: Any) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import featviz
 from featviz.models import VisionModel
 from featviz.objectives import similarity
-from featviz.optimize import Pictures, optimize, picture_generator
+from featviz.optimize import Pictures, optimize, stream
 from featviz.recipes import recipe
 from featviz.units import Unit
 from tests.oracles.linear import best_in_the_box
@@ -92,8 +92,8 @@ def test_the_stream_of_a_picture_depends_on_seed_address_and_sample_only() -> No
     unit = Unit("blocks.1.mlp.fc1", 3)
     names = [(0, unit, 0), (1, unit, 0), (0, Unit("blocks.1.mlp.fc1", 4), 0), (0, unit, 1)]
     names += [(0, Unit("blocks.1.mlp.fc1", 3, "cls"), 0), (0, Unit("blocks.1.mlp.fc1", 3, 1), 0)]
-    first = [torch.rand(4, generator=picture_generator(*name)) for name in names]
-    again = [torch.rand(4, generator=picture_generator(*name)) for name in reversed(names)]
+    first = [torch.rand(4, generator=stream(*name)) for name in names]
+    again = [torch.rand(4, generator=stream(*name)) for name in reversed(names)]
     assert all(torch.equal(a, b) for a, b in zip(first, reversed(again), strict=True))
     assert len({tuple(draw.tolist()) for draw in first}) == len(names)
 
