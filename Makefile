@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo lint browser test test-slow clean
+.PHONY: install demo pictures lint browser test test-slow clean
 
 install: $(STAMP)
 
@@ -17,6 +17,9 @@ $(STAMP): pyproject.toml requirements.lock
 
 demo: install
 	$(BIN)/featviz demo -o demo
+
+pictures: demo
+	$(BIN)/python docs/make_pictures.py demo/neurons
 
 lint: install
 	$(BIN)/ruff format --check .

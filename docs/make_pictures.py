@@ -1,0 +1,34 @@
+"""Make the pictures of the README from the demo: `make pictures`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from featviz.store import Store
+
+BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
+GAP = 4
+
+
+def contact_sheet(store: Store) -> Image.Image:
+    """Lay out the first neurons of every other block, a row a block, on white."""
+    rows = []
+    for block in BLOCKS:
+        pictures = (
+            store.row(f"blocks.{block}.mlp.fc1:{neuron}")["images"][0] for neuron in NEURONS
+        )
+        rows.append(np.concatenate([_framed(picture) for picture in pictures], axis=1))
+    return Image.fromarray(np.concatenate(rows, axis=0))
+
+
+def _framed(picture: np.ndarray) -> np.ndarray:
+    return np.pad(picture, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
+
+
+if __name__ == "__main__":
+    folder = Path(__file__).parent / "pictures"
+    contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
