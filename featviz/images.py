@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -69,6 +69,9 @@ class Fourier:
     height: int
     width: int
     decay: float = 1.0
+    _constants: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Draw a spectrum of near-grey noise, shape (3, height, width // 2 + 1, 2)."""
@@ -77,12 +80,20 @@ class Fourier:
 
     def decode(self, numbers: Tensor) -> Tensor:
         """Turn (N, 3, height, width // 2 + 1, 2) numbers into (N, 3, height, width) in [0, 1]."""
-        scale = spectrum_scale(self.height, self.width, self.decay).to(numbers.device)
-        spectrum = torch.view_as_complex(numbers * scale[..., None])
+        scale, colours = self._constants_on(numbers.device)
+        spectrum = torch.view_as_complex(numbers * scale)
         planes = torch.fft.irfft2(spectrum, s=(self.height, self.width))
-        colours = colour_mixing().to(numbers.device)
         mixed = torch.matmul(colours, planes.flatten(2))
         return mixed.view_as(planes).sigmoid()
+
+    def _constants_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Make the constants once for each device: a copy to a GPU would halt every step."""
+        if device not in self._constants:
+            # Tensors born in inference mode could not be saved for a later backward pass.
+            with torch.inference_mode(False):
+                scale = spectrum_scale(self.height, self.width, self.decay)[..., None]
+                self._constants[device] = scale.to(device), colour_mixing().to(device)
+        return self._constants[device]
 
 
 def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
