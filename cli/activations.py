@@ -19,15 +19,19 @@ class ManyImages(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `--image` before each file that follows one, once MODEL and SELECTOR are given."""
         spread: list[str] = []
-        words = taking = 0
+        words, valued, many = 0, False, False
+        options = [each for each in self.params if isinstance(each, click.Option)]
+        takers = {name for option in options if not option.is_flag for name in option.opts}
         for argument in args:
-            option = argument.startswith("-")
-            if option:
-                taking = int(argument == "--image" and words >= 2)
-            elif taking > 1:
+            if argument.startswith("-"):
+                valued = argument in takers
+                many = argument == "--image" and words >= 2
+            elif valued:
+                valued = False
+            elif many:
                 spread.append("--image")
-            words += not option
-            taking += taking > 0 and not option
+            else:
+                words += 1
             spread.append(argument)
         return super().parse_args(ctx, spread)
 

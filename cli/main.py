@@ -61,20 +61,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def status(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = featviz.main(arguments, prog_name="featviz", standalone_mode=False)
+        # What `featviz.main` does, which would answer a broken pipe with an exit of its own.
+        with featviz.make_context("featviz", words) as context:
+            featviz.invoke(context)
         sys.stdout.flush()
-    except click.Abort:
-        click.echo("interrupted; what is stored is kept, the same command goes on", err=True)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted; what is stored is kept, the same command goes on", err=True)
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
-        click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
+        click.echo(f"Error: {_one_line(error.format_message())}", err=True)
         return error.exit_code
     except FeatvizError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_one_line(str(error))}", err=True)
         return 1
     except BrokenPipeError:
         # The reader of our output went away, as `head` does. Python must not flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+    return 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -17,15 +18,20 @@ FORMAT = "{desc}{percentage:3.0f}% |{bar}| {n:.0f}/{total_fmt} [{elapsed}<{remai
 def picture_bar(what: str) -> Iterator[Progress]:
     """Show on stderr how many pictures are finished, how fast, and how long the rest takes.
 
-    Where stderr is no terminal, a line is written at most every 30 seconds.
+    Where stderr is no terminal, a line is written at most every 30 seconds. There is no bar
+    before the first batch: a job that is refused, or has nothing to do, shows none.
     """
     interval = 0.2 if sys.stderr.isatty() else 30.0
-    with tqdm(
-        desc=what, unit=" images", bar_format=FORMAT, mininterval=interval, file=sys.stderr, total=0
-    ) as bar:
+    with ExitStack() as stack:
+        bar: tqdm[NoReturn] | None = None
 
         def show(finished: float, total: int) -> None:
-            bar.total = total
+            nonlocal bar
+            if bar is None:
+                bar = tqdm(
+                    desc=what, total=total, unit=" images", bar_format=FORMAT, mininterval=interval
+                )
+                stack.enter_context(bar)
             bar.update(finished - bar.n)
 
         yield show

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from featviz.models import VisionModel
 
 Progress = Callable[[float, int], object]
-"""Told after every step how many pictures are finished, counting parts, and how many there are."""
+"""Told before every batch and after every step how many pictures are finished, and of how many."""
 
 
 def ignore(finished: float, total: int) -> None:
@@ -79,6 +79,7 @@ def run(
         if len(batch) > limit:
             waiting += [batch[limit:], batch[:limit]]
             continue
+        progress(finished, total)
         tick = _ticker(progress, finished, len(batch) * recipe.samples, recipe.steps, total)
         try:
             pictures = optimize(model, batch, recipe, tick)

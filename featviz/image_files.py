@@ -11,6 +11,9 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 
+# What Pillow raises for a file whose bytes are wrong.
+UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+
 
 def read_image(path: str | Path, size: int) -> Tensor:
     """Read an image file as a square.
@@ -34,14 +37,16 @@ def read_image(path: str | Path, size: int) -> Tensor:
     Raises
     ------
     FeatvizError
-        If there is no such file, or it is no image.
+        If there is no such file, it is no image, or one of more than 8 bits a channel.
     """
     try:
         with Image.open(path) as file:
+            if file.mode[0] in "IF":  # of unknown range; Pillow would cut it off at 255
+                raise FeatvizError(f"{path} has more than 8 bits a channel; save it with 8")
             image = ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise FeatvizError(f"{path} is no image that can be read ({error})") from error
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def batch_size(model: VisionModel, unit: Unit, recipe: Recipe) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+    # Should it fail, the job itself finds out which unit it is, and how much memory is too much.
+    with suppress(Exception), torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
         optimize(model, [unit], replace(recipe, steps=1))
     each = max(1, sum(kept.values()) // recipe.samples)
     fitting = int(SHARE * free_memory(model.device)) // each

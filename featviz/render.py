@@ -14,7 +14,7 @@ from featviz.batches import Progress, ignore, run, split
 from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
 from featviz.store import Store, StoreWriter
-from featviz.units import Unit
+from featviz.units import Unit, site_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -120,8 +120,8 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         Pictures in a batch; chosen from the free memory if not given. It does not change the
         pictures.
     progress : callable
-        Told after every step how many pictures are finished, counting parts, and how many there
-        will be.
+        Told before every batch and after every step how many pictures are finished, counting
+        parts, and how many there will be.
 
     Raises
     ------
@@ -141,6 +141,8 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         seed=seed,
     )
     units = list(dict.fromkeys(units))
+    for unit in units:
+        site_of(model, unit)
     rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
     failures: dict[Unit, str] = {}
     for outcome in run(model, _batches(model, units, made, batch), made, progress):
@@ -263,7 +265,7 @@ def _batches(
     if not units:
         return []
     if batch is None:
-        order = list(model.sites)
-        deepest = max(units, key=lambda unit: order.index(unit.site))
+        order = {site.path: number for number, site in enumerate(model.sites.values())}
+        deepest = max(units, key=lambda unit: order[model.sites[unit.site].path])
         batch = batch_size(model, deepest, made)
     return split(model, units, max(1, batch // made.samples))
