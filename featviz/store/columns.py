@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.errors import FeatvizError
+from featviz.store.damage import reading
 
 Row = dict[str, Any]
 """One row: the name of each column and its value, an array or text; always with `address`."""
@@ -33,36 +33,6 @@ ROW_DIGEST = "digest"
 
 # Files of HDF5 1.10 and later: the oldest whose metadata is checksummed throughout.
 LIBVER = ("v110", "v110")
-
-# What h5py raises for a file whose bytes are wrong.
-UNREADABLE = (
-    OSError,
-    LookupError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Tell in one line that `path` is damaged, whatever HDF5 makes of its bytes.
-
-    Raises
-    ------
-    FeatvizError
-        For an error of the block that wrong bytes or the operating system can cause.
-    """
-    try:
-        yield
-    except UNREADABLE as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise FeatvizError(f"cannot read {path}: {error.strerror}") from error
-        reason = str(error.args[0]) if error.args else type(error).__name__
-        raise FeatvizError(f"{path} is damaged: {reason.splitlines()[0]}") from error
 
 
 @contextmanager

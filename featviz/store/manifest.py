@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
+from featviz.store.damage import DamagedError
 
 FORMAT_VERSION = 1
 NAME = "store.json"
@@ -49,16 +50,18 @@ class Manifest:
 
         Raises
         ------
+        DamagedError
+            When it is no such text.
         FeatvizError
-            When it is no such text, or of a newer format.
+            When it is of a newer format.
         """
         try:
             fields = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise FeatvizError(f"{where} is damaged: it is no JSON text") from error
+            raise DamagedError(f"{where} is damaged: it is no JSON text") from error
         version = fields.get("format_version") if isinstance(fields, dict) else None
         if type(version) is not int:
-            raise FeatvizError(f"{where} is damaged: it has no format_version")
+            raise DamagedError(f"{where} is damaged: it has no format_version")
         if version != FORMAT_VERSION:
             raise FeatvizError(
                 f"{where} is of store format {version} and this featviz reads format "
@@ -66,11 +69,11 @@ class Manifest:
             )
         for name, expected in _TYPES.items():
             if type(fields.get(name)) is not expected:
-                raise FeatvizError(f"{where} is damaged: it has no {expected.__name__} {name!r}")
+                raise DamagedError(f"{where} is damaged: it has no {expected.__name__} {name!r}")
         if not all(type(site) is str for site in fields["sites"]):
-            raise FeatvizError(f"{where} is damaged: its 'sites' are not all text")
+            raise DamagedError(f"{where} is damaged: its 'sites' are not all text")
         if not all(type(value) is dict for value in fields["configuration"].values()):
-            raise FeatvizError(f"{where} is damaged: a 'configuration' is no dict")
+            raise DamagedError(f"{where} is damaged: a 'configuration' is no dict")
         arguments = {name: fields[name] for name in _TYPES}
         return cls(**arguments | {"sites": tuple(fields["sites"])})
 

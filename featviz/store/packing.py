@@ -17,6 +17,7 @@ from featviz.errors import FeatvizError
 from featviz.files import remove_leftovers, replacing, write_all
 from featviz.store import columns, schema
 from featviz.store.columns import ADDRESS, ROW_DIGEST, Datasets, Row
+from featviz.store.damage import reading
 from featviz.store.manifest import FORMAT_VERSION, Manifest
 
 if TYPE_CHECKING:
@@ -60,33 +61,35 @@ def _write_kind(file: h5py.File, sink: _Sink, store: Store, kind: str) -> None:
     group = columns.new_group(file, kind, addresses)
     digests = columns.new_texts(group, ROW_DIGEST, len(addresses), 64)
     first = next(store.rows(kind))
-    texts = [name for name, value in first.items() if isinstance(value, str)]
-    widths = _widths(store, kind, [name for name in texts if name != ADDRESS])
-    for name, value in first.items():
-        if name in widths:
-            columns.new_texts(group, name, len(addresses), widths[name])
-        elif name != ADDRESS:
-            columns.new_numbers(group, name, (len(addresses), *value.shape), value.dtype)
+    datasets = _new_columns(group, store, kind, first)
     for number, row in enumerate(store.rows(kind)):
         if _forms(row) != _forms(first):
             raise FeatvizError(
                 f"{store.path} cannot be packed: {row[ADDRESS]} has {_forms(row)} "
                 f"and {first[ADDRESS]} has {_forms(first)}"
             )
-        for name in row.keys() - {ADDRESS}:
+        for name, dataset in datasets.items():
             value = row[name]
-            group[name][number] = value.encode() if isinstance(value, str) else value
+            dataset[number] = value.encode() if isinstance(value, str) else value
         digests[number] = columns.row_digest(row).encode()
         sink.check()
 
 
-def _widths(store: Store, kind: str, names: list[str]) -> dict[str, int]:
-    """Return the bytes of the longest text of each column."""
-    widths = dict.fromkeys(names, 0)
-    for row in store.rows(kind) if names else ():
-        for name in names:
-            widths[name] = max(widths[name], len(row[name].encode()))
-    return widths
+def _new_columns(group: h5py.Group, store: Store, kind: str, first: Row) -> Datasets:
+    """Make the columns beside the addresses, as wide as the longest text of each."""
+    values = {name: value for name, value in first.items() if name != ADDRESS}
+    widths = {
+        name: max(len(row[name].encode()) for row in store.rows(kind))
+        for name, value in values.items()
+        if isinstance(value, str)
+    }
+    rows = len(group[ADDRESS])
+    return {
+        name: columns.new_texts(group, name, rows, widths[name])
+        if name in widths
+        else columns.new_numbers(group, name, (rows, *value.shape), value.dtype)
+        for name, value in values.items()
+    }
 
 
 def _forms(row: Row) -> dict[str, str]:
@@ -111,18 +114,18 @@ class Pack:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with columns.reading(path), path.open("rb") as stream:
+        with reading(path), path.open("rb") as stream:
             is_hdf5 = stream.read(len(_SIGNATURE)) == _SIGNATURE
         if not is_hdf5:
             raise FeatvizError(f"{path} is no featviz store: neither a folder nor an HDF5 file")
         with columns.opened(path) as file:
-            with columns.reading(path):
+            with reading(path):
                 is_pack = "store" in file.attrs
                 text = columns.get_text(file, "store") if is_pack else ""
             if not is_pack:
                 raise FeatvizError(f"{path} is no featviz store: `featviz pack` did not write it")
             self.manifest = Manifest.from_json(text, path)
-            with columns.reading(path):
+            with reading(path):
                 self._kinds = sorted(file)
                 for kind in self._kinds:
                     schema.get_columns(file, kind, self.size())
@@ -139,7 +142,7 @@ class Pack:
 
     def addresses(self, part: Path, kind: str) -> list[str]:
         """Return the addresses of a kind, reading nothing else of it."""
-        with self._columns(kind) as datasets, columns.reading(part):
+        with self._columns(kind) as datasets, reading(part):
             return columns.read_addresses(datasets)
 
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
@@ -158,7 +161,7 @@ class Pack:
                     except FeatvizError as error:
                         yield str(error)
                 try:
-                    with columns.reading(self.path):
+                    with reading(self.path):
                         schema.check_values(datasets, kind)
                 except FeatvizError as error:
                     yield str(error)
@@ -170,12 +173,12 @@ class Pack:
     @contextmanager
     def _columns(self, kind: str) -> Iterator[Datasets]:
         with columns.opened(self.path) as file:
-            with columns.reading(self.path):
+            with reading(self.path):
                 datasets = schema.get_columns(file, kind, self.size())
             yield datasets
 
     def _row(self, part: Path, datasets: Datasets, number: int) -> Row:
-        with columns.reading(part):
+        with reading(part):
             row = columns.read_row(datasets, number)
             if row.pop(ROW_DIGEST) != columns.row_digest(row):
                 raise ValueError(f"{row[ADDRESS]} is not what was written")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from featviz.errors import FeatvizError, nearest
-from featviz.store.columns import ADDRESS, Row, reading
+from featviz.store.columns import ADDRESS, Row
+from featviz.store.damage import reading
 from featviz.store.manifest import FORMAT_VERSION, Manifest
 from featviz.store.packing import Pack
 from featviz.store.shards import Shards

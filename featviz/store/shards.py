@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from featviz.errors import FeatvizError
 from featviz.store import columns, schema
 from featviz.store.columns import Columns, Datasets, Row
+from featviz.store.damage import DamagedError, reading
 from featviz.store.manifest import FORMAT_VERSION, NAME, Manifest
 
 FOLDER = "shards"
@@ -74,12 +75,12 @@ def kind_of(path: Path) -> str:
 
     Raises
     ------
-    FeatvizError
+    DamagedError
         When it is no shard's name.
     """
     match = _SHARD.fullmatch(path.name)
     if match is None:
-        raise FeatvizError(f"{path} is damaged: its name is not a shard's")
+        raise DamagedError(f"{path} is damaged: its name is not a shard's")
     return match[1]
 
 
@@ -97,7 +98,7 @@ class Shards:
         Hidden files are none: some systems leave them next to what they copy.
         """
         folder = self.path / FOLDER
-        with columns.reading(folder):
+        with reading(folder):
             paths = list(folder.iterdir()) if folder.exists() else []
         return sorted(
             path for path in paths if path.suffix == ".h5" and not path.name.startswith(".")
@@ -113,7 +114,7 @@ class Shards:
 
     def addresses(self, part: Path, kind: str) -> list[str]:
         """Return the addresses of a shard, reading nothing else of it."""
-        with self._columns(part, kind) as datasets, columns.reading(part):
+        with self._columns(part, kind) as datasets, reading(part):
             return columns.read_addresses(datasets)
 
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
@@ -123,7 +124,7 @@ class Shards:
             self._sound.add(part)
         with self._columns(part, kind) as datasets:
             for number in numbers:
-                with columns.reading(part):
+                with reading(part):
                     row = columns.read_row(datasets, number)
                 yield row
 
@@ -142,7 +143,7 @@ class Shards:
         """
         kind = kind_of(part)
         self._check_digest(part)
-        with self._columns(part, kind) as datasets, columns.reading(part):
+        with self._columns(part, kind) as datasets, reading(part):
             schema.check_values(datasets, kind)
             return columns.read_addresses(datasets)
 
@@ -156,11 +157,11 @@ class Shards:
 
     def size(self) -> int:
         """Return the bytes that the store takes."""
-        with columns.reading(self.path):
+        with reading(self.path):
             return sum(path.stat().st_size for path in [self.path / NAME, *self.files()])
 
     def _check_digest(self, part: Path) -> None:
-        with columns.reading(part):
+        with reading(part):
             if not part.is_file():
                 raise ValueError("it is no file")
             with part.open("rb") as stream:
@@ -171,7 +172,7 @@ class Shards:
     @contextmanager
     def _columns(self, part: Path, kind: str) -> Iterator[Datasets]:
         with columns.opened(part) as file:
-            with columns.reading(part):
+            with reading(part):
                 self._check_header(file, kind)
                 datasets = schema.get_columns(file, kind, part.stat().st_size)
             yield datasets

@@ -20,6 +20,7 @@ from featviz.files import (
     writing,
 )
 from featviz.store.columns import Columns
+from featviz.store.damage import DamagedError
 from featviz.store.manifest import NAME, Manifest, differences
 from featviz.store.shards import FOLDER, Shards, encode, kind_of, shard_name
 
@@ -167,7 +168,7 @@ class StoreWriter:
             return
         try:
             in_the_way = bool(self._conflict(Manifest.read(self.path)))
-        except FeatvizError:
+        except DamagedError:
             if not (self.path / FOLDER).is_dir():  # some other program's `store.json`
                 raise
             in_the_way = True
@@ -184,7 +185,7 @@ class StoreWriter:
                 if kind in (self.kind, "failures"):
                     addresses = shards.check(part)
                     done |= set(addresses) if kind == self.kind else set()
-            except FeatvizError as error:
+            except DamagedError as error:
                 if not force:
                     raise FeatvizError(
                         f"{error}; delete it or run with --force, and its units are made anew"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -128,6 +129,25 @@ def test_force_sets_damaged_shards_aside_and_their_units_are_made_anew(path: Pat
     assert second.with_name(f"{second.name}.damaged").is_dir()
     assert third.read_bytes() == kept
     assert len(litter(path)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".json"])
+def test_what_the_system_refuses_to_read_is_not_called_damaged_nor_set_aside(
+    path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    names = {each.name for each in path.parent.rglob("*")}
+    path_open = Path.open
+
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self.suffix == suffix:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return path_open(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for force in (False, True):
+        with pytest.raises(FeatvizError, match=rf"^cannot read .*{suffix}: Permission denied$"):
+            writer(path, force=force)
+    assert {each.name for each in path.parent.rglob("*")} == names
 
 
 def test_deleting_a_damaged_shard_is_enough_to_go_on(path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -38,11 +39,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(path)
 
 
+@pytest.fixture(scope="module")
+def original(store: Store) -> Path:
+    """The store in one file that is only read."""
+    pack(store, store.path.parent / "packed.h5")
+    return store.path.parent / "packed.h5"
+
+
 @pytest.fixture
-def packed(store: Store, tmp_path: Path) -> Path:
-    """The store in one file."""
-    pack(store, tmp_path / "packed.h5")
-    return tmp_path / "packed.h5"
+def packed(original: Path, tmp_path: Path) -> Path:
+    """The store in one file, to damage."""
+    return Path(shutil.copy(original, tmp_path))
 
 
 def comparable(row: Row) -> dict[str, object]:
@@ -192,10 +199,9 @@ def problems(path: Path) -> list[str]:
 @settings(deadline=None, max_examples=60)
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 7))
 def test_one_wrong_bit_anywhere_in_a_pack_is_found_and_never_read(
-    store: Store, tmp_path_factory: pytest.TempPathFactory, at: float, bit: int
+    original: Path, tmp_path_factory: pytest.TempPathFactory, at: float, bit: int
 ) -> None:
-    path = tmp_path_factory.mktemp("flipped") / "packed.h5"
-    pack(store, path)
+    path = Path(shutil.copy(original, tmp_path_factory.mktemp("flipped")))
     flip(path, at, bit)
     assert problems(path)
 
@@ -203,11 +209,10 @@ def test_one_wrong_bit_anywhere_in_a_pack_is_found_and_never_read(
 @settings(deadline=None, max_examples=20)
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_pack_cut_short_anywhere_is_refused(
-    store: Store, tmp_path_factory: pytest.TempPathFactory, at: float
+    original: Path, tmp_path_factory: pytest.TempPathFactory, at: float
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "packed.h5"
-    pack(store, path)
-    data = path.read_bytes()
+    data = original.read_bytes()
     path.write_bytes(data[: int(at * len(data))])
     with pytest.raises(FeatvizError, match=r"packed\.h5 is"):
         Store(path)
