@@ -9,6 +9,7 @@ All three are timed in turn, several times, and medians are reported.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import time
@@ -28,42 +29,52 @@ from featviz.recipes import Recipe, recipe
 MODEL = "deit_small_patch16_224"
 
 
-def floor(model: featviz.VisionModel, block: int, index: Tensor) -> Callable[[int], None]:
-    """Return a function that makes so many bare truncated forward and backward passes."""
+Run = Callable[[int], float]
+"""Makes so many steps and returns the seconds that one took."""
+
+
+def floor(model: featviz.VisionModel, block: int, index: Tensor) -> Run:
+    """Make bare truncated forward and backward passes."""
     module: Any = model.module
     layer = module.blocks[block]
     weight = layer.mlp.fc1.weight.detach()[index]
     images = torch.rand(len(index), 3, model.image_size, model.image_size).requires_grad_()
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> float:
+        start = time.perf_counter()
         for _ in range(steps):
             tokens = module.norm_pre(module._pos_embed(module.patch_embed(images)))
             tokens = module.blocks[:block](tokens)
             tokens = tokens + layer.attn(layer.norm1(tokens))
             patches = layer.norm2(tokens)[:, module.num_prefix_tokens :]
             torch.autograd.grad((patches.mean(1) * weight).sum(), images)
+        return (time.perf_counter() - start) / steps
 
     return run
 
 
-def step(
-    model: featviz.VisionModel, block: int, index: Tensor, made: Recipe
-) -> Callable[[int], None]:
-    """Return a function that makes so many steps of the real loop, start and end included."""
+def step(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) -> Run:
+    """Make steps of the real loop; what a run does once, before and after, is left out."""
     chosen = [featviz.Unit(f"blocks.{block}.mlp.fc1", number) for number in index.tolist()]
 
-    def run(steps: int) -> None:
-        optimize(model, chosen, replace(made, steps=steps))
+    def run(steps: int) -> float:
+        ends: list[float] = []
+        made_now = replace(made, steps=steps + 1)
+        optimize(model, chosen, made_now, lambda: ends.append(time.perf_counter()))
+        return (ends[-1] - ends[0]) / steps
 
     return run
 
 
-def lucent(
-    model: featviz.VisionModel, block: int, index: Tensor, made: Recipe
-) -> Callable[[int], None]:
-    """Return a function that has Lucent make so many steps for the same units and views."""
+def lucent(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) -> Run:
+    """Have Lucent make steps for the same units and views.
+
+    The model is one as timm hands it out: its weights take gradients, since Lucent does not stop
+    that.
+    """
     from lucent.optvis import objectives, param, render  # noqa: PLC0415  a development extra
 
+    module = copy.deepcopy(model.module).requires_grad_(True)
     layer, prefix = f"blocks_{block}_mlp_fc1", model.prefix_tokens
     rows = torch.arange(len(index))
     generator = torch.Generator().manual_seed(0)
@@ -77,9 +88,10 @@ def lucent(
     def loss(hook: Callable[[str], Tensor]) -> Tensor:
         return -hook(layer)[rows, prefix:, index].mean(1).sum()
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> float:
+        start = time.perf_counter()
         render.render_vis(
-            model.module,
+            module,
             objectives.Objective(loss),
             lambda: param.image(side, batch=len(index)),
             transforms=[view],
@@ -87,15 +99,9 @@ def lucent(
             progress=False,
             show_image=False,
         )
+        return (time.perf_counter() - start) / steps
 
     return run
-
-
-def seconds(run: Callable[[int], None], steps: int) -> float:
-    """Time a run, in seconds a step."""
-    start = time.perf_counter()
-    run(steps)
-    return (time.perf_counter() - start) / steps
 
 
 def main() -> None:
@@ -121,7 +127,7 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(options.repeats):
             for name, run in runs.items():
-                times[name].append(seconds(run, options.steps) / options.batch * 1e3)
+                times[name].append(run(options.steps) / options.batch * 1e3)
         median = {name: statistics.median(taken) for name, taken in times.items()}
         over = [a / b for a, b in zip(times["step"], times["floor"], strict=True)]
         result = {"block": block, "overhead": statistics.median(over)}
