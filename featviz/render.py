@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from featviz.models import VisionModel
 
 KIND = "renders"
-# What a shard takes besides its arrays, in bytes (measured).
-SHARD_OVERHEAD = 12_000
+# What a shard takes besides its arrays, and besides for each picture, in bytes (measured).
+SHARD_OVERHEAD, PICTURE_OVERHEAD = 1_900, 28
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def _plan(
     missing = [unit for unit in mine if str(unit) not in there]
     batches = _batches(model, missing, made, batch)
     pictures = len(missing) * made.samples
-    each = 3 * made.size**2 + 4 * made.steps + 4
+    each = 3 * made.size**2 + 4 * made.steps + 4 + PICTURE_OVERHEAD
     size = pictures * each + len(batches) * SHARD_OVERHEAD
     return Plan(batches, len(mine) - len(missing), pictures, size)
 
