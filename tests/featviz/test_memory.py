@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from featviz import memory
+from featviz.memory import ENOUGH, batch_size, free_memory, is_out_of_memory
+from featviz.optimize import Pictures
+from featviz.recipes import recipe
+from featviz.units import Unit
+from tests.featviz.toys import toy_vit
+
+MODEL = toy_vit()
+CPU = torch.device("cpu")
+FIRST, LAST = Unit("blocks.0.mlp.fc1", 0), Unit("blocks.3.mlp.fc1", 0)
+
+
+def size_within(
+    monkeypatch: pytest.MonkeyPatch, room: int, unit: Unit = LAST, samples: int = 1
+) -> int:
+    monkeypatch.setattr(memory, "free_memory", lambda _device: room)
+    return batch_size(MODEL, unit, recipe(MODEL, samples=samples))
+
+
+def test_a_batch_holds_at_least_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert size_within(monkeypatch, 0) == 1
+
+
+def test_a_batch_holds_no_more_than_keeps_the_device_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert size_within(monkeypatch, 10**15) == ENOUGH["cpu"]
+
+
+def test_deeper_units_get_smaller_batches_where_memory_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = 5_000_000
+    shallow, deep = (size_within(monkeypatch, room, unit) for unit in (FIRST, LAST))
+    assert 1 < deep < shallow < ENOUGH["cpu"]
+
+
+def test_samples_count_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    single = size_within(monkeypatch, 5_000_000)
+    assert size_within(monkeypatch, 5_000_000, samples=4) == pytest.approx(single, abs=1)
+
+
+def test_a_unit_that_fails_leaves_the_choice_to_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Pictures:
+        raise ValueError("this unit is broken")
+
+    monkeypatch.setattr(memory, "optimize", broken)
+    assert size_within(monkeypatch, 10**9) == ENOUGH["cpu"]
+
+
+def test_free_memory_is_less_than_there_is() -> None:
+    with open("/proc/meminfo") as lines:  # noqa: PTH123  read as the kernel writes it
+        total = int(next(line for line in lines if line.startswith("MemTotal")).split()[1]) * 1024
+    assert 0 < free_memory(CPU) < total
+
+
+def test_too_large_a_tensor_is_out_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_so"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("DefaultCPUAllocator"), False),
+    ],
+)
+def test_only_a_lack_of_memory_is_out_of_memory(error: Exception, is_so: bool) -> None:
+    assert is_out_of_memory(error) is is_so

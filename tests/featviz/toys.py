@@ -1,0 +1,17 @@
+"""A vision transformer so small that a render takes a moment."""
+
+from __future__ import annotations
+
+import torch
+from timm.models.vision_transformer import VisionTransformer
+
+from featviz.vision import VisionModel
+
+
+def toy_vit() -> VisionModel:
+    """Four blocks of random weights, for images of 32 x 32 pixels; a fresh one each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = VisionTransformer(32, 16, num_classes=2, embed_dim=16, depth=4, num_heads=2)
+    module.eval().requires_grad_(False)
+    return VisionModel("toy", module, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
