@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import featviz
+from cli import demo
+from featviz.models import VisionModel
+from featviz.store import Store
+from featviz.units import Unit
+from tests.cli.running import Run
+
+
+def test_the_demo_shows_eight_neurons_of_each_layer_diverse_samples_and_tokens(
+    vit: VisionModel,
+) -> None:
+    chosen = [(featviz.units(vit, *selectors), samples) for _, selectors, samples in demo.STORES]
+    neurons = [unit for units, samples in chosen if samples == 1 for unit in units]
+    for block in range(12):
+        mean = {unit for unit in neurons if unit.site == f"blocks.{block}.mlp.fc1"}
+        assert sum(unit.token is None for unit in mean) >= 8
+    assert any(samples == 4 and units for units, samples in chosen)
+    across = {unit.token for unit in neurons if unit.token is not None}
+    assert len(across) >= 4
+    assert len({Unit(unit.site, unit.index) for unit in neurons if unit.token is not None}) == 1
+
+
+def test_the_demo_prints_its_page_and_resumes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = (("neurons", ("patch_embed:0-1",), 1), ("diverse", ("patch_embed:3",), 2))
+    monkeypatch.setattr(demo, "STORES", small)
+    monkeypatch.setattr(demo, "STEPS", 1)
+    folder = tmp_path / "demo"
+    for _ in range(2):
+        result = run("demo", "-o", folder)
+        assert (result.status, result.out) == (0, f"{folder / 'gallery' / 'index.html'}\n")
+        assert (folder / "gallery" / "index.html").is_file()
+        assert [len(Store(folder / name)) for name, *_ in small] == [2, 1]
+    assert "neurons" not in result.err

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from featviz import batches
+from featviz.models import VisionModel
+from featviz.optimize import Pictures, optimize
+from featviz.store import Store
+from tests.cli.running import Run, tree
+
+FEW = ("--steps", 2, "--size", 16)
+
+
+def filters(store: Path, *more: object, which: str = "0-3") -> list[object]:
+    return ["render", "cueworld/vit", f"patch_embed:{which}", "-o", store, *FEW, *more]
+
+
+def failing(*broken: str) -> Any:
+    """An `optimize` that breaks whenever one of these units is in the batch."""
+
+    def call(model: VisionModel, units: Sequence[Any], *rest: Any) -> Pictures:
+        if set(broken) & set(map(str, units)):
+            raise ValueError("broken unit")
+        return optimize(model, units, *rest)
+
+    return call
+
+
+def test_a_job_says_on_stderr_what_it_did_and_leaves_stdout_alone(run: Run, tmp_path: Path) -> None:
+    result = run(*filters(tmp_path / "store"))
+    assert (result.status, result.out) == (0, "")
+    summary = "store: 4 units rendered, 0 were there, 0 failed"
+    assert result.err.splitlines()[-1].endswith(summary)
+    assert "images/s" in result.err
+    assert len(Store(tmp_path / "store")) == 4
+
+
+def test_json_tells_the_same(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = run(*filters(store, "--json"))
+    expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}}
+    assert json.loads(result.out) == expected
+
+
+def test_the_options_reach_the_configuration(run: Run, tmp_path: Path) -> None:
+    options = {"samples": 2, "diversity": 0.25, "smoothness": 0.125, "steps": 2, "size": 16}
+    options |= {"seed": 7}
+    names = {"preset": "cnn", "param": "pixel", "precision": "bfloat16"}
+    words = [word for name, value in (options | names).items() for word in (f"--{name}", value)]
+    store = tmp_path / "store"
+    assert run("render", "cueworld/vit", "patch_embed:0", "-o", store, *words).status == 0
+    configuration = Store(store).configuration["renders"]
+    assert options | names == {name: configuration[name] for name in options | names}
+
+
+def test_a_second_run_changes_no_byte_and_shows_no_bar(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    run(*filters(store))
+    before = tree(tmp_path)
+    again = run(*filters(store))
+    assert again.err == f"{store}: 0 units rendered, 4 were there, 0 failed\n"
+    assert (again.status, tree(tmp_path)) == (0, before)
+
+
+def test_shards_of_a_split_job_hold_the_pictures_of_the_whole(run: Run, tmp_path: Path) -> None:
+    run(*filters(tmp_path / "whole"))
+    for shard in ("1/2", "2/2"):
+        assert run(*filters(tmp_path / "split", "--shard", shard, "--batch", 1)).status == 0
+    whole, split = list(Store(tmp_path / "whole").rows()), list(Store(tmp_path / "split").rows())
+    assert [row["address"] for row in split] == [row["address"] for row in whole]
+    for one, other in zip(whole, split, strict=True):
+        np.testing.assert_allclose(one["activation"], other["activation"], rtol=1e-3)
+
+
+def test_a_dry_run_tells_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    words = filters(tmp_path / "store", "--batch", 4, "--samples", 2, "--dry-run")
+    told = run(*words, "--json")
+    report = json.loads(told.out)
+    size = report.pop("bytes")
+    assert report == {"units": 4, "done": 0, "pictures": 8, "batches": 2}
+    assert (told.status, told.err, list(tmp_path.iterdir())) == (0, "", [])
+    assert run(*words).out.split()[:4] == ["units", "4", "done", "0"]
+    assert f"{size:,}" in run(*words).out
+
+
+def test_a_unit_that_fails_ends_with_3_and_is_tried_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "optimize", failing("patch_embed:2"))
+        result = run(*filters(store, "--json"))
+        assert result.status == 3
+        assert json.loads(result.out)["failures"] == {"patch_embed:2": "ValueError: broken unit"}
+        assert "failed: patch_embed:2: ValueError: broken unit\n" in result.err
+    assert "patch_embed:2: ValueError: broken unit" in run("info", store).out
+    again = run(*filters(store))
+    assert again.status == 0
+    assert again.err.endswith("1 units rendered, 3 were there, 0 failed\n")
+    assert "broken unit" not in run("info", store).out
+
+
+def test_out_of_memory_halves_the_batch_and_loses_no_unit(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def tight(model: VisionModel, units: Sequence[Any], *rest: Any) -> Pictures:
+        sizes.append(len(units))
+        if len(units) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return optimize(model, units, *rest)
+
+    monkeypatch.setattr(batches, "optimize", tight)
+    assert run(*filters(tmp_path / "store", "--batch", 4)).status == 0
+    assert sizes == [4, 2, 1, 1, 1, 1]
+    assert Store(tmp_path / "store").addresses() == [f"patch_embed:{n}" for n in range(4)]
+
+
+def test_force_sets_aside_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    run(*filters(store, which="0"))
+    before = set(tree(tmp_path).values())
+    refused = run(*filters(store, "--seed", 1, which="0")).refusal()
+    assert "seed is 0 there and 1 here" in refused
+    assert "--force" in refused
+    assert run(*filters(store, "--seed", 1, "--force", which="0")).status == 0
+    assert before < set(tree(tmp_path).values())
+
+
+def test_a_store_of_another_model_is_refused_and_unchanged(
+    run: Run, neurons: Path, tmp_path: Path
+) -> None:
+    before = tree(neurons)
+    line = run("render", "cueworld/mixer", "stem:0", "-o", neurons, *FEW).refusal()
+    assert "is of another model" in line
+    assert tree(neurons) == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "tampered"])
+def test_a_damaged_shard_is_refused_until_forced(run: Run, tmp_path: Path, damage: str) -> None:
+    store = tmp_path / "store"
+    run(*filters(store, "--batch", 2))
+    shard = min((store / "shards").glob("*.h5"))
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content[: -100 if damage == "truncated" else None])
+    before = tree(tmp_path)
+    line = run(*filters(store)).refusal()
+    assert shard.name in line
+    assert "--force" in line
+    assert tree(tmp_path) == before
+    assert run(*filters(store, "--force")).status == 0
+    assert set(before.values()) <= set(tree(tmp_path).values())
+    assert run("verify", store).status == 0
+
+
+def test_a_full_disk_is_told_in_one_line_and_loses_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    run(*filters(store, which="0-1"))
+    before = tree(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        result = run(*filters(store))
+    assert result.status == 1
+    assert "Traceback" not in result.err
+    assert result.err.count("Error: ") == 1
+    assert result.err.splitlines()[-1].startswith("Error: cannot write ")
+    assert "No space left on device" in result.err
+    assert tree(tmp_path) == before
+    assert run(*filters(store)).err.endswith("2 units rendered, 2 were there, 0 failed\n")
+
+
+def test_an_output_that_is_a_file_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    line = run(*filters(tmp_path / "file")).refusal()
+    assert "file is no folder" in line
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    line = run(*filters(tmp_path)).refusal()
+    assert "thesis.tex" in line
+    assert list(tree(tmp_path)) == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["--preset", "vitt"], 2, "vit"),
+        (["--param", "wavelet"], 2, "fourier"),
+        (["--precision", "float8"], 2, "float32"),
+        (["--stepz", "4"], 2, "--steps"),
+        (["--steps", "many"], 2, "many"),
+        (["--steps", "0"], 1, "at least 1"),
+        (["--samples", "0"], 1, "at least 1"),
+        (["--size", "0"], 1, "at least 16"),
+        (["--diversity", "-1"], 1, "from 0 up"),
+        (["--smoothness", "nan"], 1, "from 0 up"),
+        (["--batch", "0"], 2, "auto"),
+        (["--batch", "half"], 2, "auto"),
+        (["--shard", "3/2"], 2, "0/4"),
+        (["--shard", "0/0"], 2, "0/4"),
+        (["--shard", "one"], 2, "0/4"),
+        (["--device", "tpu9"], 1, "cpu"),
+        (["--arch", "resnet50"], 1, "--arch"),
+        (["--untrained"], 1, "--untrained"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_the_right_ones(
+    run: Run, tmp_path: Path, words: list[str], status: int, says: str
+) -> None:
+    line = run("render", "cueworld/vit", "patch_embed:0", "-o", tmp_path / "s", *words)
+    assert says in line.refusal(status)
+    assert list(tmp_path.iterdir()) == []
+
+
+WAITING = """
+import signal
+from featviz import batches
+from cli.main import main
+make = batches.optimize
+def optimize(model, units, *rest):
+    if str(units[0]) == "patch_embed:2":
+        signal.pause()
+    return make(model, units, *rest)
+batches.optimize = optimize
+main()
+"""
+
+
+def test_ctrl_c_ends_with_130_keeps_what_is_stored_and_a_rerun_finishes(
+    run: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    words = [str(word) for word in filters(store, "--batch", 1)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and len(list(store.glob("shards/*.h5"))) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, ""), err
+    assert err.splitlines()[-1].startswith("interrupted; what is stored is kept")
+    assert "Traceback" not in err
+    assert Store(store).addresses() == ["patch_embed:0", "patch_embed:1"]
+    again = run(*words)
+    assert again.err.endswith("2 units rendered, 2 were there, 0 failed\n")
