@@ -1,0 +1,133 @@
+"""What is installed and imported, and what importing it does."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import featviz
+import gallery
+
+ROOT = Path(__file__).parents[1]
+BELOW = {
+    "featviz": set[str](),
+    "gallery": {"featviz"},
+    "patching": {"featviz"},
+    "cli": {"featviz", "gallery", "patching"},
+}
+DATA = [
+    "featviz/py.typed",
+    "gallery/py.typed",
+    "cli/py.typed",
+    "gallery/static/model.js",
+    "gallery/static/style.css",
+    "gallery/templates/index.html",
+    *(
+        f"featviz/cueworld/weights/{name}.safetensors"
+        for name in ("vit", "vit_colourblind", "mixer", "resnet")
+    ),
+]
+SOURCES = sorted(
+    path.relative_to(ROOT).as_posix() for name in BELOW for path in (ROOT / name).rglob("*.py")
+)
+
+
+def imported(source: str) -> set[str]:
+    """The packages of this project that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / source).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{source} has a relative import"
+            found.add((node.module or "").split(".")[0])
+    return found & BELOW.keys()
+
+
+def test_the_public_names_of_featviz_are_these() -> None:
+    assert sorted(featviz.__all__) == [
+        "FeatvizError",
+        "Readout",
+        "Rendering",
+        "Store",
+        "Unit",
+        "VisionModel",
+        "load",
+        "readout",
+        "render",
+        "units",
+    ]
+    assert all(callable(getattr(featviz, name)) for name in featviz.__all__)
+
+
+def test_the_public_names_of_gallery_are_these() -> None:
+    assert gallery.__all__ == ["export"]
+    assert callable(gallery.export)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_imports_run_one_way(source: str) -> None:
+    package = source.partition("/")[0]
+    assert imported(source) <= BELOW[package] | {package}
+
+
+def test_the_store_and_what_is_below_it_import_no_renderer() -> None:
+    text = "\n".join(path.read_text() for path in (ROOT / "featviz" / "store").glob("*.py"))
+    assert "featviz.render" not in text
+    assert "featviz.optimize" not in text
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_that_must_be_installed_is_there(name: str) -> None:
+    assert (ROOT / name).is_file()
+
+
+IMPORTING = """
+import random, threading
+import numpy, timm, torch, torchvision, h5py, PIL.Image, click, tqdm, safetensors.torch
+
+def state():
+    return (
+        torch.get_rng_state().tolist(), random.getstate(), str(numpy.random.get_state()),
+        torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(),
+        torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled(),
+        torch.cuda.is_initialized(), PIL.Image.MAX_IMAGE_PIXELS, threading.active_count(),
+    )
+
+before = state()
+import cli.main, featviz, gallery
+assert state() == before
+"""
+
+
+def test_importing_changes_no_state_and_says_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:featviz", "-c", IMPORTING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_source_and_all_data(tmp_path: Path) -> None:
+    # Beside the interpreter is the uv that `make` installed. It fetches the build backend.
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert uv is not None
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {*SOURCES, *DATA} <= names
+    packages = {name.split("/")[0] for name in names if not name.startswith("featviz-")}
+    assert packages == {source.split("/")[0] for source in SOURCES}
+    (scripts,) = (name for name in names if name.endswith("entry_points.txt"))
+    assert "featviz = cli.main:main" in zipfile.ZipFile(wheel).read(scripts).decode()
