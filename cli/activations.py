@@ -25,7 +25,7 @@ class ManyImages(click.Command):
         for argument in args:
             if argument.startswith("-"):
                 valued = argument in takers
-                many = argument == "--image" and words >= 2
+                many = argument.partition("=")[0] == "--image" and words >= 2
             elif valued:
                 valued = False
             elif many:

@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from cli.progress import picture_bar
+from cli.render import SOME_FAILED, tell
 from featviz.models import load
 from featviz.recipes import recipe
 from featviz.render import render_to_store
@@ -29,7 +30,8 @@ STORES = (
 @click.option(
     "-o", "--output", "folder", default="demo", show_default=True, metavar="DIR", help="A folder."
 )
-def demo(folder: str) -> None:
+@click.pass_context
+def demo(ctx: click.Context, folder: str) -> None:
     """Render neurons of the bundled vision transformer and make a gallery: a few minutes.
 
     Prints the page to open. Running it again resumes it.
@@ -38,11 +40,15 @@ def demo(folder: str) -> None:
     featviz demo -o demo
     """
     model = load(MODEL)
-    stores = []
+    stores, failed = [], False
     for name, selectors, samples in STORES:
         made = recipe(model, samples=samples, steps=STEPS)
         store = Path(folder, name)
         with picture_bar(f"{name}: ") as progress:
-            render_to_store(model, units(model, *selectors), made, store, progress=progress)
+            chosen = units(model, *selectors)
+            summary = render_to_store(model, chosen, made, store, progress=progress)
+        tell(store, summary)
         stores.append(store)
+        failed |= bool(summary.failures)
     click.echo(export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units")))
+    ctx.exit(SOME_FAILED if failed else 0)

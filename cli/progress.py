@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NoReturn
 
 from tqdm import tqdm
@@ -32,6 +32,8 @@ def picture_bar(what: str) -> Iterator[Progress]:
                     desc=what, total=total, unit=" images", bar_format=FORMAT, mininterval=interval
                 )
                 stack.enter_context(bar)
-            bar.update(finished - bar.n)
+            # The job goes on when nobody reads its bar any more.
+            with suppress(BrokenPipeError):
+                bar.update(finished - bar.n)
 
         yield show

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
 from cli.options import json_option, load_model, model_options, print_json
 from cli.progress import picture_bar
 from featviz.recipes import PARAMS, PRECISIONS, PRESETS, recipe
-from featviz.render import plan, render_to_store
+from featviz.render import Summary, plan, render_to_store
 from featviz.units import units
 
 SOME_FAILED = 3
@@ -44,7 +45,7 @@ class Batch(click.ParamType[int | None]):
         """Read a number from 1 up; ``auto`` is None."""
         if value == "auto":
             return None
-        if not str(value).isdigit() or int(str(value)) < 1:
+        if not re.fullmatch("[1-9][0-9]{0,8}", str(value)):
             self.fail(f"{value!r} is not auto or a number of pictures", param, ctx)
         return int(str(value))
 
@@ -130,7 +131,7 @@ def render(
         seed=seed,
     )
     if dry_run:
-        todo = plan(loaded, chosen, made, store, batch, shard)
+        todo = plan(loaded, chosen, made, store, batch, shard, force)
         report = {
             "units": sum(map(len, todo.batches)),
             "done": todo.done,
@@ -145,12 +146,17 @@ def render(
         return
     with picture_bar("") as progress:
         summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress)
-    for unit, reason in summary.failures.items():
-        click.echo(f"failed: {unit}: {reason}", err=True)
-    failed = {str(unit): reason for unit, reason in summary.failures.items()}
     if as_json:
         counts = {"store": store, "rendered": summary.rendered, "done": summary.done}
-        print_json({**counts, "failures": failed})
-    counted = f"{summary.rendered} units rendered, {summary.done} were there, {len(failed)} failed"
-    click.echo(f"{store}: {counted}", err=True)
-    ctx.exit(SOME_FAILED if failed else 0)
+        failures = {str(unit): reason for unit, reason in summary.failures.items()}
+        print_json({**counts, "failures": failures})
+    tell(store, summary)
+    ctx.exit(SOME_FAILED if summary.failures else 0)
+
+
+def tell(store: str | Path, summary: Summary) -> None:
+    """Tell on stderr what a job has done."""
+    for unit, reason in summary.failures.items():
+        click.echo(f"failed: {unit}: {reason}", err=True)
+    counts = f"{summary.rendered} units rendered, {summary.done} were there"
+    click.echo(f"{store}: {counts}, {len(summary.failures)} failed", err=True)

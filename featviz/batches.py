@@ -42,6 +42,13 @@ class Outcome:
     failures: dict[Unit, str]
 
 
+class _ProgressError(BaseException):
+    """Carries what `progress` raised past the handling of what units raise."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 def split(model: VisionModel, units: Sequence[Unit], limit: int) -> list[list[Unit]]:
     """Cut units into batches of at most `limit` units that share a layer, keeping their order."""
     layers: dict[str, list[Unit]] = {}
@@ -83,6 +90,8 @@ def run(
         tick = _ticker(progress, finished, len(batch) * recipe.samples, recipe.steps, total)
         try:
             pictures = optimize(model, batch, recipe, tick)
+        except _ProgressError as wrapped:
+            raise wrapped.error from None
         except Exception as error:  # noqa: BLE001  whatever a model raises concerns its unit only
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -100,7 +109,14 @@ def _ticker(
     progress: Progress, finished: int, pictures: int, steps: int, total: int
 ) -> Callable[[], object]:
     step = itertools.count(1)
-    return lambda: progress(finished + pictures * next(step) / steps, total)
+
+    def tick() -> None:
+        try:
+            progress(finished + pictures * next(step) / steps, total)
+        except Exception as error:
+            raise _ProgressError(error) from error
+
+    return tick
 
 
 def _sift(batch: list[Unit], pictures: Pictures) -> Outcome:
@@ -121,5 +137,7 @@ def _sift(batch: list[Unit], pictures: Pictures) -> Outcome:
 
 
 def _reason(error: Exception) -> str:
+    if is_out_of_memory(error):
+        return "out of memory even alone; fewer samples or a smaller size need less"
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import re
@@ -67,6 +68,22 @@ def replacing(path: Path) -> Iterator[int]:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the same block; the lock ends with the process that holds it.
+
+    Where the file system has no locks, nothing is kept out.
+    """
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
@@ -150,6 +167,7 @@ def set_aside(path: Path, *suffixes: str) -> Path:
     FeatvizError
         When the operating system refuses.
     """
+    path = path.resolve()
     numbers = (f".{number}" for number in itertools.count(1))
     names = (path.with_name(path.name + each) for each in itertools.chain(suffixes, numbers))
     free = next(name for name in names if not os.path.lexists(name))

@@ -84,7 +84,7 @@ def _optimize(
         views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
         with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
             values, features = readout.paired_with_features(views)
-        gain = objective(values.float(), features.float(), whole, recipe)
+        gain = objective(values.float(), features, whole, recipe)
         (numbers.grad,) = torch.autograd.grad(-gain, numbers)
         optimizer.param_groups[0]["lr"] = recipe.rate(step)
         optimizer.step()
@@ -116,7 +116,7 @@ def objective(values: Tensor, features: Tensor, images: Tensor, recipe: Recipe) 
     """
     gain, size = values.sum(), values.detach().abs()
     if recipe.diversity:
-        alike = similarity(features.view(-1, recipe.samples, *features.shape[1:]))
+        alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
         gain = gain - recipe.diversity * (size.view(-1, recipe.samples).sum(1) * alike).sum()
     if recipe.smoothness:
         gain = gain - recipe.smoothness * (size * total_variation(images)).sum()

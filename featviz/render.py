@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from featviz.batches import Progress, ignore, run, split
+from featviz.errors import FeatvizError
 from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
-from featviz.store import Store, StoreWriter
+from featviz.store import ADVICE, Store, StoreWriter
 from featviz.units import Unit, site_of
 
 if TYPE_CHECKING:
@@ -174,9 +175,24 @@ def plan(
     store: str | Path,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
+    force: bool = False,
 ) -> Plan:
-    """Say what `render_to_store` would do with the same arguments; nothing is written."""
-    there = set(Store(store).addresses(KIND)) if Path(store, "store.json").exists() else set()
+    """Say what `render_to_store` would do with the same arguments; nothing is written.
+
+    The bytes of the shards that are there are not compared.
+
+    Raises
+    ------
+    FeatvizError
+        If the store is of another model or configuration.
+    """
+    there: set[str] = set()
+    if Path(store, "store.json").exists():
+        opened = Store(store)
+        conflict = opened.manifest.conflict(model.name, model.fingerprint, KIND, made.to_json())
+        if conflict and not force:
+            raise FeatvizError(f"{store} {conflict}{ADVICE}")
+        there = set() if conflict else set(opened.addresses(KIND))
     return _plan(model, units, made, there, batch, shard)
 
 

@@ -40,8 +40,8 @@ class Unit:
     index : int
         Neuron, channel, filter or class.
     token : int, "cls" or None
-        Position at the site, counted as timm does (prefix tokens first); the class token is
-        always written ``"cls"``. None means the mean over patch tokens or places.
+        Position at the site, counted as timm does (prefix tokens first); ``"cls"`` is the class
+        token. None means the mean over patch tokens or places.
     """
 
     site: str
@@ -158,13 +158,12 @@ def _tokens(model: VisionModel, site: Site, text: str | None) -> list[Token]:
         return [None]
     if not site.positions:
         raise FeatvizError(f"{site.path} has one value an image, so @{text} names no place in it")
-    has_class_token = model.has_class_token and site.prefix > 0
     if text == "cls":
-        if not has_class_token:
+        if not (model.has_class_token and site.prefix):
             raise FeatvizError(f"{site.path} has no class token; its places are numbers")
         return ["cls"]
     numbers = _numbers(text, range(site.positions), f"{site.path} has tokens")
-    return ["cls" if has_class_token and number == 0 else number for number in numbers]
+    return [*numbers]
 
 
 def _numbers(text: str, valid: Sequence[int], what: str) -> list[int]:

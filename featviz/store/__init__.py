@@ -6,6 +6,6 @@ A folder `STORE/` holds `store.json` and write-once shards; `pack` makes one fil
 from featviz.store.columns import Columns, Row
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from featviz.store.writer import StoreWriter
+from featviz.store.writer import ADVICE, StoreWriter
 
-__all__ = ["Columns", "Row", "Store", "StoreWriter", "pack"]
+__all__ = ["ADVICE", "Columns", "Row", "Store", "StoreWriter", "pack"]

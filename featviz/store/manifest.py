@@ -94,6 +94,22 @@ class Manifest:
         except OSError as error:
             raise FeatvizError(f"cannot read {path}: {error.strerror or error}") from error
 
+    def conflict(
+        self, model: str, fingerprint: str, kind: str, configuration: Mapping[str, Any]
+    ) -> str:
+        """Phrase what keeps a job out of this store; empty if nothing does.
+
+        The same weights under another name are the same model.
+        """
+        if self.fingerprint != fingerprint:
+            there = {"model": self.model, "fingerprint": self.fingerprint}
+            here = {"model": model, "fingerprint": fingerprint}
+            return f"is of another model: {differences(there, here)}"
+        stored, wanted = self.configuration.get(kind), json.loads(json.dumps(configuration))
+        if stored is None or stored == wanted:
+            return ""
+        return f"has {kind} of another configuration: {differences(stored, wanted)}"
+
     def digest(self, kind: str) -> str:
         """Hash what decides the results of a kind.
 

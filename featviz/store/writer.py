@@ -12,6 +12,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.files import (
+    locked,
     make_folder,
     remove_leftovers,
     set_aside,
@@ -21,8 +22,10 @@ from featviz.files import (
 )
 from featviz.store.columns import Columns
 from featviz.store.damage import DamagedError
-from featviz.store.manifest import NAME, Manifest, differences
+from featviz.store.manifest import NAME, Manifest
 from featviz.store.shards import FOLDER, Shards, encode, kind_of, shard_name
+
+ADVICE = "; choose another -o, or set it aside with --force"
 
 
 class StoreWriter:
@@ -124,44 +127,37 @@ class StoreWriter:
                 f"{self.path} is no featviz store and holds {strangers[0]}; choose another -o"
             )
 
-    def _conflict(self, stored: Manifest) -> str:
-        """Phrase what keeps this job out of a store, if anything does."""
-        identity = differences(
-            {"model": stored.model, "fingerprint": stored.fingerprint},
-            {"model": self._manifest.model, "fingerprint": self._manifest.fingerprint},
-        )
-        if identity:
-            return f"is of another model: {identity}"
-        theirs = stored.configuration.get(self.kind)
-        if theirs is None or theirs == self._manifest.configuration[self.kind]:
-            return ""
-        changes = differences(theirs, self._manifest.configuration[self.kind])
-        return f"has {self.kind} of another configuration: {changes}"
-
     def _enrol(self) -> None:
-        """Put this job's configuration into the manifest, beside those of other kinds.
-
-        Another process may replace the manifest between the reading and the writing here, so it
-        is read again until it holds this kind.
-        """
-        while True:
+        """Put this job's configuration into the manifest, beside those of other kinds."""
+        if (self.path / NAME).exists():
+            # Refused before anything is written, a lock included.
+            self._join(Manifest.read(self.path))
+        make_folder(self.path)
+        with locked(self.path):
+            wanted = self._manifest
             if (self.path / NAME).exists():
-                stored = Manifest.read(self.path)
-                if conflict := self._conflict(stored):
-                    raise FeatvizError(
-                        f"{self.path} {conflict}; choose another -o, or set it aside with --force"
-                    )
-                if self.kind in stored.configuration:
+                stored = self._join(Manifest.read(self.path))
+                wanted = replace(
+                    stored, configuration=stored.configuration | self._manifest.configuration
+                )
+                if wanted == stored:
                     self._manifest = stored
                     return
-                mine = self._manifest.configuration
-                wanted = replace(stored, configuration=stored.configuration | mine)
-            else:
-                make_folder(self.path)
-                wanted = self._manifest
             write(self.path / NAME, wanted.to_json().encode())
             with writing(self.path):
                 sync_folder(self.path.parent)
+            self._manifest = wanted
+
+    def _join(self, stored: Manifest) -> Manifest:
+        if conflict := self._conflict(stored):
+            raise FeatvizError(f"{self.path} {conflict}{ADVICE}")
+        return stored
+
+    def _conflict(self, stored: Manifest) -> str:
+        mine = self._manifest
+        return stored.conflict(
+            mine.model, mine.fingerprint, self.kind, mine.configuration[self.kind]
+        )
 
     def _set_aside_store(self) -> None:
         if not (self.path / NAME).exists():

@@ -84,7 +84,7 @@ def test_units_of_several_sites_come_back_in_the_order_given(whole: Rendering) -
         *(f"blocks.2.mlp.fc1:{number}" for number in range(3)),
         "patch_embed:1",
         "patch_embed:0",
-        "blocks.0.mlp.fc1:5@cls",
+        "blocks.0.mlp.fc1:5@0",
         "blocks.0.mlp.fc1:5@1",
     ]
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featviz.store.writer
+from featviz import files
 from featviz.errors import FeatvizError
 from featviz.store import Store, pack
-from featviz.store.manifest import Manifest
 from tests.featviz.stores import (
     BATCHES,
     CONFIGURATION,
@@ -336,22 +339,48 @@ def test_two_kinds_share_a_store_and_each_resumes(tmp_path: Path) -> None:
     assert Store(path).verify() == []
 
 
-def test_a_configuration_lost_to_a_concurrent_writer_is_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("change", "kinds", "refused"),
+    [
+        ({"configuration": CONFIGURATION | {"steps": 8}}, {"renders"}, 1),
+        ({"kind": "filters", "configuration": {"a": 1}}, {"renders", "filters"}, 0),
+    ],
+)
+def test_of_two_first_jobs_at_once_none_overwrites_the_other(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    kinds: set[str],
+    refused: int,
 ) -> None:
     path = tmp_path / "store"
-    other = Manifest("cueworld/vit", FINGERPRINT, {}, SITES, {"filters": {"a": 1}})
-    races = iter([other])
+    real = files.write
+    both = threading.Barrier(2)
 
-    def write(target: Path, data: bytes) -> None:
-        target.write_bytes(data)
-        for manifest in races:  # the other process replaces what was just written
-            target.write_bytes(manifest.to_json().encode())
-            break
+    def slow_write(target: Path, data: bytes) -> None:
+        # While one writes the manifest, the other has all the time to write its own.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        real(target, data)
 
-    monkeypatch.setattr(featviz.store.writer, "write", write)
-    writer(path)
-    assert Store(path).configuration == {"renders": CONFIGURATION, "filters": {"a": 1}}
+    def job(changes: dict[str, Any]) -> str:
+        try:
+            writer(path, **changes)
+        except FeatvizError as error:
+            return str(error)
+        return ""
+
+    monkeypatch.setattr(featviz.store.writer, "write", slow_write)
+    with ThreadPoolExecutor(2) as pool:
+        refusals = [line for line in pool.map(job, [{}, change]) if line]
+    assert len(refusals) == refused
+    assert all("of another configuration: steps is" in line for line in refusals)
+    assert set(Store(path).configuration) == kinds
+
+
+def test_the_same_weights_under_another_name_are_the_same_model(tmp_path: Path) -> None:
+    whole_store(tmp_path / "store")
+    assert writer(tmp_path / "store", model="./weights.safetensors").done == set(IN_ORDER)
 
 
 def test_a_lost_manifest_is_made_again_and_the_shards_are_kept(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_every_numeric_place_takes_a_selector_and_the_last_one_runs_fastest() ->
 
 def test_all_names_every_block_and_every_token() -> None:
     assert addresses(VIT, "blocks.all.mlp.fc1:3") == [f"blocks.{n}.mlp.fc1:3" for n in range(3)]
-    tokens = ["cls", "1", "2", "3", "4"]
+    tokens = ["0", "1", "2", "3", "4"]
     assert addresses(VIT, "blocks.0.mlp.fc1:3@all") == [f"blocks.0.mlp.fc1:3@{t}" for t in tokens]
 
 
@@ -201,10 +201,9 @@ def test_selectors_are_joined_in_order_without_repeats() -> None:
     assert units(VIT) == []
 
 
-def test_token_zero_of_a_model_with_a_class_token_is_written_cls() -> None:
-    assert addresses(VIT, "blocks.0.mlp.fc1:2@0", "blocks.0.mlp.fc1:2@cls") == [
-        "blocks.0.mlp.fc1:2@cls"
-    ]
+def test_a_token_is_written_as_it_was_asked_for() -> None:
+    both = ["blocks.0.mlp.fc1:2@0", "blocks.0.mlp.fc1:2@cls"]
+    assert addresses(VIT, *both) == both
 
 
 def test_place_zero_where_there_is_no_class_token_stays_a_number() -> None:
