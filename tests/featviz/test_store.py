@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -371,6 +372,8 @@ def test_of_two_first_jobs_at_once_none_overwrites_the_other(
         return ""
 
     monkeypatch.setattr(featviz.store.writer, "write", slow_write)
+    # Two threads stand for two processes: temporary files are told apart by this number.
+    monkeypatch.setattr(os, "getpid", threading.get_native_id)
     with ThreadPoolExecutor(2) as pool:
         refusals = [line for line in pool.map(job, [{}, change]) if line]
     assert len(refusals) == refused
