@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featviz.objectives import similarity, total_variation
+from featviz.patches import as_products
 from featviz.readout import Readout
 from featviz.recipes import Recipe
 from featviz.state import undisturbed
@@ -79,20 +80,21 @@ def _optimize(
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
     trajectory = torch.empty(recipe.steps, len(numbers), device=device)
-    for step in range(recipe.steps):
-        whole = canvas.decode(numbers)
-        views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
-        with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
-            values, features = readout.paired_with_features(views)
-        gain = objective(values.float(), features, whole, recipe)
-        (numbers.grad,) = torch.autograd.grad(-gain, numbers)
-        optimizer.param_groups[0]["lr"] = recipe.rate(step)
-        optimizer.step()
-        trajectory[step] = values.detach()
-        tick()
-    with torch.no_grad():
-        images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-        activation = readout.paired(resize(images / 255, model.image_size))
+    with as_products(model.module):
+        for step in range(recipe.steps):
+            whole = canvas.decode(numbers)
+            views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
+            with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
+                values, features = readout.paired_with_features(views)
+            gain = objective(values.float(), features, whole, recipe)
+            (numbers.grad,) = torch.autograd.grad(-gain, numbers)
+            optimizer.param_groups[0]["lr"] = recipe.rate(step)
+            optimizer.step()
+            trajectory[step] = values.detach()
+            tick()
+        with torch.no_grad():
+            images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
+            activation = readout.paired(resize(images / 255, model.image_size))
     shape = (len(units), recipe.samples)
     return Pictures(
         images.permute(0, 2, 3, 1).reshape(*shape, recipe.size, recipe.size, 3).cpu(),
