@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from featviz.batches import Progress, ignore, run, split
+from featviz.batches import Outcome, Progress, ignore, run, split
 from featviz.errors import FeatvizError
 from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
@@ -144,9 +144,14 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     units = list(dict.fromkeys(units))
     for unit in units:
         site_of(model, unit)
+    return _gather(units, made, run(model, _batches(model, units, made, batch), made, progress))
+
+
+def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
+    """Put the pictures of all batches into the order of the units."""
     rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
     failures: dict[Unit, str] = {}
-    for outcome in run(model, _batches(model, units, made, batch), made, progress):
+    for outcome in outcomes:
         failures |= outcome.failures
         if outcome.pictures is not None:
             found = outcome.pictures
@@ -154,7 +159,11 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
             arrays = (column.numpy() for column in columns)
             rows |= dict(zip(outcome.units, zip(*arrays, strict=True), strict=True))
     kept = [unit for unit in units if unit in rows]
-    shapes = ((samples, made.size, made.size, 3), (samples,), (samples, steps))
+    shapes = (
+        (made.samples, made.size, made.size, 3),
+        (made.samples,),
+        (made.samples, made.steps),
+    )
     images, activation, trajectory = (
         np.stack([rows[unit][column] for unit in kept]) if kept else np.zeros((0, *shape))
         for column, shape in enumerate(shapes)

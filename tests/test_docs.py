@@ -45,7 +45,7 @@ def vit() -> VisionModel:
 
 @pytest.mark.parametrize("line", commands())
 def test_a_command_that_is_shown_parses(line: str) -> None:
-    parse(commands()[line])
+    assert parse(commands()[line]).command.name in command_line.commands
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if " cueworld/vit" in line])
