@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from featviz.batches import Outcome, Progress, ignore, run, split
 from featviz.errors import FeatvizError
+from featviz.jobs import open_writer
 from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
-from featviz.store import ADVICE, Store, StoreWriter
+from featviz.store import ADVICE, Store
 from featviz.units import Unit, site_of
 
 if TYPE_CHECKING:
@@ -236,16 +237,7 @@ def render_to_store(
     FeatvizError
         If the store is of another model or configuration, damaged, or cannot be written.
     """
-    writer = StoreWriter(
-        store,
-        model=model.name,
-        fingerprint=model.fingerprint,
-        load={"untrained": model.untrained, "arch": model.arch},
-        sites=list(model.sites),
-        kind=KIND,
-        configuration=made.to_json(),
-        force=force,
-    )
+    writer = open_writer(model, store, KIND, made.to_json(), force)
     todo = _plan(model, units, made, writer.done, batch, shard)
     rendered, failures = 0, dict[Unit, str]()
     for outcome in run(model, todo.batches, made, progress):

@@ -15,6 +15,60 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "trajectory": ("<f4", "N D T"),
     },
     "failures": {"error": ("text", "N")},
+    "sides": {
+        "images": ("|u1", "N D S H W 3"),
+        "activation": ("<f4", "N D"),
+        "trajectory": ("<f4", "N D T"),
+    },
+    "grids": {
+        "queries": ("<i4", "N Q"),
+        "keys": ("<i4", "N K"),
+        "activation": ("<f4", "N Q K"),
+        "figure": ("|u1", "N H W 3"),
+    },
+    "attention": {
+        "pattern": ("<f4", "N T T"),
+        "displacement": ("<f4", "N Y X"),
+        "prefix": ("<f4", "N"),
+        "self": ("<f4", "N"),
+        "local": ("<f4", "N"),
+        "entropy": ("<f4", "N"),
+    },
+    "gradients": {
+        "images": ("|u1", "N M H W 3"),
+        "query": ("<f4", "N M H W"),
+        "key": ("<f4", "N M H W"),
+        "activation": ("<f4", "N M"),
+    },
+    "filters": {
+        "weights": ("<f4", "N 3 H W"),
+        "images": ("|u1", "N H W 3"),
+        "energy": ("<f4", "N"),
+        "spatial": ("<f4", "N"),
+        "colour": ("<f4", "N"),
+        "class": ("text", "N"),
+        "cluster": ("<i4", "N"),
+        "order": ("<i4", "N"),
+    },
+    "components": {
+        "weights": ("<f4", "N 3 H W"),
+        "images": ("|u1", "N H W 3"),
+        "variance": ("<f4", "N"),
+    },
+    "positions": {"similarity": ("<f4", "N R C")},
+    "tokens": {
+        "tokens": ("<i4", "N T"),
+        "optimum": ("<f4", "N T"),
+        "reached": ("<f4", "N T"),
+        "similarity": ("<f4", "N T"),
+    },
+    "matches": {
+        "match": ("text", "N"),
+        "correlation": ("<f4", "N"),
+        "images": ("|u1", "N S H W 3"),
+        "activation": ("<f4", "N S"),
+    },
+    "cka": {"similarity": ("<f4", "N L")},
 }
 
 

@@ -332,10 +332,10 @@ def test_a_folder_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, for
 def test_two_kinds_share_a_store_and_each_resumes(tmp_path: Path) -> None:
     path = tmp_path / "store"
     whole_store(path)
-    other = writer(path, kind="filters", configuration={"classes": True})
-    other.add({"address": ["patch_embed:0"], "class": ["low frequency"]})
-    assert Store(path).configuration == {"renders": CONFIGURATION, "filters": {"classes": True}}
-    assert writer(path, kind="filters", configuration={"classes": True}).done == {"patch_embed:0"}
+    other = writer(path, kind="notes", configuration={"classes": True})
+    other.add({"address": ["patch_embed:0"], "text": ["low frequency"]})
+    assert Store(path).configuration == {"renders": CONFIGURATION, "notes": {"classes": True}}
+    assert writer(path, kind="notes", configuration={"classes": True}).done == {"patch_embed:0"}
     assert writer(path).done == set(IN_ORDER)
     assert Store(path).verify() == []
 
