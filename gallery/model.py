@@ -8,9 +8,9 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.store import Row
+from featviz.store.order import by_site
 from gallery.command import render_command
 from gallery.merge import Group, Model
-from gallery.order import by_site
 from gallery.pictures import LARGEST, best_sample, save_picture, save_thumbnail
 from gallery.scripts import numbers, script
 

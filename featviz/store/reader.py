@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import groupby
@@ -13,6 +12,7 @@ from featviz.errors import FeatvizError, nearest
 from featviz.store.columns import ADDRESS, Row
 from featviz.store.damage import reading
 from featviz.store.manifest import FORMAT_VERSION, Manifest
+from featviz.store.order import by_site
 from featviz.store.packing import Pack
 from featviz.store.shards import Shards
 
@@ -95,8 +95,7 @@ class Store:
         list of str
             By site in forward order, then in natural order (``:2`` before ``:10``).
         """
-        order = {site: number for number, site in enumerate(self.sites)}
-        return sorted(self._index(kind), key=lambda address: _place(address, order))
+        return [address for _, found in by_site(self._index(kind), self.sites) for address in found]
 
     def rows(self, kind: str = "renders") -> Iterator[Row]:
         """Read the rows of a kind one by one, in the order of `addresses`.
@@ -188,17 +187,3 @@ class Store:
                     index.setdefault(address, (part, number))
             self._indexes[kind] = index
         return self._indexes[kind]
-
-
-def _place(address: str, order: dict[str, int]) -> tuple[object, ...]:
-    """Sort by site, unknown sites last, then with digits read as numbers."""
-    site = address.partition(":")[0]
-    # Splitting by digits alternates text and number, so that equal positions compare. A number is
-    # compared by length, then by digits: `int` refuses thousands of digits.
-    pieces = re.split(r"([0-9]+)", address)
-    numbers = [piece.lstrip("0") for piece in pieces[1::2]]
-    natural = [
-        (text, len(number), number)
-        for text, number in zip(pieces[::2], [*numbers, ""], strict=True)
-    ]
-    return (order.get(site, len(order)), natural, address)

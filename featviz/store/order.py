@@ -1,11 +1,13 @@
-"""The order of units on a page: as the model computes, then as people count."""
+"""The order of addresses: as the model computes, then as people count."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-_DIGITS = re.compile(r"([0-9]+)", re.ASCII)
+# A hyphen is a sign right after a point, as in `@shift.1.-2`, and not in `probe-12`.
+_NUMBER = re.compile(r"((?:(?<=\.)-)?[0-9]+)", re.ASCII)
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 def by_site(addresses: Iterable[str], sites: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -30,19 +32,26 @@ def by_site(addresses: Iterable[str], sites: Sequence[str]) -> list[tuple[str, l
     for address in addresses:
         found.setdefault(address.partition(":")[0], []).append(address)
 
-    def place(site: str) -> tuple[int, list[tuple[int, str]]]:
+    def place(site: str) -> tuple[object, ...]:
         module = site
         while module not in position and module:
             module = module.rpartition(".")[0]
-        return position.get(module, len(position)), natural(site)
+        return (position.get(module, len(position)), *natural(site))
 
     return [(site, sorted(found[site], key=natural)) for site in sorted(found, key=place)]
 
 
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort key under which numbers compare as numbers, of any length."""
-    parts = _DIGITS.split(text)
-    return [
-        (len(p.lstrip("0")), p.lstrip("0")) if p.isdecimal() and p.isascii() else (0, p)
-        for p in parts
-    ]
+def natural(text: str) -> tuple[object, ...]:
+    """Sort key under which whole numbers compare as numbers, of any length; no two texts tie."""
+    # Splitting by numbers alternates text and number, so that equal positions compare. A number is
+    # compared by its length, then by its digits: `int` refuses thousands of them.
+    pieces = _NUMBER.split(text)
+    numbers = [_magnitude(piece) for piece in pieces[1::2]]
+    return list(zip(pieces[::2], [*numbers, (0, "")], strict=True)), text
+
+
+def _magnitude(number: str) -> tuple[int, str]:
+    digits = number.removeprefix("-").lstrip("0")
+    if number.startswith("-"):
+        return -len(digits), digits.translate(_COMPLEMENT)
+    return len(digits), digits

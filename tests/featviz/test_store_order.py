@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.order import by_site, natural
+from featviz.store.order import by_site, natural
 
 
 def test_sites_come_in_forward_order_and_units_by_number() -> None:
@@ -47,3 +47,38 @@ def test_numbers_of_any_length_compare_as_numbers(a: int, b: int) -> None:
 @given(st.lists(st.text()))
 def test_any_texts_can_be_sorted(texts: list[str]) -> None:
     assert sorted(sorted(texts, key=natural)) == sorted(texts)
+
+
+@given(st.integers(), st.integers())
+def test_a_hyphen_after_a_point_is_a_sign(a: int, b: int) -> None:
+    assert (natural(f"@shift.{a}.0") < natural(f"@shift.{b}.0")) == (a < b)
+
+
+def test_a_hyphen_after_a_letter_is_none() -> None:
+    assert natural("probe-2") < natural("probe-10")
+
+
+def test_logits_of_a_head_modes_and_mixtures_stand_with_their_head_and_neuron() -> None:
+    wanted = [
+        "blocks.2.attn.qk:0@q3.k20",
+        "blocks.2.attn.qk:0@q20.k3",
+        "blocks.2.attn.qk:0@same",
+        "blocks.2.attn.qk:0@shift.-1.-2",
+        "blocks.2.attn.qk:0@shift.-1.0",
+        "blocks.2.attn.qk:0@shift.1.-2",
+        "blocks.2.attn.qk:1@same",
+        "blocks.2.attn.qk_mode:0.1",
+        "blocks.2.attn.qk_mode:0.10",
+        "blocks.2.mlp.fc1:7",
+        "blocks.2.mlp.fc1:42",
+        "blocks.2.mlp.fc1:42+-0.5~blocks.3.mlp.fc1:7",
+        "blocks.2.mlp.fc2:probe-1a2b3c4d.npy.0",
+        "blocks.2.mlp.fc2:probe-1a2b3c4d.npy.10",
+    ]
+    sites = ["blocks.2.attn", "blocks.2.mlp.fc1", "blocks.2.mlp.fc2"]
+    assert [unit for _, found in by_site(reversed(wanted), sites) for unit in found] == wanted
+
+
+@given(st.text(), st.text())
+def test_no_two_texts_tie(one: str, other: str) -> None:
+    assert (natural(one) == natural(other)) == (one == other)
