@@ -25,6 +25,22 @@ def model_options(function: Function) -> Function:
     return function
 
 
+def data_options(function: Function) -> Function:
+    """Add --data and --download; `featviz.data.open_data` takes their values."""
+    for decorate in (
+        click.option("--download", is_flag=True, help="Fetch what torchvision offers."),
+        click.option(
+            "--data",
+            required=True,
+            metavar="DATA",
+            help="cueworld[:COUNT], folder:PATH, cifar10:ROOT, cifar100:ROOT, "
+            "torchvision:CLASS:ROOT.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -48,6 +48,18 @@ def read_image(path: str | Path, size: int) -> Tensor:
         raise FeatvizError(f"there is no file {path}") from error
     except UNREADABLE as error:
         raise FeatvizError(f"{path} is no image that can be read ({error})") from error
+    return square(image, size)
+
+
+def square(image: Image.Image, size: int) -> Tensor:
+    """Resize an image until its shorter side fits, bicubic, and cut out its middle.
+
+    Returns
+    -------
+    Tensor, shape (3, size, size)
+        RGB in [0, 1]; an image of the right size as it is.
+    """
+    image = image.convert("RGB")
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
