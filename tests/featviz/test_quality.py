@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 import featviz
+from benchmarks.quality import fine_share, grid_share
 from featviz import cueworld
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import recipe
 from featviz.units import Unit
-from tests.oracles.spectrum import fine_share, grid_share
 
 LAYERS = (1, 5, 10)
 
@@ -27,21 +27,6 @@ def vit() -> VisionModel:
 
 def neurons(model: VisionModel, layer: int, count: int) -> list[Unit]:
     return featviz.units(model, f"blocks.{layer}.mlp.fc1:0-{count - 1}")
-
-
-def test_the_measures_of_roughness_and_grid_are_right_where_they_are_known() -> None:
-    """White noise has its energy spread evenly: outside a disc of radius 1/4, on 255 points."""
-    dice = np.random.default_rng(0)
-    noise = dice.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-    assert fine_share(noise) == pytest.approx(1 - np.pi / 16, abs=0.02)
-    assert grid_share(noise) == pytest.approx(255 / (128**2 - 1), rel=0.3)
-    tiled = np.tile(noise[:16, :16], (8, 8, 1))
-    assert grid_share(tiled) == pytest.approx(1)
-    down = np.sin(2 * np.pi * 5 / 128 * np.arange(128))[:, None, None]
-    wave = np.broadcast_to(down, (128, 128, 3))
-    slow = (127 + 100 * wave).astype(np.uint8)
-    assert fine_share(slow) < 0.001
-    assert grid_share(slow) < 0.001
 
 
 @pytest.mark.parametrize(

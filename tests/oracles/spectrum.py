@@ -1,40 +1,63 @@
-"""How rough a picture is, and how much of a grid it shows: two shares of its spectral energy."""
+"""Energy of every wave in a picture, and the magnitudes of planes: by sums over the pixels."""
 
 from __future__ import annotations
+
+import cmath
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
-
-LUMA = (0.2126, 0.7152, 0.0722)
+Array = NDArray[np.float64]
 
 
 def fine_share(picture: NDArray[np.uint8]) -> float:
-    """Share of the energy of (H, W, 3) at more than 0.25 cycles a pixel, the mean left out."""
-    energy, down, across = _energy(picture)
-    return float(energy[np.hypot(down, across) > 0.25].sum() / energy.sum())
+    """Share of the energy of the waves shorter than four pixels."""
+    energies = _energies(picture)
+    fine = sum(
+        energy for (down, across), energy in energies.items() if down**2 + across**2 > 1 / 16
+    )
+    return fine / sum(energies.values())
 
 
-def grid_share(picture: NDArray[np.uint8], period: int = 16) -> float:
-    """Share of the energy of (H, W, 3) that repeats from cell to cell of a grid.
+def grid_share(picture: NDArray[np.uint8], period: int) -> float:
+    """Share of the energy that is left when every cell of a grid becomes the mean of all cells.
 
-    A picture that is the same in every cell of `period` pixels has energy at the multiples of
-    ``1 / period`` in both directions and nowhere else.
+    The sides are multiples of `period`.
     """
-    energy, down, across = _energy(picture)
-    on_grid = _whole(down * period) & _whole(across * period)
-    return float(energy[on_grid].sum() / energy.sum())
-
-
-def _energy(picture: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
-    """Energy of each frequency, and its cycles a pixel down and across."""
-    light = (picture / 255) @ np.array(LUMA)
-    energy = np.abs(np.fft.fft2(light - light.mean())) ** 2
-    energy[0, 0] = 0
+    light = _light(picture)
     height, width = light.shape
-    return energy, np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
+    cells = light.reshape(height // period, period, width // period, period)
+    mean = cells.mean((0, 2))
+    return float(np.var(mean) / np.var(light))
 
 
-def _whole(numbers: Array) -> NDArray[np.bool_]:
-    return np.abs(numbers - np.round(numbers)) < 1e-9
+def _light(picture: NDArray[np.uint8]) -> Array:
+    red, green, blue = (picture[..., channel] / 255 for channel in range(3))
+    light: Array = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return light
+
+
+def _energies(picture: NDArray[np.uint8]) -> dict[tuple[float, float], float]:
+    """Energy of each wave but the constant, by its cycles a pixel down and across."""
+    light = _light(picture)
+    height, width = light.shape
+    energies = {}
+    for ky in range(height):
+        for kx in range(width):
+            down = (ky if 2 * ky <= height else ky - height) / height
+            across = (kx if 2 * kx <= width else kx - width) / width
+            if ky or kx:
+                energies[down, across] = abs(coefficient(light, ky, kx)) ** 2
+    return energies
+
+
+def coefficient(plane: Array, ky: int, kx: int) -> complex:
+    """Fourier coefficient of a plane (height, width), pixel by pixel."""
+    height, width = plane.shape
+    total = 0j
+    for y in range(height):
+        for x in range(width):
+            turns = ky * y / height + kx * x / width
+            total += plane[y, x] * cmath.exp(-2j * math.pi * turns)
+    return total
