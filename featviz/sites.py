@@ -13,6 +13,7 @@ from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, nearest
+from featviz.layouts import layout
 from featviz.state import undisturbed
 
 
@@ -31,7 +32,8 @@ class Site:
     positions : int
         Number of tokens or places at which each unit has a value; 0 if it has only one.
     grid : (int, int) or None
-        Rows and columns of the patches or places, without the prefix tokens.
+        Rows and columns of the patches or places, without the prefix tokens. None if positions
+        are something else (channels, pairs) or in another order (windows).
     prefix : int
         How many positions are class, distillation or register tokens; they come first.
     """
@@ -132,7 +134,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
         if owner in refused:
             continue
         path = aliases.get(owner, owner)
-        found[path] = _site(path, owner, layers[owner], shapes[0], prefix_tokens)
+        found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
     modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
     return Sites(found, aliases, refused, modules)
 
@@ -148,19 +150,11 @@ def _refusal(shapes: list[tuple[int, ...]]) -> str | None:
 
 
 def _site(
-    path: str, owner: str, layer: nn.Module, shape: tuple[int, ...], prefix_tokens: int
+    module: nn.Module, path: str, owner: str, shape: tuple[int, ...], prefix_tokens: int
 ) -> Site:
-    if isinstance(layer, nn.Linear):
+    if isinstance(module.get_submodule(owner), nn.Linear):
         width, places = shape[-1], shape[1:-1]
     else:
         width, places = shape[1], shape[2:]
-    positions = math.prod(places) if places else 0
-    if len(places) == 2:
-        return Site(path, owner, width, positions, (places[0], places[1]), 0)
-    # Images are square, and so is the grid of a sequence of patches, behind the prefix tokens if
-    # they are in it. What is no square (channels, in the token layers of a mixer) has no grid.
-    for prefix in (prefix_tokens, 0):
-        side = math.isqrt(max(0, positions - prefix))
-        if side and positions == prefix + side**2:
-            return Site(path, owner, width, positions, (side, side), prefix)
-    return Site(path, owner, width, positions, None, 0)
+    grid, prefix = layout(module, owner, places, prefix_tokens)
+    return Site(path, owner, width, math.prod(places) if places else 0, grid, prefix)

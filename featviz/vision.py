@@ -14,6 +14,9 @@ from featviz.sites import Sites, find_sites
 
 Rgb = tuple[float, float, float]
 
+_CLASS_TOKENS = ("cls_token", "class_token")
+_TOKENS = (*_CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
+
 
 @dataclass(eq=False)
 class VisionModel:
@@ -65,19 +68,24 @@ class VisionModel:
         under their usual names. A module that names them otherwise may be told: set this.
         """
         count = getattr(self.module, "num_prefix_tokens", None)
-        if isinstance(count, int):
-            return count
-        names = ("cls_token", "class_token", "dist_token", "reg_token", "register_tokens")
-        return sum(token.shape[1] for name in names if (token := self._token(name)) is not None)
+        return count if isinstance(count, int) else sum(self._learned_tokens.values())
 
     @cached_property
     def has_class_token(self) -> bool:
         """Whether token 0 is the class token."""
-        return any(self._token(name) is not None for name in ("cls_token", "class_token"))
+        return not self._learned_tokens.keys().isdisjoint(_CLASS_TOKENS)
 
-    def _token(self, name: str) -> Tensor | None:
-        token = getattr(self.module, name, None)
-        return token if isinstance(token, Tensor) and token.ndim == 3 else None
+    @property
+    def _learned_tokens(self) -> dict[str, int]:
+        """How many tokens the module holds under each usual name."""
+        held: dict[str, int] = {}
+        own = self.module.named_parameters(recurse=False), self.module.named_buffers(recurse=False)
+        for path, token in chain(*own):
+            # Branches and stages have tokens of their own, as in ``cls_token_0``.
+            name = path.rstrip("0123456789").removesuffix("_")
+            if name in _TOKENS and token.ndim == 3:
+                held[name] = max(held.get(name, 0), token.shape[1])
+        return held
 
     @cached_property
     def sites(self) -> Sites:

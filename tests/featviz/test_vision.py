@@ -94,6 +94,9 @@ def test_a_fingerprint_tells_the_type_of_a_weight_and_takes_a_scalar() -> None:
         ({"cls_token": 1, "register_tokens": 4}, 5, True),
         ({"reg_token": 3}, 3, False),
         ({"mask_token": 1}, 0, False),
+        ({"cls_token_0": 1, "cls_token_1": 1}, 1, True),
+        ({"cls_token1": 1, "cls_token2": 1, "cls_token3": 1}, 1, True),
+        ({"cls_tokens": 1}, 0, False),
     ],
 )
 def test_prefix_tokens_are_counted_in_the_module(
