@@ -7,13 +7,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from timm.layers.patch_embed import PatchEmbed
-
 from featviz.errors import FeatvizError, nearest
 from featviz.images import Fourier, ImageParameters, Pixel
 from featviz.transforms import Views
 
 if TYPE_CHECKING:
+    from featviz.layouts import Grid
     from featviz.models import VisionModel
 
 
@@ -163,17 +162,31 @@ def recipe(
 
 def family(model: VisionModel) -> str:
     """Name the preset that suits a model: ``vit`` if it cuts images into patches, else ``cnn``."""
-    patches = any(isinstance(part, PatchEmbed) for part in model.module.modules())
-    return "vit" if patches or model.prefix_tokens else "cnn"
+    return "cnn" if _patch_grid(model) is None else "vit"
 
 
 def patch_size(model: VisionModel) -> int:
-    """Side of a model's patches in pixels; 1 if it has none."""
-    for part in model.module.modules():
-        if isinstance(part, PatchEmbed):
-            return int(max(part.patch_size))
-    projection = getattr(model.module, "conv_proj", None)  # torchvision's ViT
-    return int(max(projection.kernel_size)) if projection is not None else 1
+    """Return how many pixels lie between neighbouring patches of a model; 1 if it has none.
+
+    That is the side of patches that neither overlap nor leave gaps.
+    """
+    grid = _patch_grid(model)
+    return 1 if grid is None else model.image_size // max(grid)
+
+
+def _patch_grid(model: VisionModel) -> Grid | None:
+    """Find the grid on which patches first stand; None if a model does not cut images into patches.
+
+    The part that reads the pixels cuts them if it is called an embedding; so does whatever comes
+    before a layer that sees prefix tokens.
+    """
+    sites = list(model.sites.values())
+    for path, part in model.module.named_modules():
+        if "Embed" in type(part).__name__ and sites and sites[0].owner.startswith(f"{path}."):
+            inside = [site.grid for site in sites if site.owner.startswith(f"{path}.")]
+            return inside[-1]
+    behind = (site.grid for site in sites if site.prefix)
+    return next(behind, None) if model.prefix_tokens else None
 
 
 def fit(views: Views, patch: int) -> Views:
