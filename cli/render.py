@@ -73,6 +73,11 @@ class Batch(click.ParamType[int | None]):
 @click.option("--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Chosen by the model if absent.")
 @click.option("--param", type=click.Choice(PARAMS), help="Chosen by the preset if absent.")
+@click.option(
+    "--spectrum",
+    metavar="DATA",
+    help="A dataset of which maco images have the magnitudes; of a power of 1 / f if absent.",
+)
 @click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Names the random streams.")
@@ -95,6 +100,7 @@ def render(
     size: int | None,
     preset: str | None,
     param: str | None,
+    spectrum: str | None,
     batch: int | None,
     precision: str,
     seed: int,
@@ -114,6 +120,7 @@ def render(
     featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
     featviz render cueworld/vit blocks.9.mlp.fc1:3 -o diverse --samples 4
     featviz render cueworld/vit blocks.6.mlp.fc1:5@1-16 -o tokens --dry-run
+    featviz render cueworld/vit blocks.9.mlp.fc1:3 -o natural --param maco --spectrum cueworld
     featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
     """
     loaded = load_model(model, untrained, arch, device)
@@ -129,6 +136,7 @@ def render(
         smoothness=smoothness,
         steps=steps,
         seed=seed,
+        spectrum=spectrum,
     )
     if dry_run:
         todo = plan(loaded, chosen, made, store, batch, shard, force)

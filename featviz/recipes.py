@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError, nearest
 from featviz.images import Fourier, ImageParameters, Pixel
+from featviz.maco import Maco
+from featviz.spectrum import Spectrum, of_data, power_law
 from featviz.transforms import Views
 
 if TYPE_CHECKING:
@@ -23,11 +25,12 @@ class Preset:
     Attributes
     ----------
     param : str
-        ``"fourier"`` or ``"pixel"``.
+        ``"fourier"``, ``"pixel"`` or ``"maco"``.
     views : Views
         What the pictures must survive.
     decay : float
-        Exponent of the Fourier images' spectrum; natural images fall a little faster than 1.
+        Exponent of the spectrum of Fourier and Maco images; natural images fall a little faster
+        than 1.
     learning_rate : float
         Of Adam, at the start; it falls to zero along half a cosine.
     """
@@ -54,7 +57,10 @@ PRESETS = {
     "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01),
     "naive": Preset("pixel", Views()),
 }
-PARAMS = ("fourier", "pixel")
+PARAMS = ("fourier", "pixel", "maco")
+# Of Adam on phases, at the start, in radians a step: at a hundredth of it, where Fourier images
+# start, a phase could not turn once round in a few hundred steps.
+MACO_LEARNING_RATE = 0.3
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -81,6 +87,13 @@ class Recipe:
         ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass.
     seed : int
         Names the random streams of all pictures.
+    sides : bool
+        Whether query and key of a logit are read from two pictures.
+    cosine : float
+        Power of the cosine between the unit's direction and its layer's output that weighs its
+        value; 0 weighs nothing.
+    spectrum : Spectrum or None
+        The magnitudes of Maco images; None for those that fall by `decay`.
     """
 
     preset: str
@@ -95,11 +108,16 @@ class Recipe:
     steps: int = 512
     precision: str = "float32"
     seed: int = 0
+    spectrum: Spectrum | None = None
+    sides: bool = False
+    cosine: float = 0.0
 
     def image(self, side: int) -> ImageParameters:
         """Return the image parameters for a canvas of `side` pixels."""
         if self.param == "pixel":
             return Pixel(side, side)
+        if self.param == "maco":
+            return Maco(side, side, self.spectrum or power_law(self.decay, side, side))
         return Fourier(side, side, self.decay)
 
     def rate(self, step: int) -> float:
@@ -107,11 +125,22 @@ class Recipe:
         return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
     def to_json(self) -> dict[str, Any]:
-        """Return every setting as plain JSON values; two equal recipes give equal ones."""
-        return dataclasses.asdict(self)
+        """Return every setting as plain JSON values; two equal recipes give equal ones.
+
+        Of a spectrum its name and its digest. It is left out if there is none, and so is the
+        cosine, so that stores which are older than the settings go on. Sides are a kind of result
+        of their own and no setting.
+        """
+        told = dataclasses.asdict(self)
+        del told["spectrum"], told["sides"]
+        if not self.cosine:
+            del told["cosine"]
+        if self.spectrum is not None:
+            told |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
+        return told
 
 
-def recipe(
+def recipe(  # noqa: PLR0913  every setting of a recipe
     model: VisionModel,
     *,
     preset: str | None = None,
@@ -123,13 +152,23 @@ def recipe(
     smoothness: float = 0.0,
     steps: int = 512,
     seed: int = 0,
+    spectrum: Spectrum | str | None = None,
+    sides: bool = False,
+    cosine: float = 0.0,
 ) -> Recipe:
     """Choose a recipe, filling in what is not given by the model's family and the preset.
+
+    Parameters
+    ----------
+    spectrum : Spectrum or str, optional
+        For Maco images; a text names a dataset, of which it is measured
+        (`featviz.spectrum.of_data`).
 
     Raises
     ------
     FeatvizError
-        If a name is unknown or a number is out of range.
+        If a name is unknown, a number is out of range, a spectrum is given for other images than
+        Maco's, or its dataset cannot be read.
     """
     preset = preset or family(model)
     _known("preset", preset, PRESETS)
@@ -141,15 +180,20 @@ def recipe(
     for name, value, least in (("steps", steps, 1), ("samples", samples, 1), ("size", size, 16)):
         if value < least:
             raise FeatvizError(f"{name} must be at least {least}, not {value}")
-    for name, weight in (("diversity", diversity), ("smoothness", smoothness)):
+    weights = {"diversity": diversity, "smoothness": smoothness, "cosine": cosine}
+    for name, weight in weights.items():
         if not 0 <= weight < math.inf:
             raise FeatvizError(f"{name} must be a number from 0 up, not {weight}")
+    if sides and cosine:
+        raise FeatvizError("a cosine is for one picture a unit, and these have two sides")
+    if spectrum is not None and param != "maco":
+        raise FeatvizError(f"a spectrum is for --param maco, and these images are {param}")
     return Recipe(
         preset=preset,
         param=param,
         views=fit(chosen.views, patch_size(model)),
         decay=chosen.decay,
-        learning_rate=chosen.learning_rate,
+        learning_rate=MACO_LEARNING_RATE if param == "maco" else chosen.learning_rate,
         size=size,
         samples=samples,
         diversity=float(diversity) if samples > 1 else 0.0,
@@ -157,6 +201,9 @@ def recipe(
         steps=steps,
         precision="float32" if precision == "auto" else precision,
         seed=seed,
+        spectrum=of_data(spectrum, size) if isinstance(spectrum, str) else spectrum,
+        sides=sides,
+        cosine=float(cosine),
     )
 
 

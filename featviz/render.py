@@ -15,13 +15,13 @@ from featviz.errors import FeatvizError
 from featviz.jobs import open_writer
 from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
+from featviz.spectrum import Spectrum
 from featviz.store import ADVICE, Store
-from featviz.units import Unit, site_of
+from featviz.units import Target, sites_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
 
-KIND = "renders"
 # What a shard takes besides its arrays, and besides for each picture, in bytes (measured).
 SHARD_OVERHEAD, PICTURE_OVERHEAD = 1_900, 28
 
@@ -32,23 +32,23 @@ class Rendering:
 
     Attributes
     ----------
-    units : list of Unit
+    units : list of Unit or Combination
         N units: those asked for, in that order, without the failed ones.
     images : uint8 array, shape (N, D, H, W, 3)
-        D samples of each.
+        D samples of each. Of two sides (N, D, 2, H, W, 3): the query's, and the key's.
     activation : float32 array, shape (N, D)
         Value of the unit on the picture as it stands here, without views.
     trajectory : float32 array, shape (N, D, steps)
         Value of the unit on the view of each step.
-    failures : dict of Unit to str
+    failures : dict of unit to str
         Units that could not be rendered, and why.
     """
 
-    units: list[Unit]
+    units: list[Target]
     images: npt.NDArray[np.uint8]
     activation: npt.NDArray[np.float32]
     trajectory: npt.NDArray[np.float32]
-    failures: dict[Unit, str]
+    failures: dict[Target, str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
 
     Attributes
     ----------
-    batches : list of lists of Unit
+    batches : list of lists of units
         Each batch shares a layer.
     done : int
         Units that the store holds already.
@@ -67,7 +67,7 @@ class Plan:
         What they will take in the store, within a few per cent.
     """
 
-    batches: list[list[Unit]]
+    batches: list[list[Target]]
     done: int
     pictures: int
     bytes: int
@@ -83,18 +83,18 @@ class Summary:
         Units rendered and stored by this call.
     done : int
         Units that the store held before.
-    failures : dict of Unit to str
+    failures : dict of unit to str
         Units that failed in this call, and why.
     """
 
     rendered: int
     done: int
-    failures: dict[Unit, str]
+    failures: dict[Target, str]
 
 
 def render(  # noqa: PLR0913  one call with every setting of a recipe
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Sequence[Target],
     samples: int = 1,
     steps: int = 512,
     preset: str | None = None,
@@ -105,6 +105,9 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     diversity: float = 0.5,
     smoothness: float = 0.0,
     precision: str = "auto",
+    spectrum: Spectrum | str | None = None,
+    sides: bool = False,
+    cosine: float = 0.0,
     batch: int | None = None,
     progress: Progress = ignore,
 ) -> Rendering:
@@ -114,10 +117,10 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     ----------
     model : VisionModel
         As `featviz.load` gives it.
-    units : sequence of Unit
+    units : sequence of Unit or Combination
         As `featviz.units` gives them, of any sites.
-    samples, steps, preset, seed, param, size, diversity, smoothness, precision
-        See `featviz.recipes.Recipe`; None leaves it to the preset and the model.
+    samples, steps, preset, seed, param, size, diversity, smoothness, precision, spectrum, sides, cosine
+        See `featviz.recipes.recipe`; None leaves it to the preset and the model.
     batch : int, optional
         Pictures in a batch; chosen from the free memory if not given. It does not change the
         pictures.
@@ -141,17 +144,20 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         smoothness=smoothness,
         steps=steps,
         seed=seed,
+        spectrum=spectrum,
+        sides=sides,
+        cosine=cosine,
     )
     units = list(dict.fromkeys(units))
     for unit in units:
-        site_of(model, unit)
+        sites_of(model, unit)
     return _gather(units, made, run(model, _batches(model, units, made, batch), made, progress))
 
 
-def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
+def _gather(units: Sequence[Target], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
     """Put the pictures of all batches into the order of the units."""
-    rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
-    failures: dict[Unit, str] = {}
+    rows: dict[Target, tuple[npt.NDArray[np.generic], ...]] = {}
+    failures: dict[Target, str] = {}
     for outcome in outcomes:
         failures |= outcome.failures
         if outcome.pictures is not None:
@@ -161,7 +167,7 @@ def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) ->
             rows |= dict(zip(outcome.units, zip(*arrays, strict=True), strict=True))
     kept = [unit for unit in units if unit in rows]
     shapes = (
-        (made.samples, made.size, made.size, 3),
+        (made.samples, *(2,) * made.sides, made.size, made.size, 3),
         (made.samples,),
         (made.samples, made.steps),
     )
@@ -180,7 +186,7 @@ def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) ->
 
 def plan(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Sequence[Target],
     made: Recipe,
     store: str | Path,
     batch: int | None = None,
@@ -199,16 +205,16 @@ def plan(
     there: set[str] = set()
     if Path(store, "store.json").exists():
         opened = Store(store)
-        conflict = opened.manifest.conflict(model.name, model.fingerprint, KIND, made.to_json())
+        conflict = opened.manifest.conflict(model.name, model.fingerprint, kind_of(made), made.to_json())
         if conflict and not force:
             raise FeatvizError(f"{store} {conflict}{ADVICE}")
-        there = set() if conflict else set(opened.addresses(KIND))
+        there = set() if conflict else set(opened.addresses(kind_of(made)))
     return _plan(model, units, made, there, batch, shard)
 
 
 def render_to_store(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Sequence[Target],
     made: Recipe,
     store: str | Path,
     batch: int | None = None,
@@ -237,9 +243,9 @@ def render_to_store(
     FeatvizError
         If the store is of another model or configuration, damaged, or cannot be written.
     """
-    writer = open_writer(model, store, KIND, made.to_json(), force)
+    writer = open_writer(model, store, kind_of(made), made.to_json(), force)
     todo = _plan(model, units, made, writer.done, batch, shard)
-    rendered, failures = 0, dict[Unit, str]()
+    rendered, failures = 0, dict[Target, str]()
     for outcome in run(model, todo.batches, made, progress):
         if outcome.pictures is not None:
             writer.add(
@@ -258,9 +264,14 @@ def render_to_store(
     return Summary(rendered, todo.done, failures)
 
 
+def kind_of(made: Recipe) -> str:
+    """Name the kind of result that a recipe makes."""
+    return "sides" if made.sides else "renders"
+
+
 def _plan(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Sequence[Target],
     made: Recipe,
     there: set[str] | frozenset[str],
     batch: int | None,
@@ -271,18 +282,20 @@ def _plan(
     missing = [unit for unit in mine if str(unit) not in there]
     batches = _batches(model, missing, made, batch)
     pictures = len(missing) * made.samples
-    each = 3 * made.size**2 + 4 * made.steps + 4 + PICTURE_OVERHEAD
+    each = (1 + made.sides) * 3 * made.size**2 + 4 * made.steps + 4 + PICTURE_OVERHEAD
     size = pictures * each + len(batches) * SHARD_OVERHEAD
     return Plan(batches, len(mine) - len(missing), pictures, size)
 
 
 def _batches(
-    model: VisionModel, units: Sequence[Unit], made: Recipe, batch: int | None
-) -> list[list[Unit]]:
+    model: VisionModel, units: Sequence[Target], made: Recipe, batch: int | None
+) -> list[list[Target]]:
     if not units:
         return []
     if batch is None:
         order = {site.path: number for number, site in enumerate(model.sites.values())}
-        deepest = max(units, key=lambda unit: order[model.sites[unit.site].path])
+        deepest = max(
+            units, key=lambda unit: max(order[site.path] for site in sites_of(model, unit))
+        )
         batch = batch_size(model, deepest, made)
     return split(model, units, max(1, batch // made.samples))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,12 @@ from torch import nn
 import featviz
 from featviz.errors import FeatvizError
 from featviz.images import Fourier, Pixel
+from featviz.maco import Maco
 from featviz.models import VisionModel
 from featviz.recipes import PRESETS, Recipe, family, recipe
+from featviz.spectrum import Spectrum, of_data, power_law
+
+NATURAL = Spectrum("mine", (0.5, 0.5, 0.5), (0.1, 0.5), ((2.0, 0.1),) * 3)
 
 
 def wrap(module: nn.Module, side: int = 32) -> VisionModel:
@@ -35,9 +40,9 @@ def vit() -> VisionModel:
         ),
         (
             {"param": "fourrier"},
-            "no param 'fourrier': choose from fourier, pixel; did you mean fourier?",
+            "no param 'fourrier': choose from fourier, pixel, maco; did you mean fourier?",
         ),
-        ({"param": "zzz"}, "no param 'zzz': choose from fourier, pixel"),
+        ({"param": "zzz"}, "no param 'zzz': choose from fourier, pixel, maco"),
         (
             {"precision": "float16"},
             "no precision 'float16': choose from auto, float32, bfloat16; "
@@ -51,6 +56,18 @@ def vit() -> VisionModel:
         ({"diversity": -0.5}, "diversity must be a number from 0 up, not -0.5"),
         ({"diversity": math.nan}, "diversity must be a number from 0 up, not nan"),
         ({"smoothness": math.inf}, "smoothness must be a number from 0 up, not inf"),
+        (
+            {"spectrum": "cueworld:9"},
+            "a spectrum is for --param maco, and these images are fourier",
+        ),
+        (
+            {"param": "pixel", "spectrum": NATURAL},
+            "a spectrum is for --param maco, and these images are pixel",
+        ),
+        (
+            {"param": "maco", "spectrum": "cueworld:0"},
+            "cueworld:0 is not cueworld[:COUNT] with a count from 1 up",
+        ),
     ],
 )
 def test_a_wrong_choice_is_refused_in_one_line(
@@ -94,6 +111,10 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"smoothness": 0.1},
         {"steps": 100},
         {"seed": 1},
+        {"param": "maco"},
+        {"param": "maco", "spectrum": NATURAL},
+        {"param": "maco", "spectrum": replace(NATURAL, levels=((2.0, 0.2),) * 3)},
+        {"param": "maco", "spectrum": replace(NATURAL, name="yours")},
     ]
     return [recipe(vit, **choice) for choice in choices]
 
@@ -133,6 +154,24 @@ def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
 def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
     assert recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
     assert recipe(vit, param="pixel").image(40) == Pixel(40, 40)
+    falling = power_law(PRESETS["vit"].decay, 40, 40)
+    assert recipe(vit, param="maco").image(40) == Maco(40, 40, falling)
+    assert recipe(vit, param="maco", spectrum=NATURAL).image(40) == Maco(40, 40, NATURAL)
+
+
+def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
+    vit: VisionModel,
+) -> None:
+    named = recipe(vit, param="maco", size=48, spectrum="cueworld:4")
+    assert named.spectrum == of_data("cueworld:4", 48)
+    assert named == recipe(vit, param="maco", size=48, spectrum=of_data("cueworld:4", 48))
+
+
+def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
+    """So that what older stores say of their recipes still fits."""
+    assert "spectrum" not in recipe(vit, param="maco").to_json()
+    told = recipe(vit, param="maco", spectrum=NATURAL).to_json()
+    assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)
 
 
 @pytest.mark.parametrize("name", ["cueworld/vit", "cueworld/mixer", "cueworld/vit_colourblind"])
