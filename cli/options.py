@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from featviz.models import VisionModel, load
+from featviz.recipes import PARAMS, PRECISIONS, PRESETS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,6 +38,54 @@ def data_options(function: Function) -> Function:
             "torchvision:CLASS:ROOT.",
         ),
     ):
+        function = decorate(function)
+    return function
+
+
+def recipe_options(function: Function) -> Function:
+    """Add the settings of a recipe, under the names of those of `featviz.recipes.recipe`."""
+    options = (
+        click.option("--samples", default=1, show_default=True, help="Pictures of each unit."),
+        click.option(
+            "--diversity",
+            default=0.5,
+            show_default=True,
+            metavar="W",
+            help="What unlike samples are worth, in parts of the unit's value.",
+        ),
+        click.option(
+            "--smoothness",
+            default=0.0,
+            show_default=True,
+            metavar="W",
+            help="What one unit of total variation costs, in parts of the unit's value.",
+        ),
+        click.option("--steps", default=512, show_default=True, help="Optimisation steps."),
+        click.option(
+            "--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent."
+        ),
+        click.option(
+            "--preset", type=click.Choice(list(PRESETS)), help="Chosen by the model if absent."
+        ),
+        click.option("--param", type=click.Choice(PARAMS), help="Chosen by the preset if absent."),
+        click.option(
+            "--spectrum",
+            metavar="DATA",
+            help="A dataset whose magnitudes maco images have; a power of 1 / f if absent.",
+        ),
+        click.option(
+            "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True
+        ),
+        click.option("--seed", default=0, show_default=True, help="Names the random streams."),
+        click.option(
+            "--cosine",
+            default=0.0,
+            show_default=True,
+            metavar="P",
+            help="Weigh the value by this power of the cosine with all that the layer puts out.",
+        ),
+    )
+    for decorate in reversed(options):
         function = decorate(function)
     return function
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cli.options import json_option, load_model, model_options, print_json
+from cli.options import json_option, load_model, model_options, print_json, recipe_options
 from cli.progress import picture_bar
-from featviz.recipes import PARAMS, PRECISIONS, PRESETS, recipe
+from featviz.recipes import recipe
 from featviz.render import Summary, plan, render_to_store
 from featviz.units import units
 
@@ -54,33 +55,11 @@ class Batch(click.ParamType[int | None]):
 @model_options
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
 @click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
-@click.option("--samples", default=1, show_default=True, help="Pictures of each unit.")
+@recipe_options
 @click.option(
-    "--diversity",
-    default=0.5,
-    show_default=True,
-    metavar="W",
-    help="What unlike samples are worth, in parts of the unit's value.",
-)
-@click.option(
-    "--smoothness",
-    default=0.0,
-    show_default=True,
-    metavar="W",
-    help="What one unit of total variation costs, in parts of the unit's value.",
-)
-@click.option("--steps", default=512, show_default=True, help="Optimisation steps.")
-@click.option("--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent.")
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Chosen by the model if absent.")
-@click.option("--param", type=click.Choice(PARAMS), help="Chosen by the preset if absent.")
-@click.option(
-    "--spectrum",
-    metavar="DATA",
-    help="A dataset of which maco images have the magnitudes; of a power of 1 / f if absent.",
+    "--sides", is_flag=True, help="Two pictures a logit: one for the query, one for the key."
 )
 @click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Names the random streams.")
 @click.option(
     "--shard", type=Shard(), default="0/1", help="Make every N-th unit only; I counts from 0 or 1."
 )
@@ -90,20 +69,12 @@ class Batch(click.ParamType[int | None]):
 @click.pass_context
 def render(
     ctx: click.Context,
+    /,
     model: str,
     selectors: tuple[str, ...],
     store: str,
-    samples: int,
-    diversity: float,
-    smoothness: float,
-    steps: int,
-    size: int | None,
-    preset: str | None,
-    param: str | None,
-    spectrum: str | None,
+    sides: bool,
     batch: int | None,
-    precision: str,
-    seed: int,
     shard: tuple[int, int],
     dry_run: bool,
     force: bool,
@@ -111,6 +82,7 @@ def render(
     untrained: bool,
     arch: str | None,
     device: str,
+    **settings: Any,
 ) -> None:
     """Render the units that selectors stand for into a store.
 
@@ -121,23 +93,13 @@ def render(
     featviz render cueworld/vit blocks.9.mlp.fc1:3 -o diverse --samples 4
     featviz render cueworld/vit blocks.6.mlp.fc1:5@1-16 -o tokens --dry-run
     featviz render cueworld/vit blocks.9.mlp.fc1:3 -o natural --param maco --spectrum cueworld
+    featviz render cueworld/vit blocks.3.attn.qk:all@same -o heads --sides
+    featviz render cueworld/vit blocks.3.mlp.fc1:42+-0.5~blocks.3.mlp.fc1:7 -o sums
     featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
     """
     loaded = load_model(model, untrained, arch, device)
     chosen = units(loaded, *selectors)
-    made = recipe(
-        loaded,
-        preset=preset,
-        param=param,
-        size=size,
-        precision=precision,
-        samples=samples,
-        diversity=diversity,
-        smoothness=smoothness,
-        steps=steps,
-        seed=seed,
-        spectrum=spectrum,
-    )
+    made = recipe(loaded, sides=sides, **settings)
     if dry_run:
         todo = plan(loaded, chosen, made, store, batch, shard, force)
         report = {

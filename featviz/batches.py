@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from featviz.memory import is_out_of_memory
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import Recipe
-from featviz.units import Unit
+from featviz.units import Unit, sites_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
+    from featviz.sites import Site
 
 Progress = Callable[[float, int], object]
 """Told before every batch and after every step how many pictures are finished, and of how many."""
@@ -33,7 +34,7 @@ class Outcome:
         Those that were rendered.
     pictures : Pictures
         Of these units, in this order.
-    failures : dict of Unit to str
+    failures : dict of unit to str
         The others, and why each failed.
     """
 
@@ -50,10 +51,13 @@ class _ProgressError(BaseException):
 
 
 def split(model: VisionModel, units: Sequence[Unit], limit: int) -> list[list[Unit]]:
-    """Cut units into batches of at most `limit` units that share a layer, keeping their order."""
-    layers: dict[str, list[Unit]] = {}
+    """Cut units into batches of at most `limit` units that share a site, keeping their order.
+
+    Sums share what all their terms are at.
+    """
+    layers: dict[tuple[Site, ...], list[Unit]] = {}
     for unit in units:
-        layers.setdefault(model.sites[unit.site].owner, []).append(unit)
+        layers.setdefault(sites_of(model, unit), []).append(unit)
     return [
         layer[start : start + limit]
         for layer in layers.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +31,7 @@ class Pictures:
     Attributes
     ----------
     images : Tensor of uint8, shape (U, D, H, W, 3)
+        Of two sides (U, D, 2, H, W, 3): where the query is read, and where the key.
     activation : Tensor, shape (U, D)
         Value of the unit on the picture as stored, without views.
     trajectory : Tensor, shape (U, D, steps)
@@ -55,7 +57,7 @@ def optimize(
     Parameters
     ----------
     units : sequence of Unit
-        Units of one site.
+        Of the same sites; of two sides, logits.
     tick : callable
         Called after every step.
     """
@@ -69,60 +71,69 @@ def _optimize(
     device = model.device
     canvas = Canvas(recipe, model.image_size)
     readout = Readout(model, [unit for unit in units for _ in range(recipe.samples)])
-    generators = [
-        stream(recipe.seed, str(unit), sample) for unit in units for sample in range(recipe.samples)
-    ]
+    read = readout.read_sides if recipe.sides else partial(readout.read_pairs, cosine=recipe.cosine)
+    names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
+    generators = [stream(recipe.seed, *name) for name in names]
     starts = [canvas.image.initial(generator) for generator in generators]
     schedules = [recipe.views.draw(recipe.steps, generator) for generator in generators]
+    if recipe.sides:
+        # The two sides start apart, and are seen through the same views: they are one scene.
+        starts += [canvas.image.initial(stream(recipe.seed, *name, "key")) for name in names]
+        schedules += schedules
     numbers = torch.stack(starts).to(device).requires_grad_()
     schedule = torch.stack(schedules, 1).to(device)
     field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
-    trajectory = torch.empty(recipe.steps, len(numbers), device=device)
+    trajectory = torch.empty(recipe.steps, len(names), device=device)
     with as_products(model.module):
         for step in range(recipe.steps):
             whole = canvas.decode(numbers)
             views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
             with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
-                values, features = readout.paired_with_features(views)
-            gain = objective(values.float(), features, whole, recipe)
+                reading = read(views)
+            gain = objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
             optimizer.param_groups[0]["lr"] = recipe.rate(step)
             optimizer.step()
-            trajectory[step] = values.detach()
+            trajectory[step] = reading.values.detach()
             tick()
         with torch.no_grad():
             images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-            activation = readout.paired(resize(images / 255, model.image_size))
+            activation = read(resize(images / 255, model.image_size)).values
     shape = (len(units), recipe.samples)
+    pictures = images.permute(0, 2, 3, 1).reshape(-1, *shape, recipe.size, recipe.size, 3)
     return Pictures(
-        images.permute(0, 2, 3, 1).reshape(*shape, recipe.size, recipe.size, 3).cpu(),
+        pictures.movedim(0, 2).contiguous().cpu() if recipe.sides else pictures[0].cpu(),
         activation.view(shape).cpu(),
         trajectory.T.reshape(*shape, recipe.steps).cpu(),
     )
 
 
-def objective(values: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
+def objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
     """Sum of what each picture is to maximise.
 
-    Penalties are weighed in parts of the size of the unit's own value, so that one weight suits
-    all units.
+    Penalties are weighed in parts of the size of the unit's own gain, so that one weight suits
+    all units. Of two sides, each is penalised by half.
 
     Parameters
     ----------
-    values : Tensor, shape (U * D,)
+    gain : Tensor, shape (U * D,)
         D samples of each unit stand side by side.
-    features : Tensor, shape (U * D, positions, channels)
-    images : Tensor, shape (U * D, 3, H, W)
+    features : Tensor, shape (S * U * D, positions, channels)
+        Of one side or two.
+    images : Tensor, shape (S * U * D, 3, H, W)
     """
-    gain, size = values.sum(), values.detach().abs()
+    total, size = gain.sum(), gain.detach().abs()
+    sides = len(images) // len(gain)
     if recipe.diversity:
         alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
-        gain = gain - recipe.diversity * (size.view(-1, recipe.samples).sum(1) * alike).sum()
+        weights = size.view(-1, recipe.samples).sum(1).repeat(sides) / sides
+        total = total - recipe.diversity * (weights * alike).sum()
     if recipe.smoothness:
-        gain = gain - recipe.smoothness * (size * total_variation(images)).sum()
-    return gain
+        rough = total_variation(images)
+        total = total - recipe.smoothness * (size.repeat(sides) / sides * rough).sum()
+    return total
 
 
 class Canvas:

@@ -7,29 +7,80 @@ rows of that layer are computed. Layers above never run and weights never get gr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from featviz.attention.heads import Context
+from featviz.attention.logits import LogitRows
 from featviz.errors import FeatvizError
 from featviz.rows import Rows, rows_of
 from featviz.state import undisturbed
-from featviz.units import Unit, site_of
+from featviz.units import Unit, site_of, sites_of, terms
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
     from featviz.sites import Site
 
 Value = TypeVar("Value")
+LEAST_COSINE = 0.1
 
 
 class _Reached(BaseException):
     """Ends a forward pass; not an `Exception`, so that no model code catches it."""
 
-    def __init__(self, owner: str, inputs: Tensor) -> None:
-        self.owner, self.inputs = owner, inputs
+    def __init__(self, owner: str, inputs: Tensor, context: Context) -> None:
+        self.owner, self.inputs, self.context = owner, inputs, context
+
+
+class Reading(NamedTuple):
+    """What is read of N units in a step of an optimisation.
+
+    Attributes
+    ----------
+    values : Tensor, shape (N,)
+    gain : Tensor, shape (N,)
+        What is to be maximised: the values, times a power of the cosine between the unit's
+        direction and all that its layer puts out, of at least 0.1; of a logit, between query and
+        key. Source: Lucid, ``optvis/objectives_util.py``, ``_dot_cossim``.
+    features : Tensor, shape (images, positions, channels)
+        The input of the layer that owns the units; of several, the last that is reached.
+    """
+
+    values: Tensor
+    gain: Tensor
+    features: Tensor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is read at one site: terms of the units' sums.
+
+    Attributes
+    ----------
+    rows : Rows
+    columns : Tensor, shape (terms,)
+        Which of the readout's units each term belongs to.
+    weights : Tensor, shape (terms,)
+    plain : bool
+        Whether the terms are the units themselves, in their order.
+    """
+
+    rows: Rows
+    columns: Tensor
+    weights: Tensor
+    plain: bool
+
+    def add(self, values: Tensor, read: Tensor) -> Tensor:
+        """Add what was read of the terms (..., terms) to the values of the units (..., units)."""
+        return values.index_add(-1, self.columns, (read * self.weights).to(values))
+
+    def beside(self, images: Tensor) -> Tensor:
+        """Repeat what belongs to image i for every term of unit i."""
+        return images if self.plain else images[self.columns]
 
 
 class Readout:
@@ -52,18 +103,27 @@ class Readout:
     def __init__(self, model: VisionModel, units: Sequence[Unit]) -> None:
         self.model = model
         self.units = list(units)
-        columns: dict[Site, list[int]] = {}
+        found: dict[Site, list[tuple[int, float, Unit]]] = {}
         for column, unit in enumerate(self.units):
-            columns.setdefault(site_of(model, unit), []).append(column)
-        self._columns = {site.owner: chosen for site, chosen in columns.items()}
+            for weight, term in terms(unit):
+                found.setdefault(site_of(model, term), []).append((column, weight, term))
         # A tensor born in inference mode could not be saved for a later backward pass.
         with torch.inference_mode(False):
-            self._rows = {
-                site.owner: rows_of(
-                    model.module.get_submodule(site.owner), site, [self.units[i] for i in chosen]
-                )
-                for site, chosen in columns.items()
-            }
+            self._parts: dict[str, list[_Part]] = {}
+            for site, members in found.items():
+                part = self._part(site, members)
+                self._parts.setdefault(site.owner, []).append(part)
+
+    def _part(self, site: Site, members: list[tuple[int, float, Unit]]) -> _Part:
+        columns, weights, units = map(list, zip(*members, strict=True))
+        submodule = self.model.module.get_submodule
+        norm = None if site.norm is None else submodule(site.norm)
+        return _Part(
+            rows_of(submodule(site.owner), site, units, norm),
+            torch.tensor(columns, device=self.model.device),
+            torch.tensor(weights, device=self.model.device),
+            columns == list(range(len(self.units))) and set(weights) == {1.0},
+        )
 
     def __call__(self, images: Tensor) -> Tensor:
         """Read every unit on every image.
@@ -85,69 +145,134 @@ class Readout:
             If the images are of another shape or no floating-point numbers.
         """
         with undisturbed(self.model.module):
-            read = self._run(images, lambda rows, inputs: rows.every(inputs))
-        values = images.new_empty(len(images), len(self.units))
-        for owner, columns in self._columns.items():
-            values[:, columns] = read[owner].to(values)
+            found = self._run(
+                images, lambda part, inputs, context: part.rows.every(inputs, context)
+            )
+        values = images.new_zeros(len(images), len(self.units))
+        for part, read in found:
+            values = part.add(values, read)
         return values
 
     def paired(self, images: Tensor) -> Tensor:
-        """Read unit i on image i, shape (units,), for as many images as units of one site."""
+        """Read unit i on image i, shape (units,), for as many images as units."""
         with undisturbed(self.model.module):
-            return self.paired_with_features(images)[0]
+            return self.read_pairs(images).values
 
-    def paired_with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Read unit i on image i, and what its layer sees of the image.
+    def read_pairs(self, images: Tensor, cosine: float = 0.0) -> Reading:
+        """Read unit i on image i, and what the last of the layers sees of the image.
 
         For a loop of many steps: whoever runs it holds the model `undisturbed` around it.
 
-        Returns
-        -------
-        values : Tensor, shape (N,)
-        features : Tensor, shape (N, positions, channels)
-            The input of the layer that owns the units.
+        Parameters
+        ----------
+        images : Tensor, shape (N, 3, H, W)
+        cosine : float
+            Power of the cosine that weighs the gain, see `Reading`.
 
         Raises
         ------
         FeatvizError
-            If the units are not of one site, or the images not as many as the units, of another
+            If the images are not as many as the units, of another shape or no floating-point
+            numbers.
+        """
+        self._check_count(images, 1)
+
+        def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
+            own = part.beside(inputs)
+            values = part.rows.paired(own, context)
+            gain = values
+            if cosine:
+                aligned = part.rows.cosines(own, context).clamp_min(LEAST_COSINE)
+                gain = values * aligned**cosine
+            return Reading(values, gain, part.rows.features(inputs))
+
+        return self._sum(self._run(images, read), images)
+
+    def read_sides(self, images: Tensor) -> Reading:
+        """Read logit i with its query on image i and its key on image N + i.
+
+        For a loop of many steps: whoever runs it holds the model `undisturbed` around it.
+
+        Parameters
+        ----------
+        images : Tensor, shape (2 * N, 3, H, W)
+            For N units, first the images of the queries, then those of the keys.
+
+        Raises
+        ------
+        FeatvizError
+            If a unit is no logit, or the images are not twice as many as the units, of another
             shape or no floating-point numbers.
         """
-        if len(self._rows) != 1:
-            sites = ", ".join(self._rows) or "none"
-            raise FeatvizError(f"one unit an image is read at one site, and these have {sites}")
-        if len(images) != len(self.units):
-            raise FeatvizError(
-                f"one unit an image: {len(self.units)} units need as many images, not {len(images)}"
-            )
-        read = self._run(images, lambda rows, inputs: (rows.paired(inputs), rows.features(inputs)))
-        ((values, features),) = read.values()
-        return values.to(images), features
+        self._check_count(images, 2)
+        self._check_logits()
 
-    def _run(self, images: Tensor, read: Callable[[Rows, Tensor], Value]) -> dict[str, Value]:
+        def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
+            query, key = (part.beside(side) for side in inputs.chunk(2))
+            if not isinstance(part.rows, LogitRows):
+                raise TypeError("only logits are read from two images")
+            values = part.rows.between(query, key, context)
+            return Reading(values, values, part.rows.features(inputs))
+
+        return self._sum(self._run(images, read), images)
+
+    def _sum(self, found: list[tuple[_Part, Reading]], kind: Tensor) -> Reading:
+        values = gain = torch.zeros(len(self.units), dtype=kind.dtype, device=kind.device)
+        for part, reading in found:
+            values, gain = part.add(values, reading.values), part.add(gain, reading.gain)
+        return Reading(values, gain, found[-1][1].features)
+
+    def _run(
+        self, images: Tensor, read: Callable[[_Part, Tensor, Context], Value]
+    ) -> list[tuple[_Part, Value]]:
         """Run the model until every owner is reached, and read each at its input."""
         self._check(images)
         module = self.model.module
-        found: dict[str, Value] = {}
+        found: list[tuple[_Part, Value]] = []
+        waiting = set(self._parts)
 
-        def reach(owner: str, _layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-            if len(found) == len(self._rows) - 1:
-                raise _Reached(owner, arguments[0])
+        def take(owner: str, inputs: Tensor, context: Context) -> None:
+            found.extend((part, read(part, inputs, context)) for part in self._parts[owner])
+
+        def reach(
+            owner: str, _layer: nn.Module, arguments: tuple[Any, ...], context: dict[str, Any]
+        ) -> None:
+            waiting.discard(owner)
+            if not waiting:
+                raise _Reached(owner, arguments[0], context)
             # Read at once: a later layer may change this input in place.
-            found[owner] = read(self._rows[owner], arguments[0])
+            take(owner, arguments[0], context)
 
         hooks = [
-            module.get_submodule(owner).register_forward_pre_hook(partial(reach, owner))
-            for owner in self._rows
+            module.get_submodule(owner).register_forward_pre_hook(
+                partial(reach, owner), with_kwargs=True
+            )
+            for owner in self._parts
         ]
         try:
             module(self.model.normalise(images).to(next(module.parameters(), images)))
         except _Reached as last:
-            found[last.owner] = read(self._rows[last.owner], last.inputs)
+            take(last.owner, last.inputs, last.context)
         finally:
             for hook in hooks:
                 hook.remove()
         return found
+
+    def _check_logits(self) -> None:
+        for unit in self.units:
+            for part in sites_of(self.model, unit):
+                if part.kind == "layer":
+                    raise FeatvizError(f"{unit} has no query and key to be read from two images")
+
+    def _check_count(self, images: Tensor, each: int) -> None:
+        if not self.units:
+            raise FeatvizError("there is no unit to read")
+        if len(images) != each * len(self.units):
+            what = "one image" if each == 1 else f"{each} images"
+            raise FeatvizError(
+                f"{what} a unit: {len(self.units)} units need {each * len(self.units)} images, "
+                f"not {len(images)}"
+            )
 
     def _check(self, images: Tensor) -> None:
         side = self.model.image_size

@@ -17,7 +17,7 @@ from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
 from featviz.spectrum import Spectrum
 from featviz.store import ADVICE, Store
-from featviz.units import Target, sites_of
+from featviz.units import Unit, sites_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -32,7 +32,7 @@ class Rendering:
 
     Attributes
     ----------
-    units : list of Unit or Combination
+    units : list of Unit
         N units: those asked for, in that order, without the failed ones.
     images : uint8 array, shape (N, D, H, W, 3)
         D samples of each. Of two sides (N, D, 2, H, W, 3): the query's, and the key's.
@@ -44,11 +44,11 @@ class Rendering:
         Units that could not be rendered, and why.
     """
 
-    units: list[Target]
+    units: list[Unit]
     images: npt.NDArray[np.uint8]
     activation: npt.NDArray[np.float32]
     trajectory: npt.NDArray[np.float32]
-    failures: dict[Target, str]
+    failures: dict[Unit, str]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Plan:
         What they will take in the store, within a few per cent.
     """
 
-    batches: list[list[Target]]
+    batches: list[list[Unit]]
     done: int
     pictures: int
     bytes: int
@@ -89,12 +89,12 @@ class Summary:
 
     rendered: int
     done: int
-    failures: dict[Target, str]
+    failures: dict[Unit, str]
 
 
 def render(  # noqa: PLR0913  one call with every setting of a recipe
     model: VisionModel,
-    units: Sequence[Target],
+    units: Sequence[Unit],
     samples: int = 1,
     steps: int = 512,
     preset: str | None = None,
@@ -117,10 +117,12 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     ----------
     model : VisionModel
         As `featviz.load` gives it.
-    units : sequence of Unit or Combination
+    units : sequence of Unit
         As `featviz.units` gives them, of any sites.
-    samples, steps, preset, seed, param, size, diversity, smoothness, precision, spectrum, sides, cosine
+    samples, steps, preset, seed, param, size, diversity, smoothness, precision
         See `featviz.recipes.recipe`; None leaves it to the preset and the model.
+    spectrum, sides, cosine
+        See `featviz.recipes.recipe`.
     batch : int, optional
         Pictures in a batch; chosen from the free memory if not given. It does not change the
         pictures.
@@ -154,10 +156,10 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     return _gather(units, made, run(model, _batches(model, units, made, batch), made, progress))
 
 
-def _gather(units: Sequence[Target], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
+def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
     """Put the pictures of all batches into the order of the units."""
-    rows: dict[Target, tuple[npt.NDArray[np.generic], ...]] = {}
-    failures: dict[Target, str] = {}
+    rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
+    failures: dict[Unit, str] = {}
     for outcome in outcomes:
         failures |= outcome.failures
         if outcome.pictures is not None:
@@ -186,7 +188,7 @@ def _gather(units: Sequence[Target], made: Recipe, outcomes: Iterable[Outcome]) 
 
 def plan(
     model: VisionModel,
-    units: Sequence[Target],
+    units: Sequence[Unit],
     made: Recipe,
     store: str | Path,
     batch: int | None = None,
@@ -205,7 +207,9 @@ def plan(
     there: set[str] = set()
     if Path(store, "store.json").exists():
         opened = Store(store)
-        conflict = opened.manifest.conflict(model.name, model.fingerprint, kind_of(made), made.to_json())
+        conflict = opened.manifest.conflict(
+            model.name, model.fingerprint, kind_of(made), made.to_json()
+        )
         if conflict and not force:
             raise FeatvizError(f"{store} {conflict}{ADVICE}")
         there = set() if conflict else set(opened.addresses(kind_of(made)))
@@ -214,7 +218,7 @@ def plan(
 
 def render_to_store(
     model: VisionModel,
-    units: Sequence[Target],
+    units: Sequence[Unit],
     made: Recipe,
     store: str | Path,
     batch: int | None = None,
@@ -245,7 +249,7 @@ def render_to_store(
     """
     writer = open_writer(model, store, kind_of(made), made.to_json(), force)
     todo = _plan(model, units, made, writer.done, batch, shard)
-    rendered, failures = 0, dict[Target, str]()
+    rendered, failures = 0, dict[Unit, str]()
     for outcome in run(model, todo.batches, made, progress):
         if outcome.pictures is not None:
             writer.add(
@@ -271,7 +275,7 @@ def kind_of(made: Recipe) -> str:
 
 def _plan(
     model: VisionModel,
-    units: Sequence[Target],
+    units: Sequence[Unit],
     made: Recipe,
     there: set[str] | frozenset[str],
     batch: int | None,
@@ -288,8 +292,8 @@ def _plan(
 
 
 def _batches(
-    model: VisionModel, units: Sequence[Target], made: Recipe, batch: int | None
-) -> list[list[Target]]:
+    model: VisionModel, units: Sequence[Unit], made: Recipe, batch: int | None
+) -> list[list[Unit]]:
     if not units:
         return []
     if batch is None:

@@ -3,60 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from featviz.addresses import Unit
+from featviz.attention.heads import Context
+from featviz.attention.logits import LogitRows
+from featviz.directions import Direction
 from featviz.sites import Site
-from featviz.units import Unit
 
 MEAN = -1  # stands for "mean over the patch positions" where a position is asked for
 
 
 class Rows(Protocol):
-    """The units that one layer owns, out of a fixed list."""
+    """The units that one layer owns, out of a fixed list.
 
-    def every(self, inputs: Tensor) -> Tensor:
+    The context of a call are the keyword arguments of the layer's.
+    """
+
+    def every(self, inputs: Tensor, context: Context, /) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
         ...
 
-    def paired(self, inputs: Tensor) -> Tensor:
+    def paired(self, inputs: Tensor, context: Context, /) -> Tensor:
         """Read unit i on image i, shape (units,)."""
         ...
 
-    def features(self, inputs: Tensor) -> Tensor:
+    def cosines(self, inputs: Tensor, context: Context, /) -> Tensor:
+        """Read the cosine of unit i's direction and what the layer puts out of image i.
+
+        Where the unit is a mean over positions, so is the cosine. Shape (units,).
+        """
+        ...
+
+    def features(self, inputs: Tensor, /) -> Tensor:
         """Arrange the layer's input as (N, positions, channels)."""
         ...
 
 
-def rows_of(layer: nn.Module, site: Site, units: Sequence[Unit]) -> Rows:
-    """Choose the cheapest way to read units of a layer.
+def rows_of(
+    layer: nn.Module, site: Site, units: Sequence[Unit], norm: nn.Module | None = None
+) -> Rows:
+    """Choose the cheapest way to read units of a layer or attention.
 
     A layer that changes what a linear layer or convolution computes (standardised weights,
-    dynamic padding) is run whole.
+    dynamic padding) is run whole, as is a grouped convolution read along a direction.
+
+    Parameters
+    ----------
+    norm : nn.Module, optional
+        The normalisation at ``site.norm``.
     """
+    if site.kind != "layer":
+        return LogitRows(layer, site, units, norm)
     # Asked of the layer, not of its class: its own forward may have been replaced.
     forward = getattr(layer.forward, "__func__", None)
     if isinstance(layer, nn.Linear) and forward is nn.Linear.forward:
         return LinearRows(layer, site, units)
     if isinstance(layer, nn.Conv2d) and forward is nn.Conv2d.forward:
-        return ConvolutionRows(layer, site, units)
+        directed = any(isinstance(unit.index, Direction) for unit in units)
+        if layer.groups == 1 or not directed:
+            return ConvolutionRows(layer, site, units)
     return WholeLayer(layer, site, units)
+
+
+def directions_of(site: Site, units: Sequence[Unit], device: torch.device) -> Tensor:
+    """Write each unit as a direction among the outputs of its layer, shape (units, width)."""
+    directions = torch.zeros(len(units), site.width, device=device)
+    for number, unit in enumerate(units):
+        if isinstance(unit.index, Direction):
+            directions[number] = torch.from_numpy(unit.index.vector)
+        elif isinstance(unit.index, int):
+            directions[number, unit.index] = 1
+    return directions
+
+
+def _own_weights(
+    layer: nn.Linear | nn.Conv2d, site: Site, units: Sequence[Unit]
+) -> tuple[Tensor, Tensor | None]:
+    """Take weight and bias of the units: rows of the layer's, or sums of them along directions."""
+    weight, bias = layer.weight.detach(), layer.bias
+    if any(isinstance(unit.index, Direction) for unit in units):
+        directions = directions_of(site, units, weight.device).to(weight)
+        rows = directions @ weight.flatten(1)
+        biases = None if bias is None else directions @ bias.detach()
+        return rows.view(len(units), *weight.shape[1:]), biases
+    index = torch.tensor([unit.index for unit in units], device=weight.device)
+    return weight[index], None if bias is None else bias.detach()[index]
 
 
 class LinearRows:
     """Rows of a linear layer. The mean over tokens is taken before the product: it commutes."""
 
     def __init__(self, layer: nn.Linear, site: Site, units: Sequence[Unit]) -> None:
-        device = layer.weight.device
-        index = torch.tensor([unit.index for unit in units], device=device)
-        self.weight = layer.weight.detach()[index]
-        self.bias = None if layer.bias is None else layer.bias.detach()[index]
-        self.places = Places(site, units, device)
+        self.weight, self.bias = _own_weights(layer, site, units)
+        self.places = Places(site, units, layer.weight.device)
+        self._make_whole = partial(WholeLayer, layer, site, units)
 
-    def every(self, inputs: Tensor) -> Tensor:
+    def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
         sequence = self.features(inputs)
         values = inputs.new_empty(len(inputs), len(self.weight))
@@ -66,10 +114,18 @@ class LinearRows:
             values[:, columns] = F.linear(inputs_there, self.weight[columns], bias)
         return values
 
-    def paired(self, inputs: Tensor) -> Tensor:
+    def paired(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""
         values = (self.places.pick(self.features(inputs)) * self.weight).sum(1)
         return values if self.bias is None else values + self.bias
+
+    def cosines(self, inputs: Tensor, context: Context) -> Tensor:
+        """Read the cosine of unit i's direction and the layer's output on image i."""
+        return self._whole.cosines(inputs, context)
+
+    @cached_property
+    def _whole(self) -> WholeLayer:
+        return self._make_whole()
 
     def features(self, inputs: Tensor) -> Tensor:
         """Arrange the layer's input as (N, positions, channels)."""
@@ -81,14 +137,15 @@ class ConvolutionRows:
 
     def __init__(self, layer: nn.Conv2d, site: Site, units: Sequence[Unit]) -> None:
         device = layer.weight.device
-        index = torch.tensor([unit.index for unit in units], device=device)
         self.layer = layer
-        self.weight = layer.weight.detach()[index]
-        self.bias = None if layer.bias is None else layer.bias.detach()[index]
-        self.group = index // (layer.out_channels // layer.groups)
+        self.weight, self.bias = _own_weights(layer, site, units)
+        # A direction has no group of its own; it is read here only where there is a single one.
+        index = [0 if isinstance(unit.index, Direction) else unit.index for unit in units]
+        self.group = torch.tensor(index, device=device) // (layer.out_channels // layer.groups)
         self.places = Places(site, units, device)
+        self._make_whole = partial(WholeLayer, layer, site, units)
 
-    def every(self, inputs: Tensor) -> Tensor:
+    def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
         count = len(self.weight)
         if self.layer.groups == 1:
@@ -100,13 +157,21 @@ class ConvolutionRows:
             maps = maps + self.bias[:, None, None]
         return self.places.read(maps.flatten(2).mT)
 
-    def paired(self, inputs: Tensor) -> Tensor:
+    def paired(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""
         count = len(self.weight)
         seen = self._grouped(inputs)[torch.arange(count, device=inputs.device), self.group]
         maps = self._convolve(seen.flatten(0, 1)[None], self.weight, count)
         values = self.places.pick(maps[0].flatten(1)[:, :, None])[:, 0]
         return values if self.bias is None else values + self.bias
+
+    def cosines(self, inputs: Tensor, context: Context) -> Tensor:
+        """Read the cosine of unit i's direction and the layer's output on image i."""
+        return self._whole.cosines(inputs, context)
+
+    @cached_property
+    def _whole(self) -> WholeLayer:
+        return self._make_whole()
 
     def features(self, inputs: Tensor) -> Tensor:
         """Arrange the layer's input as (N, positions, channels)."""
@@ -130,17 +195,24 @@ class WholeLayer:
     def __init__(self, layer: nn.Module, site: Site, units: Sequence[Unit]) -> None:
         device = next(layer.parameters()).device
         self.layer = layer
-        self.index = torch.tensor([unit.index for unit in units], device=device)
+        self.directions = directions_of(site, units, device)
         self.places = Places(site, units, device)
 
-    def every(self, inputs: Tensor) -> Tensor:
+    def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
-        return self.places.read(self._output(inputs)[:, :, self.index])
+        outputs = self._output(inputs)
+        return self.places.read(outputs @ self.directions.to(outputs).mT)
 
-    def paired(self, inputs: Tensor) -> Tensor:
+    def paired(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""
         place = self.places.pick(self._output(inputs))
-        return place[torch.arange(len(place), device=place.device), self.index]
+        return (place * self.directions.to(place)).sum(1)
+
+    def cosines(self, inputs: Tensor, _context: Context) -> Tensor:
+        """Read the cosine of unit i's direction and the layer's output on image i."""
+        outputs = self._output(inputs)
+        cosines = F.cosine_similarity(outputs, self.directions.to(outputs)[:, None], -1)
+        return self.places.pick(cosines[..., None])[:, 0]
 
     def features(self, inputs: Tensor) -> Tensor:
         """Arrange the layer's input as (N, positions, channels)."""
@@ -161,8 +233,7 @@ class Places:
     """Where each of a list of units is read: at one position, or as the mean over patches."""
 
     def __init__(self, site: Site, units: Sequence[Unit], device: torch.device) -> None:
-        tokens = [0 if unit.token == "cls" else unit.token for unit in units]
-        self.positions = [MEAN if token is None else token for token in tokens]
+        self.positions = [_position(unit) for unit in units]
         self._index = torch.tensor(self.positions, device=device)
         self._prefix = site.prefix
 
@@ -195,3 +266,13 @@ class Places:
         if MEAN not in self.positions:
             return single
         return torch.where((self._index == MEAN)[:, None], self.at(sequence, MEAN), single)
+
+
+def _position(unit: Unit) -> int:
+    if unit.token == "cls":
+        return 0
+    if unit.token is None:
+        return MEAN
+    if not isinstance(unit.token, int):
+        raise TypeError(f"{unit} is read at no single position")
+    return unit.token

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 
+from featviz.attention.heads import Heads, heads_of, why_not
+from featviz.attention.norms import NORMS
 from featviz.errors import FeatvizError, nearest
 from featviz.layouts import layout
 from featviz.state import undisturbed
@@ -19,16 +21,17 @@ from featviz.state import undisturbed
 
 @dataclass(frozen=True)
 class Site:
-    """A convolution or linear layer whose output channels are units.
+    """A convolution or linear layer whose output channels are units, or an attention's logits.
 
     Attributes
     ----------
     path : str
-        The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding.
+        The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding. The
+        logits of an attention module are at its path and ``.qk``, their modes at ``.qk_mode``.
     owner : str
-        Module path of the layer itself.
+        Module path of the layer or attention itself.
     width : int
-        Number of units: neurons, channels, filters or classes.
+        Number of units: neurons, channels, filters, classes or heads.
     positions : int
         Number of tokens or places at which each unit has a value; 0 if it has only one.
     grid : (int, int) or None
@@ -36,6 +39,12 @@ class Site:
         are something else (channels, pairs) or in another order (windows).
     prefix : int
         How many positions are class, distillation or register tokens; they come first.
+    kind : str
+        ``"layer"``, ``"qk"`` or ``"qk_mode"``.
+    modes : int
+        Of ``qk_mode``, how many modes each head has.
+    norm : str or None
+        Of ``qk_mode``, path of the normalisation whose output the attention reads.
     """
 
     path: str
@@ -44,6 +53,12 @@ class Site:
     positions: int
     grid: tuple[int, int] | None
     prefix: int
+    kind: Literal["layer", "qk", "qk_mode"] = "layer"
+    modes: int = 0
+    norm: str | None = None
+
+
+_LAYERS = (nn.Linear, nn.Conv2d, nn.Conv1d)
 
 
 class NoSiteError(FeatvizError, KeyError):
@@ -75,6 +90,10 @@ class Sites(Mapping[str, Site]):
             return site
         if path in self._refused:
             raise NoSiteError(f"{path} has no units here: {self._refused[path]}")
+        owner, _, quantity = path.rpartition(".")
+        if quantity in ("qk", "qk_mode") and owner in self._modules:
+            reason = why_not(self._modules[owner])
+            raise NoSiteError(f"{path} has no units here: {owner} is {reason}")
         if path in self._modules:
             inside = [name for name in self._found if name.startswith(f"{path}.")][:4]
             hint = f"; inside it are {', '.join(inside)}" if inside else ""
@@ -99,17 +118,67 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     prefix_tokens : int
         Class, distillation and register tokens of the model.
     """
-    layers = {
-        path: layer
-        for path, layer in module.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.Conv1d)
+    seen = _watch(module, image_size)
+    aliases = {
+        f"{path}.proj": path
+        for path, part in module.named_modules()
+        if isinstance(part, PatchEmbed)
     }
-    calls: dict[str, list[tuple[int, ...]]] = {}
+    found, refused = {}, {}
+    for owner, layer in module.named_modules():
+        if isinstance(layer, _LAYERS):
+            reason = _refusal(seen.shapes.get(owner, []))
+            if reason:
+                refused[aliases.get(owner, owner)] = refused[owner] = reason
+    for owner, shapes in seen.shapes.items():
+        layer = module.get_submodule(owner)
+        if (heads := heads_of(layer)) is not None:
+            sites = _attention_sites(module, owner, heads, shapes[0], prefix_tokens, seen.norms)
+            for site in sites:
+                if reason := _refusal(shapes) or _mode_refusal(site, heads):
+                    refused[site.path] = reason
+                else:
+                    found[site.path] = site
+        elif owner not in refused:
+            path = aliases.get(owner, owner)
+            found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
+    modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
+    return Sites(found, aliases, refused, modules)
 
-    def record(path: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
-        calls.setdefault(path, []).append(tuple(output.shape))
 
-    hooks = [layer.register_forward_hook(partial(record, path)) for path, layer in layers.items()]
+@dataclass
+class _Seen:
+    """What a forward pass showed: shapes by path, in the order of the calls.
+
+    Of a layer, the shape of each output; of an attention, of each input, and the normalisation
+    that put this input out.
+    """
+
+    shapes: dict[str, list[tuple[int, ...]]]
+    norms: dict[str, str]
+
+
+def _watch(module: nn.Module, image_size: int) -> _Seen:
+    seen = _Seen({}, {})
+    latest: list[tuple[str, Tensor]] = []
+
+    def put_out(path: str, layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        if isinstance(layer, _LAYERS):
+            seen.shapes.setdefault(path, []).append(tuple(output.shape))
+        else:
+            latest[:] = [(path, output)]
+
+    def attend(path: str, _layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen.shapes.setdefault(path, []).append(tuple(inputs[0].shape))
+        if latest and latest[0][1] is inputs[0]:
+            seen.norms[path] = latest[0][0]
+
+    hooks = []
+    for path, part in module.named_modules():
+        if isinstance(part, (*_LAYERS, *NORMS)):
+            hooks.append(part.register_forward_hook(partial(put_out, path)))
+        elif heads_of(part) is not None:
+            hooks.append(part.register_forward_pre_hook(partial(attend, path)))
     like = next(module.parameters(), torch.empty(0))
     images = torch.zeros(2, 3, image_size, image_size, dtype=like.dtype, device=like.device)
     try:
@@ -118,25 +187,31 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     finally:
         for hook in hooks:
             hook.remove()
+    return seen
 
-    aliases = {
-        f"{path}.proj": path
-        for path, part in module.named_modules()
-        if isinstance(part, PatchEmbed)
-    }
-    found, refused = {}, {}
-    for owner in layers:
-        path = aliases.get(owner, owner)
-        reason = _refusal(calls.get(owner, []))
-        if reason:
-            refused[path] = refused[owner] = reason
-    for owner, shapes in calls.items():
-        if owner in refused:
-            continue
-        path = aliases.get(owner, owner)
-        found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
-    modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
-    return Sites(found, aliases, refused, modules)
+
+def _attention_sites(
+    module: nn.Module,
+    owner: str,
+    heads: Heads,
+    shape: tuple[int, ...],
+    prefix_tokens: int,
+    norms: Mapping[str, str],
+) -> tuple[Site, Site]:
+    places = shape[1:-1]
+    positions = math.prod(places)
+    grid, prefix = layout(module, owner, places, prefix_tokens)
+    logits = Site(f"{owner}.qk", owner, heads.count, positions, grid, prefix, "qk")
+    width = heads.query.weight.shape[1]
+    return logits, replace(
+        logits, path=f"{owner}.qk_mode", kind="qk_mode", modes=width, norm=norms.get(owner)
+    )
+
+
+def _mode_refusal(site: Site, heads: Heads) -> str | None:
+    if site.kind == "qk_mode" and not heads.bilinear:
+        return "its queries and keys are normalised or turned, so that no matrix lies between them"
+    return None
 
 
 def _refusal(shapes: list[tuple[int, ...]]) -> str | None:

@@ -1,76 +1,35 @@
-"""The address grammar: text <-> Unit, selectors -> lists of units.
+"""Selectors -> lists of units; units -> the sites that own them.
 
-    SITE:INDEX          mean over the patch tokens, or over all places of a feature map
-    SITE:INDEX@TOKEN    at one token or place
-    SITE:INDEX@cls      at the class token
-
-A selector may put a range ``0-15``, a list ``1,4,9`` or ``all`` in every numeric place.
+A selector is an address with a range ``0-15``, a list ``1,4,9`` or ``all`` in any numeric place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING
 
+from featviz.addresses import Mode, Unit, split_address
+from featviz.combinations import (
+    Combination,
+    combine,
+    is_combination,
+    split_terms,
+    terms,
+)
+from featviz.directions import Direction, is_direction, of_layer
 from featviz.errors import FeatvizError
+from featviz.numbers import NUMBERS, expand
+from featviz.places import expand_places
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
     from featviz.sites import Site
 
-Token = int | Literal["cls"] | None
+__all__ = ["Combination", "Unit", "combine", "site_of", "sites_of", "terms", "units"]
 
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_NUMBERS = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?(,[0-9]{1,9}(-[0-9]{1,9})?)*")
-# No character that a shell or a terminal would read as anything but itself.
-_SELECTOR = re.compile(r"(?P<site>[\w.,-]+):(?P<index>[\w,-]+)(@(?P<token>[\w,-]+))?")
-_FORM = "an address looks like blocks.3.mlp.fc1:42, blocks.3.mlp.fc1:42@7 or patch_embed:0-15"
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One scalar function of an image; `str` gives its address.
-
-    Attributes
-    ----------
-    site : str
-        Path of the site, see `featviz.sites`.
-    index : int
-        Neuron, channel, filter or class.
-    token : int, "cls" or None
-        Position at the site, counted as timm does (prefix tokens first); ``"cls"`` is the class
-        token. None means the mean over patch tokens or places.
-    """
-
-    site: str
-    index: int
-    token: Token = None
-
-    def __str__(self) -> str:
-        where = "" if self.token is None else f"@{self.token}"
-        return f"{self.site}:{self.index}{where}"
-
-    @classmethod
-    def parse(cls, address: str) -> Unit:
-        """Read the address of a single unit, without a model to check it against.
-
-        Raises
-        ------
-        FeatvizError
-            If the text is no address, or a selector of several units.
-        """
-        site, index, token = _split(address)
-        if not _NUMBER.fullmatch(index):
-            raise FeatvizError(f"{address!r} is not the address of one unit; {_FORM}")
-        if token is None:
-            return cls(site, int(index))
-        if token == "cls":
-            return cls(site, int(index), "cls")
-        if not _NUMBER.fullmatch(token):
-            raise FeatvizError(f"{address!r} is not the address of one unit; {_FORM}")
-        return cls(site, int(index), int(token))
+_MODE = re.compile(r"(?P<head>[\w,-]+)\.(?P<mode>[\w,-]+)")
 
 
 def units(model: VisionModel, *selectors: str) -> list[Unit]:
@@ -81,7 +40,7 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
     model : VisionModel
         Tells which sites, units and tokens there are.
     selectors : str
-        Such as ``blocks.0-4.mlp.fc1:0-199@1-23``.
+        Such as ``blocks.0-4.mlp.fc1:0-199@1-23``, or a sum of single units.
 
     Raises
     ------
@@ -101,25 +60,63 @@ def site_of(model: VisionModel, unit: Unit) -> Site:
         If the model has no such site, or the site no such unit or token.
     """
     site = model.sites[unit.site]
-    _numbers(str(unit.index), range(site.width), f"{unit.site} has units")
-    _tokens(model, site, None if unit.token is None else str(unit.token))
+    if isinstance(unit.index, Direction):
+        if site.kind != "layer" or len(unit.index.vector) != site.width:
+            raise FeatvizError(
+                f"{unit} has {len(unit.index.vector)} numbers; {site.path} has {site.width}"
+            )
+    else:
+        _indices(site, str(unit.index))
+    expand_places(site, model.has_class_token, None if unit.token is None else str(unit.token))
     return site
 
 
-def _split(text: str) -> tuple[str, str, str | None]:
-    match = _SELECTOR.fullmatch(text)
-    if match is None:
-        raise FeatvizError(f"{text!r} is not an address; {_FORM}")
-    return match["site"], match["index"], match["token"]
+def sites_of(model: VisionModel, unit: Unit) -> tuple[Site, ...]:
+    """Find the sites of all that a unit is the sum of, each once.
+
+    Raises
+    ------
+    FeatvizError
+        See `site_of`.
+    """
+    return tuple(dict.fromkeys(site_of(model, part) for _, part in terms(unit)))
 
 
 def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
-    pattern, index, token = _split(selector)
+    if not is_combination(selector):
+        yield from _expand_single(model, selector)
+        return
+    parts = split_terms(selector)
+    chosen = []
+    for _, text in parts:
+        found = list(_expand_single(model, text))
+        if len(found) > 1:
+            raise FeatvizError(f"{text} in the sum {selector} stands for {len(found)} units")
+        chosen += found
+    yield combine(chosen, [weight for weight, _ in parts])
+
+
+def _expand_single(model: VisionModel, selector: str) -> Iterator[Unit]:
+    pattern, index, token = split_address(selector)
     for path in _paths(model, pattern):
         site = model.sites[path]
-        for number in _numbers(index, range(site.width), f"{path} has units"):
-            for place in _tokens(model, site, token):
+        for number in _indices(site, index):
+            for place in expand_places(site, model.has_class_token, token):
                 yield Unit(site.path, number, place)
+
+
+def _indices(site: Site, text: str) -> list[int | Mode | Direction]:
+    if is_direction(text):
+        return [*of_layer(site, text)]
+    if site.kind != "qk_mode":
+        what = "heads" if site.kind == "qk" else "units"
+        return [*expand(text, range(site.width), f"{site.path} has {what}")]
+    match = _MODE.fullmatch(text)
+    if match is None:
+        raise FeatvizError(f"a mode of {site.path} is named by its head and its rank: 0.3, all.0-3")
+    heads = expand(match["head"], range(site.width), f"{site.path} has heads")
+    modes = expand(match["mode"], range(site.modes), f"{site.path} has modes")
+    return [Mode(head, mode) for head, mode in product(heads, modes)]
 
 
 def _paths(model: VisionModel, pattern: str) -> list[str]:
@@ -140,7 +137,7 @@ def _walk(model: VisionModel, prefix: str, parts: list[str]) -> Iterator[str]:
         return
     part, *rest = parts
     choices = [part]
-    if part == "all" or (_NUMBERS.fullmatch(part) and not part.isdigit()):
+    if part == "all" or (NUMBERS.fullmatch(part) and not part.isdigit()):
         below = (
             path[len(prefix) :].split(".")[0] for path in model.sites if path.startswith(prefix)
         )
@@ -148,54 +145,6 @@ def _walk(model: VisionModel, prefix: str, parts: list[str]) -> Iterator[str]:
         where = prefix.removesuffix(".") or "the model"
         if not numbered:
             raise FeatvizError(f"{where} has no numbered parts, so {part} says nothing there")
-        choices = [str(number) for number in _numbers(part, numbered, f"{where} has parts")]
+        choices = [str(number) for number in expand(part, numbered, f"{where} has parts")]
     for choice in choices:
         yield from _walk(model, f"{prefix}{choice}.", rest)
-
-
-def _tokens(model: VisionModel, site: Site, text: str | None) -> list[Token]:
-    if text is None:
-        return [None]
-    if not site.positions:
-        raise FeatvizError(f"{site.path} has one value an image, so @{text} names no place in it")
-    if text == "cls":
-        if not (model.has_class_token and site.prefix):
-            raise FeatvizError(f"{site.path} has no class token; its places are numbers")
-        return ["cls"]
-    numbers = _numbers(text, range(site.positions), f"{site.path} has tokens")
-    return [*numbers]
-
-
-def _numbers(text: str, valid: Sequence[int], what: str) -> list[int]:
-    """Expand ``3``, ``0-15``, ``1,4,9`` or ``all`` to numbers that are all valid.
-
-    Parameters
-    ----------
-    valid : range or a short sequence
-        In it every number is looked up.
-    """
-    if text == "all":
-        return list(valid)
-    if not _NUMBERS.fullmatch(text):
-        form = "none of these, no range 0-15, list 1,4,9 or all"
-        raise FeatvizError(f"{what} {_span(valid)}, and {text!r} is {form}")
-    numbers: list[int] = []
-    for piece in text.split(","):
-        first, _, last = piece.partition("-")
-        start, stop = int(first), int(last or first)
-        if stop < start:
-            raise FeatvizError(f"the range {piece} runs backwards; write {stop}-{start}")
-        # The ends are looked at before the range is counted out: it may be huge.
-        wrong = next((n for n in (start, stop) if n not in valid), None)
-        if wrong is None:
-            wrong = next((n for n in range(start, stop) if n not in valid), None)
-        if wrong is not None:
-            raise FeatvizError(f"{what} {_span(valid)}, not {wrong}")
-        numbers += range(start, stop + 1)
-    return numbers
-
-
-def _span(valid: Sequence[int]) -> str:
-    if len(valid) == valid[-1] - valid[0] + 1:
-        return f"{valid[0]}-{valid[-1]}"
-    return ", ".join(map(str, valid))

@@ -14,7 +14,7 @@ from featviz.models import VisionModel
 from featviz.optimize import Pictures
 from featviz.recipes import Recipe, recipe
 from featviz.units import Unit, units
-from tests.featviz.toys import toy_vit
+from tests.featviz.toys import number, toy_vit
 
 MODEL = toy_vit()
 STEPS = 3
@@ -45,7 +45,7 @@ class FakeOptimizer:
         self.sizes.append(len(batch))
         if len(batch) > self.room:
             raise torch.OutOfMemoryError("no room")
-        numbers = [unit.index for unit in batch]
+        numbers = [number(unit) for unit in batch]
         if self.raising & set(numbers):
             raise ValueError("this unit is broken\nand says so at length")
         for _ in range(chosen.steps):
@@ -81,12 +81,12 @@ def test_every_unit_is_in_exactly_one_outcome(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "optimize", fake)
         outcomes = list(run(MODEL, whole, made()))
-    assert sorted(finished(outcomes), key=lambda unit: unit.index) == named(numbers)
-    failed = {unit.index for outcome in outcomes for unit in outcome.failures}
+    assert sorted(finished(outcomes), key=number) == named(numbers)
+    failed = {number(unit) for outcome in outcomes for unit in outcome.failures}
     assert failed == (raising | nan if room else set(numbers))
     for outcome in outcomes:
         values = [] if outcome.pictures is None else outcome.pictures.activation[:, 0].tolist()
-        assert values == [unit.index for unit in outcome.units]
+        assert values == [number(unit) for unit in outcome.units]
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 12))

@@ -17,6 +17,7 @@ from featviz.objectives import similarity
 from featviz.optimize import Pictures, optimize, stream
 from featviz.recipes import recipe
 from featviz.units import Unit
+from tests.featviz.toys import number
 from tests.oracles.linear import best_in_the_box
 
 
@@ -133,7 +134,7 @@ def test_the_activation_is_that_of_the_stored_picture_without_views(vit: VisionM
     assert pictures.images.shape == (2, 2, 128, 128, 3)
     assert pictures.trajectory.shape == (2, 2, 4)
     for k, unit in enumerate(units):
-        expected = plain_value(vit, as_images(pictures, k), unit.site, unit.index)
+        expected = plain_value(vit, as_images(pictures, k), unit.site, number(unit))
         torch.testing.assert_close(pictures.activation[k], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -171,8 +172,8 @@ def test_pictures_of_a_linear_unit_come_close_to_the_best_there_is(vit: VisionMo
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
     for unit, reached in zip(units, pictures.activation[:, 0].tolist(), strict=True):
-        weight = layer.weight[unit.index].double().numpy()
-        best = best_in_the_box(weight, float(layer.bias[unit.index]), mean=0.5, std=0.5)
+        weight = layer.weight[number(unit)].double().numpy()
+        best = best_in_the_box(weight, float(layer.bias[number(unit)]), mean=0.5, std=0.5)
         assert 0.95 * best <= reached <= best * (1 + 1e-5), str(unit)
 
 
@@ -275,12 +276,12 @@ def test_blocks_after_the_units_block_are_never_called(small: VisionModel, block
     units = featviz.units(small, f"blocks.{block}.mlp.fc1:0-1")
     calls = dict.fromkeys(range(4), 0)
 
-    def count(number: int) -> None:
-        calls[number] += 1
+    def count(block: int) -> None:
+        calls[block] += 1
 
-    for number in range(4):
-        small.module.get_submodule(f"blocks.{number}").register_forward_pre_hook(
-            lambda *_, number=number: count(number)
+    for block in range(4):
+        small.module.get_submodule(f"blocks.{block}").register_forward_pre_hook(
+            lambda *_, block=block: count(block)
         )
     optimize(small, units, recipe(small, steps=3))
     # Three steps, and the measurement of the stored picture.

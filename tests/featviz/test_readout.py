@@ -91,7 +91,8 @@ def test_units_of_several_sites_are_read_in_the_order_asked_for(model: VisionMod
 @pytest.mark.parametrize("name", ["cueworld/vit", "cueworld/mixer", "cueworld/resnet"])
 def test_a_readout_of_a_trained_model_is_the_hooked_value_to_rounding(name: str) -> None:
     trained = load(name, device="cpu")
-    sites = [site for site in trained.sites.values() if site.path not in ("stem", "patch_embed")]
+    layers = [site for site in trained.sites.values() if site.kind == "layer"]
+    sites = [site for site in layers if site.path not in ("stem", "patch_embed")]
     images = torch.rand(2, 3, 128, 128)
     for site in (sites[1], sites[len(sites) // 2], sites[-1]):
         wanted = units(trained, f"{site.path}:0-3")
@@ -296,15 +297,19 @@ def test_images_of_another_shape_or_kind_are_refused(
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_pairs_need_as_many_images_as_units(model: VisionModel, count: int) -> None:
     read = readout(model, units(model, "blocks.0.mlp.fc1:0-1"))
-    with pytest.raises(FeatvizError, match=f"2 units need as many images, not {count}"):
+    with pytest.raises(FeatvizError, match=f"2 units need 2 images, not {count}"):
         read.paired(pictures(count))
 
 
-@pytest.mark.parametrize("selectors", [(), ("head:0", "patch_embed:0")])
-def test_pairs_need_units_of_one_site(model: VisionModel, selectors: tuple[str, ...]) -> None:
-    read = readout(model, units(model, *selectors))
-    with pytest.raises(FeatvizError, match="is read at one site"):
-        read.paired(pictures(len(selectors)))
+def test_pairs_of_several_sites_are_read_each_at_its_own(model: VisionModel) -> None:
+    read = readout(model, units(model, "head:0", "patch_embed:0@3", "blocks.0.mlp.fc1:1"))
+    images = pictures(3)
+    torch.testing.assert_close(read.paired(images), read(images).diagonal())
+
+
+def test_a_readout_without_units_reads_no_pairs(model: VisionModel) -> None:
+    with pytest.raises(FeatvizError, match="there is no unit to read"):
+        readout(model, []).paired(pictures(0))
 
 
 @pytest.mark.parametrize(

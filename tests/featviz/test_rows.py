@@ -100,8 +100,8 @@ def test_rows_equal_the_output_of_the_layer_for_every_unit_and_place(name: str) 
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
     rows, inputs = rows_of(module[1], site, units), module[0](images)
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
-    torch.testing.assert_close(rows.every(inputs), expected, rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(rows.paired(inputs), expected.diagonal(), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(rows.every(inputs, {}), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(rows.paired(inputs, {}), expected.diagonal(), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -111,9 +111,9 @@ def test_gradients_of_rows_equal_those_through_the_whole_layer(name: str) -> Non
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
     rows = rows_of(module[1], site, units)
     expected = torch.stack([naive_gradient(module, images, unit, "1") for unit in units], 1)
-    (every,) = torch.autograd.grad(rows.every(module[0](images)).sum(), images)
+    (every,) = torch.autograd.grad(rows.every(module[0](images), {}).sum(), images)
     torch.testing.assert_close(every, expected.sum(1), rtol=1e-10, atol=1e-12)
-    (paired,) = torch.autograd.grad(rows.paired(module[0](images)).sum(), images)
+    (paired,) = torch.autograd.grad(rows.paired(module[0](images), {}).sum(), images)
     own = torch.stack([expected[i, i] for i in range(6)])
     torch.testing.assert_close(paired, own, rtol=1e-10, atol=1e-12)
 
@@ -152,7 +152,7 @@ def test_a_layer_whose_own_forward_was_replaced_is_run_whole() -> None:
     module[1].forward = lambda inputs: plain(inputs) + 1
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
-    values = rows_of(module[1], site, units).every(module[0](images))
+    values = rows_of(module[1], site, units).every(module[0](images), {})
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(values, expected, rtol=1e-10, atol=1e-12)
 
@@ -165,7 +165,7 @@ def test_a_mean_over_patches_leaves_the_prefix_tokens_out() -> None:
     tokens = torch.tensor([100.0, 200.0, 1.0, 2.0, 3.0, 6.0])[None, :, None]
     site = type(model.sites["1"])("1", "1", 1, 6, (2, 2), 2)
     units = [Unit("1", 0), Unit("1", 0, "cls"), Unit("1", 0, 1), Unit("1", 0, 5)]
-    assert rows_of(layer, site, units).every(tokens).tolist() == [[30.0, 1000.0, 2000.0, 60.0]]
+    assert rows_of(layer, site, units).every(tokens, {}).tolist() == [[30.0, 1000.0, 2000.0, 60.0]]
 
 
 def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
@@ -178,4 +178,4 @@ def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
     site = find_sites(nn.Sequential(nn.Conv2d(3, 1, 1), layer), 3, 0)["1"]
     units = [Unit("1", 0, 3), Unit("1", 1, 0), Unit("1", 1)]
     # Filter 1 at the four places: 1+6, 2+8, 4+12, 5+14, each less 1; their mean is 12.
-    assert rows_of(layer, site, units).every(image).tolist() == [[4.5, 6.0, 12.0]]
+    assert rows_of(layer, site, units).every(image, {}).tolist() == [[4.5, 6.0, 12.0]]

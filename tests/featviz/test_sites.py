@@ -39,10 +39,10 @@ def swin() -> VisionModel:
 def test_the_sites_of_a_vit_are_its_linear_and_convolutional_layers_in_forward_order(
     vit: VisionModel,
 ) -> None:
-    layers = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
+    layers = ["attn.qk", "attn.qk_mode", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
     blocks = [f"blocks.{block}.{layer}" for block in range(12) for layer in layers]
     assert list(vit.sites) == ["patch_embed", *blocks, "head"]
-    assert len(vit.sites) == 50
+    assert len(vit.sites) == 74
 
 
 def test_a_layer_of_a_vit_has_its_class_token_before_a_grid_of_patches(vit: VisionModel) -> None:
@@ -163,7 +163,7 @@ class Attention(nn.Module):
 
 def test_a_layer_whose_forward_is_never_called_is_refused() -> None:
     sites = wrap(Attention(), 8).sites
-    assert list(sites) == ["embed"]
+    assert list(sites) == ["embed", "attention.qk", "attention.qk_mode"]
     with pytest.raises(FeatvizError, match=r"attention\.out_proj has no units .*never called"):
         sites["attention.out_proj"]
 

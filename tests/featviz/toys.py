@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
+from featviz.units import Unit
 from featviz.vision import VisionModel
+
+
+def number(unit: Unit) -> int:
+    """Return the index of a neuron, channel, filter or class."""
+    assert isinstance(unit.index, int)
+    return unit.index
 
 
 def toy_vit() -> VisionModel:

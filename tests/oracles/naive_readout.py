@@ -22,6 +22,7 @@ def naive_readout(
     prefix : int
         How many tokens come before the patches at this layer.
     """
+    assert isinstance(unit.index, int)
     layer = module.get_submodule(owner)
     outputs: list[Tensor] = []
     handle = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
@@ -32,7 +33,9 @@ def naive_readout(
     values = channel.reshape(len(inputs), -1)
     if unit.token is None:
         return values[:, prefix:].sum(1) / (values.shape[1] - prefix)
-    return values[:, 0 if unit.token == "cls" else unit.token]
+    token = 0 if unit.token == "cls" else unit.token
+    assert isinstance(token, int)
+    return values[:, token]
 
 
 def naive_gradient(

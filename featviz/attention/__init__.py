@@ -1,0 +1,1 @@
+"""Attention: from the input of an attention module to its pre-softmax logits."""
