@@ -109,7 +109,7 @@ class Sites(Mapping[str, Site]):
 
 
 def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
-    """Find every site by watching one forward pass of two grey images.
+    """Find every site by watching one forward pass of two images.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     found, refused = {}, {}
     for owner, layer in module.named_modules():
         if isinstance(layer, _LAYERS):
-            reason = _refusal(seen.shapes.get(owner, []))
+            reason = _refusal(seen.shapes.get(owner, []), owner in seen.blind)
             if reason:
                 refused[aliases.get(owner, owner)] = refused[owner] = reason
     for owner, shapes in seen.shapes.items():
@@ -135,7 +135,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
         if (heads := heads_of(layer)) is not None:
             sites = _attention_sites(module, owner, heads, shapes[0], prefix_tokens, seen.norms)
             for site in sites:
-                if reason := _refusal(shapes) or _mode_refusal(site, heads):
+                if reason := _refusal(shapes, owner in seen.blind) or _mode_refusal(site, heads):
                     refused[site.path] = reason
                 else:
                     found[site.path] = site
@@ -151,25 +151,30 @@ class _Seen:
     """What a forward pass showed: shapes by path, in the order of the calls.
 
     Of a layer, the shape of each output; of an attention, of each input, and the normalisation
-    that put this input out.
+    that put this input out. The blind ones see the same of both images.
     """
 
     shapes: dict[str, list[tuple[int, ...]]]
     norms: dict[str, str]
+    blind: set[str]
 
 
 def _watch(module: nn.Module, image_size: int) -> _Seen:
-    seen = _Seen({}, {})
+    seen = _Seen({}, {}, set())
     latest: list[tuple[str, Tensor]] = []
 
-    def put_out(path: str, layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def put_out(path: str, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         if isinstance(layer, _LAYERS):
             seen.shapes.setdefault(path, []).append(tuple(output.shape))
+            if _is_blind(inputs[0]):
+                seen.blind.add(path)
         else:
             latest[:] = [(path, output)]
 
     def attend(path: str, _layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         seen.shapes.setdefault(path, []).append(tuple(inputs[0].shape))
+        if _is_blind(inputs[0]):
+            seen.blind.add(path)
         if latest and latest[0][1] is inputs[0]:
             seen.norms[path] = latest[0][0]
 
@@ -180,10 +185,12 @@ def _watch(module: nn.Module, image_size: int) -> _Seen:
         elif heads_of(part) is not None:
             hooks.append(part.register_forward_pre_hook(partial(attend, path)))
     like = next(module.parameters(), torch.empty(0))
-    images = torch.zeros(2, 3, image_size, image_size, dtype=like.dtype, device=like.device)
+    # A grey image and noise: what sees the same of both sees nothing of the image.
+    images = torch.zeros(2, 3, image_size, image_size)
+    images[1] = torch.rand(3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     try:
         with undisturbed(module), torch.no_grad():
-            module(images)
+            module(images.to(like))
     finally:
         for hook in hooks:
             hook.remove()
@@ -214,14 +221,20 @@ def _mode_refusal(site: Site, heads: Heads) -> str | None:
     return None
 
 
-def _refusal(shapes: list[tuple[int, ...]]) -> str | None:
+def _refusal(shapes: list[tuple[int, ...]], blind: bool) -> str | None:
     if not shapes:
         return "its forward is never called as a module"
     if len(shapes) > 1:
         return f"it is called {len(shapes)} times in one forward pass"
     if shapes[0][0] != 2:
         return "it does not keep one row for each image (windows or merged dimensions)"
+    if blind:
+        return "it sees the same whatever the image is"
     return None
+
+
+def _is_blind(inputs: Tensor) -> bool:
+    return len(inputs) == 2 and torch.equal(inputs[0], inputs[1])
 
 
 def _site(
