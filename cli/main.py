@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import click
 
 from cli.activations import activations
+from cli.compare import compare
 from cli.demo import demo
 from cli.export import gallery
+from cli.filters import filters
 from cli.models import models
 from cli.render import render
 from cli.stores import info, pack, verify
@@ -50,7 +52,19 @@ def featviz() -> None:
     """
 
 
-for command in (models, units, activations, render, gallery, info, verify, pack, demo):
+for command in (
+    models,
+    units,
+    activations,
+    render,
+    gallery,
+    info,
+    verify,
+    pack,
+    filters,
+    demo,
+    compare,
+):
     featviz.add_command(command)
 
 
