@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from featviz.attention.heads import Context
 from featviz.attention.logits import LogitRows
 from featviz.errors import FeatvizError
+from featviz.reach import reach
 from featviz.rows import Rows, rows_of
 from featviz.state import undisturbed
 from featviz.units import Unit, site_of, sites_of, terms
@@ -26,14 +26,8 @@ if TYPE_CHECKING:
     from featviz.sites import Site
 
 Value = TypeVar("Value")
-LEAST_COSINE = 0.1
-
-
-class _Reached(BaseException):
-    """Ends a forward pass; not an `Exception`, so that no model code catches it."""
-
-    def __init__(self, owner: str, inputs: Tensor, context: Context) -> None:
-        self.owner, self.inputs, self.context = owner, inputs, context
+# Lucid has 0.1, which a single neuron among hundreds never reaches: its pictures would not change.
+LEAST_COSINE = 0.01
 
 
 class Reading(NamedTuple):
@@ -44,8 +38,8 @@ class Reading(NamedTuple):
     values : Tensor, shape (N,)
     gain : Tensor, shape (N,)
         What is to be maximised: the values, times a power of the cosine between the unit's
-        direction and all that its layer puts out, of at least 0.1; of a logit, between query and
-        key. Source: Lucid, ``optvis/objectives_util.py``, ``_dot_cossim``.
+        direction and all that its layer puts out (of a logit, between query and key); a cosine
+        below 0.01, and that of a negative value, counts as 0.01. Source: Lucid, ``optvis/objectives_util.py``, ``_dot_cossim``.
     features : Tensor, shape (images, positions, channels)
         The input of the layer that owns the units; of several, the last that is reached.
     """
@@ -183,6 +177,8 @@ class Readout:
             gain = values
             if cosine:
                 aligned = part.rows.cosines(own, context).clamp_min(LEAST_COSINE)
+                # A negative value would gain from a small cosine.
+                aligned = torch.where(values > 0, aligned, LEAST_COSINE)
                 gain = values * aligned**cosine
             return Reading(values, gain, part.rows.features(inputs))
 
@@ -227,35 +223,12 @@ class Readout:
     ) -> list[tuple[_Part, Value]]:
         """Run the model until every owner is reached, and read each at its input."""
         self._check(images)
-        module = self.model.module
         found: list[tuple[_Part, Value]] = []
-        waiting = set(self._parts)
 
         def take(owner: str, inputs: Tensor, context: Context) -> None:
             found.extend((part, read(part, inputs, context)) for part in self._parts[owner])
 
-        def reach(
-            owner: str, _layer: nn.Module, arguments: tuple[Any, ...], context: dict[str, Any]
-        ) -> None:
-            waiting.discard(owner)
-            if not waiting:
-                raise _Reached(owner, arguments[0], context)
-            # Read at once: a later layer may change this input in place.
-            take(owner, arguments[0], context)
-
-        hooks = [
-            module.get_submodule(owner).register_forward_pre_hook(
-                partial(reach, owner), with_kwargs=True
-            )
-            for owner in self._parts
-        ]
-        try:
-            module(self.model.normalise(images).to(next(module.parameters(), images)))
-        except _Reached as last:
-            take(last.owner, last.inputs, last.context)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        reach(self.model, images, self._parts, take)
         return found
 
     def _check_logits(self) -> None:
