@@ -39,7 +39,8 @@ class Reading(NamedTuple):
     gain : Tensor, shape (N,)
         What is to be maximised: the values, times a power of the cosine between the unit's
         direction and all that its layer puts out (of a logit, between query and key); a cosine
-        below 0.01, and that of a negative value, counts as 0.01. Source: Lucid, ``optvis/objectives_util.py``, ``_dot_cossim``.
+        below 0.01, and that of a negative value, counts as 0.01. Source: Lucid,
+        ``optvis/objectives_util.py``, ``_dot_cossim``.
     features : Tensor, shape (images, positions, channels)
         The input of the layer that owns the units; of several, the last that is reached.
     """

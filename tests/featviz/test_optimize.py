@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 import featviz
+from benchmarks.quality import fine_share
 from featviz.models import VisionModel
 from featviz.objectives import similarity
-from featviz.optimize import Pictures, optimize, stream
+from featviz.optimize import Pictures, advance, optimize, stream
 from featviz.recipes import recipe
 from featviz.units import Unit
 from tests.featviz.toys import number
@@ -212,6 +215,47 @@ def test_smoothness_makes_smoother_pictures(small: VisionModel) -> None:
     assert roughness(10.0) < 0.7 * roughness(0.0)
 
 
+# Progressive pictures.
+
+
+def test_progressive_pictures_begin_with_the_coarse_waves(small: VisionModel) -> None:
+    """In the first step waves up to 4 cycles a picture move; after half of the steps all do."""
+    chosen = recipe(small, preset="naive", param="fourier", steps=8, progressive=0.5)
+    image = chosen.image(32)
+    numbers = image.initial(stream(0))[None].requires_grad_()
+    optimizer = torch.optim.Adam([numbers], lr=0.01)
+    waves = torch.hypot(torch.fft.fftfreq(32)[:, None], torch.fft.rfftfreq(32))
+    for step, bound in [(0, 4 / 32), (2, (4 / 32 * math.sqrt(0.5)) ** 0.5), (4, math.inf)]:
+        start = numbers.detach().clone()
+        numbers.grad = torch.ones_like(numbers)
+        advance(optimizer, numbers, image.frequencies(), chosen.finest(step))
+        moved = numbers != start
+        expected = (waves <= bound * (1 + 1e-6))[..., None]
+        assert torch.equal(moved, expected.expand_as(moved))
+
+
+def test_waves_that_waited_step_no_farther_than_others() -> None:
+    """Adam has seen their gradients: no step is longer than the learning rate."""
+    numbers = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([numbers], lr=0.1)
+    for finest in (0.2, 0.2, 0.2, math.inf, math.inf):
+        numbers.grad = torch.tensor([1.0, -1.0])
+        advance(optimizer, numbers, torch.tensor([0.1, 0.4]), finest)
+    assert numbers.tolist() == pytest.approx([-0.5, 0.2], rel=1e-4)
+
+
+def test_progressive_pictures_are_smoother_and_as_exciting(vit: VisionModel) -> None:
+    units = featviz.units(vit, "blocks.5.mlp.fc1:0-3")
+    chosen = recipe(vit, steps=64)
+    plain = optimize(vit, units, chosen)
+    progressive = optimize(vit, units, replace(chosen, progressive=0.5))
+    rough, smooth = (
+        sum(map(fine_share, pictures.images[:, 0].numpy())) for pictures in (plain, progressive)
+    )
+    assert smooth < 0.75 * rough
+    assert progressive.activation.mean() > 0.9 * plain.activation.mean()
+
+
 # What is left as found.
 
 
@@ -279,9 +323,9 @@ def test_blocks_after_the_units_block_are_never_called(small: VisionModel, block
     def count(block: int) -> None:
         calls[block] += 1
 
-    for block in range(4):
-        small.module.get_submodule(f"blocks.{block}").register_forward_pre_hook(
-            lambda *_, block=block: count(block)
+    for depth in range(4):
+        small.module.get_submodule(f"blocks.{depth}").register_forward_pre_hook(
+            lambda *_, depth=depth: count(depth)
         )
     optimize(small, units, recipe(small, steps=3))
     # Three steps, and the measurement of the stored picture.
