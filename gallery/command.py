@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Keys of a store's configuration that `featviz render` takes as options of the same name. The
@@ -24,7 +24,11 @@ OPTIONS = (
 
 
 def render_command(
-    model: str, address: str, load: Mapping[str, Any], configuration: Mapping[str, Any]
+    model: str,
+    address: str,
+    load: Mapping[str, Any],
+    configuration: Mapping[str, Any],
+    flags: Sequence[str] = (),
 ) -> str | None:
     """Write the command line that renders one unit again.
 
@@ -37,6 +41,8 @@ def render_command(
         How the model was loaded: ``untrained`` and ``arch``.
     configuration : mapping
         Of the renders; options that are None were not given.
+    flags : sequence of str
+        Options without a value, as they are.
 
     Returns
     -------
@@ -50,6 +56,7 @@ def render_command(
     for name in OPTIONS:
         if configuration.get(name) is not None:
             words += [f"--{name}", str(configuration[name])]
+    words += flags
     if load.get("untrained"):
         words.append("--untrained")
     if load.get("arch") is not None:

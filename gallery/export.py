@@ -23,10 +23,10 @@ Progress = Callable[..., Iterable[tuple[ModelFiles, Group, Row]]]
 def export(
     stores: Sequence[Store | str | Path], folder: str | Path, progress: Progress | None = None
 ) -> Path:
-    """Write the rendered units of stores as a static site.
+    """Write what stores hold as a static site.
 
     Stores of one model (same name, same weights) share a page; where they hold the same unit in
-    different configurations, the unit shows both. Pictures are read one unit at a time. Exporting
+    different configurations, the unit shows both. Stores are read one row at a time. Exporting
     into the folder again replaces the gallery in it; whenever that is interrupted, there is the
     old gallery, or an obviously incomplete one.
 
@@ -36,7 +36,7 @@ def export(
     folder : str or Path
         New, empty, or a gallery.
     progress : callable, optional
-        Wraps the loop over rendered units as ``tqdm`` does: ``progress(rows, total=COUNT)``.
+        Wraps the loop over rows as ``tqdm`` does: ``progress(rows, total=COUNT)``.
 
     Returns
     -------
@@ -61,15 +61,19 @@ def export(
         ]
         rows: Iterable[tuple[ModelFiles, Group, Row]] = _rows(written)
         if progress is not None:
-            rows = progress(rows, total=sum(len(store) for store in opened))
+            rows = progress(rows, total=_count(models))
         for model_files, group, row in rows:
             model_files.add(group, row)
+        others = {
+            files.model.fingerprint: (page_name(files.model), files.units) for files in written
+        }
         cards = []
         for model_files in written:
             data = f"{edition.data.name}/{model_files.folder.name}"
             page = page_name(model_files.model)
             edition.pages[page] = _page("model.html", edition.data.name, data)
-            cards.append({**model_files.finish(), "page": page, "folder": data})
+            card = model_files.finish(others)
+            cards.append({**card, "page": page, "folder": data})
         index = script("models", cards)
         (edition.data / "models.js").write_text(index, encoding="ascii")
         edition.pages["index.html"] = _page("index.html", edition.data.name, edition.data.name)
@@ -81,6 +85,10 @@ def _rows(written: Iterable[ModelFiles]) -> Iterator[tuple[ModelFiles, Group, Ro
         for group in model_files.model.groups:
             for row in group.rows():
                 yield model_files, group, row
+
+
+def _count(models: Iterable[Model]) -> int:
+    return sum(len(group.addresses()) for model in models for group in model.groups)
 
 
 def _page(template: str, edition: str, data: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,39 @@ def numbers(
 ) -> list[float | None]:
     """Round values to significant digits for a data file; None stands for what is not finite."""
     return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values]
+
+
+class Shards:
+    """A list in scripts of 32 entries each, of which a page loads those that it needs.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's. The scripts are ``NAME/0.js``, ``NAME/1.js``, ...
+    name : str
+        Chosen by the exporter.
+    """
+
+    ENTRIES = 32  # as in static/load.js
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._entries: list[Any] = []
+        self._count = 0
+
+    def add(self, entry: Any) -> int:
+        """Append a JSON value; return its place in the list."""
+        self._entries.append(entry)
+        self._count += 1
+        if len(self._entries) == self.ENTRIES:
+            self.flush()
+        return self._count - 1
+
+    def flush(self) -> None:
+        """Write what is not yet written; call it once at the end."""
+        if self._entries:
+            name = f"{self._name}/{(self._count - 1) // self.ENTRIES}"
+            path = self._folder / f"{name}.js"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(script(name, self._entries), encoding="ascii")
+            self._entries = []

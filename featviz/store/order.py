@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 # A hyphen is a sign right after a point, as in `@shift.1.-2`, and not in `probe-12`.
 _NUMBER = re.compile(r"((?:(?<=\.)-)?[0-9]+)", re.ASCII)
@@ -20,25 +20,34 @@ def by_site(addresses: Iterable[str], sites: Sequence[str]) -> list[tuple[str, l
     addresses : iterable of str
         Each once.
     sites : sequence of str
-        Module paths in forward order. A site that is no module (``blocks.2.attn.qk``) stands with
-        the module that it is in; one that is in none comes last.
+        Module paths in forward order. A site that is none of them (``blocks.2.attn.qk``) stands
+        with the first in the module that it is in (``blocks.2.attn``), and a weighted one
+        (``-0.5~head``) with the one that is weighted; one that is in none comes last.
 
     Returns
     -------
     list of (site, addresses)
     """
-    position = {site: place for place, site in enumerate(sites)}
+    position = {site: number for number, site in enumerate(sites)}
+    for number, site in enumerate(sites):
+        for module in _above(site):
+            position.setdefault(module, number)
     found: dict[str, list[str]] = {}
     for address in addresses:
         found.setdefault(address.partition(":")[0], []).append(address)
 
     def place(site: str) -> tuple[object, ...]:
-        module = site
-        while module not in position and module:
-            module = module.rpartition(".")[0]
-        return (position.get(module, len(position)), *natural(site))
+        module = site.rpartition("~")[2]
+        known = (position[m] for m in (module, *_above(module)) if m in position)
+        return (next(known, len(sites)), *natural(site))
 
     return [(site, sorted(found[site], key=natural)) for site in sorted(found, key=place)]
+
+
+def _above(path: str) -> Iterator[str]:
+    """Give the modules that a module is in, the innermost first."""
+    while path := path.rpartition(".")[0]:
+        yield path
 
 
 def natural(text: str) -> tuple[object, ...]:

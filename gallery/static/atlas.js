@@ -8,21 +8,22 @@ const siteHash = (site) => `#site=${readable(site)}`;
 
 /** Escape a text for a hash, but keep what is legible in addresses. */
 function readable(text) {
-  return encodeURIComponent(text.toWellFormed()).replace(/%3A/g, ":").replace(/%40/g, "@");
+  return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
 }
 
 /** Thumbnail with caption; the layer's heading and the caption together are the address. */
 function cell(unit, folder) {
   const [shown] = unit.renders;
   const samples = Math.max(...unit.renders.map((render) => render.samples));
+  const paired = shown.sides > 1;
   const link = element(
     "a",
-    { href: unitHash(unit.address), class: "cell" },
+    { href: unitHash(unit.address), class: paired ? "cell pair" : "cell" },
     element("img", {
       src: `${folder}/thumbs/${shown.row}.webp`,
-      srcset: `${folder}/pictures/${shown.row}-${shown.best}.webp 2x`,
+      ...(paired ? {} : { srcset: `${folder}/pictures/${shown.row}-${shown.best}.webp 2x` }),
       alt: unit.address,
-      width: 96,
+      width: paired ? 196 : 96,
       height: 96,
       loading: "lazy",
       decoding: "async",
@@ -65,14 +66,30 @@ function failureSection(failures) {
   );
 }
 
+/** Names of the sections, and the nouns that count them. */
+const sectionNames = { filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared" };
+
+/** Links to the lists of results, where there are more than the units. */
+function fillViews(model) {
+  const views = document.getElementById("views");
+  if (!model.sections.length) return;
+  const all = [...(model.units.length || model.failures.length ? [["", model.units.length]] : []), ...model.sections];
+  views.hidden = false;
+  views.append(
+    ...all.map(([name, count]) =>
+      element("a", { href: `#${name}` }, name ? sectionNames[name] : "Units", " ", element("span", { class: "quiet" }, count.toLocaleString("en"))),
+    ),
+  );
+}
+
 /** Fill the page of all units: one section a layer, in the model's forward order. */
 function fillAtlas(model, folder) {
-  const pictures = model.sites.flatMap((site) => site.units.flatMap((unit) => unit.renders.map((render) => render.samples)));
+  const pictures = model.sites.flatMap((site) => site.units.flatMap((unit) => unit.renders.map((render) => render.samples * render.sides)));
   const facts = [
     model.weights,
-    counted(model.units.length, "unit"),
-    counted(pictures.reduce((sum, count) => sum + count, 0), "picture"),
+    ...(model.units.length ? [counted(model.units.length, "unit"), counted(pictures.reduce((sum, count) => sum + count, 0), "picture")] : []),
   ];
+  fillViews(model);
   document.title = `${model.name} \u00b7 featviz gallery`;
   document.getElementById("name").append(model.name);
   const line = document.getElementById("facts");
@@ -83,7 +100,7 @@ function fillAtlas(model, folder) {
   document
     .getElementById("sites")
     .append(element("ol", {}, model.sites.map((site) => element("li", {}, element("a", { href: siteHash(site.name) }, site.name)))));
-  document.getElementById("pictures").append(
+  document.getElementById("units").append(
     ...model.sites.map((site) => siteSection(site, folder)),
     ...(model.failures.length ? [failureSection(model.failures)] : []),
   );

@@ -1,28 +1,45 @@
 "use strict";
 
+const SIDES = ["query", "key"]; // of a logit that is rendered as two images
+const ALSO = {
+  filters: "the filter itself",
+  attention: "where the head looks",
+  grids: "grid of the head",
+  gradients: "gradients on images",
+  tokens: "token by token",
+  compare: "its match in another model",
+};
+
 /** Side at which a picture is shown: the whole multiple of its pixels nearest to 288. */
 function shownScale(width) {
   return Math.max(1, Math.round(288 / width));
 }
 
-function sampleFigure(unit, render, detail, sample) {
+function samplePicture(unit, render, detail, sample, side) {
   const [width, height] = detail.size;
   const scale = shownScale(width);
-  const several = render.samples > 1;
+  const names = [unit.address, ...(render.samples > 1 ? [`sample ${sample + 1}`] : []), ...(side === null ? [] : [SIDES[side]])];
+  return element("img", {
+    src: `${document.body.dataset.folder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.webp`,
+    alt: names.join(", "),
+    width: width * scale,
+    height: height * scale,
+    class: width < 64 ? "pixels" : "smooth",
+  });
+}
+
+function sampleFigure(unit, render, detail, sample) {
+  const half = (side) => element("div", {}, samplePicture(unit, render, detail, sample, side), element("span", { class: "side" }, SIDES[side]));
   return element(
     "figure",
     {},
-    element("img", {
-      src: `${document.body.dataset.folder}/pictures/${render.row}-${sample}.webp`,
-      alt: several ? `${unit.address}, sample ${sample + 1}` : unit.address,
-      width: width * scale,
-      height: height * scale,
-      class: width < 64 ? "pixels" : "smooth",
-    }),
+    render.sides > 1
+      ? element("div", { class: "two" }, SIDES.map((_, side) => half(side)))
+      : samplePicture(unit, render, detail, sample, null),
     element(
       "figcaption",
       {},
-      several ? element("span", { class: `number sample-${sample % PLOT.colours}` }, String(sample + 1)) : null,
+      render.samples > 1 ? element("span", { class: `number sample-${sample % PLOT.colours}` }, String(sample + 1)) : null,
       "activation ",
       element("b", {}, measured(detail.activation[sample])),
     ),
@@ -74,13 +91,20 @@ function settingsTable(settings) {
   );
 }
 
+/** Links to other results about the unit. */
+function alsoAbout(links) {
+  if (!links.length) return [];
+  const items = links.map(([section, address]) => element("a", { href: `#${section}=${readable(address)}` }, ALSO[section]));
+  return [element("nav", { class: "also", "aria-label": "Also about this unit" }, "Also: ", items)];
+}
+
 function renderBlock(model, unit, render, detail) {
   const group = model.groups[render.group];
   const several = render.samples > 1;
   const samples = Array.from({ length: render.samples }, (_, sample) => sampleFigure(unit, render, detail, sample));
   return element(
     "section",
-    { class: several ? "render many" : "render single" },
+    { class: `${several ? "render many" : "render single"}${render.sides > 1 ? " sides" : ""}` },
     unit.renders.length > 1 ? element("h2", {}, group.label) : null,
     element("div", { class: several ? "samples several" : "samples" }, samples),
     plotFigure(detail.trajectory),

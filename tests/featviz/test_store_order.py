@@ -74,8 +74,11 @@ def test_logits_of_a_head_modes_and_mixtures_stand_with_their_head_and_neuron() 
         "blocks.2.mlp.fc1:42+-0.5~blocks.3.mlp.fc1:7",
         "blocks.2.mlp.fc2:probe-1a2b3c4d.npy.0",
         "blocks.2.mlp.fc2:probe-1a2b3c4d.npy.10",
+        "-0.5~head:1+head:3",
+        "head:2",
     ]
-    sites = ["blocks.2.attn", "blocks.2.mlp.fc1", "blocks.2.mlp.fc2"]
+    sites = [f"blocks.2.{layer}" for layer in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")]
+    sites = ["patch_embed.proj", *sites, "head"]
     assert [unit for _, found in by_site(reversed(wanted), sites) for unit in found] == wanted
 
 

@@ -60,7 +60,8 @@ def test_details_give_size_activation_trajectory_and_command_of_each_row(tmp_pat
     gallery.export([store], tmp_path / "site")
     rows = data(tmp_path / "site", "1/details/0")
     for address, [[_, row, *_]] in units(tmp_path / "site").items():
-        command, size, values, lines = rows[row]
+        command, size, values, lines, links = rows[row]
+        assert links == []
         assert shlex.split(command)[:4] == ["featviz", "render", "cueworld/vit", address]
         assert size == [32, 24]
         assert values == pytest.approx(activation(address, 2), rel=5e-4)
@@ -168,6 +169,6 @@ def test_progress_wraps_the_rows_and_knows_their_number(tmp_path: Path) -> None:
 def test_nothing_to_show_is_refused_and_writes_no_page(tmp_path: Path) -> None:
     with pytest.raises(FeatvizError, match="no store"):
         gallery.export([], tmp_path / "site")
-    with pytest.raises(FeatvizError, match="holds no rendered unit"):
+    with pytest.raises(FeatvizError, match="a holds nothing to show"):
         gallery.export([write_store(tmp_path / "a", [])], tmp_path / "site")
     assert not list((tmp_path / "site").glob("*.html"))

@@ -60,4 +60,4 @@ def test_a_unit_that_failed_in_one_part_and_was_rendered_in_another_has_not_fail
         write_store(tmp_path / "b", UNITS[1:]),
     ]
     (model,) = merge(parts)
-    assert model.groups[0].failures() == {"blocks.0.mlp.fc1:2": "became NaN"}
+    assert model.failures() == [("blocks.0.mlp.fc1:2", "became NaN", "")]

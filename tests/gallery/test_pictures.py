@@ -28,7 +28,7 @@ def test_a_picture_is_shown_exactly_as_stored(shape: tuple[int, int], tmp_path: 
 def test_a_thumbnail_fits_96_pixels_and_is_never_enlarged(
     height: int, width: int, size: tuple[int, int], tmp_path: Path
 ) -> None:
-    save_thumbnail(noise(height, width), tmp_path / "t.webp")
+    save_thumbnail([noise(height, width)], tmp_path / "t.webp")
     with Image.open(tmp_path / "t.webp") as image:
         assert image.size == size
 

@@ -1,0 +1,33 @@
+"""Where the heads look: mean patterns, and mean attention by displacement."""
+
+from __future__ import annotations
+
+import math
+
+from featviz.store import Row
+from gallery.colours import extent
+from gallery.merge import Group
+from gallery.scripts import numbers
+from gallery.sections.base import Entry, Section, path_of
+
+
+class Attention(Section):
+    """Two heat maps a head, and what shares of its attention go where."""
+
+    name = "attention"
+    kinds = ("attention",)
+
+    def entry(self, _group: Group, row: Row) -> Entry:
+        """Colour both maps, each on a scale of its own from zero: heads differ a hundredfold."""
+        address, pattern, displacement = row["address"], row["pattern"], row["displacement"]
+        return [
+            address,
+            self.heat_map(displacement, 0, extent(displacement)[1], address),
+            self.heat_map(pattern, 0, extent(pattern)[1], address),
+            numbers([row["prefix"], row["self"], row["local"]]),
+            *numbers([row["entropy"], math.log(len(pattern))]),
+        ]
+
+    def sample(self) -> list[str]:
+        """Return the displacement maps."""
+        return [path_of(entry[1][0]) for entries in self.entries.values() for entry in entries]

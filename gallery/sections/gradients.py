@@ -1,0 +1,68 @@
+"""Which pixels of an image raise a query-key logit, through the query and through the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featviz.store import Row
+from gallery.colours import extent, heat
+from gallery.merge import Group
+from gallery.pictures import check_pictures
+from gallery.scripts import numbers
+from gallery.sections.base import Entry, Section, path_of
+
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_DIM = 0.4  # of the image's brightness under a map
+
+
+class Gradients(Section):
+    """Each image three times: as it is, and under its two maps."""
+
+    name = "gradients"
+    kinds = ("gradients",)
+
+    def entry(self, _group: Group, row: Row) -> Entry:
+        """Lay each map over its image; the images of all units are the same files."""
+        address, figures = row["address"], self.place.figures
+        check_pictures(address, row["images"])
+        samples = zip(row["images"], row["query"], row["key"], row["activation"], strict=True)
+        return [
+            address,
+            [
+                [
+                    figures.save(image, address),
+                    [figures.save(overlay(image, query), address), *numbers([extent(query)[1]])],
+                    [figures.save(overlay(image, key), address), *numbers([extent(key)[1]])],
+                    *numbers([value]),
+                ]
+                for image, query, key, value in samples
+            ],
+        ]
+
+    def sample(self) -> list[str]:
+        """Return the first image of each unit under its query's map."""
+        entries = (entry for group in self.entries.values() for entry in group)
+        return [path_of(samples[0][1][0]) for _, samples in entries]
+
+
+def overlay(image: NDArray[np.uint8], strength: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Lay a map over its image, which is grey and dim where the map is zero.
+
+    Parameters
+    ----------
+    image : array of uint8, shape (H, W, 3)
+    strength : array, shape (H, W)
+        Not negative. Its largest value covers the image altogether.
+
+    Returns
+    -------
+    array of uint8, shape (H, W, 3)
+    """
+    high = extent(strength)[1]
+    share = np.nan_to_num(strength / high if high > 0 else strength * 0, posinf=1, neginf=0)
+    share = share.clip(0, 1)[..., None]
+    grey = (image @ _LUMA)[..., None] * _DIM
+    return np.asarray(np.rint(grey * (1 - share) + heat(strength, 0, high) * share), np.uint8)

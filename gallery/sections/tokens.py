@@ -1,0 +1,99 @@
+"""How far the picture of a unit over all patches sums up what it looks for at each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featviz.store import Row
+from gallery.merge import Group
+from gallery.scripts import Shards, numbers
+from gallery.sections.base import Entry, Place, Section, path_of
+
+_MOST_PATCHES = 1 << 20
+
+
+class Tokens(Section):
+    """A map of the patches for each unit; the numbers behind it come when they are asked for."""
+
+    name = "tokens"
+    kinds = ("tokens",)
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._details = Shards(place.folder, "tokens")
+
+    def entry(self, group: Group, row: Row) -> Entry:
+        """Write the map, and put the numbers of each token in a script of their own."""
+        tokens = row["tokens"]
+        share = shares(row["reached"], row["optimum"])
+        values = patch_map(tokens, share, group.configuration)
+        columns = (row["optimum"], row["reached"], share, row["similarity"])
+        detail = self._details.add([tokens.tolist(), *map(numbers, columns)])
+        return [
+            row["address"],
+            self.heat_map(values, 0, 1, row["address"]),
+            *numbers([_median(share), _median(row["similarity"])]),
+            len(tokens),
+            detail,
+        ]
+
+    def finish(self) -> dict[str, Any]:
+        """Write the last script too."""
+        self._details.flush()
+        return super().finish()
+
+    def sample(self) -> list[str]:
+        """Return the maps."""
+        return [path_of(entry[1][0]) for entries in self.entries.values() for entry in entries]
+
+
+def shares(reached: NDArray[np.float32], optimum: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Divide what was reached by the optimum; NaN where the optimum is not positive."""
+    positive = optimum > 0
+    return np.where(positive, reached / np.where(positive, optimum, 1), np.nan).astype(np.float64)
+
+
+def patch_map(
+    tokens: NDArray[np.int32], values: NDArray[np.float64], configuration: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """Put the values of tokens at the places of their patches.
+
+    Parameters
+    ----------
+    tokens, values : arrays, shape (T,)
+    configuration : mapping
+        With ``grid``, rows and columns of patches, and ``prefix``, the number of the first patch.
+
+    Returns
+    -------
+    array, shape (rows, columns)
+        NaN where there is no value. Without a grid, the values in one row.
+    """
+    known = _grid(configuration)
+    if known is None:
+        return values[None]
+    rows, columns, prefix = known
+    flat = np.full(rows * columns, np.nan)
+    patches = tokens.astype(np.int64) - prefix
+    inside = (patches >= 0) & (patches < len(flat))
+    flat[patches[inside]] = values[inside]
+    return flat.reshape(rows, columns)
+
+
+def _grid(configuration: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Read rows, columns and prefix; None where a store tells none, or nonsense."""
+    match configuration:
+        case {"grid": [int(rows), int(columns)]}:
+            prefix = configuration.get("prefix", 0)
+            sound = rows > 0 and columns > 0 and rows * columns <= _MOST_PATCHES
+            return (rows, columns, prefix) if sound and isinstance(prefix, int) else None
+    return None
+
+
+def _median(values: NDArray[np.floating[Any]]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else np.nan
