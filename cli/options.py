@@ -74,6 +74,13 @@ def recipe_options(function: Function) -> Function:
             help="A dataset whose magnitudes maco images have; a power of 1 / f if absent.",
         ),
         click.option(
+            "--progressive",
+            default=0.0,
+            show_default=True,
+            metavar="SHARE",
+            help="Let finer and finer waves begin to move along this share of the steps.",
+        ),
+        click.option(
             "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True
         ),
         click.option("--seed", default=0, show_default=True, help="Names the random streams."),

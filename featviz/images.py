@@ -35,6 +35,13 @@ class ImageParameters(Protocol):
         """Turn the numbers of N pictures into images (N, 3, height, width) in [0, 1]."""
         ...
 
+    def frequencies(self) -> Tensor:
+        """Tell the frequency of the wave that each number belongs to, in cycles a pixel.
+
+        On the CPU, of a shape that broadcasts with the numbers; 0 for numbers of no wave.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Pixel:
@@ -53,6 +60,10 @@ class Pixel:
     def decode(self, numbers: Tensor) -> Tensor:
         """Turn (N, 3, height, width) numbers into images of that shape in [0, 1]."""
         return numbers.sigmoid()
+
+    def frequencies(self) -> Tensor:
+        """Return 0: a pixel belongs to no wave."""
+        return torch.zeros(())
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,10 @@ class Fourier:
         mixed = torch.matmul(colours, planes.flatten(2))
         return mixed.view_as(planes).sigmoid()
 
+    def frequencies(self) -> Tensor:
+        """Return cycles a pixel, shape (height, width // 2 + 1, 1)."""
+        return cycles(self.height, self.width)[..., None]
+
     def _constants_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Make the constants once for each device: a copy to a GPU would halt every step."""
         if device not in self._constants:
@@ -94,6 +109,13 @@ class Fourier:
                 scale = spectrum_scale(self.height, self.width, self.decay)[..., None]
                 self._constants[device] = scale.to(device), colour_mixing().to(device)
         return self._constants[device]
+
+
+def cycles(height: int, width: int) -> Tensor:
+    """Cycles a pixel of each coefficient of a half spectrum, shape (height, width // 2 + 1)."""
+    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    frequency: Tensor = (down**2 + across**2).sqrt()
+    return frequency
 
 
 def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
@@ -110,8 +132,7 @@ def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
 
     Source: Lucid, ``optvis/param/spatial.py``; Olah et al., "Feature Visualization", 2017.
     """
-    fy, fx = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
-    frequency = (fy**2 + fx**2).sqrt().clamp_min(1 / max(height, width))
+    frequency = cycles(height, width).clamp_min(1 / max(height, width))
     scale: Tensor = frequency**-decay * math.sqrt(height * width) / 4
     return scale
 

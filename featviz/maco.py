@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from featviz.images import colour_mixing
-from featviz.spectrum import Spectrum
+from featviz.images import colour_mixing, cycles
+from featviz.spectrum import Spectrum, own_mirrors
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,19 @@ class Maco:
         mixed = torch.matmul(colours, planes.flatten(2)) + mean
         return mixed.view_as(planes).sigmoid()
 
+    def frequencies(self) -> Tensor:
+        """Return cycles a pixel, shape (height, width // 2 + 1)."""
+        return cycles(self.height, self.width)
+
     def _constants_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Make the constants once for each device: a copy to a GPU would halt every step."""
         if device not in self._constants:
             # Tensors born in inference mode could not be saved for a later backward pass.
             with torch.inference_mode(False):
-                columns = torch.arange(self.width // 2 + 1)
                 mean = torch.tensor(self.spectrum.mean)[:, None]
                 self._constants[device] = (
                     self.spectrum.magnitude(self.height, self.width).to(device),
-                    (2 * columns % self.width == 0).to(device),
+                    own_mirrors(self.width).to(device),
                     (colour_mixing() / (mean * (1 - mean))).to(device),
                     mean.logit().to(device),
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +86,7 @@ def _optimize(
     field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
+    frequencies = canvas.image.frequencies().to(device)
     trajectory = torch.empty(recipe.steps, len(names), device=device)
     with as_products(model.module):
         for step in range(recipe.steps):
@@ -95,7 +97,7 @@ def _optimize(
             gain = objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
             optimizer.param_groups[0]["lr"] = recipe.rate(step)
-            optimizer.step()
+            advance(optimizer, numbers, frequencies, recipe.finest(step))
             trajectory[step] = reading.values.detach()
             tick()
         with torch.no_grad():
@@ -134,6 +136,23 @@ def objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) ->
         rough = total_variation(images)
         total = total - recipe.smoothness * (size.repeat(sides) / sides * rough).sum()
     return total
+
+
+def advance(
+    optimizer: torch.optim.Optimizer, numbers: Tensor, frequencies: Tensor, finest: float
+) -> None:
+    """Make a step in which only the waves up to a frequency move.
+
+    The others take part in the optimiser's moments: were they to see no gradient at first, Adam
+    would throw them far when they do.
+    """
+    if math.isinf(finest):
+        optimizer.step()
+        return
+    before = numbers.detach().clone()
+    optimizer.step()
+    with torch.no_grad():
+        numbers.copy_(torch.where(frequencies <= finest, numbers, before))
 
 
 class Canvas:

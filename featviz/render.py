@@ -106,6 +106,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     smoothness: float = 0.0,
     precision: str = "auto",
     spectrum: Spectrum | str | None = None,
+    progressive: float = 0.0,
     sides: bool = False,
     cosine: float = 0.0,
     batch: int | None = None,
@@ -121,7 +122,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         As `featviz.units` gives them, of any sites.
     samples, steps, preset, seed, param, size, diversity, smoothness, precision
         See `featviz.recipes.recipe`; None leaves it to the preset and the model.
-    spectrum, sides, cosine
+    spectrum, progressive, sides, cosine
         See `featviz.recipes.recipe`.
     batch : int, optional
         Pictures in a batch; chosen from the free memory if not given. It does not change the
@@ -147,6 +148,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         steps=steps,
         seed=seed,
         spectrum=spectrum,
+        progressive=progressive,
         sides=sides,
         cosine=cosine,
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from featviz.data import open_data
 from featviz.errors import FeatvizError
-from featviz.images import colour_mixing
+from featviz.images import colour_mixing, cycles
 
 Array = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ class Spectrum:
         -------
         Tensor, shape (3, height, width // 2 + 1)
         """
-        frequency = cycles(height, width)
+        frequency = cycles(height, width).double().numpy()
         known, wanted = np.log(self.frequencies), np.log(frequency.clip(1e-12))
         planes = [np.interp(wanted, known, np.log(levels)) for levels in self.levels]
         magnitude = np.exp(planes) * math.sqrt(height * width)
@@ -89,11 +89,12 @@ def power_law(decay: float, height: int, width: int) -> Spectrum:
     Its level gives an image of this size the contrast of natural ones: the variance of red, green
     and blue is that of `CONTRAST`, in the mean of the three.
     """
-    frequency = cycles(height, width, half=False)
-    energy = np.zeros_like(frequency)
-    energy[frequency > 0] = frequency[frequency > 0] ** (-2 * decay)
+    energy = cycles(height, width).double() ** (-2 * decay)
+    energy[0, 0] = 0
+    # Every other column stands for its mirror image, too.
+    total = 2 * energy.sum() - energy[:, own_mirrors(width)].sum()
     mixing = float(colour_mixing().square().sum()) / 3
-    level = CONTRAST * math.sqrt(height * width / (energy.sum() * mixing))
+    level = CONTRAST * math.sqrt(height * width / (float(total) * mixing))
     ends = (1 / max(height, width), 1.0)
     levels = tuple(level * end**-decay for end in ends)
     return Spectrum(f"1 / f**{decay:g}", (0.5, 0.5, 0.5), ends, (levels,) * 3)
@@ -169,7 +170,7 @@ def _faded(planes: Tensor, side: int) -> Tensor:
 def _pooled(magnitude: Array) -> tuple[Array, Array]:
     """Average the logarithms of (3, side, side // 2 + 1) over bands of frequencies."""
     side = magnitude.shape[1]
-    frequency = cycles(side, side)
+    frequency = cycles(side, side).double().numpy()
     edges = np.geomspace(1 / side, frequency.max() * (1 + 1e-9), BANDS + 1)
     band = np.digitize(frequency, edges * (1 - 1e-9)) - 1
     found = [np.flatnonzero(band.ravel() == number) for number in range(BANDS)]
@@ -184,8 +185,11 @@ def _rounded(number: float) -> float:
     return float(f"{number:.{DIGITS}g}")
 
 
-def cycles(height: int, width: int, *, half: bool = True) -> Array:
-    """Cycles a pixel of each coefficient, (height, width // 2 + 1), or (height, width) of all."""
-    across = np.fft.rfftfreq(width) if half else np.fft.fftfreq(width)
-    frequency: Array = np.hypot(np.fft.fftfreq(height)[:, None], across)
-    return frequency
+def own_mirrors(width: int) -> Tensor:
+    """Tell which columns of a half spectrum are their own mirror images: (width // 2 + 1,).
+
+    They are the first, and the last if the width is even; their coefficients come in pairs of
+    which each is the other's conjugate, where all others stand alone for two.
+    """
+    mirrored: Tensor = 2 * torch.arange(width // 2 + 1) % width == 0
+    return mirrored

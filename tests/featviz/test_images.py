@@ -161,3 +161,19 @@ def test_a_steeper_decay_leaves_a_smoother_start() -> None:
         return float((plane[..., 1:] - plane[..., :-1]).std() / plane.std())
 
     assert roughness(0.0) > roughness(1.0) > roughness(1.5)
+
+
+def test_the_numbers_of_a_wave_change_the_image_at_their_frequency_alone() -> None:
+    image = Fourier(12, 10)
+    frequencies = image.frequencies().expand(12, 6, 2)
+    down, across = torch.fft.fftfreq(12)[:, None], torch.fft.fftfreq(10)
+    for ky, kx in [(0, 0), (1, 0), (0, 3), (5, 2), (6, 5), (9, 1)]:
+        numbers = torch.zeros(1, 3, 12, 6, 2)
+        numbers[0, :, ky, kx] = 1e-3
+        energy = torch.fft.fft2(image.decode(numbers).double() - 0.5)[0].abs().sum(0)
+        found = torch.hypot(down, across)[energy > 0.4 * energy.max()]
+        torch.testing.assert_close(found, frequencies[ky, kx, :1].expand_as(found))
+
+
+def test_a_pixel_belongs_to_no_wave() -> None:
+    assert Pixel(4, 6).frequencies() == 0

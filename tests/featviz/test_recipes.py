@@ -60,6 +60,13 @@ def vit() -> VisionModel:
             {"spectrum": "cueworld:9"},
             "a spectrum is for --param maco, and these images are fourier",
         ),
+        ({"progressive": -0.1}, "progressive must be a number from 0 to 1, not -0.1"),
+        ({"progressive": 1.5}, "progressive must be a number from 0 to 1, not 1.5"),
+        ({"progressive": math.nan}, "progressive must be a number from 0 to 1, not nan"),
+        (
+            {"preset": "naive", "progressive": 0.5},
+            "progressive is for images of waves, and these are pixel",
+        ),
         (
             {"param": "pixel", "spectrum": NATURAL},
             "a spectrum is for --param maco, and these images are pixel",
@@ -115,6 +122,8 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"param": "maco", "spectrum": NATURAL},
         {"param": "maco", "spectrum": replace(NATURAL, levels=((2.0, 0.2),) * 3)},
         {"param": "maco", "spectrum": replace(NATURAL, name="yours")},
+        {"progressive": 0.5},
+        {"progressive": 1},
     ]
     return [recipe(vit, **choice) for choice in choices]
 
@@ -151,6 +160,17 @@ def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
     assert 0 < rates[-1] < 0.01 * rates[0]
 
 
+def test_finer_and_finer_waves_move_along_the_share_of_the_steps(vit: VisionModel) -> None:
+    """From 4 cycles a picture, by equal factors, to the finest wave there is."""
+    some = recipe(vit, steps=64, size=100, progressive=0.5)
+    finest = [some.finest(step) for step in range(64)]
+    assert finest[0] == pytest.approx(4 / 100)
+    factors = [later / earlier for earlier, later in itertools.pairwise(finest[:32])]
+    assert factors == pytest.approx([(math.sqrt(0.5) * 25) ** (1 / 32)] * 31)
+    assert finest[32:] == [math.inf] * 32
+    assert recipe(vit, steps=64).finest(0) == math.inf
+
+
 def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
     assert recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
     assert recipe(vit, param="pixel").image(40) == Pixel(40, 40)
@@ -169,7 +189,8 @@ def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
 
 def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
     """So that what older stores say of their recipes still fits."""
-    assert "spectrum" not in recipe(vit, param="maco").to_json()
+    assert not {"spectrum", "progressive"} & recipe(vit, param="maco").to_json().keys()
+    assert recipe(vit, progressive=0.25).to_json()["progressive"] == 0.25
     told = recipe(vit, param="maco", spectrum=NATURAL).to_json()
     assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)
 
