@@ -82,6 +82,22 @@ def sites_of(model: VisionModel, unit: Unit) -> tuple[Site, ...]:
     return tuple(dict.fromkeys(site_of(model, part) for _, part in terms(unit)))
 
 
+def members(
+    model: VisionModel, pattern: str, index: str
+) -> Iterator[tuple[Site, int | Mode | Direction]]:
+    """Expand the two parts of a selector around the colon, whatever token is behind ``@``.
+
+    Raises
+    ------
+    FeatvizError
+        If there is no such site, or the site has no such unit.
+    """
+    for path in _paths(model, pattern):
+        site = model.sites[path]
+        for number in _indices(site, index):
+            yield site, number
+
+
 def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
     if not is_combination(selector):
         yield from _expand_single(model, selector)
@@ -98,11 +114,9 @@ def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
 
 def _expand_single(model: VisionModel, selector: str) -> Iterator[Unit]:
     pattern, index, token = split_address(selector)
-    for path in _paths(model, pattern):
-        site = model.sites[path]
-        for number in _indices(site, index):
-            for place in expand_places(site, model.has_class_token, token):
-                yield Unit(site.path, number, place)
+    for site, number in members(model, pattern, index):
+        for place in expand_places(site, model.has_class_token, token):
+            yield Unit(site.path, number, place)
 
 
 def _indices(site: Site, text: str) -> list[int | Mode | Direction]:
