@@ -247,7 +247,7 @@ FAST = [
             Layer("patch_embed.proj.6.0", 128, 196, (14, 14), 0, "near"),
             Layer("blocks.0.mlp.fc1", 512, 196, (14, 14), 0, "near"),
             Layer("blocks.0.local_mp.conv1", 128, 196, (14, 14), 0, "near"),
-            Layer("cls_attn_blocks.0.attn.k", 128, 197, (14, 14), 1, "most"),
+            Layer("cls_attn_blocks.0.attn.k", 128, 197, (14, 14), 1, "near"),
         ),
         (("pos_embed.token_projection", WINDOWS),),
     ),
@@ -471,6 +471,7 @@ SLOW = [
         4,
         True,
         (
+            Layer("patch_embed1", 152, 3136, (56, 56), 0, "only"),
             Layer("parallel_blocks.0.factoratt_crpe3.qkv", 456, 197, (14, 14), 1),
             Layer("aggregate", 1, 152),
         ),
