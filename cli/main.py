@@ -14,6 +14,7 @@ from cli.demo import demo
 from cli.export import gallery
 from cli.filters import filters
 from cli.models import models
+from cli.modes import modes
 from cli.render import render
 from cli.stores import info, pack, verify
 from cli.units import units
@@ -56,6 +57,7 @@ for command in (
     models,
     units,
     activations,
+    modes,
     render,
     gallery,
     info,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from featviz.attention.heads import Heads
+from featviz.addresses import Mode, Unit
+from featviz.attention.heads import Heads, heads_of
 from featviz.attention.norms import fold
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
 
 
 @dataclass(frozen=True)
@@ -70,3 +77,35 @@ def modes_of(heads: Heads, norm: nn.Module | None) -> Modes:
         (torch.linalg.pinv(query_mix) @ left).mT,
         (torch.linalg.pinv(key_mix) @ right).mT,
     )
+
+
+def strengths(model: VisionModel, units: Sequence[Unit]) -> list[tuple[float, float]]:
+    """Tell how strong modes are.
+
+    Returns
+    -------
+    list of (float, float)
+        Of each unit, its strength, and its share of the sum of squares over the head's modes.
+
+    Raises
+    ------
+    FeatvizError
+        If a unit is no mode, or the model has no such site.
+    """
+    known: dict[str, Tensor] = {}
+    found = []
+    for unit in units:
+        site = model.sites[unit.site]
+        if not isinstance(unit.index, Mode):
+            raise FeatvizError(f"{unit} is no mode; one looks like blocks.2.attn.qk_mode:0.3")
+        if site.path not in known:
+            heads = heads_of(model.module.get_submodule(site.owner))
+            norm = None if site.norm is None else model.module.get_submodule(site.norm)
+            if heads is None:
+                raise FeatvizError(f"{site.owner} has no heads that are known")
+            known[site.path] = modes_of(heads, norm).strength
+        strength = known[site.path][unit.index.head]
+        power = strength.square()
+        share = power[unit.index.mode] / power.sum()
+        found.append((float(strength[unit.index.mode]), float(share)))
+    return found

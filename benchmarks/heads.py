@@ -1,0 +1,100 @@
+"""Whether pictures of attention heads beat natural images.
+
+``python -m benchmarks.heads`` prints one JSON line. For every head of ``cueworld/vit``: the mean
+logit of patches with themselves on the best of 2,000 natural images, on the best of their 4,000,000
+pairs (the query read from one image, the key from another), and on the pictures that are rendered
+of it, one picture and two sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+import featviz
+from benchmarks.machine import describe
+from featviz.attention.heads import heads_of
+from featviz.data import open_data
+from featviz.models import VisionModel
+from featviz.state import undisturbed
+
+MODEL = "cueworld/vit"
+
+
+def sides(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return queries and keys (heads, N, patches * head_dim) of an attention on natural images.
+
+    Read from the module's own product of queries and keys, which is not how featviz reads them.
+    """
+    attention = model.module.get_submodule(path)
+    heads = heads_of(attention)
+    if heads is None:
+        raise ValueError(f"{path} has no heads")
+    found: list[Tensor] = []
+    hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: found.append(a[2]))
+    with undisturbed(model.module), torch.no_grad():
+        model.module(model.normalise(images))
+    hook.remove()
+    parts = found[0].reshape(*found[0].shape[:2], 3, heads.count, -1)[:, model.prefix_tokens :]
+    query, key, _ = parts.permute(2, 3, 0, 1, 4).flatten(3).unbind()
+    return query * heads.scale / parts.shape[1], key
+
+
+def natural(model: VisionModel, path: str, batches: list[Tensor]) -> Iterator[tuple[float, float]]:
+    """For each head, the best mean logit on one image, and on any two of all images."""
+    both = [sides(model, path, images) for images in batches]
+    queries, keys = (torch.cat(side, 1) for side in zip(*both, strict=True))
+    for query, key in zip(queries, keys, strict=True):
+        values = query @ key.T
+        yield float(values.diagonal().max()), float(values.max())
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Whether pictures of heads beat images.")
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=512)
+    arguments = parser.parse_args()
+    model = featviz.load(MODEL, device="cpu")
+    data = open_data(f"cueworld:{arguments.images}")
+    batches = [images for images, _ in data.batches(model.image_size)]
+    units = featviz.units(model, "blocks.all.attn.qk:all@same")
+    paths = dict.fromkeys(unit.site.removesuffix(".qk") for unit in units)
+    best = [pair for path in paths for pair in natural(model, path, batches)]
+    reached = {
+        name: featviz.render(model, units, steps=arguments.steps, sides=name == "two")
+        .activation[:, 0]
+        .tolist()
+        for name in ("one", "two")
+    }
+    beaten = {
+        "one": [value > image for value, (image, _) in zip(reached["one"], best, strict=True)],
+        "two": [value > pair for value, (_, pair) in zip(reached["two"], best, strict=True)],
+    }
+    rows = [
+        [str(unit), *pair, one, two]
+        for unit, pair, one, two in zip(units, best, reached["one"], reached["two"], strict=True)
+    ]
+    shares = {name: sum(won) / len(won) for name, won in beaten.items()}
+    print(
+        json.dumps(
+            {
+                "benchmark": "heads",
+                "machine": describe(),
+                "steps": arguments.steps,
+                "images": len(data),
+                "share_of_heads_that_beat_the_best_image": shares["one"],
+                "share_of_heads_whose_sides_beat_the_best_pair": shares["two"],
+                "columns": ["unit", "best image", "best pair", "one picture", "two sides"],
+                "heads": rows,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
