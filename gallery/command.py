@@ -20,6 +20,9 @@ OPTIONS = (
     "param",
     "precision",
     "seed",
+    "spectrum",
+    "progressive",
+    "cosine",
 )
 
 
