@@ -18,7 +18,12 @@ HEADS = [f"blocks.{block}.attn.qk:{head}" for block in (0, 2) for head in range(
 LOGIT = "blocks.2.attn.qk:0@q3.k12"
 FILTERS = [f"patch_embed:{i}" for i in range(24)]
 CLASSES = ("regular", "solid colour", "very dark")
-OTHER = {"model": "cueworld/mixer", "fingerprint": "ab" * 32, "untrained": False, "arch": None}
+OTHER: dict[str, Any] = {
+    "model": "cueworld/mixer",
+    "fingerprint": "ab" * 32,
+    "untrained": False,
+    "arch": None,
+}
 LAYERS = ["blocks.0", "blocks.1", "blocks.2"]
 
 

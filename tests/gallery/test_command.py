@@ -36,29 +36,35 @@ def test_the_command_names_every_option_of_the_configuration_and_no_other_settin
     assert line is not None
     words = shlex.split(line)
     assert words[:5] == ["featviz", "render", "cueworld/vit", "blocks.3.mlp.fc1:42@7", "-o"]
-    assert options(words) == {name: str(SETTINGS[name]) for name in OPTIONS}
+    given = {name: str(SETTINGS[name]) for name in OPTIONS if name in SETTINGS}
+    assert options(words) == given
 
 
 def test_every_setting_that_the_command_line_takes_is_given() -> None:
     settings = {field.name for field in dataclasses.fields(Recipe)}
-    assert settings & {option.name for option in render.params} == set(OPTIONS)
+    # Sides are no setting of a store but a kind of result.
+    assert settings & {option.name for option in render.params} == {*OPTIONS, "sides"}
 
 
+@pytest.mark.parametrize(
+    ("unit", "kind", "flags"),
+    [("patch_embed:3", "renders", []), ("blocks.1.attn.qk:0@same", "sides", ["--sides"])],
+)
 def test_the_command_makes_the_same_picture_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unit: str, kind: str, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
-    job = "render cueworld/vit patch_embed:3 -o first --samples 2 --diversity 0.3 --steps 3"
-    job += " --preset naive --param fourier --seed 5"
+    job = f"render cueworld/vit {unit} -o first --samples 2 --diversity 0.3 --steps 3"
+    job += f" --preset naive --param fourier --seed 5 {' '.join(flags)}"
     assert runner.invoke(featviz, [*job.split(), "--device", "cpu"]).exit_code == 0
     first = Store("first")
-    line = command("cueworld/vit", "patch_embed:3", first.load, first.configuration["renders"])
+    line = render_command("cueworld/vit", unit, first.load, first.configuration[kind], flags)
     words = shlex.split(line or "")
     assert runner.invoke(featviz, [*words[1:], "--device", "cpu"]).exit_code == 0
     again = Store(words[words.index("-o") + 1])
     assert again.configuration == first.configuration
-    pictures = [store.row("patch_embed:3")["images"] for store in (first, again)]
+    pictures = [store.row(unit, kind)["images"] for store in (first, again)]
     assert np.array_equal(*pictures)
 
 
