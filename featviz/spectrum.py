@@ -29,7 +29,8 @@ BANDS = 32
 DIGITS = 3
 # Parts of the strongest magnitude to which weaker ones are raised: logarithms need some.
 FAINT = 1e-6
-# Images of a dataset that are measured: more change the third digit.
+# Images of a dataset that are measured: the coarsest band, of the fewest waves, is then known to a
+# few per cent.
 IMAGES = 1000
 # Mean magnitudes below this are rounding errors.
 FLAT = 1e-9

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import featviz
+from benchmarks import recipes
+from featviz.data import open_data
+from featviz.images import Fourier
+from featviz.recipes import Recipe
+
+
+@pytest.fixture(scope="module")
+def vit() -> featviz.VisionModel:
+    return featviz.load("cueworld/vit", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def made(vit: featviz.VisionModel) -> dict[str, Recipe]:
+    return recipes.recipes(vit, 8)
+
+
+def test_cosines_of_a_neuron_and_of_others_are_told_apart() -> None:
+    seen = torch.tensor([[1.0, 0], [3, 4], [0, 2], [0, -1]])
+    own, others = recipes.cosines(seen)
+    assert own == pytest.approx([0.6, -1])
+    assert others == pytest.approx([0, 0, 0.8, -0.8])
+
+
+def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
+    made: dict[str, Recipe],
+) -> None:
+    assert len(set(made.values())) == len(made) == 33
+    for name, each in made.items():
+        param, views, *rest = name.split(", ")
+        assert each.param == param
+        assert (each.views.shift > 0) == (views != "none")
+        assert (each.views.noise > 0) == (views == "vit")
+        assert (each.progressive > 0) == ("progressive" in rest)
+        assert (each.spectrum is not None) == ("data" in rest)
+        if rest and rest[0] != "data":
+            assert each.decay == float(rest[0])
+
+
+def test_one_step_changes_fourier_images_of_any_decay_by_as_much(
+    made: dict[str, Recipe],
+) -> None:
+    """The spread of the waves when every number has made one step of Adam, either way."""
+    spreads = []
+    for decay in recipes.DECAYS:
+        each = made[f"fourier, none, {decay:g}"]
+        image = each.image(recipes.SIDE)
+        assert isinstance(image, Fourier)
+        signs = image.initial(torch.Generator().manual_seed(0)).sign()
+        spreads.append(image.decode(1e-3 * each.learning_rate * signs[None])[0, 1].logit().std())
+    assert torch.stack(spreads).div(spreads[0]).tolist() == pytest.approx([1] * 4, rel=0.5)
+
+
+def test_natural_images_are_remembered_by_mean_best_and_inputs(vit: featviz.VisionModel) -> None:
+    neuron = recipes.neurons(1)[:1]
+    images = torch.stack([open_data("cueworld:6").image(number, 128) for number in range(6)])
+    natural = recipes.look(vit, neuron, open_data("cueworld:6"))
+    layer, outputs = vit.module.get_submodule("blocks.1.mlp.fc1"), list[Tensor]()
+    hook = layer.register_forward_hook(lambda _, _inputs, output: outputs.append(output))
+    with torch.no_grad():
+        vit.module(vit.normalise(images))
+    hook.remove()
+    values = outputs[0][:, 1:, 0].mean(1)
+    assert natural.mean == pytest.approx({"blocks.1.mlp.fc1:0": values.mean().item()}, rel=1e-4)
+    assert natural.best == pytest.approx({"blocks.1.mlp.fc1:0": values.max().item()}, rel=1e-4)
+    # The mean output of a linear layer is its output for the mean input.
+    (seen,) = natural.inputs.values()
+    torch.testing.assert_close(layer(seen), outputs[0].mean((0, 1)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_table_has_a_row_for_each_recipe() -> None:
+    result = dict(zip(recipes.COLUMNS, (0.5, 1.234, 0.01234, 0.2, 1, -0.1), strict=True))
+    lines = recipes.table({"a": result, "b": result}).splitlines()
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
+    assert lines[3] == "| b | 0.50 | 1.23 | 0.012 | 0.2 | 1.00 | -0.10 |"
+
+
+@pytest.mark.slow
+def test_the_benchmark_prints_one_line_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(tmp_path / "stores"), "--steps", "1", "--natural", "18"]
+    words += ["--table", str(tmp_path / "table.md"), "--sheet", str(tmp_path / "sheet.webp")]
+    monkeypatch.setattr(sys, "argv", ["recipes", *words])
+    recipes.main()
+    (line,) = capsys.readouterr().out.splitlines()
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")}
+    recipes.main()
+    assert capsys.readouterr().out == line + "\n"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == written
+    assert len(json.loads(line)["results"]) == 33
+    assert (tmp_path / "table.md").read_text().count("\n") == 35
+    with Image.open(tmp_path / "sheet.webp") as sheet:
+        assert sheet.width < sheet.height
