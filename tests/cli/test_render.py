@@ -18,6 +18,7 @@ import torch
 from featviz import batches
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
+from featviz.spectrum import of_data
 from featviz.store import Store
 from tests.cli.running import Run, tree
 
@@ -64,6 +65,37 @@ def test_the_options_reach_the_configuration(run: Run, tmp_path: Path) -> None:
     assert run("render", "cueworld/vit", "patch_embed:0", "-o", store, *words).status == 0
     configuration = Store(store).configuration["renders"]
     assert options | names == {name: configuration[name] for name in options | names}
+
+
+def test_a_store_of_one_spectrum_goes_on_with_it_and_refuses_others(
+    run: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    maco = ("--param", "maco", "--progressive", 0.5)
+    first = filters(store, *maco, "--spectrum", "cueworld:4", which="0")
+    assert run(*first).status == 0
+    configuration = Store(store).configuration["renders"]
+    assert (configuration["spectrum"], configuration["progressive"]) == ("cueworld:4", 0.5)
+    assert configuration["spectrum_digest"] == of_data("cueworld:4", 16).digest
+    assert run(*first).err == f"{store}: 0 units rendered, 1 were there, 0 failed\n"
+    before = tree(tmp_path)
+    other = run(*filters(store, *maco, "--spectrum", "cueworld:5", which="1")).refusal()
+    assert 'spectrum is "cueworld:4" there and "cueworld:5" here' in other
+    assert "spectrum_digest is" in other
+    none = run(*filters(store, *maco, which="1")).refusal()
+    assert 'spectrum is "cueworld:4" there and absent here' in none
+    assert tree(tmp_path) == before
+
+
+def test_a_spectrum_of_no_data_or_for_other_images_is_refused_in_one_line(
+    run: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    missing = run(*filters(store, "--param", "maco", "--spectrum", "folder:nowhere")).refusal()
+    assert "nowhere" in missing
+    fourier = run(*filters(store, "--spectrum", "cueworld:4")).refusal()
+    assert "a spectrum is for --param maco, and these images are fourier" in fourier
+    assert not store.exists()
 
 
 def test_a_second_run_changes_no_byte_and_shows_no_bar(run: Run, tmp_path: Path) -> None:

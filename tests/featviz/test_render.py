@@ -16,6 +16,7 @@ from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import Recipe, recipe
 from featviz.render import Plan, Rendering, Summary, plan, render, render_to_store
+from featviz.spectrum import Spectrum
 from featviz.store import Store
 from featviz.units import Unit, units
 from tests.featviz.toys import toy_vit
@@ -123,6 +124,16 @@ def test_the_batch_does_not_change_the_pictures(
     again = render(toy, whole.units, samples=2, steps=STEPS, batch=batch)
     np.testing.assert_allclose(again.activation, whole.activation, rtol=1e-3)
     assert np.abs(again.images.astype(int) - whole.images).max() <= 1
+
+
+def test_maco_images_of_a_spectrum_are_rendered_as_asked(toy: VisionModel) -> None:
+    """Faint waves around a colour: the picture is that colour."""
+    faint = ((0.01, 0.01),) * 3
+    coloured = Spectrum("red", (0.75, 0.25, 0.25), (0.1, 0.5), faint)
+    made = render(toy, units(toy, "patch_embed:1"), steps=2, param="maco", spectrum=coloured)
+    picture = made.images[0, 0] / 255
+    np.testing.assert_allclose(picture.mean((0, 1)), coloured.mean, atol=0.01)
+    assert 0 < picture.std((0, 1)).min() < 0.05
 
 
 def test_a_store_holds_what_render_returns(
