@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import gallery
+from featviz.store import Store
+from tests.gallery import results
 from tests.gallery.browsing import open_page
+from tests.gallery.results import write_results
 from tests.gallery.stores import write_store
 
 TEXTS = [
@@ -59,8 +62,37 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             settings={TEXTS[1]: TEXTS[1]},
         )
     )
+    stores.append(hostile_results(folder / "results"))
     gallery.export(stores, folder / "export" / "site")
     return folder / "export" / "site"
+
+
+def hostile_results(path: Path) -> Store:
+    """Write every other kind into a store of the first model: each text of it attacks."""
+    addresses = [f"head:{text}" for text in TEXTS]
+    classes = {**results.filters(addresses), "class": TEXTS}
+    configuration = {
+        **{text: text for text in TEXTS},
+        "other": {"model": TEXTS[1], "fingerprint": TEXTS[0]},
+        "layers": TEXTS[:3],
+        "grid": [TEXTS[0], TEXTS[1]],
+        "prefix": TEXTS[2],
+    }
+    rows = {
+        "sides": results.sides(addresses),
+        "grids": results.grids(addresses),
+        "attention": results.attention(addresses),
+        "gradients": results.gradients(addresses),
+        "filters": classes,
+        "components": results.components(addresses),
+        "positions": results.positions(addresses[: results.PATCHES]),
+        "tokens": results.tokens(addresses),
+        "matches": results.matches(addresses, TEXTS),
+        "cka": results.cka(addresses),
+    }
+    for kind, columns in rows.items():
+        write_results(path, kind, columns, configuration, model=TEXTS[0], sites=TEXTS)
+    return Store(path)
 
 
 def untouched(page: Page) -> bool:
@@ -118,6 +150,48 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
         page.evaluate("hash => { location.hash = hash; }", hash_)
         expect(page.locator("#unit .plot").first).to_be_visible()
         assert page.locator("#unit h1").evaluate("node => node.textContent") in shown
+        assert untouched(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "wanted"),
+    [
+        ("filters", "#section section .heading h3", TEXTS),
+        ("attention", ".card-head h4", [f"head {text}" for text in TEXTS]),
+        ("grids", ".labelled figcaption b", [f"head:{text}" for text in TEXTS]),
+        ("gradients", ".gradient h4", [f"head:{text}" for text in TEXTS]),
+        ("tokens", ".token-map figcaption b", [f":{text}" for text in TEXTS]),
+        ("compare", ".match .two > div:last-child .who", TEXTS),
+        ("compare", "#section .label a, #section .label span", [TEXTS[1]] * 2),
+        ("compare", ".layers .tick title", [*(f"head:{text}" for text in TEXTS), *TEXTS[:3]]),
+    ],
+)
+def test_every_hostile_result_is_shown_as_text_and_runs_nothing(
+    name: str, texts: str, wanted: list[str], page: Page, site: Path
+) -> None:
+    open_page(page, site / "index.html")
+    page.locator("#models .card").first.click()
+    page.locator(f"#views a[href='#{name}']").click()
+    shown = page.locator(texts)
+    expect(shown).to_have_count(len(wanted))
+    assert sorted(shown.evaluate_all("all => all.map((node) => node.textContent)")) == sorted(
+        wanted
+    )
+    for table in page.locator("#section summary").all():
+        table.click()
+    page.locator("#section button.zoom").first.click()
+    expect(page.locator("dialog#zoom img").first).to_be_visible()
+    assert untouched(page)
+
+
+def test_a_hostile_row_of_a_section_can_be_linked_to(page: Page, site: Path) -> None:
+    open_page(page, site / "index.html")
+    page.locator("#models .card").first.click()
+    follow = "address => { location.hash = `#tokens=${encodeURIComponent(address)}`; }"
+    focused = "document.activeElement.querySelector('img')?.alt.startsWith"
+    for text in TEXTS:
+        page.evaluate(follow, f"head:{text}")
+        page.wait_for_function(f"name => {focused}?.(name)", arg=f"head:{text}:")
         assert untouched(page)
 
 
