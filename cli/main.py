@@ -12,6 +12,7 @@ from cli.activations import activations
 from cli.compare import compare
 from cli.demo import demo
 from cli.export import gallery
+from cli.filters import filters
 from cli.models import models
 from cli.modes import modes
 from cli.render import render
@@ -62,6 +63,7 @@ for command in (
     info,
     verify,
     pack,
+    filters,
     demo,
     compare,
 ):

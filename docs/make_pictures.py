@@ -1,4 +1,4 @@
-"""Make the pictures of the README from the demo: `make pictures`."""
+"""Make the pictures of the README, from the demo, and of the docs: `make pictures`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from featviz.filters import contact_sheet as sheet_of_filters
+from featviz.filters import filters
+from featviz.models import load
 from featviz.store import Store
 
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
@@ -32,3 +35,5 @@ def _framed(picture: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
+    sheet = sheet_of_filters(filters(load("cueworld/vit")))
+    Image.fromarray(sheet).save(folder / "filters.webp", lossless=True)

@@ -1,0 +1,51 @@
+"""`featviz filters`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from cli.options import json_option, load_model, model_options, print_json, print_table
+from featviz.store import Store
+
+
+@click.command()
+@model_options
+@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@json_option
+def filters(
+    model: str,
+    store: str,
+    force: bool,
+    as_json: bool,
+    untrained: bool,
+    arch: str | None,
+    device: str,
+) -> None:
+    """Store the filters of the first layer, and count their classes.
+
+    The layer is a patch embedding or another convolution on RGB. Besides its filters, their
+    principal components are stored, and how alike the learned position embeddings are, if the
+    model has any. What is in the store is not computed again.
+
+    \b
+    featviz filters cueworld/vit -o filters
+    featviz filters torchvision/googlenet --untrained -o filters --json
+    """
+    # scikit-learn takes a second to import, and no other command needs it.
+    from featviz.filters import CLASSES, store_filters  # noqa: PLC0415
+
+    summary = store_filters(load_model(model, untrained, arch, device), store, force)
+    found = Counter(row["class"] for row in Store(store).rows("filters"))
+    counts = {name: found[name] for name in CLASSES}
+    if as_json:
+        print_json(
+            {"store": store, "classes": counts, "stored": summary.stored, "done": summary.done}
+        )
+    else:
+        rows: list[tuple[object, ...]] = [("class", "filters"), *counts.items()]
+        print_table(rows)
+    for kind, stored in summary.stored.items():
+        click.echo(f"{store}: {stored} {kind} stored, {summary.done[kind]} were there", err=True)
