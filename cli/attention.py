@@ -15,7 +15,8 @@ from cli.options import (
     print_table,
 )
 from cli.progress import picture_bar
-from featviz.attention.maps import Head, find_heads, maps_to_store
+from featviz.attention.chosen import Head, find_heads
+from featviz.attention.maps import maps_to_store
 from featviz.attention.suggest import strongest_displacement, suggest
 from featviz.data import open_data
 from featviz.store import Row, Store
@@ -25,7 +26,7 @@ SHARES = ("prefix", "self", "local", "entropy")
 
 @click.command()
 @model_options
-@click.argument("selectors", nargs=-1, metavar="[SITE]...")
+@click.argument("sites", nargs=-1, metavar="[SITE]...")
 @data_options
 @click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Of the data; all if absent.")
@@ -33,7 +34,7 @@ SHARES = ("prefix", "self", "local", "entropy")
 @json_option
 def attention(
     model: str,
-    selectors: tuple[str, ...],
+    sites: tuple[str, ...],
     data: str,
     download: bool,
     store: str,
@@ -57,7 +58,7 @@ def attention(
     featviz attention cueworld/vit blocks.3.attn.qk:0-2 --data cueworld:90 -o some --json
     """
     loaded = load_model(model, untrained, arch, device)
-    heads = find_heads(loaded, *selectors)
+    heads = find_heads(loaded, *sites)
     dataset = open_data(data, download)
     with picture_bar("") as progress:
         summary = maps_to_store(loaded, heads, dataset, store, images, force, progress)

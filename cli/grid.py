@@ -43,7 +43,7 @@ def grid(
 
     \b
     featviz grid cueworld/vit blocks.2.attn.qk:0@q10,20,30.k10,20,30 -o grid
-    featviz grid cueworld/vit blocks.2,6.attn.qk:all@q1,37.kcls,1,37 -o grids --steps 256
+    featviz grid cueworld/vit blocks.2,6.attn.qk:all@q1,37.k0,1,37 -o grids --steps 256
     """
     loaded = load_model(model, untrained, arch, device)
     grids = find_grids(loaded, *selectors)

@@ -9,14 +9,18 @@ from collections.abc import Sequence
 import click
 
 from cli.activations import activations
+from cli.attention import attention
 from cli.compare import compare
 from cli.demo import demo
 from cli.export import gallery
 from cli.filters import filters
+from cli.gradients import gradients
+from cli.grid import grid
 from cli.models import models
 from cli.modes import modes
 from cli.render import render
 from cli.stores import info, pack, verify
+from cli.tokens import tokens
 from cli.units import units
 from featviz.errors import FeatvizError, nearest
 
@@ -57,8 +61,12 @@ for command in (
     models,
     units,
     activations,
+    attention,
+    grid,
+    gradients,
     modes,
     render,
+    tokens,
     gallery,
     info,
     verify,

@@ -185,7 +185,7 @@ class _Figure:
     def _mark(self, corner: tuple[int, int], token: int) -> tuple[int, int, int, int]:
         """Box around the middle of a token's cell, large enough to be seen."""
         row, column = self._place(token)
-        size = max(self._px(MARK), round(self.pitch) + 1)
+        size = max(self._px(MARK), round(self.pitch))
         x = corner[0] + (column + 0.5) * self.pitch - size / 2
         y = corner[1] + self.head_room + (row + 0.5) * self.pitch - size / 2
         if token < self.tokens.prefix:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from featviz.attention.chosen import Head
 from featviz.attention.figure import Tokens, draw_grid
-from featviz.attention.maps import Head
 from featviz.batches import Progress, ignore
 from featviz.errors import FeatvizError
 from featviz.jobs import open_writer

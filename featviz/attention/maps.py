@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,34 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz.addresses import split_address
+from featviz.attention.chosen import Head, grid_of
 from featviz.attention.heads import Context, Heads, heads_of
 from featviz.attention.patterns import head_pattern
 from featviz.batches import Progress, ignore
-from featviz.errors import FeatvizError
 from featviz.jobs import open_writer
 from featviz.reach import reach
 from featviz.sites import Site
 from featviz.state import undisturbed
 from featviz.store.columns import Columns
-from featviz.units import members
 
 if TYPE_CHECKING:
     from featviz.data import Dataset
     from featviz.models import VisionModel
-
-FORM = "heads are named as in blocks.3.attn.qk:0-2"
-
-
-@dataclass(frozen=True)
-class Head:
-    """One head of an attention; `str` gives its address, ``blocks.3.attn.qk:0``."""
-
-    site: Site
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.site.path}:{self.number}"
 
 
 @dataclass(frozen=True)
@@ -69,29 +54,6 @@ class Maps:
     entropy: float
 
 
-def find_heads(model: VisionModel, *selectors: str) -> list[Head]:
-    """Expand selectors such as ``blocks.all.attn.qk:0-2`` to heads, in the order given, each once.
-
-    Parameters
-    ----------
-    selectors : str
-        Without any, all heads of the model whose patches stand on a grid.
-
-    Raises
-    ------
-    FeatvizError
-        If a selector is malformed, names no head, or one whose patches stand on no grid, or the
-        model has no head at all.
-    """
-    if not selectors:
-        sites = [site for site in model.sites.values() if site.kind == "qk" and site.grid]
-        if not sites:
-            raise FeatvizError(f"{model.name} has no attention whose heads can be mapped")
-        return [Head(site, number) for site in sites for number in range(site.width)]
-    found = (head for selector in selectors for head in _expand(model, selector))
-    return list(dict.fromkeys(found))
-
-
 def mean_attention(
     model: VisionModel,
     heads: Sequence[Head],
@@ -107,7 +69,7 @@ def mean_attention(
     Parameters
     ----------
     heads : sequence of Head
-        See `find_heads`; at least one.
+        See `featviz.attention.chosen.find_heads`; at least one.
     count : int, optional
         How many images, see `featviz.data.Dataset.numbers`.
     batch : int
@@ -155,8 +117,8 @@ def summarise(pattern: Tensor, site: Site, entropy: float) -> Maps:
     """Say in short where a head looks, given its mean pattern (T, T) and mean entropy."""
     patches = range(site.prefix, site.positions)
     of_patches = pattern[patches.start :]
-    shift = displacement(of_patches[:, patches.start :], _grid(site))
-    rows, columns = _grid(site)
+    rows, columns = grid_of(site)
+    shift = displacement(of_patches[:, patches.start :], (rows, columns))
     # A patch at the border has fewer neighbours, so shares are sums over pairs, not means.
     near = {
         (row, column): (rows - abs(row)) * (columns - abs(column)) / len(patches)
@@ -248,23 +210,6 @@ def _columns(found: dict[Head, Maps]) -> Columns:
     }
     columns = {name: np.array(values, np.float32) for name, values in numbers.items()}
     return {"address": [str(head) for head in found], **columns}
-
-
-def _expand(model: VisionModel, selector: str) -> Iterator[Head]:
-    path, index, token = split_address(selector)
-    if token is not None:
-        raise FeatvizError(f"{selector} names tokens, and a map has them all: leave out @{token}")
-    for site, number in members(model, path, index):
-        if site.kind != "qk" or not isinstance(number, int):
-            raise FeatvizError(f"{site.path} has no heads; {FORM}")
-        _grid(site)
-        yield Head(site, number)
-
-
-def _grid(site: Site) -> tuple[int, int]:
-    if site.grid is None:
-        raise FeatvizError(f"the patches of {site.path} stand on no grid that is known")
-    return site.grid
 
 
 def _heads(model: VisionModel, owner: str) -> Heads:

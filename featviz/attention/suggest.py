@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from featviz.attention.maps import Head
+from featviz.attention.chosen import Head
 from featviz.places import ClassToken, Pair, Shift, Token
 from featviz.units import Unit
 
