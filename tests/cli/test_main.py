@@ -12,12 +12,19 @@ from tests.cli.running import Run
 
 COMMANDS = [
     "activations",
+    "attention",
+    "compare",
     "demo",
+    "filters",
     "gallery",
+    "gradients",
+    "grid",
     "info",
     "models",
+    "modes",
     "pack",
     "render",
+    "tokens",
     "units",
     "verify",
 ]
@@ -54,7 +61,7 @@ def test_no_word_at_all_shows_the_help(run: Run) -> None:
     ("words", "says"),
     [
         (["rendr"], "render"),
-        (["xyzzy"], "there are activations, demo"),
+        (["xyzzy"], "there are activations, attention"),
         (["--jsn", "models"], "--jsn"),
         (["models", "--jsn"], "--json"),
         (["models", "more"], "more"),
