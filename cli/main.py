@@ -9,10 +9,13 @@ from collections.abc import Sequence
 import click
 
 from cli.activations import activations
+from cli.attention import attention
 from cli.compare import compare
 from cli.demo import demo
 from cli.export import gallery
 from cli.filters import filters
+from cli.gradients import gradients
+from cli.grid import grid
 from cli.models import models
 from cli.modes import modes
 from cli.render import render
@@ -58,6 +61,9 @@ for command in (
     models,
     units,
     activations,
+    attention,
+    grid,
+    gradients,
     modes,
     render,
     tokens,
