@@ -25,6 +25,7 @@ BELOW = {
 DATA = [
     "featviz/py.typed",
     "gallery/py.typed",
+    "patching/py.typed",
     "cli/py.typed",
     "gallery/static/model.js",
     "gallery/static/style.css",
@@ -53,12 +54,14 @@ def imported(source: str) -> set[str]:
 
 def test_the_public_names_of_featviz_are_these() -> None:
     assert sorted(featviz.__all__) == [
+        "Combination",
         "FeatvizError",
         "Readout",
         "Rendering",
         "Store",
         "Unit",
         "VisionModel",
+        "combine",
         "load",
         "readout",
         "render",
@@ -92,6 +95,7 @@ def test_data_that_must_be_installed_is_there(name: str) -> None:
 IMPORTING = """
 import random, threading
 import numpy, timm, torch, torchvision, h5py, PIL.Image, click, tqdm, safetensors.torch
+import sklearn.cluster  # joblib, on which it stands, draws from `random` when it is imported
 
 def state():
     return (
@@ -102,7 +106,7 @@ def state():
     )
 
 before = state()
-import cli.main, featviz, gallery
+import cli.main, featviz, gallery, patching
 assert state() == before
 """
 
