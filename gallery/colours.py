@@ -83,3 +83,13 @@ def extent(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     """Return the smallest and the largest finite value; zeros if there is none."""
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def bright(values: NDArray[np.floating[Any]]) -> float:
+    """Return the 99th percentile of the positive finite values; 0 if there is none.
+
+    A scale that ends there shows maps of which a few places are many times as strong as all
+    others, and would leave the rest in the dark.
+    """
+    positive = values[np.isfinite(values) & (values > 0)]
+    return float(np.quantile(positive, 0.99)) if positive.size else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from featviz.store import Row
-from gallery.colours import extent
+from gallery.colours import bright, extent
 from gallery.merge import Group
 from gallery.scripts import numbers
 from gallery.sections.base import Entry, Section, path_of
@@ -18,12 +18,15 @@ class Attention(Section):
     kinds = ("attention",)
 
     def entry(self, _group: Group, row: Row) -> Entry:
-        """Colour both maps, each on a scale of its own from zero: heads differ a hundredfold."""
+        """Colour both maps, each on a scale of its own from zero: heads differ a hundredfold.
+
+        That of the pattern ends where it is `bright`: some pairs of the class token stand out.
+        """
         address, pattern, displacement = row["address"], row["pattern"], row["displacement"]
         return [
             address,
             self.heat_map(displacement, 0, extent(displacement)[1], address),
-            self.heat_map(pattern, 0, extent(pattern)[1], address),
+            [*self.heat_map(pattern, 0, bright(pattern), address), *numbers([extent(pattern)[1]])],
             numbers([row["prefix"], row["self"], row["local"]]),
             *numbers([row["entropy"], math.log(len(pattern))]),
         ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.errors import FeatvizError
+from featviz.filters import CLASSES
 from featviz.store import Row
 from gallery.colours import extent, heat
 from gallery.merge import Group
@@ -37,7 +38,7 @@ class Filters(Section):
         return [address, figure, row["class"], statistics, int(row["cluster"]), int(row["order"])]
 
     def content(self, group: Group, entries: list[Entry]) -> dict[str, Any]:
-        """Group filters by class, the largest class first, each in the display order."""
+        """Group filters by class, each in the display order."""
         if group.kind == "components":
             return {"rows": entries}
         if group.kind == "positions":
@@ -120,6 +121,10 @@ def position_sheet(
 
 
 def _counted(entries: list[Entry]) -> list[tuple[str, int]]:
-    """Count the filters of each class, the largest first, and of equals the first by name."""
+    """Count the filters of each class, in the order of `CLASSES`; unknown ones come last."""
     counts = Counter(entry[2] for entry in entries)
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        (name, counts[name])
+        for name in [*CLASSES, *sorted(counts.keys() - set(CLASSES))]
+        if counts[name]
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.store import Row
-from gallery.colours import extent, heat
+from gallery.colours import bright, extent, heat
 from gallery.merge import Group
 from gallery.pictures import check_pictures
 from gallery.scripts import numbers
@@ -34,13 +34,20 @@ class Gradients(Section):
             [
                 [
                     figures.save(image, address),
-                    [figures.save(overlay(image, query), address), *numbers([extent(query)[1]])],
-                    [figures.save(overlay(image, key), address), *numbers([extent(key)[1]])],
+                    self._map(image, query, address),
+                    self._map(image, key, address),
                     *numbers([value]),
                 ]
                 for image, query, key, value in samples
             ],
         ]
+
+    def _map(
+        self, image: NDArray[np.uint8], strength: NDArray[np.float32], address: str
+    ) -> list[Any]:
+        """Write a map over its image; return it, the end of its scale and its highest value."""
+        figure = self.place.figures.save(overlay(image, strength, bright(strength)), address)
+        return [figure, *numbers([bright(strength), extent(strength)[1]])]
 
     def sample(self) -> list[str]:
         """Return the first image of each unit under its query's map."""
@@ -48,20 +55,23 @@ class Gradients(Section):
         return [path_of(samples[0][1][0]) for _, samples in entries]
 
 
-def overlay(image: NDArray[np.uint8], strength: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+def overlay(
+    image: NDArray[np.uint8], strength: NDArray[np.floating[Any]], high: float
+) -> NDArray[np.uint8]:
     """Lay a map over its image, which is grey and dim where the map is zero.
 
     Parameters
     ----------
     image : array of uint8, shape (H, W, 3)
     strength : array, shape (H, W)
-        Not negative. Its largest value covers the image altogether.
+        Not negative.
+    high : float
+        What covers the image altogether, in the lightest colour.
 
     Returns
     -------
     array of uint8, shape (H, W, 3)
     """
-    high = extent(strength)[1]
     share = np.nan_to_num(strength / high if high > 0 else strength * 0, posinf=1, neginf=0)
     share = share.clip(0, 1)[..., None]
     grey = (image @ _LUMA)[..., None] * _DIM

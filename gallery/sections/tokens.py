@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.store import Row
+from featviz.tokens import TokenScores
 from gallery.merge import Group
 from gallery.scripts import Shards, numbers
 from gallery.sections.base import Entry, Place, Section, path_of
@@ -28,16 +29,16 @@ class Tokens(Section):
 
     def entry(self, group: Group, row: Row) -> Entry:
         """Write the map, and put the numbers of each token in a script of their own."""
-        tokens = row["tokens"]
-        share = shares(row["reached"], row["optimum"])
-        values = patch_map(tokens, share, group.configuration)
-        columns = (row["optimum"], row["reached"], share, row["similarity"])
-        detail = self._details.add([tokens.tolist(), *map(numbers, columns)])
+        scores = TokenScores.from_row(row)
+        values = patch_map(scores.tokens, scores.share, group.configuration)
+        columns = (scores.optimum, scores.reached, scores.share, scores.similarity)
+        told = [numbers(column) for column in columns]
+        detail = self._details.add([scores.tokens.tolist(), *told])
         return [
-            row["address"],
-            self.heat_map(values, 0, 1, row["address"]),
-            *numbers([_median(share), _median(row["similarity"])]),
-            len(tokens),
+            scores.address,
+            self.heat_map(values, 0, 1, scores.address),
+            *numbers([scores.ratio, scores.alike]),
+            len(scores.tokens),
             detail,
         ]
 
@@ -49,12 +50,6 @@ class Tokens(Section):
     def sample(self) -> list[str]:
         """Return the maps."""
         return [path_of(entry[1][0]) for entries in self.entries.values() for entry in entries]
-
-
-def shares(reached: NDArray[np.float32], optimum: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Divide what was reached by the optimum; NaN where the optimum is not positive."""
-    positive = optimum > 0
-    return np.where(positive, reached / np.where(positive, optimum, 1), np.nan).astype(np.float64)
 
 
 def patch_map(
@@ -92,8 +87,3 @@ def _grid(configuration: Mapping[str, Any]) -> tuple[int, int, int] | None:
             sound = rows > 0 and columns > 0 and rows * columns <= _MOST_PATCHES
             return (rows, columns, prefix) if sound and isinstance(prefix, int) else None
     return None
-
-
-def _median(values: NDArray[np.floating[Any]]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else np.nan

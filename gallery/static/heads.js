@@ -2,13 +2,17 @@
 
 const HEAD = 160; // pixels, about, at which a heat map is shown
 
-function heatFigure(scale, [figure, low, high], address, text) {
-  const told = () => [element("b", {}, address), listed(["", text]), " ", legend(scale, low, high)];
+/** A scale, and how far values go beyond it. */
+const beyond = (scale, low, high, most) => [legend(scale, low, high), most > high ? element("span", {}, ` up to ${rounded(most)}`) : null];
+
+function heatFigure(scale, [figure, low, high, most = high], address, text) {
+  const ends = () => beyond(scale, low, high, most);
+  const told = () => [element("b", {}, address), listed(["", text]), " ", ends()];
   return element(
     "figure",
     {},
     zoomable(figure, wholeWidth(figure[1], HEAD), `${address}, ${text}`, told),
-    element("figcaption", {}, element("span", {}, text), legend(scale, low, high)),
+    element("figcaption", {}, element("span", {}, text), ends()),
   );
 }
 
@@ -33,7 +37,7 @@ function attentionCard(section, scale, [address, displacement, pattern, [prefix,
 
 function attentionView(section, data) {
   return [
-    sectionHead("Attention", "Where the heads look, on average over a dataset. In the map by displacement the middle is the patch itself. Each map has its own scale."),
+    sectionHead("Attention", "Where the heads look, on average over a dataset. In the map by displacement the middle is the patch itself. Each map has its own scale; a few pairs of the second may lie beyond its end."),
     blocksOf(data.attention, (block) => sitesOf(section, block, "head", "heads", (entry, site) => attentionCard(section, data.scale, entry, site))),
   ];
 }
@@ -61,21 +65,22 @@ function gridsView(section, data) {
 
 function gradientArticle(section, scale, [address, samples]) {
   const heads = ["the image", "through the query", "through the key"];
-  const told = (text, high) => () => [element("b", {}, address), listed(["", text]), " ", high === null ? null : legend(scale, 0, high)];
-  const triple = ([image, [query, queryHigh], [key, keyHigh], value], i) => {
-    const pictures = [[image, null], [query, queryHigh], [key, keyHigh]];
+  const ends = (range) => (range.length ? beyond(scale, 0, ...range) : null);
+  const told = (text, range) => () => [element("b", {}, address), listed(["", text]), " ", ends(range)];
+  const triple = ([image, query, key, value], i) => {
+    const pictures = [[image], query, key];
     return element(
       "figure",
       { class: "triple" },
       element(
         "div",
         { class: "three" },
-        pictures.map(([figure, high], j) =>
+        pictures.map(([figure, ...range], j) =>
           element(
             "div",
             {},
-            zoomable(figure, shownWidth(figure[1]), `${address}, image ${i + 1}, ${heads[j]}`, told(`image ${i + 1}, ${heads[j]}`, high)),
-            element("span", { class: "quiet" }, heads[j], high === null ? null : legend(scale, 0, high)),
+            zoomable(figure, shownWidth(figure[1]), `${address}, image ${i + 1}, ${heads[j]}`, told(`image ${i + 1}, ${heads[j]}`, range)),
+            element("span", { class: "quiet" }, heads[j], ends(range)),
           ),
         ),
       ),

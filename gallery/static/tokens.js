@@ -31,9 +31,9 @@ function tokensView(section, data) {
   return [
     sectionHead(
       "Token by token",
-      "How far the picture over all patches sums up what a unit looks for at each of them: the value that it reaches at a token, as a share of the value on the picture made for that token. ",
+      "How far the picture over all patches sums up what a unit looks for at each of them: by how much it raises the value at a token above that on grey, as a share of what the picture made for that token does. ",
       legend(data.scale, 0, 1),
-      " A patch is grey where no picture was made for it, or its optimum is not positive.",
+      " A patch is grey where no picture was made for it, or that one does no better than grey.",
     ),
     blocksOf(data.tokens, (block) => sitesOf(section, block, "unit", "token-maps", (entry, site) => tokenCard(section, entry, site))),
   ];

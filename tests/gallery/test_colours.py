@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery.colours import UNKNOWN, extent, heat, scale
+from gallery.colours import UNKNOWN, bright, extent, heat, scale
 
 
 def oklab(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -77,3 +77,10 @@ def test_the_extent_is_that_of_the_finite_values(
     values: list[float], ends: tuple[float, float]
 ) -> None:
     assert extent(np.array(values)) == ends
+
+
+def test_the_bright_end_leaves_one_positive_value_in_a_hundred_beyond() -> None:
+    values = np.concatenate([np.zeros(10_000), np.arange(1, 201), [np.nan, np.inf, -5]])
+    assert (values[:-3] > bright(values)).sum() == 2
+    assert bright(np.zeros(3)) == 0
+    assert bright(np.array([0, 7.0])) == 7

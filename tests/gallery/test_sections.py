@@ -14,10 +14,10 @@ from PIL import Image
 import gallery
 from featviz.errors import FeatvizError
 from featviz.store import pack
-from gallery.colours import UNKNOWN, heat, scale
+from gallery.colours import UNKNOWN, bright, heat, scale
 from gallery.sections.filters import position_sheet
 from gallery.sections.gradients import overlay
-from gallery.sections.tokens import patch_map, shares
+from gallery.sections.tokens import patch_map
 from tests.gallery import results
 from tests.gallery.results import write_everything, write_results
 from tests.gallery.stores import picture, write_store
@@ -60,7 +60,7 @@ def test_the_index_counts_every_kind(site: Path) -> None:
     assert second["sections"] == []
 
 
-def test_filters_come_by_class_the_largest_first_and_in_the_display_order(site: Path) -> None:
+def test_filters_come_by_class_and_in_each_in_the_display_order(site: Path) -> None:
     (block,) = data(site, "1/sections/filters")["filters"]
     columns = results.filters(results.FILTERS)
     classes = dict(zip(columns["address"], columns["class"], strict=True))
@@ -74,6 +74,15 @@ def test_filters_come_by_class_the_largest_first_and_in_the_display_order(site: 
         number = results.FILTERS.index(row[0])
         assert np.array_equal(shown(site, row[1]), columns["images"][number])
         assert row[3][0] == pytest.approx(columns["energy"][number], rel=5e-4)
+
+
+def test_classes_come_in_the_order_of_the_docs_and_unknown_ones_after_them(tmp_path: Path) -> None:
+    columns = results.filters(["f:0", "f:1", "f:2", "f:3"])
+    columns["class"] = ["very dark", "striped", "very dark", "regular"]
+    gallery.export([write_results(tmp_path / "a", "filters", columns)], tmp_path / "site")
+    (block,) = data(tmp_path / "site", "1/sections/filters")["filters"]
+    wanted = [("regular", 1), ("very dark", 2), ("striped", 1)]
+    assert [(name, len(rows)) for name, rows in block["classes"]] == wanted
 
 
 def test_components_keep_their_order_and_tell_their_share(site: Path) -> None:
@@ -117,10 +126,18 @@ def test_heads_come_by_layer_with_a_pixel_a_pair_and_a_scale_from_zero(site: Pat
     for _, heads in block["sites"]:
         for address, displacement, pattern, parts, entropy, most in heads:
             number = results.HEADS.index(address)
-            for (figure, low, high), name in ((displacement, "displacement"), (pattern, "pattern")):
-                values = columns[name][number]
-                assert (low, high) == (0, pytest.approx(values.max(), rel=5e-4))
-                assert np.array_equal(shown(site, figure), heat(values, 0, float(values.max())))
+            values = columns["displacement"][number]
+            figure, low, high = displacement
+            assert (low, high) == (0, pytest.approx(values.max(), rel=5e-4))
+            assert np.array_equal(shown(site, figure), heat(values, 0, float(values.max())))
+            # Of 289 pairs three lie beyond the 99th percentile, and have the lightest colour.
+            values = columns["pattern"][number]
+            figure, low, high, highest = pattern
+            assert (low, highest) == (0, pytest.approx(values.max(), rel=5e-4))
+            assert (values > high).sum() == 3
+            lightest = (shown(site, figure) == scale()[255]).all(axis=2)
+            assert (lightest >= (values > high)).all()
+            assert lightest.sum() <= 4
             assert parts[2] == pytest.approx(columns["local"][number], rel=5e-4)
             assert entropy == pytest.approx(columns["entropy"][number], rel=5e-4)
             assert most == pytest.approx(np.log(17), rel=5e-4)
@@ -145,17 +162,19 @@ def test_gradients_share_their_images_and_lie_over_them(site: Path) -> None:
     assert images[0] == images[1]
     assert np.array_equal(shown(site, images[0][1]), picture("photo", 1))
     wanted = results.blobs([results.LOGIT], 3)[0] * np.float32(0.02)
-    figure, high = units[results.LOGIT][1][1]
-    assert high == pytest.approx(wanted[1].max(), rel=5e-4)
-    assert np.array_equal(shown(site, figure), overlay(picture("photo", 1), wanted[1]))
+    figure, high, highest = units[results.LOGIT][1][1]
+    assert high == pytest.approx(np.quantile(wanted[1], 0.99), rel=5e-4)
+    assert highest == pytest.approx(wanted[1].max(), rel=5e-4)
+    covered = overlay(picture("photo", 1), wanted[1], bright(wanted[1]))
+    assert np.array_equal(shown(site, figure), covered)
 
 
-def test_an_overlay_is_dim_and_grey_at_zero_and_the_lightest_colour_at_its_highest() -> None:
+def test_an_overlay_is_dim_and_grey_at_zero_and_the_lightest_colour_at_its_end() -> None:
     image = np.full((1, 3, 3), (255, 0, 0), np.uint8)
     dim = round(0.4 * 0.299 * 255)
-    covered = overlay(image, np.array([[0.0, 3.0, np.nan]], np.float32))
+    covered = overlay(image, np.array([[0.0, 3.0, np.nan]], np.float32), 3)
     assert covered.tolist() == [[[dim] * 3, scale()[255].tolist(), [dim] * 3]]
-    assert (overlay(image, np.zeros((1, 3), np.float32)) == dim).all()
+    assert (overlay(image, np.zeros((1, 3), np.float32), 0) == dim).all()
 
 
 def test_token_maps_show_the_share_that_was_reached_at_each_patch(site: Path) -> None:
@@ -200,11 +219,6 @@ def test_a_token_that_is_no_patch_is_left_out_of_the_map() -> None:
     tokens = np.array([0, 1, 4, 99], np.int32)
     placed = patch_map(tokens, np.array([9.0, 0.1, 0.4, 9.0]), {"grid": [2, 2], "prefix": 1})
     assert np.array_equal(placed, [[0.1, np.nan], [np.nan, 0.4]], equal_nan=True)
-
-
-def test_there_is_no_share_of_an_optimum_that_is_not_positive() -> None:
-    found = shares(np.array([1, 1, -1, 1], np.float32), np.array([2, 0, -4, np.nan], np.float32))
-    assert np.array_equal(found, [0.5, np.nan, np.nan, np.nan], equal_nan=True)
 
 
 def test_layers_are_compared_in_forward_order_under_the_other_models_names(site: Path) -> None:
