@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 Part = Literal["attn", "mlp"]
@@ -30,6 +31,9 @@ class Half:
         LayerScale, of pre-norm blocks.
     context : mapping
         Keyword arguments of the attention.
+    last : nn.Module or None
+        The layer whose output is what the core puts out, if there is one; its input is `z`, or the
+        neurons.
     """
 
     path: str
@@ -38,6 +42,7 @@ class Half:
     norm_first: bool
     scale: nn.Module | Tensor | None
     context: Context
+    last: nn.Module | None = None
 
     def branch(self, residual: Tensor) -> Tensor:
         """Compute what is added to the residual stream (N, T, C)."""
@@ -54,6 +59,21 @@ class Half:
         if isinstance(self.scale, nn.Module):
             return self.scale(output)  # type: ignore[no-any-return]  # modules are untyped
         return output if self.scale is None else output * self.scale
+
+
+def with_last(half: Half, residual: Tensor) -> Half:
+    """Find the layer that ends the core of a half, by running it."""
+    layer = getattr(half.core, "fc2", getattr(half.core, "proj", None))
+    if not isinstance(layer, nn.Module):
+        return half
+    outputs: list[Tensor] = []
+    hook = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
+    try:
+        output = half.core(half.before(residual), **half.context)
+    finally:
+        hook.remove()
+    ends = len(outputs) == 1 and torch.equal(outputs[0], output)
+    return replace(half, last=layer) if ends else half
 
 
 def halves_of(path: str, block: nn.Module, context: Context, norm_first: bool) -> list[Half] | None:

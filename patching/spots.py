@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+EMBEDDINGS = ("patch_embed", "pos_embed")
+"""The addends of the stream before block 0; the learned prefix tokens are the third."""
 STREAM = ("resid_pre", "resid_mid", "resid_post")
 """The residual stream before a block, between its halves, and behind it."""
+BETWEEN = (*EMBEDDINGS, *STREAM)
+"""What is replaced between halves and not in the course of one."""
 OUTPUTS = ("attn_out", "mlp_out")
 """What attention and MLP add to the stream."""
 INSIDE_ATTENTION = ("q", "k", "v", "z", "pattern")
 INSIDE = (*INSIDE_ATTENTION, "neurons")
-KINDS = (*STREAM, *OUTPUTS, *INSIDE)
+KINDS = (*BETWEEN, *OUTPUTS, *INSIDE)
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,11 @@ class Spot:
         projection reads, ``pattern`` the attention after its softmax, whose tokens are queries.
         ``neurons`` are the MLP's after the nonlinearity.
     layer : int
-        Number of the block.
+        Number of the block; 0 for embeddings.
     tokens : tuple of int or None
         Which tokens, prefix tokens first; None for all.
     groups : tuple of int or None
-        Which heads, or neurons; None for all. Streams and outputs have no groups.
+        Which heads, or neurons; None for all. Embeddings, streams and outputs have no groups.
     """
 
     kind: str
@@ -57,17 +61,21 @@ class Spot:
         """
         if self.tokens is None and self.groups is None:
             return other
-        mask = torch.ones(own.shape[1:3], dtype=torch.bool, device=own.device)
-        if self.tokens is not None:
-            mask[_outside(own.shape[1], self.tokens)] = False
-        if self.groups is not None:
-            mask[:, _outside(own.shape[2], self.groups)] = False
-        return torch.where(mask[..., None], other, own)
+        tokens = _mask(own.shape[1], self.tokens, own.device)
+        groups = _mask(own.shape[2], self.groups, own.device)
+        return torch.where((tokens[:, None] & groups)[..., None], other, own)
 
 
 Patch = tuple[Spot, ...]
 """Spots that are replaced together, such as a window of layers."""
 
 
-def _outside(count: int, chosen: tuple[int, ...]) -> list[int]:
-    return [number for number in range(count) if number not in set(chosen)]
+def _mask(count: int, chosen: tuple[int, ...] | None, device: torch.device) -> Tensor:
+    """Mark what is chosen; slice by slice, since a list of numbers would have to be copied."""
+    mask = torch.full((count,), chosen is None, device=device)
+    numbers = sorted(set(chosen or ()))
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number + 1 for number in numbers if number + 1 not in numbers]
+    for start, end in zip(starts, ends, strict=True):
+        mask[start:end] = True
+    return mask

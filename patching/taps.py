@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from featviz import FeatvizError
@@ -64,46 +65,70 @@ def tap_of(half: Half, kind: str) -> Tap:
         return Tap(norm, "output", _turned, lambda _, value: _turned(value))
     separate = getattr(core, f"{kind}_proj", None)
     if isinstance(separate, nn.Linear):
-        return Tap(separate, "output", partial(_split, heads), _joined)
+        return Tap(separate, "output", partial(_split, group_count(half, kind)), _joined)
     place = "qkv".index(kind)
+    bias = getattr(core, f"{kind}_bias", None)
     return Tap(
         _part(half, "qkv", kind),
         "output",
-        lambda x: _split(heads, x.chunk(3, -1)[place]),
-        partial(_write_third, place),
+        lambda x: _split(heads, _plus(x.chunk(3, -1)[place], bias)),
+        partial(_write_third, place, bias),
     )
+
+
+def group_count(half: Half, kind: str) -> int:
+    """Return how many heads, or neurons, a kind of activation of a half has."""
+    core: Any = half.core
+    if kind == "neurons":
+        return int(core.fc2.in_features)
+    shared = getattr(core, "num_kv_heads", core.num_heads)
+    return int(shared if kind in {"k", "v"} else core.num_heads)
 
 
 @contextmanager
 def tapped(half: Half, changes: Mapping[str, Change]) -> Iterator[None]:
     """Hand the activations of a half to `changes`, by kind, while this lasts.
 
-    Fused attention is switched off where patterns are asked for, and hooks are removed, whatever
-    happens.
+    Attention is made to show what is asked for. Its switches are put back and hooks are removed,
+    whatever happens.
 
     Raises
     ------
     FeatvizError
         On leaving, if an activation never came by.
     """
-    core: Any = half.core
     waiting = set(changes)
-    fused = getattr(core, "fused_attn", False)
     hooks = []
+    with _showing(half.core, waiting):
+        try:
+            for kind, change in changes.items():
+                hooks.append(_hook(tap_of(half, kind), kind, change, waiting))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+    if waiting:
+        core = type(half.core).__name__
+        raise FeatvizError(f"{half.path} is a {core}, which never shows its {min(waiting)}")
+
+
+@contextmanager
+def _showing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
+    """Switch an attention of timm to the way of computing in which some activations come by."""
+    switches = {}
+    if "pattern" in kinds:
+        switches["fused_attn"] = False
+    if kinds & set("qkv"):
+        # EVA and BEiT multiply by the weight of their layer without calling it, but for this.
+        switches["qkv_bias_separate"] = True
+    before = {name: getattr(core, name) for name in switches if hasattr(core, name)}
     try:
-        if "pattern" in changes and fused:
-            core.fused_attn = False
-        for kind, change in changes.items():
-            hooks.append(_hook(tap_of(half, kind), kind, change, waiting))
+        for name in before:
+            setattr(core, name, switches[name])
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
-        if "pattern" in changes and fused:
-            core.fused_attn = fused
-    if waiting:
-        kind = type(core).__name__
-        raise FeatvizError(f"{half.path} is a {kind}, which never shows its {min(waiting)}")
+        for name, value in before.items():
+            setattr(core, name, value)
 
 
 def _hook(tap: Tap, kind: str, change: Change, waiting: set[str]) -> Any:
@@ -139,8 +164,11 @@ def _turned(tensor: Tensor) -> Tensor:
     return tensor.transpose(1, 2)
 
 
-def _write_third(place: int, tensor: Tensor, value: Tensor) -> Tensor:
-    width = tensor.shape[-1] // 3
-    changed = tensor.clone()
-    changed[..., place * width : (place + 1) * width] = value.flatten(2)
-    return changed
+def _plus(tensor: Tensor, bias: Tensor | None) -> Tensor:
+    return tensor if bias is None else tensor + bias
+
+
+def _write_third(place: int, bias: Tensor | None, tensor: Tensor, value: Tensor) -> Tensor:
+    parts = list(tensor.chunk(3, -1))
+    parts[place] = _plus(value.flatten(2), None if bias is None else -bias)
+    return torch.cat(parts, -1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from featviz import FeatvizError, VisionModel
 from featviz.reach import reach
 from featviz.state import undisturbed
-from patching.halves import Half, halves_of
+from patching.halves import Half, halves_of, with_last
+from patching.stem import Stem, stem_of
 
 # Of what a block adds to the stream; rounding in float32 stays far below.
 TOLERANCE = 1e-4
@@ -26,10 +27,20 @@ class Trunk:
     model : VisionModel
     halves : list of Half
         Attention and MLP of block 0, of block 1, and so on.
+    tokens : int
+        Length of the stream.
+    read : int
+        How many of its first tokens the logits depend on through the last MLP: the prefix alone,
+        or all.
+    stem : Stem or None
+        The addends of the stream before the first block, if it is a sum.
     """
 
     model: VisionModel
     halves: list[Half]
+    tokens: int
+    read: int
+    stem: Stem | None
 
     @property
     def depth(self) -> int:
@@ -76,16 +87,30 @@ def trunk_of(model: VisionModel) -> Trunk:
     if not isinstance(blocks, nn.Sequential | nn.ModuleList) or not len(blocks):
         raise FeatvizError(f"{model.name} has no row of transformer blocks to patch")
     images = torch.linspace(0, 1, 3 * model.image_size**2).view(1, 3, *(model.image_size,) * 2)
+    images = images.to(model.device)
     with undisturbed(module), torch.no_grad():
-        calls, logits = _watch(model, blocks, images.to(model.device))
+        calls, logits = _watch(model, blocks, images)
         halves: list[Half] = []
         for number, (block, call) in enumerate(zip(blocks, calls, strict=True)):
             halves += _checked_halves(model, f"blocks.{number}", block, call)
-        trunk = Trunk(model, halves)
+        tokens = calls[0].residual.shape[1]
+        trunk = Trunk(model, halves, tokens, tokens, stem_of(model, images, calls[0].residual))
         found = trunk.finish(calls[-1].output)
         if not hasattr(module, "forward_head") or not _close(found, logits, logits):
             raise FeatvizError(f"the head of {model.name} does not read its last block alone")
-    return trunk
+        return replace(trunk, read=_read(trunk, calls[-1].residual))
+
+
+def _read(trunk: Trunk, residual: Tensor) -> int:
+    """Count the first tokens of the stream before the last half that the logits depend on."""
+    prefix = trunk.model.prefix_tokens
+    if not 0 < prefix < residual.shape[1]:
+        return residual.shape[1]
+    other = residual.clone()
+    # Of the same shape, so that not even rounding differs if nothing of it is read.
+    other[:, prefix:] = 1 - 3 * residual[:, prefix:].flip(-1)
+    ends = [trunk.finish(trunk.run(each, len(trunk.halves) - 1)) for each in (residual, other)]
+    return prefix if torch.equal(*ends) else residual.shape[1]
 
 
 @dataclass(frozen=True)
@@ -121,11 +146,12 @@ def _checked_halves(model: VisionModel, path: str, block: nn.Module, call: _Call
         halves = halves_of(path, block, call.context, norm_first)
         if halves is None:
             break
-        residual = call.residual
+        residual, found = call.residual, []
         for half in halves:
+            found.append(with_last(half, residual))
             residual = residual + half.branch(residual)
         if _close(residual, call.output, call.output - call.residual):
-            return halves
+            return found
     kind = type(block).__name__
     raise FeatvizError(
         f"{path} of {model.name} is a {kind}, which is not an attention followed by an MLP"
