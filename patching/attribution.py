@@ -121,7 +121,7 @@ def attribute(
         rise = metric(donor.logits, labels) - metric(base.logits, labels)
         first_order = ((donor.streams[0] - start) * at_start).sum((1, 2))
         total = rise.mean().item(), first_order.mean().item()
-        return Attribution(effects, base, doubts(trunk, base, donor, places, total))
+        return Attribution(effects, base, doubts(trunk, base, donor, places, total, steps))
 
 
 def _way(base: Run, donor: Run, place: Place) -> Tensor:

@@ -39,6 +39,7 @@ def doubts(
     donor: Run,
     places: Collection[Place],
     total: tuple[float, float],
+    steps: int = 0,
 ) -> list[str]:
     """Say where a gradient at the base run is known to mislead about replacing activations.
 
@@ -49,11 +50,16 @@ def doubts(
     total : (float, float)
         How much the metric rises from the base run to the donor's, exactly and to first order in
         the stream before the first block; averages over images.
+    steps : int
+        Over how many points of the way from base to donor the gradient is an average; 0 is at the
+        base alone.
 
     Returns
     -------
     list of str
         Sentences; none if nothing speaks against the estimates, which does not make them right.
+
+    What is told of outputs, and of averages for neurons, was measured on cueworld/vit.
 
     Source: Nanda, "Attribution Patching", 2023 (residual stream, LayerNorm); Kramár et al., "AtP*:
     An efficient and scalable method for localizing LLM behaviour to components", 2024 (saturated
@@ -61,11 +67,14 @@ def doubts(
     """
     if not places:
         return []
-    first = min(layer for _, layer in places)
+    kinds = {kind for kind, _ in places}
+    if steps:
+        return [*_of_streams(kinds), *_of_shares(kinds)]
     return [
         *_of_metric(total),
-        *_of_streams({kind for kind, _ in places}),
-        *_of_attention(saturation(trunk, base), first),
+        *_of_streams(kinds),
+        *_of_outputs(kinds),
+        *_of_attention(saturation(trunk, base), min(layer for _, layer in places)),
         *_of_norms(scale_changes(trunk, base, donor, places)),
     ]
 
@@ -133,8 +142,7 @@ def _of_metric(total: tuple[float, float]) -> Iterator[str]:
     if exact and not 1 / FAR < estimated / exact < FAR:
         yield (
             f"the metric is far from linear between the runs: it changes by {exact:.3g}, and by "
-            f"{estimated:.3g} to first order; a probability near 0 or 1 has little slope, a logit "
-            "or a difference of logits has more"
+            f"{estimated:.3g} to first order (a probability near 0 or 1 has little slope, for one)"
         )
 
 
@@ -144,6 +152,23 @@ def _of_streams(kinds: set[str]) -> Iterator[str]:
         yield (
             f"{', '.join(streams)}: replacing the residual stream is a large step, for which a "
             "gradient is often wrong; check against exact patching"
+        )
+
+
+def _of_outputs(kinds: set[str]) -> Iterator[str]:
+    outputs = sorted(kinds & set(OUTPUTS))
+    if outputs:
+        yield (
+            f"{', '.join(outputs)}: replacing a whole output is a large step; gradients averaged "
+            "over a few steps come nearer"
+        )
+
+
+def _of_shares(kinds: set[str]) -> Iterator[str]:
+    if "neurons" in kinds:
+        yield (
+            "neurons: gradients averaged while all neurons of a block move share out their joint "
+            "effect; for one neuron the gradient at the base run is nearer"
         )
 
 

@@ -251,6 +251,17 @@ def test_the_residual_stream_is_always_in_doubt_and_heads_are_not() -> None:
     assert doubts(trunk, base, base, [], RIGHT) == []
 
 
+def test_steps_answer_the_doubts_about_outputs_and_raise_one_about_neurons() -> None:
+    places = [("attn_out", 0), ("neurons", 0), ("z", 1)]
+    trunk, base, donor = two_runs(attention_model("ViT"), [Spot(*place) for place in places])
+    one, *_ = doubts(trunk, base, base, places, RIGHT)
+    assert one.startswith("attn_out: replacing a whole output is a large step")
+    [other] = attribute(
+        trunk, base.streams[0], donor, [Spot(*place) for place in places], summed, LABELS, 2
+    ).doubts
+    assert other.startswith("neurons: gradients averaged")
+
+
 @pytest.mark.parametrize("total", [(1.0, -1.0), (-1.0, -0.1), (0.5, 3.0), (1.0, 0.0)])
 def test_a_metric_that_is_far_from_linear_is_told(total: tuple[float, float]) -> None:
     trunk, base, _ = two_runs(attention_model("ViT"), [])
@@ -321,10 +332,10 @@ def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_told() -> None:
     changes = scale_changes(trunk, base, far, [*places, ("z", 0)])
     assert list(changes) == places
     assert list(changes.values()) == pytest.approx([3] * 4, rel=1e-3)
-    [told] = doubts(trunk, base, far, places[:2], RIGHT)
+    told = doubts(trunk, base, far, places[:2], RIGHT)[-1]
     assert "attn_out of blocks 0, mlp_out of blocks 1 changes the scale of the next" in told
     assert "over 3.0 times in a tenth of the tokens" in told
-    assert doubts(trunk, base, base, places[:2], RIGHT) == []
+    assert not any("LayerNorm" in each for each in doubts(trunk, base, base, places, RIGHT))
 
 
 def test_the_change_of_scale_that_is_told_is_exceeded_by_a_tenth_of_tokens() -> None:

@@ -102,7 +102,7 @@ def by_hand(
 def test_a_norm_whose_scale_never_changes_is_affine_itself() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(4)
-        module = timm.models.VisionTransformer(
+        module: Any = timm.models.VisionTransformer(
             32, 16, embed_dim=16, depth=1, num_heads=4, num_classes=5
         )
         with torch.no_grad():
