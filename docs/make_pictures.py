@@ -10,9 +10,12 @@ from PIL import Image
 
 from featviz.filters import contact_sheet as sheet_of_filters
 from featviz.filters import filters
-from featviz.models import load
+from featviz.models import VisionModel, load
+from featviz.render import render
 from featviz.store import Store
+from featviz.units import units
 
+HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
 GAP = 4
 
@@ -28,6 +31,14 @@ def contact_sheet(store: Store) -> Image.Image:
     return Image.fromarray(np.concatenate(rows, axis=0))
 
 
+def pairs_of_heads(model: VisionModel) -> Image.Image:
+    """Lay out the two sides of a few heads, the query above its key."""
+    heads = units(model, *HEADS)
+    pictures = render(model, heads, sides=True).images[:, 0]
+    columns = [np.concatenate([_framed(side) for side in sides], axis=0) for sides in pictures]
+    return Image.fromarray(np.concatenate(columns, axis=1))
+
+
 def _framed(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
 
@@ -35,5 +46,7 @@ def _framed(picture: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
-    sheet = sheet_of_filters(filters(load("cueworld/vit")))
+    model = load("cueworld/vit")
+    pairs_of_heads(model).save(folder / "heads.webp", quality=85)
+    sheet = sheet_of_filters(filters(model))
     Image.fromarray(sheet).save(folder / "filters.webp", lossless=True)
