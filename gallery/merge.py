@@ -28,6 +28,7 @@ KINDS = {
     "gradients": "gradients",
     "cka": "matches",
     "matches": "cka",
+    "figures": "traces",
 }
 
 

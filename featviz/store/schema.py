@@ -69,6 +69,22 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "activation": ("<f4", "N S"),
     },
     "cka": {"similarity": ("<f4", "N L")},
+    "traces": {
+        "label": ("<i4", "N"),
+        "right": ("|u1", "N"),
+        "clean": ("<f4", "N M"),
+        "corrupted": ("<f4", "N M"),
+        "restored": ("<f4", "N P M"),
+    },
+    "trace_sites": {
+        "place": ("<i4", "N"),
+        "site": ("text", "N"),
+        "layer": ("<i4", "N"),
+        "head": ("text", "N"),
+        "token": ("text", "N"),
+        "window": ("<i4", "N"),
+    },
+    "figures": {"image": ("|u1", "N H W 3")},
 }
 
 

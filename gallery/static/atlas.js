@@ -67,7 +67,7 @@ function failureSection(failures) {
 }
 
 /** Names of the sections, and the nouns that count them. */
-const sectionNames = { filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared" };
+const sectionNames = { filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared", traces: "Effects of patching" };
 
 /** Links to the lists of results, where there are more than the units. */
 function fillViews(model) {

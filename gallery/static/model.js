@@ -7,7 +7,7 @@ const sectionView = document.getElementById("section");
 const model = expanded(featviz.model);
 const byAddress = new Map(model.units.map((unit) => [unit.address, unit]));
 const bySite = new Map(model.sites.map((site) => [site.name, site]));
-const builders = { filters: filtersView, attention: attentionView, grids: gridsView, gradients: gradientsView, tokens: tokensView, compare: compareView };
+const builders = { filters: filtersView, attention: attentionView, grids: gridsView, gradients: gradientsView, tokens: tokensView, compare: compareView, traces: tracesView };
 const sections = new Map(model.sections.map(([name]) => [name, { name, units: byAddress, items: new Map(), node: null, keep: keepItem }]));
 const scrolled = new Map(); // where each list was left
 let list = ""; // the list last shown: all units, or the name of a section

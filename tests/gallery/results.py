@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "untrained": False,
     "arch": None,
 }
+FIGURES = ["effects:kl", "effects:kl@all-images", "images:kl"]
 LAYERS = ["blocks.0", "blocks.1", "blocks.2"]
 
 
@@ -191,6 +192,12 @@ def cka(addresses: Sequence[str]) -> dict[str, Any]:
     return {"address": list(addresses), "similarity": values(addresses, len(LAYERS))}
 
 
+def figures(addresses: Sequence[str]) -> dict[str, Any]:
+    """Figures of effects, wider than a small screen."""
+    drawn = [picture(address, 0).repeat(40, 1) for address in addresses]
+    return {"address": list(addresses), "image": np.array(drawn)}
+
+
 def write_everything(path: Path, units: Sequence[str]) -> Store:
     """Write one store of every kind but renders; `units` have token maps and matches."""
     data = {"data": "cueworld:100"}
@@ -210,6 +217,7 @@ def write_everything(path: Path, units: Sequence[str]) -> Store:
         "tokens": (tokens(units), {"grid": list(GRID), "prefix": 1}),
         "matches": (matches(units, found), beside),
         "cka": (cka([f"blocks.{i}" for i in (0, 1, 2, 10)]), {**beside, "layers": LAYERS}),
+        "figures": (figures(FIGURES), {"corrupt": "grayscale"}),
     }
     for kind, (columns, configuration) in rows.items():
         write_results(path, kind, columns, configuration)

@@ -17,7 +17,7 @@ from tests.gallery.results import LAYERS, LOGIT, write_everything, write_results
 from tests.gallery.stores import activation, write_store
 
 NEURONS = ["blocks.2.mlp.fc1:3", "blocks.10.mlp.fc1:3"]
-ROUTES = ["filters", "attention", "grids", "gradients", "tokens", "compare"]
+ROUTES = ["filters", "attention", "grids", "gradients", "tokens", "compare", "traces"]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,7 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
         ("gradients", ".triple", 2 * 3),
         ("tokens", ".token-map", 2),
         ("compare", ".match", 2),
+        ("traces", ".labelled", 3),
     ],
 )
 def test_a_link_opens_a_section_with_all_its_pictures(

@@ -55,6 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_index_counts_every_kind(site: Path) -> None:
     first, second = data(site, "models")
     wanted = {"filters": 24, "attention": 6, "grids": 2, "gradients": 2, "tokens": 2, "compare": 2}
+    wanted["traces"] = 3
     assert dict(first["sections"]) == wanted
     assert dict(data(site, "1/model")["sections"]) == wanted
     assert second["sections"] == []
@@ -152,6 +153,14 @@ def test_grids_are_shown_as_stored_with_the_value_of_each_pair(site: Path) -> No
         assert (queries, keys) == ([3, 7], [1, 12, 16])
         wanted = results.values([address], 2, 3)[0]
         assert np.allclose(activation, wanted, rtol=5e-4)
+
+
+def test_figures_of_effects_are_shown_as_stored(site: Path) -> None:
+    (block,) = data(site, "1/sections/traces")["figures"]
+    found = {address: figure for _, rows in block["sites"] for address, figure in rows}
+    assert list(found) == results.FIGURES
+    for address, figure in found.items():
+        assert np.array_equal(shown(site, figure), picture(address, 0).repeat(40, 1))
 
 
 def test_gradients_share_their_images_and_lie_over_them(site: Path) -> None:
