@@ -56,7 +56,7 @@ COLUMNS = {
 }
 # Of the canvas: the picture and its margins.
 SIDE = 160
-THUMBNAIL, LABEL, GAP = 72, 190, 3
+THUMBNAIL, LABEL, HEAD, GAP = 72, 190, 24, 3
 
 
 @dataclass(frozen=True)
@@ -203,21 +203,25 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
 
 def sheet(stores: dict[str, featviz.Store], units: list[featviz.Unit]) -> Image.Image:
-    """Lay out the first picture of the same neurons, a row a recipe, its name on the left."""
-    step = THUMBNAIL + GAP
-    whole = Image.new("RGB", (LABEL + step * len(units), step * (len(stores) + 1)), "white")
+    """Lay out the first picture of the same neurons, a row a recipe, in two halves side by side."""
+    rows, step = -(-len(stores) // 2), THUMBNAIL + GAP
+    width = LABEL + step * len(units)
+    whole = Image.new("RGB", (2 * width, HEAD + step * rows), "white")
     draw, font = ImageDraw.Draw(whole), ImageFont.load_default(13)
-    for column, unit in enumerate(units):
-        text = f"{unit.site.removesuffix('.mlp.fc1')}\n{unit.index}"
-        draw.text((LABEL + step * column, step - 4), text, "black", font, anchor="ld")
-    for row, (name, store) in enumerate(stores.items(), 1):
-        draw.text((4, step * row + THUMBNAIL // 2), name, "black", font, anchor="lm")
+    for number, (name, store) in enumerate(stores.items()):
+        half, row = divmod(number, rows)
+        left, top = half * width, HEAD + row * step
+        draw.text((left + 6, top + THUMBNAIL // 2), name, "black", font, anchor="lm")
         for column, unit in enumerate(units):
+            x = left + LABEL + column * step
+            if row == 0:
+                block = unit.site.removesuffix(".mlp.fc1")
+                draw.text((x, HEAD - 6), block, "black", font, anchor="ls")
             picture: NDArray[np.uint8] = store.row(str(unit))["images"][0]
             small = Image.fromarray(picture).resize(
                 (THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS
             )
-            whole.paste(small, (LABEL + step * column, step * row))
+            whole.paste(small, (x, top))
     return whole
 
 
@@ -249,7 +253,7 @@ def main() -> None:
     if options.table:
         options.table.write_text(table(results))
     if options.sheet:
-        sheet(opened, units[:: options.neurons]).save(options.sheet, quality=85)
+        sheet(opened, units[:: options.neurons]).save(options.sheet, quality=80)
     settings = {"neurons": len(units), "steps": options.steps, "natural": options.natural}
     report = {"benchmark": "recipes", "model": MODEL, **settings, "machine": describe()}
     rounded = [

@@ -102,4 +102,4 @@ def test_the_benchmark_prints_one_line_and_goes_on_where_it_was(
     assert len(json.loads(line)["results"]) == 33
     assert (tmp_path / "table.md").read_text().count("\n") == 35
     with Image.open(tmp_path / "sheet.webp") as sheet:
-        assert sheet.width < sheet.height
+        assert sheet.size == (2 * (190 + 6 * 75), 24 + 17 * 75)
