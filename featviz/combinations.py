@@ -37,7 +37,7 @@ class Combination(Unit):
         )
 
 
-def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Combination:
+def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Unit:
     """Make one unit of several: the sum of their values, weighted.
 
     Parameters
@@ -46,6 +46,11 @@ def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Co
         Of any sites of one model.
     weights : sequence of float, optional
         As many; all one if not given. A negative weight makes a difference.
+
+    Returns
+    -------
+    Combination, or the unit itself where it is a single one of weight 1
+        So no two units have one address.
 
     Raises
     ------
@@ -64,6 +69,8 @@ def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Co
         for weight, unit in zip(chosen, units, strict=True)
         for inner, part in terms(unit)
     )
+    if len(parts) == 1 and parts[0][0] == 1:
+        return parts[0][1]
     return Combination("+".join(dict.fromkeys(part.site for _, part in parts)), 0, None, parts)
 
 

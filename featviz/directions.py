@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,6 @@ def read_directions(text: str, width: int | None = None, what: str = "it") -> li
     stamp = hashlib.sha256(numbers.tobytes()).hexdigest()[:8]
     if digest and digest != stamp:
         raise FeatvizError(f"{path} has changed: its digest is {stamp}, not {digest}")
-    stem = re.sub(r"[^\w-]", "-", path.stem)
     if width is not None and numbers.shape[-1] != width:
         raise FeatvizError(
             f"{path} has {numbers.shape[-1]} numbers a direction; {what} has {width}"
@@ -86,9 +86,9 @@ def read_directions(text: str, width: int | None = None, what: str = "it") -> li
     if numbers.ndim == 1:
         if match["rows"]:
             raise FeatvizError(f"{path} holds one direction and no rows; write {path}")
-        return [Direction(stem, stamp, None, numbers)]
+        return [Direction(path.stem, stamp, None, numbers)]
     rows = expand(match["rows"] or "all", range(len(numbers)), f"{path} has directions")
-    return [Direction(stem, stamp, row, numbers[row]) for row in rows]
+    return [Direction(path.stem, stamp, row, numbers[row]) for row in rows]
 
 
 def of_layer(site: Site, text: str) -> list[Direction]:
@@ -100,22 +100,26 @@ def of_layer(site: Site, text: str) -> list[Direction]:
 
 def _found(path: Path) -> tuple[Path, str | None]:
     stamped = _STAMPED.fullmatch(path.name)
-    if not path.exists() and stamped:
+    # Unlike `Path.exists`, this raises nothing for a name that is too long.
+    if stamped and not os.path.exists(path):  # noqa: PTH110
         return path.with_name(f"{stamped['stem']}.npy"), stamped["digest"]
     return path, None
 
 
 def _numbers(path: Path) -> npt.NDArray[np.float32]:
     try:
-        numbers = np.load(path, allow_pickle=False)
+        # Unlike `np.load`, it takes neither archives nor pickles for arrays.
+        with path.open("rb") as file:
+            numbers = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged header makes NumPy raise almost anything
         raise FeatvizError(f"{path} is no .npy file of numbers: {error}") from error
     if numbers.ndim not in (1, 2) or not numbers.size or numbers.dtype.kind not in "fiu":
         shape = f"{numbers.dtype} {numbers.shape}"
         raise FeatvizError(f"{path} is no vector or matrix of real numbers but {shape}")
-    numbers = np.ascontiguousarray(numbers, np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite in it
+        numbers = np.ascontiguousarray(numbers, np.float32)
     if not np.isfinite(numbers).all() or not np.abs(numbers).sum(-1).all():
         raise FeatvizError(f"{path} has a direction that is zero or not finite")
     return numbers

@@ -78,6 +78,11 @@ def test_the_address_of_a_sum_is_read_back_exactly(parts: list[tuple[float, Unit
         assert [(w, Unit.parse(text)) for w, text in split_terms(str(total))] == parts
 
 
+def test_a_sum_of_a_single_unit_is_the_unit(model: VisionModel) -> None:
+    assert combine([SOME[0]]) == SOME[0]
+    assert units(model, "head:1", "1~head:1", "1.0~head:1") == [Unit("head", 1)]
+
+
 def test_a_selector_of_a_sum_gives_the_sum(model: VisionModel) -> None:
     address = f"{FC1}:3+-0.5~{FC1}:5@3+head:1"
     (found,) = units(model, address)
@@ -151,6 +156,9 @@ def test_the_address_of_a_direction_carries_its_content(model: VisionModel, prob
     (unit,) = units(model, f"{FC1}:single.npy")
     address = str(unit)
     assert units(model, address) == [unit] == [Unit.parse(address)]
+    np.save("layer.1.probe.npy", probe.numpy())
+    (dotted,) = units(model, f"{FC1}:layer.1.probe.npy.1")
+    assert units(model, str(dotted)) == [dotted]
     np.save("single.npy", -probe[0].numpy())
     (other,) = units(model, f"{FC1}:single.npy")
     assert str(other) != address
@@ -163,6 +171,7 @@ def test_the_address_of_a_direction_carries_its_content(model: VisionModel, prob
     [
         (np.zeros(64), "zero or not finite"),
         (np.full(64, np.inf), "zero or not finite"),
+        (np.full(64, 1e300), "zero or not finite"),
         (np.ones(63), "has 63 numbers a direction; blocks.1.mlp.fc1 has 64"),
         (np.ones((1, 1, 64)), "no vector or matrix"),
         (np.array(["a"] * 64), "no vector or matrix"),
@@ -180,6 +189,25 @@ def test_a_file_of_no_directions_is_refused(
     np.save("bad.npy", content)
     with pytest.raises(FeatvizError, match=said):
         units(model, f"{FC1}:bad.npy")
+
+
+HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999,), }".ljust(117)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\3\4 no archive", b"\x93NUMPY\1\0v\0" + HUGE + b"\n", b"\x93NUMPY\1\0\3\0{[\n"],
+    ids=["empty", "archive", "huge", "header"],
+)
+def test_a_damaged_file_is_refused(model: VisionModel, probe: Tensor, content: bytes) -> None:
+    Path("bad.npy").write_bytes(content)
+    with pytest.raises(FeatvizError, match=r"bad\.npy is no \.npy file of numbers"):
+        units(model, f"{FC1}:bad.npy")
+
+
+def test_a_name_that_no_file_can_have_is_refused(model: VisionModel) -> None:
+    with pytest.raises(FeatvizError, match=r"is no \.npy file of numbers"):
+        units(model, f"{FC1}:{'a' * 300}-12345678.npy")
 
 
 def test_a_file_that_is_not_there_and_rows_of_a_vector_are_refused(
