@@ -19,7 +19,7 @@ from featviz.errors import FeatvizError
 from featviz.reach import reach
 from featviz.rows import Rows, rows_of
 from featviz.state import undisturbed
-from featviz.units import Unit, site_of, sites_of, terms
+from featviz.units import Unit, check_logits, site_of, terms
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -202,7 +202,7 @@ class Readout:
             shape or no floating-point numbers.
         """
         self._check_count(images, 2)
-        self._check_logits()
+        check_logits(self.model, self.units)
 
         def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
             query, key = (part.beside(side) for side in inputs.chunk(2))
@@ -231,12 +231,6 @@ class Readout:
 
         reach(self.model, images, self._parts, take)
         return found
-
-    def _check_logits(self) -> None:
-        for unit in self.units:
-            for part in sites_of(self.model, unit):
-                if part.kind == "layer":
-                    raise FeatvizError(f"{unit} has no query and key to be read from two images")
 
     def _check_count(self, images: Tensor, each: int) -> None:
         if not self.units:

@@ -17,7 +17,7 @@ from featviz.memory import batch_size
 from featviz.recipes import Recipe, recipe
 from featviz.spectrum import Spectrum
 from featviz.store import ADVICE, Store
-from featviz.units import Unit, sites_of
+from featviz.units import Unit, check_logits, sites_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -134,7 +134,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     Raises
     ------
     FeatvizError
-        If a unit does not exist or a setting is out of range.
+        If a unit does not exist or, of two sides, is no logit, or a setting is out of range.
     """
     made = recipe(
         model,
@@ -153,8 +153,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         cosine=cosine,
     )
     units = list(dict.fromkeys(units))
-    for unit in units:
-        sites_of(model, unit)
+    _check(model, units, made)
     return _gather(units, made, run(model, _batches(model, units, made, batch), made, progress))
 
 
@@ -204,8 +203,10 @@ def plan(
     Raises
     ------
     FeatvizError
-        If the store is of another model or configuration.
+        If a unit does not exist or, of two sides, is no logit, or the store is of another model or
+        configuration.
     """
+    _check(model, units, made)
     there: set[str] = set()
     if Path(store, "store.json").exists():
         opened = Store(store)
@@ -247,8 +248,10 @@ def render_to_store(
     Raises
     ------
     FeatvizError
-        If the store is of another model or configuration, damaged, or cannot be written.
+        If a unit does not exist or, of two sides, is no logit, or the store is of another model or
+        configuration, damaged, or cannot be written.
     """
+    _check(model, units, made)
     writer = open_writer(model, store, kind_of(made), made.to_json(), force)
     todo = _plan(model, units, made, writer.done, batch, shard)
     rendered, failures = 0, dict[Unit, str]()
@@ -273,6 +276,14 @@ def render_to_store(
 def kind_of(made: Recipe) -> str:
     """Name the kind of result that a recipe makes."""
     return "sides" if made.sides else "renders"
+
+
+def _check(model: VisionModel, units: Sequence[Unit], made: Recipe) -> None:
+    """Refuse units that the model has not and, of two sides, those that are no logits."""
+    for unit in units:
+        sites_of(model, unit)
+    if made.sides:
+        check_logits(model, units)
 
 
 def _plan(

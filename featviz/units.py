@@ -6,7 +6,7 @@ A selector is an address with a range ``0-15``, a list ``1,4,9`` or ``all`` in a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from featviz.models import VisionModel
     from featviz.sites import Site
 
-__all__ = ["Combination", "Unit", "combine", "site_of", "sites_of", "terms", "units"]
+__all__ = [
+    "Combination",
+    "Unit",
+    "check_logits",
+    "combine",
+    "site_of",
+    "sites_of",
+    "terms",
+    "units",
+]
 
 _MODE = re.compile(r"(?P<head>[\w,-]+)\.(?P<mode>[\w,-]+)")
 
@@ -80,6 +89,22 @@ def sites_of(model: VisionModel, unit: Unit) -> tuple[Site, ...]:
         See `site_of`.
     """
     return tuple(dict.fromkeys(site_of(model, part) for _, part in terms(unit)))
+
+
+def check_logits(model: VisionModel, units: Iterable[Unit]) -> None:
+    """Refuse units that have no query and no key.
+
+    Raises
+    ------
+    FeatvizError
+        Naming the first such unit, or one that does not exist.
+    """
+    for unit in units:
+        if any(site.kind == "layer" for site in sites_of(model, unit)):
+            raise FeatvizError(
+                f"{unit} has no query and key; a logit looks like blocks.2.attn.qk:0@q20.k30 or "
+                "blocks.2.attn.qk:0@same"
+            )
 
 
 def members(

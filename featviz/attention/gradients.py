@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from featviz.batches import Progress, ignore, split
-from featviz.errors import FeatvizError
 from featviz.image_files import read_image
 from featviz.jobs import open_writer
 from featviz.readout import Readout
 from featviz.state import undisturbed
-from featviz.units import Unit, sites_of
+from featviz.units import Unit, check_logits
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -91,23 +90,6 @@ def gradient_maps(
     """
     values, query, key = side_gradients(model, units, images)
     return values, query.norm(dim=2), key.norm(dim=2)
-
-
-def check_logits(model: VisionModel, units: Sequence[Unit]) -> None:
-    """Refuse units that have no query and no key.
-
-    Raises
-    ------
-    FeatvizError
-        Naming the first such unit, or one that does not exist.
-    """
-    for unit in units:
-        for site in sites_of(model, unit):
-            if site.kind == "layer":
-                raise FeatvizError(
-                    f"{unit} has no query and key; gradient maps are of logits such as "
-                    "blocks.2.attn.qk:0@q20.k30 or @same"
-                )
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,11 @@ class Store:
     @cached_property
     def failures(self) -> dict[str, str]:
         """The address and the error of each unit that failed and was not rendered since."""
+        rendered = self._index("renders").keys() | self._index("sides").keys()
         return {
-            row[ADDRESS]: row["error"] for row in self.rows("failures") if row[ADDRESS] not in self
+            row[ADDRESS]: row["error"]
+            for row in self.rows("failures")
+            if row[ADDRESS] not in rendered
         }
 
     def __len__(self) -> int:

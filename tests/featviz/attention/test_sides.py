@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import featviz
 from featviz.errors import FeatvizError
+from featviz.jobs import open_writer
 from featviz.models import VisionModel
 from featviz.optimize import optimize
 from featviz.recipes import recipe
+from featviz.render import plan, render_to_store
+from featviz.store import Store
 from featviz.units import units
 from tests.featviz.attention.models import EVERY, TRAINED, attention_model
 from tests.featviz.toys import toy_vit
@@ -59,6 +64,29 @@ def test_neurons_have_no_sides() -> None:
     read = featviz.readout(model, units(model, "blocks.1.mlp.fc1:0"))
     with pytest.raises(FeatvizError, match=r"blocks\.1\.mlp\.fc1:0 has no query and key"):
         read.read_sides(pictures(model, 2))
+
+
+def test_a_job_of_sides_refuses_neurons_before_it_begins(tmp_path: Path) -> None:
+    model = toy_vit()
+    made = recipe(model, steps=1, sides=True)
+    chosen = units(model, "blocks.1.attn.qk:0@same", "blocks.1.attn.qk:0@same+head:1")
+    for job in (render_to_store, plan):
+        with pytest.raises(FeatvizError, match=r"same\+head:1 has no query and key"):
+            job(model, chosen, made, tmp_path / "store")
+    with pytest.raises(FeatvizError, match="has no query and key"):
+        featviz.render(model, chosen, steps=1, sides=True)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_unit_whose_two_sides_are_there_has_not_failed(tmp_path: Path) -> None:
+    model = toy_vit()
+    made = recipe(model, steps=1, sides=True)
+    (unit,) = units(model, "blocks.1.attn.qk:0@same")
+    failed = {"address": [str(unit)], "error": ["out of memory"]}
+    open_writer(model, tmp_path, "sides", made.to_json()).add(failed, "failures")
+    assert Store(tmp_path).failures == {str(unit): "out of memory"}
+    render_to_store(model, [unit], made, tmp_path)
+    assert Store(tmp_path).failures == {}
 
 
 def test_sides_need_two_images_a_unit() -> None:
