@@ -104,13 +104,14 @@ def _parse_index(text: str) -> int | Mode | Direction:
 def _checked(unit: Unit) -> Unit:
     """Refuse what no site of the unit's kind can have."""
     quantity = unit.site.rpartition(".")[2]
+    # Some models call a layer `qk`, so that only they can tell whether it has logits.
     is_logit = quantity in ("qk", "qk_mode")
     at_logit = unit.token == "same" or isinstance(unit.token, Pair | Shift)
     if (
         isinstance(unit.index, Mode) != (quantity == "qk_mode")
-        or (isinstance(unit.index, Direction) and is_logit)
+        or (isinstance(unit.index, Direction) and at_logit)
         or (at_logit and not is_logit)
-        or (is_logit and not at_logit and (quantity == "qk" or unit.token is not None))
+        or (quantity == "qk_mode" and not at_logit and unit.token is not None)
     ):
         raise ValueError(str(unit))
     return unit

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Modes:
     """Singular modes of ``W_q' W_k`` of every head, the strongest first.
 
-    With normalisation and biases folded in, the logit of tokens i and j is the sum over modes of
+    With normalisation and biases folded in, the logit of tokens i and j, less the relative position
+    bias that some models add, is the sum over modes of
     ``strength * (query_m . [n_i, 1]) * (key_m . [n_j, 1])``.
 
     Attributes

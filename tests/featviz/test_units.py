@@ -74,6 +74,7 @@ def test_a_canonical_address_needs_no_quotes_in_a_shell(unit: Unit) -> None:
         ("patch_embed:17", Unit("patch_embed", 17)),
         ("layer2.0.conv1:12", Unit("layer2.0.conv1", 12)),
         ("head:5", Unit("head", 5)),
+        ("blocks.0.attn_out.qk:3", Unit("blocks.0.attn_out.qk", 3)),  # a layer of TNT
     ],
 )
 def test_an_address_says_site_index_and_token(address: str, unit: Unit) -> None:
