@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,9 +134,40 @@ class Dataset:
         FeatvizError
             If there is no such image, or it cannot be read.
         """
+        self._check(number)
+        return self._source.read(number, size)[0]
+
+    def labels(self, numbers: Iterable[int]) -> list[int]:
+        """Labels of images, -1 where unknown.
+
+        Raises
+        ------
+        FeatvizError
+            If there is no such image, or it must be read for its label and cannot be.
+        """
+        return [self._source.label(self._check(number)) for number in numbers]
+
+    def masks(self, numbers: Iterable[int], size: int) -> Tensor:
+        """Masks of the objects in images, which only cueworld has.
+
+        Returns
+        -------
+        Tensor, shape (N, 1, size, size)
+            Share of each pixel that the object covers, in [0, 1].
+
+        Raises
+        ------
+        FeatvizError
+            If the dataset has no masks, or there is no such image.
+        """
+        if not isinstance(self._source, Cueworld):
+            raise FeatvizError(f"{self.name} has no object masks; only cueworld does")
+        return torch.stack([self._source.mask(self._check(number), size) for number in numbers])
+
+    def _check(self, number: int) -> int:
         if not 0 <= number < len(self):
             raise FeatvizError(f"{self.name} has images 0 to {len(self) - 1}, not {number}")
-        return self._source.read(number, size)[0]
+        return number
 
 
 def open_data(text: str, download: bool = False) -> Dataset:

@@ -47,6 +47,9 @@ class Source(Protocol):
     def read(self, number: int, size: int) -> tuple[Tensor, int]:
         """Read an image, (3, size, size) in [0, 1], and its label, -1 where unknown."""
 
+    def label(self, number: int) -> int:
+        """Return what `read` gives as the label."""
+
 
 class Cueworld:
     """The first images of the stream that `featviz.cueworld.report` measures accuracy on."""
@@ -72,10 +75,22 @@ class Cueworld:
 
     def read(self, number: int, size: int) -> tuple[Tensor, int]:
         """Draw the block that an image is in, unless it was the last one drawn."""
-        block, index = divmod(number, len(self.classes))
+        index = self.label(number)
+        return self._block(number, size).images[index], index
+
+    def label(self, number: int) -> int:
+        """Return the class; they take turns."""
+        return number % len(self.classes)
+
+    def mask(self, number: int, size: int) -> Tensor:
+        """Return the share of each pixel that an image's object covers, (1, size, size)."""
+        return self._block(number, size).masks[self.label(number)]
+
+    def _block(self, number: int, size: int) -> cueworld.Batch:
+        block = number // len(self.classes)
         if self._drawn is None or self._drawn[:2] != (size, block):
             self._drawn = size, block, self._draw(size, block)
-        return self._drawn[2].images[index], index
+        return self._drawn[2]
 
     def _draw(self, size: int, block: int) -> cueworld.Batch:
         first = torch.Generator().manual_seed(HELD_OUT).get_state()
@@ -139,6 +154,10 @@ class Folder:
         """Read an image file; an error names it."""
         path, label = self._files[number]
         return read_image(path, size), label
+
+    def label(self, number: int) -> int:
+        """Return the place of the image's sub-folder, or -1."""
+        return self._files[number][1]
 
 
 def _is_image(path: Path) -> bool:

@@ -77,6 +77,10 @@ class Torchvision:
         image, label = self._item(number)
         return square(image, size), label
 
+    def label(self, number: int) -> int:
+        """Return an item's label if that is one whole number, else -1."""
+        return self._item(number)[1]
+
     def _item(self, number: int) -> tuple[Image.Image, int]:
         where = f"image {number} of torchvision's {self._name} in {self._root}"
         try:

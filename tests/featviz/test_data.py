@@ -386,3 +386,27 @@ def test_no_images_and_empty_batches_are_refused(classed: Path) -> None:
         next(data.batches(8, count=0))
     with pytest.raises(FeatvizError, match="at least 1 image"):
         next(data.batches(8, batch=0))
+
+
+def test_labels_are_those_of_the_images(classed: Path, tmp_path: Path) -> None:
+    pets(tmp_path)
+    for name in (f"folder:{classed}", "cueworld:40", f"torchvision:OxfordIIITPet:{tmp_path}"):
+        data = open_data(name)
+        _, labels = everything(data, 8)
+        assert data.labels(range(len(data))) == labels.tolist()
+        assert data.labels([1, 0]) == [int(labels[1]), int(labels[0])]
+        with pytest.raises(FeatvizError, match=f"has images 0 to {len(data) - 1}, not -1"):
+            data.labels([0, -1])
+
+
+def test_cueworld_s_masks_are_those_of_its_stream() -> None:
+    expected = cueworld.draw(40, seed=10_000, size=16).masks
+    data = open_data("cueworld:40")
+    assert torch.equal(data.masks([39, 2, 20], 16), expected[[39, 2, 20]])
+    with pytest.raises(FeatvizError, match="has images 0 to 39, not 40"):
+        data.masks([40], 16)
+
+
+def test_other_datasets_have_no_masks(classed: Path) -> None:
+    with pytest.raises(FeatvizError, match="has no object masks; only cueworld does"):
+        open_data(f"folder:{classed}").masks([0], 16)
