@@ -55,7 +55,7 @@ def verify(store: str, as_json: bool) -> None:
             click.echo(problem)
     if problems:
         raise FeatvizError(f"{store} has {len(problems)} damaged parts")
-    click.echo(f"{store}: all is well, {len(opened)} units", err=True)
+    click.echo(f"{store}: all is well, {_told(opened)}", err=True)
 
 
 @click.command()
@@ -69,4 +69,9 @@ def pack(store: str, file: str) -> None:
     """
     opened = Store(store)
     pack_store(opened, file)
-    click.echo(f"{file}: {len(opened)} units", err=True)
+    click.echo(f"{file}: {_told(opened)}", err=True)
+
+
+def _told(store: Store) -> str:
+    """Count what a store holds, such as ``10 renders, 4 sides``."""
+    return ", ".join(f"{len(store.addresses(kind))} {kind}" for kind in store.kinds) or "nothing"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from featviz.addresses import Unit
 from featviz.errors import FeatvizError
 
+LEAST, MOST = 1e-30, 1e30
+"""Sizes of weights; beyond them float32 has no room for values."""
 _TERM = re.compile(r"(?:(?P<weight>-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)~)?(?P<unit>[^~]+)")
 
 
@@ -55,20 +56,25 @@ def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Un
     Raises
     ------
     FeatvizError
-        If there is no unit, or the weights are not as many, not finite or zero.
+        If there is no unit, or the weights are not as many, or one is not finite or zero in
+        float32.
     """
     chosen = [1.0] * len(units) if weights is None else [float(weight) for weight in weights]
     if not units:
         raise FeatvizError("a combination needs at least one unit")
     if len(chosen) != len(units):
         raise FeatvizError(f"{len(units)} units need as many weights, not {len(chosen)}")
-    if not all(math.isfinite(weight) and weight for weight in chosen):
-        raise FeatvizError(f"weights must be finite numbers and not zero, not {chosen}")
     parts = tuple(
         (weight * inner, part)
         for weight, unit in zip(chosen, units, strict=True)
         for inner, part in terms(unit)
     )
+    if not all(LEAST <= abs(weight) <= MOST for weight, _ in parts):
+        numbers = [weight for weight, _ in parts]
+        raise FeatvizError(
+            f"weights must be finite numbers and not zero, of size {LEAST:g} to {MOST:g}, "
+            f"not {numbers}"
+        )
     if len(parts) == 1 and parts[0][0] == 1:
         return parts[0][1]
     return Combination("+".join(dict.fromkeys(part.site for _, part in parts)), 0, None, parts)

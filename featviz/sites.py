@@ -135,7 +135,10 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
         if (heads := heads_of(layer)) is not None:
             sites = _attention_sites(module, owner, heads, shapes[0], prefix_tokens, seen.norms)
             for site in sites:
-                if reason := _refusal(shapes, owner in seen.blind) or _mode_refusal(site, heads):
+                reason = _refusal(shapes, owner in seen.blind) or _mode_refusal(site, heads)
+                if owner in seen.crossed:
+                    reason = "its keys are read from something else than its queries"
+                if reason:
                     refused[site.path] = reason
                 else:
                     found[site.path] = site
@@ -151,16 +154,18 @@ class _Seen:
     """What a forward pass showed: shapes by path, in the order of the calls.
 
     Of a layer, the shape of each output; of an attention, of each input, and the normalisation
-    that put this input out. The blind ones see the same of both images.
+    that put this input out. The blind ones see the same of both images; the crossed ones read
+    keys from something else than queries.
     """
 
     shapes: dict[str, list[tuple[int, ...]]]
     norms: dict[str, str]
     blind: set[str]
+    crossed: set[str]
 
 
 def _watch(module: nn.Module, image_size: int) -> _Seen:
-    seen = _Seen({}, {}, set())
+    seen = _Seen({}, {}, set(), set())
     latest: list[tuple[str, Tensor]] = []
 
     def put_out(path: str, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -175,6 +180,8 @@ def _watch(module: nn.Module, image_size: int) -> _Seen:
         seen.shapes.setdefault(path, []).append(tuple(inputs[0].shape))
         if _is_blind(inputs[0]):
             seen.blind.add(path)
+        if len(inputs) > 1 and inputs[1] is not inputs[0]:
+            seen.crossed.add(path)
         if latest and latest[0][1] is inputs[0]:
             seen.norms[path] = latest[0][0]
 

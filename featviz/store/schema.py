@@ -130,7 +130,7 @@ def check_values(datasets: Datasets, kind: str) -> None:
     ValueError
         Naming the first such unit.
     """
-    if kind == "renders":
+    if kind in ("renders", "sides"):
         bad = ~np.isfinite(datasets["activation"][:]).all(axis=1)
         if bad.any():
             unit = datasets[ADDRESS][int(bad.argmax())].decode()

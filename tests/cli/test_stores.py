@@ -36,7 +36,7 @@ def test_info_tells_what_the_store_says_of_itself(run: Run, neurons: Path) -> No
 def test_verify_is_silent_on_stdout_when_all_is_well(run: Run, neurons: Path) -> None:
     result = run("verify", neurons)
     assert (result.status, result.out) == (0, "")
-    assert result.err == f"{neurons}: all is well, 3 units\n"
+    assert result.err == f"{neurons}: all is well, 3 renders\n"
     assert json.loads(run("verify", neurons, "--json").out)["problems"] == []
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_store_is_not_packed_or_shown(
 def test_a_pack_reads_like_the_folder(run: Run, neurons: Path, tmp_path: Path) -> None:
     packed = tmp_path / "all.h5"
     result = run("pack", neurons, packed)
-    assert (result.status, result.out, result.err) == (0, "", f"{packed}: 3 units\n")
+    assert (result.status, result.out, result.err) == (0, "", f"{packed}: 3 renders\n")
     assert run("verify", packed).status == 0
     told = json.loads(run("info", packed, "--json").out)
     folder = json.loads(run("info", neurons, "--json").out)

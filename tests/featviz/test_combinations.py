@@ -68,7 +68,8 @@ def test_sums_of_sums_are_flat() -> None:
     )
 
 
-finite = st.floats(allow_nan=False, allow_infinity=False, width=64).filter(bool)
+sizes = st.floats(1e-30, 1e30)
+finite = sizes | sizes.map(lambda size: -size)
 
 
 @given(st.lists(st.tuples(finite, st.sampled_from(SOME)), min_size=1, max_size=4))
@@ -107,7 +108,7 @@ def test_a_wrong_sum_is_refused(model: VisionModel, selector: str, said: str) ->
         units(model, selector)
 
 
-@pytest.mark.parametrize("weights", [[1.0], [1, float("nan")], [0, 1]])
+@pytest.mark.parametrize("weights", [[1.0], [1, float("nan")], [0, 1], [1, 1e300], [1, -1e-300]])
 def test_weights_that_say_nothing_are_refused(weights: list[float]) -> None:
     with pytest.raises(FeatvizError, match="weights"):
         combine(SOME[:2], weights)

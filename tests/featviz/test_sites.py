@@ -168,6 +168,20 @@ def test_a_layer_whose_forward_is_never_called_is_refused() -> None:
         sites["attention.out_proj"]
 
 
+class Crossed(Attention):
+    """Attention whose keys are not its queries."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.embed(images).flatten(2).mT
+        mixed: Tensor = self.attention(tokens, 2 * tokens, tokens, need_weights=False)[0]
+        return mixed
+
+
+def test_attention_to_something_else_has_no_logits() -> None:
+    with pytest.raises(FeatvizError, match=r"attention\.qk has no units here: its keys are read"):
+        wrap(Crossed(), 8).sites["attention.qk"]
+
+
 class Twice(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -191,13 +191,13 @@ def test_columns_that_are_not_of_the_kind_are_refused_and_leave_nothing(
 
 
 def test_a_kind_unknown_today_is_stored_read_and_verified(tmp_path: Path) -> None:
-    store = writer(tmp_path / "store", kind="traces", configuration={"window": 3})
+    store = writer(tmp_path / "store", kind="notes", configuration={"window": 3})
     effects = np.arange(6, dtype=np.float64).reshape(2, 3)
     store.add({"address": ["a:1", "a:0"], "effect": effects, "note": ["é", ""]})
     read = Store(store.path)
-    assert read.kinds == ("traces",)
-    assert [row["note"] for row in read.rows("traces")] == ["", "é"]
-    assert np.array_equal(read.row("a:1", "traces")["effect"], [0, 1, 2])
+    assert read.kinds == ("notes",)
+    assert [row["note"] for row in read.rows("notes")] == ["", "é"]
+    assert np.array_equal(read.row("a:1", "notes")["effect"], [0, 1, 2])
     assert read.verify() == []
 
 

@@ -33,7 +33,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store of three kinds that is only read."""
     path = whole_store(tmp_path_factory.mktemp("original") / "store").path
-    other = writer(path, kind="traces", configuration={"window": 3})
+    other = writer(path, kind="notes", configuration={"window": 3})
     effects = np.arange(6, dtype=np.float64).reshape(2, 3)
     other.add({"address": ["head:1", "head:0"], "effect": effects, "note": ["", "héad"]})
     return Store(path)
@@ -60,7 +60,7 @@ def comparable(row: Row) -> dict[str, object]:
 
 
 def assert_same(left: Store, right: Store) -> None:
-    assert left.kinds == right.kinds == ("failures", "renders", "traces")
+    assert left.kinds == right.kinds == ("failures", "notes", "renders")
     for kind in left.kinds:
         assert left.addresses(kind) == right.addresses(kind)
         rows = zip(left.rows(kind), right.rows(kind), strict=True)
@@ -98,7 +98,7 @@ def test_a_pack_has_the_documented_layout(store: Store, packed: Path) -> None:
         assert json.loads(file.attrs["store"]) == json.loads(
             (store.path / "store.json").read_bytes()
         )
-        assert set(file) == {"failures", "renders", "traces"}
+        assert set(file) == {"failures", "renders", "notes"}
         group = file["renders"]
         assert group.attrs["encoding-type"] == b"featviz-renders"
         assert group["address"].asstr()[:].tolist() == store.addresses()
@@ -117,7 +117,7 @@ def test_the_digests_of_a_pack_are_those_that_are_documented(packed: Path) -> No
         whole = hashlib.sha256()
         for name in ("model", "fingerprint", "store"):
             whole.update(bytes(file.attrs[name]) + b"\0")
-        for kind in ("failures", "renders", "traces"):
+        for kind in ("failures", "notes", "renders"):
             group = file[kind]
             for number, digest in enumerate(group["digest"]):
                 row = hashlib.sha256()
