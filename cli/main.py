@@ -21,6 +21,7 @@ from cli.modes import modes
 from cli.render import render
 from cli.stores import info, pack, verify
 from cli.tokens import tokens
+from cli.trace import trace
 from cli.units import units
 from featviz.errors import FeatvizError, nearest
 
@@ -74,6 +75,7 @@ for command in (
     filters,
     demo,
     compare,
+    trace,
 ):
     featviz.add_command(command)
 

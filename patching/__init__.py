@@ -1,1 +1,17 @@
 """Which part of a vision transformer carries a cue: activation patching and its statistics."""
+
+from patching.averages import averages, groups
+from patching.corruptions import corruption
+from patching.effects import Table
+from patching.job import read_traces, trace_to_store
+from patching.sweep import sweep
+
+__all__ = [
+    "Table",
+    "averages",
+    "corruption",
+    "groups",
+    "read_traces",
+    "sweep",
+    "trace_to_store",
+]

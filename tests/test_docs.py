@@ -13,6 +13,7 @@ import pytest
 
 import featviz
 import gallery
+import patching
 from cli.main import featviz as command_line
 from featviz.models import VisionModel
 
@@ -81,7 +82,7 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_python_that_is_shown_compiles_and_calls_what_there_is(page: str) -> None:
-    packages = {"featviz": featviz, "gallery": gallery}
+    packages = {"featviz": featviz, "gallery": gallery, "patching": patching}
     for snippet in re.findall(r"^```python\n(.*?)^```", TEXTS[page], re.MULTILINE | re.DOTALL):
         for node in ast.walk(ast.parse(snippet)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

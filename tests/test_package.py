@@ -14,6 +14,7 @@ import pytest
 
 import featviz
 import gallery
+import patching
 
 ROOT = Path(__file__).parents[1]
 BELOW = {
@@ -73,6 +74,19 @@ def test_the_public_names_of_featviz_are_these() -> None:
 def test_the_public_names_of_gallery_are_these() -> None:
     assert gallery.__all__ == ["export"]
     assert callable(gallery.export)
+
+
+def test_the_public_names_of_patching_are_these() -> None:
+    assert sorted(patching.__all__) == [
+        "Table",
+        "averages",
+        "corruption",
+        "groups",
+        "read_traces",
+        "sweep",
+        "trace_to_store",
+    ]
+    assert all(callable(getattr(patching, name)) for name in patching.__all__)
 
 
 @pytest.mark.parametrize("source", SOURCES)

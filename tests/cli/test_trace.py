@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision import datasets
+
+from featviz.store import Store
+from patching.job import read_traces
+from tests.cli.running import Run, tree
+from tests.featviz.test_data import cifar
+from tests.patching.test_job import huggingface
+
+WORDS = ("trace", "cueworld/vit", "--data", "cueworld", "--images", 18, "--window", "1,3")
+GRAY = (*WORDS, "--corrupt", "grayscale")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("traces") / "s"
+
+
+def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, store: Path) -> None:
+    result = run(*GRAY, "-o", store, "--json")
+    assert result.status == 0
+    assert "18 images traced, 0 were there" in result.err
+    told = json.loads(result.out)
+    found = {(o["group"], o["metric"], o["window"]): o for o in told["averages"]}
+    assert found["colour", "probability", 1]["total"]["estimate"] >= 0.8
+    assert abs(found["texture", "probability", 1]["total"]["estimate"]) < 0.1
+    assert found["red", "kl", 3]["images"] == 1
+    colour = found["colour", "probability", 3]
+    effects = [one["effect"]["estimate"] for one in colour["sites"]]
+    assert [one["layer"] for one in colour["sites"]] == list(range(12))
+    assert colour["peak"]["layer"] == int(np.argmax(effects))
+    # Of an average over the six images that the store holds.
+    table = read_traces(store).select(metric="probability", window=3)
+    assert effects == pytest.approx(table.effect[0][:, table.label < 6].mean(1).tolist())
+
+
+def test_again_nothing_is_written_and_the_table_says_the_same(run: Run, store: Path) -> None:
+    run(*GRAY, "-o", store)
+    before = tree(store)
+    result = run(*GRAY, "-o", store)
+    assert tree(store) == before
+    assert "0 images traced, 18 were there" in result.err
+    groups, sites = (part.splitlines() for part in result.out.split("\n\n"))
+    assert [line.split()[:3] for line in groups[1:]] == [
+        [name, window, count]
+        for window in ("1", "3")
+        for name, count in (("all", "18"), ("colour", "6"), ("shape", "6"), ("texture", "6"))
+    ]
+    assert sites[0].split() == [
+        *("window", "site", "effect", "from", "to", "share"),
+        *("colour", "shape", "texture"),
+    ]
+    assert len(sites) == 1 + 24
+    table = read_traces(store).select(metric="probability", window=1)
+    assert float(sites[1].split()[3]) == pytest.approx(table.effect[0, 0].mean(), abs=1e-4)
+
+
+def test_another_configuration_needs_a_store_of_its_own_or_force(run: Run, tmp_path: Path) -> None:
+    words = ("trace", "cueworld/vit", "--data", "cueworld:2", "--site", "patch_embed")
+    assert run(*words, "--corrupt", "blur", "-o", tmp_path / "s").status == 0
+    refused = run(*words, "--corrupt", "blur:2", "-o", tmp_path / "s").refusal()
+    assert 'corrupt is "blur" there and "blur:2" here' in refused
+    assert run(*words, "--corrupt", "blur:2", "-o", tmp_path / "s", "--force").status == 0
+    assert (tmp_path / "s.1").is_dir()
+
+
+def test_figures_are_drawn_and_kept_for_the_gallery(run: Run, store: Path, tmp_path: Path) -> None:
+    result = run(*GRAY, "-o", store, "--plots", tmp_path / "plots", "--metric", "logit")
+    assert result.status == 0
+    names = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert names == [
+        "effects-logit.png",
+        "effects-logit.svg",
+        "images-logit.png",
+        "images-logit.svg",
+    ]
+    assert [line for line in result.err.splitlines() if line.endswith(".svg")] == [
+        str(tmp_path / "plots" / name) for name in names if name.endswith(".svg")
+    ]
+    opened = Store(store)
+    assert opened.addresses("figures") == ["effects:logit", "images:logit"]
+    for row in opened.rows("figures"):
+        name = row["address"].replace(":", "-")
+        drawn = np.asarray(Image.open(tmp_path / "plots" / f"{name}.png").convert("RGB"))
+        assert np.array_equal(row["image"], drawn)
+    run(*GRAY, "-o", store, "--plots", tmp_path / "plots", "--metric", "logit")
+    assert len(Store(store).addresses("figures")) == 2
+    assert run("gallery", store, "-o", tmp_path / "site").status == 0
+
+
+def test_colour_comes_back_with_the_activations_of_a_model_that_sees_it(
+    run: Run, tmp_path: Path
+) -> None:
+    words = ("trace", "cueworld/vit_colourblind", "--data", "cueworld:18", "--corrupt", "none")
+    result = run(
+        *words, "--donor", "cueworld/vit", "--site", "resid", "-o", tmp_path / "s", "--json"
+    )
+    found = {(o["group"], o["metric"]): o for o in json.loads(result.out)["averages"]}
+    colour = found["colour", "probability"]
+    assert colour["corrupted"] < 0.4  # it guesses among six
+    assert colour["clean"] > 0.9
+    donor = Store(tmp_path / "s").configuration["traces"]["donor"]
+    assert donor["model"] == "cueworld/vit"
+
+
+def test_the_same_command_takes_a_hugging_face_folder_and_cifar(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cifar(tmp_path / "cifar", datasets.CIFAR10, monkeypatch)
+    folder = huggingface(tmp_path / "vit")
+    words = ("trace", folder, "--data", f"cifar10:{tmp_path / 'cifar'}", "--corrupt", "grayscale")
+    more = ("--window", "1,3", "-o", tmp_path / "s")
+    result = run(*words, *more, "--all-images", "--json")
+    assert result.status == 0
+    told = json.loads(result.out)
+    assert (told["images"], told["left_out"]) == (3, 0)
+    kinds = {one["kind"] for one in told["averages"]}
+    assert kinds == {"all", "class"}
+    # A model of random weights gets none of three images right, and this is said.
+    assert "no image counts; --all-images" in run(*words, *more).err
+
+
+def test_images_that_the_clean_run_gets_wrong_are_left_out_and_counted(
+    run: Run, tmp_path: Path
+) -> None:
+    words = ("trace", "cueworld/vit_colourblind", "--data", "cueworld:18", "--site", "mlp")
+    more = ("--corrupt", "blur", "-o", tmp_path / "s", "--layers", "0", "--json")
+    result = run(*words, *more)
+    table = read_traces(tmp_path / "s")
+    wrong = int((~table.right).sum())
+    assert wrong > 0
+    assert f"{wrong} of 18 images are left out" in result.err
+    told = json.loads(result.out)
+    assert told["left_out"] == wrong
+    assert told["averages"][0]["images"] == 18 - wrong
+    everything = json.loads(run(*words, *more, "--all-images").out)
+    assert everything["averages"][0]["images"] == 18
+
+
+def test_many_sites_are_printed_the_strongest_first_and_all_in_json(
+    run: Run, tmp_path: Path
+) -> None:
+    words = ("trace", "cueworld/vit", "--data", "cueworld:4", "--corrupt", "grayscale")
+    more = ("--site", "resid", "--by", "token", "--layers", "3", "-o", tmp_path / "s")
+    result = run(*words, *more)
+    sites = result.out.split("\n\n")[1].splitlines()[1:]
+    assert len(sites) == 24
+    sizes = [abs(float(line.split()[5])) for line in sites]
+    assert sizes == sorted(sizes, reverse=True)
+    assert "24 of 65 sites are shown" in result.err
+    assert len(json.loads(run(*words, *more, "--json").out)["averages"][0]["sites"]) == 65
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "there is no corruption, donor or ablation"),
+        (("--corrupt", "greyscale"), "did you mean grayscale"),
+        (("--corrupt", "noise"), "noise is not noise:AMOUNT"),
+        (("--corrupt", "none"), "there is no corruption, donor or ablation"),
+        (("--corrupt", "blur", "--site", "atn"), "did you mean attn"),
+        (("--corrupt", "blur", "--window", "0"), "whole numbers from 1 up"),
+        (("--corrupt", "blur", "--tokens", "registers"), "no tokens registers"),
+        (("--corrupt", "blur", "--ablate", "mean"), "leave the corruption out"),
+        (("--donor", "cueworld/mixer"), "cueworld/mixer"),
+        (("--ablate", "mean", "--donor", "cueworld/vit_colourblind"), "not both"),
+    ],
+)
+def test_mistakes_cost_one_line_and_no_store(
+    run: Run, tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    fixed = ("trace", "cueworld/vit", "--data", "cueworld:2", "-o", tmp_path / "s")
+    assert says in run(*fixed, *words).refusal()
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_long_table_of_a_store_is_written_as_csv(store: Path, tmp_path: Path) -> None:
+    table = read_traces(store)
+    table.to_csv(tmp_path / "effects.csv")
+    with (tmp_path / "effects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 18 * 24 * 4
+    row = rows[-1]
+    assert (row["image"], row["site"], row["window"]) == ("17", "attn_out", "3")
+    assert float(row["effect"]) == float(row["restored"]) - float(row["corrupted"])
