@@ -87,7 +87,7 @@ def trunk_of(model: VisionModel) -> Trunk:
     if not isinstance(blocks, nn.Sequential | nn.ModuleList) or not len(blocks):
         raise FeatvizError(f"{model.name} has no row of transformer blocks to patch")
     images = torch.linspace(0, 1, 3 * model.image_size**2).view(1, 3, *(model.image_size,) * 2)
-    images = images.to(model.device)
+    images = images.to(next(module.parameters()))
     with undisturbed(module), torch.no_grad():
         calls, logits = _watch(model, blocks, images)
         halves: list[Half] = []

@@ -1,0 +1,101 @@
+"""The models that patching is tested on, in double precision so that rounding hides nothing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import timm
+import torch
+from timm.models.vision_transformer import ResPostBlock
+from torch import Tensor, nn
+
+from featviz.state import undisturbed
+from featviz.vision import VisionModel
+from patching.runs import Run, run
+from patching.spots import KINDS, Patch, Spot
+from patching.trunk import Trunk, trunk_of
+from tests.featviz.attention.models import NAMES, TRAINED, attention_model
+
+SMALL: dict[str, Any] = {"img_size": 64, "embed_dim": 48, "num_heads": 3, "depth": 2}
+# For each: what makes it of a tiny ViT.
+MORE: dict[str, dict[str, Any]] = {
+    "average pooling": {"global_pool": "avg"},
+    "LayerScale": {"init_values": 0.5},
+    "post-norm": {"block_fn": ResPostBlock},
+}
+STANDARD = [
+    TRAINED,
+    "ViT",
+    "DeiT distilled",
+    "DINOv2 with registers",
+    "qk-norm",
+    *MORE,
+]
+"""Those that the hand-written reference knows."""
+MODELS = [*STANDARD, "EVA", "DINOv3", "mixed rotary", "BEiT"]
+# Parts that models do not have: rotary and relative positions are not added to the stream.
+WITHOUT = {kind: {"pos_embed"} for kind in ("DINOv3", "mixed rotary", "BEiT")}
+
+
+def randomised(module: nn.Module, seed: int) -> nn.Module:
+    """Add noise to every weight, gains and biases too."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in module.parameters():
+            noise = torch.randn(weight.shape, generator=generator).to(weight)
+            weight.add_(noise * (0.3 if weight.ndim == 1 else 0.05))
+    return module.eval().requires_grad_(False)
+
+
+@cache
+def model_of(kind: str) -> VisionModel:
+    if kind in NAMES or kind == TRAINED:
+        found = attention_model(kind)
+        module = copy.deepcopy(found.module).double()
+        return VisionModel(kind, module, found.image_size, found.mean, found.std)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        module = timm.create_model("vit_tiny_patch16_224", **SMALL, **MORE[kind])
+    half = (0.5, 0.5, 0.5)
+    return VisionModel(kind, randomised(module.double(), 4), 64, half, half, untrained=True)
+
+
+@cache
+def trunk(kind: str) -> Trunk:
+    return trunk_of(model_of(kind))
+
+
+def images(model: VisionModel, seed: int, count: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, 3, model.image_size, model.image_size)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def spots_of(kind: str) -> list[Spot]:
+    """Every whole activation that a model has."""
+    depth = trunk(kind).depth
+    embeddings = [Spot(name, 0) for name in ("patch_embed", "pos_embed")]
+    rest = [Spot(name, layer) for name in KINDS[2:] for layer in range(depth)]
+    return [spot for spot in embeddings + rest if spot.kind not in WITHOUT.get(kind, ())]
+
+
+def at_once(trunk_: Trunk, seed: int, wanted: Sequence[Patch]) -> Run:
+    with undisturbed(trunk_.model.module), torch.no_grad():
+        return run(trunk_, trunk_.embed(images(trunk_.model, seed)), wanted)
+
+
+@cache
+def two_runs(kind: str) -> tuple[Run, Run]:
+    """A corrupted and a clean run, with every activation."""
+    wanted = [(spot,) for spot in spots_of(kind)]
+    return at_once(trunk(kind), 1, wanted), at_once(trunk(kind), 2, wanted)
+
+
+def logits_of(model: VisionModel, seed: int) -> Tensor:
+    """Run the whole model as timm does."""
+    with torch.no_grad():
+        found: Tensor = model.module(model.normalise(images(model, seed)))
+        return found
