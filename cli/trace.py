@@ -17,13 +17,13 @@ from cli.progress import picture_bar
 from featviz.data import open_data
 from featviz.errors import FeatvizError
 from patching.ablations import ABLATIONS
+from patching.canvas import check_plots
 from patching.corruptions import FORMS, corruption
 from patching.effects import Floats
 from patching.figures import figures_to_store
 from patching.job import Settings, read_traces, trace_to_store
 from patching.metrics import METRICS
 from patching.places import BY, Where, windows_of
-from patching.plots import check_plots
 from patching.report import Found, Peak, name_of, summarise
 from patching.report import as_json as averages_json
 

@@ -12,10 +12,11 @@ from torch import Tensor
 from featviz import FeatvizError, Store, VisionModel
 from featviz.data import Dataset
 from featviz.jobs import open_writer
+from patching.canvas import Pixels, save
 from patching.corruptions import corruption
 from patching.effects import Mode
 from patching.job import KIND
-from patching.plots import Pictures, Pixels, Plan, draw, save
+from patching.plots import Pictures, Plan, draw
 from patching.report import Found
 from patching.tokens import grid_of
 from patching.trunk import trunk_of

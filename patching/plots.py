@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from featviz import FeatvizError
-from featviz.files import make_folder, write
+from patching.canvas import (
+    COLOURS,
+    INK,
+    QUIET,
+    Pixels,
+    check_plots,
+    heat_map,
+    new_figure,
+    style,
+    tick,
+    whole_numbers,
+)
 from patching.effects import ALL, Floats, Table
 from patching.report import Found
 
@@ -23,33 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 Pictures = Callable[[int], tuple[Pixels, Pixels | None]]
 """From the number of an image to it and its corrupted copy, if there is one, (H, W, 3)."""
 
-# Told apart by the colour-blind. Source: Okabe and Ito, "Color Universal Design", 2008.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-INK, QUIET = "#18181b", "#71717a"
-UNKNOWN = "#e4e4e7"
 IMAGES = 6
-DOTS = 150  # an inch
-STYLE = {
-    "figure.dpi": 100,
-    "savefig.dpi": DOTS,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "svg.hashsalt": "featviz",
-    "image.cmap": "RdBu_r",
-}
 
 
 @dataclass(frozen=True)
@@ -91,22 +74,6 @@ class Plan:
         return self.found[0].average.metric.replace("_", " ")
 
 
-def check_plots() -> None:
-    """Refuse to draw where matplotlib is not installed.
-
-    Raises
-    ------
-    FeatvizError
-        That names the extra.
-    """
-    try:
-        import matplotlib  # noqa: F401, PLC0415  an extra, and slow to import
-    except ImportError as error:
-        raise FeatvizError(
-            "figures are drawn by matplotlib, which is not installed: pip install 'featviz[plots]'"
-        ) from error
-
-
 def draw(plan: Plan, pictures: Pictures) -> dict[str, Figure]:
     """Draw every figure of a sweep.
 
@@ -122,7 +89,7 @@ def draw(plan: Plan, pictures: Pictures) -> dict[str, Figure]:
         See `check_plots`.
     """
     check_plots()
-    with _style():
+    with style():
         if plan.each == "token" and plan.grid is not None:
             drawn = {
                 f"tokens-{one.average.group.name}": token_maps(plan, one) for one in plan.found
@@ -132,41 +99,12 @@ def draw(plan: Plan, pictures: Pictures) -> dict[str, Figure]:
         return {**drawn, "images": single_images(plan, pictures)}
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
-    """Write a figure as ``NAME.svg`` and ``NAME.png``; the same figure gives the same bytes.
-
-    Returns
-    -------
-    uint8 array, shape (H, W, 3)
-        The pixels of the PNG.
-
-    Raises
-    ------
-    FeatvizError
-        If a file cannot be written.
-    """
-    target = Path(folder)
-    make_folder(target)
-    metadata: dict[str, dict[str, None]] = {
-        "svg": {"Date": None, "Creator": None},
-        "png": {"Software": None},
-    }
-    data = {}
-    for suffix, left_out in metadata.items():
-        buffer = io.BytesIO()
-        with _style():
-            figure.savefig(buffer, format=suffix, metadata=left_out)
-        data[suffix] = buffer.getvalue()
-        write(target / f"{name}.{suffix}", memoryview(data[suffix]))
-    return np.asarray(Image.open(io.BytesIO(data["png"])).convert("RGB"))
-
-
 def curves(plan: Plan) -> Figure:
     """Draw the mean indirect effect over layers, with 95 % intervals: a panel a group of images."""
     by_group: dict[str, list[Found]] = {}
     for one in plan.found:
         by_group.setdefault(one.average.group.name, []).append(one)
-    figure = _figure(2.9 * len(by_group) + 0.9, 3.1)
+    figure = new_figure(2.9 * len(by_group) + 0.9, 3.1)
     panels = figure.subplots(1, len(by_group), sharey=True, squeeze=False)[0]
     for panel, (group, some) in zip(panels, by_group.items(), strict=True):
         first = some[0].average
@@ -182,7 +120,7 @@ def curves(plan: Plan) -> Figure:
             panel.plot(layers, middle, color=colour, marker="o", markersize=3, label=label)
         panel.set_title(f"{group} ({_images(first.count)})")
         panel.set_xlabel("layer")
-        _whole(panel)
+        whole_numbers(panel)
     panels[0].set_ylabel(f"indirect effect on {plan.metric}")
     panels[0].legend(frameon=False, loc="best", fontsize=8)
     figure.suptitle(f"{plan.title}; dashed: the total effect", fontsize=9.5)
@@ -194,13 +132,13 @@ def maps(plan: Plan) -> Figure:
     grids = [_matrix(one.table, one.average.effect.estimate, "head") for one in plan.found]
     heads = grids[0][2]
     width = max(1.5, min(4.0, 0.22 * len(heads) + 0.6))
-    figure = _figure(width * len(grids) + 1.0, max(2.6, 0.24 * len(grids[0][1]) + 1.2))
+    figure = new_figure(width * len(grids) + 1.0, max(2.6, 0.24 * len(grids[0][1]) + 1.2))
     panels = figure.subplots(1, len(grids), sharey=True, squeeze=False)[0]
     most = max(float(np.nanmax(np.abs(values))) for values, *_ in grids)
     image: Any = None
     for panel, one, (values, layers, names) in zip(panels, plan.found, grids, strict=True):
-        image = _heat(panel, values, most)
-        _ticks(panel, names, layers)
+        image = heat_map(panel, values, most)
+        tick(panel, names, layers)
         panel.set_title(f"{one.average.group.name} ({_images(one.average.count)})")
         panel.set_xlabel(plan.each)
     panels[0].set_ylabel("layer")
@@ -217,13 +155,13 @@ def token_maps(plan: Plan, found: Found) -> Figure:
     values, layers, names = _matrix(found.table, found.average.effect.estimate, "token")
     columns = min(6, len(layers))
     rows = math.ceil(len(layers) / columns)
-    figure = _figure(1.45 * columns + 1.0, 1.75 * rows + 0.7)
+    figure = new_figure(1.45 * columns + 1.0, 1.75 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     most = float(np.nanmax(np.abs(values)))
     image: Any = None
     for panel, layer, line in zip(panels, layers, values, strict=False):
         grid = _on_grid(plan, dict(zip(map(int, names), line, strict=True)))
-        image = _heat(panel, grid, most)
+        image = heat_map(panel, grid, most)
         panel.set_title(f"layer {layer}", fontsize=8)
     for panel in panels:
         panel.axis("off")
@@ -244,7 +182,7 @@ def single_images(plan: Plan, pictures: Pictures) -> Figure:
     chosen = typical(table)
     shown = [pictures(int(table.image[place])) for place in chosen]
     across = 3 if any(other is not None for _, other in shown) else 2
-    figure = _figure(1.6 * (across - 1) + 4.2, 1.6 * len(chosen) + 0.5)
+    figure = new_figure(1.6 * (across - 1) + 4.2, 1.6 * len(chosen) + 0.5)
     panels = figure.subplots(
         len(chosen), across, squeeze=False, width_ratios=[*[1.0] * (across - 1), 2.3]
     )
@@ -292,8 +230,8 @@ def _one_image(panel: Axes, plan: Plan, tables: dict[int, Table], place: int) ->
     if plan.each != "layer":
         column = "token" if plan.each == "token" else "head"
         values, layers, names = _matrix(first, first.effect[0, :, place], column)
-        image = _heat(panel, values, max(float(np.nanmax(np.abs(values))), 1e-9), "auto")
-        _ticks(panel, names, layers, 6)
+        image = heat_map(panel, values, max(float(np.nanmax(np.abs(values))), 1e-9), "auto")
+        tick(panel, names, layers, 6)
         panel.set_ylabel("layer")
         panel.figure.colorbar(image, ax=panel)
         return
@@ -313,7 +251,7 @@ def _one_image(panel: Axes, plan: Plan, tables: dict[int, Table], place: int) ->
                 label=_label(window, token),
             )
             number += 1
-    _whole(panel)
+    whole_numbers(panel)
 
 
 _Line = tuple[str, NDArray[np.int64], Floats, Floats, Floats]
@@ -358,43 +296,5 @@ def _on_grid(plan: Plan, values: dict[int, float]) -> Floats:
     return grid
 
 
-def _heat(panel: Axes, values: Floats, most: float, aspect: str = "equal") -> Any:
-    panel.set_facecolor(UNKNOWN)
-    equal: Any = aspect
-    return panel.imshow(values, vmin=-most, vmax=most, aspect=equal, interpolation="nearest")
-
-
-def _ticks(panel: Axes, columns: Sequence[str], rows: Sequence[int], most: int = 12) -> None:
-    step = max(1, math.ceil(len(columns) / 12))
-    panel.set_xticks(range(0, len(columns), step), columns[::step])
-    step = max(1, math.ceil(len(rows) / most))
-    panel.set_yticks(range(0, len(rows), step), [str(row) for row in rows[::step]])
-    panel.tick_params(length=0)
-
-
-def _whole(panel: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  see check_plots
-
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-
-
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415  see check_plots
-
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Draw alike wherever it runs, and leave matplotlib's settings as they were."""
-    import matplotlib  # noqa: PLC0415  see check_plots
-
-    settings: Any = STYLE
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(settings)
-        yield

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from featviz import FeatvizError
+from patching.canvas import Pixels, check_plots, save
 from patching.effects import Sites, Table
-from patching.plots import Pixels, Plan, check_plots, draw, save, typical
+from patching.plots import Plan, draw, typical
 from patching.report import summarise
 
 CLASSES = tuple(f"class {letter}" for letter in "abcdefgh")
