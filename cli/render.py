@@ -10,8 +10,9 @@ import click
 
 from cli.options import json_option, load_model, model_options, print_json, recipe_options
 from cli.progress import picture_bar
+from featviz.plan import plan
 from featviz.recipes import recipe
-from featviz.render import Summary, plan, render_to_store
+from featviz.render import Summary, render_to_store
 from featviz.units import units
 
 SOME_FAILED = 3

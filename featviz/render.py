@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from featviz.batches import Outcome, Progress, ignore, run, split
-from featviz.errors import FeatvizError
+from featviz.batches import Outcome, Progress, ignore, run
 from featviz.jobs import open_writer
-from featviz.memory import batch_size
+from featviz.plan import batches_of, check_units, kind_of, plan_missing
 from featviz.recipes import Recipe, recipe
 from featviz.spectrum import Spectrum
-from featviz.store import ADVICE, Store
-from featviz.units import Unit, check_logits, sites_of
+from featviz.units import Unit
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
-
-# What a shard takes besides its arrays, and besides for each picture, in bytes (measured).
-SHARD_OVERHEAD, PICTURE_OVERHEAD = 1_900, 28
 
 
 @dataclass(frozen=True)
@@ -49,28 +44,6 @@ class Rendering:
     activation: npt.NDArray[np.float32]
     trajectory: npt.NDArray[np.float32]
     failures: dict[Unit, str]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a job has to do.
-
-    Attributes
-    ----------
-    batches : list of lists of units
-        Each batch shares a layer.
-    done : int
-        Units that the store holds already.
-    pictures : int
-        Pictures to make.
-    bytes : int
-        What they will take in the store, within a few per cent.
-    """
-
-    batches: list[list[Unit]]
-    done: int
-    pictures: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -153,8 +126,8 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         cosine=cosine,
     )
     units = list(dict.fromkeys(units))
-    _check(model, units, made)
-    return _gather(units, made, run(model, _batches(model, units, made, batch), made, progress))
+    check_units(model, units, made)
+    return _gather(units, made, run(model, batches_of(model, units, made, batch), made, progress))
 
 
 def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
@@ -185,38 +158,6 @@ def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) ->
         trajectory.astype(np.float32, copy=False),
         failures,
     )
-
-
-def plan(
-    model: VisionModel,
-    units: Sequence[Unit],
-    made: Recipe,
-    store: str | Path,
-    batch: int | None = None,
-    shard: tuple[int, int] = (0, 1),
-    force: bool = False,
-) -> Plan:
-    """Say what `render_to_store` would do with the same arguments; nothing is written.
-
-    The bytes of the shards that are there are not compared.
-
-    Raises
-    ------
-    FeatvizError
-        If a unit does not exist or, of two sides, is no logit, or the store is of another model or
-        configuration.
-    """
-    _check(model, units, made)
-    there: set[str] = set()
-    if Path(store, "store.json").exists():
-        opened = Store(store)
-        conflict = opened.manifest.conflict(
-            model.name, model.fingerprint, kind_of(made), made.to_json()
-        )
-        if conflict and not force:
-            raise FeatvizError(f"{store} {conflict}{ADVICE}")
-        there = set() if conflict else set(opened.addresses(kind_of(made)))
-    return _plan(model, units, made, there, batch, shard)
 
 
 def render_to_store(
@@ -251,9 +192,9 @@ def render_to_store(
         If a unit does not exist or, of two sides, is no logit, or the store is of another model or
         configuration, damaged, or cannot be written.
     """
-    _check(model, units, made)
+    check_units(model, units, made)
     writer = open_writer(model, store, kind_of(made), made.to_json(), force)
-    todo = _plan(model, units, made, writer.done, batch, shard)
+    todo = plan_missing(model, units, made, writer.done, batch, shard)
     rendered, failures = 0, dict[Unit, str]()
     for outcome in run(model, todo.batches, made, progress):
         if outcome.pictures is not None:
@@ -271,48 +212,3 @@ def render_to_store(
             addresses = [str(unit) for unit in outcome.failures]
             writer.add({"address": addresses, "error": list(outcome.failures.values())}, "failures")
     return Summary(rendered, todo.done, failures)
-
-
-def kind_of(made: Recipe) -> str:
-    """Name the kind of result that a recipe makes."""
-    return "sides" if made.sides else "renders"
-
-
-def _check(model: VisionModel, units: Sequence[Unit], made: Recipe) -> None:
-    """Refuse units that the model has not and, of two sides, those that are no logits."""
-    for unit in units:
-        sites_of(model, unit)
-    if made.sides:
-        check_logits(model, units)
-
-
-def _plan(
-    model: VisionModel,
-    units: Sequence[Unit],
-    made: Recipe,
-    there: set[str] | frozenset[str],
-    batch: int | None,
-    shard: tuple[int, int],
-) -> Plan:
-    number, count = shard
-    mine = list(dict.fromkeys(units))[number % count :: count]
-    missing = [unit for unit in mine if str(unit) not in there]
-    batches = _batches(model, missing, made, batch)
-    pictures = len(missing) * made.samples
-    each = (1 + made.sides) * 3 * made.size**2 + 4 * made.steps + 4 + PICTURE_OVERHEAD
-    size = pictures * each + len(batches) * SHARD_OVERHEAD
-    return Plan(batches, len(mine) - len(missing), pictures, size)
-
-
-def _batches(
-    model: VisionModel, units: Sequence[Unit], made: Recipe, batch: int | None
-) -> list[list[Unit]]:
-    if not units:
-        return []
-    if batch is None:
-        order = {site.path: number for number, site in enumerate(model.sites.values())}
-        deepest = max(
-            units, key=lambda unit: max(order[site.path] for site in sites_of(model, unit))
-        )
-        batch = batch_size(model, deepest, made)
-    return split(model, units, max(1, batch // made.samples))

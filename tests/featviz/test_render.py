@@ -14,8 +14,9 @@ from featviz import batches
 from featviz.errors import FeatvizError
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
+from featviz.plan import Plan, plan
 from featviz.recipes import Recipe, recipe
-from featviz.render import Plan, Rendering, Summary, plan, render, render_to_store
+from featviz.render import Rendering, Summary, render, render_to_store
 from featviz.spectrum import Spectrum
 from featviz.store import Store
 from featviz.units import Unit, units

@@ -13,8 +13,9 @@ from featviz.errors import FeatvizError
 from featviz.jobs import open_writer
 from featviz.models import VisionModel
 from featviz.optimize import optimize
+from featviz.plan import plan
 from featviz.recipes import recipe
-from featviz.render import plan, render_to_store
+from featviz.render import render_to_store
 from featviz.store import Store
 from featviz.units import units
 from tests.featviz.attention.models import EVERY, TRAINED, attention_model
