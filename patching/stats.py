@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 
 RESAMPLES = 4000
 LEVEL = 0.95
 """Share of intervals that hold what they estimate."""
+
+LEAST_SPREAD = 0.1
+"""Of a resample, in parts of that of the images: below, it is taken for this.
+
+Without the few images that carry an effect a resample has hardly any spread, and the interval of
+every site would be endless."""
 
 # Sites, and resamples, that are computed together: what is held at once stays below 50 MB.
 _SITES = 256
@@ -30,9 +35,9 @@ class Intervals:
         Number of images.
     estimate : float64 array, shape (S,)
     low, high : float64 arrays, shape (S,)
-        Hold the true value of a site with a probability of `level`; NaN for fewer than 2 images.
+        Hold the true value of a site at the level asked for; NaN for fewer than 2 images.
     all_low, all_high : float64 arrays, shape (S,)
-        Hold the true values of all S sites together with that probability; never narrower.
+        Hold the true values of all S sites together at that level; never narrower.
     """
 
     count: int
@@ -52,13 +57,13 @@ def intervals(
 ) -> Intervals:
     """Estimate means, or ratios of means, with intervals over images.
 
-    Images are resampled whole: all sites of an image, and both sides of a ratio, stay together.
-    An interval of one site is the bias-corrected and accelerated bootstrap, its level raised so
-    that it is Student's t interval for normal values. Those of all sites together take the
-    largest deviation of a Gaussian with the sites' correlations, by a multiplier bootstrap, as the
-    critical value, and undo the skewness of each site's t statistic. Both stay finite where a
-    single image carries an effect, unlike a studentised bootstrap, some of whose resamples have
-    hardly any variance then.
+    The symmetric studentised bootstrap: an interval reaches as many standard errors to both sides
+    as the estimates of 95 % of all resamples lie from that of the images, each in standard errors
+    of its own. For all sites together it is the site furthest away that counts. Images are
+    resampled whole: all sites of an image, and both sides of a ratio, stay together.
+
+    Of the intervals tried on skewed effects and on those of a trained model, these held the truth
+    most nearly as often as they say; see ``docs/intervals.md``.
 
     Parameters
     ----------
@@ -77,32 +82,30 @@ def intervals(
     -------
     Intervals
 
-    Source: Efron, "Better bootstrap confidence intervals", JASA 82, 1987, with the correction for
-    small samples of Hesterberg, "What teachers should know about the bootstrap", The American
-    Statistician 69, 2015; Chernozhukov, Chetverikov and Kato, "Gaussian approximations and
-    multiplier bootstrap for maxima of sums of high-dimensional random vectors", Annals of
-    Statistics 41, 2013; Hall, "On the removal of skewness by transformation", JRSS B 54, 1992.
+    Source: Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; the largest of
+    studentised statistics is that of Romano and Wolf, "Exact and approximate stepdown methods for
+    multiple hypothesis testing", JASA 100, 2005. The standard error of a ratio is the delta
+    method's.
     """
     count, sites = values.shape
     below = np.ones(count) if over is None else over
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = values.mean(0) / below.mean()
-        # What each image adds to the estimate: its deviation to first order.
-        influence = (values - estimate * below[:, None]) / below.mean()
     if count < 2 or not np.isfinite(estimate).all():
         unknown = np.full(sites, np.nan)
         return Intervals(count, estimate, unknown, unknown, unknown, unknown)
-    alone, together = np.random.default_rng(seed).spawn(2)
-    drawn = _draw(count, resamples, alone)
-    ends = [
-        _accelerated(values[:, part], below, influence[:, part], drawn, level)
-        for part in _parts(sites, _SITES)
-    ]
-    low, high = (np.concatenate(end) for end in zip(*ends, strict=True))
-    steps = _unskewed(influence, _largest(influence, resamples, level, together))
-    all_low, all_high = estimate - steps[1], estimate - steps[0]
+    # In deviations from the estimate, beside which rounding is small.
+    left = values - estimate * below[:, None]
+    drawn = _draw(count, resamples, np.random.default_rng(seed))
+    largest, reach = np.zeros(resamples), np.empty(sites)
+    for part in _parts(sites, _SITES):
+        distances = _distances(left[:, part], below, drawn)
+        reach[part] = np.quantile(distances, level, axis=0)
+        np.maximum(largest, distances.max(axis=1), out=largest)
+    error = left.std(axis=0, ddof=1) / np.sqrt(count) / abs(below.mean())
+    own, together = reach * error, np.quantile(largest, level) * error
     return Intervals(
-        count, estimate, low, high, np.minimum(low, all_low), np.maximum(high, all_high)
+        count, estimate, estimate - own, estimate + own, estimate - together, estimate + together
     )
 
 
@@ -121,84 +124,27 @@ def _draw(count: int, resamples: int, generator: np.random.Generator) -> NDArray
     return drawn
 
 
-def _accelerated(
-    values: Floats, below: Floats, influence: Floats, drawn: NDArray[np.uint16], level: float
-) -> tuple[Floats, Floats]:
-    """Return the ends of bias-corrected and accelerated intervals, each of shape (S,)."""
-    count, resamples = len(values), len(drawn)
-    # In deviations from the estimate, so that rounding is small beside them and ties are exact.
-    estimate = values.mean(0) / below.mean()
-    centred = values - estimate * below[:, None]
-    found = np.concatenate(
-        [
-            (weights @ centred) / (weights @ below)[:, None]
-            for weights in (drawn[part].astype(np.float64) for part in _parts(resamples, _ROWS))
-        ]
-    )
-    smaller = (found < 0).mean(0) + (found == 0).mean(0) / 2
-    bias = special.ndtri(smaller.clip(1 / resamples, 1 - 1 / resamples))
-    acceleration = _skewness(influence) / (6 * np.sqrt(count))
-    reach = np.sqrt(count / (count - 1)) * special.stdtrit(count - 1, (1 + level) / 2)
-    found.sort(axis=0)
-    ends = []
-    for normal in (-reach, reach):
-        moved = bias + normal
-        share = special.ndtr(bias + moved / (1 - acceleration * moved))
-        ends.append(estimate + _quantiles(found, share))
-    return ends[0], ends[1]
+def _distances(left: Floats, below: Floats, drawn: NDArray[np.uint16]) -> Floats:
+    """Compute how far resamples' estimates are from that of the images, (resamples, S).
 
-
-def _quantiles(ordered: Floats, share: Floats) -> Floats:
-    """Of each column its own quantile, between neighbours in proportion."""
-    place = (share * (len(ordered) + 1) - 1).clip(0, len(ordered) - 1)
-    before = np.floor(place).astype(int)
-    after, column = np.minimum(before + 1, len(ordered) - 1), np.arange(ordered.shape[1])
-    first, second = ordered[before, column], ordered[after, column]
-    between: Floats = first + (place - before) * (second - first)
-    return between
-
-
-def _skewness(influence: Floats) -> Floats:
-    """Third standardised moment of each column; 0 where all is equal."""
-    spread = np.sqrt((influence**2).mean(0))
-    return _divided((influence**3).mean(0), spread**3)
-
-
-def _divided(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-
-
-def _largest(
-    influence: Floats, resamples: int, level: float, generator: np.random.Generator
-) -> float:
-    """Find the quantile of the largest of all sites' deviations, in standard errors."""
-    count = len(influence)
-    scaled = _divided(influence, np.broadcast_to(np.sqrt((influence**2).sum(0)), influence.shape))
-    largest = np.empty(resamples)
-    for rows in _parts(resamples, _ROWS):
-        noise = generator.standard_normal((len(largest[rows]), count))
-        largest[rows] = np.max(
-            [np.abs(noise @ scaled[:, part]).max(1) for part in _parts(scaled.shape[1], _SITES)], 0
-        )
-    return float(np.quantile(largest, level))
-
-
-def _unskewed(influence: Floats, critical: float) -> tuple[Floats, Floats]:
-    """Deviations of the estimate from the truth that a normal critical value stands for.
-
-    Hall's third-order polynomial makes the t statistic of a skewed mean nearly normal; this is its
-    inverse at minus and plus the critical value, whose level Student's t takes over.
+    Parameters
+    ----------
+    left : array, shape (N, S)
+        Values less the estimate times `below`: what is left of them has a mean of 0.
     """
-    count = len(influence)
-    error = influence.std(0, ddof=1) / np.sqrt(count)
-    student = -special.stdtrit(count - 1, special.ndtr(-critical))
-    unbiased = np.sqrt(count * (count - 1)) / max(count - 2, 1)
-    skew = _skewness(influence) * unbiased / np.sqrt(count)
-    # Below this the polynomial is the identity to within rounding, and its inverse divides by 0.
-    bent = np.abs(skew) > 1e-6
-    safe = np.where(bent, skew, 1.0)
-    low, high = (
-        error * np.where(bent, 3 / safe * (np.cbrt(1 + safe * (x - safe / 6)) - 1), x)
-        for x in (-student, student)
-    )
-    return low, high
+    count = len(left)
+    square, mixed = left**2, left * below[:, None]
+    least = LEAST_SPREAD**2 * square.mean(axis=0) / below.mean() ** 2
+    found = np.empty((len(drawn), left.shape[1]))
+    for part in _parts(len(drawn), _ROWS):
+        weights = drawn[part] / count
+        with np.errstate(divide="ignore", invalid="ignore"):
+            divisor = (weights @ below)[:, None]
+            moved = (weights @ left) / divisor
+            variance = weights @ square - 2 * moved * (weights @ mixed)
+            variance += moved**2 * (weights @ below**2)[:, None]
+            variance = np.maximum(variance / divisor**2, least)
+            distance = np.abs(moved) * np.sqrt((count - 1) / variance)
+        distance[moved == 0] = 0
+        found[part] = np.nan_to_num(distance, nan=np.inf, posinf=np.inf)
+    return found
