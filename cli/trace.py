@@ -21,7 +21,7 @@ from patching.canvas import check_plots
 from patching.corruptions import FORMS, corruption
 from patching.effects import Floats
 from patching.figures import figures_to_store
-from patching.job import Settings, read_traces, trace_to_store
+from patching.job import Settings, classes_for, read_traces, trace_to_store
 from patching.metrics import METRICS
 from patching.places import BY, Where, windows_of
 from patching.report import Found, Peak, name_of, summarise
@@ -147,7 +147,8 @@ def trace(
         raise FeatvizError(
             "no image counts; --all-images counts those that the clean run gets wrong"
         )
-    found = summarise(counted.select(metric=metric), dataset.classes)
+    classes = classes_for(loaded, dataset, dataset.numbers(images))
+    found = summarise(counted.select(metric=metric), classes)
     if plots is not None:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
             click.echo(str(file), err=True)
@@ -157,7 +158,7 @@ def trace(
                 "store": store,
                 "images": len(traced.image),
                 "left_out": counted.left_out,
-                "averages": averages_json(summarise(counted, dataset.classes, detail=True)),
+                "averages": averages_json(summarise(counted, classes, detail=True)),
             }
         )
     else:

@@ -97,7 +97,9 @@ def trace_to_store(
         source = None if donor is None else trunk_of(donor)
         made = experiment(trunk_of(model), settings.where, settings.mode, source, settings.frozen)
         labels = dict(zip(numbers, labels_for(model, dataset, numbers), strict=True))
-        configuration = _configuration(dataset, settings, len(numbers), donor)
+        configuration = _configuration(
+            dataset, settings, classes_for(model, dataset, numbers), len(numbers), donor
+        )
         writer = open_writer(model, store, KIND, configuration, force)
         missing = [number for number in numbers if _address(number) not in writer.done]
         if not missing:
@@ -187,6 +189,13 @@ def labels_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> 
     )
 
 
+def classes_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> tuple[str, ...]:
+    """Name the labels that `labels_for` finds: the model's names where they go by these."""
+    own = dataset.labels(numbers)
+    by_name = labels_for(model, dataset, numbers) != own
+    return tuple(model.classes) if by_name else tuple(dataset.classes)
+
+
 class _Images:
     """Images of a dataset by number, on the device of a model."""
 
@@ -235,13 +244,17 @@ def _split(model: VisionModel, numbers: Sequence[int]) -> Iterator[Sequence[int]
 
 
 def _configuration(
-    dataset: Dataset, settings: Settings, count: int, donor: VisionModel | None
+    dataset: Dataset,
+    settings: Settings,
+    classes: Sequence[str],
+    count: int,
+    donor: VisionModel | None,
 ) -> dict[str, Any]:
     other = donor and {"model": donor.name, "fingerprint": donor.fingerprint}
     return {
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
         "images": count,
-        "classes": list(dataset.classes),
+        "classes": list(classes),
         "corrupt": str(settings.corruption or "none"),
         "mode": settings.mode,
         "ablate": settings.ablate,

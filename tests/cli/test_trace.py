@@ -124,6 +124,9 @@ def test_the_same_command_takes_a_hugging_face_folder_and_cifar(
     assert (told["images"], told["left_out"]) == (3, 0)
     kinds = {one["kind"] for one in told["averages"]}
     assert kinds == {"all", "class"}
+    # Labels 5, 0 and 9 of the archive, which the model's logits have in another order.
+    named = {one["group"] for one in told["averages"] if one["kind"] == "class"}
+    assert named == {"name 5", "name 0", "name 9"}
     # A model of random weights gets none of three images right, and this is said.
     assert "no image counts; --all-images" in run(*words, *more).err
 
