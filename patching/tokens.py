@@ -92,10 +92,11 @@ def grid_of(trunk: Trunk) -> tuple[int, int]:
 
 
 def _named(trunk: Trunk, name: str) -> list[int]:
-    prefix = trunk.model.prefix_tokens
-    registers = getattr(trunk.model.module, "reg_token", None)
+    model = trunk.model
+    prefix = model.prefix_tokens
+    registers = getattr(model.module, "reg_token", None)
     if name in {"class", "cls"}:
-        return [0] if trunk.model.has_class_token else []
+        return [0] if model.has_class_token else []
     if name == "registers":
         count = registers.shape[1] if isinstance(registers, Tensor) else 0
         return list(range(prefix - count, prefix))
@@ -108,7 +109,7 @@ def _named(trunk: Trunk, name: str) -> list[int]:
         down, _, right = name.partition("x")
         return [
             prefix + row * columns + column
-            for row in expand(down, range(rows), "row of patches")
-            for column in expand(right, range(columns), "column of patches")
+            for row in expand(down, range(rows), f"{model.name} has rows")
+            for column in expand(right, range(columns), f"{model.name} has columns")
         ]
-    return expand(name, range(trunk.tokens), "token")
+    return expand(name, range(trunk.tokens), f"{model.name} has tokens")
