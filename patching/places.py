@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -182,6 +183,6 @@ def windows_of(text: str) -> tuple[int, ...]:
         If they are not whole numbers from 1 up.
     """
     pieces: Sequence[str] = text.split(",")
-    if not all(piece.isascii() and piece.isdigit() and int(piece[:6]) > 0 for piece in pieces):
+    if not all(re.fullmatch("[1-9][0-9]{0,5}", piece) for piece in pieces):
         raise FeatvizError(f"windows are whole numbers from 1 up, such as 1,3, not {text!r}")
-    return tuple(int(piece[:6]) for piece in pieces)
+    return tuple(int(piece) for piece in pieces)

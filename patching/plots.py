@@ -81,7 +81,8 @@ def draw(plan: Plan, pictures: Pictures) -> dict[str, Figure]:
     -------
     dict of str to Figure
         ``effects``: curves over layers, or maps of heads; ``tokens-GROUP`` instead, maps of the
-        patches for a group of images; ``images``: single ones.
+        patches for a group of images (``tokens-GROUP-window-N`` of several windows); ``images``:
+        single ones.
 
     Raises
     ------
@@ -91,8 +92,12 @@ def draw(plan: Plan, pictures: Pictures) -> dict[str, Figure]:
     check_plots()
     with style():
         if plan.each == "token" and plan.grid is not None:
+            several = len({one.window for one in plan.found}) > 1
             drawn = {
-                f"tokens-{one.average.group.name}": token_maps(plan, one) for one in plan.found
+                f"tokens-{one.average.group.name}" + f"-window-{one.window}" * several: token_maps(
+                    plan, one
+                )
+                for one in plan.found
             }
         else:
             drawn = {"effects": curves(plan) if plan.each == "layer" else maps(plan)}
@@ -273,12 +278,19 @@ def _label(window: int, token: str) -> str:
 
 
 def _matrix(table: Table, values: Floats, column: str) -> tuple[Floats, list[int], list[str]]:
-    """Lay values of sites out by layer (rows) and head or token (columns)."""
+    """Lay values of sites out by layer (rows) and head or token (columns).
+
+    Heads have a column for each of several sets of tokens.
+    """
     layers = sorted(set(table.sites.layer.tolist()))
-    names = list(dict.fromkeys(getattr(table.sites, column).tolist()))
+    each = getattr(table.sites, column).tolist()
+    if column != "token" and len(set(table.sites.token.tolist())) > 1:
+        sets = table.sites.token.tolist()
+        each = [f"{name} {tokens}" for name, tokens in zip(each, sets, strict=True)]
+    names = list(dict.fromkeys(each))
     matrix = np.full((len(layers), len(names)), np.nan)
     rows = np.searchsorted(layers, table.sites.layer)
-    columns = [names.index(name) for name in getattr(table.sites, column).tolist()]
+    columns = [names.index(name) for name in each]
     matrix[rows, columns] = values
     return matrix, layers, names
 

@@ -25,6 +25,7 @@ COMMANDS = [
     "pack",
     "render",
     "tokens",
+    "trace",
     "units",
     "verify",
 ]

@@ -271,6 +271,8 @@ WAITING = """
 import signal
 from featviz import batches
 from cli.main import main
+# A shell that runs the tests in the background makes them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 make = batches.optimize
 def optimize(model, units, *rest):
     if str(units[0]) == "patch_embed:2":

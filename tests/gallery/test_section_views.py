@@ -72,6 +72,7 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
         "Gradients 2",
         "Token by token 2",
         "Compared 2",
+        "Effects of patching 3",
     ]
     for link, name in zip(links.all()[1:], ROUTES, strict=True):
         link.click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,40 @@ def test_heads_are_columns_and_layers_are_rows() -> None:
     estimate = made.found[0].average.effect.estimate
     np.testing.assert_allclose(image.get_array(), estimate.reshape(3, 2))
     assert image.get_clim() == pytest.approx((-estimate.max(), estimate.max()))
+
+
+def twice(made: Table, window: tuple[int, int], token: tuple[str, str] | None) -> Table:
+    """Put a table beside itself, with other windows or other names of tokens and no effect."""
+    sites = made.sites
+    names = token or ("", "")
+    tokens = [
+        np.full_like(sites.token, name, dtype="<U9") if name else sites.token for name in names
+    ]
+    both = Sites(
+        np.tile(sites.site, 2),
+        np.tile(sites.layer, 2),
+        np.tile(sites.head, 2),
+        np.concatenate(tokens),
+        np.repeat(window, len(sites.layer)),
+    )
+    restored = np.concatenate([made.restored, 0 * made.restored], 1)
+    return replace(made, sites=both, restored=restored)
+
+
+def test_heads_of_two_sets_of_tokens_have_columns_of_their_own() -> None:
+    both = twice(table("head"), (1, 1), ("class", "patches"))
+    made = Plan(summarise(both, CLASSES), "head", "clean z", CLASSES, 1, (2, 2))
+    (image,) = panels(draw(made, pictures)["effects"], "images")
+    estimate = made.found[0].average.effect.estimate
+    np.testing.assert_allclose(image.get_array()[:, :2], estimate[:6].reshape(3, 2))
+    np.testing.assert_allclose(image.get_array()[:, 2:], 0, atol=1e-12)
+
+
+def test_token_maps_of_several_windows_have_names_of_their_own() -> None:
+    both = twice(table("token"), (1, 3), None)
+    made = Plan(summarise(both, CLASSES), "token", "clean z", CLASSES, 1, (2, 2))
+    names = set(draw(made, pictures))
+    assert names == {"tokens-all-window-1", "tokens-all-window-3", "images"}
 
 
 def test_patches_stand_where_they_are_in_the_image_below_the_class_token() -> None:
