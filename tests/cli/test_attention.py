@@ -20,8 +20,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_json_has_what_the_store_has_and_units_that_can_be_rendered(
-    run: Run, vit: VisionModel, store: Path
+    run: Run, vit: VisionModel, tmp_path: Path
 ) -> None:
+    store = tmp_path / "s"
     result = run(*WORDS, "-o", store, "--json")
     assert result.status == 0
     assert "4 heads mapped, 0 were there" in result.err

@@ -16,7 +16,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("grids") / "s"
 
 
-def test_a_figure_is_drawn_for_each_head_and_only_once(run: Run, store: Path) -> None:
+def test_a_figure_is_drawn_for_each_head_and_only_once(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "s"
     result = run(*WORDS, "-o", store, "--json")
     names = [f"blocks.0.attn.qk:{head}@q10,20.k10,0" for head in (0, 1)]
     told = json.loads(result.out)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from torchvision import datasets
 
+from cli.main import status
 from featviz.store import Store
 from patching.job import read_traces
 from tests.cli.running import Run, tree
@@ -21,10 +22,13 @@ GRAY = (*WORDS, "--corrupt", "grayscale")
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("traces") / "s"
+    path = tmp_path_factory.mktemp("traces") / "s"
+    assert status([*map(str, GRAY), "-o", str(path)]) == 0
+    return path
 
 
-def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, store: Path) -> None:
+def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "s"
     result = run(*GRAY, "-o", store, "--json")
     assert result.status == 0
     assert "18 images traced, 0 were there" in result.err
@@ -43,7 +47,6 @@ def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, store: Pat
 
 
 def test_again_nothing_is_written_and_the_table_says_the_same(run: Run, store: Path) -> None:
-    run(*GRAY, "-o", store)
     before = tree(store)
     result = run(*GRAY, "-o", store)
     assert tree(store) == before
