@@ -8,11 +8,13 @@ import click
 
 from cli.options import (
     data_options,
+    force_option,
     json_option,
     load_model,
     model_options,
     print_json,
     print_table,
+    store_option,
 )
 from cli.progress import picture_bar
 from featviz.attention.chosen import Head, find_heads
@@ -28,9 +30,9 @@ SHARES = ("prefix", "self", "local", "entropy")
 @model_options
 @click.argument("sites", nargs=-1, metavar="[SITE]...")
 @data_options
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Of the data; all if absent.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 def attention(
     model: str,

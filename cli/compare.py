@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from cli.options import data_options, json_option, load_model, print_json, print_table
+from cli.options import (
+    data_options,
+    force_option,
+    json_option,
+    load_model,
+    print_json,
+    print_table,
+    store_option,
+)
 from cli.progress import picture_bar
 from featviz.compare import compare_to_store, default_units
 from featviz.data import open_data
@@ -21,7 +29,7 @@ SOME_FAILED = 3
 @click.argument("model_b")
 @click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
 @data_options
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @click.option("--images", type=click.IntRange(4), metavar="N", help="Of the data; all if absent.")
 @click.option("--steps", default=512, show_default=True, help="Optimisation steps.")
 @click.option("--size", type=int, metavar="PX", help="Side of the pictures; MODEL_A's if absent.")
@@ -32,7 +40,7 @@ SOME_FAILED = 3
 @click.option("--arch-a", metavar="NAME", help="The architecture, if MODEL_A is a file.")
 @click.option("--arch-b", metavar="NAME", help="The architecture, if MODEL_B is a file.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 @click.pass_context
 def compare(

@@ -6,14 +6,22 @@ from collections import Counter
 
 import click
 
-from cli.options import json_option, load_model, model_options, print_json, print_table
+from cli.options import (
+    force_option,
+    json_option,
+    load_model,
+    model_options,
+    print_json,
+    print_table,
+    store_option,
+)
 from featviz.store import Store
 
 
 @click.command()
 @model_options
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@store_option
+@force_option
 @json_option
 def filters(
     model: str,

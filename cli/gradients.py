@@ -8,7 +8,15 @@ import click
 import numpy as np
 
 from cli.activations import ManyImages
-from cli.options import json_option, load_model, model_options, print_json, print_table
+from cli.options import (
+    force_option,
+    json_option,
+    load_model,
+    model_options,
+    print_json,
+    print_table,
+    store_option,
+)
 from cli.progress import picture_bar
 from featviz.attention.gradients import gradients_to_store
 from featviz.store import Store
@@ -21,8 +29,8 @@ from featviz.units import units
 @click.option(
     "--image", "files", multiple=True, required=True, metavar="FILE...", help="Image files to read."
 )
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@store_option
+@force_option
 @json_option
 def gradients(
     model: str,

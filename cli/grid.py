@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from cli.options import json_option, load_model, model_options, print_json, recipe_options
+from cli.options import (
+    force_option,
+    json_option,
+    load_model,
+    model_options,
+    print_json,
+    recipe_options,
+    store_option,
+)
 from cli.progress import picture_bar
 from featviz.attention.grid import find_grids, grids_to_store
 from featviz.recipes import recipe
@@ -17,9 +25,9 @@ SOME_FAILED = 3
 @click.command()
 @model_options
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @recipe_options
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 @click.pass_context
 def grid(

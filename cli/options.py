@@ -97,6 +97,12 @@ def recipe_options(function: Function) -> Function:
     return function
 
 
+store_option = click.option(
+    "-o", "--output", "store", required=True, metavar="STORE", help="The store's folder."
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Rename a store or shard that is in the way."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

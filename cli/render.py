@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from cli.options import json_option, load_model, model_options, print_json, recipe_options
+from cli.options import (
+    force_option,
+    json_option,
+    load_model,
+    model_options,
+    print_json,
+    recipe_options,
+    store_option,
+)
 from cli.progress import picture_bar
 from featviz.plan import plan
 from featviz.recipes import recipe
@@ -55,7 +63,7 @@ class Batch(click.ParamType[int | None]):
 @click.command()
 @model_options
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @recipe_options
 @click.option(
     "--sides", is_flag=True, help="Two pictures a logit: one for the query, one for the key."
@@ -65,7 +73,7 @@ class Batch(click.ParamType[int | None]):
     "--shard", type=Shard(), default="0/1", help="Make every N-th unit only; I counts from 0 or 1."
 )
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and stop.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 @click.pass_context
 def render(

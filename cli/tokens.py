@@ -9,12 +9,14 @@ import click
 import numpy.typing as npt
 
 from cli.options import (
+    force_option,
     json_option,
     load_model,
     model_options,
     print_json,
     print_table,
     recipe_options,
+    store_option,
 )
 from cli.progress import picture_bar
 from cli.render import SOME_FAILED, Batch
@@ -27,10 +29,10 @@ from featviz.units import units
 @click.command()
 @model_options
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @recipe_options
 @click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 @click.pass_context
 def tokens(

@@ -7,11 +7,13 @@ import numpy as np
 
 from cli.options import (
     data_options,
+    force_option,
     json_option,
     load_model,
     model_options,
     print_json,
     print_table,
+    store_option,
 )
 from cli.progress import picture_bar
 from featviz.data import open_data
@@ -79,9 +81,9 @@ SHOWN = 24
     help="That is printed and drawn; all are stored.",
 )
 @click.option("--all-images", is_flag=True, help="Count what the clean run gets wrong, too.")
-@click.option("-o", "--output", "store", required=True, metavar="STORE", help="The store's folder.")
+@store_option
 @click.option("--plots", metavar="DIR", help="Draw the effects there, and into the store.")
-@click.option("--force", is_flag=True, help="Rename a store or shard that is in the way.")
+@force_option
 @json_option
 def trace(
     model: str,
