@@ -62,6 +62,21 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "reached": ("<f4", "N T"),
         "similarity": ("<f4", "N T"),
     },
+    "scores": {
+        "held_out": ("<f4", "N D"),
+        "fine": ("<f4", "N D"),
+        "grid": ("<f4", "N D"),
+        "spectrum": ("<f4", "N D"),
+        "rise": ("<f4", "N D"),
+        "agreement": ("<f4", "N"),
+        "similarity": ("<f4", "N"),
+    },
+    "paths": {
+        "picture": ("<f4", "N L"),
+        "same": ("<f4", "N L"),
+        "different": ("<f4", "N L"),
+        "agreement": ("<f4", "N"),
+    },
     "matches": {
         "match": ("text", "N"),
         "correlation": ("<f4", "N"),
