@@ -23,6 +23,8 @@ from gallery.pictures import (
 )
 from gallery.scripts import Shards, numbers, script
 from gallery.sections import SECTIONS, Filters, Place, Pointer
+from gallery.sheets import Sheet, capacity, cell_size, make_cell
+from gallery.units import ACTIVATION, quantities, units_script
 
 STRIP = 12  # pictures of a model on the index page
 SETTLED = {"sides": ["--sides"]}  # what a command needs that makes this kind
@@ -49,7 +51,7 @@ class ModelFiles:
 
     def __init__(self, model: Model, folder: Path) -> None:
         self.model, self.folder = model, folder
-        for name in ("thumbs", "pictures", "sections"):
+        for name in ("thumbs", "pictures", "sections", "sheets"):
             (folder / name).mkdir(parents=True)
         self._place = Place(model, folder, Figures(folder / "figures"))
         self._sections = [section(self._place) for section in SECTIONS]
@@ -59,6 +61,8 @@ class ModelFiles:
         self._renders: defaultdict[str, list[list[int]]] = defaultdict(list)
         self._details = Shards(folder, "details")
         self._pictures = 0
+        self._shown: dict[str, list[Any]] = {}
+        self._values: dict[str, float] = {}
 
     @property
     def units(self) -> Container[str]:
@@ -102,7 +106,27 @@ class ModelFiles:
             "weights": f"{untrained}weights {self.model.fingerprint[:8]}",
             "sections": counts,
         }
-        page = {**head, "groups": self._groups(), "sites": sites, "failures": failures}
+        cell = cell_size(len(units))
+        columns = {ACTIVATION: [self._values[unit] for _, rows in sites for unit, _ in rows]}
+        page = {
+            **head,
+            "groups": self._groups(),
+            "numbers": quantities(columns),
+            "sites": [
+                self._write_sheets(number, site, [unit for unit, _ in rows], cell)
+                for number, (site, rows) in enumerate(sites)
+            ],
+            "cell": cell,
+            "columns": 32,
+            "pictures": "webp",
+            "thumbnailsOnly": False,
+            "labels": [],
+            "failures": failures,
+        }
+        listed = [(site, [unit for unit, _ in rows]) for site, rows in sites]
+        (self.folder / "units.js").write_text(
+            units_script(listed, self._renders, columns), encoding="ascii"
+        )
         (self.folder / "model.js").write_text(script("model", page), encoding="ascii")
         thumbs = [f"thumbs/{renders[0][1]}" for renders in units]
         filters = next(s.summary() for s in self._sections if isinstance(s, Filters))
@@ -135,9 +159,13 @@ class ModelFiles:
                 numbers(row["activation"]),
                 [numbers(line) for line in row["trajectory"]],
                 self._links.of(address),
+                {"picture": [], "activation": None},
+                None,
             ]
         )
         sides = list(images[best]) if paired else [images[best]]
+        self._shown.setdefault(address, sides)
+        self._values.setdefault(address, float(row["activation"][best]))
         save_thumbnail(sides, self.folder / "thumbs" / f"{number}.webp")
         for sample, picture in enumerate(images):
             stem = f"{number}-{sample}"
@@ -147,6 +175,17 @@ class ModelFiles:
                 self._pictures += 1
         place = self._unit_groups.index(group)
         self._renders[address].append([place, number, samples, best])
+
+    def _write_sheets(self, number: int, site: str, units: list[str], cell: int) -> dict[str, Any]:
+        wide = any(len(self._shown[unit]) > 1 for unit in units)
+        starts = range(0, len(units), capacity(wide))
+        for part, start in enumerate(starts):
+            some = units[start : start + capacity(wide)]
+            sheet = Sheet(len(some), cell, wide)
+            for place, unit in enumerate(some):
+                sheet.put(place, make_cell(self._shown[unit], cell, wide))
+            sheet.save(self.folder / "sheets" / f"{number}-{part}.webp")
+        return {"name": site, "count": len(units), "wide": wide, "sheets": len(starts)}
 
     def _groups(self) -> list[dict[str, Any]]:
         """Label, settings and number of sides of each group of units."""

@@ -13,14 +13,17 @@ const scrolled = new Map(); // where each list was left
 let list = ""; // the list last shown: all units, or the name of a section
 let seen = null; // the unit last shown
 
-/** Give the compact rows of the data file their names. */
+/** Give the columns of the data files their names. */
 function expanded(data) {
-  const sites = data.sites.map(([name, rows]) => {
-    const units = rows.map(([address, renders]) => ({
-      address,
+  const { tails, renders } = featviz.units;
+  let start = 0;
+  const sites = data.sites.map(({ name, count }) => {
+    const units = tails.slice(start, start + count).map((tail, i) => ({
+      address: name + tail,
       site: name,
-      renders: renders.map(([group, row, samples, best]) => ({ group, row, samples, best, sides: data.groups[group].sides })),
+      renders: renders[start + i].map(([group, row, samples, best]) => ({ group, row, samples, best, sides: data.groups[group].sides })),
     }));
+    start += count;
     return { name, units };
   });
   return { ...data, sites, units: sites.flatMap((site) => site.units) };

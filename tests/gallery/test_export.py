@@ -27,7 +27,10 @@ def data(folder: Path, name: str) -> Any:
 def units(folder: Path, number: int = 1) -> dict[str, list[list[int]]]:
     """Where the pictures of each unit are: group, row, samples, best sample."""
     sites = data(folder, f"{number}/model")["sites"]
-    return {address: renders for _, rows in sites for address, renders in rows}
+    columns = data(folder, f"{number}/units")
+    names = [site["name"] for site in sites for _ in range(site["count"])]
+    addresses = [name + tail for name, tail in zip(names, columns["tails"], strict=True)]
+    return dict(zip(addresses, columns["renders"], strict=True))
 
 
 def pixels(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
