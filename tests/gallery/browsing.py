@@ -1,38 +1,102 @@
-"""A real browser for the tests of pages: Debian's Chromium, opening files, without network."""
+"""Real browsers for the tests of pages: Debian's Chromium and Firefox, without network.
+
+Firefox is driven over WebDriver BiDi, so that it need not be a patched build. Over that protocol,
+the scheme of colours is set when it starts, and `Page.go_back` waits for a load that a change
+of the hash never makes: use `back` and `forward`.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright, Request
+
+    Launch = Callable[[str, bool], Browser]
+
+NAMES = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "firefox": ("firefox-esr", "firefox"),
+}
+_PATIENCE = 60_000  # milliseconds that a busy machine may take to start a browser
+_FIREFOX = {
+    "dom.events.testing.asyncClipboard": True,  # reads what a page copied, without asking
+    "app.normandy.enabled": False,
+}
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start a Chromium once; without one, skip, but fail where CI is set."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
+def find(name: str) -> str:
+    """Path of a browser; without it, skip the test, but fail where CI is set."""
+    found = next(filter(None, map(shutil.which, NAMES[name])), None)
     if found is None:
-        reason = f"none of {', '.join(names)} is on the PATH; run tests/install_browser.sh"
+        reason = f"none of {', '.join(NAMES[name])} is on the PATH; run tests/install_browser.sh"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Start the driver of browsers once."""
     from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # few tests need it
 
     expect.set_options(timeout=20_000)  # milliseconds: a busy machine is no failure
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def launch(playwright: Playwright) -> Iterator[Launch]:
+    """Start each browser at most once in each scheme of colours."""
+    started: dict[tuple[str, bool], Browser] = {}
+
+    def start(name: str, dark: bool) -> Browser:
+        if name == "chromium":  # which changes its scheme at run time
+            dark = False
+        if (name, dark) not in started:
+            started[name, dark] = (
+                playwright.chromium.launch(
+                    executable_path=find(name),
+                    args=["--no-sandbox", "--disable-background-networking"],
+                    timeout=_PATIENCE,
+                )
+                if name == "chromium"
+                else playwright.firefox.launch(
+                    executable_path=find(name),
+                    channel="moz-firefox",
+                    firefox_user_prefs={
+                        **_FIREFOX,
+                        "layout.css.prefers-color-scheme.content-override": 0 if dark else 1,
+                    },
+                    timeout=_PATIENCE,
+                )
+            )
+        return started[name, dark]
+
+    yield start
+    for browser in started.values():
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=list(NAMES))
+def browser_name(request: pytest.FixtureRequest) -> str:
+    """Run the test in each browser."""
+    return str(request.param)
+
+
+@pytest.fixture
+def browser(browser_name: str, launch: Launch) -> Browser:
+    """Start a browser once."""
+    return launch(browser_name, False)
 
 
 @pytest.fixture
@@ -46,6 +110,21 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """Open an empty page that must, to its end, report no error and stay on the file system."""
+    yield from _watched(context)
+
+
+@pytest.fixture(params=["light", "dark"])
+def schemed(request: pytest.FixtureRequest, browser_name: str, launch: Launch) -> Iterator[Page]:
+    """Open a page as `page` does, in each scheme of colours."""
+    dark = request.param == "dark"
+    fresh = launch(browser_name, dark).new_context(
+        viewport={"width": 1280, "height": 800}, color_scheme="dark" if dark else "light"
+    )
+    yield from _watched(fresh)
+    fresh.close()
+
+
+def _watched(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(20_000)
     faults: list[str] = []
@@ -65,15 +144,60 @@ def _dismiss(dialog: Dialog, faults: list[str]) -> None:
 
 def _arrive(request: Request, faults: list[str]) -> None:
     # What a page still loads when it is left is given up; that is no fault.
-    if request.failure != "net::ERR_ABORTED":
+    if request.failure not in {"net::ERR_ABORTED", "NS_BINDING_ABORTED"}:
         faults.append(f"failed: {request.url}: {request.failure}")
 
 
 def _stay(url: str, faults: list[str]) -> None:
-    if not url.startswith("file:///"):
+    # What a page makes itself, such as a file to save, comes from no network either.
+    if not url.startswith(("file:///", "blob:", "data:")):
         faults.append(f"network: {url}")
 
 
 def open_page(page: Page, path: Path, hash_: str = "") -> None:
     """Open a file as a user does, by its path."""
     page.goto(path.as_uri() + hash_)
+
+
+def back(page: Page) -> None:
+    """Go back as by the browser's button, to another view of the same file too."""
+    page.evaluate("history.back()")
+
+
+def forward(page: Page) -> None:
+    """Go forward, as `back` goes back."""
+    page.evaluate("history.forward()")
+
+
+def allow_clipboard(context: BrowserContext) -> None:
+    """Let a page read the clipboard; Firefox is started so that it may."""
+    browser = context.browser
+    if browser is not None and browser.browser_type.name == "chromium":
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+
+def violations(page: Page, ignored: Sequence[str] = ()) -> list[str]:
+    """Name what axe-core finds wrong with the page, as it is shown now.
+
+    Parameters
+    ----------
+    ignored : sequence of str
+        Rules that are not asked for.
+
+    Returns
+    -------
+    list of str
+        A line for each violation that is serious or critical: its rule, and the first element.
+    """
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    rules = {rule: {"enabled": False} for rule in ignored}
+    found: list[dict[str, Any]] = page.evaluate(
+        f"axe.run(document, {json.dumps({'rules': rules, 'resultTypes': ['violations']})})"
+        ".then((result) => result.violations)"
+    )
+    return [
+        f"{one['id']} ({one['impact']}, {len(one['nodes'])} times): {one['nodes'][0]['html'][:200]}"
+        f" | {one['nodes'][0].get('failureSummary', '')[:300]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]

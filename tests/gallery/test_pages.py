@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gallery.browsing import open_page
+from tests.gallery.browsing import back, forward, open_page
 from tests.gallery.conftest import DIVERSE, UNITS
 
 
@@ -73,11 +73,11 @@ def test_a_click_opens_a_unit_and_back_returns_to_its_place(page: Page, model_pa
     expect(page.locator(".samples img")).to_have_attribute("alt", "head:0")
     expect(page.locator("#atlas")).to_be_hidden()
     assert page.url.endswith("#unit=head:0")
-    page.go_back()
+    back(page)
     expect(page.locator("#unit")).to_be_hidden()
     expect(page.get_by_alt_text("head:0", exact=True)).to_be_in_viewport()
     assert focused(page) == "#unit=head:0"
-    page.go_forward()
+    forward(page)
     expect(page.locator("#unit h1")).to_have_text("head:0")
 
 

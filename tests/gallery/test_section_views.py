@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import gallery
 from tests.gallery import results
-from tests.gallery.browsing import open_page
+from tests.gallery.browsing import back, open_page
 from tests.gallery.results import LAYERS, LOGIT, write_everything, write_results
 from tests.gallery.stores import activation, write_store
 
@@ -218,7 +218,7 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
     link.scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     assert place > 0
-    for leave in (page.go_back, lambda: page.keyboard.press("Escape")):
+    for leave in (lambda: back(page), lambda: page.keyboard.press("Escape")):
         link.click()
         expect(page.locator("#unit h1")).to_have_text(NEURONS[1])
         leave()
@@ -236,7 +236,7 @@ def test_a_unit_leads_to_what_else_is_known_of_it(page: Page, model_page: Path) 
     card = page.get_by_role("article", name="blocks.2.attn.qk:0")
     expect(card).to_be_in_viewport()
     expect(card.locator("button.zoom").first).to_be_focused()
-    page.go_back()
+    back(page)
     expect(page.locator("#unit h1")).to_have_text(LOGIT)
     links.nth(1).click()
     expect(page.locator(".gradient", has_text=LOGIT)).to_be_in_viewport()
@@ -274,7 +274,7 @@ def test_layers_are_labelled_and_a_pointer_reads_the_value(page: Page, model_pag
     box = plot.locator("image").bounding_box()
     assert box is not None
     side = box["width"] / 3
-    assert box["height"] == pytest.approx(4 * side)
+    assert box["height"] == pytest.approx(4 * side, abs=1 / 60)  # Firefox lays out in these
     page.mouse.move(box["x"] + 1.5 * side, box["y"] + 3.5 * side)
     said = page.locator(".cka output")
     expect(said).to_have_text(f"blocks.10\u00a0\u00b7 {LAYERS[1]}\u00a0\u00b7 {wanted[3, 1]:.2f}")

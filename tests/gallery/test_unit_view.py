@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.gallery.browsing import open_page
+from tests.gallery.browsing import allow_clipboard, open_page
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.stores import activation
 
@@ -109,7 +109,7 @@ def test_a_plotted_line_runs_where_its_values_say(page: Page, model_page: Path) 
 def test_the_copied_command_is_the_one_shown(
     page: Page, context: BrowserContext, model_page: Path
 ) -> None:
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    allow_clipboard(context)
     open_page(page, model_page, "#unit=blocks.10.mlp.fc1:3@cls")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("status")).to_have_text("Copied")
