@@ -105,6 +105,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "class": ("<i4", "N"),
         "level": ("<f4", "N"),
         "images": ("<i4", "N"),
+        "controls": ("<i4", "N Z"),
         "necessity": ("<f4", "N A"),
         "necessity_interval": ("<f4", "N A 2"),
         "necessity_level": ("<f4", "N A Z"),
