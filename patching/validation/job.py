@@ -1,0 +1,156 @@
+"""Validation of the neurons that a store has pictures of: what is there is not measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz import FeatvizError, Store, VisionModel
+from featviz.batches import Progress, ignore
+from featviz.data import Dataset
+from featviz.jobs import open_writer
+from featviz.state import undisturbed
+from featviz.store import StoreWriter
+from featviz.store.columns import Columns
+from featviz.store.schema import SCHEMAS
+from patching.trunk import trunk_of
+from patching.validation.base import Base
+from patching.validation.group import Group, Pictures
+from patching.validation.resampling import SHARE, draw
+from patching.validation.scene import QUANTILES
+from patching.validation.split import Split, split
+from patching.validation.targets import Target, targets
+from patching.validation.verdict import ABLATIONS, CONTROLS, DOSES, Row
+
+KIND = "validations"
+
+RESAMPLES = 4000
+"""Of the test images: no p-value is below 1 / 4001."""
+
+EACH = 40
+"""Images of each class, half of them for reference, if no count is given."""
+
+MOST = 2000
+"""Images in all, if no count is given."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job has done.
+
+    Attributes
+    ----------
+    validated, done : int
+        Units validated by this call, and before.
+    skipped : dict of str to str
+        Addresses of rendered units that cannot be validated, and why.
+    """
+
+    validated: int
+    done: int
+    skipped: dict[str, str]
+
+
+def validate_to_store(
+    model: VisionModel,
+    store: str | Path,
+    dataset: Dataset,
+    count: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+    progress: Progress = ignore,
+) -> Summary:
+    """Validate every rendered MLP neuron of a store that is not validated yet.
+
+    Every layer is stored as soon as it is measured. What comes out for a neuron depends on the
+    model, the images, the seed and its address, and, for the dose ``other`` alone, on which other
+    neurons of its layer are rendered. The residual streams of all images are held in memory.
+
+    Parameters
+    ----------
+    store : str or Path
+        With pictures of the model, in the folder to which the results are added.
+    count : int, optional
+        How many images, see `featviz.data.Dataset.numbers`; `EACH` for every class and at most
+        `MOST`, if not given.
+    seed : int
+        Names the random streams of donors, resamples and directions.
+    force : bool
+        See `featviz.render.render_to_store`.
+    progress : callable
+        Told before the first and after every unit how many are through, and of how many.
+
+    Raises
+    ------
+    FeatvizError
+        If the model cannot be taken apart into halves of blocks, has no classes, or is not the
+        store's; the images have no labels, no classes of the model, or are too few; or the store
+        is damaged or cannot be written.
+    """
+    opened = Store(store)
+    if opened.fingerprint != model.fingerprint:
+        raise FeatvizError(f"{opened.path} has pictures of {opened.model}, not of {model.name}")
+    trunk = trunk_of(model)
+    chosen, skipped = targets(model, trunk, opened.addresses())
+    wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
+    images = split(model, dataset, dataset.numbers(wanted), seed)
+    writer = open_writer(model, store, KIND, _configuration(dataset, images, seed), force)
+    missing = [target for target in chosen if target.address not in writer.done]
+    if not missing:
+        return Summary(0, len(chosen), skipped)
+    progress(0, len(missing))
+    finished = 0
+
+    def tick() -> None:
+        nonlocal finished
+        finished += 1
+        progress(finished, len(missing))
+
+    pictures = _pictures_of(opened)
+    base = Base(trunk, dataset, images)
+    weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
+    for shared, some in groupby(missing, key=lambda target: target.group):
+        those = list(some)
+        beside = [target for target in chosen if target.group == shared]
+        with undisturbed(model.module):
+            group = Group(base, those, weights, seed, pictures)
+            _add(writer, list(group.rows(those, beside, tick)))
+    return Summary(len(missing), len(chosen) - len(missing), skipped)
+
+
+def _pictures_of(store: Store) -> Pictures:
+    def pictures(target: Target) -> tuple[Any, int]:
+        row = store.row(target.address)
+        return row["images"], int(row["activation"].argmax())
+
+    return pictures
+
+
+def _add(writer: StoreWriter, rows: Sequence[tuple[Target, Row]]) -> None:
+    columns: Columns = {"address": [target.address for target, _ in rows]}
+    arrays = {
+        name: np.stack([np.asarray(row[name]) for _, row in rows]).astype(dtype)
+        for name, (dtype, _) in SCHEMAS[KIND].items()
+    }
+    writer.add({**columns, **arrays})
+
+
+def _configuration(dataset: Dataset, images: Split, seed: int) -> dict[str, Any]:
+    return {
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
+        "images": len(images.numbers),
+        "classes": [each.name for each in images.classes],
+        "labels": [each.logit for each in images.classes],
+        "ablations": list(ABLATIONS),
+        "controls": list(CONTROLS),
+        "doses": list(DOSES),
+        "quantiles": list(QUANTILES),
+        "resamples": RESAMPLES,
+        "threshold": SHARE,
+        "seed": seed,
+    }

@@ -1,0 +1,202 @@
+"""One layer's unpatched runs, and what a neuron of it does when it is changed there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from patching.validation.resampling import Floats, Places
+from patching.validation.split import Split
+from patching.validation.tail import Tail, margins
+
+QUANTILES = (50, 90, 99)
+"""Percentiles of a unit's value on reference images whose activations are put elsewhere."""
+
+NEUTRAL = 36
+"""Neutral images; more make intervals narrower and runs longer."""
+
+SHORTLIST, TRIALS = 3, 8
+"""Classes, and reference images of each, that a neuron is tried on to choose its class."""
+
+MEASURES = 3
+"""What is compared with controls: mean ablation, resample ablation, and the highest dose."""
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """Something that writes to the stream in step with an activation.
+
+    Attributes
+    ----------
+    activation : Tensor, shape (N, T)
+        After the nonlinearity, on every image of the split.
+    mean : Tensor, shape (T,)
+        Of the activation, over reference images.
+    value : array, shape (N,)
+        The unit's value: before the nonlinearity, averaged over the unit's tokens.
+    direction : Tensor, shape (C,)
+        What it writes.
+    """
+
+    activation: Tensor
+    mean: Tensor
+    value: Floats
+    direction: Tensor
+
+    def writing(self, direction: Tensor) -> Neuron:
+        """Let it write something else."""
+        return replace(self, direction=direction)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an intervention does to the margins of n images.
+
+    Attributes
+    ----------
+    images : array, shape (n,)
+        Which of the images of the split.
+    change : array, shape (n, C)
+        Margin of every class after it, less before.
+    top : array, shape (n,)
+        The logit that is largest after it.
+    """
+
+    images: Places
+    change: Floats
+    top: Places
+
+
+Change = tuple[Places, Tensor]
+"""Images, and by how much an activation changes at each token of each, (n, T)."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Unpatched runs at one MLP, for units at the same tokens.
+
+    Attributes
+    ----------
+    tail : Tail
+    split : Split
+    behind : Tensor, shape (N, T, C)
+        The stream behind the MLP.
+    margins : array, shape (N, C)
+        Unpatched margins of every class.
+    slopes : Tensor, shape (reference images, T, C)
+        Gradient of the margin of each image's class by that stream.
+    tokens : Tensor, shape (T,)
+        1 where a unit is changed, 0 elsewhere.
+    """
+
+    tail: Tail
+    split: Split
+    behind: Tensor
+    margins: Floats
+    slopes: Tensor
+    tokens: Tensor
+
+    def support(self, neurons: Neuron, directions: Tensor) -> Floats:
+        """Estimate how much a neuron supports every class, for each direction it may write.
+
+        To first order: the mean over a class's reference images of what the margin would lose if
+        the activation were its mean.
+
+        Parameters
+        ----------
+        directions : Tensor, shape (D, C)
+
+        Returns
+        -------
+        array, shape (classes, D)
+        """
+        reference = torch.from_numpy(self.split.reference)
+        above = (neurons.activation[reference] - neurons.mean) * self.tokens
+        # The product over channels first would hold images x tokens x directions.
+        moved = torch.einsum("nt,ntc->nc", above, self.slopes)
+        scores = (moved @ directions.T).double().cpu().numpy()
+        places = self.split.place[self.split.reference]
+        classes = range(len(self.split.classes))
+        return np.stack([scores[places == one].mean(0) for one in classes])
+
+    def choose(self, neuron: Neuron) -> int:
+        """Choose the class whose margin mean ablation of a neuron lowers most.
+
+        Of the `SHORTLIST` classes that the neuron supports most to first order, by running `TRIALS`
+        reference images of each: large changes of a stream that is normalised are no first-order
+        matter.
+
+        Returns
+        -------
+        int
+            Place among the classes.
+        """
+        order = np.argsort(-self.support(neuron, neuron.direction[None])[:, 0], kind="stable")
+        places = order[:SHORTLIST].tolist()
+        own = [self.reference_of(place)[:TRIALS] for place in places]
+        effects = self.run([self.put(neuron, some, neuron.mean) for some in own], neuron.direction)
+        losses = [
+            -each.change[:, place].mean() for place, each in zip(places, effects, strict=True)
+        ]
+        return int(places[int(np.argmax(losses))])
+
+    def reference_of(self, place: int) -> Places:
+        """Find the reference images of a class."""
+        reference = self.split.reference
+        found: Places = reference[self.split.place[reference] == place]
+        return found
+
+    def tests_of(self, place: int) -> Places:
+        """Find the test images of a class."""
+        test = self.split.test
+        found: Places = test[self.split.place[test] == place]
+        return found
+
+    def neutral(self, neuron: Neuron, place: int) -> Places:
+        """Find test images of other classes on which the unit is at or below its median.
+
+        Returns
+        -------
+        array
+            At most `NEUTRAL`, evenly spaced in the order of classes.
+        """
+        test, value = self.split.test, neuron.value
+        median = np.median(value[self.split.reference])
+        found = test[(self.split.place[test] != place) & (value[test] <= median)]
+        found = found[np.argsort(self.split.place[found], kind="stable")]
+        count = min(NEUTRAL, len(found))
+        return np.sort(found[np.arange(count) * len(found) // max(count, 1)])
+
+    def at_quantile(self, neuron: Neuron, percent: float) -> Tensor:
+        """Take the activations (T,) on the reference image at a percentile of the unit's value."""
+        reference = self.split.reference
+        order = reference[np.argsort(neuron.value[reference], kind="stable")]
+        return neuron.activation[int(order[round(percent / 100 * (len(order) - 1))])]
+
+    def put(self, neuron: Neuron, images: Places, activation: Tensor) -> Change:
+        """Let the activation in images be another, (T,) or (n, T)."""
+        return images, (activation - neuron.activation[torch.from_numpy(images)]) * self.tokens
+
+    def changes(self, neuron: Neuron, place: int) -> list[Change]:
+        """Plan the `MEASURES` interventions that a class of a neuron is tested by."""
+        tests = self.tests_of(place)
+        donors = self.split.donors[np.searchsorted(self.split.test, tests)]
+        return [
+            self.put(neuron, tests, neuron.mean),
+            self.put(neuron, tests, neuron.activation[torch.from_numpy(donors)]),
+            self.put(neuron, self.neutral(neuron, place), self.at_quantile(neuron, QUANTILES[-1])),
+        ]
+
+    def run(self, changes: list[Change], direction: Tensor) -> list[Effect]:
+        """Run all interventions on one neuron."""
+        images = torch.cat([torch.from_numpy(some) for some, _ in changes])
+        shifts = torch.cat([shift for _, shift in changes])
+        logits = self.tail.logits(self.behind, images, shifts, direction)
+        after = margins(logits, [each.logit for each in self.split.classes]).numpy()
+        change = after - self.margins[images.numpy()]
+        ends = np.cumsum([len(some) for some, _ in changes])[:-1]
+        parts = zip(np.split(change, ends), np.split(logits.argmax(1).numpy(), ends), strict=True)
+        return [Effect(some, *part) for (some, _), part in zip(changes, parts, strict=True)]

@@ -1,0 +1,98 @@
+"""Which images serve to choose and estimate, and which to claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from featviz import FeatvizError, VisionModel
+from featviz.data import Dataset
+from patching.job import classes_for, labels_for
+from patching.validation.resampling import Places
+
+LEAST = 5
+"""Images of a class in each half; classes with fewer are left out."""
+
+
+class Labelled(NamedTuple):
+    """A class: its name, and the logit that stands for it."""
+
+    name: str
+    logit: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """N images in two halves of each class.
+
+    Attributes
+    ----------
+    numbers : list of int
+        Of the images in the dataset.
+    classes : list of Labelled
+        In the order of logits.
+    place : array, shape (N,)
+        Class of each image, as a place among `classes`.
+    reference, test : arrays
+        Places of images among the N, ascending. What is chosen or estimated comes from the former;
+        what is claimed, from the latter.
+    donors : array, as long as `test`
+        For each test image, a reference image of another class.
+    """
+
+    numbers: list[int]
+    classes: list[Labelled]
+    place: Places
+    reference: Places
+    test: Places
+    donors: Places
+
+
+def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: int = 0) -> Split:
+    """Split the images of each class in turn.
+
+    Parameters
+    ----------
+    seed : int
+        Names the random stream that donors are drawn from.
+
+    Raises
+    ------
+    FeatvizError
+        If an image has no label, the classes are not the model's, or fewer than two of them have
+        ten images.
+    """
+    logits = np.array(labels_for(model, dataset, numbers), np.int64)
+    names = classes_for(model, dataset, numbers)
+    kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= 2 * LEAST]
+    if len(kept) < 2:
+        raise FeatvizError(
+            f"{len(numbers)} images of {dataset.name} have {len(kept)} classes with at least "
+            f"{2 * LEAST} images; two such classes are needed"
+        )
+    chosen = np.flatnonzero(np.isin(logits, kept))
+    place = np.searchsorted(kept, logits[chosen])
+    turn = np.zeros(len(chosen), np.int64)
+    for one in range(len(kept)):
+        own = np.flatnonzero(place == one)
+        turn[own] = np.arange(len(own))
+    reference, test = (np.flatnonzero(turn % 2 == half) for half in (0, 1))
+    classes = [Labelled(names[one] if one < len(names) else str(one), int(one)) for one in kept]
+    return Split(
+        [numbers[one] for one in chosen.tolist()],
+        classes,
+        place,
+        reference,
+        test,
+        _donors(place, reference, test, np.random.default_rng(seed)),
+    )
+
+
+def _donors(
+    place: Places, reference: Places, test: Places, generator: np.random.Generator
+) -> Places:
+    strangers = [reference[place[reference] != place[image]] for image in test]
+    return np.array([generator.choice(some) for some in strangers], np.int64)
