@@ -100,6 +100,31 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "window": ("<i4", "N"),
     },
     "figures": {"image": ("|u1", "N H W 3")},
+    "examples": {
+        "top": ("<i4", "N K"),
+        "top_values": ("<f4", "N K"),
+        "top_tokens": ("<i4", "N K 2"),
+        "bottom": ("<i4", "N K"),
+        "bottom_values": ("<f4", "N K"),
+        "bottom_tokens": ("<i4", "N K 2"),
+        "spread": ("<i4", "N S"),
+        "spread_values": ("<f4", "N S"),
+        "spread_tokens": ("<i4", "N S 2"),
+        "percentiles": ("<f4", "N P"),
+        "histogram": ("<i4", "N B"),
+        "mean": ("<f4", "N"),
+        "deviation": ("<f4", "N"),
+        "sparsity": ("<f4", "N"),
+        "active": ("<f4", "N"),
+        "classes": ("<f4", "N C"),
+        "grid": ("<i4", "N 2"),
+        "prefix": ("<i4", "N"),
+    },
+    "example_images": {
+        "webp": ("|u1", "N B"),
+        "bytes": ("<i4", "N"),
+        "label": ("<i4", "N"),
+    },
     "validations": {
         "silent": ("|u1", "N"),
         "class": ("<i4", "N"),
@@ -156,7 +181,7 @@ def get_columns(file: h5py.File, kind: str, file_size: int) -> Datasets:
     known = {ADDRESS: ("text", "N")} | SCHEMAS.get(kind, {})
     if missing := known.keys() - datasets.keys():
         raise ValueError(f"{kind} has no column {min(missing)!r}")
-    sizes = {"3": 3}
+    sizes = {"2": 2, "3": 3}
     for name, (dtype, letters) in known.items():
         _check_shape(f"{kind}/{name}", datasets[name], dtype, letters.split(), sizes)
     if any(len(dataset) != sizes["N"] for dataset in datasets.values()):
