@@ -1,9 +1,9 @@
 """How often validation gets planted neurons right, whose part in the network is known.
 
-``python -m benchmarks.planted --seeds 100`` prints one JSON line: for each planted neuron the number
-of seeds with the right verdict. Every seed makes another network, other marks of the classes, and
-other images. The network is a vision transformer of timm with random weights, two blocks, and 64
-neurons an MLP. In its first MLP
+``python -m benchmarks.planted --seeds 100`` prints one JSON line: for each planted neuron the
+number of seeds with the right verdict. Every seed makes another network, other marks of the
+classes, and other images. The network is a vision transformer of timm with random weights, two
+blocks, and 64 neurons an MLP. In its first MLP
 
 - neuron 0 is *needed*: it reads the mark that images of class 0 carry in some of their patches, and
   writes along the weights of that class's logit;
@@ -85,8 +85,14 @@ class Marked:
         return image.clamp(0, 1), label
 
 
-def planted(seed: int) -> tuple[VisionModel, Dataset]:
-    """Make a network with planted neurons, and images that its classes are told apart by."""
+def planted(seed: int, plant: bool = True) -> tuple[VisionModel, Dataset]:
+    """Make a network and images with its classes' marks.
+
+    Parameters
+    ----------
+    plant : bool
+        Without it every neuron is random.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         module: Any = timm.create_model(
@@ -104,8 +110,9 @@ def planted(seed: int) -> tuple[VisionModel, Dataset]:
         )
     _randomise(module, generator)
     marks = 0.2 * torch.randn(CLASSES, 3, PATCH, PATCH, generator=generator).sign()
-    with torch.no_grad():
-        _plant(module, marks, generator)
+    if plant:
+        with torch.no_grad():
+            _plant(module, marks, generator)
     half = (0.5, 0.5, 0.5)
     module.eval().requires_grad_(False)
     source = Marked(marks, seed)

@@ -52,7 +52,7 @@ class Group:
         self._means, self.levels = self._statistics()
         self.pool: Places = pool(self.levels)
         numbers = np.union1d(self.pool, [target.number for target in targets])
-        self._neurons, self.scene = self._stage(numbers.tolist())
+        self.neurons, self.scene = self._stage(numbers.tolist())
 
     def controls(self) -> dict[int, Measured]:
         """Measure every neuron of the pool on its own class."""
@@ -60,7 +60,7 @@ class Group:
 
     def measure(self, number: int) -> Measured:
         """Measure a neuron on the class that it supports most."""
-        neuron = self._neurons[number]
+        neuron = self.neurons[number]
         return measure(self.scene, neuron, self.scene.choose(neuron), self._weights)
 
     def rows(
@@ -96,14 +96,14 @@ class Group:
         drawn = int(torch.randint(max(len(others), 1), (), generator=generator))
         company = Company(
             [controls[number] for number in chosen],
-            [self._neurons[number] for number in chosen],
+            [self.neurons[number] for number in chosen],
             chosen,
             self._picture(target),
             self._picture(others[drawn]) if others else None,
             self._base.ends,
         )
         own = controls.get(target.number) or self.measure(target.number)
-        neuron = self._neurons[target.number]
+        neuron = self.neurons[target.number]
         return validate(self.scene, target.number, neuron, own, company, self._weights, generator)
 
     def _statistics(self) -> tuple[Tensor, Floats]:
