@@ -19,6 +19,7 @@ from cli.grid import grid
 from cli.models import models
 from cli.modes import modes
 from cli.render import render
+from cli.score import score
 from cli.stores import info, pack, verify
 from cli.tokens import tokens
 from cli.trace import trace
@@ -68,6 +69,7 @@ for command in (
     modes,
     render,
     tokens,
+    score,
     gallery,
     info,
     verify,

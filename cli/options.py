@@ -10,6 +10,7 @@ import click
 
 from featviz.models import VisionModel, load
 from featviz.recipes import PARAMS, PRECISIONS, PRESETS
+from featviz.store import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -109,6 +110,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:
     """Load the model that the options of `model_options` name."""
     return load(model, untrained=untrained, arch=arch, device=device)
+
+
+def load_model_of(store: Store, device: str) -> VisionModel:
+    """Load the model that a store is of."""
+    return load(store.model, **store.load, device=device)
 
 
 def print_json(value: object) -> None:

@@ -24,6 +24,7 @@ COMMANDS = [
     "modes",
     "pack",
     "render",
+    "score",
     "tokens",
     "trace",
     "units",

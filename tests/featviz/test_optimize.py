@@ -14,11 +14,11 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 import featviz
-from benchmarks.quality import fine_share
 from featviz.models import VisionModel
 from featviz.objectives import similarity
 from featviz.optimize import Pictures, advance, optimize, stream
 from featviz.recipes import recipe
+from featviz.scores.energy import fine_share
 from featviz.units import Unit
 from tests.featviz.toys import number
 from tests.oracles.linear import best_in_the_box

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 import featviz
-from benchmarks.quality import fine_share, grid_share
 from featviz import cueworld
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import recipe
+from featviz.scores.energy import fine_share, grid_share
 from featviz.units import Unit
 
 LAYERS = (1, 5, 10)

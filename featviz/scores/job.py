@@ -1,0 +1,184 @@
+"""The scores of all pictures of a store, beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from featviz.batches import Progress, ignore, split
+from featviz.errors import FeatvizError
+from featviz.jobs import open_writer
+from featviz.recipes import patch_size
+from featviz.scores.again import recipe_of, render_again
+from featviz.scores.measure import score
+from featviz.scores.natural import usual
+from featviz.scores.views import VIEWS
+from featviz.spectrum import Spectrum, of_data
+from featviz.store import Store
+from featviz.store.retire import retire
+from featviz.units import Unit
+from featviz.units import units as expand
+
+if TYPE_CHECKING:
+    from featviz.models import VisionModel
+
+KIND = "scores"
+AT_ONCE = 64
+"""Pictures that are scored and stored together."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job has done.
+
+    Attributes
+    ----------
+    scored, done : int
+        Units scored by this call, and before.
+    sides : int
+        Units of which the store has pictures of two sides; these are not scored.
+    failures : dict of str to str
+        Addresses that could not be scored, and why; the next call tries them again.
+    """
+
+    scored: int
+    done: int
+    sides: int
+    failures: dict[str, str]
+
+
+def scores_to_store(
+    model: VisionModel,
+    store: str | Path,
+    data: str | None = None,
+    seeds: int = 1,
+    force: bool = False,
+    progress: Progress = ignore,
+) -> Summary:
+    """Score all renders of a store, leaving out those that it holds scores of.
+
+    Parameters
+    ----------
+    model : VisionModel
+        The store's.
+    store : str or Path
+        A folder; scores go into it.
+    data : str, optional
+        The dataset whose spectrum is the natural one; a power of 1 / f**2 if not given.
+    seeds : int
+        How many seeds the agreement is between. Units of which the store has not so many pictures
+        from starts of their own are rendered again, which takes as long as rendering took.
+    force : bool
+        Set scores of other settings, and damaged shards of scores, aside under another name.
+
+    Raises
+    ------
+    FeatvizError
+        If there is no such folder or dataset, the store is of another model or has scores of
+        other settings, a unit has no address that can be read, or the store is damaged.
+    """
+    if seeds < 1:
+        raise FeatvizError(f"seeds must be at least 1, not {seeds}")
+    if Path(store).is_file():
+        raise FeatvizError(f"scores go into the folder of a store, and {store} is a packed file")
+    opened = Store(store)
+    side = model.image_size
+    natural = usual(side) if data is None else of_data(data, side)
+    configuration = {
+        "views": list(VIEWS),
+        "spectrum": natural.name,
+        "spectrum_digest": natural.digest,
+        "patch": patch_size(model),
+        "seeds": seeds,
+    }
+    _make_room(model, opened, configuration, force)
+    writer = open_writer(model, store, KIND, configuration, force)
+    sides = len(opened.addresses("sides"))
+    addresses = opened.addresses()
+    todo, failures = _units(model, [each for each in addresses if each not in writer.done])
+    done, total, finished = len(addresses) - len(todo) - len(failures), len(todo), 0
+    if not todo:
+        return Summary(0, done, sides, failures)
+    scored, told = 0, opened.configuration["renders"]
+    for batch in split(model, todo, max(1, AT_ONCE // told["samples"])):
+        before, size = finished, len(batch)
+
+        def tick(part: float, whole: int, before: int = before, size: int = size) -> None:
+            progress(before + size * part / whole, total)
+
+        progress(finished, total)
+        kept, columns, failed = _score(model, opened, batch, natural, seeds, tick)
+        if kept:
+            writer.add({"address": list(map(str, kept)), **columns})
+        scored, finished = scored + len(kept), finished + len(batch)
+        failures |= {str(unit): reason for unit, reason in failed.items()}
+    progress(total, total)
+    return Summary(scored, done, sides, failures)
+
+
+def _make_room(
+    model: VisionModel, store: Store, configuration: dict[str, Any], force: bool
+) -> None:
+    """Refuse a store that does not fit, or set its scores aside; its pictures are never moved."""
+    manifest = store.manifest
+    arguments = (model.name, model.fingerprint)
+    if conflict := manifest.conflict(*arguments, "", {}):
+        raise FeatvizError(f"{store.path} {conflict}")
+    if conflict := manifest.conflict(*arguments, KIND, configuration):
+        if not force:
+            raise FeatvizError(f"{store.path} {conflict}; --force sets these scores aside")
+        retire(store.path, KIND)
+
+
+def _units(model: VisionModel, addresses: Sequence[str]) -> tuple[list[Unit], dict[str, str]]:
+    """Read addresses back; a file of directions may be gone."""
+    found, failures = list[Unit](), dict[str, str]()
+    for address in addresses:
+        try:
+            found += expand(model, address)
+        except FeatvizError as error:
+            failures[address] = str(error)
+    return found, failures
+
+
+def _score(
+    model: VisionModel,
+    store: Store,
+    batch: Sequence[Unit],
+    natural: Spectrum,
+    seeds: int,
+    progress: Progress,
+) -> tuple[list[Unit], dict[str, npt.NDArray[Any]], dict[Unit, str]]:
+    """Score the units of a batch: those that could be, their columns, and why others could not."""
+    told = store.configuration["renders"]
+    rows = {unit: store.row(str(unit)) for unit in batch}
+    failures: dict[Unit, str] = {}
+    others: dict[Unit, Tensor] = {}
+    if told["samples"] >= max(2, seeds) and not told["diversity"]:
+        # Samples that nothing pushes apart differ by their start alone.
+        others = {
+            unit: _but_the_best(row["images"], row["activation"]) for unit, row in rows.items()
+        }
+    elif seeds > 1:
+        others, failures = render_again(model, batch, recipe_of(told), seeds, progress)
+    kept = [unit for unit in batch if unit not in failures]
+    if not kept:
+        return [], {}, failures
+    images, activation, trajectory = (
+        np.stack([rows[unit][name] for unit in kept])
+        for name in ("images", "activation", "trajectory")
+    )
+    beside = torch.stack([others[unit] for unit in kept]) if others else None
+    found = score(model, kept, images, activation, trajectory, natural, beside)
+    return kept, asdict(found), failures
+
+
+def _but_the_best(images: npt.NDArray[np.uint8], activation: npt.NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.delete(images, int(activation.argmax()), 0))
