@@ -143,7 +143,9 @@ def examples(addresses: Sequence[str]) -> dict[str, Any]:
                 "active": 4 / 9,
             }.items()
         },
-        "classes": all_alike(np.array([-3, 0, 3], np.float32)),
+        "classes": all_alike(np.array([-3, 0, NAN], np.float32)),
+        "grid": all_alike(np.array([8, 8], np.int32)),
+        "prefix": np.ones(count, np.int32),
     }
 
 

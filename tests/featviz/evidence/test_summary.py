@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featviz.evidence import Evidences, summary
+from featviz.evidence.claims import CLAIMS
+from featviz.evidence.summary import SHOWN, distribution
+from tests.featviz.evidence.rows import SITE, UNITS, columns, failing, passing, renders
+from tests.featviz.evidence.rows import VALIDATIONS as CONFIGURATION
+from tests.featviz.stores import writer
+
+
+def test_the_distribution_of_hand_made_values_is_this() -> None:
+    names = [f"u{number}" for number in range(101)]
+    found = distribution(names, np.arange(101)[::-1], higher_is_better=True)
+    assert found is not None
+    assert found.quantiles == {str(q): q for q in (0, 5, 25, 50, 75, 95, 100)}
+    assert found.edges.tolist() == pytest.approx(list(range(0, 101, 5)))
+    # The last bin holds both of its ends.
+    assert found.histogram.tolist() == [5] * 19 + [6]
+    assert found.best == tuple((f"u{n}", 100 - n) for n in range(5))
+    assert found.worst == tuple((f"u{100 - n}", n) for n in range(5))
+
+
+def test_of_numbers_that_should_be_low_the_best_are_the_lowest_and_ties_keep_their_order() -> None:
+    found = distribution(["a", "b", "c"], [2.0, 1.0, 1.0], higher_is_better=False)
+    assert found is not None
+    assert [name for name, _ in found.best] == ["b", "c", "a"]
+    assert [name for name, _ in found.worst] == ["a", "b", "c"]
+
+
+def test_units_without_a_number_are_left_out_and_without_any_there_is_no_distribution() -> None:
+    found = distribution(["a", "b"], [np.nan, 3.0], higher_is_better=True)
+    assert found is not None
+    assert (found.count, found.best, found.histogram.sum()) == (1, (("b", 3.0),), 1)
+    assert distribution(["a"], [np.nan], higher_is_better=True) is None
+    assert distribution([], [], higher_is_better=True) is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
+def test_every_value_is_in_one_bin_and_the_best_are_better_than_the_rest(
+    values: list[float],
+) -> None:
+    found = distribution([str(n) for n in range(len(values))], values, higher_is_better=True)
+    assert found is not None
+    assert found.histogram.sum() == len(values)
+    assert (np.diff(found.edges) > 0).all()
+    assert [value for _, value in found.best] == sorted(values)[::-1][:SHOWN]
+    assert [value for _, value in found.worst] == sorted(values)[:SHOWN]
+
+
+def test_the_summary_of_four_hand_made_neurons_is_this(store: Path) -> None:
+    found = summary(store)
+    whole = found.overall
+    assert (found.model, whole.units, whole.silent) == ("cueworld/vit", 4, 1)
+    # The best pictures reach 6, 2 and -1, of a median of 0 and a best of 4.
+    assert whole.numbers["ratio"].best == ((UNITS[0], 1.5), (UNITS[1], 0.5), (UNITS[2], -0.25))
+    assert whole.numbers["ratio"].quantiles["50"] == 0.5
+    assert whole.numbers["rise"].best[0][1] == pytest.approx(0.01)
+    assert whole.numbers["route"].worst[0] == (UNITS[2], -0.5)
+    passes = {name: (tally.passed, tally.known) for name, tally in whole.passes.items()}
+    assert passes == {
+        "beats_natural": (1, 3),
+        "converged": (2, 3),
+        "follows_natural": (2, 3),
+        **dict.fromkeys(CLAIMS, (1, 3)),
+    }
+    assert whole.passes["necessary"].share == pytest.approx(1 / 3)
+    assert found.classes == {"stripes": dict.fromkeys(CLAIMS, (UNITS[0],))}
+    assert list(found.layers) == [SITE]
+    assert found.layers[SITE].passes == whole.passes
+
+
+def test_layers_stand_in_forward_order_and_add_up_to_the_whole(tmp_path: Path) -> None:
+    units = [f"blocks.{layer}.mlp.fc1:{n}" for layer in (10, 0) for n in range(3)]
+    writer(tmp_path / "s").add(renders(units, [[1, 2]] * 6))
+    rows = [passing(units[0], necessity=[0.9, 0.3]), passing(units[4]), failing(units[1])]
+    validations = writer(tmp_path / "s", kind="validations", configuration=CONFIGURATION)
+    validations.add(columns(rows))
+    found = summary(Evidences(tmp_path / "s"))
+    assert list(found.layers) == ["blocks.0.mlp.fc1", "blocks.10.mlp.fc1"]
+    for name in CLAIMS:
+        tallies = [layer.passes[name] for layer in found.layers.values()]
+        assert sum(tally.passed for tally in tallies) == found.overall.passes[name].passed == 2
+        assert sum(tally.known for tally in tallies) == found.overall.passes[name].known == 3
+    # By the weaker of two ablations the second has the larger effect.
+    assert found.classes["stripes"]["necessary"] == (units[4], units[0])
+
+
+def test_without_evidence_the_summary_counts_units_and_knows_nothing(tmp_path: Path) -> None:
+    writer(tmp_path / "s").add(renders(UNITS, [[1, 2]] * 4))
+    told = json.loads(json.dumps(summary(tmp_path / "s").to_json(), allow_nan=False))
+    assert (told["overall"]["units"], told["overall"]["numbers"]) == (4, {})
+    assert told["overall"]["passes"]["necessary"] == {"passed": 0, "known": 0}
+    assert told["classes"] == {}
