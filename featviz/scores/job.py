@@ -14,7 +14,7 @@ from torch import Tensor
 
 from featviz.batches import Progress, ignore, split
 from featviz.errors import FeatvizError
-from featviz.jobs import open_writer
+from featviz.jobs import make_room, open_writer
 from featviz.recipes import patch_size
 from featviz.scores.again import recipe_of, render_again
 from featviz.scores.measure import score
@@ -22,7 +22,6 @@ from featviz.scores.natural import usual
 from featviz.scores.views import VIEWS
 from featviz.spectrum import Spectrum, of_data
 from featviz.store import Store
-from featviz.store.retire import retire
 from featviz.units import Unit
 from featviz.units import units as expand
 
@@ -98,7 +97,7 @@ def scores_to_store(
         "patch": patch_size(model),
         "seeds": seeds,
     }
-    _make_room(model, opened, configuration, force)
+    make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
     sides = len(opened.addresses("sides"))
     addresses = opened.addresses()
@@ -121,20 +120,6 @@ def scores_to_store(
         failures |= {str(unit): reason for unit, reason in failed.items()}
     progress(total, total)
     return Summary(scored, done, sides, failures)
-
-
-def _make_room(
-    model: VisionModel, store: Store, configuration: dict[str, Any], force: bool
-) -> None:
-    """Refuse a store that does not fit, or set its scores aside; its pictures are never moved."""
-    manifest = store.manifest
-    arguments = (model.name, model.fingerprint)
-    if conflict := manifest.conflict(*arguments, "", {}):
-        raise FeatvizError(f"{store.path} {conflict}")
-    if conflict := manifest.conflict(*arguments, KIND, configuration):
-        if not force:
-            raise FeatvizError(f"{store.path} {conflict}; --force sets these scores aside")
-        retire(store.path, KIND)
 
 
 def _units(model: VisionModel, addresses: Sequence[str]) -> tuple[list[Unit], dict[str, str]]:

@@ -13,7 +13,7 @@ import numpy as np
 from featviz import FeatvizError, Store, VisionModel
 from featviz.batches import Progress, ignore
 from featviz.data import Dataset
-from featviz.jobs import open_writer
+from featviz.jobs import make_room, open_writer
 from featviz.state import undisturbed
 from featviz.store import StoreWriter
 from featviz.store.columns import Columns
@@ -81,7 +81,7 @@ def validate_to_store(
     seed : int
         Names the random streams of donors, resamples and directions.
     force : bool
-        See `featviz.render.render_to_store`.
+        Set validations of other settings, and damaged shards of them, aside under another name.
     progress : callable
         Told before the first and after every unit how many are through, and of how many.
 
@@ -99,7 +99,9 @@ def validate_to_store(
     chosen, skipped = targets(model, trunk, opened.addresses())
     wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
     images = split(model, dataset, dataset.numbers(wanted), seed)
-    writer = open_writer(model, store, KIND, _configuration(dataset, images, seed), force)
+    configuration = _configuration(dataset, images, seed)
+    make_room(model, opened, KIND, configuration, force)
+    writer = open_writer(model, store, KIND, configuration, force)
     missing = [target for target in chosen if target.address not in writer.done]
     if not missing:
         return Summary(0, len(chosen), skipped)
