@@ -1,0 +1,84 @@
+"use strict";
+
+// The page of all labels and favourites of a model, from which they are exported and imported.
+
+/** One labelled unit: its picture, address and label. */
+function labelledUnit([address, { label, favourite }]) {
+  const number = catalogue.find(address);
+  const name = element("b", {}, address);
+  return element(
+    "li",
+    { class: "labelled-unit" },
+    number < 0 ? element("span", { class: "pin-none" }, "?") : spriteNode(number, 64),
+    element("p", {}, number < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: unitHash(address) }, name), element("br"), element("bdi", {}, label)),
+    favourite ? element("span", { class: "favoured", role: "img", "aria-label": "Favourite" }, icon("star")) : null,
+    buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favourite }), { "aria-label": `Remove label and favourite of ${address}` }),
+  );
+}
+
+function forget(address, entry) {
+  labels.set(address, { label: "", favourite: false });
+  unitPlace.querySelector(".label-file button")?.focus();
+  say(`The label of ${address} is removed`, buttonOf("Undo", "plain undo", () => restore(() => labels.set(address, entry))));
+}
+
+function restore(undo) {
+  undo();
+  say("Taken back");
+}
+
+/** Give the labels to the browser as a file to save. */
+function exportLabels() {
+  const url = URL.createObjectURL(new Blob([writeLabels(labels.entries())], { type: "application/json" }));
+  element("a", { href: url, download: "featviz-labels.json" }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still be asking where to
+  say(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
+}
+
+/** Take the labels of a chosen file; a file that is none changes nothing. */
+async function importLabels(file) {
+  let result;
+  let entries;
+  try {
+    entries = readLabels(await file.text());
+    result = labels.add(entries);
+  } catch (error) {
+    say(`${file.name} was not imported: ${error.message}`);
+    return;
+  }
+  const unknown = [...entries.keys()].filter((address) => catalogue.find(address) < 0).length;
+  const facts = [`${result.added} new`, `${result.changed} changed`, `${result.same} the same`, ...(unknown ? [`${unknown} of units that this gallery does not hold`] : [])];
+  say(`Imported: ${facts.join(", ")}.`, result.added + result.changed ? buttonOf("Undo", "plain undo", () => restore(result.undo)) : null);
+}
+
+function labelsBody() {
+  const entries = labels.entries();
+  const places = new Map(entries.map(([address]) => [address, catalogue.find(address)]));
+  const last = (address) => (places.get(address) < 0 ? Infinity : places.get(address));
+  entries.sort(([one], [other]) => last(one) - last(other) || (one < other ? -1 : 1));
+  return [
+    element("p", { class: "lead" }, entries.length ? `${counted(entries.length, "unit")} with a label or a star, kept in this browser.` : "No unit has a label or a star yet. Give them on a unit\u2019s page, or import a file."),
+    labels.trouble ? element("p", { class: "notice label-trouble" }, labels.trouble) : null,
+    element("ul", { class: "labelled" }, entries.map(labelledUnit)),
+  ].filter((node) => node !== null);
+}
+
+/** Fill a place with the labels and favourites. */
+function showLabels(place) {
+  document.title = `Labels \u00b7 ${featviz.model.name} \u00b7 featviz gallery`;
+  const input = element("input", { type: "file", accept: ".json,application/json", class: "label-chooser", tabindex: "-1", "aria-hidden": "true" });
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    if (file) await importLabels(file);
+    input.value = ""; // the same file may be chosen again
+  });
+  const body = element("div", { class: "label-list" }, labelsBody());
+  place.replaceChildren(
+    element("header", {}, trail(), element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favourites")),
+    element("div", { class: "label-file" }, buttonOf("Export as a file", "button", exportLabels), buttonOf("Import a file", "button", () => input.click()), input, element("p", { class: "quiet" }, "What an imported file says of a unit replaces what is here; units that it does not name stay as they are.")),
+    body,
+  );
+  place.querySelector("h1").focus({ preventScroll: true });
+}
+
+document.addEventListener("labels", () => unitPlace.querySelector(".label-list")?.replaceChildren(...labelsBody()));

@@ -1,0 +1,89 @@
+"use strict";
+
+// The pictures of a unit in one configuration: one large, the others in a strip to choose from.
+
+const SIDES = ["query", "key"]; // of a logit that is rendered as two images
+const LARGE = 448; // pixels, about: the side of a large picture
+const HALF = 320; // and of one of two
+
+/** Side at which a picture is shown: the whole multiple of its pixels nearest to the wish. */
+const shownScale = (width, wish) => Math.max(1, Math.round(wish / width));
+
+const pictureFile = (render, sample, side) => `${document.body.dataset.folder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${featviz.model.pictures}`;
+
+/** A picture as stored; where its file is missing or spoilt, a line that says so. */
+function samplePicture(unit, render, size, sample, side, wish) {
+  const [width, height] = size;
+  const scale = wish >= width ? shownScale(width, wish) : wish / width;
+  const names = [unit.address, ...(render.samples > 1 ? [`sample ${sample + 1}`] : []), ...(side === null ? [] : [`${SIDES[side]} side`])];
+  const src = pictureFile(render, sample, side);
+  const image = element("img", { src, alt: names.join(", "), width: Math.round(width * scale), height: Math.round(height * scale), class: width < 64 ? "pixels" : "smooth" });
+  image.addEventListener("error", () => image.replaceWith(element("p", { class: "notice" }, `This picture is missing or cannot be read: ${src}`)));
+  return image;
+}
+
+/** One sample, large: a picture, or the two sides of a logit. */
+function largePicture(unit, render, detail, sample) {
+  if (render.sides === 1) return samplePicture(unit, render, detail.size, sample, null, LARGE);
+  return element(
+    "div",
+    { class: "two" },
+    SIDES.map((name, side) => element("div", {}, samplePicture(unit, render, detail.size, sample, side, HALF), element("span", { class: "side" }, name))),
+  );
+}
+
+/** Samples in falling order of their activation; those without one come last. */
+function bestFirst(activation) {
+  return activation.map((_, sample) => sample).sort((one, other) => (activation[other] ?? -Infinity) - (activation[one] ?? -Infinity) || one - other);
+}
+
+const sampleNumber = (sample) => element("span", { class: `number sample-${sample % PLOT.colours}` }, String(sample + 1));
+
+/** A link that saves a picture. Between files some browsers open it instead, in another tab. */
+function downloadLink(side) {
+  const told = location.protocol === "file:" ? { title: "If the picture opens instead, save it from there" } : {};
+  return element("a", { class: "button download", target: "_blank", ...told }, icon("download"), side ? `Download picture, ${side}` : "Download picture");
+}
+
+/** Name for a downloaded picture: of an address only letters, digits, points and hyphens. */
+function fileName(unit, render, sample, side) {
+  const plain = unit.address.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
+  const parts = [plain || "unit", ...(render.samples > 1 ? [sample + 1] : []), ...(render.sides > 1 ? [SIDES[side]] : [])];
+  return `${parts.join("-")}.${featviz.model.pictures}`;
+}
+
+/** The pictures of one configuration, of which one is large. */
+function stage(unit, render, detail) {
+  const several = render.samples > 1;
+  const shown = element("div", { class: "large" });
+  const caption = element("figcaption", { "aria-live": "polite" });
+  const downloads = Array.from({ length: render.sides }, (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : ""));
+  const choices = several ? bestFirst(detail.activation).map((sample) => choice(unit, render, detail, sample, () => show(sample))) : [];
+  const show = (sample) => {
+    shown.replaceChildren(largePicture(unit, render, detail, sample));
+    caption.replaceChildren(...(several ? [sampleNumber(sample)] : []), "activation ", element("b", {}, measured(detail.activation[sample])));
+    downloads.forEach((link, side) => {
+      link.href = pictureFile(render, sample, render.sides > 1 ? side : null);
+      link.download = fileName(unit, render, sample, side);
+    });
+    for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
+  };
+  show(several ? bestFirst(detail.activation)[0] : 0);
+  return element("div", { class: "stage" }, element("figure", {}, shown, caption), several ? element("div", { class: "choices", role: "group", "aria-label": "Samples, the most active first" }, choices) : null, element("p", { class: "picture-actions" }, downloads));
+}
+
+/** A button that makes a sample the large picture. */
+function choice(unit, render, detail, sample, show) {
+  const side = render.sides > 1 ? 0 : null;
+  const picture = samplePicture(unit, render, detail.size, sample, side, 72);
+  picture.alt = "";
+  return buttonOf([picture, element("span", {}, sampleNumber(sample), measured(detail.activation[sample]))], "choice", show, {
+    "data-sample": sample,
+    "aria-label": `Sample ${sample + 1}, activation ${measured(detail.activation[sample])}`,
+  });
+}
+
+/** The picture of the list, enlarged, where a gallery holds no larger ones. */
+function smallStage(unit) {
+  return element("div", { class: "stage" }, element("figure", {}, spriteNode(unit.number, 288), element("figcaption", {}, "This gallery was exported with small pictures only; this is one of them, enlarged.")));
+}
