@@ -191,9 +191,10 @@ def violations(page: Page, ignored: Sequence[str] = ()) -> list[str]:
     """
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     rules = {rule: {"enabled": False} for rule in ignored}
+    # It would read the style sheets again, which a page from the file system may not.
+    options = {"rules": rules, "resultTypes": ["violations"], "preload": False}
     found: list[dict[str, Any]] = page.evaluate(
-        f"axe.run(document, {json.dumps({'rules': rules, 'resultTypes': ['violations']})})"
-        ".then((result) => result.violations)"
+        f"axe.run(document, {json.dumps(options)}).then((result) => result.violations)"
     )
     return [
         f"{one['id']} ({one['impact']}, {len(one['nodes'])} times): {one['nodes'][0]['html'][:200]}"
