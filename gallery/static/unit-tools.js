@@ -12,7 +12,7 @@ function unitTools(unit) {
   const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
   const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
   const link = buttonOf([icon("link"), "Copy link"], "button copy-link", () => copyText(linkTo(address), "Link", shown));
-  const bar = element("div", { class: "unit-tools" }, input, favourite, pin, link, shown, element("p", { class: "label-trouble quiet", hidden: "" }));
+  const bar = element("div", { class: "unit-tools of-one" }, input, favourite, pin, link, shown, element("p", { class: "label-trouble quiet", hidden: "" }));
   const fill = () => {
     const entry = labels.get(address);
     if (document.activeElement !== input) input.value = entry.label;
@@ -50,4 +50,4 @@ function setFavourite(address) {
   say(favourite ? `${address} is a favourite` : `${address} is no longer a favourite`);
 }
 
-for (const change of ["labels", "pins"]) document.addEventListener(change, () => unitPlace.querySelector(".unit-tools")?.refill());
+for (const change of ["labels", "pins"]) document.addEventListener(change, () => unitPlace.querySelector(".unit-tools.of-one")?.refill());
