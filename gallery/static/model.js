@@ -1,33 +1,32 @@
 "use strict";
 
+// What the hash asks for is shown: the units, a section, or a page that fills the whole window.
+
 const atlas = document.getElementById("atlas");
 const unitView = document.getElementById("unit");
 const unitList = document.getElementById("units");
+const beside = document.getElementById("sites");
+const bar = document.getElementById("tools");
+const failedList = document.getElementById("failures");
 const sectionView = document.getElementById("section");
-const model = expanded(featviz.model);
-const byAddress = new Map(model.units.map((unit) => [unit.address, unit]));
-const bySite = new Map(model.sites.map((site) => [site.name, site]));
-const builders = { filters: filtersView, attention: attentionView, grids: gridsView, gradients: gradientsView, tokens: tokensView, compare: compareView, traces: tracesView };
-const sections = new Map(model.sections.map(([name]) => [name, { name, units: byAddress, items: new Map(), node: null, keep: keepItem }]));
-const scrolled = new Map(); // where each list was left
-let list = ""; // the list last shown: all units, or the name of a section
-let seen = null; // the unit last shown
+const emptyNote = document.getElementById("empty");
 
-/** Give the columns of the data files their names. */
-function expanded(data) {
-  const { tails, renders } = featviz.units;
-  let start = 0;
-  const sites = data.sites.map(({ name, count }) => {
-    const units = tails.slice(start, start + count).map((tail, i) => ({
-      address: name + tail,
-      site: name,
-      renders: renders[start + i].map(([group, row, samples, best]) => ({ group, row, samples, best, sides: data.groups[group].sides })),
-    }));
-    start += count;
-    return { name, units };
-  });
-  return { ...data, sites, units: sites.flatMap((site) => site.units) };
-}
+const { model } = featviz;
+const byAddress = { has: (address) => catalogue.find(address) >= 0 };
+const heads = headRows().reduce((sum, row) => sum + row.heads.size, 0);
+const sectionCounts = [...(heads ? [["heads", heads]] : []), ...model.sections];
+const builders = { heads: overviewView, filters: filtersView, attention: attentionView, grids: gridsView, gradients: gradientsView, tokens: tokensView, compare: compareView, traces: tracesView };
+const sections = new Map(sectionCounts.map(([name]) => [name, { name, units: byAddress, items: new Map(), node: null, keep: keepItem, looks: model.sections.some(([other]) => other === "attention") }]));
+const scrolled = new Map(); // where each list was left
+const grid = new Grid(unitList);
+const layers = new Layers(beside);
+const tools = new Tools(bar);
+let list = null; // the list last shown: the hash of the units' list, or the name of a section
+let seen = null; // address of the unit last shown
+
+grid.onlayer = (name) => {
+  if (name !== null) layers.mark(name);
+};
 
 /** Remember the node of an address, for links that lead to it. */
 function keepItem(address, node) {
@@ -37,72 +36,83 @@ function keepItem(address, node) {
 
 /** Remember where a list stands that is about to go. */
 function leave() {
-  if (!atlas.hidden) scrolled.set(list, scrollY);
+  if (!atlas.hidden && list !== null) scrolled.set(list, scrollY);
 }
 
-async function showUnit(address) {
-  const unit = byAddress.get(address);
+const titled = (...parts) => {
+  document.title = [...parts, model.name, "featviz gallery"].join(" \u00b7 ");
+};
+
+/** Show a page that takes the place of the lists. */
+function showPage({ kind, text, name }) {
   leave();
-  seen = unit ?? seen;
+  if (kind === "unit" && byAddress.has(name)) seen = name;
   atlas.hidden = true;
   unitView.hidden = false;
-  unitView.replaceChildren(...(unit ? [unitHeader(model, unit)] : missingUnit(address)));
-  document.title = `${address} \u00b7 ${model.name} \u00b7 featviz gallery`;
   scrollTo(0, 0);
-  unitView.querySelector("h1").focus({ preventScroll: true });
-  if (!unit) return;
-  try {
-    const entries = await Promise.all(unit.renders.map((render) => entryOf("details", render.row)));
-    if (seen !== unit || unitView.hidden) return; // the reader has gone on
-    const details = entries.map(([command, size, activation, trajectory, links]) => ({ command, size, activation, trajectory, links }));
-    unitView.append(...alsoAbout(details[0].links), ...unit.renders.map((render, i) => renderBlock(model, unit, render, details[i])));
-  } catch (error) {
-    unitView.append(missingFile(error));
-  }
+  unitPages[kind](unitView, text);
 }
 
 /** Show one of the lists; tell whether the reader comes back to it from a unit. */
-function showList(name) {
+function showList(name, isUnits) {
   leave();
   const returning = atlas.hidden && seen !== null && list === name;
   list = name;
   unitView.hidden = true;
   unitView.replaceChildren();
   atlas.hidden = false;
-  atlas.classList.toggle("whole", name !== "");
-  document.getElementById("sites").hidden = unitList.hidden = name !== "";
-  sectionView.hidden = name === "";
-  for (const link of document.querySelectorAll("#views a")) {
-    if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  document.title = [model.name, ...(name ? [sectionNames[name]] : []), "featviz gallery"].join(" \u00b7 ");
+  atlas.classList.toggle("whole", !isUnits || !catalogue.count);
+  for (const node of [beside, bar]) node.hidden = !isUnits || !catalogue.count;
+  unitList.hidden = failedList.hidden = !isUnits;
+  emptyNote.hidden = true;
+  sectionView.hidden = isUnits;
+  markView(isUnits ? "" : name);
   return returning;
 }
 
-function showAtlas(site) {
-  const other = list !== "";
-  const returning = showList("");
-  if (site) {
-    site.section.scrollIntoView();
-    site.section.querySelector("h2").focus({ preventScroll: true });
-  } else if (location.hash === "#failed") {
-    document.getElementById("failed")?.scrollIntoView();
-  } else if (returning) {
-    scrollTo(0, scrolled.get("") ?? 0);
-    seen.link.focus({ preventScroll: true });
-    seen.link.scrollIntoView({ block: "nearest" });
-  } else if (other) {
-    scrollTo(0, scrolled.get("") ?? 0);
-  }
+/** Bring the top of the list to the window, if it has gone beyond. */
+function scrollToList() {
+  const { top } = unitList.getBoundingClientRect();
+  if (top < covered()) scrollBy(0, top - covered() - 8);
+}
+
+function showUnits(state) {
+  const units = catalogue.order(state);
+  const wasShown = !atlas.hidden && !unitList.hidden;
+  const returning = showList(view.link({ kind: "" }), true);
+  titled();
+  const changed = grid.units !== units || grid.sort !== state.sort;
+  if (changed) grid.fill(units, { headed: state.sort === null, sort: state.sort });
+  else grid.draw();
+  layers.update();
+  tools.update(state, units.length);
+  emptyNote.hidden = units.length > 0 || !catalogue.count;
+  if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
+  else if (state.kind === "site" && grid.showLayer(state.name)) return;
+  else if (returning) comeBack();
+  else if (!wasShown) returnTo(list);
+  else if (changed) scrollToList();
+  grid.draw();
+}
+
+/** Show the list as it was left, and the unit last seen in it. */
+function comeBack() {
+  returnTo(list);
+  const place = grid.placeOf(catalogue.find(seen));
+  if (place >= 0) grid.focus(place);
+}
+
+function returnTo(name) {
+  scrollTo(0, scrolled.get(name) ?? 0);
 }
 
 async function showSection(section, address) {
-  const returning = showList(section.name);
+  const returning = showList(section.name, false);
+  titled(sectionNames[section.name]);
   sectionView.replaceChildren(...(section.node ? [section.node] : []));
   if (!section.node) {
     try {
-      const data = await loaded(`sections/${section.name}`);
+      const data = section.name === "heads" ? null : await loaded(`sections/${section.name}`);
       section.node ??= element("div", {}, builders[section.name](section, data));
     } catch (error) {
       if (list === section.name) sectionView.replaceChildren(missingFile(error));
@@ -113,43 +123,76 @@ async function showSection(section, address) {
   }
   const item = section.items.get(address);
   if (item) {
-    item.scrollIntoView({ block: "center" });
+    const centre = () => item.scrollIntoView({ block: "center" });
+    centre();
+    requestAnimationFrame(centre); // what was not laid out before may have moved it
     (item.querySelector("button.zoom") ?? item).focus({ preventScroll: true });
     return;
   }
-  scrollTo(0, scrolled.get(section.name) ?? 0);
+  returnTo(section.name);
   if (returning) {
     const links = [...sectionView.querySelectorAll("a")];
-    links.find((link) => link.getAttribute("href") === unitHash(seen.address))?.focus({ preventScroll: true });
+    links.find((link) => link.getAttribute("href") === unitHash(seen))?.focus({ preventScroll: true });
   }
 }
 
 function route() {
   zoomDialog.close();
-  const [, kind, , text] = /^#([a-z]+)(=(.*))?$/s.exec(location.hash) ?? [];
-  let name = text;
-  try {
-    name = text && decodeURIComponent(text);
-  } catch {
-    // a hash typed by hand need not be well-formed: it is taken as it stands
-  }
-  const isEmpty = !model.units.length && !model.failures.length;
-  if (kind === "unit" && name !== undefined) showUnit(name);
-  else if (kind === "pictures" && !atlas.hidden) return; // the skip link: within the list that is shown
-  else if (sections.has(kind)) showSection(sections.get(kind), name);
-  else if (isEmpty) showSection(sections.values().next().value);
-  else showAtlas(kind === "site" ? bySite.get(name) : undefined);
+  const state = view.state();
+  const isEmpty = !catalogue.count && !model.failures.length;
+  if (Object.hasOwn(unitPages, state.kind) && (state.kind !== "unit" || state.text !== undefined)) showPage(state);
+  else if (state.kind === "pictures" && !atlas.hidden) return; // the skip link: within the list that is shown
+  else if (sections.has(state.kind)) showSection(sections.get(state.kind), state.name);
+  else if (isEmpty && sections.size) showSection(sections.values().next().value);
+  else showUnits(state);
 }
 
-function walk(event) {
-  if (unitView.hidden || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const targets = { ArrowLeft: "a[rel=prev]", ArrowRight: "a[rel=next]" };
-  if (event.key === "Escape") location.hash = list;
-  else if (event.key in targets) unitView.querySelector(targets[event.key])?.click();
+/** What the reader marks changes what is told of units, and which are in a list that asks for it. */
+function marked() {
+  const state = view.state();
+  if (state.only || state.q) catalogue.forget();
+  if (atlas.hidden || unitList.hidden) return;
+  const focused = grid.focused();
+  const units = catalogue.order(state);
+  if (units === grid.units) return grid.refresh();
+  grid.fill(units, { headed: state.sort === null, sort: state.sort });
+  tools.update(state, units.length);
+  emptyNote.hidden = units.length > 0;
+  if (focused !== null && units.length) grid.focus(Math.min(focused, units.length - 1));
 }
 
+const onUnits = () => !atlas.hidden && !unitList.hidden;
+const onList = () => !atlas.hidden;
+const inGrid = () => grid.focused() !== null;
+
+keys.add("List", "/", "Search addresses and labels", () => tools.search.select(), onUnits);
+keys.add("List", "g", "Go to an address", () => tools.find.input.select(), onUnits);
+keys.add("List", "s", "Sort", () => tools.sort.focus(), onUnits);
+keys.add("List", "n", "Filter by numbers", () => tools.open(true), onUnits);
+keys.add("List", "r", "A unit by chance", () => tools.random(), onUnits);
+keys.add("List", "[", "Layer before", () => layers.step(-1), onUnits);
+keys.add("List", "]", "Layer after", () => layers.step(1), onUnits);
+for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]) keys.add("List", key, "Unit beside, above or below", null, inGrid);
+for (const key of ["Home", "End"]) keys.add("List", key, "First or last unit of the row; with Ctrl, of the list", null, inGrid);
+for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "A screenful up or down", null, inGrid);
+keys.add("List", "Enter", "Open the unit", null, inGrid);
+keys.add("List", "Escape", "All units, without filter", () => view.go({ kind: "", q: "", where: [], layer: null, only: null }), onList);
+
+// Escape leads out of a box, to the list it belongs to.
+bar.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  if (!tools.ranges.node.hidden && tools.ranges.node.contains(event.target)) {
+    tools.open(false);
+    tools.toggle.focus();
+  } else unitList.querySelector('a.cell[tabindex="0"]')?.focus();
+  event.preventDefault();
+  event.stopPropagation();
+});
+
+fillHeader(model);
+fillViews(model, sectionCounts);
+if (model.failures.length) failedList.append(failureSection(model.failures));
+for (const change of ["labels", "pins"]) document.addEventListener(change, marked);
 history.scrollRestoration = "manual";
-fillAtlas(model, document.body.dataset.folder);
 addEventListener("hashchange", route);
-addEventListener("keydown", walk);
 route();

@@ -1,0 +1,276 @@
+"use strict";
+
+// The list of units. Only rows near the window are in the document, one node a unit and one for
+// its place in the grid; so that tens of thousands of units scroll as a few hundred do.
+
+const AHEAD = 400; // pixels kept beyond the window, above and below
+
+class Grid {
+  constructor(place) {
+    this.place = place;
+    this.rows = new Map(); // nodes in the document, by the height they lie at
+    this.current = 0; // place in the list that the Tab key leads to
+    this.layout = null;
+    this.onlayer = () => {};
+    this.asked = 0;
+    addEventListener("scroll", () => this.ask(), { passive: true });
+    addEventListener("resize", () => this.ask());
+    new ResizeObserver(() => this.resize()).observe(place);
+    place.addEventListener("keydown", (event) => this.press(event));
+    place.addEventListener("focusin", (event) => this.take(event.target.closest("a.cell")));
+  }
+
+  /** Show a list; `headed` puts a heading over each layer, `sort` is the number told below pictures. */
+  fill(units, { headed, sort }) {
+    const { cell } = catalogue;
+    const pitch = headed ? cell : Math.max(cell, 84);
+    this.units = units;
+    this.headed = headed;
+    this.sort = sort;
+    this.shape = { size: cell, pitch, height: cell + (headed ? 30 : sort ? 58 : 44) };
+    this.places = null;
+    this.current = 0;
+    this.arrange();
+  }
+
+  /** Lay the list out anew for the width that there is. */
+  arrange() {
+    this.width = this.place.clientWidth;
+    this.layout = new Layout(this.units, this.headed ? catalogue.sites : null, this.width, this.shape);
+    this.place.style.setProperty("height", `${this.layout.height}px`);
+    this.place.setAttribute("aria-rowcount", this.layout.rows);
+    for (const node of this.rows.values()) node.remove();
+    this.rows.clear();
+    this.draw();
+  }
+
+  /** Keep what is at the top of the window there when the width changes. */
+  resize() {
+    if (!this.layout || !this.place.clientWidth || this.place.clientWidth === this.width) return;
+    const [top] = this.window();
+    const first = this.firstIn(top);
+    const shift = first === null ? 0 : top - this.layout.at(first).top;
+    const focused = this.focused();
+    this.arrange();
+    if (first !== null && top > 0) scrollBy(0, this.layout.at(first).top + shift - this.window()[0]);
+    this.draw();
+    if (focused !== null) this.focus(focused);
+  }
+
+  /** Draw once in the next frame, however often it is asked for. */
+  ask() {
+    if (this.asked || !this.layout || this.place.offsetParent === null) return;
+    this.asked = requestAnimationFrame(() => {
+      this.asked = 0;
+      this.draw();
+    });
+  }
+
+  /** Heights of the list between which it is seen. */
+  window() {
+    const top = -this.place.getBoundingClientRect().top;
+    return [top, top + innerHeight];
+  }
+
+  /** Put the rows near the window into the document, and take the others out. */
+  draw() {
+    if (!this.layout || this.place.offsetParent === null) return;
+    const [top, bottom] = this.window();
+    const wanted = new Map([...this.layout.between(top - AHEAD, bottom + AHEAD)].map((row) => [row.top, row]));
+    const focused = document.activeElement?.closest("#units [role=row]");
+    for (const [at, node] of this.rows) {
+      if (wanted.has(at) || node === focused) continue; // the keyboard keeps its place
+      node.remove();
+      this.rows.delete(at);
+    }
+    const fresh = [...wanted.values()].filter((row) => !this.rows.has(row.top));
+    for (const row of fresh) this.insert(row);
+    this.mark();
+    if (this.units.length) this.onlayer(this.layerAt(top + covered()));
+  }
+
+  /** Name of the layer at a height, or a little below; null in a list without layers. */
+  layerAt(top) {
+    return this.headed ? this.layout.bandAt(top + LEAD).site.name : null;
+  }
+
+  /** Put a row among its neighbours, so that the order of reading is that of the list. */
+  insert(row) {
+    const node = row.index < 0 ? headRow(row, this.layout) : this.unitRow(row);
+    node.style.setProperty("top", `${row.top}px`);
+    node.dataset.top = row.top;
+    const after = [...this.rows.keys()].filter((top) => top > row.top);
+    this.place.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
+    this.rows.set(row.top, node);
+  }
+
+  /** Make the cells anew that are in the document: what is told of them has changed. */
+  refresh() {
+    if (!this.layout) return;
+    const focused = this.focused();
+    for (const node of this.rows.values()) node.remove();
+    this.rows.clear();
+    this.draw();
+    if (focused !== null) this.focus(Math.min(focused, this.units.length - 1));
+  }
+
+  unitRow({ band, index }) {
+    const from = band.start + index * band.columns;
+    const to = Math.min(from + band.columns, band.start + band.count);
+    const cells = [];
+    for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place)));
+    const row = element("div", { class: band.columns < 6 ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
+    row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
+    row.style.setProperty("height", `${this.layout.rowHeight}px`);
+    return row;
+  }
+
+  cell(place) {
+    const i = this.units[place];
+    const address = catalogue.address(i);
+    const { label, favourite } = labels.get(address);
+    const { wide } = catalogue.siteOf(i);
+    // Without headings all cells are of one width: two sides are shown at half the height.
+    const height = wide && !this.headed ? this.shape.size / 2 : this.shape.size;
+    const value = this.sort ? catalogue.number(this.sort, i) : null;
+    const told = [address, ...(label ? [label] : []), ...(favourite ? ["favourite"] : []), ...(this.sort ? [numberText(this.sort, value)] : [])];
+    const samples = catalogue.samples(i);
+    const link = element("a", {
+      class: `cell${favourite ? " favourite" : ""}${pins.has(address) ? " pinned" : ""}`,
+      href: view.link({ unit: address }),
+      "aria-label": address,
+      ...(told.length > 1 ? { "aria-description": told.slice(1).join(", ") } : {}),
+      "data-caption": this.captionOf(i, label, value, samples),
+      "data-place": place,
+      tabindex: "-1",
+      title: [address, ...told.slice(1)].join("\n"),
+    });
+    placeSprite(link, i, height);
+    link.style.setProperty("--width", `${wide ? 2 * height : height}px`);
+    link.style.setProperty("--height", `${height}px`);
+    return link;
+  }
+
+  /** Lines below a picture: label or address, as far as the heading does not say it, and the number sorted by. */
+  captionOf(i, label, value, samples) {
+    const many = samples > 1 ? ` \u00d7${samples}` : "";
+    const tail = `${catalogue.tails[i]}${many}`;
+    if (this.headed) return label || tail;
+    const site = label || catalogue.siteOf(i).name.replace(/^blocks\./, "");
+    return [site, tail, ...(this.sort ? [measured(value)] : [])].join("\n");
+  }
+
+  /** Make one cell the stop of the Tab key: the current one, or the first that is seen. */
+  mark() {
+    const cells = [...this.place.querySelectorAll("a.cell")];
+    const current = cells.find((cell) => Number(cell.dataset.place) === this.current) ?? cells[0];
+    for (const cell of cells) cell.tabIndex = cell === current ? 0 : -1;
+  }
+
+  take(cell) {
+    if (!cell) return;
+    this.current = Number(cell.dataset.place);
+    this.mark();
+  }
+
+  /** Place of the cell that has the keyboard; null elsewhere. */
+  focused() {
+    const cell = document.activeElement?.closest("#units a.cell");
+    return cell ? Number(cell.dataset.place) : null;
+  }
+
+  /** Place of the first unit whose row starts below a height; null in an empty list. */
+  firstIn(top) {
+    for (const { band, index } of this.layout.between(top, top + innerHeight)) if (index >= 0) return band.start + index * band.columns;
+    return null;
+  }
+
+  /** Place of a unit in the list; -1 if it is not there. */
+  placeOf(i) {
+    this.places ??= new Map([...this.units].map((unit, place) => [unit, place]));
+    return this.places.get(i) ?? -1;
+  }
+
+  /** Bring a height into the window: to its top if `top`, else no further than needed. */
+  reveal(from, height, toTop = false) {
+    const bars = covered();
+    const [top, bottom] = this.window();
+    if (toTop || from < top + bars) scrollBy(0, from - top - bars);
+    else if (from + height > bottom - 16) scrollBy(0, from + height - bottom + 16);
+    this.draw();
+  }
+
+  /** Give a place of the list the keyboard, and bring it into the window. */
+  focus(place) {
+    const row = this.layout.at(place);
+    this.current = place;
+    this.reveal(row.top, this.layout.rowHeight);
+    if (!this.rows.has(row.top)) this.insert(row);
+    this.mark();
+    this.place.querySelector(`a.cell[data-place="${place}"]`).focus({ preventScroll: true });
+  }
+
+  /** Bring the heading of a layer to the top; tell whether the list has it. */
+  showLayer(name) {
+    const band = this.layout.bands.find(({ site }) => site?.name === name);
+    if (!band) return false;
+    this.reveal(band.top, LEAD, true);
+    this.current = band.start;
+    this.mark();
+    this.rows.get(band.top).querySelector("h2").focus({ preventScroll: true });
+    return true;
+  }
+
+  press(event) {
+    const place = this.focused();
+    if (place === null || event.altKey || event.metaKey || event.shiftKey) return;
+    const to = (event.ctrlKey ? FAR : NEAR)[event.key]?.(place, this);
+    if (to === undefined) return;
+    event.preventDefault();
+    this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
+  }
+}
+
+/** Where keys lead from a place of the list. */
+const NEAR = {
+  ArrowLeft: (place) => place - 1,
+  ArrowRight: (place) => place + 1,
+  ArrowUp: (place, { layout }) => layout.vertical(place, -1),
+  ArrowDown: (place, { layout }) => layout.vertical(place, 1),
+  Home: (place, { layout }) => place - layout.at(place).column,
+  End: (place, { layout }) => {
+    const { band, column } = layout.at(place);
+    return Math.min(place - column + band.columns, band.start + band.count) - 1;
+  },
+  PageUp: (place, grid) => screenful(place, grid, -1),
+  PageDown: (place, grid) => screenful(place, grid, 1),
+};
+
+const FAR = { Home: () => 0, End: (_, { units }) => units.length - 1 };
+
+function screenful(place, { layout }, by) {
+  let at = place;
+  for (let rows = Math.max(1, Math.floor((0.8 * innerHeight) / layout.rowHeight)); rows > 0; rows -= 1) at = layout.vertical(at, by);
+  return at;
+}
+
+/** Height at the top of the window that bars over the list cover. */
+function covered() {
+  const { left } = document.getElementById("units").getBoundingClientRect();
+  const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
+  const boxes = bars.map((bar) => bar.getBoundingClientRect()).filter((box) => box.right > left);
+  return boxes.reduce((height, box) => height + box.height, 0);
+}
+
+/** A layer's heading, in a row of its own. */
+function headRow({ band }) {
+  const heading = element("h2", { tabindex: "-1" }, element("a", { href: view.link({ site: band.site.name }), tabindex: "-1" }, band.site.name));
+  const shown = band.count < band.site.count ? `${band.count.toLocaleString("en")} of ${counted(band.site.count, "unit")}` : counted(band.count, "unit");
+  return element("div", { class: "row head", role: "row", "aria-rowindex": band.row + 1 }, element("div", { role: "gridcell", class: "heading" }, heading, element("p", {}, shown)));
+}
+
+/** A number with its name, in words. */
+function numberText(key, value) {
+  const { name } = catalogue.numbers.find((number) => number.key === key);
+  return `${name} ${value === null ? "unknown" : measured(value)}`;
+}

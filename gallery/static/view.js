@@ -1,0 +1,104 @@
+"use strict";
+
+// What is shown is what the hash says, so that every view is a link:
+// #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT]
+
+/** Escape a text for a hash, but keep what is legible in addresses. */
+function readable(text) {
+  return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
+}
+
+/** Hash of a unit's view. */
+const unitHash = (address) => `#unit=${readable(address)}`;
+
+/** Hash of a layer in the list. */
+const siteHash = (site) => `#site=${readable(site)}`;
+
+class View {
+  constructor() {
+    this.parsed = { hash: null };
+  }
+
+  /** The hash, read. `text` is what stands behind its word, and `name` the same unescaped. */
+  state() {
+    if (this.parsed.hash !== location.hash) this.parsed = { hash: location.hash, ...parseHash(location.hash) };
+    return this.parsed;
+  }
+
+  /** Hash of the present view with changes; `unit` and `site` are addresses, `unit: null` leads to the list. */
+  link(changes) {
+    const { unit, site, ...rest } = changes;
+    const state = { ...this.state(), ...rest };
+    const words = listWords(state);
+    const lead = unit ? `unit=${readable(unit)}` : site ? `site=${readable(site)}` : words.length ? "units" : "";
+    return `#${[lead, ...words].join("&")}`;
+  }
+
+  go(changes) {
+    location.hash = this.link(changes);
+  }
+
+  /** Change the view without a step in the history: while a text is typed. */
+  replace(changes) {
+    const hash = this.link(changes);
+    if (hash !== location.hash) location.replace(hash);
+  }
+}
+
+/** Words of a hash that say which units a list shows, and how. */
+function listWords({ sort, down, where, q, layer, only }) {
+  return [
+    ...(sort ? [`sort=${down ? "-" : ""}${readable(sort)}`] : []),
+    ...(where.length ? [`where=${where.map(({ key, op, value }) => readable(`${key}${op}${value}`)).join(",")}`] : []),
+    ...(layer !== null ? [`layer=${readable(layer)}`] : []),
+    ...(only ? [`only=${only}`] : []),
+    ...(q ? [`q=${readable(q)}`] : []),
+  ];
+}
+
+/** A part of a hash as text; what is not well-formed is taken as it stands. */
+function plainText(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Read a hash; what it says that this page does not know is left out. */
+function parseHash(hash) {
+  const [lead, ...words] = hash.slice(1).split("&");
+  const [, kind, , text] = /^([a-z]*)(=(.*))?$/s.exec(lead) ?? [];
+  const state = { kind: kind ?? "", text, name: text === undefined ? undefined : plainText(text), sort: null, down: false, where: [], q: "", layer: null, only: null };
+  for (const word of words) {
+    const [, key, value] = /^([a-z]+)=(.*)$/s.exec(word) ?? [];
+    if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, plainText(value));
+  }
+  return state;
+}
+
+const isNumber = (key) => catalogue.numbers.some((number) => number.key === key);
+
+const PARAMETERS = {
+  sort(state, value) {
+    const key = value.replace(/^-/, "");
+    if (isNumber(key)) [state.sort, state.down] = [key, value.startsWith("-")];
+  },
+  where(state, value) {
+    state.where = value.split(",").flatMap((part) => {
+      const [, key, op, number] = /^(.+?)(>=|<=|>|<)(.+)$/s.exec(part) ?? [];
+      return isNumber(key) && Number.isFinite(Number(number)) ? [{ key, op, value: Number(number) }] : [];
+    });
+  },
+  q(state, value) {
+    state.q = value;
+  },
+  layer(state, value) {
+    state.layer = value;
+  },
+  only(state, value) {
+    if (Object.hasOwn(ONLY, value)) state.only = value;
+  },
+};
+
+const view = new View();
