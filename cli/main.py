@@ -24,6 +24,7 @@ from cli.stores import info, pack, verify
 from cli.tokens import tokens
 from cli.trace import trace
 from cli.units import units
+from cli.validate import validate
 from featviz.errors import FeatvizError, nearest
 
 INTERRUPTED = 130
@@ -78,6 +79,7 @@ for command in (
     demo,
     compare,
     trace,
+    validate,
 ):
     featviz.add_command(command)
 

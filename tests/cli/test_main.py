@@ -28,6 +28,7 @@ COMMANDS = [
     "tokens",
     "trace",
     "units",
+    "validate",
     "verify",
 ]
 

@@ -1,0 +1,192 @@
+"""`featviz validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.options import (
+    data_options,
+    force_option,
+    json_option,
+    load_model_of,
+    print_json,
+    print_table,
+)
+from cli.progress import picture_bar
+from featviz.data import open_data
+from featviz.errors import FeatvizError
+from featviz.evidence import Evidence, Evidences, Summary, summary
+from featviz.models import VisionModel
+from featviz.scores import scores_to_store
+from featviz.store import Store
+from patching.trunk import trunk_of
+from patching.validation import validate_to_store
+
+SOME_FAILED = 3
+
+SHOWN = 24
+"""Neurons in the printed table, at most; --json has all."""
+
+
+@click.command()
+@click.argument("store")
+@data_options
+@click.option(
+    "--images",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Of the data, for the causal tests; 40 of each class if absent, at most 2,000.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
+@force_option
+@json_option
+@click.pass_context
+def validate(
+    ctx: click.Context,
+    store: str,
+    data: str,
+    download: bool,
+    images: int | None,
+    device: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Tell how far to trust the pictures of a store, and test their neurons by intervention.
+
+    Scores every picture, compares its way through the network with that of the unit's natural
+    examples, tests whether MLP neurons are necessary and sufficient for a class, and
+    reports. What the store holds is not computed again.
+
+    \b
+    featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
+    featviz examples cueworld/vit blocks.all.mlp.fc1:0-15 --data cueworld:5000 -o neurons
+    featviz validate neurons --data cueworld
+    """
+    opened = Store(store)
+    if Path(store).is_file():
+        raise FeatvizError(f"results go into the folder of a store, and {store} is a packed file")
+    model = load_model_of(opened, device)
+    failures = _measure(model, opened, data, download, images, force)
+    every = Evidences(store)
+    found = summary(every)
+    if as_json:
+        units = [unit.to_json() for unit in every]
+        report = {"store": store, "summary": found.to_json(), "units": units}
+        print_json({**report, "failures": failures})
+    else:
+        _report(found, every)
+    for address, reason in failures.items():
+        click.echo(f"failed: {address}: {reason}", err=True)
+    ctx.exit(SOME_FAILED if failures else 0)
+
+
+def _measure(
+    model: VisionModel, store: Store, data: str, download: bool, images: int | None, force: bool
+) -> dict[str, str]:
+    """Compute what the store does not hold; return what failed, and why."""
+    path, dataset = store.path, open_data(data, download)
+    with picture_bar("scores ") as progress:
+        scored = scores_to_store(model, path, data, force=force, progress=progress)
+    _tell(path, "scored", scored.scored, scored.done)
+    failures = dict(scored.failures)
+    if "examples" not in store.kinds:
+        click.echo(
+            f"{path}: no natural examples, so no ratios and no paths; "
+            f"`featviz examples {model.name} SELECTOR --data {data} -o {path}` adds them",
+            err=True,
+        )
+    try:
+        trunk_of(model)
+    except FeatvizError as error:
+        click.echo(f"{path}: no causal tests: {error}", err=True)
+        return failures
+    with picture_bar("tests ") as progress:
+        tested = validate_to_store(model, path, dataset, images, force=force, progress=progress)
+    _tell(path, "validated", tested.validated, tested.done)
+    if tested.skipped:
+        first, reason = next(iter(tested.skipped.items()))
+        click.echo(
+            f"{path}: {len(tested.skipped)} units are not tested, such as {first}: {reason}",
+            err=True,
+        )
+    return failures
+
+
+def _tell(path: Path, what: str, now: int, before: int) -> None:
+    click.echo(f"{path}: {now} units {what}, {before} were there", err=True)
+
+
+def _report(found: Summary, every: Evidences) -> None:
+    """Print the numbers of all pictures, what share passes, and the neurons with claims."""
+    whole = found.overall
+    print_table(
+        [
+            ("number", "units", "5 %", "median", "95 %", "best", "worst"),
+            *(
+                (
+                    name,
+                    one.count,
+                    *(one.quantiles[at] for at in ("5", "50", "95")),
+                    one.best[0][0],
+                    one.worst[0][0],
+                )
+                for name, one in whole.numbers.items()
+            ),
+        ]
+    )
+    click.echo()
+    print_table(
+        [
+            ("passes", "units", "of", "share"),
+            *(
+                (name, tally.passed, tally.known, tally.share)
+                for name, tally in whole.passes.items()
+                if tally.known
+            ),
+        ]
+    )
+    claimed = [unit for unit in every if any(claim.holds for claim in unit.claims.values())]
+    if claimed:
+        click.echo()
+        print_table([_HEADINGS, *(_claims(unit) for unit in claimed[:SHOWN])])
+    if len(claimed) > SHOWN:
+        click.echo(f"{SHOWN} of {len(claimed)} neurons are shown; --json has all", err=True)
+
+
+_HEADINGS = (
+    "neuron",
+    "class",
+    "necessary",
+    "effect",
+    "from",
+    "to",
+    "q",
+    "sufficient",
+    "effect",
+    "q",
+    "flags",
+)
+
+
+def _claims(unit: Evidence) -> tuple[object, ...]:
+    """Tell of a neuron: the weaker of its ablations, and the dose at the 99th percentile."""
+    verdict = unit.verdict
+    assert verdict is not None
+    weaker = min(verdict.removals.values(), key=lambda each: each.effect.estimate).effect
+    necessary, sufficient = (unit.claims[name] for name in ("necessary", "sufficient"))
+    failed = [name for name, passed in unit.checks.items() if passed is False]
+    return (
+        unit.address,
+        verdict.label,
+        "yes" if necessary.holds else "no",
+        weaker.estimate,
+        weaker.low,
+        weaker.high,
+        necessary.q,
+        "yes" if sufficient.holds else "no",
+        verdict.doses["99"].effect.estimate,
+        sufficient.q,
+        ", ".join(f"not {name}" for name in failed),
+    )

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.main import status
+from featviz.store import Store
+from tests.cli.running import Run, tree
+
+# The last block, behind which little is run.
+NEURONS = ("cueworld/vit", "blocks.11.mlp.fc1:0-1")
+DATA = ("--data", "cueworld:216")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("validate") / "s"
+    assert status(["render", *NEURONS, "-o", str(path), "--steps", "4"]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def validated(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("validated") / "s"
+    shutil.copytree(pictures, path)
+    assert status(["examples", *NEURONS, "--data", "cueworld:36", "-o", str(path)]) == 0
+    assert status(["validate", str(path), *DATA]) == 0
+    return path
+
+
+def told(run: Run, *words: object) -> dict[str, Any]:
+    """What `featviz validate --json` prints, in strict JSON."""
+    result = run("validate", *words, "--json")
+    assert result.status == 0, result.err
+
+    def refuse(name: str) -> float:
+        raise AssertionError(f"{name} is not JSON")
+
+    found: dict[str, Any] = json.loads(result.out, parse_constant=refuse)
+    return found
+
+
+def test_from_a_picture_to_evidence_nothing_is_missing_in_json(run: Run, validated: Path) -> None:
+    found = told(run, validated, *DATA)
+    assert found["failures"] == {}
+    addresses = [unit["address"] for unit in found["units"]]
+    assert addresses == [f"blocks.11.mlp.fc1:{number}" for number in (0, 1)]
+    store = Store(validated)
+    for unit in found["units"]:
+        address = unit["address"]
+        (picture,) = unit["pictures"]
+        examples, test = store.row(address, "examples"), store.row(address, "validations")
+        median, best = (float(examples["percentiles"][at]) for at in (50, 100))
+        activation = float(store.row(address)["activation"][0])
+        assert picture["ratio"] == pytest.approx((activation - median) / (best - median))
+        assert picture["fine"] == pytest.approx(float(store.row(address, "scores")["fine"][0]))
+        assert unit["examples"]["top"] == examples["top"].tolist()
+        assert len(unit["route"]["picture"]) == len(unit["route"]["layers"]) > 11
+        assert unit["checks"].keys() == {"beats_natural", "converged", "follows_natural"}
+        removal = unit["verdict"]["removals"]["resample"]
+        assert removal["effect"]["estimate"] == pytest.approx(float(test["necessity"][1]))
+        assert removal["controls"]["neurons"]["count"] == 39
+        label = found_label(store, test)
+        assert unit["verdict"]["label"] == label
+        assert f"the margin of {label!r}" in unit["sentences"][0]
+    overall = found["summary"]["overall"]
+    assert (overall["units"], overall["numbers"]["ratio"]["count"]) == (2, 2)
+    assert overall["passes"]["necessary"]["known"] == 2
+    assert list(found["summary"]["layers"]) == ["blocks.11.mlp.fc1"]
+
+
+def found_label(store: Store, test: dict[str, Any]) -> str:
+    classes: list[str] = store.configuration["validations"]["classes"]
+    return classes[int(test["class"])]
+
+
+def test_again_nothing_is_computed(run: Run, validated: Path) -> None:
+    before = tree(validated)
+    result = run("validate", validated, *DATA)
+    assert result.status == 0
+    assert tree(validated) == before
+    for what in ("scored", "followed", "validated"):
+        assert f"0 units {what}, 2 were there" in result.err
+    # Without a bar: a line of it would have a percent sign.
+    assert "%|" not in result.err.replace(" ", "")
+
+
+def test_the_printed_tables_say_what_json_says(run: Run, validated: Path) -> None:
+    overall = told(run, validated, *DATA)["summary"]["overall"]
+    numbers, passes, *_ = run("validate", validated, *DATA).out.split("\n\n")
+    rows = [line.split() for line in numbers.splitlines()]
+    assert rows[0] == ["number", "units", "5", "%", "median", "95", "%", "best", "worst"]
+    assert [row[0] for row in rows[1:]] == list(overall["numbers"])
+    for row in rows[1:]:
+        told_there = overall["numbers"][row[0]]
+        assert float(row[3]) == pytest.approx(told_there["quantiles"]["50"], rel=1e-3)
+        assert row[5:] == [told_there["best"][0][0], told_there["worst"][0][0]]
+    counts = {row[0]: row[1:3] for row in map(str.split, passes.splitlines()[1:])}
+    assert counts == {
+        name: [str(tally["passed"]), str(tally["known"])]
+        for name, tally in overall["passes"].items()
+    }
+
+
+def test_a_packed_store_has_the_same_evidence_and_is_whole(
+    run: Run, validated: Path, tmp_path: Path
+) -> None:
+    assert run("pack", validated, tmp_path / "s.h5").status == 0
+    assert run("verify", tmp_path / "s.h5").status == 0
+    kinds = ("examples", "paths", "renders", "scores", "validations")
+    packed, folder = Store(tmp_path / "s.h5"), Store(validated)
+    for kind in kinds:
+        for one, other in zip(packed.rows(kind), folder.rows(kind), strict=True):
+            assert one.keys() == other.keys()
+            for name in one:
+                np.testing.assert_array_equal(one[name], other[name])
+    assert "is a packed file" in run("validate", tmp_path / "s.h5", *DATA).refusal()
+
+
+def test_without_examples_it_is_told_which_command_adds_them(
+    run: Run, pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "s")
+    result = run("validate", tmp_path / "s", "--data", "cueworld:180", "--json")
+    assert result.status == 0
+    assert "`featviz examples cueworld/vit SELECTOR --data cueworld:180 -o" in result.err
+    found = json.loads(result.out)
+    assert found["units"][0]["pictures"][0]["ratio"] is None
+    assert found["summary"]["overall"]["passes"]["beats_natural"] == {"passed": 0, "known": 0}
+    assert found["units"][0]["verdict"] is not None
+
+
+def test_of_a_model_without_a_stream_there_are_numbers_and_no_causal_tests(
+    run: Run, tmp_path: Path
+) -> None:
+    store = tmp_path / "s"
+    assert run("render", "cueworld/resnet", "conv1:0", "-o", store, "--steps", "2").status == 0
+    result = run("validate", store, "--data", "cueworld:18", "--json")
+    assert result.status == 0
+    assert "no causal tests: " in result.err
+    (unit,) = json.loads(result.out)["units"]
+    assert unit["verdict"] is None
+    assert unit["pictures"][0]["fine"] > 0
+
+
+def test_other_images_are_refused_and_with_force_keep_the_pictures(
+    run: Run, validated: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(validated, tmp_path / "s")
+    refused = run("validate", tmp_path / "s", "--data", "cueworld:216", "--images", 180)
+    assert "images is 216 there and 180 here" in refused.err
+    assert refused.status == 1
+    found = told(run, tmp_path / "s", "--data", "cueworld:216", "--images", 180, "--force")
+    assert Store(tmp_path / "s").configuration["validations"]["images"] == 180
+    assert len(found["units"]) == 2
+    assert not (tmp_path / "s.1").exists()
+
+
+def test_mistakes_cost_one_line(run: Run, pictures: Path, tmp_path: Path) -> None:
+    assert "there is no store" in run("validate", tmp_path / "none", *DATA).refusal()
+    assert "cueworld" in run("validate", pictures, "--data", "cueworl").refusal()
