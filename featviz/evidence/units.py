@@ -20,6 +20,9 @@ from featviz.store import Row, Store
 
 NAN = float("nan")
 
+SIDES = 5
+"""Dimensions of the pictures of a unit that have two sides: samples, sides, height, width, RGB."""
+
 KINDS = ("examples", "scores", "paths", "validations")
 """What is read beside renders."""
 
@@ -138,12 +141,16 @@ class Evidences:
     def of(self, address: str) -> Evidence:
         """Tell what is known beside the pictures of a unit.
 
+        A logit's pictures of two sides have no numbers but their activation: natural images are
+        read on both sides at once.
+
         Raises
         ------
         FeatvizError
             When the unit has no picture there, with the nearest that have.
         """
-        render = self.store.row(address)
+        sides = address not in self.store and address in self._sides
+        render = self.store.row(address, "sides" if sides else "renders")
         beside = {
             kind: self.store.row(address, kind)
             for kind, there in self._there.items()
@@ -154,7 +161,8 @@ class Evidences:
     def __iter__(self) -> Iterator[Evidence]:
         """Give the evidence of every unit that has pictures, in the order of the store.
 
-        Every kind is read through once, and one row of it is held at a time.
+        Pictures of two sides are left out. Every kind is read through once, and one row of it is
+        held at a time.
         """
         streams = {kind: _Stream(self.store, kind) for kind in self._there}
         for render in self.store.rows():
@@ -164,6 +172,10 @@ class Evidences:
     @cached_property
     def _there(self) -> dict[str, set[str]]:
         return {kind: set(self.store.addresses(kind)) for kind in KINDS if kind in self.store.kinds}
+
+    @cached_property
+    def _sides(self) -> set[str]:
+        return set(self.store.addresses("sides"))
 
     @cached_property
     def _claims(self) -> dict[str, dict[str, Claim]]:
@@ -177,7 +189,7 @@ class Evidences:
         examples = beside.get("examples")
         return Evidence(
             render["address"],
-            numbers(render, examples, scores),
+            numbers(render, None if render["images"].ndim == SIDES else examples, scores),
             int(render["activation"].argmax()),
             NAN if scores is None else float(scores["agreement"]),
             NAN if scores is None else 1 - float(scores["similarity"]),

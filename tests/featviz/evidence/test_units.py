@@ -11,7 +11,7 @@ from featviz.evidence import Evidences, evidence
 from featviz.evidence.claims import CLAIMS
 from featviz.evidence.units import KINDS
 from featviz.store import Store, pack
-from tests.featviz.evidence.rows import SITE, UNITS, renders
+from tests.featviz.evidence.rows import CLASSES, SITE, UNITS, examples, renders
 from tests.featviz.stores import writer
 
 
@@ -101,6 +101,21 @@ def test_rows_without_pictures_hide_no_others(store: Path, tmp_path: Path) -> No
     every = Evidences(tmp_path / "s")
     assert [unit.to_json() for unit in every] == [every.of(UNITS[n]).to_json() for n in (1, 3)]
     assert every.of(UNITS[1]).verdict is not None
+
+
+def test_pictures_of_two_sides_have_examples_beside_them_and_no_ratio(tmp_path: Path) -> None:
+    logit = "blocks.2.attn.qk:0@same"
+    row = renders([logit], [[5, 6]])
+    two = row | {"images": np.zeros((1, 2, 2, 2, 2, 3), np.uint8)}
+    writer(tmp_path / "s", kind="sides").add(two)
+    configuration = {"data": "cueworld", "classes": CLASSES}
+    writer(tmp_path / "s", kind="examples", configuration=configuration).add(examples([logit]))
+    every = Evidences(tmp_path / "s")
+    found = every.of(logit)
+    assert (found.best, found.picture.activation) == (1, 6)
+    assert found.examples is not None
+    assert np.isnan([found.picture.ratio, found.picture.percentile]).all()
+    assert list(every) == []
 
 
 def test_a_unit_without_a_picture_is_refused_with_the_nearest(store: Path) -> None:
