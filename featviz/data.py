@@ -88,7 +88,7 @@ class Dataset:
         return [index * len(self) // count for index in range(count)]
 
     def batches(
-        self, size: int, batch: int = 64, count: int | None = None
+        self, size: int, batch: int = 64, count: int | None = None, start: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Read the images of `numbers`, in that order.
 
@@ -101,6 +101,8 @@ class Dataset:
             Images at once, at least 1; the last batch may hold fewer.
         count : int, optional
             How many images in all, see `numbers`.
+        start : int
+            How many of them to leave out at the beginning.
 
         Yields
         ------
@@ -117,8 +119,8 @@ class Dataset:
         if batch < 1:
             raise FeatvizError(f"a batch holds at least 1 image, not {batch}")
         numbers = self.numbers(count)
-        for start in range(0, len(numbers), batch):
-            read = [self._source.read(one, size) for one in numbers[start : start + batch]]
+        for first in range(start, len(numbers), batch):
+            read = [self._source.read(one, size) for one in numbers[first : first + batch]]
             yield torch.stack([image for image, _ in read]), torch.tensor([one for _, one in read])
 
     def image(self, number: int, size: int) -> Tensor:

@@ -115,7 +115,9 @@ class LinearRows:
 
     def paired(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""
-        values = (self.places.pick(self.features(inputs)) * self.weight).sum(1)
+        # Half precision would leave three digits of a sum over all channels.
+        wide = torch.promote_types(inputs.dtype, torch.float32)
+        values = (self.places.pick(self.features(inputs)).to(wide) * self.weight).sum(1)
         return values if self.bias is None else values + self.bias
 
     def cosines(self, inputs: Tensor, context: Context) -> Tensor:
@@ -199,17 +201,17 @@ class WholeLayer:
 
     def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
-        outputs = self._output(inputs)
+        outputs = self.output(inputs)
         return self.places.read(outputs @ self.directions.to(outputs).mT)
 
     def paired(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""
-        place = self.places.pick(self._output(inputs))
+        place = self.places.pick(self.output(inputs))
         return (place * self.directions.to(place)).sum(1)
 
     def cosines(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read the cosine of unit i's direction and the layer's output on image i."""
-        outputs = self._output(inputs)
+        outputs = self.output(inputs)
         cosines = F.cosine_similarity(outputs, self.directions.to(outputs)[:, None], -1)
         return self.places.pick(cosines[..., None])[:, 0]
 
@@ -217,7 +219,8 @@ class WholeLayer:
         """Arrange the layer's input as (N, positions, channels)."""
         return self._sequence(inputs)
 
-    def _output(self, inputs: Tensor) -> Tensor:
+    def output(self, inputs: Tensor) -> Tensor:
+        """Compute all that the layer puts out, shape (N, positions, channels)."""
         return self._sequence(self.layer.forward(inputs))
 
     def _sequence(self, values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,16 +59,29 @@ class LogitRows:
 
     def every(self, inputs: Tensor, context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
+        values = inputs.new_empty(len(inputs), self._count)
+        for column, logits in self.each(inputs, context):
+            values[:, column] = logits.mean(1)
+        return values
+
+    def each(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:
+        """Read the logits that each unit is the mean of, on every image.
+
+        Yields
+        ------
+        column : int
+            Which unit.
+        logits : Tensor, shape (N, L)
+            Of the L pairs of `featviz.places.token_pairs`.
+        """
         sequence = self.features(inputs)
-        values = sequence.new_empty(len(sequence), self._count)
         for group in self._groups:
             for number, column in enumerate(group.columns.tolist()):
                 one = torch.full((len(sequence),), number, device=sequence.device)
                 alone = _Group(
                     group.columns[one], group.heads[one], group.queries[one], group.keys[one]
                 )
-                values[:, column] = self._logits(sequence, sequence, alone, context).mean(1)
-        return values
+                yield column, self._logits(sequence, sequence, alone, context)
 
     def paired(self, inputs: Tensor, context: Context) -> Tensor:
         """Read unit i on image i, shape (units,)."""

@@ -1,0 +1,258 @@
+"""The values of units on all images, on disk until every unit is done.
+
+One pass over the images finds the values of all units; what is asked of a unit needs all of its
+values. They wait in a file, a block of images after another, so that the memory that a job takes
+does not depend on the number of images, and an interrupted pass goes on at the block it was at.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from featviz.errors import FeatvizError
+from featviz.files import (
+    locked,
+    make_folder,
+    remove_leftovers,
+    sync_folder,
+    write,
+    write_all,
+    writing,
+)
+
+_DIGEST = 32  # bytes of SHA-256 behind each block
+
+Values = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+
+class Spool:
+    """A file of values, opened by `open_spool` and held by this process alone.
+
+    A header names the units; then come blocks of the same number of images each. A block holds
+    the labels of its images, the values of unit after unit, and a digest of all this and of the
+    block's place, so that a block that was half written, or never reached the disk, is known.
+
+    Attributes
+    ----------
+    path : Path
+    addresses : list of str
+        The units, in the order of their values.
+    block : int
+        Images in a block.
+    blocks : int
+        How many there are.
+    """
+
+    def __init__(self, path: Path, descriptor: int, header: bytes) -> None:
+        fields = json.loads(header)
+        self.path = path
+        self.addresses: list[str] = fields["addresses"]
+        self.block = int(fields["block"])
+        self._descriptor = descriptor
+        self._start: int = len(header)
+        self._seed = sha256(header).digest()
+        self._size: int = 4 * self.block * (1 + len(self.addresses)) + _DIGEST
+        self.blocks: int = self._sound()
+        with writing(path):
+            os.ftruncate(descriptor, self._place(self.blocks))
+
+    def append(self, labels: Labels, values: Values) -> None:
+        """Add a block; when this returns it survives a crash.
+
+        Parameters
+        ----------
+        labels : int32 array, shape (images,)
+        values : float32 array, shape (images, units)
+            Of at most `block` images; a last block that has fewer is filled up with zeros.
+
+        Raises
+        ------
+        FeatvizError
+            When the operating system refuses.
+        """
+        fields = np.zeros((1 + len(self.addresses), self.block), "<i4")
+        fields[0, : len(labels)] = labels
+        fields[1:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
+        data = fields.tobytes()
+        with writing(self.path):
+            os.lseek(self._descriptor, self._place(self.blocks), os.SEEK_SET)
+            write_all(self._descriptor, data + self._digest(self.blocks, data))
+            os.fsync(self._descriptor)
+        self.blocks += 1
+
+    def labels(self, count: int) -> Labels:
+        """Read the labels of the first `count` images."""
+        labels: Labels = self._rows(0, 1, count)[0]
+        return labels
+
+    def values(self, start: int, stop: int, count: int) -> Values:
+        """Read the values of units `start` to `stop` on the first `count` images.
+
+        Returns
+        -------
+        float32 array, shape (stop - start, count)
+        """
+        return self._rows(1 + start, 1 + stop, count).view("<f4")
+
+    def missing(self, count: int) -> int:
+        """Bytes that the file still has to grow for `count` images."""
+        return (-(-count // self.block) - self.blocks) * self._size
+
+    def _rows(self, start: int, stop: int, count: int) -> Labels:
+        found = np.empty((stop - start, self.blocks, self.block), "<i4")
+        length = 4 * self.block * (stop - start)
+        for number in range(self.blocks):
+            place = self._place(number) + 4 * self.block * start
+            data = os.pread(self._descriptor, length, place)
+            found[:, number] = np.frombuffer(data, "<i4").reshape(stop - start, self.block)
+        return found.reshape(stop - start, -1)[:, :count]
+
+    def _place(self, number: int) -> int:
+        return self._start + number * self._size
+
+    def _digest(self, number: int, data: bytes) -> bytes:
+        return sha256(self._seed + number.to_bytes(8, "big") + data).digest()
+
+    def _sound(self) -> int:
+        """Count the blocks in front of the first that is not as it was written."""
+        number = 0
+        while True:
+            data = os.pread(self._descriptor, self._size, self._place(number))
+            if len(data) < self._size or data[-_DIGEST:] != self._digest(number, data[:-_DIGEST]):
+                return number
+            number += 1
+
+
+@contextmanager
+def open_spool(
+    folder: Path, name: str, addresses: Sequence[str], block: int, count: int
+) -> Iterator[Spool]:
+    """Open the spool of a job, or begin one; it is deleted when the block is left without an error.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies; made if it is not there, and removed when nothing else is in it.
+    name : str
+        Says which job it is: the same for the same values of the same units.
+    addresses : sequence of str
+        Units whose values are needed. A spool of this name that has others besides is kept.
+    block : int
+        Images in a block.
+    count : int
+        How many images there will be.
+
+    Raises
+    ------
+    FeatvizError
+        When another process has it open, there is too little room on the disk for all values, or
+        the operating system refuses.
+    """
+    make_folder(folder)
+    path = folder / f"{name}.spool"
+    with locked(folder):
+        remove_leftovers(folder, rf"{re.escape(name)}\.spool")
+        descriptor = _open(path, addresses, block)
+    try:
+        spool = Spool(path, descriptor, _header(descriptor))
+        _check_room(spool, count)
+        yield spool
+        _delete(path)
+    finally:
+        os.close(descriptor)
+
+
+def discard(folder: Path, name: str) -> None:
+    """Delete the spool of a job that is done, should it have been killed before it did.
+
+    Raises
+    ------
+    FeatvizError
+        When another process has it open, or the operating system refuses.
+    """
+    path = folder / f"{name}.spool"
+    if path.exists():
+        descriptor = _hold(path)
+        _delete(path)
+        os.close(descriptor)
+
+
+def _open(path: Path, addresses: Sequence[str], block: int) -> int:
+    if not path.exists():
+        _begin(path, addresses, block)
+    descriptor = _hold(path)
+    if not _serves(_header(descriptor), addresses, block):
+        os.close(descriptor)
+        _begin(path, addresses, block)
+        descriptor = _hold(path)
+    return descriptor
+
+
+def _begin(path: Path, addresses: Sequence[str], block: int) -> None:
+    text = json.dumps({"block": block, "addresses": list(addresses)}, separators=(",", ":"))
+    write(path, f"{text}\n".encode())
+
+
+def _hold(path: Path) -> int:
+    """Open a spool for this process alone."""
+    with writing(path):
+        descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise FeatvizError(
+            f"another process fills {path}; wait for it, or give each process units of its own"
+        ) from error
+    except OSError:  # a file system without locks
+        pass
+    return descriptor
+
+
+def _header(descriptor: int) -> bytes:
+    data, part = b"", b" "
+    while part and b"\n" not in data:
+        part = os.pread(descriptor, 1 << 16, len(data))
+        data += part
+    return data[: data.find(b"\n") + 1]
+
+
+def _serves(header: bytes, addresses: Sequence[str], block: int) -> bool:
+    try:
+        fields = json.loads(header)
+        return bool(fields["block"] == block) and set(addresses) <= set(fields["addresses"])
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _check_room(spool: Spool, count: int) -> None:
+    with writing(spool.path):
+        free = shutil.disk_usage(spool.path.parent).free
+    needed = spool.missing(count)
+    if needed > free:
+        raise FeatvizError(
+            f"{spool.path.parent} needs {needed / 1e6:,.0f} MB for the values of "
+            f"{len(spool.addresses):,} units on {count:,} images until examples are found, and "
+            f"{free / 1e6:,.0f} MB are free; choose fewer units or images"
+        )
+
+
+def _delete(path: Path) -> None:
+    """Delete a spool, and its folder if nothing else is in it."""
+    with locked(path.parent), writing(path):
+        path.unlink()
+        sync_folder(path.parent)
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
