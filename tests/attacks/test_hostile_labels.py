@@ -1,0 +1,156 @@
+"""Labels whose addresses and texts attack the page: from a file, the storage, and the export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import gallery
+from tests.attacks.test_hostile_gallery import TEXTS, untouched
+from tests.gallery.browsing import open_page
+from tests.gallery.stores import write_store
+
+UNITS = [f"head:{text}" for text in TEXTS]
+ADDRESSES = [*UNITS, *TEXTS, "toString", "hasOwnProperty", "\ud800", "x" * 5000]
+LABELS = [TEXTS[i % len(TEXTS)] for i in range(len(ADDRESSES))]
+
+
+@pytest.fixture(scope="module")
+def model_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labels")
+    gallery.export([write_store(folder / "store", UNITS)], folder / "site")
+    (found,) = (folder / "site").glob("cueworld-*.html")
+    return found
+
+
+def labels_file(addresses: list[str], labels: list[str]) -> str:
+    """Text of a file of labels that are favourites too, with whatever keys."""
+    entries = {a: {"label": t, "favourite": True} for a, t in zip(addresses, labels, strict=True)}
+    return json.dumps({"format": "featviz-labels", "version": 1, "labels": entries})
+
+
+def choose(page: Page, text: str, name: str = "labels.json") -> None:
+    page.locator(".label-chooser").set_input_files(
+        {"name": name, "mimeType": "application/json", "buffer": text.encode()}
+    )
+
+
+def held(page: Page) -> dict[str, Any]:
+    return {address: entry["label"] for address, entry in page.evaluate("labels.entries()")}
+
+
+def clean(page: Page) -> bool:
+    """Whether nothing ran and no object has gained anything."""
+    gained = "() => Object.keys(Object.getPrototypeOf({})).length + ('label' in {})"
+    return untouched(page) and page.evaluate(gained) == 0
+
+
+def test_hostile_labels_of_a_file_are_shown_as_text_and_come_back_whole(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#labels")
+    choose(page, labels_file(ADDRESSES, LABELS))
+    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
+    shown = page.locator(".labelled-unit bdi").evaluate_all(
+        "all => all.map((node) => node.textContent)"
+    )
+    assert sorted(shown) == sorted(text.strip() for text in LABELS)
+    assert clean(page)
+    page.reload()
+    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
+    written = json.loads(page.evaluate("writeLabels(labels.entries())"))["labels"]
+    assert len(written) == len(ADDRESSES)
+    assert written["__proto__"] == {
+        "label": LABELS[ADDRESSES.index("__proto__")],
+        "favourite": True,
+    }
+    assert clean(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_hostile_labels_of_an_export_are_shown_as_text(page: Page, model_page: Path) -> None:
+    script = model_page.parent / "data-1" / "1" / "model.js"
+    before = script.read_text()
+    assert '"labels":[]' in before
+    rows = [[address, text, True] for address, text in zip(UNITS, LABELS, strict=False)]
+    script.write_text(before.replace('"labels":[]', f'"labels":{json.dumps(rows)}'))
+    try:
+        open_page(page, model_page, "#labels")
+        expect(page.locator(".labelled-unit")).to_have_count(len(UNITS))
+        assert held(page) == dict(zip(UNITS, LABELS, strict=False))
+        assert clean(page)
+    finally:
+        script.write_text(before)
+
+
+def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#labels")
+    choose(page, labels_file(ADDRESSES, LABELS))
+    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
+    for address, text in zip(UNITS, LABELS, strict=False):
+        page.evaluate("address => { location.hash = unitHash(address); }", address)
+        heading = page.locator("#unit h1")
+        page.wait_for_function(
+            "address => document.querySelector('#unit h1')?.textContent === address", arg=address
+        )
+        # A field of one line holds no breaks of lines.
+        value = page.locator(".label-input").input_value()
+        assert value == text.strip().replace("\n", "")
+        assert heading.count() == 1
+    assert clean(page)
+
+
+def test_hostile_units_are_pinned_compared_and_linked_to(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    for some in (UNITS[:8], UNITS[8:16], UNITS[12:]):
+        page.evaluate("addresses => pins.replace(addresses)", some)
+        page.evaluate("addresses => { location.hash = pinsHash(addresses); }", some)
+        page.wait_for_function(
+            """addresses => {
+                const shown = [...document.querySelectorAll(".compared thead th > a")];
+                return addresses.join("|") === shown.map((link) => link.textContent).join("|");
+            }""",
+            arg=some,
+        )
+        assert clean(page)
+
+
+def test_a_title_with_an_override_of_direction_does_not_turn_the_line_around(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#labels")
+    choose(page, labels_file([UNITS[0]], ["\u202egnp.exe"]))
+    expect(page.locator(".labelled-unit bdi")).to_have_text("\u202egnp.exe")
+    isolation = page.locator(".labelled-unit bdi").evaluate(
+        "node => getComputedStyle(node).unicodeBidi"
+    )
+    assert isolation == "isolate"
+
+
+def test_the_name_of_a_chosen_file_is_told_as_text(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#labels")
+    name = "<img src=x onerror=globalThis.pwned=1>.json"
+    choose(page, "{", name)
+    expect(page.locator(".said-aloud")).to_have_text(f"{name} was not imported: it is not JSON")
+    assert clean(page)
+
+
+def test_spoilt_storage_neither_runs_nor_stops_the_page(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    for text in ("{", "null", "[]", '{"__proto__":{"label":"x"}}', "<script>", "9" * 400):
+        page.evaluate(
+            "text => { localStorage.setItem(labels.key, text);"
+            " sessionStorage.setItem(PINS.key, text); }",
+            text,
+        )
+        page.reload()
+        assert held(page) == {}
+        assert page.evaluate("pins.list()") == []
+        assert page.evaluate("localStorage.getItem(labels.key)") == text
+        assert clean(page)
