@@ -12,6 +12,7 @@ from cli.activations import activations
 from cli.attention import attention
 from cli.compare import compare
 from cli.demo import demo
+from cli.examples import examples
 from cli.export import gallery
 from cli.filters import filters
 from cli.gradients import gradients
@@ -69,6 +70,7 @@ for command in (
     gradients,
     modes,
     render,
+    examples,
     tokens,
     score,
     gallery,

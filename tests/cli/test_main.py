@@ -15,6 +15,7 @@ COMMANDS = [
     "attention",
     "compare",
     "demo",
+    "examples",
     "filters",
     "gallery",
     "gradients",
