@@ -18,6 +18,7 @@ from cli.progress import picture_bar
 from featviz.data import open_data
 from featviz.errors import FeatvizError
 from featviz.evidence import Evidence, Evidences, Summary, summary
+from featviz.evidence.verdicts import Effect
 from featviz.models import VisionModel
 from featviz.scores import scores_to_store
 from featviz.store import Store
@@ -119,7 +120,7 @@ def _tell(path: Path, what: str, now: int, before: int) -> None:
 
 
 def _report(found: Summary, every: Evidences) -> None:
-    """Print the numbers of all pictures, what share passes, and the neurons with claims."""
+    """Print the numbers of all pictures, what share passes, and which neurons are needed."""
     whole = found.overall
     print_table(
         [
@@ -147,7 +148,7 @@ def _report(found: Summary, every: Evidences) -> None:
             ),
         ]
     )
-    claimed = [unit for unit in every if any(claim.holds for claim in unit.claims.values())]
+    claimed = sorted((unit for unit in every if _is_shown(unit)), key=_effect, reverse=True)
     if claimed:
         click.echo()
         print_table([_HEADINGS, *(_claims(unit) for unit in claimed[:SHOWN])])
@@ -170,11 +171,25 @@ _HEADINGS = (
 )
 
 
+def _is_shown(unit: Evidence) -> bool:
+    return any(unit.claims[name].holds for name in ("necessary", "sufficient") if unit.claims)
+
+
+def _weaker(unit: Evidence) -> Effect:
+    """Pick the smaller effect of its ablations."""
+    assert unit.verdict is not None
+    effects = (each.effect for each in unit.verdict.removals.values())
+    return min(effects, key=lambda effect: effect.estimate)
+
+
+def _effect(unit: Evidence) -> float:
+    return _weaker(unit).estimate
+
+
 def _claims(unit: Evidence) -> tuple[object, ...]:
     """Tell of a neuron: the weaker of its ablations, and the dose at the 99th percentile."""
-    verdict = unit.verdict
+    verdict, weaker = unit.verdict, _weaker(unit)
     assert verdict is not None
-    weaker = min(verdict.removals.values(), key=lambda each: each.effect.estimate).effect
     necessary, sufficient = (unit.claims[name] for name in ("necessary", "sufficient"))
     failed = [name for name, passed in unit.checks.items() if passed is False]
     return (

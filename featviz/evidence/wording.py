@@ -51,7 +51,7 @@ def _sufficiency(found: Verdict) -> Iterator[str]:
     tested = found.doses[TESTED_DOSE]
     change = _change(tested.effect, "raises", "lowers").format(f"the margin of {found.label!r}")
     others = [
-        f"{name}th: {dose.effect.estimate:+.2f}"
+        f"{name}th: {_number(dose.effect.estimate, '+')}"
         for name, dose in found.doses.items()
         if name.isdecimal() and name != TESTED_DOSE
     ]
@@ -72,7 +72,7 @@ def _picture(found: Verdict) -> Iterator[str]:
         if other is not None and _known(other):
             against = (
                 f"; that on the picture of another neuron of its layer changes it by "
-                f"{other.effect.estimate:+.2f} (p = {_p(found.picture_p)}, "
+                f"{_number(other.effect.estimate, '+')} (p = {_p(found.picture_p)}, "
                 f"q = {_p(found.claims['pictured'].q)})"
             )
         yield f"Its activation on its own picture {change} in neutral images{against}."
@@ -126,7 +126,7 @@ def _beside(controls: dict[str, Control], verb: str) -> str:
     told = []
     for kind, control in controls.items():
         who = f"{control.within} of {control.count} {CONTROLS.get(kind, kind)}"
-        much = f"{verb} theirs by at most {control.level:.2f}"
+        much = f"{verb} theirs by at most {_number(control.level)}"
         # The test asks for more than nothing, too.
         what = much if control.level > 0 else f"do not {verb} theirs"
         told.append(f"; {who} {what} (p = {_p(control.p)})")
@@ -138,11 +138,17 @@ def _change(effect: Effect, up: str, down: str) -> str:
     sign = 1 if effect.estimate >= 0 else -1
     ends = sorted([sign * effect.low, sign * effect.high])
     verb = up if sign > 0 else down
-    return f"{verb} {{}} by {abs(effect.estimate):.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
+    low, high = map(_number, ends)
+    return f"{verb} {{}} by {_number(abs(effect.estimate))} [{low}, {high}]"
 
 
 def _known(dose: Dose) -> bool:
     return not math.isnan(dose.effect.estimate)
+
+
+def _number(value: float, sign: str = "") -> str:
+    """Write a number with two digits behind the point, or two that count if it is small."""
+    return f"{value:{sign}.2f}" if abs(value) >= 0.1 else f"{value:{sign}.2g}"
 
 
 def _percent(share: float) -> str:

@@ -62,6 +62,12 @@ def test_a_neuron_that_fails_is_told_of_as_not_shown_to_be_anything() -> None:
     assert "-8 % is gone with it" in told[6]
 
 
+def test_small_effects_keep_two_digits_that_count() -> None:
+    intervals = [[-0.000694, 0.0045], [-0.1, 0.2]]
+    told = words(failing("b", necessity=[0.001879, 0.05], necessity_interval=intervals))
+    assert "by 0.0019 [-0.00069, 0.0045] on" in told[0]
+
+
 def test_of_a_silent_neuron_it_is_said_that_nothing_was_tested() -> None:
     assert words(silent("c")) == [
         "It does not vary over cueworld (720 images): nothing was tested."
