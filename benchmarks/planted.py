@@ -179,7 +179,7 @@ def claims(row: Row) -> set[str]:
     found = set()
     if (row["necessity_p"] <= THRESHOLD).all():
         found.add("necessary")
-    if (row["sufficiency_p"] <= THRESHOLD).all() and row["response_p"] <= THRESHOLD:
+    if (row["sufficiency_p"] <= THRESHOLD).all():
         found.add("sufficient")
     return found
 

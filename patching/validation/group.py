@@ -113,8 +113,8 @@ class Group:
         squares: Tensor | float = 0.0
         with torch.no_grad():
             for part in self._base.parts(len(reference)):
-                after = self._tail.read(self._base.stream[reference[part]]).after.double()
-                total, squares = total + after.sum(0), squares + (after**2).sum(0)
+                neurons = self._tail.read(self._base.stream[reference[part]]).neurons.double()
+                total, squares = total + neurons.sum(0), squares + (neurons**2).sum(0)
         means, square = torch.as_tensor(total) / len(reference), torch.as_tensor(squares)
         variance = (square / len(reference) - means**2).clamp_min(0)
         kept = variance if self._token < 0 else variance[self._token : self._token + 1]
@@ -124,24 +124,23 @@ class Group:
         """Run the MLP, and keep what some of its neurons do."""
         base, tail = self._base, self._tail
         behind = torch.empty_like(base.stream)
-        activations, values = [], []
-        prefix = base.trunk.model.prefix_tokens
-        own = slice(prefix, None) if self._token < 0 else slice(self._token, self._token + 1)
+        activations = []
+        own = slice(None) if self._token < 0 else slice(self._token, self._token + 1)
         with torch.no_grad():
             for part in base.parts(len(behind)):
                 reading = tail.read(base.stream[part])
                 behind[part] = base.stream[part] + reading.branch
-                activations.append(reading.after[:, :, numbers])
-                values.append(reading.before[:, own, numbers].mean(1).double().cpu())
+                activations.append(reading.neurons[:, :, numbers])
         tokens = torch.zeros(behind.shape[1]).to(behind)
-        tokens[slice(None) if self._token < 0 else own] = 1
+        tokens[own] = 1
         scene = Scene(tail, base.split, behind, base.margins, self._slopes(behind), tokens)
-        activation, value = torch.cat(activations).movedim(2, 0).contiguous(), torch.cat(values)
+        activation = torch.cat(activations).movedim(2, 0).contiguous()
+        value = activation[:, :, own].double().mean(2).cpu().numpy()
         neurons = {
             number: Neuron(
                 activation[row],
                 self._means[:, number].to(behind),
-                value[:, row].numpy(),
+                value[row],
                 tail.directions[number],
             )
             for row, number in enumerate(numbers)
@@ -174,4 +173,4 @@ class Group:
             for half in trunk.halves[: 2 * self._tail.layer + 1]:
                 before = before + half.branch(before)
             reading = self._tail.read(before)
-        return Picture(before + reading.branch, reading.after, best)
+        return Picture(before + reading.branch, reading.neurons, best)

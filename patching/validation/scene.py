@@ -13,7 +13,7 @@ from patching.validation.split import Split
 from patching.validation.tail import Tail, margins
 
 QUANTILES = (50, 90, 99)
-"""Percentiles of a unit's value on reference images whose activations are put elsewhere."""
+"""Percentiles of the mean activation over reference images; these images' are put elsewhere."""
 
 NEUTRAL = 36
 """Neutral images; more make intervals narrower and runs longer."""
@@ -36,7 +36,7 @@ class Neuron:
     mean : Tensor, shape (T,)
         Of the activation, over reference images.
     value : array, shape (N,)
-        The unit's value: before the nonlinearity, averaged over the unit's tokens.
+        The activation averaged over the tokens at which the neuron is changed.
     direction : Tensor, shape (C,)
         What it writes.
     """
@@ -123,11 +123,12 @@ class Scene:
         return np.stack([scores[places == one].mean(0) for one in classes])
 
     def choose(self, neuron: Neuron) -> int:
-        """Choose the class whose margin mean ablation of a neuron lowers most.
+        """Choose the class whose margin resample ablation of a neuron lowers most.
 
         Of the `SHORTLIST` classes that the neuron supports most to first order, by running `TRIALS`
         reference images of each: large changes of a stream that is normalised are no first-order
-        matter.
+        matter. Mean ablation would confuse the class that a neuron writes with those that gain by
+        its absence, into which the mean puts what they never have.
 
         Returns
         -------
@@ -137,7 +138,7 @@ class Scene:
         order = np.argsort(-self.support(neuron, neuron.direction[None])[:, 0], kind="stable")
         places = order[:SHORTLIST].tolist()
         own = [self.reference_of(place)[:TRIALS] for place in places]
-        effects = self.run([self.put(neuron, some, neuron.mean) for some in own], neuron.direction)
+        effects = self.run([self.resample(neuron, some) for some in own], neuron.direction)
         losses = [
             -each.change[:, place].mean() for place, each in zip(places, effects, strict=True)
         ]
@@ -171,7 +172,7 @@ class Scene:
         return np.sort(found[np.arange(count) * len(found) // max(count, 1)])
 
     def at_quantile(self, neuron: Neuron, percent: float) -> Tensor:
-        """Take the activations (T,) on the reference image at a percentile of the unit's value."""
+        """Take the activations (T,) of the reference image at a percentile of their mean."""
         reference = self.split.reference
         order = reference[np.argsort(neuron.value[reference], kind="stable")]
         return neuron.activation[int(order[round(percent / 100 * (len(order) - 1))])]
@@ -180,13 +181,17 @@ class Scene:
         """Let the activation in images be another, (T,) or (n, T)."""
         return images, (activation - neuron.activation[torch.from_numpy(images)]) * self.tokens
 
+    def resample(self, neuron: Neuron, images: Places) -> Change:
+        """Let the activation be that on each image's donor."""
+        donors = torch.from_numpy(self.split.donors[images])
+        return self.put(neuron, images, neuron.activation[donors])
+
     def changes(self, neuron: Neuron, place: int) -> list[Change]:
         """Plan the `MEASURES` interventions that a class of a neuron is tested by."""
         tests = self.tests_of(place)
-        donors = self.split.donors[np.searchsorted(self.split.test, tests)]
         return [
             self.put(neuron, tests, neuron.mean),
-            self.put(neuron, tests, neuron.activation[torch.from_numpy(donors)]),
+            self.resample(neuron, tests),
             self.put(neuron, self.neutral(neuron, place), self.at_quantile(neuron, QUANTILES[-1])),
         ]
 

@@ -39,8 +39,8 @@ class Split:
     reference, test : arrays
         Places of images among the N, ascending. What is chosen or estimated comes from the former;
         what is claimed, from the latter.
-    donors : array, as long as `test`
-        For each test image, a reference image of another class.
+    donors : array, shape (N,)
+        For each image, a reference image of another class.
     """
 
     numbers: list[int]
@@ -87,12 +87,10 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
         place,
         reference,
         test,
-        _donors(place, reference, test, np.random.default_rng(seed)),
+        _donors(place, reference, np.random.default_rng(seed)),
     )
 
 
-def _donors(
-    place: Places, reference: Places, test: Places, generator: np.random.Generator
-) -> Places:
-    strangers = [reference[place[reference] != place[image]] for image in test]
+def _donors(place: Places, reference: Places, generator: np.random.Generator) -> Places:
+    strangers = [reference[place[reference] != one] for one in place]
     return np.array([generator.choice(some) for some in strangers], np.int64)

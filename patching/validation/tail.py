@@ -19,6 +19,7 @@ from featviz import FeatvizError
 from patching.budget import rows_that_fit
 from patching.halves import Half
 from patching.runs import Run
+from patching.taps import tapped
 from patching.trunk import Trunk
 
 
@@ -28,14 +29,13 @@ class Reading:
 
     Attributes
     ----------
-    before, after : Tensor, shape (N, T, F)
-        Its neurons before and after the nonlinearity.
+    neurons : Tensor, shape (N, T, F)
+        After the nonlinearity.
     branch : Tensor, shape (N, T, C)
         What it adds to the stream.
     """
 
-    before: Tensor
-    after: Tensor
+    neurons: Tensor
     branch: Tensor
 
 
@@ -85,18 +85,15 @@ class Tail:
 
     def read(self, stream: Tensor) -> Reading:
         """Run the MLP on the stream before it, (N, T, C)."""
-        found: dict[str, Tensor] = {}
-        core: Any = self.half.core
-        hooks = [
-            core.fc1.register_forward_hook(lambda _m, _i, out: found.update(before=out)),
-            core.fc2.register_forward_pre_hook(lambda _m, args: found.update(after=args[0])),
-        ]
-        try:
+        found: list[Tensor] = []
+
+        def keep(value: Tensor) -> Tensor:
+            found.append(value[..., 0])
+            return value
+
+        with tapped(self.half, {"neurons": keep}):
             branch = self.half.branch(stream)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return Reading(found["before"], found["after"], branch)
+        return Reading(found[0], branch)
 
     def finish(self, behind: Tensor) -> Tensor:
         """Carry the stream behind the MLP, or its first `tokens`, to the logits."""

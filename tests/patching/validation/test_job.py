@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import featviz
+from benchmarks.planted import SIDE, SITE, planted, store_pictures
+from featviz import FeatvizError, Store
+from featviz.data import Dataset
+from featviz.jobs import open_writer
+from featviz.store import Row, pack
+from featviz.vision import VisionModel
+from patching.validation import Summary, validate_to_store
+
+KIND = "validations"
+OF_MATES = {"dose", "sufficiency", "sufficiency_interval", "converted", "picture_p"}
+"""Columns that tell something of the picture of another neuron of the layer."""
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[VisionModel, Dataset]:
+    return planted(1)
+
+
+def validated(
+    world: tuple[VisionModel, Dataset], store: Path, numbers: list[int]
+) -> dict[str, Row]:
+    store_pictures(*world, store, numbers)
+    validate_to_store(world[0], store, world[1])
+    return {row["address"]: row for row in Store(store).rows(KIND)}
+
+
+@pytest.fixture(scope="module")
+def three(
+    world: tuple[VisionModel, Dataset], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Row]]:
+    store = tmp_path_factory.mktemp("three") / "store"
+    return store, validated(world, store, [0, 5, 2])
+
+
+def test_a_neuron_does_not_depend_on_those_that_are_validated_with_it(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]], tmp_path: Path
+) -> None:
+    address = f"{SITE}:0"
+    alone = validated(world, tmp_path / "store", [0])[address]
+    for name, value in three[1][address].items():
+        if name not in OF_MATES:
+            np.testing.assert_array_equal(value, alone[name], err_msg=name)
+    assert (alone["dose"][:4] == three[1][address]["dose"][:4]).all()
+    assert np.isnan(alone["dose"][4])
+    assert np.isnan(alone["picture_p"])
+
+
+def test_what_the_store_holds_is_not_measured_again(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]]
+) -> None:
+    told: list[tuple[float, int]] = []
+    before = sorted((three[0] / "shards").iterdir())
+    summary = validate_to_store(
+        world[0], three[0], world[1], progress=lambda *each: told.append(each)
+    )
+    assert summary == Summary(0, 3, {})
+    assert not told
+    assert sorted((three[0] / "shards").iterdir()) == before
+
+
+def test_a_job_that_was_interrupted_goes_on_with_the_next_layer(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    model, dataset = world
+    addresses = [f"blocks.{layer}.mlp.fc1:4" for layer in (0, 1)]
+    for store in (tmp_path / "stopped", tmp_path / "whole"):
+        render(model, dataset, store, addresses)
+
+    def stop(finished: float, total: int) -> None:
+        if finished == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        validate_to_store(model, tmp_path / "stopped", dataset, progress=stop)
+    assert Store(tmp_path / "stopped").addresses(KIND) == addresses[:1]
+    assert validate_to_store(model, tmp_path / "stopped", dataset).validated == 1
+    validate_to_store(model, tmp_path / "whole", dataset)
+    rows = [list(Store(tmp_path / name).rows(KIND)) for name in ("stopped", "whole")]
+    for one, other in zip(*rows, strict=True):
+        for name, value in one.items():
+            np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def render(model: VisionModel, dataset: Dataset, store: Path, addresses: list[str]) -> None:
+    """Store an image as the picture of each unit."""
+    pixels = (dataset.image(0, SIDE) * 255).byte().permute(1, 2, 0).numpy()
+    flat = np.zeros((len(addresses), 1), np.float32)
+    columns = {"activation": flat, "trajectory": flat[:, :, None]}
+    images = np.stack([pixels[None]] * len(addresses))
+    writer = open_writer(model, store, "renders", {"steps": 0})
+    writer.add({"address": addresses, "images": images, **columns})
+
+
+def test_validations_travel_in_a_pack_and_are_verified(
+    three: tuple[Path, dict[str, Row]], tmp_path: Path
+) -> None:
+    pack(Store(three[0]), tmp_path / "one.h5")
+    packed = Store(tmp_path / "one.h5")
+    assert not packed.verify()
+    assert not Store(three[0]).verify()
+    for row in packed.rows(KIND):
+        np.testing.assert_array_equal(row["necessity_p"], three[1][row["address"]]["necessity_p"])
+    assert packed.configuration[KIND]["doses"] == ["50", "90", "99", "picture", "other"]
+    assert packed.configuration[KIND]["classes"] == [f"mark {number}" for number in range(4)]
+
+
+def test_a_dead_neuron_is_silent_and_nothing_is_measured(
+    three: tuple[Path, dict[str, Row]],
+) -> None:
+    row = three[1][f"{SITE}:2"]
+    assert row["silent"] == 1
+    assert row["class"] == -1
+    assert row["level"] == 0
+    for name in ("necessity", "necessity_p", "sufficiency", "mediation", "total", "agreement"):
+        assert np.isnan(row[name]).all()
+
+
+def test_units_that_are_no_neurons_are_left_out_and_told(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    render(*world, store, ["head:1", f"{SITE}:2@3", "blocks.0.attn.qk:0@same"])
+    summary = validate_to_store(world[0], store, world[1])
+    assert set(summary.skipped) == {"head:1", "blocks.0.attn.qk:0@same"}
+    assert "no neuron of an MLP" in summary.skipped["head:1"]
+    assert Store(store).addresses(KIND) == [f"{SITE}:2@3"]
+
+
+def test_random_numbers_and_the_model_are_left_as_found(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    model, dataset = world
+    model.module.blocks[0].mlp.fc1.weight.requires_grad_(True)  # type: ignore[index, union-attr]
+    before = torch.get_rng_state()
+    validated((model, dataset), tmp_path / "store", [2])
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [name for name, each in model.module.named_parameters() if each.requires_grad]
+    assert weights == [f"{SITE}.weight"]
+    assert not any(each._forward_pre_hooks for each in model.module.modules())
+    assert not any(each._forward_hooks for each in model.module.modules())
+    model.module.requires_grad_(False)
+
+
+def test_other_images_are_another_configuration(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]]
+) -> None:
+    with pytest.raises(FeatvizError, match="configuration"):
+        validate_to_store(world[0], three[0], world[1], count=100)
+
+
+def test_pictures_of_another_model_are_refused(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]]
+) -> None:
+    other = featviz.load("cueworld/vit", device="cpu")
+    with pytest.raises(FeatvizError, match="has pictures of planted-1, not of cueworld/vit"):
+        validate_to_store(other, three[0], world[1])

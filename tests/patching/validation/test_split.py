@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import featviz
+from benchmarks.planted import Marked, planted
+from featviz import FeatvizError
+from featviz.data import Dataset, open_data
+from patching.validation.split import split
+from tests.patching.validation.worlds import images
+
+
+def test_no_image_serves_both_to_choose_and_to_claim_and_each_class_is_halved() -> None:
+    found = images()
+    assert sorted([*found.reference, *found.test]) == list(range(160))
+    for place in range(4):
+        for half in (found.reference, found.test):
+            assert np.count_nonzero(found.place[half] == place) == 20
+
+
+def test_the_donor_of_an_image_is_a_reference_image_of_another_class() -> None:
+    found = images()
+    assert set(found.donors) <= set(found.reference)
+    assert (found.place[found.donors] != found.place).all()
+    assert len(set(found.donors)) > 40
+
+
+def test_classes_of_the_data_are_known_by_the_logits_that_stand_for_them() -> None:
+    model, data = featviz.load("cueworld/vit"), open_data("cueworld:40")
+    model = replace(model, classes=tuple(reversed(data.classes)))
+    found = split(model, open_data("cueworld:200"), range(180))
+    assert [each.name for each in found.classes] == list(model.classes)
+    labels = data.labels(range(18))
+    for number, image in enumerate(found.numbers[:18]):
+        assert found.classes[found.place[number]].name == data.classes[labels[image]]
+
+
+def test_a_class_with_fewer_than_ten_images_is_left_out() -> None:
+    model, dataset = planted(0)
+    found = split(model, dataset, list(range(39)))
+    # Class 3 has nine of them.
+    assert [each.logit for each in found.classes] == [0, 1, 2]
+    assert len(found.numbers) == 30
+
+
+def test_images_of_one_class_are_refused() -> None:
+    model, dataset = planted(0)
+    with pytest.raises(FeatvizError, match="have 1 classes with at least 10 images; two"):
+        split(model, dataset, list(range(0, 160, 4)))
+
+
+def test_images_without_labels_are_refused() -> None:
+    model, dataset = planted(0)
+
+    class Unlabelled(Marked):
+        def label(self, number: int) -> int:
+            return -1 - number
+
+    marks = planted(0)[1]._source.marks  # type: ignore[attr-defined]
+    unlabelled = Dataset("unlabelled", dataset.classes, Unlabelled(marks, 0))
+    with pytest.raises(FeatvizError, match="unlabelled has images without labels"):
+        split(model, unlabelled, list(range(160)))

@@ -1,0 +1,37 @@
+"""A planted network on its images, run up to its first MLP."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from benchmarks.planted import planted
+from featviz.state import undisturbed
+from patching.trunk import trunk_of
+from patching.validation.base import Base
+from patching.validation.group import Group
+from patching.validation.resampling import draw
+from patching.validation.split import Split, split
+from patching.validation.targets import Target
+
+
+@cache
+def images() -> Split:
+    model, dataset = planted(0)
+    return split(model, dataset, dataset.numbers())
+
+
+@cache
+def group(token: int | None = None) -> Group:
+    """Neurons 0 and 1 read the same and write in different directions; 2 is dead."""
+    model, dataset = planted(0)
+    model.module.double()
+    base = Base(trunk_of(model), dataset, images())
+    weights = draw(images().place[images().test], 300, np.random.default_rng(0))
+    with undisturbed(model.module):
+        return Group(base, [Target("", 0, n, token) for n in range(3)], weights, 0, _none)
+
+
+def _none(target: Target) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
+    raise LookupError(target.address)
