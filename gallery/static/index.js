@@ -1,26 +1,28 @@
 "use strict";
 
-const NOUNS = { filters: "filter", attention: "attention head", grids: "grid", gradients: "gradient map", tokens: "token map", compare: "comparison" };
+const NOUNS = { filters: "filter", attention: "attention head", grids: "grid", gradients: "gradient map", tokens: "token map", compare: "comparison", traces: "trace" };
 
+/** What is counted in a section; one that is new here is called by its own name. */
+const sectionCount = (name, count) => (Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name);
+
+/** A model: the whole card leads to its page, the links at its foot to sections of it. */
 function modelCard(model) {
   const strip = model.strip.map((path) =>
     element("img", { src: `${model.folder}/${path}.webp`, alt: "", width: 96, height: 96, loading: "lazy", class: path.startsWith("figures") ? "pixels" : "smooth" }),
   );
   const facts = [
+    model.weights,
     ...(model.units ? [counted(model.units, "unit"), counted(model.pictures, "picture"), counted(model.sites, "layer")] : []),
-    ...model.sections.map(([name, count]) => counted(count, NOUNS[name])),
     ...(model.failures ? [`${model.failures.toLocaleString("en")}\u00a0failed`] : []),
   ];
+  const sections = model.sections.map(([name, count]) => element("a", { href: `${model.page}#${name}` }, sectionCount(name, count)));
   return element(
     "li",
-    {},
-    element(
-      "a",
-      { href: model.page, class: "card" },
-      element("h2", {}, model.name),
-      element("p", {}, listed([model.weights, ...facts])),
-      element("div", { class: "strip" }, strip),
-    ),
+    { class: "card" },
+    element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+    element("p", {}, listed(facts)),
+    element("div", { class: "strip" }, strip),
+    sections.length ? element("nav", { class: "card-sections", "aria-label": `Sections of ${model.name}` }, sections) : null,
   );
 }
 
