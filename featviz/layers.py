@@ -71,15 +71,33 @@ def representations(
         If an image cannot be read.
     """
     found: dict[str, list[Tensor]] = {path: [] for path in layers}
+    for images, _ in dataset.batches(model.image_size, batch, count):
+        for path, output in represent(model, images, layers).items():
+            found[path].append(output)
+    return {path: torch.cat(parts) for path, parts in found.items()}
+
+
+def represent(model: VisionModel, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
+    """Run a batch and keep what each layer makes of it; see `representations`.
+
+    Parameters
+    ----------
+    images : Tensor, shape (N, 3, H, W)
+        RGB in [0, 1]; H and W are the model's `image_size`.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (N, channels)
+        In the order of `layers`, on the CPU.
+    """
+    found: dict[str, Tensor] = {}
 
     def keep(path: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
         # At once: a later layer may change this output in place.
-        found[path].append(pool(output, model.prefix_tokens).cpu())
+        found[path] = pool(output, model.prefix_tokens).cpu()
 
-    hooks = {path: partial(keep, path) for path in layers}
-    for images, _ in dataset.batches(model.image_size, batch, count):
-        _run(model, images.to(model.device), hooks)
-    return {path: torch.cat(parts) for path, parts in found.items()}
+    _run(model, images.to(model.device), {path: partial(keep, path) for path in layers})
+    return {path: found[path] for path in layers}
 
 
 def pool(output: Tensor, prefix: int) -> Tensor:

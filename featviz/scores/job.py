@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from featviz.batches import Progress, ignore, split
+from featviz.beside import open_folder, read_units
 from featviz.errors import FeatvizError
 from featviz.jobs import make_room, open_writer
 from featviz.recipes import patch_size
@@ -23,7 +24,6 @@ from featviz.scores.views import VIEWS
 from featviz.spectrum import Spectrum, of_data
 from featviz.store import Store
 from featviz.units import Unit
-from featviz.units import units as expand
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -85,9 +85,7 @@ def scores_to_store(
     """
     if seeds < 1:
         raise FeatvizError(f"seeds must be at least 1, not {seeds}")
-    if Path(store).is_file():
-        raise FeatvizError(f"scores go into the folder of a store, and {store} is a packed file")
-    opened = Store(store)
+    opened = open_folder(store)
     side = model.image_size
     natural = usual(side) if data is None else of_data(data, side)
     configuration = {
@@ -101,7 +99,7 @@ def scores_to_store(
     writer = open_writer(model, store, KIND, configuration, force)
     sides = len(opened.addresses("sides"))
     addresses = opened.addresses()
-    todo, failures = _units(model, [each for each in addresses if each not in writer.done])
+    todo, failures = read_units(model, [each for each in addresses if each not in writer.done])
     done, total, finished = len(addresses) - len(todo) - len(failures), len(todo), 0
     if not todo:
         return Summary(0, done, sides, failures)
@@ -120,17 +118,6 @@ def scores_to_store(
         failures |= {str(unit): reason for unit, reason in failed.items()}
     progress(total, total)
     return Summary(scored, done, sides, failures)
-
-
-def _units(model: VisionModel, addresses: Sequence[str]) -> tuple[list[Unit], dict[str, str]]:
-    """Read addresses back; a file of directions may be gone."""
-    found, failures = list[Unit](), dict[str, str]()
-    for address in addresses:
-        try:
-            found += expand(model, address)
-        except FeatvizError as error:
-            failures[address] = str(error)
-    return found, failures
 
 
 def _score(

@@ -73,6 +73,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "paths": {
         "picture": ("<f4", "N L"),
+        "natural": ("<f4", "N L"),
         "same": ("<f4", "N L"),
         "different": ("<f4", "N L"),
         "agreement": ("<f4", "N"),
