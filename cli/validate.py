@@ -20,6 +20,7 @@ from featviz.errors import FeatvizError
 from featviz.evidence import Evidence, Evidences, Summary, summary
 from featviz.evidence.verdicts import Effect
 from featviz.models import VisionModel
+from featviz.paths import paths_to_store
 from featviz.scores import scores_to_store
 from featviz.store import Store
 from patching.trunk import trunk_of
@@ -92,7 +93,12 @@ def _measure(
         scored = scores_to_store(model, path, data, force=force, progress=progress)
     _tell(path, "scored", scored.scored, scored.done)
     failures = dict(scored.failures)
-    if "examples" not in store.kinds:
+    if "examples" in store.kinds:
+        with picture_bar("paths ") as progress:
+            followed = paths_to_store(model, path, force, progress)
+        _tell(path, "followed", followed.followed, followed.done)
+        failures |= followed.failures
+    else:
         click.echo(
             f"{path}: no natural examples, so no ratios and no paths; "
             f"`featviz examples {model.name} SELECTOR --data {data} -o {path}` adds them",

@@ -15,6 +15,7 @@ from featviz.evidence.numbers import Numbers, numbers
 from featviz.evidence.plain import plain
 from featviz.evidence.verdicts import Verdict, verdict
 from featviz.evidence.wording import sentences
+from featviz.paths import follows
 from featviz.scores import converged
 from featviz.store import Row, Store
 
@@ -25,8 +26,6 @@ SIDES = 5
 
 KINDS = ("examples", "scores", "paths", "validations")
 """What is read beside renders."""
-
-FOLLOWS = 0.5
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
 """What a picture can pass: it excites the unit at least as much as the best natural image; its
@@ -41,15 +40,17 @@ class Route:
     ----------
     layers : tuple of str
         Names of L layers.
-    picture, same, different : tuple of float
+    picture, natural, same, different : tuple of float
         At each layer, similarity to the natural images that excite the unit: of the picture, of
-        other images of their classes, and of images of other classes.
+        these images to each other, of other images of their classes, and of images of other
+        classes.
     agreement : float
         Up to the unit's layer: 1 as the natural images that excite it, 0 as other classes.
     """
 
     layers: tuple[str, ...]
     picture: tuple[float, ...]
+    natural: tuple[float, ...]
     same: tuple[float, ...]
     different: tuple[float, ...]
     agreement: float
@@ -99,7 +100,7 @@ class Evidence:
         passed = (
             (self.picture.ratio, self.picture.ratio >= 1),
             (self.picture.rise, bool(converged(np.array(self.picture.rise)))),
-            (route, route >= FOLLOWS),
+            (route, bool(follows(np.array(route)))),
         )
         return {
             name: None if np.isnan(value) else bool(holds)
@@ -216,6 +217,7 @@ class Evidences:
         return Route(
             tuple(self.store.configuration["paths"]["layers"]),
             tuple(map(float, row["picture"])),
+            tuple(map(float, row["natural"])),
             tuple(map(float, row["same"])),
             tuple(map(float, row["different"])),
             float(row["agreement"]),

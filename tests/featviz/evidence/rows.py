@@ -178,6 +178,7 @@ def paths(addresses: Sequence[str], agreement: Sequence[float]) -> dict[str, Any
     return {
         "address": list(addresses),
         "picture": np.tile(np.array([0.5, 0.75], np.float32), (count, 1)),
+        "natural": np.tile(np.array([1, 0.875], np.float32), (count, 1)),
         "same": np.tile(np.array([0.5, 0.5], np.float32), (count, 1)),
         "different": np.tile(np.array([0.25, 0], np.float32), (count, 1)),
         "agreement": np.asarray(agreement, np.float32),

@@ -23,7 +23,7 @@ def test_all_kinds_of_a_store_come_together_at_a_unit(store: Path) -> None:
     assert (found.agreement, found.diversity) == (0.75, 0.75)
     assert found.route is not None
     assert found.route.layers == ("blocks.0", "blocks.2")
-    assert found.route.picture == (0.5, 0.75)
+    assert (found.route.picture, found.route.natural) == ((0.5, 0.75), (1, 0.875))
     assert found.verdict is not None
     assert found.verdict.label == "stripes"
     # Of three validated neurons one is silent: two were tested.
