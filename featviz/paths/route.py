@@ -93,7 +93,8 @@ def route(
             _nearest(cosines[:, count + 1 :], ~is_same, upto),
         ]
     ).numpy()
-    return Route(*columns.astype(np.float32), _agreement(columns, upto))
+    of_picture, natural, same, different = columns.astype(np.float32)
+    return Route(of_picture, natural, same, different, _agreement(columns, upto))
 
 
 def _nearest(cosines: Tensor, counts: Tensor, upto: int) -> Tensor:

@@ -45,3 +45,28 @@ def test_a_tiled_picture_is_all_grid_and_a_slow_wave_neither_fine_nor_grid() -> 
     slow = (127 + 100 * wave).astype(np.uint8)
     assert fine_share(slow) < 0.001
     assert grid_share(slow) < 0.001
+
+
+def test_a_checkerboard_is_all_fine_and_off_the_grid_of_odd_cells() -> None:
+    board = np.indices((12, 12)).sum(0)[..., None].repeat(3, 2) % 2 * 255
+    assert fine_share(board.astype(np.uint8)) == pytest.approx(1)
+    assert grid_share(board.astype(np.uint8), 2) == pytest.approx(1)
+    assert grid_share(board.astype(np.uint8), 3) == pytest.approx(0, abs=1e-12)
+
+
+def test_an_even_picture_has_no_shares() -> None:
+    even = np.full((8, 8, 3), 77, np.uint8)
+    assert np.isnan([fine_share(even), grid_share(even, 4)]).all()
+
+
+def test_one_pixel_off_by_one_step_has_shares() -> None:
+    picture = np.full((256, 256, 3), 77, np.uint8)
+    picture[3, 5, 2] = 78
+    # A single point has the same energy at every frequency.
+    assert fine_share(picture) == pytest.approx(1 - np.pi / 16, abs=0.01)
+
+
+def test_the_cells_that_are_cut_off_do_not_count() -> None:
+    tiled = np.tile(noise(5, 5), (4, 4, 1))
+    assert grid_share(tiled[:18, :17], 5) == pytest.approx(1)
+    assert np.isnan(grid_share(tiled[:4], 5))
