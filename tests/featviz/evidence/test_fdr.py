@@ -83,3 +83,19 @@ def test_lowering_one_p_value_raises_no_q_value(values: list[float], place: int)
     before, after = q_values(values), q_values(lower)
     known = ~np.isnan(before)
     assert (after[known] <= before[known]).all()
+
+
+def test_the_share_of_false_calls_is_the_rate_times_the_share_of_true_nulls() -> None:
+    # With independent tests it is exactly that, however the others are distributed.
+    generator = np.random.default_rng(0)
+    for nulls, signals in ((50, 0), (45, 5), (30, 20)):
+        false, sets = [], 4000
+        for _ in range(sets):
+            p_values = np.concatenate(
+                [generator.random(nulls), generator.beta(0.1, 10, size=signals)]
+            )
+            calls = q_values(p_values) <= LEVEL
+            false.append(calls[:nulls].sum() / max(calls.sum(), 1))
+        expected = LEVEL * nulls / (nulls + signals)
+        error = np.std(false) / np.sqrt(sets)
+        assert abs(np.mean(false) - expected) < 4 * error
