@@ -48,6 +48,22 @@ def test_the_arrow_keys_walk_and_the_place_in_the_list_is_told(
     expect(heading).to_be_focused()
 
 
+def test_the_neighbours_of_a_unit_are_those_in_the_list_it_came_from(
+    page: Page, model_page: Path
+) -> None:
+    falling = sorted(UNITS, key=lambda unit: -activation(unit, 1)[0])
+    open_page(page, model_page, f"#unit={falling[1]}&sort=-activation")
+    heading = page.locator("#unit h1")
+    expect(page.locator(".steps .quiet")).to_have_text(f"2 of {len(UNITS)}")
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(falling[2])
+    page.locator("a[rel=prev]").click()
+    expect(heading).to_have_text(falling[1])
+    page.keyboard.press("Escape")
+    expect(page.locator("#unit")).to_be_hidden()
+    assert page.url.endswith("#units&sort=-activation")
+
+
 def test_a_deep_link_opens_the_unit_with_all_its_configurations(
     page: Page, model_page: Path
 ) -> None:
