@@ -7,7 +7,6 @@ const ROWS_A_SHEET = 48; // as in gallery/sheets.py
 class Catalogue {
   /** `model` and `units` are what the data files hold. */
   constructor(model, units, folder) {
-    this.folder = folder;
     this.count = units.tails.length;
     this.tails = units.tails;
     this.cell = model.cell;
@@ -22,6 +21,8 @@ class Catalogue {
       return { name, count, wide, offset: offset - count };
     });
     this.siteNumbers = new Map(this.sites.map(({ name }, number) => [name, number]));
+    // In a variable of a style a relative address would be taken from the style sheet's folder.
+    this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
     this.places = null; // of each address, made when one is first asked for
     this.ordered = null; // the list last asked for
   }
@@ -89,7 +90,7 @@ class Catalogue {
     const held = Math.min(most, count - sheet * most);
     const width = wide ? 2 * this.cell : this.cell;
     return {
-      file: `${this.folder}/sheets/${number}-${sheet}.webp`,
+      file: `${this.sheets}${number}-${sheet}.webp`,
       x: (place % columns) * width,
       y: Math.floor(place / columns) * this.cell,
       width,
@@ -177,8 +178,7 @@ function wordsIn(text) {
 function placeSprite(node, i, size) {
   const { file, x, y, cell, sheetWidth, sheetHeight } = catalogue.sprite(i);
   const scale = size / cell;
-  // In a variable a relative address would be taken from the style sheet's folder.
-  node.style.setProperty("--sheet-file", `url("${new URL(file, document.baseURI).href}")`);
+  node.style.setProperty("--sheet-file", `url("${file}")`);
   node.style.setProperty("--place", `${-x * scale}px ${-y * scale}px`);
   node.style.setProperty("--extent", `${sheetWidth * scale}px ${sheetHeight * scale}px`);
 }

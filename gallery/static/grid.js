@@ -164,7 +164,9 @@ class Grid {
   mark() {
     const cells = [...this.place.querySelectorAll("a.cell")];
     const current = cells.find((cell) => Number(cell.dataset.place) === this.current) ?? cells[0];
-    for (const cell of cells) cell.tabIndex = cell === current ? 0 : -1;
+    if (current?.tabIndex === 0) return;
+    for (const cell of cells) if (cell.tabIndex === 0) cell.tabIndex = -1;
+    if (current) current.tabIndex = 0;
   }
 
   take(cell) {

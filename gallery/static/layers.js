@@ -52,6 +52,8 @@ class Layers {
   step(by) {
     const at = catalogue.sites.findIndex(({ name }) => name === this.seen);
     const next = catalogue.sites[Math.max(0, at + by)];
-    if (next && next.name !== this.seen) this.go(next.name);
+    if (!next || next.name === this.seen) return;
+    this.go(next.name);
+    this.mark(next.name); // so that another step need not wait for the list
   }
 }

@@ -56,8 +56,9 @@ function showPage({ kind, text, name }) {
 /** Show one of the lists; tell whether the reader comes back to it from a unit. */
 function showList(name, isUnits) {
   leave();
-  const returning = atlas.hidden && seen !== null && list === name;
+  const returning = atlas.hidden && seen !== null && (list === name || list === null);
   list = name;
+  view.section = isUnits ? null : name;
   unitView.hidden = true;
   unitView.replaceChildren();
   atlas.hidden = false;
@@ -79,7 +80,7 @@ function scrollToList() {
 function showUnits(state) {
   const units = catalogue.order(state);
   const wasShown = !atlas.hidden && !unitList.hidden;
-  const returning = showList(view.link({ kind: "" }), true);
+  const returning = showList(view.link({}), true);
   titled();
   const changed = grid.units !== units || grid.sort !== state.sort;
   if (changed) grid.fill(units, { headed: state.sort === null, sort: state.sort });
@@ -176,7 +177,7 @@ for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]) keys.add(
 for (const key of ["Home", "End"]) keys.add("List", key, "First or last unit of the row; with Ctrl, of the list", null, inGrid);
 for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "A screenful up or down", null, inGrid);
 keys.add("List", "Enter", "Open the unit", null, inGrid);
-keys.add("List", "Escape", "All units, without filter", () => view.go({ kind: "", q: "", where: [], layer: null, only: null }), onList);
+keys.add("List", "Escape", "All units, without filter", () => view.go({ q: "", where: [], layer: null, only: null }), onList);
 
 // Escape leads out of a box, to the list it belongs to.
 bar.addEventListener("keydown", (event) => {

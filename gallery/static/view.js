@@ -17,6 +17,7 @@ const siteHash = (site) => `#site=${readable(site)}`;
 class View {
   constructor() {
     this.parsed = { hash: null };
+    this.section = null; // name of the section that the reader comes from; null from the units
   }
 
   /** The hash, read. `text` is what stands behind its word, and `name` the same unescaped. */
@@ -25,9 +26,10 @@ class View {
     return this.parsed;
   }
 
-  /** Hash of the present view with changes; `unit` and `site` are addresses, `unit: null` leads to the list. */
+  /** Hash of the present view with changes; `unit` and `site` are addresses, `unit: null` leads to the list one comes from. */
   link(changes) {
     const { unit, site, ...rest } = changes;
+    if (unit === null && this.section !== null) return `#${this.section}`;
     const state = { ...this.state(), ...rest };
     const words = listWords(state);
     const lead = unit ? `unit=${readable(unit)}` : site ? `site=${readable(site)}` : words.length ? "units" : "";

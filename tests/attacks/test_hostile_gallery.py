@@ -143,7 +143,7 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
     page.locator("#models .card").first.click()
     expect(page.locator("h1#name")).to_have_text(TEXTS[0])
     assert untouched(page)
-    shown = set(page.locator(".cell img").evaluate_all("all => all.map((node) => node.alt)"))
+    shown = set(page.locator(".cell").evaluate_all("all => all.map((node) => node.ariaLabel)"))
     assert {f"head:{text}" for text in TEXTS} <= shown
     hashes = page.locator(".cell").evaluate_all("all => all.map((node) => node.hash)")
     for hash_ in hashes:

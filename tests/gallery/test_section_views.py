@@ -66,6 +66,7 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
     counts = [" ".join(text.split()) for text in links.all_inner_texts()]
     assert counts == [
         "Units 5",
+        "Heads 2",
         "Filters 24",
         "Attention 6",
         "Grids 2",
@@ -73,8 +74,9 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
         "Token by token 2",
         "Compared 2",
         "Effects of patching 3",
+        "Labels",
     ]
-    for link, name in zip(links.all()[1:], ROUTES, strict=True):
+    for link, name in zip(links.all()[1:-1], ["heads", *ROUTES], strict=True):
         link.click()
         expect(page.locator("#section .title")).to_be_visible()
         assert page.url.endswith(f"#{name}")
@@ -90,7 +92,7 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
     (found,) = (tmp_path / "site").glob("cueworld-*.html")
     open_page(page, found, "#filters")
     expect(page.locator(".cell")).to_have_count(2)
-    expect(page.locator("#views")).to_be_hidden()
+    expect(page.locator("#views a")).to_have_text(["Labels"])
     expect(page.locator("#section")).to_be_hidden()
 
 
@@ -244,23 +246,26 @@ def test_a_unit_leads_to_what_else_is_known_of_it(page: Page, model_page: Path) 
 
 def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
-    cell = page.get_by_alt_text(LOGIT, exact=True)
-    cell.scroll_into_view_if_needed()
-    assert width(cell) > 1.9 * width(page.get_by_alt_text(NEURONS[0], exact=True))
+    cell = page.get_by_role("link", name=LOGIT, exact=True)
+    assert width(cell) > 1.9 * width(page.get_by_role("link", name=NEURONS[0], exact=True))
     cell.click()
-    figures = page.locator(".samples figure")
-    expect(figures).to_have_count(2)
-    for sample, figure in enumerate(figures.all()):
-        expect(figure.locator(".side")).to_have_text(["query", "key"])
-        alts = figure.locator("img").evaluate_all("all => all.map((image) => image.alt)")
-        assert alts == [f"{LOGIT}, sample {sample + 1}, {side}" for side in ("query", "key")]
-        value = float(figure.locator("b").inner_text())
-        assert value == pytest.approx(activation(LOGIT, 2)[sample], rel=5e-4)
-    page.wait_for_function(
-        "[...document.querySelectorAll('#unit img')].every((image) => image.naturalWidth === 32)"
-    )
-    sources = page.locator("#unit img").evaluate_all("all => all.map((image) => image.src)")
-    assert len(set(sources)) == 4
+    block = page.locator(".render.sides")
+    values = activation(LOGIT, 2)
+    order = sorted(range(2), key=lambda sample: -values[sample])
+    for place, sample in enumerate(order):
+        block.locator(".choice").nth(place).click()
+        expect(block.locator(".large .side")).to_have_text(["query", "key"])
+        alts = block.locator(".large img").evaluate_all("all => all.map((image) => image.alt)")
+        assert alts == [f"{LOGIT}, sample {sample + 1}, {side} side" for side in ("query", "key")]
+        value = float(block.locator(".stage figcaption b").inner_text())
+        assert value == pytest.approx(values[sample], rel=5e-4)
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.large img')].every((i) => i.naturalWidth === 32)"
+        )
+        sources = block.locator(".large img").evaluate_all("all => all.map((image) => image.src)")
+        links = block.locator("a.download").evaluate_all("all => all.map((link) => link.href)")
+        assert links == sources
+        assert [source[-8:] for source in sources] == [f"{sample}-0.webp", f"{sample}-1.webp"]
 
 
 def test_layers_are_labelled_and_a_pointer_reads_the_value(page: Page, model_page: Path) -> None:
@@ -323,7 +328,7 @@ def test_a_store_without_units_opens_with_what_it_has(page: Page, site: Path) ->
     open_page(page, found)
     expect(page.locator("#section .title")).to_have_text("Filters")
     expect(page.locator(".chip")).to_have_count(120)
-    expect(page.locator("#views a")).to_have_count(1)
+    expect(page.locator("#views a")).to_have_text([re.compile("^Filters"), "Labels"])
     expect(page.locator("#facts")).to_have_text("weights cdcdcdcd")
 
 

@@ -1,0 +1,101 @@
+"""A model's page with as many units as DeiT-S/16 has neurons, written file by file.
+
+It keeps to what the export writes (docs/gallery.md), without hours of rendering: every layer has
+the same sheet of 1,536 made-up pictures.
+"""
+
+from __future__ import annotations
+
+import shutil
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+import gallery
+from gallery.scripts import Shards, numbers, script
+
+LAYERS, WIDTH = 12, 1536
+CELL, COLUMNS = 64, 32
+HERE = Path(gallery.__file__).parent
+QUANTITIES = [("activation", True), ("ratio", True), ("fine", False), ("agreement", True)]
+
+
+def addresses() -> list[str]:
+    """All units in the order of the page."""
+    return [f"blocks.{layer}.mlp.fc1:{i}" for layer in range(LAYERS) for i in range(WIDTH)]
+
+
+def columns() -> dict[str, NDArray[np.float64]]:
+    """The numbers of all units; some are unknown."""
+    generator = np.random.default_rng(0)
+    values = {name: generator.gamma(3, 1, LAYERS * WIDTH) for name, _ in QUANTITIES}
+    values["agreement"][::7] = np.nan
+    return values
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page and its data into a new folder; return the page's path."""
+    data = folder / "data-1/1"
+    data.mkdir(parents=True)
+    shutil.copytree(HERE / "static", folder / "data-1/static")
+    sites = [f"blocks.{layer}.mlp.fc1" for layer in range(LAYERS)]
+    page: dict[str, Any] = {
+        "name": "made-up",
+        "weights": "weights 00000000",
+        "sections": [],
+        "failures": [],
+        "groups": [{"label": "", "settings": [["size", "64"]], "sides": 1}],
+        "numbers": [
+            {"key": name, "name": name, "higher": higher, "digits": 4}
+            for name, higher in QUANTITIES
+        ],
+        "sites": [{"name": name, "count": WIDTH, "wide": False, "sheets": 1} for name in sites],
+        "cell": CELL,
+        "columns": COLUMNS,
+        "pictures": "webp",
+        "thumbnailsOnly": True,
+        "labels": [],
+    }
+    values = columns()
+    units = {
+        "tails": [f":{i}" for _ in sites for i in range(WIDTH)],
+        "renders": [[[0, row, 1, 0]] for row in range(LAYERS * WIDTH)],
+        "numbers": {name: numbers(values[name], 5) for name in values},
+    }
+    (data / "model.js").write_text(script("model", page), encoding="ascii")
+    (data / "units.js").write_text(script("units", units), encoding="ascii")
+    details = Shards(data, "details")
+    similar = {"picture": [[0, 0.5]], "activation": None}
+    for value in values["activation"]:
+        details.add([None, [CELL, CELL], numbers([value]), [[0.0, 1.0]], [], similar, None])
+    details.flush()
+    sheet = _sheet()
+    (data / "sheets").mkdir()
+    for number in range(LAYERS):
+        (data / f"sheets/{number}-0.webp").write_bytes(sheet)
+    blank = Template((HERE / "templates/model.html").read_text(encoding="utf-8"))
+    path = folder / "made-up.html"
+    text = blank.substitute(static="data-1/static", data="data-1/1")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _sheet() -> bytes:
+    """Draw a sheet of coloured noise, smoothed as far as pictures of units are."""
+    generator = np.random.default_rng(0)
+    rows = WIDTH // COLUMNS
+    pictures = np.empty((rows, COLUMNS, CELL, CELL, 3))
+    for row in range(rows):
+        noise = generator.standard_normal((COLUMNS, CELL, CELL, 3))
+        pictures[row] = gaussian_filter(noise, (0, 1.5, 1.5, 0))
+    grey = np.clip(128 + 300 * pictures, 0, 255).astype(np.uint8)
+    pixels = grey.transpose(0, 2, 1, 3, 4).reshape(rows * CELL, COLUMNS * CELL, 3)
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=90)
+    return buffer.getvalue()

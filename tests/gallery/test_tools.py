@@ -1,0 +1,266 @@
+"""Finding units: search, go to an address, sort, filter, chance, keys; and links of all these."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.gallery.big import WIDTH, addresses, columns
+from tests.gallery.browsing import back, forward, open_page
+from tests.gallery.test_grid import big as big  # noqa: PLC0414  # a fixture
+
+
+def listed(page: Page) -> list[str]:
+    """The units of the list, in order, in the document or not."""
+    return list(page.evaluate("[...grid.units].map((i) => catalogue.address(i))"))
+
+
+def sorted_by(key: str, down: bool) -> list[str]:
+    """Written again, another way: equals in the order of the page, what is unknown last."""
+    values = [float(f"{v:.5g}") for v in columns()[key]]
+    ranks = [(np.isnan(v), -v if down else v, i) for i, v in enumerate(values)]
+    names = addresses()
+    return [names[i] for *_, i in sorted((n, 0 if n else v, i) for n, v, i in ranks)]
+
+
+@pytest.mark.parametrize(("key", "down"), [("ratio", True), ("fine", False), ("agreement", True)])
+def test_a_choice_sorts_better_first_and_what_is_unknown_last(
+    key: str, down: bool, page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    page.get_by_role("combobox", name="Sort").select_option(key)
+    expect(page.locator("#units h2")).to_have_count(0)
+    assert listed(page) == sorted_by(key, down)
+    assert page.url.endswith(f"#units&sort={'-' if down else ''}{key}")
+    page.get_by_role("button", name=re.compile("turn round")).click()
+    page.wait_for_url(re.compile(rf"#units&sort={'' if down else '-'}{key}$"))
+    assert listed(page) == sorted_by(key, not down)
+    back(page)
+    page.wait_for_url(re.compile(rf"#units&sort={'-' if down else ''}{key}$"))
+    assert listed(page) == sorted_by(key, down)
+
+
+def test_the_number_sorted_by_is_told_below_each_picture(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&sort=-ratio")
+    first = sorted_by("ratio", down=True)[0]
+    caption = page.locator(".cell").first.get_attribute("data-caption") or ""
+    site, tail, value = caption.split("\n")
+    assert f"blocks.{site}{tail}" == first
+    assert float(value) == pytest.approx(columns()["ratio"].max(), rel=5e-4)
+
+
+def test_ranges_of_numbers_leave_just_the_units_within(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_role("textbox", name="ratio, at least").fill("3.5")
+    page.get_by_role("textbox", name="ratio, at most").fill("4")
+    page.get_by_role("textbox", name="agreement, at most").fill("2")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="agreement, at most").blur()
+    ratio, agreement = (columns()[key] for key in ("ratio", "agreement"))
+    within = (ratio >= 3.5) & (ratio <= 4) & (agreement <= 2)
+    wanted = [name for name, is_in in zip(addresses(), within, strict=True) if is_in]
+    expect(page.get_by_role("status").first).to_have_text(f"{len(wanted):,} of 18,432\u00a0units")
+    assert listed(page) == wanted
+    assert unquote(page.url).endswith("#units&where=ratio>=3.5,ratio<=4,agreement<=2")
+    page.get_by_role("link", name="Remove: ratio at most 4").click()
+    within = (ratio >= 3.5) & (agreement <= 2)
+    expect(page.get_by_role("status").first).to_contain_text(f"{int(within.sum()):,} of")
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
+
+
+def test_a_bound_that_is_no_number_is_marked_and_filters_nothing(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = page.get_by_role("textbox", name="ratio, at least")
+    box.fill("high")
+    box.press("Tab")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    assert len(listed(page)) == len(addresses())
+
+
+def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.evaluate("labels.set('blocks.3.mlp.fc1:7', { label: 'Blue Stripes' })")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("stripes")
+    expect(page.get_by_role("status").first).to_contain_text("1 of")
+    assert listed(page) == ["blocks.3.mlp.fc1:7"]
+    page.locator("#search").fill("blocks.3. :7")
+    wanted = [f"blocks.3.mlp.fc1:{i}" for i in range(WIDTH) if str(i).startswith("7")]
+    expect(page.get_by_role("status").first).to_contain_text(f"{len(wanted)} of")
+    assert listed(page) == wanted
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.ariaLabel") == wanted[0]
+    page.locator("#search").fill("no such unit")
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
+    open_page(page, big)
+    before = page.evaluate("history.length")
+    page.locator("#search").press_sequentially("fc1:99")
+    expect(page.get_by_role("status").first).to_contain_text(" of ")
+    assert page.evaluate("history.length") == before
+
+
+def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("g")
+    box = page.get_by_role("combobox", name="Go to an address")
+    expect(box).to_be_focused()
+    page.keyboard.type("blocks.4.mlp.fc1:15")
+    options = page.locator("#found [role=option]")
+    expect(options).to_have_count(8)
+    texts = options.all_inner_texts()
+    assert texts[:3] == [f"blocks.4.mlp.fc1:{i}" for i in (15, 150, 151)]
+    page.keyboard.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "found-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#unit h1")).to_have_text("blocks.4.mlp.fc1:150")
+
+
+def test_the_mouse_goes_to_an_address_though_it_is_mistyped(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.get_by_role("combobox", name="Go to an address").fill("blocks.4.mlp.fc2:15")
+    options = page.locator("#found [role=option]")
+    expect(options.first).to_have_text(re.compile(r"^blocks\.4\.mlp\.fc1:0"))
+    options.nth(2).click()
+    expect(page.locator("#unit h1")).to_have_text("blocks.4.mlp.fc1:2")
+
+
+def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&where=ratio%3E=9")
+    few = listed(page)
+    assert 0 < len(few) < 200
+    page.get_by_role("button", name="Random").click()
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(re.compile(":"))
+    assert heading.inner_text() in few
+    back(page)
+    expect(page.locator("#unit")).to_be_hidden()
+    page.keyboard.press("r")
+    expect(heading).to_have_text(re.compile(":"))
+    assert heading.inner_text() in few
+
+
+def test_only_favourites_labelled_or_pinned_are_shown_and_the_list_follows(
+    page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    page.locator(".cell").nth(2).focus()
+    page.keyboard.press("f")
+    expect(page.locator(".cell").nth(2)).to_have_class(re.compile("favourite"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    expect(page.locator(".cell").nth(3)).to_have_class(re.compile("pinned"))
+    page.evaluate("labels.set('blocks.9.mlp.fc1:1', { label: 'eyes' })")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    choice = page.get_by_role("combobox", name="Units")
+    for name, wanted in [
+        ("favourites", "blocks.0.mlp.fc1:2"),
+        ("pinned", "blocks.0.mlp.fc1:3"),
+        ("labelled", "blocks.9.mlp.fc1:1"),
+    ]:
+        choice.select_option(name)
+        expect(page.get_by_role("status").first).to_contain_text("1 of")
+        assert listed(page) == [wanted]
+    page.evaluate("labels.set('blocks.9.mlp.fc1:1', { label: '' })")
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&sort=-ratio")
+    page.locator("#sites a").nth(4).click()
+    wanted = [a for a in sorted_by("ratio", down=True) if a.startswith("blocks.4.")]
+    expect(page.get_by_role("status").first).to_contain_text("1,536 of")
+    assert listed(page) == wanted
+    page.locator("#sites a").nth(4).click()
+    expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
+
+
+def test_a_unit_carries_the_list_it_was_opened_from(page: Page, big: Path) -> None:
+    order = sorted_by("ratio", down=True)
+    open_page(page, big, "#units&sort=-ratio")
+    page.locator(".cell").first.click()
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(order[0])
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(order[1])
+    page.keyboard.press("Escape")
+    expect(page.locator(f".cell[aria-label='{order[1]}']")).to_be_focused()
+    assert page.url.endswith("#units&sort=-ratio")
+    back(page)
+    expect(heading).to_have_text(order[1])
+    forward(page)
+    expect(page.locator("#unit")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    [
+        "#units&sort=-nothing",
+        "#units&sort=__proto__&where=constructor>1",
+        "#units&where=ratio>x,ratio,>3",
+        "#units&only=toString&colour=blue",
+        "#units&&&=&q",
+        "#&",
+        "#units=x&q=%E0%A4%A",
+    ],
+)
+def test_what_a_hash_says_in_vain_is_left_out(hash_: str, page: Page, big: Path) -> None:
+    open_page(page, big, hash_)
+    expect(page.locator("#tools")).to_be_visible()
+    if "q=" not in hash_:
+        assert listed(page) == addresses()
+
+
+def test_every_view_reads_back_what_its_link_was_written_from(page: Page, big: Path) -> None:
+    open_page(page, big)
+    text = 'a&b=c #%\u2028"<é>'
+    where = [{"key": "ratio", "op": ">", "value": 1.25}, {"key": "fine", "op": "<=", "value": -2}]
+    wanted = {"sort": "fine", "down": True, "where": where, "q": text, "layer": "a&b"}
+    link = page.evaluate("(changes) => view.link(changes)", {**wanted, "only": "pinned"})
+    open_page(page, big, link)
+    state = page.evaluate("view.state()")
+    assert {key: state[key] for key in wanted} == wanted
+    assert state["only"] == "pinned"
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_be_visible()
+    listed_keys = set(dialog.locator("kbd").all_inner_texts())
+    assert {"/", "g", "s", "n", "r", "[", "]", "?", "p", "f", "l", "Esc", "Enter"} <= listed_keys
+    page.keyboard.press("r")
+    expect(page.locator("#unit")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.locator("#search").focus()
+    page.keyboard.type("r?/s[")
+    expect(page.locator("#search")).to_have_value("r?/s[")
+    expect(dialog).to_be_hidden()
+    page.locator("#search").blur()
+    page.keyboard.press("Control+g")
+    expect(page.locator("#find")).not_to_be_focused()
+    page.keyboard.press("s")
+    expect(page.locator("#sort")).to_be_focused()
+
+
+def test_the_button_shows_the_keys_and_gives_the_place_back(page: Page, big: Path) -> None:
+    open_page(page, big)
+    button = page.get_by_role("button", name="Keys")
+    button.click()
+    page.get_by_role("button", name="Close").click()
+    expect(button).to_be_focused()
