@@ -5,6 +5,7 @@ from patching.corruptions import corruption
 from patching.effects import Table
 from patching.job import read_traces, trace_to_store
 from patching.sweep import sweep
+from patching.validation import validate_to_store
 
 __all__ = [
     "Table",
@@ -14,4 +15,5 @@ __all__ = [
     "read_traces",
     "sweep",
     "trace_to_store",
+    "validate_to_store",
 ]
