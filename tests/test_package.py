@@ -85,6 +85,7 @@ def test_the_public_names_of_patching_are_these() -> None:
         "read_traces",
         "sweep",
         "trace_to_store",
+        "validate_to_store",
     ]
     assert all(callable(getattr(patching, name)) for name in patching.__all__)
 
