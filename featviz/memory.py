@@ -24,32 +24,37 @@ ENOUGH = {"cpu": 32, "cuda": 512}
 SHARE = 0.4
 
 
-def batch_size(model: VisionModel, unit: Unit, recipe: Recipe) -> int:
+def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, sharing: int = 1) -> int:
     """Choose how many pictures of a unit go into one batch, from the memory that is free.
 
-    One step on one unit is made, counting the bytes that its forward pass keeps for its backward
-    pass. Pass the deepest unit of a job: it needs the most.
+    One step is made on the unit once and on the unit twice, counting the bytes that the forward
+    passes keep for their backward passes: what the second keeps beyond the first is a picture's.
+    Pass the deepest unit of a job: it needs the most.
 
     Returns
     -------
     int
         At least 1; of pictures, not of units.
     """
+    once, twice = (_kept(model, [unit] * count, recipe) for count in (1, 2))
+    each = max(1, (twice - once) // recipe.samples)
+    fitting = int(SHARE * free_memory(model.device) / sharing) // each
+    return max(1, min(fitting, ENOUGH.get(model.device.type, 32)))
+
+
+def _kept(model: VisionModel, units: list[Unit], recipe: Recipe) -> int:
+    """Count the bytes that a step's forward pass keeps for its backward pass."""
     kept: dict[int, int] = {}
-    weights = {weight.untyped_storage().data_ptr() for weight in model.module.parameters()}
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+        kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     # Should it fail, the job itself finds out which unit it is, and how much memory is too much.
     with suppress(Exception), torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
-        optimize(model, [unit], replace(recipe, steps=1))
-    each = max(1, sum(kept.values()) // recipe.samples)
-    fitting = int(SHARE * free_memory(model.device)) // each
-    return max(1, min(fitting, ENOUGH.get(model.device.type, 32)))
+        optimize(model, units, replace(recipe, steps=1))
+    return sum(kept.values())
 
 
 def free_memory(device: torch.device) -> int:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from featviz.objectives import similarity, total_variation
 from featviz.patches import as_products
-from featviz.readout import Readout
+from featviz.precision import in_precision
+from featviz.readout import Reading, Readout
 from featviz.recipes import Recipe
 from featviz.state import undisturbed
 from featviz.transforms import centre
@@ -71,8 +72,9 @@ def _optimize(
 ) -> Pictures:
     device = model.device
     canvas = Canvas(recipe, model.image_size)
-    readout = Readout(model, [unit for unit in units for _ in range(recipe.samples)])
-    read = readout.read_sides if recipe.sides else partial(readout.read_pairs, cosine=recipe.cosine)
+    computing = in_precision(model, recipe.precision)
+    members = [unit for unit in units for _ in range(recipe.samples)]
+    read = _reader(Readout(computing, members), recipe)
     names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
     generators = [stream(recipe.seed, *name) for name in names]
     starts = [canvas.image.initial(generator) for generator in generators]
@@ -88,21 +90,22 @@ def _optimize(
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate)
     frequencies = canvas.image.frequencies().to(device)
     trajectory = torch.empty(recipe.steps, len(names), device=device)
-    with as_products(model.module):
+    with as_products(computing.module):
         for step in range(recipe.steps):
             whole = canvas.decode(numbers)
             views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
-            with torch.autocast(device.type, torch.bfloat16, recipe.precision == "bfloat16"):
-                reading = read(views)
+            reading = read(views)
             gain = objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
             optimizer.param_groups[0]["lr"] = recipe.rate(step)
             advance(optimizer, numbers, frequencies, recipe.finest(step))
             trajectory[step] = reading.values.detach()
             tick()
-        with torch.no_grad():
-            images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-            activation = read(resize(images / 255, model.image_size)).values
+    with as_products(model.module), torch.no_grad():
+        images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
+        # Whatever precision found the picture, its value is the model's own.
+        exact = read if computing is model else _reader(Readout(model, members), recipe)
+        activation = exact(resize(images / 255, model.image_size)).values
     shape = (len(units), recipe.samples)
     pictures = images.permute(0, 2, 3, 1).reshape(-1, *shape, recipe.size, recipe.size, 3)
     return Pictures(
@@ -110,6 +113,10 @@ def _optimize(
         activation.view(shape).cpu(),
         trajectory.T.reshape(*shape, recipe.steps).cpu(),
     )
+
+
+def _reader(readout: Readout, recipe: Recipe) -> Callable[[Tensor], Reading]:
+    return readout.read_sides if recipe.sides else partial(readout.read_pairs, cosine=recipe.cosine)
 
 
 def objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:

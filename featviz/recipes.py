@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from featviz.errors import FeatvizError, nearest
 from featviz.images import Fourier, ImageParameters, Pixel
 from featviz.maco import Maco
+from featviz.precision import fastest
 from featviz.spectrum import Spectrum, of_data, power_law
 from featviz.transforms import Views
 
@@ -88,7 +89,8 @@ class Recipe:
     smoothness : float
         What one unit of total variation costs, in parts of the unit's value.
     precision : str
-        ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass.
+        ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass. The picture and
+        the optimiser keep single precision, and so does the activation of the finished picture.
     seed : int
         Names the random streams of all pictures.
     sides : bool
@@ -221,7 +223,7 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
         diversity=float(diversity) if samples > 1 else 0.0,
         smoothness=float(smoothness),
         steps=steps,
-        precision="float32" if precision == "auto" else precision,
+        precision=fastest(model.device) if precision == "auto" else precision,
         seed=seed,
         spectrum=of_data(spectrum, size) if isinstance(spectrum, str) else spectrum,
         sides=sides,

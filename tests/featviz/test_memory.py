@@ -33,14 +33,14 @@ def test_a_batch_holds_no_more_than_keeps_the_device_busy(monkeypatch: pytest.Mo
 def test_deeper_units_get_smaller_batches_where_memory_is_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    room = 5_000_000
+    room = 2_000_000
     shallow, deep = (size_within(monkeypatch, room, unit) for unit in (FIRST, LAST))
     assert 1 < deep < shallow < ENOUGH["cpu"]
 
 
 def test_samples_count_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    single = size_within(monkeypatch, 5_000_000)
-    assert size_within(monkeypatch, 5_000_000, samples=4) == pytest.approx(single, abs=1)
+    single = size_within(monkeypatch, 2_000_000)
+    assert size_within(monkeypatch, 2_000_000, samples=4) == pytest.approx(single, abs=1)
 
 
 def test_a_unit_that_fails_leaves_the_choice_to_the_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from featviz.errors import FeatvizError
 from featviz.images import Fourier, Pixel
 from featviz.maco import Maco
 from featviz.models import VisionModel
+from featviz.precision import fastest
 from featviz.recipes import PRESETS, Recipe, family, recipe
 from featviz.spectrum import Spectrum, of_data, power_law
 
@@ -125,7 +126,7 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"progressive": 0.5},
         {"progressive": 1},
     ]
-    return [recipe(vit, **choice) for choice in choices]
+    return [recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
 
 def test_a_recipe_is_told_in_plain_json(vit: VisionModel) -> None:
@@ -148,7 +149,9 @@ def test_whole_numbers_and_fractions_make_the_same_recipe(vit: VisionModel) -> N
 
 
 def test_automatic_precision_is_told_by_its_name(vit: VisionModel) -> None:
-    assert recipe(vit, precision="auto") == recipe(vit, precision="float32")
+    named = recipe(vit, precision=fastest(vit.device))
+    assert recipe(vit, precision="auto") == named
+    assert named.to_json()["precision"] in ("float32", "bfloat16")
 
 
 def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
