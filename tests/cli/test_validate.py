@@ -135,6 +135,18 @@ def test_without_examples_it_is_told_which_command_adds_them(
     assert found["units"][0]["verdict"] is not None
 
 
+def test_scores_of_other_settings_that_are_whole_are_kept(
+    run: Run, pictures: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s"
+    shutil.copytree(pictures, store)
+    assert run("score", store).status == 0
+    before = Store(store).configuration["scores"]
+    assert run("validate", store, "--data", "cueworld:180").status == 0
+    assert Store(store).configuration["scores"] == before != {}
+    assert before["spectrum"] != "cueworld:180"
+
+
 def test_of_a_model_without_a_stream_there_are_numbers_and_no_causal_tests(
     run: Run, tmp_path: Path
 ) -> None:
