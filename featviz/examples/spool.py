@@ -139,7 +139,9 @@ class Spool:
 def open_spool(
     folder: Path, name: str, addresses: Sequence[str], block: int, count: int
 ) -> Iterator[Spool]:
-    """Open the spool of a job, or begin one; it is deleted when the block is left without an error.
+    """Open the spool of a job, or begin one.
+
+    It is deleted when the block is left without an error, or before there is anything in it.
 
     Parameters
     ----------
@@ -167,9 +169,14 @@ def open_spool(
         descriptor = _open(path, addresses, block)
     try:
         spool = Spool(path, descriptor, _header(descriptor))
-        _check_room(spool, count)
-        yield spool
-        _delete(path)
+        is_done = False
+        try:
+            _check_room(spool, count)
+            yield spool
+            is_done = True
+        finally:
+            if is_done or not spool.blocks:
+                _delete(path)
     finally:
         os.close(descriptor)
 
