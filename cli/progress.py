@@ -28,8 +28,15 @@ def picture_bar(what: str) -> Iterator[Progress]:
         def show(finished: float, total: int) -> None:
             nonlocal bar
             if bar is None:
+                # The speed is that since the start: it changes from layer to layer, and layers
+                # take turns.
                 bar = tqdm(
-                    desc=what, total=total, unit=" images", bar_format=FORMAT, mininterval=interval
+                    desc=what,
+                    total=total,
+                    unit=" images",
+                    bar_format=FORMAT,
+                    mininterval=interval,
+                    smoothing=0,
                 )
                 stack.enter_context(bar)
             # The job goes on when nobody reads its bar any more.

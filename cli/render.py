@@ -18,7 +18,9 @@ from cli.options import (
     store_option,
 )
 from cli.progress import picture_bar
+from featviz.engines import NAMES, engine_named
 from featviz.plan import plan
+from featviz.probe import estimate
 from featviz.recipes import recipe
 from featviz.render import Summary, render_to_store
 from featviz.units import units
@@ -72,6 +74,19 @@ class Batch(click.ParamType[int | None]):
 @click.option(
     "--shard", type=Shard(), default="0/1", help="Make every N-th unit only; I counts from 0 or 1."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(NAMES),
+    default="local",
+    show_default=True,
+    help="In this process, or by the workers of a Ray cluster.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Of --engine ray; as many as the cluster has GPUs, or cores, if absent.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and stop.")
 @force_option
 @json_option
@@ -85,6 +100,8 @@ def render(
     sides: bool,
     batch: int | None,
     shard: tuple[int, int],
+    engine: str,
+    workers: int | None,
     dry_run: bool,
     force: bool,
     as_json: bool,
@@ -95,7 +112,8 @@ def render(
 ) -> None:
     """Render the units that selectors stand for into a store.
 
-    Running the command again resumes it. Several machines share a job by --shard.
+    Running the command again resumes it. Several machines share a job by --shard, or as a Ray
+    cluster.
 
     \b
     featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
@@ -105,7 +123,10 @@ def render(
     featviz render cueworld/vit blocks.3.attn.qk:all@same -o heads --sides
     featviz render cueworld/vit blocks.3.mlp.fc1:42+-0.5~blocks.3.mlp.fc1:7 -o sums
     featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
+    featviz render cueworld/vit blocks.all.mlp.fc1:all -o all --engine ray --workers 2
     """
+    if workers is not None and engine == "local":
+        raise click.UsageError("--workers is for --engine ray")
     loaded = load_model(model, untrained, arch, device)
     chosen = units(loaded, *selectors)
     made = recipe(loaded, sides=sides, **settings)
@@ -117,14 +138,16 @@ def render(
             "pictures": todo.pictures,
             "batches": len(todo.batches),
             "bytes": todo.bytes,
+            "seconds": round(estimate(loaded, todo.batches, made)),
         }
         if as_json:
             print_json(report)
         else:
             click.echo("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
         return
+    where = engine_named(engine, workers)
     with picture_bar("") as progress:
-        summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress)
+        summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress, where)
     if as_json:
         counts = {"store": store, "rendered": summary.rendered, "done": summary.done}
         failures = {str(unit): reason for unit, reason in summary.failures.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,19 @@ class Outcome:
     failures: dict[Unit, str]
 
 
+@dataclass
+class Room:
+    """How many units fit into memory at once, as far as is known.
+
+    Attributes
+    ----------
+    units : int
+        No larger batch is tried; it falls when one runs out of memory.
+    """
+
+    units: int = sys.maxsize
+
+
 class _ProgressError(BaseException):
     """Carries what `progress` raised past the handling of what units raise."""
 
@@ -70,12 +84,18 @@ def run(
     batches: Sequence[Sequence[Unit]],
     recipe: Recipe,
     progress: Progress = ignore,
-) -> Iterator[Outcome]:
+    room: Room | None = None,
+) -> Generator[Outcome, None, None]:
     """Render batches in turn.
 
     A batch that runs out of memory is halved, and so are those after it. A batch that raises is
     halved until the unit that raises stands alone; that one is recorded as failed, as is a
     unit whose value stops being a number. `KeyboardInterrupt` passes through.
+
+    Parameters
+    ----------
+    room : Room, optional
+        What earlier calls found out about the memory; this one adds to it.
 
     Yields
     ------
@@ -83,12 +103,12 @@ def run(
         Every unit is in exactly one outcome.
     """
     waiting = [list(batch) for batch in reversed(batches)]
-    limit, finished = max(map(len, waiting), default=0), 0
+    room, finished = room or Room(), 0
     total = sum(map(len, waiting)) * recipe.samples
     while waiting:
         batch = waiting.pop()
-        if len(batch) > limit:
-            waiting += [batch[limit:], batch[:limit]]
+        if len(batch) > room.units:
+            waiting += [batch[room.units :], batch[: room.units]]
             continue
         progress(finished, total)
         tick = _ticker(progress, finished, len(batch) * recipe.samples, recipe.steps, total)
@@ -99,7 +119,7 @@ def run(
         except Exception as error:  # noqa: BLE001  whatever a model raises concerns its unit only
             if len(batch) > 1:
                 half = len(batch) // 2
-                limit = half if is_out_of_memory(error) else limit
+                room.units = half if is_out_of_memory(error) else room.units
                 waiting += [batch[half:], batch[:half]]
                 continue
             outcome = Outcome([], None, {batch[0]: _reason(error)})

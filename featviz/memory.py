@@ -31,6 +31,11 @@ def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, sharing: int = 1)
     passes keep for their backward passes: what the second keeps beyond the first is a picture's.
     Pass the deepest unit of a job: it needs the most.
 
+    Parameters
+    ----------
+    sharing : int
+        How many processes like this one share the memory.
+
     Returns
     -------
     int

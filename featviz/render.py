@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featviz.batches import Outcome, Progress, ignore, run
+from featviz.behind import WriteBehind
+from featviz.engines import Engine, Local
 from featviz.jobs import open_writer
 from featviz.plan import batches_of, check_units, kind_of, plan_missing
 from featviz.recipes import Recipe, recipe
@@ -169,11 +172,12 @@ def render_to_store(
     shard: tuple[int, int] = (0, 1),
     force: bool = False,
     progress: Progress = ignore,
+    engine: Engine | None = None,
 ) -> Summary:
     """Render units into a store, leaving out those that it holds already.
 
-    Every batch is stored as soon as it is made, and stays whatever happens after. Failed units are
-    recorded, and tried again by the next call.
+    Every batch is stored as soon as it is made, while the next is rendered, and stays whatever
+    happens after. Failed units are recorded, and tried again by the next call.
 
     Parameters
     ----------
@@ -185,30 +189,37 @@ def render_to_store(
     force : bool
         Set aside, under another name, a store of another model or configuration, and damaged
         shards.
+    engine : Engine, optional
+        Where batches are rendered, as `featviz.engines.engine_named` makes it; in this process if
+        not given. The store is written by this process alone.
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist or, of two sides, is no logit, or the store is of another model or
-        configuration, damaged, or cannot be written.
+        If a unit does not exist or, of two sides, is no logit, the store is of another model or
+        configuration, damaged, or cannot be written, or the engine cannot start.
     """
+    engine = engine or Local()
     check_units(model, units, made)
     writer = open_writer(model, store, kind_of(made), made.to_json(), force)
-    todo = plan_missing(model, units, made, writer.done, batch, shard)
+    todo = plan_missing(model, units, made, writer.done, batch, shard, engine.batch_size)
+    outcomes = engine.run(model, todo.batches, made, progress)
     rendered, failures = 0, dict[Unit, str]()
-    for outcome in run(model, todo.batches, made, progress):
-        if outcome.pictures is not None:
-            writer.add(
-                {
-                    "address": [str(unit) for unit in outcome.units],
-                    "images": outcome.pictures.images.numpy(),
-                    "activation": outcome.pictures.activation.numpy(),
-                    "trajectory": outcome.pictures.trajectory.numpy(),
-                }
-            )
-            rendered += len(outcome.units)
-        if outcome.failures:
-            failures |= outcome.failures
-            addresses = [str(unit) for unit in outcome.failures]
-            writer.add({"address": addresses, "error": list(outcome.failures.values())}, "failures")
+    with WriteBehind(writer) as behind, closing(outcomes):
+        for outcome in outcomes:
+            if outcome.pictures is not None:
+                behind.add(
+                    {
+                        "address": [str(unit) for unit in outcome.units],
+                        "images": outcome.pictures.images.numpy(),
+                        "activation": outcome.pictures.activation.numpy(),
+                        "trajectory": outcome.pictures.trajectory.numpy(),
+                    }
+                )
+                rendered += len(outcome.units)
+            if outcome.failures:
+                failures |= outcome.failures
+                addresses = [str(unit) for unit in outcome.failures]
+                reasons = list(outcome.failures.values())
+                behind.add({"address": addresses, "error": reasons}, "failures")
     return Summary(rendered, todo.done, failures)

@@ -121,7 +121,8 @@ def test_a_dry_run_tells_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     words = filters(tmp_path / "store", "--batch", 4, "--samples", 2, "--dry-run")
     told = run(*words, "--json")
     report = json.loads(told.out)
-    size = report.pop("bytes")
+    size, seconds = report.pop("bytes"), report.pop("seconds")
+    assert seconds == int(seconds) >= 0
     assert report == {"units": 4, "done": 0, "pictures": 8, "batches": 2}
     assert (told.status, told.err, list(tmp_path.iterdir())) == (0, "", [])
     assert run(*words).out.split()[:4] == ["units", "4", "done", "0"]
@@ -251,6 +252,9 @@ def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None
         (["--smoothness", "nan"], 1, "from 0 up"),
         (["--batch", "0"], 2, "auto"),
         (["--batch", "half"], 2, "auto"),
+        (["--engine", "rays"], 2, "ray"),
+        (["--workers", "2"], 2, "--engine ray"),
+        (["--engine", "ray", "--workers", "0"], 2, "0"),
         (["--shard", "3/2"], 2, "0/4"),
         (["--shard", "0/0"], 2, "0/4"),
         (["--shard", "one"], 2, "0/4"),

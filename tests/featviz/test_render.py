@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from featviz.plan import Plan, plan
 from featviz.recipes import Recipe, recipe
 from featviz.render import Rendering, Summary, render, render_to_store
 from featviz.spectrum import Spectrum
-from featviz.store import Store
+from featviz.store import Store, StoreWriter
 from featviz.units import Unit, units
 from tests.featviz.toys import toy_vit
 
@@ -192,7 +193,7 @@ def test_a_plan_counts_what_is_left_and_writes_nothing(toy: VisionModel, tmp_pat
     chosen = units(toy, *SELECTORS)
     todo = plan(toy, chosen, made(toy), tmp_path / "store", batch=4)
     assert list(tmp_path.iterdir()) == []
-    assert [len(batch) for batch in todo.batches] == [2, 1, 2, 2]
+    assert [len(batch) for batch in todo.batches] == [2, 2, 2, 1]
     assert (todo.done, todo.pictures) == (0, 14)
     to_store(toy, tmp_path / "store")
     assert plan(toy, chosen, made(toy), tmp_path / "store", batch=4) == Plan([], 7, 0, 0)
@@ -271,6 +272,65 @@ def test_out_of_memory_makes_smaller_batches_and_the_same_pictures(
     monkeypatch.setattr(batches, "optimize", tight)
     assert to_store(toy, tmp_path, batch=32) == Summary(rendered=7, done=0, failures={})
     same(tmp_path, whole)
+
+
+def test_what_was_made_is_stored_when_the_next_batch_is_interrupted_at_once(
+    toy: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing goes on in another thread, slowly here, when Ctrl-C comes."""
+    add = StoreWriter.add
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.1)
+        add(*arguments)
+
+    monkeypatch.setattr(StoreWriter, "add", slowly)
+    monkeypatch.setattr(batches, "optimize", interrupting(2))
+    with pytest.raises(KeyboardInterrupt):
+        to_store(toy, tmp_path)
+    assert len(Store(tmp_path)) == 4
+
+
+class Elsewhere:
+    """An engine that renders the last batch first."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def batch_size(self, _model: VisionModel, _unit: Unit, _made: Recipe) -> int:
+        raise AssertionError("the batch is given")
+
+    def run(
+        self,
+        model: VisionModel,
+        cut: Sequence[Sequence[Unit]],
+        made: Recipe,
+        progress: batches.Progress = batches.ignore,
+    ) -> Generator[batches.Outcome, None, None]:
+        try:
+            yield from batches.run(model, cut[::-1], made, progress)
+        finally:
+            self.closed = True
+
+
+def test_neither_engine_nor_order_changes_the_pictures(
+    toy: VisionModel, whole: Rendering, tmp_path: Path
+) -> None:
+    to_store(toy, tmp_path, engine=Elsewhere())
+    same(tmp_path, whole)
+
+
+def test_an_engine_is_told_to_stop_when_the_store_refuses(
+    toy: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise FeatvizError("the disk is full")
+
+    engine = Elsewhere()
+    monkeypatch.setattr(StoreWriter, "add", refuse)
+    with pytest.raises(FeatvizError, match="the disk is full"):
+        to_store(toy, tmp_path, engine=engine)
+    assert engine.closed
 
 
 def test_force_sets_a_store_of_another_configuration_aside(
