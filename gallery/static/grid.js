@@ -4,6 +4,7 @@
 // its place in the grid; so that tens of thousands of units scroll as a few hundred do.
 
 const AHEAD = 400; // pixels kept beyond the window, above and below
+const FEW = 6; // columns of which none is left with room beside it
 
 class Grid {
   constructor(place) {
@@ -27,7 +28,7 @@ class Grid {
     this.units = units;
     this.headed = headed;
     this.sort = sort;
-    this.shape = { size: cell, pitch, height: cell + (headed ? 30 : sort ? 58 : 44) };
+    this.wanted = { size: cell, pitch, caption: headed ? 30 : sort ? 58 : 44 };
     this.places = null;
     this.current = 0;
     this.arrange();
@@ -36,6 +37,7 @@ class Grid {
   /** Lay the list out anew for the width that there is. */
   arrange() {
     this.width = this.place.clientWidth;
+    this.shape = fitted(this.wanted, this.width);
     this.layout = new Layout(this.units, this.headed ? catalogue.sites : null, this.width, this.shape);
     this.place.style.setProperty("height", `${this.layout.height}px`);
     this.place.setAttribute("aria-rowcount", this.layout.rows);
@@ -119,7 +121,7 @@ class Grid {
     const to = Math.min(from + band.columns, band.start + band.count);
     const cells = [];
     for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place)));
-    const row = element("div", { class: band.columns < 6 ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
+    const row = element("div", { class: band.columns < FEW ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
     row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
     row.style.setProperty("height", `${this.layout.rowHeight}px`);
     return row;
@@ -231,6 +233,15 @@ class Grid {
     event.preventDefault();
     this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
   }
+}
+
+/** Sizes for a width: where few columns fit, they and their pictures fill it. */
+function fitted({ size, pitch, caption }, width) {
+  const columns = Math.max(1, Math.floor((width + GAP) / (pitch + GAP)));
+  if (columns >= FEW) return { size, pitch, height: size + caption };
+  const wide = Math.floor((width + GAP) / columns - GAP);
+  const grown = Math.max(size, Math.min(wide, Math.round(1.5 * size)));
+  return { size: grown, pitch: wide, height: grown + caption };
 }
 
 /** Where keys lead from a place of the list. */

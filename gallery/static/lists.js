@@ -5,14 +5,16 @@
 /** Names of the sections, and the nouns that count them. */
 const sectionNames = { heads: "Heads", filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared", traces: "Effects of patching" };
 
-/** Links to the lists of results, where there are more than the units. */
+/** Links to the units, to the lists of other results, and to the reader's labels. */
 function fillViews(model, sections) {
   const views = document.getElementById("views");
   const units = catalogue.count || model.failures.length ? [["", catalogue.count]] : [];
-  const links = [...units, ...sections].map(([name, count]) =>
-    element("a", { href: `#${name}` }, name ? sectionNames[name] : "Units", " ", element("span", { class: "quiet" }, count.toLocaleString("en"))),
+  views.append(
+    ...[...units, ...sections].map(([name, count]) =>
+      element("a", { href: `#${name}` }, name ? sectionNames[name] : "Units", " ", element("span", { class: "quiet" }, count.toLocaleString("en"))),
+    ),
+    element("a", { href: "#labels" }, "Labels"),
   );
-  views.append(...(sections.length ? links : []), element("a", { href: "#labels" }, "Labels"));
 }
 
 /** Mark the list that is shown among the links to them. */

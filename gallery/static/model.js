@@ -177,6 +177,10 @@ for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]) keys.add(
 for (const key of ["Home", "End"]) keys.add("List", key, "First or last unit of the row; with Ctrl, of the list", null, inGrid);
 for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "A screenful up or down", null, inGrid);
 keys.add("List", "Enter", "Open the unit", null, inGrid);
+keys.add("List", "l", "Write a label", () => {
+  addEventListener("hashchange", () => unitView.querySelector(".label-input")?.select(), { once: true });
+  document.activeElement.click();
+}, inGrid);
 keys.add("List", "Escape", "All units, without filter", () => view.go({ q: "", where: [], layer: null, only: null }), onList);
 
 // Escape leads out of a box, to the list it belongs to.

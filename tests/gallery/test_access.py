@@ -85,3 +85,18 @@ def test_on_a_phone_no_view_has_a_serious_fault(schemed: Page, site: Path) -> No
     for view in ("", "#unit=blocks.2.mlp.fc1:0", "#heads"):
         open_page(schemed, found, view)
         assert violations(schemed) == []
+
+
+def test_a_planted_fault_is_found(schemed: Page, site: Path) -> None:
+    (found,) = site.glob("cueworld-vit-*.html")
+    open_page(schemed, found)
+    schemed.evaluate(
+        """() => {
+            const faint = document.createElement("p");
+            faint.style.color = "rgb(128 128 128 / 40%)";
+            faint.append("hardly to be read", document.createElement("button"));
+            document.getElementById("pictures").append(faint);
+        }"""
+    )
+    rules = {line.split()[0] for line in violations(schemed)}
+    assert rules == {"button-name", "color-contrast"}

@@ -140,6 +140,7 @@ def test_headings_have_the_layers_and_the_layer_in_view_is_marked(page: Page, bi
     page.keyboard.press("[")
     page.keyboard.press("[")
     expect(marked).to_have_text(re.compile(r"^blocks\.7\.mlp\.fc1"))
+    expect(page.get_by_role("heading", name="blocks.7.mlp.fc1")).to_be_in_viewport()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(marked).to_have_text(re.compile(r"^blocks\.11\.mlp\.fc1"))
 
@@ -246,3 +247,18 @@ def test_the_grid_tells_how_long_it_is_and_where_each_row_stands(page: Page, big
     assert grid.get_attribute("aria-rowcount") == str(rows)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(grid.locator("[role=row]").last).to_have_attribute("aria-rowindex", str(rows))
+
+
+def test_on_a_narrow_window_pictures_fill_the_width(page: Page, big: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_page(page, big)
+    box = page.locator("#units").bounding_box()
+    cells = page.locator("#units .row:has(.cell)").first.locator(".cell")
+    last = cells.last.bounding_box()
+    assert box is not None
+    assert last is not None
+    assert last["x"] + last["width"] == pytest.approx(box["x"] + box["width"], abs=cells.count())
+    drawn = cells.last.evaluate("cell => parseFloat(getComputedStyle(cell, '::before').width)")
+    assert drawn == last["width"] > CELL
+    position = cells.last.evaluate("c => getComputedStyle(c, '::before').backgroundPositionX")
+    assert float(position[:-2]) == pytest.approx(-(cells.count() - 1) * drawn, abs=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
     (found,) = (tmp_path / "site").glob("cueworld-*.html")
     open_page(page, found, "#filters")
     expect(page.locator(".cell")).to_have_count(2)
-    expect(page.locator("#views a")).to_have_text(["Labels"])
+    expect(page.locator("#views a")).to_have_text(["Units 2", "Labels"])
     expect(page.locator("#section")).to_be_hidden()
 
 
@@ -220,7 +221,11 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
     link.scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     assert place > 0
-    for leave in (lambda: back(page), lambda: page.keyboard.press("Escape")):
+    leaves: list[Callable[[], None]] = [
+        lambda: back(page),
+        lambda: page.keyboard.press("Escape"),
+    ]
+    for leave in leaves:
         link.click()
         expect(page.locator("#unit h1")).to_have_text(NEURONS[1])
         leave()

@@ -7,7 +7,9 @@ import pytest
 
 import gallery
 
-STYLE = (Path(gallery.__file__).parent / "static" / "style.css").read_text()
+HERE = Path(gallery.__file__).parent
+STYLE = (HERE / "static" / "style.css").read_text()
+SHEETS = sorted((HERE / "static").glob("*.css"))
 
 
 def palettes() -> dict[str, dict[str, str]]:
@@ -45,6 +47,25 @@ def test_the_contrast_formula_is_right_at_its_ends() -> None:
     assert contrast("#777777", "#777777") == 1
 
 
-def test_the_style_sheet_loads_nothing() -> None:
-    assert "url(" not in STYLE
-    assert "@import" not in STYLE
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
+def test_no_style_sheet_loads_anything(sheet: Path) -> None:
+    text = sheet.read_text()
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+@pytest.mark.parametrize("page", ["model.html", "index.html"])
+def test_scripts_of_a_page_declare_each_name_once(page: str) -> None:
+    """They share one scope: the later of two functions of a name would replace the earlier."""
+    html = (HERE / "templates" / page).read_text()
+    declared = [
+        name
+        for script in re.findall(r"\$static/([\w-]+\.js)", html)
+        for name in re.findall(
+            r"^(?:async )?(?:function\*?|const|let|class) (\w+)",
+            (HERE / "static" / script).read_text(),
+            re.MULTILINE,
+        )
+    ]
+    assert len(declared) > 10
+    assert sorted(declared) == sorted(set(declared))

@@ -264,3 +264,11 @@ def test_the_button_shows_the_keys_and_gives_the_place_back(page: Page, big: Pat
     button.click()
     page.get_by_role("button", name="Close").click()
     expect(button).to_be_focused()
+
+
+def test_a_key_in_the_grid_leads_to_the_label_of_the_unit(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("l")
+    expect(page.locator("#unit h1")).to_have_text("blocks.0.mlp.fc1:1")
+    expect(page.get_by_role("textbox", name="Label")).to_be_focused()
