@@ -194,7 +194,7 @@ def _follow(
             [part[rows] for part in natural.vectors],
             [part[apart] for part in beside.vectors],
             (natural.labels[rows], beside.labels[apart]),
-            own_layer(model, unit, layers),
+            last_layer_before(model, unit, layers),
         )
 
 
@@ -206,8 +206,12 @@ def _pictures(model: VisionModel, store: Store, units: Sequence[Unit]) -> Tensor
     return resize(images, model.image_size)
 
 
-def own_layer(model: VisionModel, unit: Unit, layers: Sequence[str]) -> int:
-    """Find the number of the layer that a unit is in, or the last that comes before it."""
+def last_layer_before(model: VisionModel, unit: Unit, layers: Sequence[str]) -> int:
+    """Find the number of the last layer whose output a unit can depend on.
+
+    The output of the layer that a unit is in tells of the unit itself: there, whatever excites it
+    looks alike. A unit in the first layer has none before it and gets this one.
+    """
     order = {site.path: number for number, site in enumerate(model.sites.values())}
     last = max(order[site.path] for site in sites_of(model, unit))
     begun = [
@@ -218,4 +222,4 @@ def own_layer(model: VisionModel, unit: Unit, layers: Sequence[str]) -> int:
             for site in model.sites.values()
         )
     ]
-    return begun[-1] if begun else 0
+    return max(0, len(begun) - 2)

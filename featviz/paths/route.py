@@ -16,11 +16,15 @@ Floats = npt.NDArray[np.float32]
 NEAREST = 3
 """Of the images that excite the unit, how many an image is compared with: those that it is nearest
 to. A unit may be excited by several kinds of images, and a picture is of one of them."""
-APART = 0.05
+APART = 0.1
 """Least difference of mean cosines between the images that excite a unit and others, for there to
-be a way that only they take."""
+be a way that only they take. Below, the agreement is a quotient of two noises."""
 LEAST = 0.25
-"""Agreement below which a picture does not travel as natural images do."""
+"""Agreement from which on a picture travels as natural images do.
+
+Each of the 9 images that excite a neuron of cueworld/vit most, taken for its picture, is below in
+5 % of all cases, and white noise in 91 %.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Route:
         classes; NaN where there are none. Where classes are not known, all count as others.
     agreement : float
         By how much the picture is more similar than images of other classes are, in parts of what
-        the natural images themselves are; both in the mean over the layers up to the unit's own. 1
+        the natural images themselves are; both in the mean over the layers before the unit. 1
         for a picture that travels as they do, 0 as any other image. NaN where they are hardly more
         similar to each other than images of other classes are to them, or there are none.
     """
@@ -59,8 +63,8 @@ def route(
 
     What a layer makes of an image is a vector: the mean over patches or places, less its mean over
     natural images. Two images are as similar as the cosine of their vectors. An image is as similar
-    to those that excite the unit as, in the mean, to the three that it is nearest to in all layers
-    up to the unit's; itself does not count.
+    to those that excite the unit as, in the mean, to the three that it is nearest to in the layers
+    before the unit; itself does not count.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def route(
     labels : two Tensors, shapes (K,) and (P,)
         Classes of the natural images, -1 where unknown.
     upto : int
-        The number of the unit's layer among the L.
+        Number, among the L, of the last layer before the unit.
     """
     count = len(labels[0])
     cosines = torch.stack(
