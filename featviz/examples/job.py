@@ -14,8 +14,8 @@ from featviz.errors import FeatvizError
 from featviz.examples import pictures
 from featviz.examples.album import Album
 from featviz.examples.result import COLUMNS, KIND, Examples
-from featviz.examples.spool import Spool, discard, open_spool
-from featviz.examples.task import AT_ONCE, ENDS, Task, keep_none
+from featviz.examples.spool import Spool, discard
+from featviz.examples.task import ENDS, Task, keep_none
 from featviz.jobs import open_writer
 from featviz.store import Store, StoreWriter
 from featviz.store.manifest import Manifest
@@ -89,11 +89,10 @@ def examples(
     units = _distinct(units)
     task = Task(model, dataset, count, top)
     first, second = _halves(progress, len(task.numbers))
-    names = list(map(str, units))
     found: list[Examples] = []
     with (
         TemporaryDirectory() as folder,
-        open_spool(Path(folder, "scratch"), KIND, names, AT_ONCE, len(task.numbers)) as spool,
+        task.spool(Path(folder, "scratch"), KIND, units) as spool,
     ):
         task.fill(spool, units, first)
         for part, some in _parts(units, second):
@@ -150,8 +149,7 @@ def examples_to_store(
     failures: dict[Unit, str] = {}
     if missing:
         first, second = _halves(progress, len(task.numbers))
-        names = list(map(str, missing))
-        with open_spool(*place, names, AT_ONCE, len(task.numbers)) as spool:
+        with task.spool(*place, missing) as spool:
             task.fill(spool, units, first)
             for part, some in _parts(missing, second):
                 failures |= _store(task, writer, album, some, spool, part)

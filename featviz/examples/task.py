@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from featviz.combinations import Combination
 from featviz.data import Dataset
 from featviz.errors import FeatvizError
 from featviz.examples.places import NOWHERE, Places
-from featviz.examples.spool import Spool
+from featviz.examples.spool import Spool, open_spool
 from featviz.examples.statistics import BINS, QUANTILES, statistics
 from featviz.readout import Readout
 from featviz.units import Unit, site_of
@@ -92,6 +94,12 @@ class Task:
         }
         digest = sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
         return f"examples-{digest[:32]}"
+
+    def spool(
+        self, folder: Path, name: str, units: Sequence[Unit]
+    ) -> AbstractContextManager[Spool]:
+        """Open what the values of units wait in; see `featviz.examples.spool.open_spool`."""
+        return open_spool(folder, name, list(map(str, units)), AT_ONCE, len(self.numbers))
 
     def fill(self, spool: Spool, units: Sequence[Unit], progress: Progress) -> None:
         """Read the units of a spool on all images that it does not have yet.
