@@ -22,7 +22,7 @@ from benchmarks.machine import describe
 from featviz.recipes import recipe
 from featviz.render import render_to_store
 
-MODEL, SELECTOR = "cueworld/vit", "patch_embed:all@1-64"
+MODEL, SELECTOR = "cueworld/vit", "patch_embed:all@0-63"
 STEPS, SIZE, BATCH = 1, 64, 32
 
 
