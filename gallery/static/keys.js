@@ -4,6 +4,8 @@
 
 const KEY_NAMES = { ArrowLeft: "\u2190", ArrowRight: "\u2192", ArrowUp: "\u2191", ArrowDown: "\u2193", Escape: "Esc", PageUp: "Page up", PageDown: "Page down" };
 
+const KEY_GROUPS = ["List", "Unit", "Anywhere"]; // those that come first
+
 class Keys {
   constructor() {
     this.entries = [];
@@ -32,6 +34,7 @@ class Keys {
   /** Show every key, by group. */
   show() {
     const groups = Map.groupBy(this.entries, ({ group }) => group);
+    const shown = [...KEY_GROUPS, ...groups.keys()].filter((group, place, all) => groups.has(group) && all.indexOf(group) === place);
     const close = element("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.dialog.close());
     this.dialog.replaceChildren(
@@ -39,7 +42,7 @@ class Keys {
       element(
         "div",
         { class: "key-groups", tabindex: "0", role: "group", "aria-labelledby": "keys-title" },
-        [...groups].map(([group, entries]) => element("section", {}, element("h3", {}, group), element("dl", {}, keyRows(entries)))),
+        shown.map((group) => element("section", {}, element("h3", {}, group), element("dl", {}, keyRows(groups.get(group))))),
       ),
       close,
     );

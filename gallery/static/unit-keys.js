@@ -29,7 +29,7 @@ keys.add("Unit", "p", "Pin, or unpin", () => press(".unit-tools .pin"), onUnit);
 keys.add("Unit", "y", "Copy the link", () => press(".copy-link"), () => !unitPlace.hidden);
 keys.add("Unit", "c", "Copy the command", () => press(".copy-command"), onUnit);
 keys.add("Unit", "d", "Download the picture", () => press("a.download"), onUnit);
-for (let place = 0; place < 9; place += 1) keys.add("Unit", String(place + 1), `Sample ${place + 1}, the most active first`, () => chooseSample(place), onUnit);
+for (let place = 0; place < 9; place += 1) keys.add("Unit", String(place + 1), "Choose a sample: 1 is the most active", () => chooseSample(place), onUnit);
 keys.add("List", "f", "Favourite, or no longer", () => setFavourite(focusedCell()), () => focusedCell() !== null);
 keys.add("List", "p", "Pin, or unpin", () => pins.toggle(focusedCell()), () => focusedCell() !== null);
 keys.add("Anywhere", "b", "Compare what is pinned, side by side", () => {
