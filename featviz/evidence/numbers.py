@@ -100,7 +100,7 @@ class Numbers:
     spectrum : float
         Distance of its power spectrum to that of natural images.
     rise : float
-        By how much the value still rose at the end of the optimisation.
+        What the last doubling of the optimisation's steps brought; see `featviz.scores`.
     """
 
     activation: float

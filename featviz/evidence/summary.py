@@ -32,12 +32,12 @@ NUMBERS: dict[str, tuple[bool, Callable[[Evidence], float]]] = {
     "fine": (False, lambda unit: unit.picture.fine),
     "grid": (False, lambda unit: unit.picture.grid),
     "spectrum": (False, lambda unit: unit.picture.spectrum),
-    "rise": (False, lambda unit: abs(unit.picture.rise)),
+    "rise": (False, lambda unit: unit.picture.rise),
     "agreement": (True, lambda unit: unit.agreement),
     "diversity": (True, lambda unit: unit.diversity),
     "route": (True, lambda unit: float("nan") if unit.route is None else unit.route.agreement),
 }
-"""Of each unit's best picture; with them, whether more is better. `rise` counts both ways."""
+"""Of each unit's best picture; with them, whether more is better."""
 
 
 @dataclass(frozen=True)
