@@ -50,5 +50,6 @@ def demo(ctx: click.Context, folder: str) -> None:
         tell(store, summary)
         stores.append(store)
         failed |= bool(summary.failures)
-    click.echo(export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units")))
+    exported = export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units"))
+    click.echo(exported.page)
     ctx.exit(SOME_FAILED if failed else 0)

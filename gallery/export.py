@@ -3,32 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from featviz.errors import FeatvizError
-from featviz.store import Row, Store
-from gallery.folder import new_edition
-from gallery.merge import Group, Model, merge
-from gallery.model import ModelFiles
+from featviz.store import Store
+from gallery.estimate import Estimate, estimate
+from gallery.folder import Edition, new_edition
+from gallery.include import included
+from gallery.merge import Model, merge
+from gallery.model import ModelFiles, identity
+from gallery.notes import read_notes
+from gallery.options import Options
+from gallery.pictures import form
+from gallery.plan import plan
+from gallery.reuse import Previous, Record, looks_of_pages, measure, recipe
 from gallery.scripts import script
 
 _HERE = Path(__file__).parent
-Progress = Callable[..., Iterable[tuple[ModelFiles, Group, Row]]]
+Progress = Callable[..., Iterable[None]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export made.
+
+    Attributes
+    ----------
+    page : Path
+        The page to open.
+    units, pictures : int
+    bytes : int
+        What the folder holds.
+    reused : int
+        Picture rows that were taken over from the edition before.
+    warnings : tuple of str
+        One line for each unit whose picture cannot be shown: the address, and why.
+    """
+
+    page: Path
+    units: int
+    pictures: int
+    bytes: int
+    reused: int
+    warnings: tuple[str, ...] = ()
 
 
 def export(
-    stores: Sequence[Store | str | Path], folder: str | Path, progress: Progress | None = None
-) -> Path:
+    stores: Sequence[Store | str | Path],
+    folder: str | Path,
+    progress: Progress | None = None,
+    *,
+    include: Sequence[str] = (),
+    thumbnails_only: bool = False,
+    pictures: str = "webp",
+    labels: str | Path | None = None,
+    announce: Callable[[Estimate], None] | None = None,
+) -> Exported:
     """Write what stores hold as a static site.
 
     Stores of one model (same name, same weights) share a page; where they hold the same unit in
     different configurations, the unit shows both. Stores are read one row at a time. Exporting
-    into the folder again replaces the gallery in it; whenever that is interrupted, there is the
-    old gallery, or an obviously incomplete one.
+    into the folder again replaces the gallery in it, and takes over from it what is still the same;
+    whenever that is interrupted, there is the old gallery, or an obviously incomplete one.
 
     Parameters
     ----------
@@ -37,11 +83,16 @@ def export(
         New, empty, or a gallery.
     progress : callable, optional
         Wraps the loop over rows as ``tqdm`` does: ``progress(rows, total=COUNT)``.
-
-    Returns
-    -------
-    Path
-        The page to open.
+    include : sequence of str
+        Selectors of the units to take in, as in `featviz.units`; all if there are none.
+    thumbnails_only : bool
+        Leave the large pictures out.
+    pictures : str
+        ``"webp"`` or ``"avif"``.
+    labels : str or Path, optional
+        A file of labels that a page exported, which the gallery then shows.
+    announce : callable, optional
+        Is told the estimated size before anything is written, unless nothing is to be done.
 
     Raises
     ------
@@ -53,48 +104,123 @@ def export(
     if not opened:
         raise FeatvizError("no store is named; a gallery shows one or more")
     folder = Path(folder)
-    with new_edition(folder) as edition:
+    notes = {} if labels is None else read_notes(labels)
+    options = Options(tuple(include), thumbnails_only, form(pictures), notes)
+    wanted = included(options.include)
+    key, previous = _key(opened, options), Previous.of(folder)
+    models = merge(opened)
+    if (same := _unchanged(folder, key, previous, models)) is not None:
+        return same
+    plans = [plan(model, wanted) for model in models]
+    if options.include and not any(each.units for each in plans):
+        raise FeatvizError(f"these stores hold no unit {' or '.join(options.include)}")
+    if announce is not None:
+        announce(estimate(plans, options))
+    with new_edition(folder) as edition, ExitStack() as stack:
         shutil.copytree(_HERE / "static", edition.data / "static")
-        models = merge(opened)
-        written = [
-            ModelFiles(model, edition.data / str(number)) for number, model in enumerate(models, 1)
-        ]
-        rows: Iterable[tuple[ModelFiles, Group, Row]] = _rows(written)
-        if progress is not None:
-            rows = progress(rows, total=_count(models))
-        for model_files, group, row in rows:
-            model_files.add(group, row)
-        others = {
-            files.model.fingerprint: (page_name(files.model), files.units) for files in written
-        }
-        cards = []
-        for model_files in written:
-            data = f"{edition.data.name}/{model_files.folder.name}"
-            page = page_name(model_files.model)
-            edition.pages[page] = _page("model.html", edition.data.name, data)
-            card = model_files.finish(others)
-            cards.append({**card, "page": page, "folder": data})
-        index = script("models", cards)
-        (edition.data / "models.js").write_text(index, encoding="ascii")
-        edition.pages["index.html"] = _page("index.html", edition.data.name, edition.data.name)
-    return folder / "index.html"
+        written = []
+        for number, model in enumerate(models, 1):
+            old = previous.model(identity(model))
+            files = ModelFiles(model, edition.data / str(number), options, old)
+            written.append(stack.enter_context(closing(files)))
+        with ThreadPoolExecutor(_threads()) as pool:
+            steps: Iterable[None] = _steps(written, pool)
+            if progress is not None:
+                steps = progress(steps, total=sum(files.rows for files in written))
+            for _ in steps:
+                pass
+        _write_rest(edition, written)
+        made = _summary(folder, edition, written)
+        record = Record(
+            "" if made.warnings else key,
+            *measure(edition.data),
+            made.units,
+            made.pictures,
+            sum(len(files.files.rows) for files in written),
+            [files.record() for files in written],
+        )
+        record.write(edition.data)
+    return made
 
 
-def _rows(written: Iterable[ModelFiles]) -> Iterator[tuple[ModelFiles, Group, Row]]:
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _steps(written: Iterable[ModelFiles], pool: Executor) -> Iterator[None]:
     for model_files in written:
-        for group in model_files.model.groups:
-            for row in group.rows():
-                yield model_files, group, row
+        yield from model_files.steps(pool)
 
 
-def _count(models: Iterable[Model]) -> int:
-    return sum(len(group.addresses()) for model in models for group in model.groups)
+def _write_rest(edition: Edition, written: Sequence[ModelFiles]) -> None:
+    """Write what needs all models at once, and the pages."""
+    others = {files.model.fingerprint: (page_name(files.model), files.units) for files in written}
+    cards: list[Mapping[str, Any]] = []
+    for files in written:
+        data = f"{edition.data.name}/{files.folder.name}"
+        card = files.finish(others)
+        cards.append({**card, "page": page_name(files.model), "folder": data})
+    (edition.data / "models.js").write_text(script("models", cards), encoding="ascii")
+    edition.pages.update(_pages(edition.data.name, [files.model for files in written]))
+
+
+def _pages(edition: str, models: Iterable[Model]) -> dict[str, str]:
+    pages = {
+        page_name(model): _page("model.html", edition, f"{edition}/{number}")
+        for number, model in enumerate(models, 1)
+    }
+    return {**pages, "index.html": _page("index.html", edition, edition)}
 
 
 def _page(template: str, edition: str, data: str) -> str:
     """Fill a template: only with folders' names, which are ours; data stays in its scripts."""
     blank = Template((_HERE / "templates" / template).read_text(encoding="utf-8"))
     return blank.substitute(static=f"{edition}/static", data=data)
+
+
+def _summary(folder: Path, edition: Edition, written: Sequence[ModelFiles]) -> Exported:
+    _, size = measure(edition.data)
+    return Exported(
+        folder / "index.html",
+        sum(files.plan.units for files in written),
+        sum(files.files.pictures for files in written),
+        size,
+        sum(files.files.reused for files in written),
+        tuple(
+            f"{render.address}: {reason}"
+            for files in written
+            for render, reason in files.files.damaged
+        ),
+    )
+
+
+def _key(stores: Sequence[Store], options: Options) -> str:
+    """Return a text that is another one when the export would write anything else."""
+    notes = sorted((unit, note.label, note.favourite) for unit, note in options.notes.items())
+    parts = {
+        "code": [recipe(), looks_of_pages()],
+        "stores": [store.state for store in stores],
+        "include": options.include,
+        "thumbnails_only": options.thumbnails_only,
+        "pictures": options.form.name,
+        "labels": notes,
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _unchanged(
+    folder: Path, key: str, previous: Previous, models: Sequence[Model]
+) -> Exported | None:
+    """Return what is there if it is what an export would write, published and whole."""
+    record, data = previous.record, previous.data
+    if record is None or data is None or record.key != key or not previous.is_whole():
+        return None
+    for name, text in _pages(data.name, models).items():
+        page = folder / name
+        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+            return None
+    reused = record.rows
+    return Exported(folder / "index.html", record.units, record.pictures, record.bytes, reused)
 
 
 def page_name(model: Model) -> str:

@@ -1,32 +1,26 @@
-"""The files of one model's page: pictures, thumbnails, and the data that the page reads."""
+"""The files of one model's page, and the data that the page reads."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Mapping
+import hashlib
+from collections.abc import Container, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
-from featviz.store import Row
-from featviz.store.order import by_site
 from gallery.command import render_command
 from gallery.links import Links
 from gallery.merge import PICTURES, Group, Model
-from gallery.pictures import (
-    Figures,
-    best_sample,
-    check_pairs,
-    check_pictures,
-    save_picture,
-    save_thumbnail,
-)
-from gallery.scripts import Shards, numbers, script
+from gallery.options import Options
+from gallery.pictures import Figures
+from gallery.plan import Render, plan
+from gallery.reuse import PreviousModel
+from gallery.scripts import script
 from gallery.sections import SECTIONS, Filters, Place, Pointer
-from gallery.sheets import Sheet, capacity, cell_size, make_cell
-from gallery.units import ACTIVATION, quantities, units_script
+from gallery.sheets import COLUMNS
+from gallery.unit_files import STRIP, UnitFiles, spread
 
-STRIP = 12  # pictures of a model on the index page
 SETTLED = {"sides": ["--sides"]}  # what a command needs that makes this kind
 
 
@@ -35,46 +29,57 @@ class ModelFiles:
 
     Every name is a number given here; no text of a store takes part in a path.
 
-        thumbs/ROW.webp               the best sample of a unit, small; query and key side by side
-        pictures/ROW-SAMPLE.webp      every sample as stored
+        model.js                      layers, groups, settings, failures
+        units.js                      the units in columns
+        sheets/LAYER-PART.webp        the best sample of each unit, small; sides are side by side
+        pictures/ROW-SAMPLE.webp      every sample
         pictures/ROW-SAMPLE-SIDE.webp where it has two sides: 0 is the query, 1 the key
-        details/SHARD.js              command, size, activation, trajectory, links of 32 rows
+        details/SHARD.js              what a unit's view tells, of 32 rows
+        strip/NUMBER.webp             12 pictures for the index
         figures/NUMBER.webp           the pictures of all sections
         sections/NAME.js, tokens/SHARD.js  their data
-        model.js                      everything else: layers, units, settings, failures
+        rows.npy                      what the next export needs to know; no page reads it
 
     Parameters
     ----------
     folder : Path
         Made here.
+    previous : PreviousModel
+        What there is to be taken over.
     """
 
-    def __init__(self, model: Model, folder: Path) -> None:
-        self.model, self.folder = model, folder
-        for name in ("thumbs", "pictures", "sections", "sheets"):
-            (folder / name).mkdir(parents=True)
+    def __init__(
+        self, model: Model, folder: Path, options: Options, previous: PreviousModel
+    ) -> None:
+        self.model, self.folder, self.options = model, folder, options
+        self.plan = plan(model, options.wanted)
+        (folder / "sections").mkdir(parents=True)
         self._place = Place(model, folder, Figures(folder / "figures"))
         self._sections = [section(self._place) for section in SECTIONS]
         self._owners = {kind: section for section in self._sections for kind in section.kinds}
-        self._unit_groups = model.of(*PICTURES)
         self._links = Links(model)
-        self._renders: defaultdict[str, list[list[int]]] = defaultdict(list)
-        self._details = Shards(folder, "details")
-        self._pictures = 0
-        self._shown: dict[str, list[Any]] = {}
-        self._values: dict[str, float] = {}
+        self.files = UnitFiles(self.plan, folder, options, self._tell, previous)
 
     @property
     def units(self) -> Container[str]:
-        """The units that are rendered, as far as rows were added."""
-        return self._renders.keys()
+        """The units that have pictures."""
+        return set(self.plan.addresses())
 
-    def add(self, group: Group, row: Row) -> None:
-        """Write the pictures of one row, and note the rest."""
-        if group.kind in PICTURES:
-            self._add_unit(group, row)
-        else:
-            self._owners[group.kind].add(group, row)
+    @property
+    def rows(self) -> int:
+        """The rows that `steps` works through."""
+        others = (group for group in self.model.groups if group.kind not in PICTURES)
+        renders = sum(1 for _ in self.plan.renders())
+        return renders + sum(len(group.addresses()) for group in others)
+
+    def steps(self, pool: Executor) -> Iterator[None]:
+        """Write all but what `finish` writes; yield after each row."""
+        yield from self.files.steps(pool)
+        for group in self.model.groups:
+            if group.kind not in PICTURES:
+                for row in group.rows():
+                    self._owners[group.kind].add(group, row)
+                    yield
 
     def finish(self, others: Mapping[str, Pointer]) -> dict[str, Any]:
         """Write what is left; return the model's entry on the index page, less its page.
@@ -85,12 +90,9 @@ class ModelFiles:
             See `Place.others`.
         """
         self._place.others.update(others)
-        self._details.flush()
-        failures = self.model.failures()
-        sites = self._sites()
-        units = [renders for _, rows in sites for _, renders in rows]
+        failures = self._failures()
         shown = [section for section in self._sections if section.count()]
-        if not units and not failures and not shown:
+        if not self.plan.units and not failures and not shown:
             paths = dict.fromkeys(str(s.path) for g in self.model.groups for s in g.stores)
             raise FeatvizError(
                 f"{', '.join(paths) or self.model.name} holds nothing to show; "
@@ -106,90 +108,68 @@ class ModelFiles:
             "weights": f"{untrained}weights {self.model.fingerprint[:8]}",
             "sections": counts,
         }
-        cell = cell_size(len(units))
-        columns = {ACTIVATION: [self._values[unit] for _, rows in sites for unit, _ in rows]}
         page = {
             **head,
+            **self.files.finish(),
             "groups": self._groups(),
-            "numbers": quantities(columns),
-            "sites": [
-                self._write_sheets(number, site, [unit for unit, _ in rows], cell)
-                for number, (site, rows) in enumerate(sites)
-            ],
-            "cell": cell,
-            "columns": 32,
-            "pictures": "webp",
-            "thumbnailsOnly": False,
-            "labels": [],
+            "cell": self.plan.cell,
+            "columns": COLUMNS,
+            "pictures": self.options.form.name,
+            "thumbnailsOnly": self.options.thumbnails_only,
+            "labels": self._labels(),
             "failures": failures,
         }
-        listed = [(site, [unit for unit, _ in rows]) for site, rows in sites]
-        (self.folder / "units.js").write_text(
-            units_script(listed, self._renders, columns), encoding="ascii"
-        )
         (self.folder / "model.js").write_text(script("model", page), encoding="ascii")
-        thumbs = [f"thumbs/{renders[0][1]}" for renders in units]
-        filters = next(s.summary() for s in self._sections if isinstance(s, Filters))
+        figures = [path for section in shown for path in section.sample()]
         return {
             **head,
-            "units": len(units),
-            "pictures": self._pictures,
-            "sites": len(sites),
+            "units": self.plan.units,
+            "pictures": self.files.pictures,
+            "sites": len(self.plan.layers),
             "failures": len(failures),
-            "strip": _spread(thumbs or [path for section in shown for path in section.sample()]),
-            "filters": filters,
+            "strip": self.files.strip() or [figures[i] for i in spread(len(figures), STRIP)],
+            "filters": next(s.summary() for s in self._sections if isinstance(s, Filters)),
         }
 
-    def _add_unit(self, group: Group, row: Row) -> None:
-        address, images = row["address"], row["images"]
-        paired = group.kind == "sides"
-        (check_pairs if paired else check_pictures)(address, images)
-        best = best_sample(row["activation"])
-        samples, (height, width) = len(images), images.shape[-3:-1]
-        number = self._details.add(
-            [
-                render_command(
-                    self.model.name,
-                    address,
-                    self.model.load,
-                    group.configuration,
-                    SETTLED.get(group.kind, []),
-                ),
-                [width, height],
-                numbers(row["activation"]),
-                [numbers(line) for line in row["trajectory"]],
-                self._links.of(address),
-                {"picture": [], "activation": None},
-                None,
-            ]
-        )
-        sides = list(images[best]) if paired else [images[best]]
-        self._shown.setdefault(address, sides)
-        self._values.setdefault(address, float(row["activation"][best]))
-        save_thumbnail(sides, self.folder / "thumbs" / f"{number}.webp")
-        for sample, picture in enumerate(images):
-            stem = f"{number}-{sample}"
-            named = {f"{stem}-{side}": p for side, p in enumerate(picture)} if paired else None
-            for name, pixels in (named or {stem: picture}).items():
-                save_picture(pixels, self.folder / "pictures" / f"{name}.webp")
-                self._pictures += 1
-        place = self._unit_groups.index(group)
-        self._renders[address].append([place, number, samples, best])
+    def close(self) -> None:
+        """Let go of what is held for `finish`."""
+        self.files.close()
 
-    def _write_sheets(self, number: int, site: str, units: list[str], cell: int) -> dict[str, Any]:
-        wide = any(len(self._shown[unit]) > 1 for unit in units)
-        starts = range(0, len(units), capacity(wide))
-        for part, start in enumerate(starts):
-            some = units[start : start + capacity(wide)]
-            sheet = Sheet(len(some), cell, wide)
-            for place, unit in enumerate(some):
-                sheet.put(place, make_cell(self._shown[unit], cell, wide))
-            sheet.save(self.folder / "sheets" / f"{number}-{part}.webp")
-        return {"name": site, "count": len(units), "wide": wide, "sheets": len(starts)}
+    def record(self) -> dict[str, Any]:
+        """Return what `gallery.reuse` keeps of the model."""
+        return {"identity": identity(self.model), **self.files.keys}
+
+    def _tell(self, render: Render) -> tuple[str | None, Sequence[tuple[str, str]]]:
+        """Return the command and the links of a row."""
+        group = self.plan.groups[render.group]
+        command = render_command(
+            self.model.name,
+            render.address,
+            self.model.load,
+            group.configuration,
+            SETTLED.get(group.kind, []),
+        )
+        return command, self._links.of(render.address)
+
+    def _failures(self) -> list[tuple[str, str, str]]:
+        """Address, reason and label of what failed, or is damaged, as far as it is taken in."""
+        failed = [entry for entry in self.model.failures() if self.options.wanted(entry[0])]
+        label = self.model.label
+        damaged = [(r, f"its picture cannot be shown: {why}") for r, why in self.files.damaged]
+        return [
+            *failed,
+            *((r.address, why, label(self.plan.groups[r.group])) for r, why in damaged),
+        ]
+
+    def _labels(self) -> list[tuple[str, str, bool]]:
+        notes = self.options.notes
+        known = (unit for unit in self.plan.addresses() if unit in notes)
+        return [(unit, notes[unit].label, notes[unit].favourite) for unit in known]
 
     def _groups(self) -> list[dict[str, Any]]:
         """Label, settings and number of sides of each group of units."""
-        mixed = len({group.kind for group in self._unit_groups}) > 1
+        groups = self.plan.groups
+        mixed = len({group.kind for group in groups}) > 1
         return [
             {
                 "label": ", ".join(
@@ -200,20 +180,14 @@ class ModelFiles:
                 "settings": list(group.settings.items()),
                 "sides": 2 if group.kind == "sides" else 1,
             }
-            for group in self._unit_groups
+            for group in groups
         ]
 
-    def _sites(self) -> list[tuple[str, list[tuple[str, list[list[int]]]]]]:
-        ordered = by_site(self._renders, self.model.sites)
-        return [(site, [(unit, self._renders[unit]) for unit in found]) for site, found in ordered]
+
+def identity(model: Model) -> str:
+    """Return a digest of a model's name and weights."""
+    return hashlib.sha256(f"{model.name}\0{model.fingerprint}".encode()).hexdigest()
 
 
 def _manner(group: Group) -> str:
     return "query and key images" if group.kind == "sides" else "one image"
-
-
-def _spread(paths: list[str]) -> list[str]:
-    """Choose at most 12, evenly spaced, each once."""
-    if not paths:
-        return []
-    return list(dict.fromkeys(paths[i * len(paths) // STRIP] for i in range(STRIP)))

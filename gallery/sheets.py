@@ -80,6 +80,7 @@ class Sheet:
     """
 
     def __init__(self, count: int, cell: int, wide: bool) -> None:
+        self.count = count
         self._cell, self._width, self._columns = cell, cell * (1 + wide), columns(wide)
         rows = -(-count // self._columns)
         across = min(count, self._columns) * self._width

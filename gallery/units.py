@@ -37,25 +37,24 @@ ACTIVATION = Quantity("activation", "activation", higher=True)
 
 
 def units_script(
-    sites: Sequence[tuple[str, Sequence[str]]],
-    renders: Mapping[str, Sequence[Sequence[int]]],
+    tails: Sequence[str],
+    renders: Sequence[Sequence[Sequence[int]]],
     columns: Mapping[Quantity, Sequence[float]],
 ) -> str:
-    """Write the script.
+    """Write the script; everything in it has one entry a unit, in the order of the page.
 
     Parameters
     ----------
-    sites : sequence of (site, addresses)
-        In display order.
-    renders : mapping
-        Of each address: group, row, samples and best sample of each of its renders.
+    tails : sequence of str
+        What follows the site in each address.
+    renders : sequence
+        Group, row, samples and best sample of each render of each unit.
     columns : mapping
-        One value a unit in display order; what is not finite is unknown.
+        What is not finite is unknown.
     """
-    units = [address for _, addresses in sites for address in addresses]
     content: dict[str, Any] = {
-        "tails": [unit[len(site) :] for site, addresses in sites for unit in addresses],
-        "renders": [renders[unit] for unit in units],
+        "tails": tails,
+        "renders": renders,
         "numbers": {key.key: numbers(values, DIGITS) for key, values in columns.items()},
     }
     return script("units", content)

@@ -129,7 +129,8 @@ class Pack:
                 self._kinds = sorted(file)
                 for kind in self._kinds:
                     schema.get_columns(file, kind, self.size())
-                if columns.get_text(file, "digest") != _digest(file):
+                self._state = columns.get_text(file, "digest")
+                if self._state != _digest(file):
                     raise ValueError("its content is not what was written")
 
     def kinds(self) -> list[str]:
@@ -144,6 +145,15 @@ class Pack:
         """Return the addresses of a kind, reading nothing else of it."""
         with self._columns(kind) as datasets, reading(part):
             return columns.read_addresses(datasets)
+
+    def keys(self, part: Path, kind: str) -> list[str]:
+        """Return the digest of each row, which `rows` compares with what it reads."""
+        with self._columns(kind) as datasets, reading(part):
+            return [f"{kind}:{digest.decode()}" for digest in datasets[ROW_DIGEST][:].tolist()]
+
+    def state(self) -> str:
+        """Return the digest of the file, which was compared with those of its rows."""
+        return self._state
 
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
         """Read rows of a kind, comparing each with its digest."""

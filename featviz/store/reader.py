@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +27,8 @@ class _Source(Protocol):
     def parts(self, kind: str) -> list[Path]: ...
     def addresses(self, part: Path, kind: str) -> list[str]: ...
     def rows(self, part: Path, kind: str, numbers: list[int]) -> Iterator[Row]: ...
+    def keys(self, part: Path, kind: str) -> list[str]: ...
+    def state(self) -> str: ...
     def problems(self) -> Iterator[str]: ...
     def size(self) -> int: ...
 
@@ -97,8 +100,34 @@ class Store:
         """
         return [address for _, found in by_site(self._index(kind), self.sites) for address in found]
 
-    def rows(self, kind: str = "renders") -> Iterator[Row]:
+    @property
+    def state(self) -> str:
+        """A text that is another one when anything that the store holds is.
+
+        Nothing but names or digests is read for it.
+        """
+        text = f"{self.manifest.to_json()}\0{self._source.state()}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def keys(self, kind: str = "renders") -> dict[str, str]:
+        """Return, for each address of a kind, a text that is another one when its row is.
+
+        It comes from the names of shards, or the digests of packed rows; no row is read.
+        """
+        index, keys = self._index(kind), {}
+        of_parts = {part: self._source.keys(part, kind) for part, _ in index.values()}
+        for address in self.addresses(kind):
+            part, number = index[address]
+            keys[address] = of_parts[part][number]
+        return keys
+
+    def rows(self, kind: str = "renders", addresses: Iterable[str] | None = None) -> Iterator[Row]:
         """Read the rows of a kind one by one, in the order of `addresses`.
+
+        Parameters
+        ----------
+        addresses : iterable of str, optional
+            Those to read, in the order to read them; all if absent.
 
         Yields
         ------
@@ -107,8 +136,8 @@ class Store:
             Of renders: ``images`` (D, H, W, 3) bytes, ``activation`` (D,) and ``trajectory``
             (D, T) in float32; of failures: ``error``.
         """
-        index = self._index(kind)
-        places = (index[address] for address in self.addresses(kind))
+        wanted = self.addresses(kind) if addresses is None else addresses
+        places = (self._place(address, kind) for address in wanted)
         for part, run in groupby(places, key=lambda place: place[0]):
             yield from self._source.rows(part, kind, [number for _, number in run])
 
@@ -120,10 +149,7 @@ class Store:
         FeatvizError
             When there is no such address, with the nearest that are there.
         """
-        index = self._index(kind)
-        if address not in index:
-            raise FeatvizError(f"{self.path} has no {address} in {kind}{nearest(address, index)}")
-        part, number = index[address]
+        part, number = self._place(address, kind)
         (row,) = self._source.rows(part, kind, [number])
         return row
 
@@ -180,6 +206,12 @@ class Store:
             "bytes": self._source.size(),
             "failures": self.failures,
         }
+
+    def _place(self, address: str, kind: str) -> tuple[Path, int]:
+        index = self._index(kind)
+        if address not in index:
+            raise FeatvizError(f"{self.path} has no {address} in {kind}{nearest(address, index)}")
+        return index[address]
 
     def _index(self, kind: str) -> dict[str, tuple[Path, int]]:
         """Where each address lies; of several places, the first shard by name."""

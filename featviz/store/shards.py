@@ -117,6 +117,14 @@ class Shards:
         with self._columns(part, kind) as datasets, reading(part):
             return columns.read_addresses(datasets)
 
+    def keys(self, part: Path, kind: str) -> list[str]:
+        """Name each row after its shard, whose name stands for its content, and its place."""
+        return [f"{part.name}:{number}" for number in range(len(self.addresses(part, kind)))]
+
+    def state(self) -> str:
+        """Name all shards."""
+        return "\0".join(path.name for path in self.files())
+
     def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
         """Read rows of a shard; the first time, its bytes are compared with its name."""
         if part not in self._sound:

@@ -40,13 +40,16 @@ def pixels(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def test_every_picture_of_every_unit_is_there_exactly(tmp_path: Path) -> None:
     store = write_store(tmp_path / "run", UNITS, settings={"samples": 3})
-    opened = gallery.export([store], tmp_path / "site")
-    assert opened == tmp_path / "site" / "index.html"
+    made = gallery.export([store], tmp_path / "site")
+    assert made.page == tmp_path / "site" / "index.html"
+    assert (made.units, made.pictures, made.reused, made.warnings) == (5, 15, 0, ())
+    files = (path for path in (tmp_path / "site/data-1").rglob("*") if path.is_file())
+    written = sum(path.stat().st_size for path in files if path.name != "reuse.json")
+    assert made.bytes == written
     found = units(tmp_path / "site")
     assert sorted(found) == sorted(UNITS)
     for address, [[group, row, samples, best]] in found.items():
         assert (group, samples, best) == (0, 3, int(activation(address, 3).argmax()))
-        assert (tmp_path / f"site/data-1/1/thumbs/{row}.webp").exists()
         for sample in range(3):
             shown = pixels(tmp_path / f"site/data-1/1/pictures/{row}-{sample}.webp")
             assert np.array_equal(shown, picture(address, sample))
@@ -63,8 +66,9 @@ def test_details_give_size_activation_trajectory_and_command_of_each_row(tmp_pat
     gallery.export([store], tmp_path / "site")
     rows = data(tmp_path / "site", "1/details/0")
     for address, [[_, row, *_]] in units(tmp_path / "site").items():
-        command, size, values, lines, links = rows[row]
-        assert links == []
+        command, size, values, lines, links, similar, evidence = rows[row]
+        assert (links, evidence) == ([], None)
+        assert set(similar) == {"picture", "activation"}
         assert shlex.split(command)[:4] == ["featviz", "render", "cueworld/vit", address]
         assert size == [32, 24]
         assert values == pytest.approx(activation(address, 2), rel=5e-4)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from featviz.errors import FeatvizError
-from gallery.pictures import Figures, best_sample, save_picture, save_thumbnail
+from gallery.pictures import Figures, best_sample, form, save_picture, thumbnail
 
 
 def noise(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -29,21 +30,50 @@ def test_a_picture_is_shown_exactly_as_stored(shape: tuple[int, int], tmp_path: 
 def test_a_thumbnail_fits_96_pixels_and_is_never_enlarged(
     height: int, width: int, size: tuple[int, int], tmp_path: Path
 ) -> None:
-    save_thumbnail([noise(height, width)], tmp_path / "t.webp")
+    thumbnail(noise(height, width), tmp_path / "t.webp")
     with Image.open(tmp_path / "t.webp") as image:
         assert image.size == size
 
 
-def test_two_pictures_stand_side_by_side_with_nothing_between(tmp_path: Path) -> None:
-    red, blue = (np.full((24, 32, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
-    save_thumbnail([red, blue], tmp_path / "t.webp")
-    with Image.open(tmp_path / "t.webp") as image:
-        pixels = np.asarray(image.convert("RGBA"), int)
-    assert pixels.shape == (24, 32 + 4 + 32, 4)
-    assert (pixels[:, 32:36, 3] == 0).all()
-    # Thumbnails are lossy: within a few levels.
-    assert np.abs(pixels[4:20, 4:28] - (255, 0, 0, 255)).max() < 12
-    assert np.abs(pixels[4:20, 40:64] - (0, 0, 255, 255)).max() < 12
+def waves(side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """A smooth picture of many colours."""
+    y, x = np.mgrid[0:side, 0:side] / side * 2 * np.pi
+    channels = [np.sin(x + y), np.cos(2 * y - x), np.sin(2 * x) * np.cos(y)]
+    return np.asarray(np.rint(127.5 + 127 * np.stack(channels, axis=2)), np.uint8)
+
+
+def shown(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], name: str, path: Path) -> Any:
+    form(name).save(pixels, path)
+    with Image.open(path) as image:
+        assert image.format == name.upper()
+        return np.asarray(image.convert("RGB"), int)
+
+
+def test_pictures_of_at_most_64_pixels_are_shown_exactly_and_larger_ones_nearly(
+    tmp_path: Path,
+) -> None:
+    assert np.array_equal(shown(noise(64, 64), "webp", tmp_path / "a.webp"), noise(64, 64))
+    error = shown(waves(128), "webp", tmp_path / "b.webp") - waves(128)
+    assert 0 < np.sqrt((error**2).mean()) < 3
+
+
+def test_avif_is_nearer_to_the_colours_than_webp(tmp_path: Path) -> None:
+    errors = [
+        np.square(shown(waves(128), name, tmp_path / name) - waves(128)).mean()
+        for name in ("avif", "webp")
+    ]
+    assert errors[0] < errors[1]
+
+
+def test_a_form_that_is_none_or_that_this_pillow_lacks_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(FeatvizError, match=r"pictures are webp or avif, not 'wepb'.*webp"):
+        form("wepb")
+    monkeypatch.setattr(features, "check", lambda name: name != "avif")
+    with pytest.raises(FeatvizError, match=r"cannot write AVIF; install pillow >= 11\.3"):
+        form("avif")
+    assert form("webp").name == "webp"
 
 
 def test_figures_of_one_content_are_one_file(tmp_path: Path) -> None:

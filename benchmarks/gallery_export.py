@@ -1,0 +1,120 @@
+"""How long a gallery of many units takes, and how much memory.
+
+``python -m benchmarks.gallery_export`` makes a store of 18,432 units with pictures of 224 pixels
+(a few hundred that differ, over and over) and prints one JSON line: seconds and processor seconds
+of an export, the peak memory of its process, the bytes written; then the same of a second export
+without changes and of a third after 100 new units. ``--keep DIR`` leaves store and gallery there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.machine import describe
+from featviz.store import StoreWriter
+
+LAYERS = 12
+SIZE = 224
+STEPS = 512
+DISTINCT = 256
+SHARD = 64
+NEW = 100
+
+
+def pictures(count: int) -> NDArray[np.uint8]:
+    """Make pictures (count, 224, 224, 3) that are as hard to encode as renders are.
+
+    Noise whose power falls with the square of the frequency, like that of natural images, in
+    colours that go together.
+    """
+    generator = np.random.default_rng(0)
+    down, across = np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None]
+    scale = 1 / np.maximum(np.hypot(down, across), 1 / SIZE)
+    found = []
+    for _ in range(count):
+        waves = generator.standard_normal((3, *scale.shape, 2)) @ np.array([1, 1j])
+        channels = np.fft.irfft2(waves * scale, (SIZE, SIZE)).transpose(1, 2, 0)
+        mixed = channels @ generator.uniform(-1, 1, (3, 3))
+        found.append(np.rint(255 / (1 + np.exp(-2 * mixed / mixed.std()))))
+    return np.asarray(found, np.uint8)
+
+
+def fill(path: Path, addresses: list[str], images: NDArray[np.uint8]) -> None:
+    """Write renders of units into a store, in shards of 64."""
+    writer = StoreWriter(
+        path,
+        model="deit_small_patch16_224",
+        fingerprint="0" * 64,
+        load={"untrained": True, "arch": None},
+        sites=[f"blocks.{layer}.mlp.fc1" for layer in range(LAYERS)],
+        kind="renders",
+        configuration={"samples": 1, "steps": STEPS, "size": SIZE},
+    )
+    lines = np.linspace(0, 1, STEPS, dtype=np.float32)
+    for start in range(0, len(addresses), SHARD):
+        some = addresses[start : start + SHARD]
+        places = np.arange(start, start + len(some))
+        values = (1 + places % 97 / 10).astype(np.float32)[:, None]
+        writer.add(
+            {
+                "address": some,
+                "images": images[places % len(images)][:, None],
+                "activation": values,
+                "trajectory": values[:, None] * lines,
+            }
+        )
+
+
+def measure(store: Path, site: Path, arguments: list[str]) -> dict[str, float]:
+    """Export in a process of its own."""
+    code = "import sys; from cli.main import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "gallery", str(store), "-o", str(site), "--json"]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    report = json.loads(done.stdout)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(spent, 1),
+        # Of the largest child so far: the first export is the largest.
+        "peak_mb": round(after.ru_maxrss / 1024),
+        "mb": round(report["bytes"] / 1e6, 1),
+        "reused": report["reused"],
+    }
+
+
+def main() -> None:
+    """Make a store, export it three times, and print."""
+    parser = argparse.ArgumentParser(description="Time exports of a gallery.")
+    parser.add_argument("--units", type=int, default=18432)
+    parser.add_argument("--keep", type=Path, metavar="DIR")
+    parser.add_argument("arguments", nargs="*", help="More options of `featviz gallery`.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        images = pictures(min(DISTINCT, options.units))
+        each = -(-options.units // LAYERS)
+        addresses = [f"blocks.{i // each}.mlp.fc1:{i % each}" for i in range(options.units)]
+        fill(folder / "store", addresses, images)
+        runs = [measure(folder / "store", folder / "site", options.arguments) for _ in range(2)]
+        extra = [f"blocks.{LAYERS - 1}.mlp.fc1:{each + i}" for i in range(NEW)]
+        fill(folder / "store", extra, images[::-1])
+        runs.append(measure(folder / "store", folder / "site", options.arguments))
+    names = ("first", "again", "after_100_new_units")
+    print(json.dumps({"units": options.units} | dict(zip(names, runs, strict=True)) | describe()))
+
+
+if __name__ == "__main__":
+    main()

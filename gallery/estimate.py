@@ -1,0 +1,81 @@
+"""How large a gallery will be, from a few of its pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from featviz.errors import FeatvizError
+from gallery.options import Options
+from gallery.pictures import check_pairs, check_pictures
+from gallery.plan import Plan, Render
+from gallery.scripts import numbers
+from gallery.sheets import QUALITY, make_cell
+from gallery.unit_files import spread
+
+SAMPLES = 8  # rows of a model
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The size of a gallery.
+
+    Attributes
+    ----------
+    units, pictures : int
+        Pictures are estimated, too, where units have different numbers of samples.
+    bytes : int
+    """
+
+    units: int
+    pictures: int
+    bytes: int
+
+    def __str__(self) -> str:
+        """Write it for people."""
+        size = f"{self.bytes / 1e6:,.0f}" if self.bytes >= 1e6 else f"{self.bytes / 1e6:.2g}"
+        return f"{self.units:,} units, {self.pictures:,} pictures, about {size} MB"
+
+
+def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
+    """Encode a few evenly spaced rows of each model, and multiply.
+
+    What sections take is left out.
+    """
+    pictures, size = 0.0, 0.0
+    for plan in plans:
+        renders = list(plan.renders())
+        chosen = [renders[i] for i in spread(len(renders), SAMPLES)]
+        measured = [found for render in chosen if (found := _measure(render, plan.cell, options))]
+        if measured:
+            columns = zip(*measured, strict=True)
+            count, whole, cell = (sum(column) / len(measured) for column in columns)
+            pictures += count * len(renders)
+            size += whole * len(renders) + cell * plan.units
+    return Estimate(sum(plan.units for plan in plans), round(pictures), round(size))
+
+
+def _measure(render: Render, cell: int, options: Options) -> tuple[int, int, int] | None:
+    """Return the pictures of a row, the bytes of them and its details, and those of its cell."""
+    try:
+        row = render.store.row(render.address, render.kind)
+        images = row["images"]
+        (check_pairs if render.paired else check_pictures)(render.address, images)
+    except FeatvizError:
+        return None
+    pictures = images.reshape(-1, *images.shape[-3:])
+    size = len(json.dumps([numbers(line) for line in row["trajectory"]]))
+    if not options.thumbnails_only:
+        for pixels in pictures:
+            file = io.BytesIO()
+            options.form.save(pixels, file)
+            size += file.tell()
+    shown = list(images[0]) if render.paired else [images[0]]
+    file = io.BytesIO()
+    small = Image.fromarray(make_cell(shown, cell, render.paired)).convert("RGB")
+    small.save(file, "WEBP", quality=QUALITY)
+    return 0 if options.thumbnails_only else len(pictures), size, file.tell()

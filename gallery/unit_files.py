@@ -1,0 +1,249 @@
+"""The files of a model's units: pictures, sheets, details, and the columns of the list."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz.errors import FeatvizError
+from gallery.beside import Beside
+from gallery.look import nearest_looks
+from gallery.making import Made, Work, make
+from gallery.options import Options
+from gallery.plan import Layer, Plan, Render
+from gallery.reading import read
+from gallery.reuse import ROW, ROWS, PreviousModel
+from gallery.scripts import Shards
+from gallery.sheets import Sheet
+from gallery.units import ACTIVATION, Quantity, quantities, units_script
+
+STRIP = 12  # pictures of a model on the index page
+AHEAD = 16  # rows that wait for a thread, or for those before them
+Tell = Callable[[Render], Sequence[Any]]
+
+
+@dataclass
+class _Pending:
+    """A row that a thread works on, and the sheet that waits for its cell."""
+
+    render: Render
+    future: Future[Made]
+    sheet: _Filling | None
+
+
+@dataclass
+class _Filling:
+    """A sheet that is being filled."""
+
+    sheet: Sheet
+    path: Path
+    left: int
+
+
+class UnitFiles:
+    """Write the files of a model's units, reading each row of the stores at most once.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's.
+    tell : callable
+        Gives what a row's details begin and end with: its command, and links.
+    previous : PreviousModel
+        What there is to be taken over.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        options: Options,
+        tell: Tell,
+        previous: PreviousModel,
+    ) -> None:
+        self._plan, self._folder, self._options = plan, folder, options
+        self._tell, self._previous = tell, previous
+        self._beside = Beside(store for group in plan.groups for store in group.stores)
+        for name in ("sheets", "strip", *(() if options.thumbnails_only else ("pictures",))):
+            (folder / name).mkdir()
+        self._strip = {unit: place for place, unit in enumerate(spread(plan.units, STRIP))}
+        self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
+        self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
+        self._columns: defaultdict[Quantity, dict[int, float]] = defaultdict(dict)
+        # What `finish` reads again: details name other units, all of which have to be known first.
+        self._spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+        self._pending: deque[_Pending] = deque()
+        self._saving: list[Future[None]] = []
+        self.keys: dict[str, dict[str, str]] = {"sheets": {}, "strip": {}}
+        self.damaged: list[tuple[Render, str]] = []
+        self.pictures = 0
+        self.reused = 0
+
+    def steps(self, pool: Executor) -> Iterator[None]:
+        """Write all but what `finish` writes; yield after each row.
+
+        Raises
+        ------
+        FeatvizError
+            If no row at all can be shown.
+        """
+        for number, layer in enumerate(self._plan.layers):
+            for part, units in enumerate(layer.sheets()):
+                yield from self._sheet(pool, layer, f"{number}-{part}.webp", units)
+        self._collect(pool, 0)
+        for future in self._saving:
+            future.result()
+        if self.damaged and len(self.damaged) == len(self.rows):
+            raise FeatvizError(self.damaged[0][1])
+
+    def finish(self) -> dict[str, Any]:
+        """Write details and columns; return what the page's script says of the units."""
+        self._write_details()
+        np.save(self._folder / ROWS, self.rows)
+        count = self._plan.units
+        columns = {
+            quantity: [found.get(unit, math.nan) for unit in range(count)]
+            for quantity, found in self._columns.items()
+        }
+        addresses = self._plan.addresses()
+        sites = [layer.name for layer in self._plan.layers for _ in layer.units]
+        tails = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
+        text = units_script(tails, self._renders, columns)
+        (self._folder / "units.js").write_text(text, encoding="ascii")
+        return {
+            "numbers": quantities(columns),
+            "sites": [
+                {
+                    "name": layer.name,
+                    "count": len(layer.units),
+                    "wide": layer.wide,
+                    "sheets": sum(1 for _ in layer.sheets()),
+                }
+                for layer in self._plan.layers
+            ],
+        }
+
+    def close(self) -> None:
+        """Let go of what is held for `finish`."""
+        self._spool.close()
+
+    def strip(self) -> list[str]:
+        """Return the thumbnails for the index: paths in the model's folder, without suffix."""
+        return [f"strip/{place}" for place in self._strip.values()]
+
+    def _sheet(
+        self, pool: Executor, layer: Layer, name: str, units: Sequence[Sequence[Render]]
+    ) -> Iterator[None]:
+        """Start everything that is to be done for the units of a sheet."""
+        cell, path = self._plan.cell, self._folder / "sheets" / name
+        keys = [str(cell), str(layer.wide), *(renders[0].key for renders in units)]
+        key = hashlib.sha256("\0".join(keys).encode()).hexdigest()[:32]
+        self.keys["sheets"][name] = key
+        filling = None
+        if not self._previous.take_file("sheets", key, path):
+            filling = _Filling(Sheet(len(units), cell, layer.wide), path, len(units))
+        taken, todo = {}, []
+        for renders in units:
+            for place, render in enumerate(renders):
+                sheet = filling if place == 0 else None
+                strip = self._take_strip(render) if place == 0 else None
+                done = self._previous.take_row(render, self._pictures, self._options.form)
+                if done is not None and sheet is None and strip is None:
+                    taken[render.row] = done
+                    continue
+                folder = self._pictures if done is None else None
+                height = cell if sheet is not None else None
+                work = Work(render, folder, self._options.form, height, layer.wide, strip)
+                self.reused += done is not None
+                todo.append((work, sheet))
+        rows = read(work.render for work, _ in todo)
+        works = {work.render.row: (work, sheet) for work, sheet in todo}
+        for renders in units:
+            for render in renders:
+                if render.row in works:
+                    work, sheet = works[render.row]
+                    future = pool.submit(make, work, next(rows))
+                else:
+                    sheet, future = None, Future()
+                    future.set_result(taken[render.row])
+                    self.reused += 1
+                self._pending.append(_Pending(render, future, sheet))
+                self._collect(pool, AHEAD)
+                yield
+
+    @property
+    def _pictures(self) -> Path | None:
+        return None if self._options.thumbnails_only else self._folder / "pictures"
+
+    def _take_strip(self, render: Render) -> Path | None:
+        """Return where the thumbnail of a unit is to be written; None if it is not, or there."""
+        if render.unit not in self._strip:
+            return None
+        name = f"{self._strip[render.unit]}.webp"
+        self.keys["strip"][name] = render.key
+        path = self._folder / "strip" / name
+        return None if self._previous.take_file("strip", render.key, path) else path
+
+    def _collect(self, pool: Executor, most: int) -> None:
+        """Take in what is done, in order, until at most so many rows are pending."""
+        while len(self._pending) > most:
+            pending = self._pending.popleft()
+            made = pending.future.result()
+            self._record(pending.render, made)
+            filling = pending.sheet
+            if filling is None or made.cell is None:
+                continue
+            filling.sheet.put(filling.sheet.count - filling.left, made.cell)
+            filling.left -= 1
+            if not filling.left:
+                while self._saving:
+                    self._saving.pop().result()
+                self._saving.append(pool.submit(filling.sheet.save, filling.path))
+
+    def _record(self, render: Render, made: Made) -> None:
+        """Note what the page is told of a row."""
+        command, links = self._tell(render)
+        entry = [command, made.size, made.activation, made.trajectory, links]
+        first = not self._renders[render.unit]
+        samples = len(made.activation)
+        self._renders[render.unit].append((render.group, render.row, samples, made.best))
+        if made.damage:
+            self.damaged.append((render, made.damage))
+        else:
+            row = (render.key.encode(), made.best, made.value, made.look)
+            self.rows[render.row] = row
+        if not self._options.thumbnails_only:
+            self.pictures += samples * (1 + render.paired)
+        told, values = (None, {}) if made.damage else self._beside.of(render)
+        if first:
+            self._columns[ACTIVATION][render.unit] = made.value
+            for quantity, value in values.items():
+                self._columns[quantity][render.unit] = value
+        self._spool.write(json.dumps([render.unit, entry, told]) + "\n")
+
+    def _write_details(self) -> None:
+        firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
+        looks = self.rows["look"][sorted(firsts)]
+        alike = list(nearest_looks(looks))
+        details = Shards(self._folder, "details")
+        self._spool.seek(0)
+        for line in self._spool:
+            unit, entry, told = json.loads(line)
+            similar: Mapping[str, Any] = {"picture": alike[unit], "activation": None}
+            details.add([*entry, similar, told])
+        details.flush()
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Choose at most so many of the numbers below a count, evenly spaced, each once."""
+    return list(dict.fromkeys(i * count // most for i in range(most))) if count else []
