@@ -152,7 +152,7 @@ def _number(value: float, sign: str = "") -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{round(100 * share)} %"
 
 
 def _p(value: float) -> str:

@@ -68,6 +68,11 @@ def test_small_effects_keep_two_digits_that_count() -> None:
     assert "by 0.0019 [-0.00069, 0.0045] on" in told[0]
 
 
+def test_no_share_is_minus_zero_percent() -> None:
+    told = words(passing("a", mediation_control=-0.001))
+    assert "the median is 0 % (" in told[6]
+
+
 def test_of_a_silent_neuron_it_is_said_that_nothing_was_tested() -> None:
     assert words(silent("c")) == [
         "It does not vary over cueworld (720 images): nothing was tested."
