@@ -22,8 +22,8 @@ be a way that only they take. Below, the agreement is a quotient of two noises."
 LEAST = 0.25
 """Agreement from which on a picture travels as natural images do.
 
-Of the 9 images that excite a neuron of cueworld/vit most, each taken for its picture, 6 % are below,
-and of white noise 90 %.
+Of the 9 images that excite a neuron of cueworld/vit most, each taken for its picture, 6 % are
+below, and of white noise 90 %.
 """
 
 
