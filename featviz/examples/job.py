@@ -20,7 +20,7 @@ from featviz.jobs import open_writer
 from featviz.store import Store, StoreWriter
 from featviz.store.manifest import Manifest
 from featviz.store.retire import retire
-from featviz.units import Unit
+from featviz.units import Unit, sites_of
 
 if TYPE_CHECKING:
     from featviz.models import VisionModel
@@ -86,23 +86,23 @@ def examples(
         If there is no unit, one does not exist or has a value that is not finite, an image cannot
         be read, or the disk is full.
     """
-    units = _distinct(units)
+    units = _checked(model, units)
     task = Task(model, dataset, count, top)
     first, second = _halves(progress, len(task.numbers))
-    found: list[Examples] = []
+    found: dict[str, Examples] = {}
     with (
         TemporaryDirectory() as folder,
         task.spool(Path(folder, "scratch"), KIND, units) as spool,
     ):
         task.fill(spool, units, first)
-        for part, some in _parts(units, second):
+        for part, some in _parts(_in_order(units), second):
             kept, columns, failures = task.finish(spool, some, keep_none, part)
             for unit, reason in failures.items():
                 raise FeatvizError(f"{unit}: {reason}")
             for row, unit in enumerate(kept):
                 own = {name: columns[name][row] for name in COLUMNS}
-                found.append(Examples.from_row({"address": str(unit), **own}))
-    return found
+                found[str(unit)] = Examples.from_row({"address": str(unit), **own})
+    return [found[str(unit)] for unit in units]
 
 
 def examples_to_store(
@@ -136,7 +136,7 @@ def examples_to_store(
         another model or has examples of other data or settings, is damaged or cannot be written,
         or there is too little room on its disk.
     """
-    units = _distinct(units)
+    units = _checked(model, units)
     task = Task(model, dataset, count, top)
     told = {KIND: task.configuration()}
     told[pictures.KIND] = {"data": told[KIND]["data"], **pictures.settings(model.image_size)}
@@ -144,7 +144,7 @@ def examples_to_store(
         _make_room(model, Path(store), told)
     writer, images = (open_writer(model, store, kind, told[kind], force) for kind in told)
     album = Album(images, task)
-    missing = [unit for unit in units if str(unit) not in writer.done]
+    missing = [unit for unit in _in_order(units) if str(unit) not in writer.done]
     place = Path(store, "scratch"), task.name(units)
     failures: dict[Unit, str] = {}
     if missing:
@@ -160,10 +160,18 @@ def examples_to_store(
     return Summary(found, len(units) - len(missing), album.stored, failures)
 
 
-def _distinct(units: Sequence[Unit]) -> list[Unit]:
+def _checked(model: VisionModel, units: Sequence[Unit]) -> list[Unit]:
+    """Keep each unit once; refuse none at all, and one that does not exist."""
     if not units:
         raise FeatvizError("there is no unit to find examples of")
+    for unit in units:
+        sites_of(model, unit)
     return list(dict.fromkeys(units))
+
+
+def _in_order(units: Sequence[Unit]) -> list[Unit]:
+    """Sort units as they are read; see `featviz.examples.task.addresses`."""
+    return sorted(units, key=str)
 
 
 def _halves(progress: Progress, images: int) -> tuple[Progress, Progress]:

@@ -32,17 +32,19 @@ from featviz.files import (
 )
 
 _DIGEST = 32  # bytes of SHA-256 behind each block
+_MARK = 4  # numbers of 4 bytes for the mark of an image
+_BESIDE = 1 + _MARK  # and one for its label
 
 Values = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int32]
 
 
 class Spool:
     """A file of values, opened by `open_spool` and held by this process alone.
 
     A header names the units; then come blocks of the same number of images each. A block holds
-    the labels of its images, the values of unit after unit, and a digest of all this and of the
-    block's place, so that a block that was half written, or never reached the disk, is known.
+    the labels and marks of its images, the values of unit after unit, and a digest of all this and
+    of the block's place, so that one that was half written, or never reached the disk, is known.
 
     Attributes
     ----------
@@ -63,17 +65,19 @@ class Spool:
         self._descriptor = descriptor
         self._start: int = len(header)
         self._seed = sha256(header).digest()
-        self._size: int = 4 * self.block * (1 + len(self.addresses)) + _DIGEST
+        self._size: int = 4 * self.block * (_BESIDE + len(self.addresses)) + _DIGEST
         self.blocks: int = self._sound()
         with writing(path):
             os.ftruncate(descriptor, self._place(self.blocks))
 
-    def append(self, labels: Labels, values: Values) -> None:
+    def append(self, labels: Ints, marks: Sequence[bytes], values: Values) -> None:
         """Add a block; when this returns it survives a crash.
 
         Parameters
         ----------
         labels : int32 array, shape (images,)
+        marks : sequence of bytes
+            16 for each image; equal ones for equal images only.
         values : float32 array, shape (images, units)
             Of at most `block` images; a last block that has fewer is filled up with zeros.
 
@@ -82,9 +86,12 @@ class Spool:
         FeatvizError
             When the operating system refuses.
         """
-        fields = np.zeros((1 + len(self.addresses), self.block), "<i4")
+        fields = np.zeros((_BESIDE + len(self.addresses), self.block), "<i4")
         fields[0, : len(labels)] = labels
-        fields[1:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
+        fields[1:_BESIDE, : len(labels)] = (
+            np.frombuffer(b"".join(marks), "<i4").reshape(-1, _MARK).T
+        )
+        fields[_BESIDE:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
         data = fields.tobytes()
         with writing(self.path):
             os.lseek(self._descriptor, self._place(self.blocks), os.SEEK_SET)
@@ -92,10 +99,17 @@ class Spool:
             os.fsync(self._descriptor)
         self.blocks += 1
 
-    def labels(self, count: int) -> Labels:
+    def labels(self, count: int) -> Ints:
         """Read the labels of the first `count` images."""
-        labels: Labels = self._rows(0, 1, count)[0]
+        labels: Ints = self._rows(0, 1, count)[0]
         return labels
+
+    def firsts(self, count: int) -> npt.NDArray[np.intp]:
+        """Tell, for each of the first `count` images, the first that has its mark."""
+        marks = np.ascontiguousarray(self._rows(1, _BESIDE, count).T).view(f"V{4 * _MARK}")[:, 0]
+        _, first, which = np.unique(marks, return_index=True, return_inverse=True)
+        firsts: npt.NDArray[np.intp] = first[which]
+        return firsts
 
     def values(self, start: int, stop: int, count: int) -> Values:
         """Read the values of units `start` to `stop` on the first `count` images.
@@ -104,13 +118,13 @@ class Spool:
         -------
         float32 array, shape (stop - start, count)
         """
-        return self._rows(1 + start, 1 + stop, count).view("<f4")
+        return self._rows(_BESIDE + start, _BESIDE + stop, count).view("<f4")
 
     def missing(self, count: int) -> int:
         """Bytes that the file still has to grow for `count` images."""
         return (-(-count // self.block) - self.blocks) * self._size
 
-    def _rows(self, start: int, stop: int, count: int) -> Labels:
+    def _rows(self, start: int, stop: int, count: int) -> Ints:
         found = np.empty((stop - start, self.blocks, self.block), "<i4")
         length = 4 * self.block * (stop - start)
         for number in range(self.blocks):

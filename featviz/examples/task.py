@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ class Task:
             "fingerprint": self.model.fingerprint,
             "device": self.model.device.type,
             "torch": torch.__version__,
-            "units": list(map(str, units)),
+            "units": addresses(units),
         }
         digest = sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
         return f"examples-{digest[:32]}"
@@ -99,7 +99,7 @@ class Task:
         self, folder: Path, name: str, units: Sequence[Unit]
     ) -> AbstractContextManager[Spool]:
         """Open what the values of units wait in; see `featviz.examples.spool.open_spool`."""
-        return open_spool(folder, name, list(map(str, units)), AT_ONCE, len(self.numbers))
+        return open_spool(folder, name, addresses(units), AT_ONCE, len(self.numbers))
 
     def fill(self, spool: Spool, units: Sequence[Unit], progress: Progress) -> None:
         """Read the units of a spool on all images that it does not have yet.
@@ -121,7 +121,8 @@ class Task:
         for images, labels in self.dataset.batches(size, AT_ONCE, total, start=read):
             with torch.no_grad():
                 values = values_of(self._whole(images))[: len(images)]
-            spool.append(labels.numpy().astype(np.int32), values.float().cpu().numpy())
+            marks = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
+            spool.append(labels.numpy().astype(np.int32), marks, values.float().cpu().numpy())
             read += len(images)
             progress(read, total)
 
@@ -182,14 +183,17 @@ class Task:
     ) -> tuple[dict[Unit, Columns], dict[Unit, str]]:
         """Compute the statistics of each unit whose values are finite."""
         count, classes = len(self.numbers), len(self.dataset.classes)
-        labels = spool.labels(count)
+        labels, firsts = spool.labels(count), spool.firsts(count)
         rows: dict[Unit, Columns] = {}
         failures: dict[Unit, str] = {}
         place = {address: column for column, address in enumerate(spool.addresses)}
         columns = [place[str(unit)] for unit in units]
         waiting = iter(units)
         for start, stop in _runs(columns, max(1, HELD // (4 * count))):
-            for values, unit in zip(spool.values(start, stop, count), waiting, strict=False):
+            for read, unit in zip(spool.values(start, stop, count), waiting, strict=False):
+                # On some machines the rounding depends on the place in a batch; copies of an image
+                # get the value of the first, so that they tie.
+                values = read[firsts]
                 wrong = np.flatnonzero(~np.isfinite(values))
                 if len(wrong):
                     image = self.numbers[wrong[0]]
@@ -224,6 +228,14 @@ class Task:
             read += len(numbers)
             progress(read, total)
         return tokens
+
+
+def addresses(units: Sequence[Unit]) -> list[str]:
+    """Name units in an order that does not depend on theirs, in which they are read.
+
+    A matrix product may round differently for another order of columns.
+    """
+    return sorted(map(str, units))
 
 
 def _runs(columns: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

@@ -33,7 +33,8 @@ def test_an_image_comes_out_of_a_store_nearly_as_it_went_in(tmp_path: Path) -> N
     store = stored(toy_vit(), tmp_path / "s", files, told["bytes"], 128)
     for number, image in enumerate(images):
         found = read_image(store, number)
-        assert (found.shape, found.dtype) == ((128, 128, 3), np.uint8)
+        assert found.shape == (128, 128, 3)
+        assert found.dtype == np.uint8
         off = np.abs(found / 255 - image.permute(1, 2, 0).numpy())
         assert np.sqrt(np.square(off).mean()) < 0.05
     assert [int(row["label"]) for row in store.rows(KIND)] == [7, -1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ COUNT = 10
 VALUES = np.random.default_rng(0).normal(size=(COUNT, 3)).astype(np.float32)
 VALUES[3, 1] = np.nan
 VALUES[7, 2] = -np.inf
+MARKS = [bytes([number]) * 16 for number in (0, 1, 2, 1, 4, 5, 0, 1, 8, 255)]
 LABELS = np.array([-1, 5, 0, 2, 2, -1, 3, 1, 0, 9], np.int32)
 
 
@@ -36,7 +38,7 @@ def write_some(folder: Path, blocks: int) -> Path:
 def go_on(spool: spools.Spool, blocks: int) -> None:
     for number in range(spool.blocks, blocks):
         part = slice(number * BLOCK, min(COUNT, (number + 1) * BLOCK))
-        spool.append(LABELS[part], VALUES[part])
+        spool.append(LABELS[part], MARKS[part], VALUES[part])
 
 
 def everything(spool: spools.Spool) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
@@ -57,6 +59,13 @@ def test_what_was_put_in_comes_out_bit_for_bit_for_any_cut_of_units(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_copies_of_an_image_are_known_by_their_marks(tmp_path: Path) -> None:
+    with open_spool(tmp_path, "job", UNITS, BLOCK, COUNT) as spool:
+        go_on(spool, 3)
+        assert spool.firsts(COUNT).tolist() == [0, 1, 2, 1, 4, 5, 0, 1, 8, 9]
+        assert spool.firsts(5).tolist() == [0, 1, 2, 1, 4]
+
+
 def test_an_interrupted_spool_goes_on_where_it_was(tmp_path: Path) -> None:
     write_some(tmp_path, 2)
     with open_spool(tmp_path, "job", UNITS, BLOCK, COUNT) as spool:
@@ -72,7 +81,7 @@ def test_a_file_cut_off_anywhere_keeps_its_whole_blocks_and_becomes_the_same(
     whole = path.read_bytes()
     header = whole.index(b"\n") + 1
     size = (len(whole) - header) // 3
-    assert size == BLOCK * 4 * (1 + 3) + 32
+    assert size == BLOCK * 4 * (5 + 3) + 32
     for length in range(header, len(whole), 7):
         path.write_bytes(whole[:length])
         with suppress(Stopped), open_spool(tmp_path, "job", UNITS, BLOCK, COUNT) as spool:
@@ -146,10 +155,10 @@ def test_too_little_room_is_told_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", ["total", "used", "free"])
-    needed = 3 * (BLOCK * 4 * (1 + 3) + 32)
-    monkeypatch.setattr(spools.shutil, "disk_usage", lambda _: usage(0, 0, needed))
+    needed = 3 * (BLOCK * 4 * (5 + 3) + 32)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, needed))
     write_some(tmp_path / "enough", 1)
-    monkeypatch.setattr(spools.shutil, "disk_usage", lambda _: usage(0, 0, needed - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, needed - 1))
     with (
         pytest.raises(FeatvizError, match="needs 0 MB for the values of 3 units on 10 images"),
         open_spool(tmp_path / "little", "job", UNITS, BLOCK, COUNT),
