@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +148,8 @@ def render(
             click.echo("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
         return
     where = engine_named(engine, workers)
-    with picture_bar("") as progress:
+    # Ray tells on stdout of workers that died.
+    with redirect_stdout(sys.stderr), picture_bar("") as progress:
         summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress, where)
     if as_json:
         counts = {"store": store, "rendered": summary.rendered, "done": summary.done}

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from featviz import batches
+from featviz.engines import engine
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
 from featviz.spectrum import of_data
@@ -163,6 +164,30 @@ def test_out_of_memory_halves_the_batch_and_loses_no_unit(
     assert Store(tmp_path / "store").addresses() == [f"patch_embed:{n}" for n in range(4)]
 
 
+def test_what_an_engine_says_does_not_mix_with_the_json(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = batches.optimize
+
+    def chatty(*arguments: Any) -> Pictures:
+        print("a worker died")
+        return make(*arguments)
+
+    monkeypatch.setattr(batches, "optimize", chatty)
+    result = run(*filters(tmp_path / "store", "--json"))
+    assert json.loads(result.out)["rendered"] == 4
+    assert "a worker died\n" in result.err
+
+
+def test_without_ray_the_engine_is_refused_and_nothing_is_made(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
+    line = run(*filters(tmp_path / "store", "--engine", "ray")).refusal()
+    assert line == "Error: the engine ray needs Ray: pip install 'featviz[ray]'"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_force_sets_aside_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     run(*filters(store, which="0"))
@@ -274,6 +299,7 @@ def test_a_wrong_setting_is_refused_with_the_right_ones(
 WAITING = """
 import signal
 from featviz import batches
+from featviz.engines import engine
 from cli.main import main
 # A shell that runs the tests in the background makes them ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

