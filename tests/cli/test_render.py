@@ -167,7 +167,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_unit(
 def test_what_an_engine_says_does_not_mix_with_the_json(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = batches.optimize
+    make = optimize
 
     def chatty(*arguments: Any) -> Pictures:
         print("a worker died")
