@@ -18,6 +18,9 @@ from featviz.image_files import read_image
 HELD_OUT = 10_000
 """The stream of cueworld's images; the bundled models were trained on others."""
 
+STARTS = 512
+"""Places in the random stream that are kept, 5 kB each, however many images there are."""
+
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
@@ -60,9 +63,9 @@ class Cueworld:
     def __init__(self, count: int) -> None:
         self._count = count
         self._generator = torch.Generator().manual_seed(HELD_OUT)
-        # By size: where the random stream stands before each block of 18 images. A block can be
-        # drawn again without those before it; only the first pass has to go through them all.
-        self._starts: dict[int, list[Tensor]] = {}
+        # By size: where the random stream stands before some blocks of 18 images, so that a block
+        # can be drawn again without all those before it.
+        self._starts: dict[int, dict[int, Tensor]] = {}
         self._drawn: tuple[int, int, cueworld.Batch] | None = None
 
     def __len__(self) -> int:
@@ -94,17 +97,23 @@ class Cueworld:
 
     def _draw(self, size: int, block: int) -> cueworld.Batch:
         first = torch.Generator().manual_seed(HELD_OUT).get_state()
-        starts = self._starts.setdefault(size, [first])
-        labels = torch.arange(len(self.classes))
-        while len(starts) <= block:
-            self._generator.set_state(starts[-1])
-            cueworld.sample(labels, self._generator, size)
-            starts.append(self._generator.get_state())
-        self._generator.set_state(starts[block])
-        drawn = cueworld.sample(labels, self._generator, size)
-        if len(starts) == block + 1:
-            starts.append(self._generator.get_state())
+        starts = self._starts.setdefault(size, {0: first})
+        begin = max(number for number in starts if number <= block)
+        self._generator.set_state(starts[begin])
+        for number in range(begin, block + 1):
+            drawn = cueworld.sample(torch.arange(len(self.classes)), self._generator, size)
+            starts[number + 1] = self._generator.get_state()
+            if len(starts) > STARTS:
+                _thin(starts)
         return drawn
+
+
+def _thin(starts: dict[int, Tensor]) -> None:
+    """Keep half of the places at most, evenly spaced, and the last, where a first pass goes on."""
+    last = max(starts)
+    step = -(-2 * last // STARTS)
+    for number in starts.keys() - {*range(0, last, step), last}:
+        del starts[number]
 
 
 class Folder:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import datasets
 
-from featviz import cueworld
+from featviz import cueworld, sources
 from featviz.data import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.image_files import read_image
@@ -60,6 +60,19 @@ def test_an_image_of_cueworld_does_not_depend_on_what_was_read_before() -> None:
     for number in (59, 3, 40, 40, 59, 19, 0):
         assert torch.equal(data.image(number, 16), expected[number])
         assert not torch.equal(data.image(number, 8), expected[number, :, :8, :8])
+
+
+def test_few_places_in_cueworlds_stream_are_kept_and_every_image_stays_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "STARTS", 6)
+    expected = cueworld.draw(540, seed=10_000, size=8).images
+    source = sources.Cueworld(540)
+    order = [539, *range(0, 540, 18), *np.random.default_rng(0).permutation(540)[:60].tolist()]
+    for number in order:
+        assert torch.equal(source.read(number, 8)[0], expected[number])
+        assert len(source._starts[8]) <= 6
+    assert 0 in source._starts[8]
 
 
 def test_cueworld_holds_1000_images_unless_told() -> None:
