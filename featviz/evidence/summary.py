@@ -134,8 +134,22 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class _Line:
-    """What a report needs of one unit."""
+class Line:
+    """What a report needs of one unit.
+
+    Attributes
+    ----------
+    address : str
+    numbers : dict of str to float
+        Those of `NUMBERS`.
+    passes : dict of str to bool, or None
+        By `CHECKS` and `CLAIMS`; None where that is not known.
+    silent : bool
+    label : str or None
+        The class that it was tested for.
+    effects : dict of str to float
+        By claim: how strong the effect is that the claim is about; empty if it was not tested.
+    """
 
     address: str
     numbers: dict[str, float]
@@ -156,12 +170,17 @@ def summary(store: Store | Evidences | str | Path) -> Summary:
         When there is no such store or it is damaged.
     """
     found = store if isinstance(store, Evidences) else Evidences(store)
-    lines = [_line(unit) for unit in found]
-    layers: dict[str, list[_Line]] = defaultdict(list)
+    return summary_of(found.store.model, map(line_of, found))
+
+
+def summary_of(model: str, lines: Iterable[Line]) -> Summary:
+    """Summarise units of which a report has a line each, in forward order of their sites."""
+    lines = list(lines)
+    layers: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         layers[line.address.partition(":")[0]].append(line)
     groups = {site: _group(some) for site, some in layers.items()}
-    return Summary(found.store.model, _group(lines), groups, _classes(lines))
+    return Summary(model, _group(lines), groups, _classes(lines))
 
 
 def distribution(
@@ -193,7 +212,8 @@ def distribution(
     )
 
 
-def _line(unit: Evidence) -> _Line:
+def line_of(unit: Evidence) -> Line:
+    """Take what a report needs from the evidence of a unit."""
     found = unit.verdict
     silent = found is not None and found.silent
     claims = {name: claim.holds for name, claim in unit.claims.items()}
@@ -208,7 +228,7 @@ def _line(unit: Evidence) -> _Line:
             "pictured": found.doses["picture"].effect.estimate,
             "mediating": found.mediation,
         }
-    return _Line(
+    return Line(
         unit.address,
         {name: read(unit) for name, (_, read) in NUMBERS.items()},
         unit.checks | tested,
@@ -218,7 +238,7 @@ def _line(unit: Evidence) -> _Line:
     )
 
 
-def _group(lines: list[_Line]) -> Group:
+def _group(lines: list[Line]) -> Group:
     addresses = [line.address for line in lines]
     numbers = {
         name: distribution(addresses, [line.numbers[name] for line in lines], better)
@@ -237,8 +257,8 @@ def _tally(passes: Iterable[bool | None]) -> Tally:
     return Tally(sum(known), len(known))
 
 
-def _classes(lines: list[_Line]) -> dict[str, dict[str, tuple[str, ...]]]:
-    named: dict[str, dict[str, list[_Line]]] = defaultdict(lambda: defaultdict(list))
+def _classes(lines: list[Line]) -> dict[str, dict[str, tuple[str, ...]]]:
+    named: dict[str, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         for name in CLAIMS:
             if line.passes[name] and line.label is not None:
