@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from featviz.evidence import Evidences
@@ -35,9 +35,12 @@ class Beside:
     Parameters
     ----------
     stores : iterable of Store
+    shown : callable
+        Tells whether the natural images of a store are those that the page has.
     """
 
-    def __init__(self, stores: Iterable[Store]) -> None:
+    def __init__(self, stores: Iterable[Store], shown: Callable[[Store], bool]) -> None:
+        self._shown = shown
         self._known = {
             store: Evidences(store) for store in stores if not set(KINDS).isdisjoint(store.kinds)
         }
@@ -51,4 +54,7 @@ class Beside:
         values = {quantity: getattr(found.picture, quantity.key) for quantity in _PICTURE}
         values |= {quantity: getattr(found, quantity.key) for quantity in _UNIT}
         values[_PATH] = math.nan if found.route is None else found.route.agreement
-        return found.to_json(), {q: float(v) for q, v in values.items() if math.isfinite(v)}
+        told = found.to_json()
+        if not self._shown(render.store):
+            told["examples"] = None
+        return told, {q: float(v) for q, v in values.items() if math.isfinite(v)}

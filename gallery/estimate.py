@@ -17,7 +17,7 @@ from gallery.scripts import numbers
 from gallery.sheets import QUALITY, make_cell
 from gallery.unit_files import spread
 
-SAMPLES = 8  # rows of a model
+SAMPLES = 8  # rows of each configuration of a model
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Estimate:
     Attributes
     ----------
     units, pictures : int
-        Pictures are estimated, too, where units have different numbers of samples.
     bytes : int
     """
 
@@ -42,25 +41,28 @@ class Estimate:
 
 
 def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
-    """Encode a few evenly spaced rows of each model, and multiply.
+    """Encode a few evenly spaced rows of each configuration, and multiply.
 
     What sections take is left out.
     """
     pictures, size = 0.0, 0.0
     for plan in plans:
         renders = list(plan.renders())
-        chosen = [renders[i] for i in spread(len(renders), SAMPLES)]
-        measured = [found for render in chosen if (found := _measure(render, plan.cell, options))]
-        if measured:
-            columns = zip(*measured, strict=True)
-            count, whole, cell = (sum(column) / len(measured) for column in columns)
-            pictures += count * len(renders)
-            size += whole * len(renders) + cell * plan.units
+        for group in range(len(plan.groups)):
+            rows = [render for render in renders if render.group == group]
+            chosen = [rows[i] for i in spread(len(rows), SAMPLES)]
+            found = [_measure(render, plan.cell, options) for render in chosen]
+            measured = [pair for pair in found if pair is not None]
+            if measured:
+                columns = zip(*measured, strict=True)
+                count, bytes_ = (sum(column) / len(measured) for column in columns)
+                pictures += count * len(rows)
+                size += bytes_ * len(rows)
     return Estimate(sum(plan.units for plan in plans), round(pictures), round(size))
 
 
-def _measure(render: Render, cell: int, options: Options) -> tuple[int, int, int] | None:
-    """Return the pictures of a row, the bytes of them and its details, and those of its cell."""
+def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | None:
+    """Return the pictures of a row, and the bytes of them, its details and its cell."""
     try:
         row = render.store.row(render.address, render.kind)
         images = row["images"]
@@ -78,4 +80,4 @@ def _measure(render: Render, cell: int, options: Options) -> tuple[int, int, int
     file = io.BytesIO()
     small = Image.fromarray(make_cell(shown, cell, render.paired)).convert("RGB")
     small.save(file, "WEBP", quality=QUALITY)
-    return 0 if options.thumbnails_only else len(pictures), size, file.tell()
+    return 0 if options.thumbnails_only else len(pictures), size + file.tell()

@@ -26,7 +26,7 @@ from gallery.notes import read_notes
 from gallery.options import Options
 from gallery.pictures import form
 from gallery.plan import plan
-from gallery.reuse import Previous, Record, looks_of_pages, measure, recipe
+from gallery.reuse import Previous, Record, measure, recipe, site_files
 from gallery.scripts import script
 
 _HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ class Exported:
     reused : int
         Picture rows that were taken over from the edition before.
     warnings : tuple of str
-        One line for each unit whose picture cannot be shown: the address, and why.
+        One line for each unit or natural image that cannot be shown: its address, and why.
     """
 
     page: Path
@@ -186,11 +186,7 @@ def _summary(folder: Path, edition: Edition, written: Sequence[ModelFiles]) -> E
         sum(files.files.pictures for files in written),
         size,
         sum(files.files.reused for files in written),
-        tuple(
-            f"{render.address}: {reason}"
-            for files in written
-            for render, reason in files.files.damaged
-        ),
+        tuple(warning for files in written for warning in files.warnings()),
     )
 
 
@@ -198,7 +194,7 @@ def _key(stores: Sequence[Store], options: Options) -> str:
     """Return a text that is another one when the export would write anything else."""
     notes = sorted((unit, note.label, note.favourite) for unit, note in options.notes.items())
     parts = {
-        "code": [recipe(), looks_of_pages()],
+        "code": [recipe(), site_files()],
         "stores": [store.state for store in stores],
         "include": options.include,
         "thumbnails_only": options.thumbnails_only,

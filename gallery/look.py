@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ ORIENTATIONS = 8
 SCALES = 3  # 64, 32 and 16 pixels a side
 LENGTH = 3 * LAYOUT**2 + 3 + SCALES * ORIENTATIONS
 NEIGHBOURS = 8
-_BLOCK = 1024  # rows of the table of likeness at a time
+_BLOCK = 256  # rows of the table of likeness at a time: 19 MB of 18,432 units
 
 # Light, red against green, and yellow against blue, each from -1/2 to 1/2.
 _OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0], [0.25, 0.25, -0.5]])
@@ -95,11 +96,27 @@ def nearest_looks(looks: NDArray[np.uint8]) -> Iterator[list[tuple[int, float]]]
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     values /= np.where(norms > 1e-3, norms, np.inf)
     for start in range(0, len(values), _BLOCK):
-        table = values[start : start + _BLOCK] @ values.T
-        # Rounded, so that equals are equal on every machine.
-        table = np.rint(table * 1e4).astype(np.int32)
-        table[np.arange(len(table)), np.arange(start, start + len(table))] = -1
-        yield from (_best(line) for line in table)
+        yield from nearest_in(values[start : start + _BLOCK] @ values.T, start)
+
+
+def nearest_in(table: NDArray[np.floating[Any]], start: int) -> Iterator[list[tuple[int, float]]]:
+    """Name what is most alike in each row of a part of a table of likeness.
+
+    Parameters
+    ----------
+    table : array, shape (B, N)
+        Likeness of the things from `start` on to all N; changed here.
+    start : int
+
+    Yields
+    ------
+    list of (int, float)
+        At most 8 others and their likeness to four digits, the most alike first; of equals the
+        one with the lower number. None at 0 or below is named.
+    """
+    table[np.arange(len(table)), np.arange(start, start + len(table))] = -1
+    # Rounded, so that equals are equal on every machine.
+    yield from (_best(line) for line in np.rint(table * 1e4).astype(np.int32))
 
 
 def _best(line: NDArray[np.int32]) -> list[tuple[int, float]]:

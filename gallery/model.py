@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
+from gallery.beside import Beside
 from gallery.command import render_command
 from gallery.links import Links
 from gallery.merge import PICTURES, Group, Model
+from gallery.natural import Natural
 from gallery.options import Options
 from gallery.pictures import Figures
 from gallery.plan import Render, plan
@@ -36,6 +38,7 @@ class ModelFiles:
         pictures/ROW-SAMPLE-SIDE.webp where it has two sides: 0 is the query, 1 the key
         details/SHARD.js              what a unit's view tells, of 32 rows
         strip/NUMBER.webp             12 pictures for the index
+        examples/NUMBER.webp          natural images, by their numbers in the dataset
         figures/NUMBER.webp           the pictures of all sections
         sections/NAME.js, tokens/SHARD.js  their data
         rows.npy                      what the next export needs to know; no page reads it
@@ -58,7 +61,10 @@ class ModelFiles:
         self._sections = [section(self._place) for section in SECTIONS]
         self._owners = {kind: section for section in self._sections for kind in section.kinds}
         self._links = Links(model)
-        self.files = UnitFiles(self.plan, folder, options, self._tell, previous)
+        stores = list(dict.fromkeys(s for group in self.plan.groups for s in group.stores))
+        self._natural = Natural(stores, folder, previous)
+        beside = Beside(stores, self._natural.of)
+        self.files = UnitFiles(self.plan, folder, options, self._tell, previous, beside)
 
     @property
     def units(self) -> Container[str]:
@@ -75,6 +81,8 @@ class ModelFiles:
     def steps(self, pool: Executor) -> Iterator[None]:
         """Write all but what `finish` writes; yield after each row."""
         yield from self.files.steps(pool)
+        for _ in self._natural.steps():
+            pass  # they are not among the rows that are counted
         for group in self.model.groups:
             if group.kind not in PICTURES:
                 for row in group.rows():
@@ -110,7 +118,7 @@ class ModelFiles:
         }
         page = {
             **head,
-            **self.files.finish(),
+            **self.files.finish(self._natural.alike(self.plan.addresses())),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,
@@ -137,7 +145,13 @@ class ModelFiles:
 
     def record(self) -> dict[str, Any]:
         """Return what `gallery.reuse` keeps of the model."""
-        return {"identity": identity(self.model), **self.files.keys}
+        keys = {**self.files.keys, "examples": self._natural.keys}
+        return {"identity": identity(self.model), **keys}
+
+    def warnings(self) -> list[str]:
+        """Return one line for each unit or natural image that cannot be shown."""
+        damaged = [f"{render.address}: {reason}" for render, reason in self.files.damaged]
+        return damaged + self._natural.warnings
 
     def _tell(self, render: Render) -> tuple[str | None, Sequence[tuple[str, str]]]:
         """Return the command and the links of a row."""

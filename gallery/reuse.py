@@ -34,6 +34,7 @@ from gallery.scripts import Shards
 
 RECORD = "reuse.json"
 ROWS = "rows.npy"
+PARTS = ("sheets", "strip", "examples")  # folders of files that are known by keys of their own
 ROW = np.dtype([("key", "S32"), ("best", "<i4"), ("value", "<f4"), ("look", "u1", (LENGTH,))])
 _HERE = Path(__file__).parent
 _FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif)", re.ASCII)
@@ -52,7 +53,7 @@ def recipe() -> str:
 
 
 @cache
-def looks_of_pages() -> str:
+def site_files() -> str:
     """Return a digest of the files that are copied into a gallery: scripts, styles, templates."""
     digest = hashlib.sha256()
     for folder in ("static", "templates"):
@@ -74,7 +75,7 @@ class Record:
         What the data folder holds, ``reuse.json`` left out.
     units, pictures, rows : int
     models : sequence of dict
-        Of each model: ``identity``, and the key of each file in ``sheets`` and ``strip``.
+        Of each model: ``identity``, and the key of each file of each of `PARTS`.
     """
 
     key: str
@@ -138,7 +139,7 @@ class PreviousModel:
     """The files of a model in an edition that is there."""
 
     def __init__(self, folder: Path | None, record: Mapping[str, Any]) -> None:
-        parts = ("", "pictures", "sheets", "strip", "details")
+        parts = ("", "pictures", "details", *PARTS)
         if folder is not None and any((folder / part).is_symlink() for part in parts):
             folder = None
         self._folder = folder or Path()
@@ -146,14 +147,14 @@ class PreviousModel:
         self._numbers = {key: i for i, key in enumerate(self._rows["key"].tolist()) if key}
         self._files = {
             (part, key): name
-            for part in ("sheets", "strip")
+            for part in PARTS
             for name, key in _texts(record.get(part)).items()
             if _FILE.fullmatch(name)
         }
         self._shards: OrderedDict[int, list[Any]] = OrderedDict()
 
     def take_file(self, part: str, key: str, target: Path) -> bool:
-        """Take over a sheet or a thumbnail with a key; tell whether it was there."""
+        """Take over a file of one of `PARTS` by its key; tell whether it was there."""
         name = self._files.get((part, key))
         if name is None or not _is_file(self._folder / part / name):
             return False

@@ -7,7 +7,7 @@ import json
 import math
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,8 @@ class UnitFiles:
         Gives what a row's details begin and end with: its command, and links.
     previous : PreviousModel
         What there is to be taken over.
+    beside : Beside
+        What is known of units beside their pictures.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class UnitFiles:
         options: Options,
         tell: Tell,
         previous: PreviousModel,
+        beside: Beside,
     ) -> None:
         self._plan, self._folder, self._options = plan, folder, options
         self._tell, self._previous = tell, previous
-        self._beside = Beside(store for group in plan.groups for store in group.stores)
+        self._beside = beside
         for name in ("sheets", "strip", *(() if options.thumbnails_only else ("pictures",))):
             (folder / name).mkdir()
         self._strip = {unit: place for place, unit in enumerate(spread(plan.units, STRIP))}
@@ -106,9 +109,15 @@ class UnitFiles:
         if self.damaged and len(self.damaged) == len(self.rows):
             raise FeatvizError(self.damaged[0][1])
 
-    def finish(self) -> dict[str, Any]:
-        """Write details and columns; return what the page's script says of the units."""
-        self._write_details()
+    def finish(self, alike: Sequence[Any] | None) -> dict[str, Any]:
+        """Write details and columns; return what the page's script says of the units.
+
+        Parameters
+        ----------
+        alike : sequence or None
+            Of each unit, those that natural images excite alike.
+        """
+        self._write_details(alike)
         np.save(self._folder / ROWS, self.rows)
         count = self._plan.units
         columns = {
@@ -231,7 +240,7 @@ class UnitFiles:
                 self._columns[quantity][render.unit] = value
         self._spool.write(json.dumps([render.unit, entry, told]) + "\n")
 
-    def _write_details(self) -> None:
+    def _write_details(self, activation: Sequence[Any] | None) -> None:
         firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
         looks = self.rows["look"][sorted(firsts)]
         alike = list(nearest_looks(looks))
@@ -239,7 +248,8 @@ class UnitFiles:
         self._spool.seek(0)
         for line in self._spool:
             unit, entry, told = json.loads(line)
-            similar: Mapping[str, Any] = {"picture": alike[unit], "activation": None}
+            known = None if activation is None else activation[unit]
+            similar = {"picture": alike[unit], "activation": known}
             details.add([*entry, similar, told])
         details.flush()
 

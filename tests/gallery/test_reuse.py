@@ -12,7 +12,8 @@ from PIL import Image
 
 import gallery
 from featviz.store import Store, pack
-from gallery import reuse, unit_files
+from gallery import reuse
+from gallery.making import make
 from tests.gallery.results import write_everything
 from tests.gallery.stores import write_store
 from tests.gallery.test_export import data, units
@@ -67,14 +68,13 @@ def test_what_is_there_is_taken_over_as_the_same_files_under_its_new_number(
     sheets = inodes(tmp_path / "site", "1/sheets/*")
     write_store(tmp_path / "a", NEW)
     worked: list[str] = []
-    make = unit_files.make
 
     def noted(work: Any, row: Any) -> Any:
         if work.pictures is not None:
             worked.append(work.render.address)
         return make(work, row)
 
-    monkeypatch.setattr(unit_files, "make", noted)
+    monkeypatch.setattr("gallery.unit_files.make", noted)
     made = gallery.export([tmp_path / "a", tmp_path / "b"], tmp_path / "site")
     assert sorted(worked) == sorted(NEW)
     assert (made.units, made.reused) == (16, 14)
@@ -141,7 +141,7 @@ def test_a_changed_script_of_the_pages_is_copied_and_pictures_are_taken_over(
 ) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
-    monkeypatch.setattr(exporting, "looks_of_pages", lambda: "of another version")
+    monkeypatch.setattr(exporting, "site_files", lambda: "of another version")
     assert gallery.export([store], tmp_path / "site").reused == len(UNITS)
     assert (tmp_path / "site" / "data-2" / "static").is_dir()
 
@@ -172,7 +172,7 @@ def test_a_page_that_was_changed_or_lost_is_written_again(page: str, tmp_path: P
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", "null", "[[[[", '{"recipe": 3}', "RIGHT []", 'RIGHT {"key": "", "models": 4}',
-     'RIGHT {"key": "", "models": [{"identity": 3, "sheets": [1], "strip": {"../../x.webp": "a"}}]}'],
+     'RIGHT {"key": "", "models": [{"identity": 3, "sheets": [1], "strip": {"../x.webp": "a"}}]}'],
 )  # fmt: skip
 def test_a_forged_record_is_not_believed(text: str, tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)

@@ -5,12 +5,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from featviz.errors import FeatvizError
-from gallery import serve as serving
 from gallery.serve import serve
 
 
@@ -23,12 +24,12 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "secret").write_text("mine")
     servers = []
 
-    class Noted(serving.ThreadingHTTPServer):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args)  # type: ignore[arg-type]
+    class Noted(ThreadingHTTPServer):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
             servers.append(self)
 
-    monkeypatch.setattr(serving, "ThreadingHTTPServer", Noted)
+    monkeypatch.setattr("gallery.serve.ThreadingHTTPServer", Noted)
     told: list[str] = []
     there = threading.Event()
 
@@ -79,7 +80,7 @@ def test_an_interrupt_ends_it_in_peace(tmp_path: Path, monkeypatch: pytest.Monke
     def interrupted(_self: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupted)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
     told: list[str] = []
     serve(tmp_path, 0, told.append)
     assert told[0].startswith("http://127.0.0.1:")

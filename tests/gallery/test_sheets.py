@@ -62,7 +62,7 @@ def test_two_sides_stand_in_their_halves_with_nothing_between() -> None:
 
 def test_one_picture_in_a_wide_cell_stands_in_the_middle() -> None:
     cell = make_cell([RED], 96, True)
-    there = (cell[..., 3] > 0).any(axis=0).nonzero()[0]
+    there = np.flatnonzero(cell[..., 3].any(axis=0))
     assert (there[0], there[-1]) == (48, 143)
 
 
