@@ -34,11 +34,11 @@ OPENED = """async () => {
     return performance.now();
 }"""
 
-# Through the whole page in 600 steps, a frame each.
+# Through the whole page in 200 steps, a frame each.
 SCROLLED = """async () => {
     const deltas = [];
     let [most, last] = [0, performance.now()];
-    const step = document.documentElement.scrollHeight / 600;
+    const step = document.documentElement.scrollHeight / 200;
     for (let y = 0; y < document.documentElement.scrollHeight; y += step) {
         scrollTo(0, y);
         await new Promise(requestAnimationFrame);

@@ -53,10 +53,12 @@ class Grid {
     const first = this.firstIn(top);
     const shift = first === null ? 0 : top - this.layout.at(first).top;
     const focused = this.focused();
+    const heading = document.activeElement?.closest("#units h2")?.textContent;
     this.arrange();
     if (first !== null && top > 0) scrollBy(0, this.layout.at(first).top + shift - this.window()[0]);
     this.draw();
     if (focused !== null) this.focus(focused);
+    if (heading) [...this.place.querySelectorAll("h2")].find((other) => other.textContent === heading)?.focus({ preventScroll: true });
   }
 
   /** Draw once in the next frame, however often it is asked for. */
