@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from featviz.evidence import Evidences
+from featviz.evidence import Evidence, Evidences
+from featviz.evidence.claims import TESTED_DOSE
+from featviz.evidence.summary import Line, line_of
 from featviz.evidence.units import KINDS
 from featviz.store import Store
+from gallery.evidence import NaturalImages, told
 from gallery.plan import Render
 from gallery.units import Quantity
 
@@ -27,34 +30,60 @@ _UNIT = (
     Quantity("diversity", "diversity of samples", higher=None),
 )
 _PATH = Quantity("path", "path like natural images", higher=True)
+_NECESSITY = Quantity("necessity", "effect where necessary", higher=True)
+_SUFFICIENCY = Quantity("sufficiency", "effect where sufficient", higher=True)
 
 
 class Beside:
-    """The evidence in the stores of a model: of renders, where a store holds any.
+    """The evidence in the stores of a model, where a store holds any.
 
     Parameters
     ----------
     stores : iterable of Store
     shown : callable
         Tells whether the natural images of a store are those that the page has.
+
+    Attributes
+    ----------
+    lines : dict of int to Line
+        What the report needs of each unit that was told, by its number.
     """
 
     def __init__(self, stores: Iterable[Store], shown: Callable[[Store], bool]) -> None:
-        self._shown = shown
-        self._known = {
-            store: Evidences(store) for store in stores if not set(KINDS).isdisjoint(store.kinds)
-        }
+        stores = [store for store in stores if not set(KINDS).isdisjoint(store.kinds)]
+        self._known = {store: Evidences(store) for store in stores}
+        self._images = {store: NaturalImages(store) for store in stores if shown(store)}
+        self.lines: dict[int, Line] = {}
 
     def of(self, render: Render) -> tuple[dict[str, Any] | None, dict[Quantity, float]]:
-        """Return what the page shows of a unit, as JSON, and the numbers that sort it."""
-        evidences = None if render.paired else self._known.get(render.store)
+        """Return what the page shows of a unit, as JSON, and the numbers that sort it.
+
+        Pictures of two sides have examples and no numbers: these are of one picture.
+        """
+        evidences = self._known.get(render.store)
         if evidences is None:
             return None, {}
         found = evidences.of(render.address)
-        values = {quantity: getattr(found.picture, quantity.key) for quantity in _PICTURE}
-        values |= {quantity: getattr(found, quantity.key) for quantity in _UNIT}
-        values[_PATH] = math.nan if found.route is None else found.route.agreement
-        told = found.to_json()
-        if not self._shown(render.store):
-            told["examples"] = None
-        return told, {q: float(v) for q, v in values.items() if math.isfinite(v)}
+        page = told(found, self._images.get(render.store))
+        if render.paired:
+            return page, {}
+        self.lines.setdefault(render.unit, line_of(found))
+        return page, {q: value for q, value in _values(found).items() if math.isfinite(value)}
+
+
+def _values(found: Evidence) -> dict[Quantity, float]:
+    """Give the numbers of a unit; what is not known is NaN.
+
+    The effects are only those of which a statement is made: the weaker ablation's, and that of the
+    dose at the 99th percentile. Others are not there to be sorted.
+    """
+    values = {quantity: float(getattr(found.picture, quantity.key)) for quantity in _PICTURE}
+    values |= {quantity: float(getattr(found, quantity.key)) for quantity in _UNIT}
+    values[_PATH] = math.nan if found.route is None else found.route.agreement
+    held = {name for name, claim in found.claims.items() if claim.holds}
+    if found.verdict is not None and "necessary" in held:
+        removals = found.verdict.removals.values()
+        values[_NECESSITY] = min(removal.effect.estimate for removal in removals)
+    if found.verdict is not None and "sufficient" in held:
+        values[_SUFFICIENCY] = found.verdict.doses[TESTED_DOSE].effect.estimate
+    return values

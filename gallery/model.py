@@ -17,6 +17,8 @@ from gallery.natural import Natural
 from gallery.options import Options
 from gallery.pictures import Figures
 from gallery.plan import Render, plan
+from gallery.report import NAME as REPORT
+from gallery.report import report
 from gallery.reuse import PreviousModel
 from gallery.scripts import script
 from gallery.sections import SECTIONS, Filters, Place, Pointer
@@ -63,8 +65,8 @@ class ModelFiles:
         self._links = Links(model)
         stores = list(dict.fromkeys(s for group in self.plan.groups for s in group.stores))
         self._natural = Natural(stores, folder, previous)
-        beside = Beside(stores, self._natural.of)
-        self.files = UnitFiles(self.plan, folder, options, self._tell, previous, beside)
+        self._beside = Beside(stores, self._natural.of)
+        self.files = UnitFiles(self.plan, folder, options, self._tell, previous, self._beside)
 
     @property
     def units(self) -> Container[str]:
@@ -109,8 +111,14 @@ class ModelFiles:
         for section in shown:
             text = script(f"sections/{section.name}", section.finish())
             (self.folder / f"sections/{section.name}.js").write_text(text, encoding="ascii")
+        about = report(self.model.name, [line for _, line in sorted(self._beside.lines.items())])
+        if about is not None:
+            text = script(f"sections/{REPORT}", about)
+            (self.folder / f"sections/{REPORT}.js").write_text(text, encoding="ascii")
         untrained = "random " if self.model.load.get("untrained") else ""
         counts = [(section.name, section.count()) for section in shown]
+        if about is not None:
+            counts.insert(0, (REPORT, about["units"]))
         head = {
             "name": self.model.name,
             "weights": f"{untrained}weights {self.model.fingerprint[:8]}",

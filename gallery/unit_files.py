@@ -236,8 +236,8 @@ class UnitFiles:
         told, values = (None, {}) if made.damage else self._beside.of(render)
         if first:
             self._columns[ACTIVATION][render.unit] = made.value
-            for quantity, value in values.items():
-                self._columns[quantity][render.unit] = value
+        for quantity, value in values.items():
+            self._columns[quantity].setdefault(render.unit, value)
         self._spool.write(json.dumps([render.unit, entry, told]) + "\n")
 
     def _write_details(self, activation: Sequence[Any] | None) -> None:

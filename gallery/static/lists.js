@@ -3,7 +3,7 @@
 // The parts of a model's page that stand still: its name, the facts, the sections, what failed.
 
 /** Names of the sections, and the nouns that count them. */
-const sectionNames = { heads: "Heads", filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared", traces: "Effects of patching" };
+const sectionNames = { report: "Report", heads: "Heads", filters: "Filters", attention: "Attention", grids: "Grids", gradients: "Gradients", tokens: "Token by token", compare: "Compared", traces: "Effects of patching" };
 
 /** Links to the units, to the lists of other results, and to the reader's labels. */
 function fillViews(model, sections) {

@@ -117,7 +117,7 @@ function similarUnits(similar) {
   const strip = (heading, lead, found) => unitStrip(heading, lead, (found ?? []).map(([number, likeness]) => [number, [catalogue.address(number), element("b", {}, hundredths(likeness))]]));
   return [
     strip("Pictures most like this one", "Likeness of the pictures, from 0 to 1.", similar?.picture),
-    strip("Units active on the same images", "Correlation of their activations on natural images.", similar?.activation),
+    strip("Units active on the same images", "Share of the images that excite this unit most which excite the other most, too.", similar?.activation),
   ];
 }
 
@@ -169,7 +169,7 @@ async function showUnit(place, address) {
     const blocks = [
       alsoAbout(details[0].links),
       ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
-      ...unitSlots.map((slot) => slot(unit, details[0])),
+      ...unitSlots.map((slot) => slot(unit, details.find(({ evidence }) => evidence) ?? details[0])),
       otherTokens(unit),
       ...similarUnits(details[0].similar),
     ];

@@ -93,7 +93,7 @@ def test_images_are_copied_byte_for_byte_under_their_numbers(
     rows = data(tmp_path / "site", "1/details/0")
     ((_, row, *_),) = units(tmp_path / "site")["head:0"]
     assert rows[row][5]["activation"] == [[2, 0.75], [1, 0.5]]
-    assert rows[row][6]["examples"]["top"] == [1, 2, 3, 4]
+    assert [entry[0] for entry in rows[row][6]["examples"]["top"]] == [1, 2, 3, 4]
 
 
 def test_they_are_taken_over_as_the_same_files(files: dict[str, bytes], tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"use strict";
+
+// The report of a model: how its pictures do, number by number and layer by layer.
+
+const REPORT_NUMBERS = { route: "path" }; // what a number is called in the report, and here
+const PASSES_TOLD = {
+  beats_natural: "excite the unit at least as much as the best natural image",
+  converged: "had converged",
+  follows_natural: "travel as natural images do",
+  necessary: "necessary for a class",
+  sufficient: "sufficient for a class",
+  pictured: "own picture does more than another\u2019s",
+  mediating: "mediate their picture\u2019s effect",
+};
+const CLASS_MOST = 24; // pictures of a class and statement
+
+const reportKey = (name) => REPORT_NUMBERS[name] ?? name;
+
+/** A unit's small picture that leads to it; its value below. */
+function reportPicture(address, text, size = 56) {
+  const i = catalogue.find(address);
+  if (i < 0) return null;
+  return element("a", { href: unitHash(address), title: address, class: "report-picture" }, spriteNode(i, size), element("span", {}, text));
+}
+
+/** A small histogram, without numbers: these stand beside it. */
+function smallHistogram({ histogram, edges, count }, name) {
+  const most = Math.max(1, ...histogram);
+  const [width, height] = [120, 32];
+  const bar = width / histogram.length;
+  const told = `${name}: ${counted(count, "picture")} from ${measured(edges[0])} to ${measured(edges.at(-1))}`;
+  const svg = drawn("svg", { class: "small-histogram", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": told });
+  histogram.forEach((some, i) => {
+    if (some) svg.append(drawn("rect", { class: "counts", x: i * bar, y: height - Math.max(1, (height * some) / most), width: bar - 1, height: Math.max(1, (height * some) / most) }));
+  });
+  return svg;
+}
+
+function reportRow(name, found) {
+  const [, title, told] = NUMBERS_TOLD.find(([key]) => key === reportKey(name)) ?? [name, name, ""];
+  const pictures = (entries) => element("div", { class: "report-pictures" }, entries.map(([address, value]) => reportPicture(address, measured(Number(value.toPrecision(3))))));
+  const known = catalogue.numbers.some(({ key }) => key === reportKey(name));
+  const heading = known ? element("a", { href: view.link({ sort: reportKey(name), down: found.higher_is_better }), title: "Sort the units by it" }, title) : title;
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, heading, element("p", { class: "quiet" }, told)),
+    element("td", {}, smallHistogram(found, title), element("p", { class: "quiet" }, counted(found.count, "unit"))),
+    ["5", "50", "95"].map((at) => element("td", { class: "value" }, measured(found.quantiles[at]))),
+    element("td", {}, pictures(found.best)),
+    element("td", {}, pictures(found.worst)),
+  );
+}
+
+function reportNumbers({ numbers }) {
+  const rows = Object.entries(numbers).map(([name, found]) => reportRow(name, found));
+  if (!rows.length) return null;
+  return element(
+    "section",
+    { "aria-label": "Numbers" },
+    partHead("Numbers", "of each unit\u2019s best picture"),
+    element(
+      "div",
+      { class: "report-table", tabindex: "0", role: "region", "aria-label": "Numbers over all pictures" },
+      element("table", {}, element("thead", {}, element("tr", {}, ["Number", "Distribution", "5\u00a0%", "Median", "95\u00a0%", "Best", "Worst"].map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, rows)),
+    ),
+  );
+}
+
+/** Shares that pass, over all units and layer by layer. */
+function reportPasses({ overall, layers, passes }) {
+  if (!passes.length) return null;
+  const cell = ({ passed, known, share }) => (known ? element("td", {}, shareOf(share), element("span", {}, `${Math.round(100 * share)}\u00a0%`), element("span", { class: "quiet" }, ` ${passed.toLocaleString("en")} of ${known.toLocaleString("en")}`)) : element("td", { class: "quiet" }, "\u2013"));
+  const row = (heading, group, kind = "") => element("tr", { class: kind }, element("th", { scope: "row" }, heading), passes.map((name) => cell(group.passes[name])));
+  return element(
+    "section",
+    { "aria-label": "What passes" },
+    partHead("What passes", "of the units of which it is known; neurons that do not vary count, and pass no statement"),
+    element(
+      "div",
+      { class: "report-table", tabindex: "0", role: "region", "aria-label": "Shares that pass, by layer" },
+      element(
+        "table",
+        { class: "passes" },
+        element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Layer"), passes.map((name) => element("th", { scope: "col" }, PASSES_TOLD[name] ?? name)))),
+        element("tbody", {}, row("all", overall, "overall"), Object.entries(layers).map(([site, group]) => row(element("a", { href: siteHash(site) }, site), group))),
+      ),
+    ),
+  );
+}
+
+/** The classes, and the neurons of which a statement about them is made. */
+function reportClasses({ classes }) {
+  const blocks = Object.entries(classes).map(([label, claims]) =>
+    element(
+      "section",
+      { class: "report-class", "aria-label": label },
+      element("h4", {}, className(label)),
+      Object.entries(claims)
+        .filter(([name]) => Object.hasOwn(CLAIMS_TOLD, name))
+        .map(([name, addresses]) =>
+          element(
+            "div",
+            { class: "report-claim" },
+            element("p", { class: "quiet" }, CLAIMS_TOLD[name], `: ${counted(addresses.length, "neuron")}`, addresses.length > CLASS_MOST ? `, ${CLASS_MOST} of them` : ""),
+            element("div", { class: "report-pictures" }, addresses.slice(0, CLASS_MOST).map((address) => reportPicture(address, address, 72))),
+          ),
+        ),
+    ),
+  );
+  if (!blocks.length) return null;
+  return element(
+    "section",
+    { "aria-label": "Statements by class" },
+    partHead("Statements by class", "neurons by falling effect; each was tested for one class only"),
+    blocks,
+  );
+}
+
+function reportView(section, data) {
+  return [
+    sectionHead("Report", `How the pictures of ${counted(data.units, "unit")} do beside natural images, and what interventions say of their neurons. Statements are made up to a false discovery rate of 5\u00a0% over the neurons of a store; \u201cnot shown\u201d is no proof of the contrary.`),
+    reportPasses(data),
+    reportNumbers(data.overall),
+    reportClasses(data),
+  ];
+}
