@@ -18,7 +18,8 @@ from gallery.units import Quantity
 _PICTURE = (
     Quantity("ratio", "share of the best natural image", higher=True),
     Quantity("percentile", "percentile among natural images", higher=True),
-    Quantity("held_out", "value on unseen views", higher=True),
+    # Between units neither is better: each has its own scale.
+    Quantity("held_out", "value on unseen views", higher=None),
     Quantity("kept", "share kept on unseen views", higher=True),
     Quantity("fine", "share of high frequencies", higher=False),
     Quantity("grid", "share on the grid of patches", higher=False),

@@ -4,6 +4,9 @@
 
 const CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
 
+/** A value with three digits, without zeros at its end; a dash where nothing finite was measured. */
+const brief = (value) => (value === null ? "\u2013" : rounded(Number(value.toPrecision(3))));
+
 /** A plot that is drawn anew whenever its place changes its width. */
 function chartFigure(draw, caption, ...rest) {
   const place = element("div", { class: "chart-place" });
@@ -119,7 +122,7 @@ function shareOf(share, className = "") {
 }
 
 /** Names with bars and values, one a row; rows are [name, value], of which the bar is a part of `most`. */
-function barList(caption, rows, most, tell = hundredths) {
+function barList(caption, rows, most, tell = brief) {
   return element(
     "table",
     { class: "bars" },

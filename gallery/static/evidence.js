@@ -61,7 +61,7 @@ function numberRow(unit, [key, name, told]) {
   const stands = standing(key, unit.number);
   const place = stands ? [shareOf(stands.share), element("span", { class: "quiet" }, `better than ${Math.round(100 * stands.share)}\u00a0% of ${stands.others.toLocaleString("en")}`)] : element("span", { class: "quiet" }, "\u2013");
   const describe = element("details", { class: "why" }, element("summary", {}, name), element("p", {}, told));
-  return element("tr", {}, element("th", { scope: "row" }, describe), element("td", { class: "value" }, measured(value)), element("td", { class: "place-among" }, place));
+  return element("tr", {}, element("th", { scope: "row" }, describe), element("td", { class: "value" }, brief(value)), element("td", { class: "place-among" }, place));
 }
 
 /** The numbers of a unit's best picture, and how they stand among those of the page. */
@@ -98,9 +98,9 @@ function routeFigure(route) {
     ["other images of their classes", route.same, "sample-2"],
     ["images of other classes", route.different, "sample-7"],
   ];
-  const last = (values) => measured(values.findLast((value) => value !== null) ?? null);
+  const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
   const told = `Similarity over ${route.layers.length} layers to the natural images that excite the unit. At the last: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
-  const rows = () => route.layers.map((layer, i) => [layer, ...lines.map(([, values]) => measured(values[i]))]);
+  const rows = () => route.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
   return element(
     "section",
     { "aria-label": "Path through the layers" },
@@ -119,7 +119,7 @@ function doseFigure({ doses, label, neutral }) {
   const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
   if (!rows.length) return null;
   const name = (dose) => DOSES_TOLD[dose] ?? `${dose}th`;
-  const told = `Change of the margin of ${label} by the activation that is put in: ${rows.map(([dose, { effect }]) => `${name(dose)} ${measured(effect.estimate)}`).join("; ")}.`;
+  const told = `Change of the margin of ${label} by the activation that is put in: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
   const interval = ({ low, high }) => (low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`);
   return element(
     "section",
@@ -128,7 +128,7 @@ function doseFigure({ doses, label, neutral }) {
     chartFigure(
       (width) => effectsPlot(rows.map(([dose, { activation, effect }]) => [name(dose), activation === null ? "" : rounded(Number(activation.toPrecision(2))), effect]), width, told),
       ["Change of the margin of ", className(label), ` in ${counted(neutral, "neutral image")}, with 95\u00a0% intervals, when the activation below is put in: that on the natural images at these percentiles, on its own picture, and on the picture of another neuron.`],
-      tableOf("Values", ["Dose", "activation", "effect", "95 % interval", "images of the class then"], () => rows.map(([dose, { activation, effect, converted }]) => [name(dose), measured(activation), hundredths(effect.estimate), interval(effect), percent(converted)])),
+      tableOf("Values", ["Dose", "activation", "effect", "95 % interval", "images of the class then"], () => rows.map(([dose, { activation, effect, converted }]) => [name(dose), brief(activation), hundredths(effect.estimate), interval(effect), percent(converted)])),
     ),
   );
 }
@@ -139,18 +139,17 @@ function profileBars({ profile, agreement }) {
   if (!total.length) return null;
   const direct = new Map(profile.direct);
   const up = total.filter(([, value]) => value > 0);
-  const down = total.filter(([, value]) => value <= 0).reverse();
+  const down = total.filter(([, value]) => value <= 0).sort(([, one], [, other]) => one - other);
   const most = Math.max(...total.map(([, value]) => Math.abs(value ?? 0)));
   const ranks = Object.entries(agreement).filter(([, value]) => value !== null);
-  const tell = (value) => measured(value === null ? null : Number(value.toPrecision(2)));
-  const bars = (caption, rows) => (rows.length ? barList(caption, rows, most, tell) : null);
+  const bars = (caption, rows) => (rows.length ? barList(caption, rows, most) : null);
   return element(
     "section",
     { "aria-label": "Effect by class" },
     element("h3", {}, "Effect by class"),
     element("p", { class: "quiet" }, "What is lost of each class\u2019s logit when the neuron is kept at its mean: the strongest at either end. These effects were not tested."),
     element("div", { class: "sided" }, bars("Supports", up), bars("Opposes", down)),
-    tableOf("Total and direct effects", ["Class", "total", "straight to the head"], () => total.map(([name, value]) => [className(name), tell(value), tell(direct.get(name) ?? null)])),
+    tableOf("Total and direct effects", ["Class", "total", "straight to the head"], () => total.map(([name, value]) => [className(name), brief(value), brief(direct.get(name) ?? null)])),
     ranks.length
       ? element("dl", { class: "told-values" }, element("dt", {}, "Rankings"), element("dd", {}, "Rank correlation over all classes of ", ranks.map(([pair, value], i) => [i ? "; " : "", pair, " ", element("b", {}, hundredths(value))]), "."))
       : null,
@@ -167,7 +166,7 @@ function mediationTold({ mediation, mediation_control: control, label }) {
     { "aria-label": "Mediation" },
     element("h3", {}, "Mediation"),
     element("p", { class: "quiet" }, "Share of the margin that its picture gives ", className(label), " which is gone with a neuron kept at its mean."),
-    barList("Share that is gone", rows, Math.max(1, ...rows.map(([, share]) => Math.abs(share))), percent),
+    barList("Share that is gone", rows, Math.max(1, ...rows.map(([, share]) => Math.abs(share))), (share) => percent(Math.round(1000 * share) / 1000 || 0)),
   );
 }
 

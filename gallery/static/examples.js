@@ -31,7 +31,7 @@ function patchCrop(number, [left, top, right, bottom], colour, alt) {
 
 /** A natural image with its patches marked, and its value. */
 function exampleFigure([number, value, label, patches], lead) {
-  const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, value ${measured(value)}`;
+  const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, value ${brief(value)}`;
   const image = element("img", { src: exampleFile(number), alt: name, loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-image" }, "This image is missing or cannot be read")));
   const marked = patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
@@ -40,7 +40,7 @@ function exampleFigure([number, value, label, patches], lead) {
     { class: "example" },
     element("div", { class: "framed" }, image, marked.map(([patch, i]) => patchFrame(patch, `patch-${i}`))),
     marked.length ? element("div", { class: "crops" }, marked.map(([patch, i]) => patchCrop(number, patch, `patch-${i}`, `${patchName(patches, i)} of natural image ${number}`))) : null,
-    element("figcaption", {}, lead ? element("span", { class: "quantile" }, lead) : null, element("b", {}, measured(value)), label === null ? null : element("bdi", { class: "label-of" }, label)),
+    element("figcaption", {}, lead ? element("span", { class: "quantile" }, lead) : null, element("b", {}, brief(value)), label === null ? null : element("bdi", { class: "label-of" }, label)),
   );
 }
 
@@ -72,8 +72,8 @@ function frameLegend(entries) {
 function valuesFigure(found, activation) {
   const marks = [[found.median, "median", "sample-7"], ...(activation === null ? [] : [[activation, "this picture", "sample-1"]])];
   const where = activation === null ? "" : activation > found.high ? "beyond the best natural image" : activation < found.low ? "below every natural image" : "within their range";
-  const told = `Values on natural images from ${measured(found.low)} to ${measured(found.high)}, median ${measured(found.median)}.${activation === null ? "" : ` The picture reaches ${measured(activation)}, ${where}.`}`;
-  return chartFigure((width) => histogramPlot(found.histogram, found.low, found.high, marks, width, told), `How many of ${counted(found.images, "natural image")} give the unit which value.${activation === null ? "" : ` Its picture reaches ${measured(activation)}, ${where}.`}`);
+  const told = `Values on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${where}.`}`;
+  return chartFigure((width) => histogramPlot(found.histogram, found.low, found.high, marks, width, told), `How many of ${counted(found.images, "natural image")} give the unit which value.${activation === null ? "" : ` Its picture reaches ${brief(activation)}, ${where}.`}`);
 }
 
 /** The statistics of a unit's values in words. */
@@ -82,9 +82,9 @@ function valuesTold({ mean, deviation, sparsity, active }) {
   return element(
     "dl",
     { class: "told-values" },
-    entry("Mean", measured(mean), "over all natural images"),
-    entry("Deviation", measured(deviation), "standard deviation over them"),
-    entry("Sparsity", sparsity === null ? "\u2013" : hundredths(sparsity), "0: alike on all images; 1: all of it on one"),
+    entry("Mean", brief(mean), "over all natural images"),
+    entry("Deviation", brief(deviation), "standard deviation over them"),
+    entry("Sparsity", brief(sparsity), "from 0, alike on all images, to 1, all of it on one"),
     entry("Active", percent(active), "of the images give a value above 0"),
   );
 }

@@ -14,7 +14,8 @@ const emptyNote = document.getElementById("empty");
 const { model } = featviz;
 const byAddress = { has: (address) => catalogue.find(address) >= 0 };
 const heads = headRows().reduce((sum, row) => sum + row.heads.size, 0);
-const sectionCounts = [...(heads ? [["heads", heads]] : []), ...model.sections];
+const reportCount = model.sections.filter(([name]) => name === "report");
+const sectionCounts = [...reportCount, ...(heads ? [["heads", heads]] : []), ...model.sections.filter(([name]) => name !== "report")];
 const builders = { report: reportView, heads: overviewView, filters: filtersView, attention: attentionView, grids: gridsView, gradients: gradientsView, tokens: tokensView, compare: compareView, traces: tracesView };
 const sections = new Map(sectionCounts.map(([name]) => [name, { name, units: byAddress, items: new Map(), node: null, keep: keepItem, looks: model.sections.some(([other]) => other === "attention") }]));
 const scrolled = new Map(); // where each list was left

@@ -12,6 +12,7 @@ const PASSES_TOLD = {
   pictured: "own picture does more than another\u2019s",
   mediating: "mediate their picture\u2019s effect",
 };
+const EFFECTS = { necessary: "necessity", sufficient: "sufficiency" }; // the numbers of statements
 const CLASS_MOST = 24; // pictures of a class and statement
 
 const reportKey = (name) => REPORT_NUMBERS[name] ?? name;
@@ -28,7 +29,7 @@ function smallHistogram({ histogram, edges, count }, name) {
   const most = Math.max(1, ...histogram);
   const [width, height] = [120, 32];
   const bar = width / histogram.length;
-  const told = `${name}: ${counted(count, "picture")} from ${measured(edges[0])} to ${measured(edges.at(-1))}`;
+  const told = `${name}: ${counted(count, "picture")} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
   const svg = drawn("svg", { class: "small-histogram", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": told });
   histogram.forEach((some, i) => {
     if (some) svg.append(drawn("rect", { class: "counts", x: i * bar, y: height - Math.max(1, (height * some) / most), width: bar - 1, height: Math.max(1, (height * some) / most) }));
@@ -38,15 +39,20 @@ function smallHistogram({ histogram, edges, count }, name) {
 
 function reportRow(name, found) {
   const [, title, told] = NUMBERS_TOLD.find(([key]) => key === reportKey(name)) ?? [name, name, ""];
-  const pictures = (entries) => element("div", { class: "report-pictures" }, entries.map(([address, value]) => reportPicture(address, measured(Number(value.toPrecision(3))))));
+  const pictures = (entries) => element("div", { class: "report-pictures" }, entries.map(([address, value]) => reportPicture(address, brief(value), 52)));
   const known = catalogue.numbers.some(({ key }) => key === reportKey(name));
   const heading = known ? element("a", { href: view.link({ sort: reportKey(name), down: found.higher_is_better }), title: "Sort the units by it" }, title) : title;
   return element(
     "tr",
     {},
     element("th", { scope: "row" }, heading, element("p", { class: "quiet" }, told)),
-    element("td", {}, smallHistogram(found, title), element("p", { class: "quiet" }, counted(found.count, "unit"))),
-    ["5", "50", "95"].map((at) => element("td", { class: "value" }, measured(found.quantiles[at]))),
+    element(
+      "td",
+      { class: "value" },
+      smallHistogram(found, title),
+      element("p", {}, brief(found.quantiles["5"]), " \u2026 ", element("b", {}, brief(found.quantiles["50"])), " \u2026 ", brief(found.quantiles["95"])),
+      element("p", { class: "quiet" }, counted(found.count, "unit")),
+    ),
     element("td", {}, pictures(found.best)),
     element("td", {}, pictures(found.worst)),
   );
@@ -62,7 +68,7 @@ function reportNumbers({ numbers }) {
     element(
       "div",
       { class: "report-table", tabindex: "0", role: "region", "aria-label": "Numbers over all pictures" },
-      element("table", {}, element("thead", {}, element("tr", {}, ["Number", "Distribution", "5\u00a0%", "Median", "95\u00a0%", "Best", "Worst"].map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, rows)),
+      element("table", {}, element("thead", {}, element("tr", {}, ["Number", "5\u00a0% \u2026 median \u2026 95\u00a0%", "Best", "Worst"].map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, rows)),
     ),
   );
 }
@@ -70,7 +76,7 @@ function reportNumbers({ numbers }) {
 /** Shares that pass, over all units and layer by layer. */
 function reportPasses({ overall, layers, passes }) {
   if (!passes.length) return null;
-  const cell = ({ passed, known, share }) => (known ? element("td", {}, shareOf(share), element("span", {}, `${Math.round(100 * share)}\u00a0%`), element("span", { class: "quiet" }, ` ${passed.toLocaleString("en")} of ${known.toLocaleString("en")}`)) : element("td", { class: "quiet" }, "\u2013"));
+  const cell = ({ passed, known }) => (known ? element("td", {}, shareOf(passed / known), element("span", {}, `${Math.round((100 * passed) / known)}\u00a0%`), element("span", { class: "quiet" }, ` ${passed.toLocaleString("en")} of ${known.toLocaleString("en")}`)) : element("td", { class: "quiet" }, "\u2013"));
   const row = (heading, group, kind = "") => element("tr", { class: kind }, element("th", { scope: "row" }, heading), passes.map((name) => cell(group.passes[name])));
   return element(
     "section",
@@ -89,6 +95,12 @@ function reportPasses({ overall, layers, passes }) {
   );
 }
 
+/** An address, and the effect that a statement is about where the list has it. */
+function effectOf(name, address) {
+  const value = catalogue.number(EFFECTS[name], catalogue.find(address));
+  return [address, ...(value === null ? [] : [" ", element("b", {}, brief(value))])];
+}
+
 /** The classes, and the neurons of which a statement about them is made. */
 function reportClasses({ classes }) {
   const blocks = Object.entries(classes).map(([label, claims]) =>
@@ -103,7 +115,7 @@ function reportClasses({ classes }) {
             "div",
             { class: "report-claim" },
             element("p", { class: "quiet" }, CLAIMS_TOLD[name], `: ${counted(addresses.length, "neuron")}`, addresses.length > CLASS_MOST ? `, ${CLASS_MOST} of them` : ""),
-            element("div", { class: "report-pictures" }, addresses.slice(0, CLASS_MOST).map((address) => reportPicture(address, address, 72))),
+            element("div", { class: "report-pictures" }, addresses.slice(0, CLASS_MOST).map((address) => reportPicture(address, effectOf(name, address), 72))),
           ),
         ),
     ),
@@ -113,7 +125,7 @@ function reportClasses({ classes }) {
     "section",
     { "aria-label": "Statements by class" },
     partHead("Statements by class", "neurons by falling effect; each was tested for one class only"),
-    blocks,
+    element("div", { class: "report-classes" }, blocks),
   );
 }
 
