@@ -30,7 +30,7 @@ const CLAIMS_TOLD = {
   mediating: "mediates its picture\u2019s effect",
 };
 
-const DOSES_TOLD = { picture: "own picture", other: "another\u2019s" };
+const DOSES_TOLD = { picture: ["own picture", "own"], other: ["another\u2019s picture", "other"] };
 
 /** The name of a class, as a text of its own: it may run from right to left. */
 const className = (name) => element("bdi", { class: "class-name" }, name);
@@ -118,7 +118,7 @@ function routeFigure(route) {
 function doseFigure({ doses, label, neutral }) {
   const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
   if (!rows.length) return null;
-  const name = (dose) => DOSES_TOLD[dose] ?? `${dose}th`;
+  const name = (dose, short = 0) => DOSES_TOLD[dose]?.[short] ?? `${dose}th`;
   const told = `Change of the margin of ${label} by the activation that is put in: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
   const interval = ({ low, high }) => (low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`);
   return element(
@@ -126,8 +126,8 @@ function doseFigure({ doses, label, neutral }) {
     { "aria-label": "Dose and response" },
     element("h3", {}, "Dose and response"),
     chartFigure(
-      (width) => effectsPlot(rows.map(([dose, { activation, effect }]) => [name(dose), activation === null ? "" : rounded(Number(activation.toPrecision(2))), effect]), width, told),
-      ["Change of the margin of ", className(label), ` in ${counted(neutral, "neutral image")}, with 95\u00a0% intervals, when the activation below is put in: that on the natural images at these percentiles, on its own picture, and on the picture of another neuron.`],
+      (width) => effectsPlot(rows.map(([dose, { activation, effect }]) => [name(dose, 1), activation === null ? "" : rounded(Number(activation.toPrecision(2))), effect]), width, told),
+      ["Change of the margin of ", className(label), ` in ${counted(neutral, "neutral image")}, with 95\u00a0% intervals, when the activation below is put in: that on the natural images at these percentiles, on the neuron\u2019s own picture, and on another\u2019s.`],
       tableOf("Values", ["Dose", "activation", "effect", "95 % interval", "images of the class then"], () => rows.map(([dose, { activation, effect, converted }]) => [name(dose), brief(activation), hundredths(effect.estimate), interval(effect), percent(converted)])),
     ),
   );
