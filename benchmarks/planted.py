@@ -38,7 +38,7 @@ from featviz.jobs import open_writer
 from featviz.store import Row
 from patching.validation import validate_to_store
 
-SIDE, PATCH, WIDTH, CLASSES = 32, 8, 32, 4
+SIDE, PATCH, WIDTH, CLASSES = 32, 8, 64, 4
 PLANTED = ("needed", "correlates", "dead")
 SITE = "blocks.0.mlp.fc1"
 COUNT = 160
@@ -102,7 +102,7 @@ def planted(seed: int, plant: bool = True) -> tuple[VisionModel, Dataset]:
             embed_dim=WIDTH,
             depth=2,
             num_heads=2,
-            mlp_ratio=2,
+            mlp_ratio=1,
             num_classes=CLASSES,
             class_token=False,
             global_pool="avg",
@@ -179,7 +179,7 @@ def claims(row: Row) -> set[str]:
     found = set()
     if (row["necessity_p"] <= THRESHOLD).all():
         found.add("necessary")
-    if (row["sufficiency_p"] <= THRESHOLD).all():
+    if (row["sufficiency_p"] <= THRESHOLD).all() and row["response_p"] <= THRESHOLD:
         found.add("sufficient")
     return found
 

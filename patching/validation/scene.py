@@ -103,7 +103,7 @@ class Scene:
         """Estimate how much a neuron supports every class, for each direction it may write.
 
         To first order: the mean over a class's reference images of what the margin would lose if
-        the activation were its mean.
+        the activation were nowhere above its mean.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Scene:
         array, shape (classes, D)
         """
         reference = torch.from_numpy(self.split.reference)
-        above = (neurons.activation[reference] - neurons.mean) * self.tokens
+        above = (neurons.activation[reference] - neurons.mean).clamp_min(0) * self.tokens
         # The product over channels first would hold images x tokens x directions.
         moved = torch.einsum("nt,ntc->nc", above, self.slopes)
         scores = (moved @ directions.T).double().cpu().numpy()
@@ -123,12 +123,12 @@ class Scene:
         return np.stack([scores[places == one].mean(0) for one in classes])
 
     def choose(self, neuron: Neuron) -> int:
-        """Choose the class whose margin resample ablation of a neuron lowers most.
+        """Choose the class whose margin falls most where a neuron is kept from rising.
 
-        Of the `SHORTLIST` classes that the neuron supports most to first order, by running `TRIALS`
-        reference images of each: large changes of a stream that is normalised are no first-order
-        matter. Mean ablation would confuse the class that a neuron writes with those that gain by
-        its absence, into which the mean puts what they never have.
+        Its activation is cut off at its mean, on `TRIALS` reference images of each of the
+        `SHORTLIST` classes that it supports most to first order: large changes of a stream that is
+        normalised are no first-order matter. Ablation would confuse the class that a neuron writes
+        with those that it harms: means and donors bring them what they never have.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class Scene:
         order = np.argsort(-self.support(neuron, neuron.direction[None])[:, 0], kind="stable")
         places = order[:SHORTLIST].tolist()
         own = [self.reference_of(place)[:TRIALS] for place in places]
-        effects = self.run([self.resample(neuron, some) for some in own], neuron.direction)
+        effects = self.run([self.cut_off(neuron, some) for some in own], neuron.direction)
         losses = [
             -each.change[:, place].mean() for place, each in zip(places, effects, strict=True)
         ]
@@ -180,6 +180,11 @@ class Scene:
     def put(self, neuron: Neuron, images: Places, activation: Tensor) -> Change:
         """Let the activation in images be another, (T,) or (n, T)."""
         return images, (activation - neuron.activation[torch.from_numpy(images)]) * self.tokens
+
+    def cut_off(self, neuron: Neuron, images: Places) -> Change:
+        """Let the activation be nowhere above its mean."""
+        own = neuron.activation[torch.from_numpy(images)]
+        return self.put(neuron, images, torch.minimum(own, neuron.mean))
 
     def resample(self, neuron: Neuron, images: Places) -> Change:
         """Let the activation be that on each image's donor."""
