@@ -213,7 +213,10 @@ def _unchanged(
         return None
     for name, text in _pages(data.name, models).items():
         page = folder / name
-        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+        try:
+            if page.read_bytes() != text.encode():
+                return None
+        except OSError:
             return None
     reused = record.rows
     return Exported(folder / "index.html", record.units, record.pictures, record.bytes, reused)

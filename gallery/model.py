@@ -57,7 +57,8 @@ class ModelFiles:
         self, model: Model, folder: Path, options: Options, previous: PreviousModel
     ) -> None:
         self.model, self.folder, self.options = model, folder, options
-        self.plan = plan(model, options.wanted)
+        self._wanted = options.wanted
+        self.plan = plan(model, self._wanted)
         (folder / "sections").mkdir(parents=True)
         self._place = Place(model, folder, Figures(folder / "figures"))
         self._sections = [section(self._place) for section in SECTIONS]
@@ -175,7 +176,7 @@ class ModelFiles:
 
     def _failures(self) -> list[tuple[str, str, str]]:
         """Address, reason and label of what failed, or is damaged, as far as it is taken in."""
-        failed = [entry for entry in self.model.failures() if self.options.wanted(entry[0])]
+        failed = [entry for entry in self.model.failures() if self._wanted(entry[0])]
         label = self.model.label
         damaged = [(r, f"its picture cannot be shown: {why}") for r, why in self.files.damaged]
         return [

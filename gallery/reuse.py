@@ -108,9 +108,13 @@ class Previous:
     @classmethod
     def of(cls, folder: Path) -> Previous:
         """Take the newest whole edition in a gallery's folder."""
+        try:
+            there = list(folder.iterdir()) if folder.is_dir() else []
+        except OSError:  # who exports is told when the folder is written to
+            there = []
         numbered = [
             (int(match[1]), path)
-            for path in (folder.iterdir() if folder.is_dir() else ())
+            for path in there
             if (match := re.fullmatch(r"data-([0-9]{1,9})", path.name, re.ASCII))
         ]
         for _, path in sorted(numbered, reverse=True):
@@ -123,7 +127,10 @@ class Previous:
         """Tell whether its data folder holds as many files and bytes as were written."""
         if self.data is None or self.record is None:
             return False
-        return measure(self.data) == (self.record.files, self.record.bytes)
+        try:
+            return measure(self.data) == (self.record.files, self.record.bytes)
+        except OSError:
+            return False
 
     def model(self, identity: str) -> PreviousModel:
         """Return what there is of a model; an empty one if there is nothing."""
