@@ -18,6 +18,7 @@ from featviz.batches import Progress
 from featviz.combinations import Combination
 from featviz.data import Dataset
 from featviz.errors import FeatvizError
+from featviz.examples.heap import hand_back
 from featviz.examples.places import NOWHERE, Places
 from featviz.examples.spool import Spool, open_spool
 from featviz.examples.statistics import BINS, QUANTILES, statistics
@@ -32,6 +33,8 @@ AT_ONCE = 32
 number of rows. A last batch that has fewer is filled up."""
 HELD = 2**22
 """Bytes of values that are held at once, unless a single unit has more."""
+TIDY = 8
+"""Batches after which freed memory is handed back."""
 ENDS = ("top", "bottom", "spread")
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -124,6 +127,8 @@ class Task:
             marks = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
             spool.append(labels.numpy().astype(np.int32), marks, values.float().cpu().numpy())
             read += len(images)
+            if spool.blocks % TIDY == 0:
+                hand_back()
             progress(read, total)
 
     def finish(
@@ -226,6 +231,8 @@ class Task:
             tokens.reshape(-1, 2)[pairs] = places(self._whole(images), wanted)
             keep(numbers, images)
             read += len(numbers)
+            if read % (TIDY * AT_ONCE) == 0:
+                hand_back()
             progress(read, total)
         return tokens
 
