@@ -24,7 +24,7 @@ SIZES = [(390, 800), (1280, 800), (1920, 1080)]
 # From the start of the navigation until the frame behind the one in which all sheets are decoded.
 OPENED = """async () => {
     const files = [...document.querySelectorAll(".cell")].map(
-        (cell) => cell.style.getPropertyValue("--sheet-file").slice(5, -2));
+        (cell) => getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
     for (const file of new Set(files)) {
         const image = new Image();
         image.src = file;

@@ -174,21 +174,28 @@ function wordsIn(text) {
   };
 }
 
-/** Lay a unit's small picture behind a node, `size` pixels high; `style.css` shows it. */
-function placeSprite(node, i, size) {
-  const { file, x, y, cell, sheetWidth, sheetHeight } = catalogue.sprite(i);
+/** Variables of the style that shows a unit's small picture, `size` pixels high (list.css). */
+function spriteStyle(i, size) {
+  const { file, x, y, width, cell, sheetWidth, sheetHeight } = catalogue.sprite(i);
   const scale = size / cell;
-  node.style.setProperty("--sheet-file", `url("${file}")`);
-  node.style.setProperty("--place", `${-x * scale}px ${-y * scale}px`);
-  node.style.setProperty("--extent", `${sheetWidth * scale}px ${sheetHeight * scale}px`);
+  return {
+    "--sheet-file": `url("${file}")`,
+    "--place": `${-x * scale}px ${-y * scale}px`,
+    "--extent": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
+    "--width": `${width * scale}px`,
+    "--height": `${size}px`,
+  };
+}
+
+/** Give a node such variables, but for those that it inherits. */
+function placeSprite(node, style, inherited = {}) {
+  for (const [name, value] of Object.entries(style)) if (inherited[name] !== value) node.style.setProperty(name, value);
 }
 
 /** A unit's small picture, `size` pixels high. */
 function spriteNode(i, size) {
   const node = element("span", { class: "sprite", role: "img", "aria-label": catalogue.address(i) });
-  placeSprite(node, i, size);
-  node.style.setProperty("width", `${(size * catalogue.sprite(i).width) / catalogue.cell}px`);
-  node.style.setProperty("height", `${size}px`);
+  placeSprite(node, spriteStyle(i, size));
   return node;
 }
 

@@ -121,21 +121,26 @@ class Grid {
   unitRow({ band, index }) {
     const from = band.start + index * band.columns;
     const to = Math.min(from + band.columns, band.start + band.count);
+    // What the pictures of a row share, such as their sheet, is said once.
+    const { "--place": _, ...shared } = spriteStyle(this.units[from], this.heightOf(this.units[from]));
     const cells = [];
-    for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place)));
+    for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place, shared)));
     const row = element("div", { class: band.columns < FEW ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
     row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
     row.style.setProperty("height", `${this.layout.rowHeight}px`);
+    placeSprite(row, shared);
     return row;
   }
 
-  cell(place) {
+  /** Height of a unit's picture: without headings all cells are of one width, and two sides are half as high. */
+  heightOf(i) {
+    return catalogue.siteOf(i).wide && !this.headed ? this.shape.size / 2 : this.shape.size;
+  }
+
+  cell(place, shared) {
     const i = this.units[place];
     const address = catalogue.address(i);
     const { label, favourite } = labels.get(address);
-    const { wide } = catalogue.siteOf(i);
-    // Without headings all cells are of one width: two sides are shown at half the height.
-    const height = wide && !this.headed ? this.shape.size / 2 : this.shape.size;
     const value = this.sort ? catalogue.number(this.sort, i) : null;
     const told = [address, ...(label ? [label] : []), ...(favourite ? ["favourite"] : []), ...(this.sort ? [numberText(this.sort, value)] : [])];
     const samples = catalogue.samples(i);
@@ -149,9 +154,7 @@ class Grid {
       tabindex: "-1",
       title: [address, ...told.slice(1)].join("\n"),
     });
-    placeSprite(link, i, height);
-    link.style.setProperty("--width", `${wide ? 2 * height : height}px`);
-    link.style.setProperty("--height", `${height}px`);
+    placeSprite(link, spriteStyle(i, this.heightOf(i)), shared);
     return link;
   }
 

@@ -96,7 +96,7 @@ def test_a_window_at_the_top_reads_two_sheets_at_most(page: Page, big: Path) -> 
     frame(page)
     files = page.evaluate(
         "[...new Set([...document.querySelectorAll('.cell')].map("
-        "(cell) => cell.style.getPropertyValue('--sheet-file')))]"
+        "(cell) => getComputedStyle(cell).getPropertyValue('--sheet-file')))]"
     )
     assert [re.sub(r'^url\("file:.*/(sheets/.*)"\)$', r"\1", file) for file in files] == [
         "sheets/0-0.webp"
