@@ -58,13 +58,13 @@ def test_the_level_is_the_deviation_from_that_mean() -> None:
     assert group().levels[0] == pytest.approx(float((above**2).mean().sqrt()), rel=1e-9)
 
 
-def test_support_is_the_first_order_effect_of_a_small_ablation() -> None:
+def test_support_is_the_first_order_effect_of_a_small_cut_towards_the_mean() -> None:
     found = group()
     scene, neuron = found.scene, found.neurons[7]
     support = scene.support(neuron, neuron.direction[None])[:, 0]
     for place in range(4):
         own = scene.reference_of(place)
-        some, shift = scene.put(neuron, own, neuron.mean)
+        some, shift = scene.cut_off(neuron, own)
         (effect,) = scene.run([(some, 1e-4 * shift)], neuron.direction)
         assert -effect.change[:, place].mean() / 1e-4 == pytest.approx(support[place], abs=1e-5)
     assert np.abs(support).max() > 1e-3
@@ -79,10 +79,20 @@ def test_the_class_of_a_neuron_is_the_one_that_loses_most_on_reference_images() 
         support = scene.support(neuron, neuron.direction[None])[:, 0]
         losses = {}
         for place in np.argsort(-support)[:3].tolist():
-            change = scene.resample(neuron, scene.reference_of(place)[:TRIALS])
+            change = scene.cut_off(neuron, scene.reference_of(place)[:TRIALS])
             losses[place] = -scene.run([change], neuron.direction)[0].change[:, place].mean()
         assert scene.choose(neuron) == max(losses, key=lambda place: losses[place])
     assert scene.choose(found.neurons[0]) == 0
+
+
+def test_cut_off_an_activation_is_nowhere_above_its_mean_and_nowhere_raised() -> None:
+    found = group()
+    for neuron in found.neurons.values():
+        own = found.scene.tests_of(1)
+        _, shift = found.scene.cut_off(neuron, own)
+        activation = neuron.activation[torch.from_numpy(own)]
+        assert (activation + shift - neuron.mean).max() <= 1e-12
+        assert ((shift == 0) | (activation > neuron.mean)).all()
 
 
 def test_resampling_takes_the_activation_on_the_donor() -> None:
