@@ -25,7 +25,7 @@ from featviz.units import Unit, sites_of
 if TYPE_CHECKING:
     from featviz.models import VisionModel
 
-TOGETHER = 4096
+TOGETHER = 8192
 """Units that are finished and stored together; the images of each such group are read again."""
 
 
