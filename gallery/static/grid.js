@@ -125,7 +125,7 @@ class Grid {
     const { "--place": _, ...shared } = spriteStyle(this.units[from], this.heightOf(this.units[from]));
     const cells = [];
     for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place, shared)));
-    const row = element("div", { class: band.columns < FEW ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
+    const row = element("div", { class: band.columns < FEW || band.site?.wide ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
     row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
     row.style.setProperty("height", `${this.layout.rowHeight}px`);
     placeSprite(row, shared);
