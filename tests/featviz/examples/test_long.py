@@ -93,7 +93,7 @@ def test_50_000_images_take_no_more_memory_than_2_000(tmp_path: Path) -> None:
 def test_a_job_that_is_killed_ends_with_the_bytes_of_one_that_is_not(tmp_path: Path) -> None:
     calls = int(run(KILLED, tmp_path / "whole", 0).stdout)
     whole = tree(tmp_path / "whole")
-    for moment in range(2, calls, calls // 5):
+    for moment in range(2, calls, calls // 3):
         store = tmp_path / str(moment)
         assert run(KILLED, store, moment).returncode == -signal.SIGKILL
         assert run(KILLED, store, 0).returncode == 0
