@@ -39,7 +39,7 @@ SHOWN = 24
     "--images",
     type=click.IntRange(2),
     metavar="N",
-    help="Of the data, for the causal tests; 40 of each class if absent, at most 2,000.",
+    help="Of the data, for the causal tests; 60 of each class if absent, at most 2,000.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
 @force_option

@@ -32,8 +32,8 @@ KIND = "validations"
 RESAMPLES = 4000
 """Of the test images: no p-value is below 1 / 4001."""
 
-EACH = 40
-"""Images of each class, half of them for reference, if no count is given."""
+EACH = 60
+"""Images of each class, a third of them for reference, if no count is given."""
 
 MOST = 2000
 """Images in all, if no count is given."""

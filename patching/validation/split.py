@@ -13,8 +13,11 @@ from featviz.data import Dataset
 from patching.job import classes_for, labels_for
 from patching.validation.resampling import Places
 
-LEAST = 5
-"""Images of a class in each half; classes with fewer are left out."""
+LEAST = 10
+"""Images of a class; classes with fewer are left out."""
+
+TURNS = 3
+"""The first of so many images of a class serves to choose and estimate, the others to claim."""
 
 
 class Labelled(NamedTuple):
@@ -26,7 +29,7 @@ class Labelled(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """N images in two halves of each class.
+    """N images in two parts of each class.
 
     Attributes
     ----------
@@ -67,11 +70,11 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
     """
     logits = np.array(labels_for(model, dataset, numbers), np.int64)
     names = classes_for(model, dataset, numbers)
-    kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= 2 * LEAST]
+    kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= LEAST]
     if len(kept) < 2:
         raise FeatvizError(
             f"{len(numbers)} images of {dataset.name} have {len(kept)} classes with at least "
-            f"{2 * LEAST} images; two such classes are needed"
+            f"{LEAST} images; two such classes are needed"
         )
     chosen = np.flatnonzero(np.isin(logits, kept))
     place = np.searchsorted(kept, logits[chosen])
@@ -79,7 +82,8 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
     for one in range(len(kept)):
         own = np.flatnonzero(place == one)
         turn[own] = np.arange(len(own))
-    reference, test = (np.flatnonzero(turn % 2 == half) for half in (0, 1))
+    first = turn % TURNS == 0
+    reference, test = np.flatnonzero(first), np.flatnonzero(~first)
     classes = [Labelled(names[one] if one < len(names) else str(one), int(one)) for one in kept]
     return Split(
         [numbers[one] for one in chosen.tolist()],

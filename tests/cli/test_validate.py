@@ -104,6 +104,7 @@ def test_the_printed_tables_say_what_json_says(run: Run, validated: Path) -> Non
     assert counts == {
         name: [str(tally["passed"]), str(tally["known"])]
         for name, tally in overall["passes"].items()
+        if tally["known"]
     }
 
 

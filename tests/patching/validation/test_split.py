@@ -13,12 +13,12 @@ from patching.validation.split import split
 from tests.patching.validation.worlds import images
 
 
-def test_no_image_serves_both_to_choose_and_to_claim_and_each_class_is_halved() -> None:
+def test_no_image_serves_both_to_choose_and_to_claim_and_a_third_of_each_class_is_reference() -> None:
     found = images()
     assert sorted([*found.reference, *found.test]) == list(range(160))
     for place in range(4):
-        for half in (found.reference, found.test):
-            assert np.count_nonzero(found.place[half] == place) == 20
+        for part, count in ((found.reference, 14), (found.test, 26)):
+            assert np.count_nonzero(found.place[part] == place) == count
 
 
 def test_the_donor_of_an_image_is_a_reference_image_of_another_class() -> None:
