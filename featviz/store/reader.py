@@ -115,7 +115,8 @@ class Store:
         It comes from the names of shards, or the digests of packed rows; no row is read.
         """
         index, keys = self._index(kind), {}
-        of_parts = {part: self._source.keys(part, kind) for part, _ in index.values()}
+        parts = dict.fromkeys(part for part, _ in index.values())
+        of_parts = {part: self._source.keys(part, kind) for part in parts}
         for address in self.addresses(kind):
             part, number = index[address]
             keys[address] = of_parts[part][number]
