@@ -13,7 +13,7 @@ from patching.validation.split import split
 from tests.patching.validation.worlds import images
 
 
-def test_no_image_serves_both_to_choose_and_to_claim_and_a_third_of_each_class_is_reference() -> None:
+def test_no_image_serves_both_to_choose_and_to_claim() -> None:
     found = images()
     assert sorted([*found.reference, *found.test]) == list(range(160))
     for place in range(4):
