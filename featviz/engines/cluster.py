@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,8 @@ class RayPool:
         self._actors: dict[int, Any] = {}
         self._loading: dict[Any, int] = {}
         self._rendering: dict[Any, int] = {}
+        self._asked: dict[Any, int] = {}
+        self._next = 0.0
         self._stillborn = 0
         self.processes: dict[int, int] = {}
         for _ in range(count):
@@ -165,19 +168,24 @@ class RayPool:
         self._rendering[render.remote(batch)] = worker
 
     def events(self) -> Sequence[Event]:
-        """Return what has happened; waits half a second at most, then asks for the progress.
+        """Return what has happened; waits half a second at most.
 
         Raises
         ------
         FeatvizError
             If workers cannot start.
         """
-        done, _ = ray.wait([*self._loading, *self._rendering], timeout=PAUSE)
+        self._ask()
+        calls = [*self._rendering, *self._loading, *self._asked]
+        done, _ = ray.wait(calls, timeout=PAUSE)
         if not done:
-            return self._steps()
+            return []
         (call,) = done
+        if call in self._asked:
+            return self._hear(call)
         loading = call in self._loading
         worker = (self._loading if loading else self._rendering).pop(call)
+        self._asked = {asked: other for asked, other in self._asked.items() if other != worker}
         try:
             result = ray.get(call)
         except RayError as error:
@@ -187,20 +195,22 @@ class RayPool:
         self._stillborn, self.processes[worker] = 0, result
         return [Ready(worker)]
 
-    def _steps(self) -> list[Event]:
-        asked = {
-            self._actors[worker].finished.options(concurrency_group="tell").remote(): worker
-            for worker in self._rendering.values()
-        }
-        told, _ = ray.wait([*asked], num_returns=len(asked), timeout=PAUSE) if asked else ((), ())
-        steps: list[Event] = []
-        for call in told:
-            try:
-                steps.append(Stepped(asked[call], ray.get(call)))
-            except RayError:
-                # It died; its batch will tell.
-                continue
-        return steps
+    def _ask(self) -> None:
+        """Ask all that render how far they are, if that was some time ago."""
+        if self._asked or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + PAUSE
+        for worker in self._rendering.values():
+            tell = self._actors[worker].finished.options(concurrency_group="tell")
+            self._asked[tell.remote()] = worker
+
+    def _hear(self, call: Any) -> list[Event]:
+        worker = self._asked.pop(call)
+        try:
+            return [Stepped(worker, ray.get(call))]
+        except RayError:
+            # It died, as its batch will tell.
+            return []
 
     def _bury(self, worker: int, error: RayError, loading: bool) -> Died:
         ray.kill(self._actors.pop(worker))
