@@ -53,13 +53,19 @@ def test_single_precision_is_the_model_itself(vit: VisionModel) -> None:
     assert in_precision(vit, "float32") is vit
 
 
+def flags(model: VisionModel) -> list[bool]:
+    parts = map(vars, model.module.modules())
+    return [part["fused_attn"] for part in parts if "fused_attn" in part]
+
+
 def test_a_copy_computes_in_half_precision_and_the_model_stays_as_it_was(vit: VisionModel) -> None:
-    fused = [block.attn.fused_attn for block in vit.module.blocks]
+    fused = flags(vit)
     half = in_precision(vit, "bfloat16")
     assert {weight.dtype for weight in half.module.parameters()} == {torch.bfloat16}
-    assert not any(block.attn.fused_attn for block in half.module.blocks)
+    assert not any(flags(half))
     assert {weight.dtype for weight in vit.module.parameters()} == {torch.float32}
-    assert [block.attn.fused_attn for block in vit.module.blocks] == fused
+    assert flags(vit) == fused
+    assert len(fused) == 12
 
 
 def test_what_a_user_has_told_of_a_model_holds_for_its_copy(vit: VisionModel) -> None:
