@@ -87,9 +87,11 @@ def launch(playwright: Playwright) -> Iterator[Launch]:
         browser.close()
 
 
-@pytest.fixture(scope="session", params=list(NAMES))
+@pytest.fixture(
+    scope="session", params=["chromium", pytest.param("firefox", marks=pytest.mark.slow)]
+)
 def browser_name(request: pytest.FixtureRequest) -> str:
-    """Run the test in each browser."""
+    """Run the test in each browser; in Firefox, which is slower to drive, with the slow tests."""
     return str(request.param)
 
 
