@@ -119,9 +119,9 @@ def export(
     with new_edition(folder) as edition, ExitStack() as stack:
         shutil.copytree(_HERE / "static", edition.data / "static")
         written = []
-        for number, model in enumerate(models, 1):
+        for number, (model, its_plan) in enumerate(zip(models, plans, strict=True), 1):
             old = previous.model(identity(model))
-            files = ModelFiles(model, edition.data / str(number), options, old)
+            files = ModelFiles(model, its_plan, edition.data / str(number), options, old)
             written.append(stack.enter_context(closing(files)))
         with ThreadPoolExecutor(_threads()) as pool:
             steps: Iterable[None] = _steps(written, pool)

@@ -16,7 +16,7 @@ from gallery.merge import PICTURES, Group, Model
 from gallery.natural import Natural
 from gallery.options import Options
 from gallery.pictures import Figures
-from gallery.plan import Render, plan
+from gallery.plan import Plan, Render
 from gallery.report import NAME as REPORT
 from gallery.report import report
 from gallery.reuse import PreviousModel
@@ -47,6 +47,8 @@ class ModelFiles:
 
     Parameters
     ----------
+    plan : Plan
+        Of the model's units.
     folder : Path
         Made here.
     previous : PreviousModel
@@ -54,11 +56,10 @@ class ModelFiles:
     """
 
     def __init__(
-        self, model: Model, folder: Path, options: Options, previous: PreviousModel
+        self, model: Model, plan: Plan, folder: Path, options: Options, previous: PreviousModel
     ) -> None:
-        self.model, self.folder, self.options = model, folder, options
+        self.model, self.plan, self.folder, self.options = model, plan, folder, options
         self._wanted = options.wanted
-        self.plan = plan(model, self._wanted)
         (folder / "sections").mkdir(parents=True)
         self._place = Place(model, folder, Figures(folder / "figures"))
         self._sections = [section(self._place) for section in SECTIONS]
