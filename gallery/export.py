@@ -92,7 +92,8 @@ def export(
     labels : str or Path, optional
         A file of labels that a page exported, which the gallery then shows.
     announce : callable, optional
-        Is told the estimated size before anything is written, unless nothing is to be done.
+        Is told the estimated size before the first picture is written, unless nothing is to be
+        done.
 
     Raises
     ------
@@ -114,9 +115,9 @@ def export(
     plans = [plan(model, wanted) for model in models]
     if options.include and not any(each.units for each in plans):
         raise FeatvizError(f"these stores hold no unit {' or '.join(options.include)}")
-    if announce is not None:
-        announce(estimate(plans, options))
     with new_edition(folder) as edition, ExitStack() as stack:
+        if announce is not None:
+            announce(estimate(plans, options))
         shutil.copytree(_HERE / "static", edition.data / "static")
         written = []
         for number, (model, its_plan) in enumerate(zip(models, plans, strict=True), 1):
