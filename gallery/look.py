@@ -19,8 +19,11 @@ _BLOCK = 256  # rows of the table of likeness at a time: 19 MB of 18,432 units
 
 # Light, red against green, and yellow against blue, each from -1/2 to 1/2.
 _OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0], [0.25, 0.25, -0.5]])
-_WEIGHTS = np.repeat(
-    np.array([1 / LAYOUT, 1, 1], np.float32), [3 * LAYOUT**2, 3, SCALES * ORIENTATIONS]
+# Layout, spread and edges, which count alike.
+_PARTS = (
+    slice(3 * LAYOUT**2),
+    slice(3 * LAYOUT**2, 3 * LAYOUT**2 + 3),
+    slice(-SCALES * ORIENTATIONS, None),
 )
 
 Look = NDArray[np.uint8]
@@ -74,8 +77,9 @@ def _edges(light: NDArray[np.float64]) -> NDArray[np.float64]:
 def nearest_looks(looks: NDArray[np.uint8]) -> Iterator[list[tuple[int, float]]]:
     """Find the pictures that look most like each.
 
-    Likeness is the cosine between descriptions, from which the mean of all pictures is taken away:
-    what all have in common tells none apart.
+    Likeness is the cosine between descriptions, from which the mean of all pictures is taken away,
+    for what all have in common tells none apart. Colours and where they are, how much they vary,
+    and edges are each scaled to vary alike over all pictures, so that none drowns the others.
 
     Parameters
     ----------
@@ -89,10 +93,13 @@ def nearest_looks(looks: NDArray[np.uint8]) -> Iterator[list[tuple[int, float]]]
         equals the one with the lower number. None below 0 is named.
     """
     known = looks.any(axis=1)
-    values = looks.astype(np.float32) * _WEIGHTS
+    values = looks.astype(np.float32)
     if known.any():
         values -= values[known].mean(axis=0)
     values[~known] = 0
+    for part in _PARTS:
+        energy = np.sqrt(np.square(values[:, part]).sum())
+        values[:, part] *= np.sqrt(len(values)) / energy if energy > 1e-3 else 0
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     values /= np.where(norms > 1e-3, norms, np.inf)
     for start in range(0, len(values), _BLOCK):
