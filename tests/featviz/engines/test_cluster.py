@@ -102,7 +102,7 @@ class Watched(RayPool):
         super().send(worker, batch)
         self.sent.append(batch)
         if self.victim is None:
-            time.sleep(1)  # so that it is at work
+            time.sleep(0.2)  # so that it is at work, and far from done
             self.victim = self.processes[worker]
             os.kill(self.victim, signal.SIGKILL)
 
@@ -112,13 +112,13 @@ def test_a_worker_killed_in_mid_job_costs_its_batch_only(
 ) -> None:
     Watched.pools = []
     monkeypatch.setattr(cluster, "RayPool", Watched)
-    summary = job(vit, tmp_path / "ray", steps=30, engine=Cluster(2))
+    summary = job(vit, tmp_path / "ray", steps=150, engine=Cluster(2))
     assert summary == Summary(rendered=11, done=0, failures={})
     (pool,) = Watched.pools
     lost = pool.sent[0]
     assert sum(batch == lost for batch in pool.sent) == 2
     assert sum(map(len, pool.sent)) == 11 + len(lost)
-    job(vit, tmp_path / "local", steps=30)
+    job(vit, tmp_path / "local", steps=150)
     same(tmp_path / "local", tmp_path / "ray")
 
 
