@@ -24,7 +24,7 @@ class WriteBehind:
     shallow layer in seconds, it would wait for it.
 
     Leaving the context waits until all that was added is written, also after an exception or
-    Ctrl-C: what is made is kept.
+    Ctrl-C: what is made is kept. If it is refused, that comes out, whatever else ends the job.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ class WriteBehind:
             self._pending.popleft().result()
         except Exception:
             self._thread.shutdown(cancel_futures=True)
+            self._pending.clear()
             raise
 
     def __exit__(
@@ -66,6 +67,6 @@ class WriteBehind:
         trace: TracebackType | None,
     ) -> None:
         self._thread.shutdown(wait=True)
-        if error is None:
-            while self._pending:
-                self._settle()
+        # Whatever else ends the job: Ctrl-C is harmless, that results are lost is not.
+        while self._pending:
+            self._settle()

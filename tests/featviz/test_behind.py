@@ -99,3 +99,38 @@ def test_what_is_made_is_written_before_ctrl_c_goes_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         job()
     assert writer.added == [(rows(0), None), (rows(1), None)]
+
+
+def test_a_refusal_comes_out_though_ctrl_c_ends_the_job() -> None:
+    pressed = threading.Event()
+
+    def check(values: Any) -> None:
+        pressed.wait()
+        refuse(values)
+
+    def job() -> None:
+        with behind(FakeWriter(check)) as writing:
+            writing.add(rows(1))
+            pressed.set()
+            raise KeyboardInterrupt
+
+    with pytest.raises(FeatvizError, match="the disk is full") as caught:
+        job()
+    assert isinstance(caught.value.__context__, KeyboardInterrupt)
+
+
+def test_the_first_of_two_refusals_comes_out() -> None:
+    busy = threading.Event()
+
+    def check(values: Any) -> None:
+        busy.wait()
+        raise FeatvizError(f"no room for {values['address'][0]}")
+
+    def job() -> None:
+        with behind(FakeWriter(check)) as writing:
+            writing.add(rows(0))
+            writing.add(rows(1))
+            busy.set()
+
+    with pytest.raises(FeatvizError, match="no room for 0"):
+        job()
