@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # A batch of this many keeps every core or multiprocessor busy; more only delay the first results.
 ENOUGH = {"cpu": 32, "cuda": 512}
+# Where Linux tells of control groups, and of which one this process is a member.
+GROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Share of the free memory that a batch's saved activations may take; the rest is for temporaries.
 SHARE = 0.4
 
@@ -71,10 +74,31 @@ def free_memory(device: torch.device) -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
     free = int(fields["MemAvailable"].split()[0]) * 1024
-    limit, used = (Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory.current"))
-    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
-        free = min(free, int(most) - int(used.read_text()))
-    return free
+    return min([free, *_within_groups(GROUPS, MEMBERSHIP)])
+
+
+def _within_groups(groups: Path, membership: Path) -> Iterator[int]:
+    """Tell how much the control group of this process, and each around it, leaves it.
+
+    Pages of files that were not used lately count as free: the kernel drops them when memory is
+    asked for, as those that ``MemAvailable`` counts.
+
+    Source: "Control Group v2" in the Linux kernel's documentation. Of version 1 nothing is told.
+    """
+    lines = membership.read_text().splitlines() if membership.exists() else []
+    own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
+    # What is outside the container's own view is named with dots, and cannot be seen.
+    inner = groups / own.lstrip("/")
+    for group in (inner, *inner.parents):
+        if not group.is_relative_to(groups):
+            return
+        limit, used, told = (group / f"memory.{name}" for name in ("max", "current", "stat"))
+        if not (limit.exists() and used.exists()):
+            continue
+        most = limit.read_text().strip()
+        if most != "max":
+            stat = dict(line.split() for line in told.read_text().splitlines())
+            yield int(most) - int(used.read_text()) + int(stat["inactive_file"])
 
 
 def is_out_of_memory(error: BaseException) -> bool:

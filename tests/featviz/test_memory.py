@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -55,6 +57,47 @@ def test_free_memory_is_less_than_there_is() -> None:
     with open("/proc/meminfo") as lines:  # noqa: PTH123  read as the kernel writes it
         total = int(next(line for line in lines if line.startswith("MemTotal")).split()[1]) * 1024
     assert 0 < free_memory(CPU) < total
+
+
+def group(folder: Path, most: int | str, used: int, files: int = 0) -> None:
+    """Make a control group as the kernel shows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.max").write_text(f"{most}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    stat = f"anon {used - files}\nfile {files}\ninactive_file {files}\nactive_file 0\n"
+    (folder / "memory.stat").write_text(stat)
+
+
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for the kernel's tree, with this process in the group /job/task."""
+    membership = tmp_path / "membership"
+    membership.write_text("4:memory:/elsewhere\n0::/job/task\n")
+    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "MEMBERSHIP", membership)
+    return tmp_path / "groups"
+
+
+def test_files_that_the_kernel_can_drop_do_not_count_against_a_limit(groups: Path) -> None:
+    group(groups / "job" / "task", 1_000_000, 900_000, files=700_000)
+    assert free_memory(CPU) == 800_000
+
+
+def test_the_tightest_of_the_groups_around_this_process_limits_it(groups: Path) -> None:
+    group(groups / "job" / "task", "max", 10)
+    group(groups / "job", 500_000, 100_000)
+    group(groups / "job" / "sibling", 5, 5)
+    group(groups, 450_000, 100_000)
+    assert free_memory(CPU) == 350_000
+
+
+@pytest.mark.parametrize("path", ["/", "/../outside", "/docker/of/the/host"])
+def test_a_container_that_sees_its_own_group_as_the_root_is_held_to_it(
+    groups: Path, path: str
+) -> None:
+    (groups.parent / "membership").write_text(f"0::{path}\n")
+    group(groups, 300_000, 100_000)
+    assert free_memory(CPU) == 200_000
 
 
 def test_too_large_a_tensor_is_out_of_memory() -> None:
