@@ -216,7 +216,9 @@ def line_of(unit: Evidence) -> Line:
     """Take what a report needs from the evidence of a unit."""
     found = unit.verdict
     silent = found is not None and found.silent
-    claims = {name: claim.holds for name, claim in unit.claims.items()}
+    claims = {
+        name: None if np.isnan(claim.p) else claim.holds for name, claim in unit.claims.items()
+    }
     tested: dict[str, bool | None] = {
         name: False if silent else claims.get(name) for name in CLAIMS
     }
