@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import torch
 
-from cli.options import json_option, load_model, model_options, print_json, print_table
+from cli.options import load_model, model_options
+from cli.output import json_option, print_json, print_table
 from featviz.image_files import read_image
 from featviz.readout import readout
 from featviz.units import units

@@ -6,16 +6,8 @@ from typing import Any
 
 import click
 
-from cli.options import (
-    data_options,
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import data_options, force_option, load_model, model_options, store_option
+from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.attention.chosen import Head, find_heads
 from featviz.attention.maps import maps_to_store

@@ -5,23 +5,14 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from cli.options import (
-    data_options,
-    force_option,
-    json_option,
-    load_model,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import data_options, force_option, load_model, store_option
+from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.compare import compare_to_store, default_units
 from featviz.data import open_data
 from featviz.recipes import PRESETS, recipe
 from featviz.store import Store
 from featviz.units import units
-
-SOME_FAILED = 3
 
 
 @click.command()

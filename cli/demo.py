@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from cli.output import SOME_FAILED
 from cli.progress import picture_bar
-from cli.render import SOME_FAILED, tell
+from cli.render import tell
 from featviz.models import load
 from featviz.recipes import recipe
 from featviz.render import render_to_store

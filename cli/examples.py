@@ -10,18 +10,9 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from cli.options import (
-    data_options,
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import data_options, force_option, load_model, model_options, store_option
+from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from cli.render import SOME_FAILED
 from featviz.data import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.examples import Examples, examples_to_store

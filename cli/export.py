@@ -8,8 +8,7 @@ from functools import partial
 import click
 from tqdm import tqdm
 
-from cli.options import json_option, print_json
-from cli.render import SOME_FAILED
+from cli.output import SOME_FAILED, json_option, print_json
 from gallery import export
 from gallery.estimate import Estimate
 from gallery.export import Exported

@@ -6,15 +6,8 @@ from collections import Counter
 
 import click
 
-from cli.options import (
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import force_option, load_model, model_options, store_option
+from cli.output import json_option, print_json, print_table
 from featviz.store import Store
 
 

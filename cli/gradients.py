@@ -8,15 +8,8 @@ import click
 import numpy as np
 
 from cli.activations import ManyImages
-from cli.options import (
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import force_option, load_model, model_options, store_option
+from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.attention.gradients import gradients_to_store
 from featviz.store import Store

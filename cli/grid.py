@@ -6,20 +6,11 @@ from typing import Any
 
 import click
 
-from cli.options import (
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    recipe_options,
-    store_option,
-)
+from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
 from featviz.attention.grid import find_grids, grids_to_store
 from featviz.recipes import recipe
-
-SOME_FAILED = 3
 
 
 @click.command()

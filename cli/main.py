@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
 
 import click
 
-from cli.activations import activations
-from cli.attention import attention
-from cli.compare import compare
-from cli.demo import demo
-from cli.examples import examples
-from cli.export import gallery
-from cli.filters import filters
-from cli.gradients import gradients
-from cli.grid import grid
-from cli.models import models
-from cli.modes import modes
-from cli.render import render
-from cli.score import score
-from cli.stores import info, pack, verify
-from cli.tokens import tokens
-from cli.trace import trace
-from cli.units import units
-from cli.validate import validate
 from featviz.errors import FeatvizError, nearest
 
 INTERRUPTED = 130
 
+_HOMES = {
+    "activations": "activations",
+    "attention": "attention",
+    "compare": "compare",
+    "demo": "demo",
+    "examples": "examples",
+    "filters": "filters",
+    "gallery": "export",
+    "gradients": "gradients",
+    "grid": "grid",
+    "info": "stores",
+    "models": "models",
+    "modes": "modes",
+    "pack": "stores",
+    "render": "render",
+    "score": "score",
+    "tokens": "tokens",
+    "trace": "trace",
+    "units": "units",
+    "validate": "validate",
+    "verify": "stores",
+}
+
+
+class _Commands(Mapping[str, click.Command]):
+    """The commands by name, each loaded when it is asked for.
+
+    torch takes seconds and half a gigabyte, which those need not pay that only read stores.
+    """
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = getattr(import_module(f"cli.{_HOMES[name]}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
 
 class Commands(click.Group):
     """A group that names the nearest command to a wrong one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,31 +87,6 @@ def featviz() -> None:
     Exit status: 0 done, 1 error, 2 wrong usage, 3 finished but some units failed,
     130 interrupted.
     """
-
-
-for command in (
-    models,
-    units,
-    activations,
-    attention,
-    grid,
-    gradients,
-    modes,
-    render,
-    examples,
-    tokens,
-    score,
-    gallery,
-    info,
-    verify,
-    pack,
-    filters,
-    demo,
-    compare,
-    trace,
-    validate,
-):
-    featviz.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

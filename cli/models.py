@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.options import json_option, print_json
+from cli.output import json_option, print_json
 from featviz.models import known_models
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cli.options import json_option, load_model, model_options, print_json, print_table
+from cli.options import load_model, model_options
+from cli.output import json_option, print_json, print_table
 from featviz.attention.modes import strengths
 from featviz.units import units
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -104,7 +103,6 @@ store_option = click.option(
 force_option = click.option(
     "--force", is_flag=True, help="Rename a store or shard that is in the way."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:
@@ -115,22 +113,3 @@ def load_model(model: str, untrained: bool, arch: str | None, device: str) -> Vi
 def load_model_of(store: Store, device: str) -> VisionModel:
     """Load the model that a store is of."""
     return load(store.model, **store.load, device=device)
-
-
-def print_json(value: object) -> None:
-    """Print a value as JSON on stdout."""
-    click.echo(json.dumps(value, indent=2))
-
-
-def print_table(rows: list[tuple[object, ...]]) -> None:
-    """Print rows in aligned columns, numbers to the right; the first row holds the headings."""
-    texts = [
-        [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    for row, cells in zip(rows, texts, strict=True):
-        aligned = [
-            cell.rjust(width) if isinstance(value, int | float) else cell.ljust(width)
-            for value, cell, width in zip(row, cells, widths, strict=True)
-        ]
-        click.echo("  ".join(aligned).rstrip())

@@ -10,15 +10,8 @@ from typing import Any
 
 import click
 
-from cli.options import (
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    recipe_options,
-    store_option,
-)
+from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
 from featviz.engines import NAMES, engine_named
 from featviz.plan import plan
@@ -26,8 +19,6 @@ from featviz.probe import estimate
 from featviz.recipes import recipe
 from featviz.render import Summary, render_to_store
 from featviz.units import units
-
-SOME_FAILED = 3
 
 
 class Shard(click.ParamType[tuple[int, int]]):

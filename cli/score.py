@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from cli.options import json_option, load_model_of, print_json, print_table
+from cli.options import load_model_of
+from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from cli.render import SOME_FAILED
 from featviz.scores import converged, scores_to_store
 from featviz.scores.job import KIND
 from featviz.store import Row, Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.options import json_option, print_json
+from cli.output import json_option, print_json
 from featviz.errors import FeatvizError
 from featviz.store import Store
 from featviz.store import pack as pack_store

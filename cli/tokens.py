@@ -8,21 +8,14 @@ from typing import Any
 import click
 import numpy.typing as npt
 
-from cli.options import (
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    recipe_options,
-    store_option,
-)
+from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from cli.render import SOME_FAILED, Batch
+from cli.render import Batch
 from featviz.recipes import recipe
 from featviz.store import Store
-from featviz.tokens import KIND, TokenScores, by_unit, tokens_to_store
+from featviz.token_scores import TokenScores
+from featviz.tokens import KIND, by_unit, tokens_to_store
 from featviz.units import units
 
 

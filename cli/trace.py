@@ -5,16 +5,8 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from cli.options import (
-    data_options,
-    force_option,
-    json_option,
-    load_model,
-    model_options,
-    print_json,
-    print_table,
-    store_option,
-)
+from cli.options import data_options, force_option, load_model, model_options, store_option
+from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.data import open_data
 from featviz.errors import FeatvizError

@@ -6,14 +6,8 @@ from pathlib import Path
 
 import click
 
-from cli.options import (
-    data_options,
-    force_option,
-    json_option,
-    load_model_of,
-    print_json,
-    print_table,
-)
+from cli.options import data_options, force_option, load_model_of
+from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.data import open_data
 from featviz.errors import FeatvizError
@@ -25,8 +19,6 @@ from featviz.scores import scores_to_store
 from featviz.store import Store
 from patching.trunk import trunk_of
 from patching.validation import validate_to_store
-
-SOME_FAILED = 3
 
 SHOWN = 24
 """Neurons in the printed table, at most; --json has all."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from featviz.crops import patch_box
 from featviz.evidence import Evidence
 from featviz.evidence.verdicts import PROFILES
-from featviz.examples import patch_box
 from featviz.store import Store
 
 DIGITS = 5  # significant, of every number

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from featviz.evidence.checks import converged, follows
 from featviz.evidence.claims import Claim, claims
 from featviz.evidence.numbers import Numbers, numbers
 from featviz.evidence.plain import plain
 from featviz.evidence.verdicts import Verdict, verdict
 from featviz.evidence.wording import sentences
-from featviz.paths import follows
-from featviz.scores import converged
 from featviz.store import Row, Store
 
 NAN = float("nan")
@@ -99,7 +98,8 @@ class Evidence:
         route = NAN if self.route is None else self.route.agreement
         passed = (
             (self.picture.ratio, self.picture.ratio >= 1),
-            (self.picture.rise, bool(converged(np.array(self.picture.rise)))),
+            # Scored pictures have a value on held-out views, but no rise where nothing was gained.
+            (self.picture.held_out, bool(converged(np.array(self.picture.rise)))),
             (route, bool(follows(np.array(route)))),
         )
         return {

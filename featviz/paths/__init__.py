@@ -7,7 +7,8 @@ Source: Geirhos et al., "Don't trust your eyes: on the (un)reliability of featur
 ICML 2024, who build such networks, and compare layer by layer.
 """
 
+from featviz.evidence.checks import follows
 from featviz.paths.job import Summary, paths_to_store
-from featviz.paths.route import Route, follows, route
+from featviz.paths.route import Route, route
 
 __all__ = ["Route", "Summary", "follows", "paths_to_store", "route"]

@@ -19,12 +19,6 @@ to. A unit may be excited by several kinds of images, and a picture is of one of
 APART = 0.1
 """Least difference of mean cosines between the images that excite a unit and others, for there to
 be a way that only they take. Below, the agreement is a quotient of two noises."""
-LEAST = 0.25
-"""Agreement from which on a picture travels as natural images do.
-
-Of the 9 images that excite a neuron of cueworld/vit most, each taken for its picture, 6 % are
-below, and of white noise 90 %.
-"""
 
 
 @dataclass(frozen=True)
@@ -131,12 +125,3 @@ def _agreement(columns: npt.NDArray[np.floating], upto: int) -> float:
     picture, natural, _, different = columns[:, : upto + 1].mean(1)
     apart = natural - different
     return float((picture - different) / apart) if apart >= APART else float("nan")
-
-
-def follows(agreements: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Tell which pictures travel as natural images do: an agreement of at least 0.25.
-
-    A NaN does not.
-    """
-    found: npt.NDArray[np.bool_] = agreements >= LEAST
-    return found

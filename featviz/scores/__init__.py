@@ -3,7 +3,8 @@
 Each is measured on the stored picture; `docs/scores.md` says what they mean.
 """
 
-from featviz.scores.convergence import converged, rise
+from featviz.evidence.checks import converged
+from featviz.scores.convergence import rise
 from featviz.scores.energy import fine_share, grid_share
 from featviz.scores.job import Summary, scores_to_store
 from featviz.scores.measure import Scores, score

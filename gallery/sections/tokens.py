@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.store import Row
-from featviz.tokens import TokenScores
+from featviz.token_scores import TokenScores
 from gallery.merge import Group
 from gallery.scripts import Shards, numbers
 from gallery.sections.base import Entry, Place, Section, path_of

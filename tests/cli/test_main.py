@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import click
@@ -36,6 +37,12 @@ COMMANDS = [
 
 def test_the_commands_are_these() -> None:
     assert sorted(featviz.commands) == COMMANDS
+
+
+@pytest.mark.parametrize("module", ["cli.main", "cli.export", "cli.stores"])
+def test_what_only_reads_stores_does_not_load_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_command_explains_itself(run: Run) -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featviz.scores.convergence import LEAST, converged, rise
+from featviz.evidence.checks import MOST_RISE, converged
+from featviz.scores.convergence import rise
 
 
 def test_a_value_that_never_moves_does_not_rise() -> None:
@@ -63,5 +64,5 @@ def test_neither_scale_nor_offset_of_a_unit_changes_its_rise(
 
 
 def test_the_threshold_is_a_tenth_and_open_at_the_top() -> None:
-    assert LEAST == 0.1
+    assert MOST_RISE == 0.1
     assert converged(np.array([-0.2, 0.0999, 0.1, 0.5, np.nan])).tolist() == [1, 1, 0, 0, 0]
