@@ -1,15 +1,15 @@
 """What one optimisation step costs over the least that it could, and against Lucent.
 
 ``python -m benchmarks.step`` prints one JSON line. The floor is the bare truncated forward pass
-to the units' layer with the backward pass to the images, written out here by hand. Lucent is given
-the same units correctly (it would pick a token for a channel), the same size and the same views.
+to the units' layer with the backward pass to the images in the same precision, written out here by
+hand. Lucent is given the same units correctly (it would pick a token for a channel), the same size
+and the same views; it computes in float32.
 All three are timed in turn, several times, and medians are reported.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import statistics
 import time
@@ -22,8 +22,11 @@ import torch
 from torch import Tensor
 
 import featviz
+from benchmarks import peer
 from benchmarks.machine import describe
 from featviz.optimize import Canvas, optimize
+from featviz.patches import as_products
+from featviz.precision import in_precision
 from featviz.recipes import Recipe, recipe
 
 MODEL = "deit_small_patch16_224"
@@ -33,22 +36,25 @@ Run = Callable[[int], float]
 """Makes so many steps and returns the seconds that one took."""
 
 
-def floor(model: featviz.VisionModel, block: int, index: Tensor) -> Run:
-    """Make bare truncated forward and backward passes."""
-    module: Any = model.module
+def floor(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) -> Run:
+    """Make bare truncated forward and backward passes, in the precision of the recipe."""
+    module: Any = in_precision(model, made.precision).module
     layer = module.blocks[block]
     weight = layer.mlp.fc1.weight.detach()[index]
-    images = torch.rand(len(index), 3, model.image_size, model.image_size).requires_grad_()
+    side = model.image_size
+    images = torch.rand(len(index), 3, side, side).to(weight).requires_grad_()
 
     def run(steps: int) -> float:
-        start = time.perf_counter()
-        for _ in range(steps):
-            tokens = module.norm_pre(module._pos_embed(module.patch_embed(images)))
-            tokens = module.blocks[:block](tokens)
-            tokens = tokens + layer.attn(layer.norm1(tokens))
-            patches = layer.norm2(tokens)[:, module.num_prefix_tokens :]
-            torch.autograd.grad((patches.mean(1) * weight).sum(), images)
-        return (time.perf_counter() - start) / steps
+        start = now(model)
+        # Patches are cut out as featviz cuts them: the plain convolution is slower.
+        with as_products(module):
+            for _ in range(steps):
+                tokens = module.norm_pre(module._pos_embed(module.patch_embed(images)))
+                tokens = module.blocks[:block](tokens)
+                tokens = tokens + layer.attn(layer.norm1(tokens))
+                patches = layer.norm2(tokens)[:, module.num_prefix_tokens :]
+                torch.autograd.grad((patches.mean(1) * weight).sum(), images)
+        return (now(model) - start) / steps
 
     return run
 
@@ -60,48 +66,42 @@ def step(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) ->
     def run(steps: int) -> float:
         ends: list[float] = []
         made_now = replace(made, steps=steps + 1)
-        optimize(model, chosen, made_now, lambda: ends.append(time.perf_counter()))
+
+        def tick() -> None:
+            # A clock read in between would make the device wait for the processor.
+            ends.append(now(model) if len(ends) in (0, steps) else 0.0)
+
+        optimize(model, chosen, made_now, tick)
         return (ends[-1] - ends[0]) / steps
 
     return run
 
 
 def lucent(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) -> Run:
-    """Have Lucent make steps for the same units and views.
-
-    The model is one as timm hands it out: its weights take gradients, since Lucent does not stop
-    that.
-    """
-    from lucent.optvis import objectives, param, render  # noqa: PLC0415  a development extra
-
-    module = copy.deepcopy(model.module).requires_grad_(True)
-    layer, prefix = f"blocks_{block}_mlp_fc1", model.prefix_tokens
+    """Have Lucent make steps for the same units and views."""
     rows = torch.arange(len(index))
     generator = torch.Generator().manual_seed(0)
     noise = made.views.noise_field(model.image_size, generator)
+    noise = None if noise is None else noise.to(model.device)
     side = Canvas(made, model.image_size).view_side
 
     def view(images: Tensor) -> Tensor:
-        draws = torch.cat([made.views.draw(1, generator) for _ in rows])
+        draws = torch.cat([made.views.draw(1, generator) for _ in rows]).to(images)
         return made.views.apply(images, draws, model.image_size, noise)
 
-    def loss(hook: Callable[[str], Tensor]) -> Tensor:
-        return -hook(layer)[rows, prefix:, index].mean(1).sum()
-
     def run(steps: int) -> float:
-        start = time.perf_counter()
-        render.render_vis(
-            module,
-            objectives.Objective(loss),
-            lambda: param.image(side, batch=len(index)),
-            transforms=[view],
-            thresholds=(steps,),
-            progress=False,
-            show_image=False,
-        )
-        return (time.perf_counter() - start) / steps
+        start = now(model)
+        peer.render(model, block, index, steps, side, view)
+        return (now(model) - start) / steps
 
     return run
+
+
+def now(model: featviz.VisionModel) -> float:
+    """Read the clock when the device has done all that it was told."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter()
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
     made, results = recipe(model), []
     index = torch.arange(options.batch)
     for block in options.blocks:
-        runs = {"floor": floor(model, block, index), "step": step(model, block, index, made)}
+        runs = {"floor": floor(model, block, index, made), "step": step(model, block, index, made)}
         if not options.no_lucent:
             runs["lucent"] = lucent(model, block, index, made)
         for run in runs.values():
@@ -136,7 +136,8 @@ def main() -> None:
         if "lucent" in median:
             result["lucent_over_featviz"] = median["lucent"] / median["step"]
         results.append({key: round(value, 3) for key, value in result.items()})
-    report = {"benchmark": "step", "model": MODEL, "batch": options.batch, "machine": describe()}
+    settings = {"model": MODEL, "batch": options.batch, "precision": made.precision}
+    report = {"benchmark": "step", **settings, "machine": describe()}
     print(json.dumps({**report, "results": results}))
 
 

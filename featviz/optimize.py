@@ -63,7 +63,13 @@ def optimize(
     tick : callable
         Called after every step.
     """
-    with torch.inference_mode(False), torch.enable_grad(), undisturbed(model.module):
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        # The recipe names the precision, whatever the caller casts.
+        torch.autocast(model.device.type, enabled=False),
+        undisturbed(model.module),
+    ):
         return _optimize(model, units, recipe, tick)
 
 
@@ -75,6 +81,8 @@ def _optimize(
     computing = in_precision(model, recipe.precision)
     members = [unit for unit in units for _ in range(recipe.samples)]
     read = _reader(Readout(computing, members), recipe)
+    # Whatever precision finds the picture, its value is the model's own.
+    exact = read if computing is model else _reader(Readout(model, members), recipe)
     names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
     generators = [stream(recipe.seed, *name) for name in names]
     starts = [canvas.image.initial(generator) for generator in generators]
@@ -103,8 +111,6 @@ def _optimize(
             tick()
     with as_products(model.module), torch.no_grad():
         images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-        # Whatever precision found the picture, its value is the model's own.
-        exact = read if computing is model else _reader(Readout(model, members), recipe)
         activation = exact(resize(images / 255, model.image_size)).values
     shape = (len(units), recipe.samples)
     pictures = images.permute(0, 2, 3, 1).reshape(-1, *shape, recipe.size, recipe.size, 3)
