@@ -1,6 +1,6 @@
 """The filters of a model's first convolution: what they look like, and which are alike."""
 
-from featviz.filters.classes import CLASSES
+from featviz.filter_classes import CLASSES
 from featviz.filters.components import Components, components
 from featviz.filters.gather import Filters, filters
 from featviz.filters.job import store_filters

@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from featviz.filters.noise import denoised
 
-CLASSES = ("regular", "regular dark", "near-solid colour", "solid colour", "very dark")
-"""In the order in which they are listed."""
-
 # A layer's strong filter: this quantile of the norms, so that neither the few strongest nor the
 # many dead ones decide.
 STRONG = 0.9
@@ -80,7 +77,7 @@ def statistics(filters: NDArray[np.float64]) -> Statistics:
 
 
 def classify(statistics: Statistics) -> list[str]:
-    """Put each filter into one of `CLASSES`; the first that fits counts.
+    """Put each filter into one of `featviz.filter_classes.CLASSES`; the first that fits counts.
 
     ================= =========================================================================
     very dark         energy below 0.1: almost nothing

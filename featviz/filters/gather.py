@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.filters.classes import CLASSES, classify, statistics
+from featviz.filter_classes import CLASSES
+from featviz.filters.classes import classify, statistics
 from featviz.filters.clusters import clusters
 from featviz.filters.layer import FirstLayer, first_layer
 from featviz.filters.pictures import pictures

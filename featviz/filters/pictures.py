@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from featviz.filters.classes import CLASSES
+from featviz.filter_classes import CLASSES
 
 if TYPE_CHECKING:
     from featviz.filters.gather import Filters

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.errors import FeatvizError
+from featviz.filter_classes import CLASSES
 from featviz.store import Row
 from gallery.colours import extent, heat
 from gallery.merge import Group
@@ -120,5 +121,10 @@ def position_sheet(
 
 
 def _counted(entries: list[Entry]) -> list[tuple[str, int]]:
-    """Count the filters of each class, the most frequent class first."""
-    return Counter(entry[2] for entry in entries).most_common()
+    """Count the filters of each class, in the order of `CLASSES`; unknown ones come last."""
+    counts = Counter(entry[2] for entry in entries)
+    return [
+        (name, counts[name])
+        for name in [*CLASSES, *sorted(counts.keys() - set(CLASSES))]
+        if counts[name]
+    ]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featviz.filters.classes import CLASSES, Statistics, classify, statistics
+from featviz.filter_classes import CLASSES
+from featviz.filters.classes import Statistics, classify, statistics
 from tests.featviz.filters.synthetic import RECIPES, layer, make
 
 
