@@ -11,7 +11,7 @@ from featviz.evidence import Evidences, evidence
 from featviz.evidence.claims import CLAIMS
 from featviz.evidence.units import KINDS
 from featviz.store import Store, pack
-from tests.featviz.evidence.rows import CLASSES, SITE, UNITS, examples, renders
+from tests.featviz.evidence.rows import CLASSES, SITE, UNITS, examples, renders, scores
 from tests.featviz.stores import writer
 
 
@@ -39,6 +39,16 @@ def test_the_checks_are_of_the_sample_with_the_highest_activation(store: Path) -
     assert (second.best, second.picture.ratio) == (1, 0.5)
     assert second.picture.rise == pytest.approx(0.2)
     assert second.checks == {"beats_natural": False, "converged": False, "follows_natural": True}
+
+
+def test_a_scored_picture_that_gained_nothing_is_known_not_to_have_converged(
+    tmp_path: Path,
+) -> None:
+    writer(tmp_path / "s").add(renders(UNITS[:2], [[6, 5]] * 2))
+    made = writer(tmp_path / "s", kind="scores", configuration={"seeds": 1})
+    made.add(scores(UNITS[:1], rise=[np.nan, 0.01]))
+    checks = [each.checks["converged"] for each in Evidences(tmp_path / "s")]
+    assert checks == [False, None]
 
 
 def test_what_is_not_in_the_store_is_left_open(store: Path) -> None:
