@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from featviz.errors import FeatvizError
 from featviz.evidence import Evidence, Evidences
 from featviz.evidence.claims import TESTED_DOSE
 from featviz.evidence.summary import Line, line_of
@@ -13,7 +14,8 @@ from featviz.evidence.units import KINDS
 from featviz.store import Store
 from gallery.evidence import NaturalImages, told
 from gallery.plan import Render
-from gallery.units import Quantity
+from gallery.sound import LostRowError
+from gallery.units import ACTIVATION, Quantity
 
 _PICTURE = (
     Quantity("ratio", "share of the best natural image", higher=True),
@@ -34,6 +36,9 @@ _PATH = Quantity("path", "path like natural images", higher=True)
 _NECESSITY = Quantity("necessity", "effect where necessary", higher=True)
 _SUFFICIENCY = Quantity("sufficiency", "effect where sufficient", higher=True)
 
+QUANTITIES = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
+"""All by which units may be sorted."""
+
 
 class Beside:
     """The evidence in the stores of a model, where a store holds any.
@@ -41,6 +46,7 @@ class Beside:
     Parameters
     ----------
     stores : iterable of Store
+        Of one that leaves out what is damaged, as `gallery.sound.Sound`, that is not told.
     shown : callable
         Tells whether the natural images of a store are those that the page has.
 
@@ -48,6 +54,8 @@ class Beside:
     ----------
     lines : dict of int to Line
         What the report needs of each unit that was told, by its number.
+    warnings : list of str
+        One line for each unit whose picture is damaged, so that its evidence is not told.
     """
 
     def __init__(self, stores: Iterable[Store], shown: Callable[[Store], bool]) -> None:
@@ -55,21 +63,32 @@ class Beside:
         self._known = {store: Evidences(store) for store in stores}
         self._images = {store: NaturalImages(store) for store in stores if shown(store)}
         self.lines: dict[int, Line] = {}
+        self.warnings: list[str] = []
 
     def of(self, render: Render) -> tuple[dict[str, Any] | None, dict[Quantity, float]]:
         """Return what the page shows of a unit, as JSON, and the numbers that sort it.
 
         Pictures of two sides have examples and no numbers: these are of one picture.
         """
-        evidences = self._known.get(render.store)
-        if evidences is None:
+        found = self._find(render)
+        if found is None:
             return None, {}
-        found = evidences.of(render.address)
         page = told(found, self._images.get(render.store))
         if render.paired:
             return page, {}
         self.lines.setdefault(render.unit, line_of(found))
         return page, {q: value for q, value in _values(found).items() if math.isfinite(value)}
+
+    def _find(self, render: Render) -> Evidence | None:
+        evidences = self._known.get(render.store)
+        try:
+            return None if evidences is None else evidences.of(render.address)
+        except LostRowError:
+            self._known[render.store] = Evidences(render.store)  # which lists it no longer
+            return self._find(render)
+        except FeatvizError as error:
+            self.warnings.append(f"evidence of {render.address}: {error}")
+            return None
 
 
 def _values(found: Evidence) -> dict[Quantity, float]:

@@ -18,7 +18,7 @@ from typing import Any
 from featviz.errors import FeatvizError
 from featviz.store import Store
 from gallery.estimate import Estimate, estimate
-from gallery.folder import Edition, new_edition
+from gallery.folder import Edition, is_tidy, new_edition
 from gallery.include import included
 from gallery.merge import Model, merge
 from gallery.model import ModelFiles, identity
@@ -26,8 +26,9 @@ from gallery.notes import read_notes
 from gallery.options import Options
 from gallery.pictures import form
 from gallery.plan import plan
-from gallery.reuse import Previous, Record, measure, recipe, site_files
+from gallery.reuse import Previous, Record, measure, recipe, site_files, wording
 from gallery.scripts import script
+from gallery.sound import Sound
 
 _HERE = Path(__file__).parent
 Progress = Callable[..., Iterable[None]]
@@ -47,7 +48,8 @@ class Exported:
     reused : int
         Picture rows that were taken over from the edition before.
     warnings : tuple of str
-        One line for each unit or natural image that cannot be shown: its address, and why.
+        One line for each unit or natural image that cannot be shown: its address, and why. Rows of
+        other kinds that are damaged alike share a line.
     """
 
     page: Path
@@ -101,7 +103,7 @@ def export(
         If there is nothing to show, a store cannot be read, or the folder is neither empty nor a
         gallery, or not writable.
     """
-    opened = [store if isinstance(store, Store) else Store(store) for store in stores]
+    opened = [Sound(store.path if isinstance(store, Store) else store) for store in stores]
     if not opened:
         raise FeatvizError("no store is named; a gallery shows one or more")
     folder = Path(folder)
@@ -195,7 +197,7 @@ def _key(stores: Sequence[Store], options: Options) -> str:
     """Return a text that is another one when the export would write anything else."""
     notes = sorted((unit, note.label, note.favourite) for unit, note in options.notes.items())
     parts = {
-        "code": [recipe(), site_files()],
+        "code": [recipe(), wording(), site_files()],
         "stores": [store.state for store in stores],
         "include": options.include,
         "thumbnails_only": options.thumbnails_only,
@@ -212,7 +214,10 @@ def _unchanged(
     record, data = previous.record, previous.data
     if record is None or data is None or record.key != key or not previous.is_whole():
         return None
-    for name, text in _pages(data.name, models).items():
+    pages = _pages(data.name, models)
+    if not is_tidy(folder, data, pages):
+        return None
+    for name, text in pages.items():
         page = folder / name
         try:
             if page.read_bytes() != text.encode():

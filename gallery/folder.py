@@ -63,6 +63,30 @@ def new_edition(folder: Path) -> Iterator[Edition]:
         _publish(folder, number, edition, old_pages)
 
 
+def is_tidy(folder: Path, data: Path, pages: Collection[str]) -> bool:
+    """Tell whether a gallery's folder holds one edition, and marks no page that is not of it.
+
+    What an interrupted export left is cleared by the next one, which must not be left out then.
+
+    Parameters
+    ----------
+    data : Path
+        The folder of the edition.
+    pages : collection of str
+        File names of its pages.
+    """
+    try:
+        _, marked = _read_mark(folder / MARK)
+        others = [
+            path
+            for path in folder.iterdir()
+            if _DATA.fullmatch(path.name) and path.name != data.name and not path.is_symlink()
+        ]
+    except (OSError, FeatvizError):
+        return False
+    return not others and set(marked) == set(pages)
+
+
 def _claim(folder: Path) -> tuple[int, list[str]]:
     """Mark the folder as a gallery; return the new edition's number and the pages there are."""
     if folder.exists() and not folder.is_dir():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
+from featviz.store import Store
 from gallery.beside import Beside
 from gallery.command import render_command
 from gallery.links import Links
@@ -21,8 +22,9 @@ from gallery.report import NAME as REPORT
 from gallery.report import report
 from gallery.reuse import PreviousModel
 from gallery.scripts import script
-from gallery.sections import SECTIONS, Filters, Place, Pointer
+from gallery.sections import SECTIONS, Filters, Place, Pointer, Section
 from gallery.sheets import COLUMNS
+from gallery.sound import losses
 from gallery.unit_files import STRIP, UnitFiles, spread
 
 SETTLED = {"sides": ["--sides"]}  # what a command needs that makes this kind
@@ -65,6 +67,7 @@ class ModelFiles:
         self._sections = [section(self._place) for section in SECTIONS]
         self._owners = {kind: section for section in self._sections for kind in section.kinds}
         self._links = Links(model)
+        self._refused: list[str] = []
         stores = list(dict.fromkeys(s for group in self.plan.groups for s in group.stores))
         self._natural = Natural(stores, folder, previous)
         self._beside = Beside(stores, self._natural.of)
@@ -90,7 +93,10 @@ class ModelFiles:
         for group in self.model.groups:
             if group.kind not in PICTURES:
                 for row in group.rows():
-                    self._owners[group.kind].add(group, row)
+                    try:
+                        self._owners[group.kind].add(group, row)
+                    except FeatvizError as error:
+                        self._refused.append(f"{group.kind} of {row['address']}: {error}")
                     yield
 
     def finish(self, others: Mapping[str, Pointer]) -> dict[str, Any]:
@@ -103,16 +109,13 @@ class ModelFiles:
         """
         self._place.others.update(others)
         failures = self._failures()
-        shown = [section for section in self._sections if section.count()]
+        shown = [section for section in self._sections if self._finish(section)]
         if not self.plan.units and not failures and not shown:
-            paths = dict.fromkeys(str(s.path) for g in self.model.groups for s in g.stores)
-            raise FeatvizError(
-                f"{', '.join(paths) or self.model.name} holds nothing to show; "
-                "run `featviz render` first"
-            )
-        for section in shown:
-            text = script(f"sections/{section.name}", section.finish())
-            (self.folder / f"sections/{section.name}.js").write_text(text, encoding="ascii")
+            stores = self._stores()
+            lost = [*losses(stores), *self._refused]
+            paths = ", ".join(str(store.path) for store in stores) or self.model.name
+            nothing = f"{paths} holds nothing to show; run `featviz render` first"
+            raise FeatvizError(lost[0] if lost else nothing)
         about = report(self.model.name, [line for _, line in sorted(self._beside.lines.items())])
         if about is not None:
             text = script(f"sections/{REPORT}", about)
@@ -159,9 +162,25 @@ class ModelFiles:
         return {"identity": identity(self.model), **keys}
 
     def warnings(self) -> list[str]:
-        """Return one line for each unit or natural image that cannot be shown."""
+        """Return a line for each unit, natural image, or damaged part that cannot be shown."""
         damaged = [f"{render.address}: {reason}" for render, reason in self.files.damaged]
-        return damaged + self._natural.warnings
+        beside = [*self._beside.warnings, *self._natural.warnings]
+        return [*damaged, *beside, *self._refused, *losses(self._stores())]
+
+    def _stores(self) -> list[Store]:
+        return list(dict.fromkeys(s for group in self.model.groups for s in group.stores))
+
+    def _finish(self, section: Section) -> bool:
+        """Write the script of a section; tell whether there is anything in it."""
+        if not section.count():
+            return False
+        try:
+            text = script(f"sections/{section.name}", section.finish())
+        except FeatvizError as error:
+            self._refused.append(f"{section.name}: {error}")
+            return False
+        (self.folder / f"sections/{section.name}.js").write_text(text, encoding="ascii")
+        return True
 
     def _tell(self, render: Render) -> tuple[str | None, Sequence[tuple[str, str]]]:
         """Return the command and the links of a row."""

@@ -60,11 +60,21 @@ class Natural:
             if "example_images" not in store.kinds:
                 continue
             self._folder.mkdir(exist_ok=True)
+            wanted: dict[str, tuple[str, str]] = {}
+            names: set[str] = set()
             for address, key in store.keys("example_images").items():
                 name = f"{int(address)}.webp" if _NUMBER.fullmatch(address) else ""
-                if name not in self.keys:
-                    self._write(store, address, name, key)
+                if name in self.keys or (name and name in names):
+                    continue
+                names.add(name)
+                if name and self._previous.take_file("examples", key, self._folder / name):
+                    self.keys[name] = key
                     yield
+                else:
+                    wanted[address] = name, key
+            for row in store.rows("example_images", wanted):
+                self._write(row, *wanted[row["address"]])
+                yield
 
     def alike(self, units: Sequence[str]) -> list[list[tuple[int, float]]] | None:
         """Find the units that the same images excite most.
@@ -101,17 +111,14 @@ class Natural:
             found += nearest_in(shares, start)
         return found
 
-    def _write(self, store: Store, address: str, name: str, key: str) -> None:
-        """Write an image, unless it is there already, or is none."""
-        if name and self._previous.take_file("examples", key, self._folder / name):
-            self.keys[name] = key
-            return
+    def _write(self, row: Row, name: str, key: str) -> None:
+        """Write an image, unless it is none."""
         try:
-            content = _content(store.row(address, "example_images"))
             if not name:
                 raise FeatvizError("its address is no number")
+            content = _content(row)
         except FeatvizError as error:
-            self.warnings.append(f"natural image {address}: {error}")
+            self.warnings.append(f"natural image {row['address']}: {error}")
             return
         (self._folder / name).write_bytes(content)
         self.keys[name] = key

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from featviz.errors import FeatvizError
 from featviz.store import Row, Store
@@ -16,27 +17,34 @@ def read(renders: Iterable[Render]) -> Iterator[Row | FeatvizError]:
     Every store is read in one go as far as its rows follow each other; one row is held at a time.
     """
     renders = list(renders)
-    wanted: defaultdict[tuple[Store, str], deque[str]] = defaultdict(deque)
+    wanted: defaultdict[tuple[Store, str], list[str]] = defaultdict(list)
     for render in renders:
         wanted[render.store, render.kind].append(render.address)
-    readers = {place: _Reader(*place, addresses) for place, addresses in wanted.items()}
+    readers = {
+        (store, kind): row_by_row(partial(store.rows, kind), addresses)
+        for (store, kind), addresses in wanted.items()
+    }
     for render in renders:
-        yield readers[render.store, render.kind].next()
+        yield next(readers[render.store, render.kind])
 
 
-class _Reader:
-    """Some rows of one store and kind."""
+def row_by_row(
+    rows: Callable[[list[str]], Iterator[Row]], addresses: Iterable[str]
+) -> Iterator[Row | FeatvizError]:
+    """Give a row, or the error that keeps it from being read, for each address.
 
-    def __init__(self, store: Store, kind: str, addresses: deque[str]) -> None:
-        self._store, self._kind, self._left = store, kind, addresses
-        self._rows: Iterator[Row] | None = None
-
-    def next(self) -> Row | FeatvizError:
-        if self._rows is None:
-            self._rows = self._store.rows(self._kind, list(self._left))
-        self._left.popleft()
+    Parameters
+    ----------
+    rows : callable
+        Reads the rows at some addresses in order, as `Store.rows` does, up to the first that is
+        damaged.
+    """
+    left = deque(addresses)
+    while left:
         try:
-            return next(self._rows)
-        except FeatvizError as error:
-            self._rows = None  # it ended there; the next row begins anew behind it
-            return error
+            for row in rows(list(left)):
+                left.popleft()
+                yield row
+        except FeatvizError as error:  # it ended there; the next row begins anew behind it
+            left.popleft()
+            yield error

@@ -26,6 +26,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import features
 
+import featviz
 from gallery.look import LENGTH
 from gallery.making import Made, picture_names
 from gallery.pictures import Form
@@ -43,23 +44,31 @@ _SHARDS_KEPT = 4  # of details, while rows are taken over in order
 
 @cache
 def recipe() -> str:
-    """Return a digest of all that decides the bytes of files: this package and the encoders."""
-    digest = hashlib.sha256()
-    for path in sorted(_HERE.rglob("*.py")):
-        digest.update(f"{path.relative_to(_HERE)}\0".encode() + path.read_bytes())
+    """Return a digest of all that decides the bytes of pictures: this package and the encoders."""
     encoders = [PIL.__version__, *(str(features.version(name)) for name in ("webp", "avif"))]
-    digest.update("\0".join([np.__version__, *encoders]).encode())
-    return digest.hexdigest()
+    return digest_of([_HERE], "*.py", [np.__version__, *encoders])
+
+
+@cache
+def wording() -> str:
+    """Return a digest of what decides the numbers and sentences beside pictures: the engine."""
+    return digest_of([Path(featviz.__file__).parent], "*.py")
 
 
 @cache
 def site_files() -> str:
     """Return a digest of the files that are copied into a gallery: scripts, styles, templates."""
-    digest = hashlib.sha256()
-    for folder in ("static", "templates"):
-        for path in sorted((_HERE / folder).rglob("*")):
+    return digest_of([_HERE / "static", _HERE / "templates"], "*")
+
+
+def digest_of(folders: Sequence[Path], pattern: str, texts: Sequence[str] = ()) -> str:
+    """Return a digest of some texts, and of names and contents of all files of a pattern."""
+    digest = hashlib.sha256("\0".join(texts).encode())
+    for folder in folders:
+        for path in sorted(folder.rglob(pattern)):
             if path.is_file():
-                digest.update(f"{path.relative_to(_HERE)}\0".encode() + path.read_bytes())
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"\0{path.relative_to(folder)}\0{content}".encode())
     return digest.hexdigest()
 
 

@@ -34,11 +34,12 @@ Tell = Callable[[Render], Sequence[Any]]
 
 @dataclass
 class _Pending:
-    """A row that a thread works on, and the sheet that waits for its cell."""
+    """A row that a thread works on, the sheet that waits for its cell, and its thumbnail."""
 
     render: Render
     future: Future[Made]
     sheet: _Filling | None
+    strip: Path | None
 
 
 @dataclass
@@ -182,11 +183,12 @@ class UnitFiles:
                 if render.row in works:
                     work, sheet = works[render.row]
                     future = pool.submit(make, work, next(rows))
+                    self._pending.append(_Pending(render, future, sheet, work.strip))
                 else:
-                    sheet, future = None, Future()
+                    future = Future()
                     future.set_result(taken[render.row])
                     self.reused += 1
-                self._pending.append(_Pending(render, future, sheet))
+                    self._pending.append(_Pending(render, future, None, None))
                 self._collect(pool, AHEAD)
                 yield
 
@@ -210,6 +212,8 @@ class UnitFiles:
             made = pending.future.result()
             self._record(pending.render, made)
             filling = pending.sheet
+            if made.damage:
+                self._forget(pending)
             if filling is None or made.cell is None:
                 continue
             filling.sheet.put(filling.sheet.count - filling.left, made.cell)
@@ -218,6 +222,13 @@ class UnitFiles:
                 while self._saving:
                     self._saving.pop().result()
                 self._saving.append(pool.submit(filling.sheet.save, filling.path))
+
+    def _forget(self, pending: _Pending) -> None:
+        """Keep the next export from taking over what shows a placeholder: the row may be mended."""
+        if pending.sheet is not None:
+            self.keys["sheets"].pop(pending.sheet.path.name, None)
+        if pending.strip is not None:
+            self.keys["strip"].pop(pending.strip.name, None)
 
     def _record(self, render: Render, made: Made) -> None:
         """Note what the page is told of a row."""

@@ -219,7 +219,11 @@ class Store:
         if kind not in self._indexes:
             index: dict[str, tuple[Path, int]] = {}
             for part in self._source.parts(kind):
-                for number, address in enumerate(self._source.addresses(part, kind)):
+                for number, address in enumerate(self._listed(part, kind)):
                     index.setdefault(address, (part, number))
             self._indexes[kind] = index
         return self._indexes[kind]
+
+    def _listed(self, part: Path, kind: str) -> list[str]:
+        """Addresses of a part; a store that goes on without a damaged one has none of it."""
+        return self._source.addresses(part, kind)

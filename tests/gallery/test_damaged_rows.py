@@ -14,6 +14,7 @@ from tests.gallery import results
 from tests.gallery.results import write_results
 from tests.gallery.stores import picture, write_store
 from tests.gallery.test_export import data, pixels, units
+from tests.gallery.test_reuse import same_as_fresh
 
 SOUND = [f"head:{i}" for i in range(4)]
 DAMAGED = ["blocks.2.mlp.fc1:1", "blocks.2.mlp.fc1:5"]
@@ -85,6 +86,22 @@ def test_once_it_is_repaired_the_next_export_shows_it(store: Path, tmp_path: Pat
     ((_, row, *_),) = units(tmp_path / "site")[DAMAGED[1]]
     shown = pixels(tmp_path / f"site/data-2/1/pictures/{row}-0.webp")
     assert np.array_equal(shown, picture(DAMAGED[1], 0))
+
+
+def test_once_the_same_file_is_restored_nothing_of_the_placeholders_is_left(
+    tmp_path: Path,
+) -> None:
+    write_store(tmp_path / "a", SOUND)
+    write_store(tmp_path / "a", DAMAGED)
+    shards = {path: path.read_bytes() for path in (tmp_path / "a/shards").iterdir()}
+    damage(tmp_path / "a", DAMAGED[1])
+    gallery.export([tmp_path / "a"], tmp_path / "site")
+    for path, content in shards.items():
+        path.chmod(0o644)
+        path.write_bytes(content)
+    made = gallery.export([tmp_path / "a"], tmp_path / "site")
+    assert (made.warnings, made.reused) == ((), 4)
+    assert same_as_fresh([tmp_path / "a"], tmp_path / "site")
 
 
 def test_a_damaged_gallery_is_tried_again(store: Path, tmp_path: Path) -> None:

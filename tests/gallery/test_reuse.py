@@ -136,6 +136,57 @@ def test_other_code_takes_nothing_over(tmp_path: Path, monkeypatch: pytest.Monke
     assert gallery.export([store], tmp_path / "site").reused == 0
 
 
+def test_an_engine_that_tells_its_evidence_otherwise_makes_another_gallery_of_the_same_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write_store(tmp_path / "a", UNITS)
+    gallery.export([store], tmp_path / "site")
+    monkeypatch.setattr(exporting, "wording", lambda: "of another version")
+    assert gallery.export([store], tmp_path / "site").reused == len(UNITS)
+    assert (tmp_path / "site/data-2").is_dir()
+
+
+def test_a_digest_of_sources_changes_with_a_byte_a_name_or_a_file(tmp_path: Path) -> None:
+    def digest() -> str:
+        return reuse.digest_of([tmp_path], "*.py")
+
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner/a.py").write_text("a = 1")
+    seen = [digest()]
+    (tmp_path / "inner/a.txt").write_text("no source")
+    assert digest() == seen[0]
+    (tmp_path / "inner/a.py").write_text("a = 2")
+    seen.append(digest())
+    (tmp_path / "inner/a.py").rename(tmp_path / "inner/b.py")
+    seen.append(digest())
+    (tmp_path / "c.py").write_text("")
+    seen.append(digest())
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("left", ["data-3", "other.html"])
+def test_what_an_interrupted_export_left_is_cleared_though_nothing_else_has_changed(
+    left: str, tmp_path: Path
+) -> None:
+    store = write_store(tmp_path / "a", UNITS)
+    gallery.export([store], tmp_path / "site")
+    mark = tmp_path / "site/gallery.json"
+    told = json.loads(mark.read_text())
+    if left == "data-3":  # one that was killed while it wrote pictures
+        (tmp_path / "site" / left).mkdir()
+        (tmp_path / "site" / left / "half.webp").write_bytes(b"")
+        mark.write_text(json.dumps(told | {"edition": 3}))
+    else:  # one that was killed while it published a page more
+        (tmp_path / "site" / left).write_text("")
+        mark.write_text(json.dumps(told | {"pages": [*told["pages"], left]}))
+    gallery.export([store], tmp_path / "site")
+    assert not (tmp_path / "site" / left).exists()
+    assert same_as_fresh([store], tmp_path / "site")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")}
+    gallery.export([store], tmp_path / "site")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")} == before
+
+
 def test_a_changed_script_of_the_pages_is_copied_and_pictures_are_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
