@@ -11,7 +11,7 @@ let refocus = null; // [address, action] of the button that changed the view
 function changeCompared(shown, changed, focus) {
   refocus = focus;
   if (pins.are(shown)) pins.replace(changed);
-  location.replace(pinsHash(changed));
+  view.replace({ pins: changed });
 }
 
 /** Buttons that move a unit to a side, or take it out. */
@@ -62,7 +62,7 @@ function comparedRows(units, details) {
 }
 
 function comparison(addresses, units, details) {
-  const head = units.map((unit, place) => element("th", { scope: "col" }, element("a", { href: unitHash(unit.address) }, unit.address), columnTools(addresses, place)));
+  const head = units.map((unit, place) => element("th", { scope: "col" }, element("a", { href: view.link({ unit: unit.address }) }, unit.address), columnTools(addresses, place)));
   const body = comparedRows(units, details).map(([heading, cells]) => element("tr", {}, element("th", { scope: "row" }, heading), cells.map((cell) => element("td", {}, cell))));
   return element(
     "div",
@@ -97,7 +97,7 @@ async function showPins(place, text) {
   if (!units.length) place.append(element("p", { class: "lead" }, "Nothing is pinned. Pin units in the list or on their pages (key p), and compare them here."));
   const focus = refocus;
   refocus = null;
-  if (!focus) header.querySelector("h1").focus({ preventScroll: true });
+  if (!focus || !units.length) focusShown();
   if (!units.length) return;
   const details = await Promise.all(units.map(firstDetail));
   if (header.parentNode !== place) return; // the reader has gone on
@@ -117,6 +117,7 @@ function keepButton(addresses) {
   const button = buttonOf([icon("pin"), "Pin these"], "button keep", () => {
     pins.replace(addresses);
     say(`${counted(addresses.length, "unit")} pinned`);
+    focusShown();
   });
   button.refill = () => {
     button.hidden = pins.are(addresses);

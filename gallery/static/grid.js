@@ -100,7 +100,7 @@ class Grid {
 
   /** Put a row among its neighbours, so that the order of reading is that of the list. */
   insert(row) {
-    const node = row.index < 0 ? headRow(row, this.layout) : this.unitRow(row);
+    const node = row.index < 0 ? headRow(row) : unitRow(this, row);
     node.style.setProperty("top", `${row.top}px`);
     node.dataset.top = row.top;
     const after = [...this.rows.keys()].filter((top) => top > row.top);
@@ -116,55 +116,6 @@ class Grid {
     this.rows.clear();
     this.draw();
     if (focused !== null) this.focus(Math.min(focused, this.units.length - 1));
-  }
-
-  unitRow({ band, index }) {
-    const from = band.start + index * band.columns;
-    const to = Math.min(from + band.columns, band.start + band.count);
-    // What the pictures of a row share, such as their sheet, is said once.
-    const { "--place": _, ...shared } = spriteStyle(this.units[from], this.heightOf(this.units[from]));
-    const cells = [];
-    for (let place = from; place < to; place += 1) cells.push(element("div", { role: "gridcell" }, this.cell(place, shared)));
-    const row = element("div", { class: band.columns < FEW || band.site?.wide ? "row few" : "row", role: "row", "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1 }, cells);
-    row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
-    row.style.setProperty("height", `${this.layout.rowHeight}px`);
-    placeSprite(row, shared);
-    return row;
-  }
-
-  /** Height of a unit's picture: without headings all cells are of one width, and two sides are half as high. */
-  heightOf(i) {
-    return catalogue.siteOf(i).wide && !this.headed ? this.shape.size / 2 : this.shape.size;
-  }
-
-  cell(place, shared) {
-    const i = this.units[place];
-    const address = catalogue.address(i);
-    const { label, favourite } = labels.get(address);
-    const value = this.sort ? catalogue.number(this.sort, i) : null;
-    const told = [address, ...(label ? [label] : []), ...(favourite ? ["favourite"] : []), ...(this.sort ? [numberText(this.sort, value)] : [])];
-    const samples = catalogue.samples(i);
-    const link = element("a", {
-      class: `cell${favourite ? " favourite" : ""}${pins.has(address) ? " pinned" : ""}`,
-      href: view.link({ unit: address }),
-      "aria-label": address,
-      ...(told.length > 1 ? { "aria-description": told.slice(1).join(", ") } : {}),
-      "data-caption": this.captionOf(i, label, value, samples),
-      "data-place": place,
-      tabindex: "-1",
-      title: [address, ...told.slice(1)].join("\n"),
-    });
-    placeSprite(link, spriteStyle(i, this.heightOf(i)), shared);
-    return link;
-  }
-
-  /** Lines below a picture: label or address, as far as the heading does not say it, and the number sorted by. */
-  captionOf(i, label, value, samples) {
-    const many = samples > 1 ? ` \u00d7${samples}` : "";
-    const tail = `${catalogue.tails[i]}${many}`;
-    if (this.headed) return label || tail;
-    const site = label || catalogue.siteOf(i).name.replace(/^blocks\./, "");
-    return [site, tail, ...(this.sort ? [measured(value)] : [])].join("\n");
   }
 
   /** Make one cell the stop of the Tab key: the current one, or the first that is seen. */
@@ -249,46 +200,10 @@ function fitted({ size, pitch, caption }, width) {
   return { size: grown, pitch: wide, height: grown + caption };
 }
 
-/** Where keys lead from a place of the list. */
-const NEAR = {
-  ArrowLeft: (place) => place - 1,
-  ArrowRight: (place) => place + 1,
-  ArrowUp: (place, { layout }) => layout.vertical(place, -1),
-  ArrowDown: (place, { layout }) => layout.vertical(place, 1),
-  Home: (place, { layout }) => place - layout.at(place).column,
-  End: (place, { layout }) => {
-    const { band, column } = layout.at(place);
-    return Math.min(place - column + band.columns, band.start + band.count) - 1;
-  },
-  PageUp: (place, grid) => screenful(place, grid, -1),
-  PageDown: (place, grid) => screenful(place, grid, 1),
-};
-
-const FAR = { Home: () => 0, End: (_, { units }) => units.length - 1 };
-
-function screenful(place, { layout }, by) {
-  let at = place;
-  for (let rows = Math.max(1, Math.floor((0.8 * innerHeight) / layout.rowHeight)); rows > 0; rows -= 1) at = layout.vertical(at, by);
-  return at;
-}
-
 /** Height at the top of the window that bars over the list cover. */
 function covered() {
   const { left } = document.getElementById("units").getBoundingClientRect();
   const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
   const boxes = bars.map((bar) => bar.getBoundingClientRect()).filter((box) => box.right > left);
   return boxes.reduce((height, box) => height + box.height, 0);
-}
-
-/** A layer's heading, in a row of its own. */
-function headRow({ band }) {
-  const heading = element("h2", { tabindex: "-1" }, element("a", { href: view.link({ site: band.site.name }), tabindex: "-1" }, band.site.name));
-  const shown = band.count < band.site.count ? `${band.count.toLocaleString("en")} of ${counted(band.site.count, "unit")}` : counted(band.count, "unit");
-  return element("div", { class: "row head", role: "row", "aria-rowindex": band.row + 1 }, element("div", { role: "gridcell", class: "heading" }, heading, element("p", {}, shown)));
-}
-
-/** A number with its name, in words. */
-function numberText(key, value) {
-  const { name } = catalogue.numbers.find((number) => number.key === key);
-  return `${name} ${value === null ? "unknown" : measured(value)}`;
 }

@@ -54,7 +54,7 @@ async function jump() {
   if (!address) return;
   jumpAnswer.replaceChildren("Looking\u2026");
   try {
-    const links = (await modelsWith(address)).map(({ page, name }) => element("a", { href: `${page}#unit=${encodeURIComponent(address.toWellFormed()).replace(/%(3A|40)/g, decodeURIComponent)}` }, name));
+    const links = (await modelsWith(address)).map(({ page, name }) => element("a", { href: `${page}${unitHash(address)}` }, name));
     if (links.length === 1) links[0].click();
     jumpAnswer.replaceChildren(...(links.length ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])] : [element("bdi", {}, address), " is a unit of no model here."]));
   } catch (error) {

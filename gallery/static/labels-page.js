@@ -10,7 +10,7 @@ function labelledUnit([address, { label, favourite }]) {
     "li",
     { class: "labelled-unit" },
     number < 0 ? element("span", { class: "pin-none" }, "?") : spriteNode(number, 64),
-    element("p", {}, number < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: unitHash(address) }, name), element("br"), element("bdi", {}, label)),
+    element("p", {}, number < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: view.link({ unit: address }) }, name), element("br"), element("bdi", {}, label)),
     favourite ? element("span", { class: "favoured", role: "img", "aria-label": "Favourite" }, icon("star")) : null,
     buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favourite }), { "aria-label": `Remove label and favourite of ${address}` }),
   );
@@ -25,6 +25,7 @@ function forget(address, entry) {
 function restore(undo) {
   undo();
   say("Taken back");
+  focusShown();
 }
 
 /** Give the labels to the browser as a file to save. */
@@ -35,18 +36,34 @@ function exportLabels() {
   say(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
 }
 
-/** Take the labels of a chosen file; a file that is none changes nothing. */
+/** Take the labels of a chosen file, if it is of this model; a file that holds none changes nothing. */
 async function importLabels(file) {
-  let result;
-  let entries;
+  let found;
   try {
-    entries = readLabels(await file.text());
-    result = labels.add(entries);
+    found = readLabels(await file.text());
   } catch (error) {
     say(`${file.name} was not imported: ${error.message}`);
     return;
   }
-  const unknown = [...entries.keys()].filter((address) => catalogue.find(address) < 0).length;
+  const { model, weights, entries } = found;
+  if (model === LABELS.model && weights.startsWith(LABELS.weights)) {
+    takeLabels(entries);
+    return;
+  }
+  const known = entries.size - unknownOf(entries);
+  const anyway = buttonOf("Import anyway", "plain", () => {
+    takeLabels(entries);
+    focusShown();
+  });
+  say(`${file.name} holds labels of another model, ${model.slice(0, 60)} with weights ${weights.slice(0, 8)}; this gallery has ${known} of its ${counted(entries.size, "unit")}.`, anyway);
+}
+
+/** How many addresses are of no unit of this gallery. */
+const unknownOf = (entries) => [...entries.keys()].filter((address) => catalogue.find(address) < 0).length;
+
+function takeLabels(entries) {
+  const result = labels.add(entries);
+  const unknown = unknownOf(entries);
   const facts = [`${result.added} new`, `${result.changed} changed`, `${result.same} the same`, ...(unknown ? [`${unknown} of units that this gallery does not hold`] : [])];
   say(`Imported: ${facts.join(", ")}.`, result.added + result.changed ? buttonOf("Undo", "plain undo", () => restore(result.undo)) : null);
 }

@@ -3,7 +3,13 @@
 // Labels and favourites. What the reader sets lies in the browser's storage, under the model's
 // name and weights, over the labels that the gallery was exported with.
 
-const LABELS = { format: "featviz-labels", version: 1, longest: 500 }; // characters of a label
+const LABELS = {
+  format: "featviz-labels",
+  version: 1,
+  longest: 500, // characters of a label
+  model: featviz.model.name,
+  weights: featviz.model.weights.split(" ").at(-1), // first digits of their fingerprint
+};
 
 /** Read the text of a file of labels; what is not one is an error that says what is wrong. */
 function readLabels(text) {
@@ -15,9 +21,10 @@ function readLabels(text) {
   }
   if (file?.format !== LABELS.format) throw new Error(`its "format" is not "${LABELS.format}"`);
   if (file.version !== LABELS.version) throw new Error(`its version is ${JSON.stringify(file.version) ?? "missing"}, and this gallery reads version ${LABELS.version}`);
-  const { labels: entries } = file;
+  const { model = LABELS.model, weights = LABELS.weights, labels: entries } = file;
+  if (typeof model !== "string" || typeof weights !== "string") throw new Error('its "model" and "weights" are not texts');
   if (typeof entries !== "object" || entries === null || Array.isArray(entries)) throw new Error('its "labels" are not an object');
-  return new Map(Object.entries(entries).map(([address, entry]) => [address, checkedLabel(address, entry)]));
+  return { model, weights, entries: new Map(Object.entries(entries).map(([address, entry]) => [address, checkedLabel(address, entry)])) };
 }
 
 function checkedLabel(address, entry) {
@@ -33,7 +40,8 @@ function checkedLabel(address, entry) {
 /** Write labels as the text of a file, in the order of their addresses. */
 function writeLabels(entries) {
   const sorted = [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
-  return `${JSON.stringify({ format: LABELS.format, version: LABELS.version, labels: Object.fromEntries(sorted) }, null, 1)}\n`;
+  const { format, version, model, weights } = LABELS;
+  return `${JSON.stringify({ format, version, model, weights, labels: Object.fromEntries(sorted) }, null, 1)}\n`;
 }
 
 /** A text as it is searched: without case, and with one form of each letter. */
@@ -65,7 +73,7 @@ class Labels {
       return;
     }
     try {
-      this.own = text === null ? new Map() : readLabels(text);
+      this.own = text === null ? new Map() : readLabels(text).entries;
     } catch (error) {
       this.trouble = `The labels that this browser keeps for this page cannot be read (${error.message}). They are left as they are, and what you set now is lost when the page is closed, unless you export it.`;
     }
@@ -114,15 +122,6 @@ class Labels {
   /** Number of units that are labelled or favourites. */
   get size() {
     return this.entries().length;
-  }
-
-  /** Test of addresses: whether every word of a text is in the label. */
-  search(text) {
-    const words = foldedText(text).split(/\s+/).filter(Boolean);
-    return (address) => {
-      const label = foldedText(this.get(address).label);
-      return words.every((word) => label.includes(word));
-    };
   }
 
   /** Take the labels of a file over one's own; give what changed, and how to take it back. */

@@ -13,21 +13,19 @@ class Layers {
     this.update();
   }
 
-  /** Where a layer's link leads: to its heading, or to its units alone where a list has no headings. */
+  /** Where a layer is seen: from its heading on, or alone where a list has no headings. */
   hash(name) {
-    const { sort, layer } = view.state();
-    if (!sort) return view.link({ site: name, layer: null });
-    return view.link({ layer: layer === name ? null : name });
+    return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
   }
 
   go(name) {
-    location.hash = name ? this.hash(name) : view.link({ layer: null });
+    view.open(name ? this.hash(name) : view.link({ layer: null }));
   }
 
-  /** Let the links lead on from the present view. */
+  /** Let the links lead on from the present view; that of a layer alone leads back to all. */
   update() {
     const { sort, layer } = view.state();
-    for (const [name, link] of this.links) link.setAttribute("href", this.hash(name));
+    for (const [name, link] of this.links) link.setAttribute("href", sort && layer === name ? view.link({ layer: null }) : this.hash(name));
     if (sort) this.choice.prepend(this.all);
     else this.all.remove();
     if (sort) this.mark(layer);
@@ -54,6 +52,6 @@ class Layers {
     const next = catalogue.sites[Math.max(0, at + by)];
     if (!next || next.name === this.seen) return;
     this.go(next.name);
-    this.mark(next.name); // so that another step need not wait for the list
+    this.mark(next.name); // though the list may be too short to bring it to the top
   }
 }

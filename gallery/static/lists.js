@@ -13,7 +13,7 @@ function fillViews(model, sections) {
     ...[...units, ...sections].map(([name, count]) =>
       element("a", { href: `#${name}` }, name ? sectionNames[name] : "Units", " ", element("span", { class: "quiet" }, count.toLocaleString("en"))),
     ),
-    element("a", { href: "#labels" }, "Labels"),
+    element("a", { href: "#labels", class: "to-labels" }, "Labels"),
   );
 }
 
@@ -23,6 +23,7 @@ function markView(name) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  document.querySelector("#views .to-labels").setAttribute("href", view.link({ page: "labels" }));
 }
 
 function fillHeader(model) {

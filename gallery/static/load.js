@@ -10,8 +10,9 @@ function loaded(name) {
       name,
       new Promise((resolve, reject) => {
         const script = element("script", { src: `${document.body.dataset.folder}/${name}.js` });
-        script.addEventListener("load", () => resolve(featviz[name]));
-        script.addEventListener("error", () => reject(new Error(script.src)));
+        const refuse = () => reject(new Error(script.src));
+        script.addEventListener("load", () => (featviz[name] === undefined ? refuse() : resolve(featviz[name])));
+        script.addEventListener("error", refuse);
         document.head.append(script);
       }),
     );
@@ -25,5 +26,5 @@ async function entryOf(list, number) {
   return shard[number % ENTRIES_A_SHARD];
 }
 
-/** What stands in place of something whose script is not there. */
-const missingFile = (error) => element("p", { class: "notice" }, `A file of this gallery is missing: ${error.message}`);
+/** What stands in place of something whose script is not there, or assigns nothing. */
+const missingFile = (error) => element("p", { class: "notice" }, `A file of this gallery is missing or cannot be read: ${error.message}`);

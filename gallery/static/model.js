@@ -24,6 +24,8 @@ const layers = new Layers(beside);
 const tools = new Tools(bar);
 let list = null; // the list last shown: the hash of the units' list, or the name of a section
 let seen = null; // address of the unit last shown
+let routed = null; // the hash that is shown
+let isOutdated = false; // what the reader marked since may have changed the list
 
 grid.onlayer = (name) => {
   if (name !== null) layers.mark(name);
@@ -46,7 +48,6 @@ const titled = (...parts) => {
 
 /** Show a page that takes the place of the lists. */
 function showPage({ kind, text, name }) {
-  leave();
   if (kind === "unit" && byAddress.has(name)) seen = name;
   atlas.hidden = true;
   unitView.hidden = false;
@@ -56,7 +57,6 @@ function showPage({ kind, text, name }) {
 
 /** Show one of the lists; tell whether the reader comes back to it from a unit. */
 function showList(name, isUnits) {
-  leave();
   const returning = atlas.hidden && seen !== null && (list === name || list === null);
   list = name;
   view.section = isUnits ? null : name;
@@ -79,6 +79,12 @@ function scrollToList() {
 }
 
 function showUnits(state) {
+  let left = -1; // place in the list, as it was, of the unit last seen
+  if (isOutdated) {
+    if (grid.units) left = grid.placeOf(catalogue.find(seen));
+    catalogue.forget();
+    isOutdated = false;
+  }
   const units = catalogue.order(state);
   const wasShown = !atlas.hidden && !unitList.hidden;
   const returning = showList(view.link({}), true);
@@ -91,17 +97,18 @@ function showUnits(state) {
   emptyNote.hidden = units.length > 0 || !catalogue.count;
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
   else if (state.kind === "site" && grid.showLayer(state.name)) return;
-  else if (returning) comeBack();
+  else if (returning) comeBack(left);
   else if (!wasShown) returnTo(list);
   else if (changed) scrollToList();
   grid.draw();
 }
 
-/** Show the list as it was left, and the unit last seen in it. */
-function comeBack() {
+/** Show the list as it was left, and the unit last seen in it; or what is now at its place. */
+function comeBack(left) {
   returnTo(list);
   const place = grid.placeOf(catalogue.find(seen));
-  if (place >= 0) grid.focus(place);
+  const nearest = place < 0 ? Math.min(left, grid.units.length - 1) : place;
+  if (nearest >= 0) grid.focus(nearest);
 }
 
 function returnTo(name) {
@@ -113,13 +120,14 @@ async function showSection(section, address) {
   titled(sectionNames[section.name]);
   sectionView.replaceChildren(...(section.node ? [section.node] : []));
   if (!section.node) {
+    let data = null;
     try {
-      const data = section.name === "heads" ? null : await loaded(`sections/${section.name}`);
-      section.node ??= element("div", {}, builders[section.name](section, data));
+      if (section.name !== "heads") data = await loaded(`sections/${section.name}`);
     } catch (error) {
       if (list === section.name) sectionView.replaceChildren(missingFile(error));
       return;
     }
+    section.node ??= element("div", {}, builders[section.name](section, data));
     if (list !== section.name || atlas.hidden) return; // the reader has gone on
     sectionView.replaceChildren(section.node);
   }
@@ -139,21 +147,23 @@ async function showSection(section, address) {
 }
 
 function route() {
+  routed = location.hash;
   zoomDialog.close();
   const state = view.state();
   const isEmpty = !catalogue.count && !model.failures.length;
   if (Object.hasOwn(unitPages, state.kind) && (state.kind !== "unit" || state.text !== undefined)) showPage(state);
-  else if (state.kind === "pictures" && !atlas.hidden) return; // the skip link: within the list that is shown
   else if (sections.has(state.kind)) showSection(sections.get(state.kind), state.name);
   else if (isEmpty && sections.size) showSection(sections.values().next().value);
   else showUnits(state);
+  document.dispatchEvent(new Event("view"));
 }
 
 /** What the reader marks changes what is told of units, and which are in a list that asks for it. */
 function marked() {
+  isOutdated = !onUnits(); // a unit's neighbours stay those of the list it was opened from
+  if (isOutdated) return;
   const state = view.state();
   if (state.only || state.q) catalogue.forget();
-  if (atlas.hidden || unitList.hidden) return;
   const focused = grid.focused();
   const units = catalogue.order(state);
   if (units === grid.units) return grid.refresh();
@@ -179,8 +189,8 @@ for (const key of ["Home", "End"]) keys.add("List", key, "First or last unit of 
 for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "A screenful up or down", null, inGrid);
 keys.add("List", "Enter", "Open the unit", null, inGrid);
 keys.add("List", "l", "Write a label", () => {
-  addEventListener("hashchange", () => unitView.querySelector(".label-input")?.select(), { once: true });
   document.activeElement.click();
+  unitView.querySelector(".label-input").select();
 }, inGrid);
 keys.add("List", "Escape", "All units, without filter", () => view.go({ q: "", where: [], layer: null, only: null }), onList);
 
@@ -200,5 +210,24 @@ fillViews(model, sectionCounts);
 if (model.failures.length) failedList.append(failureSection(model.failures));
 for (const change of ["labels", "pins"]) document.addEventListener(change, marked);
 history.scrollRestoration = "manual";
-addEventListener("hashchange", route);
+view.onleave = leave;
+view.onchange = route;
+addEventListener("hashchange", () => {
+  if (location.hash === routed) return;
+  leave();
+  route();
+});
+
+// A link within the page is followed at once, as a key is; also to what is shown, for the list may have been scrolled.
+addEventListener("click", (event) => {
+  const hash = event.target.closest("a")?.getAttribute("href");
+  if (!hash?.startsWith("#") || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  view.open(hash);
+});
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the hash says what is shown
+  document.getElementById("pictures").focus();
+});
 route();

@@ -91,23 +91,25 @@ function tableOf(summary, heads, rows) {
   details.addEventListener(
     "toggle",
     async () => {
+      let cells;
       try {
-        const cells = await rows();
-        details.append(
-          element(
-            "div",
-            { class: "table", tabindex: "0", role: "region", "aria-label": summary },
-            element(
-              "table",
-              {},
-              element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
-              element("tbody", {}, cells.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row" }, first), rest.map((cell) => element("td", {}, cell))))),
-            ),
-          ),
-        );
+        cells = await rows();
       } catch (error) {
         details.append(missingFile(error));
+        return;
       }
+      details.append(
+        element(
+          "div",
+          { class: "table", tabindex: "0", role: "region", "aria-label": summary },
+          element(
+            "table",
+            {},
+            element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
+            element("tbody", {}, cells.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row" }, first), rest.map((cell) => element("td", {}, cell))))),
+          ),
+        ),
+      );
     },
     { once: true },
   );

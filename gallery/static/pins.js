@@ -53,9 +53,3 @@ class Pins {
 }
 
 const pins = new Pins();
-
-/** Hash of the view that compares units; commas part the addresses, and are escaped in them. */
-const pinsHash = (addresses) => `#pins=${addresses.map((address) => encodeURIComponent(address.toWellFormed()).replace(/%(3A|40)/g, decodeURIComponent)).join(",")}`;
-
-/** Addresses of the text of such a hash, each once. */
-const pinsOf = (text) => [...new Set(text.split(",").map(plainText).filter((address) => address !== ""))];

@@ -48,7 +48,9 @@ class Ranges {
     this.only.value = only ?? "";
     for (const { key, op, input } of this.bounds) {
       const found = where.find((one) => one.key === key && one.op === op);
-      if (document.activeElement !== input || found) input.value = found ? String(found.value) : "";
+      if (document.activeElement === input && !found) continue; // it is typed in
+      input.value = found ? String(found.value) : "";
+      input.setAttribute("aria-invalid", "false");
     }
   }
 }

@@ -6,18 +6,15 @@ const SIDES = ["query", "key"]; // of a logit that is rendered as two images
 const LARGE = 448; // pixels, about: the side of a large picture
 const HALF = 320; // and of one of two
 
-/** Side at which a picture is shown: the whole multiple of its pixels nearest to the wish. */
-const shownScale = (width, wish) => Math.max(1, Math.round(wish / width));
-
 const pictureFile = (render, sample, side) => `${document.body.dataset.folder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${featviz.model.pictures}`;
 
 /** A picture as stored; where its file is missing or spoilt, a line that says so. */
 function samplePicture(unit, render, size, sample, side, wish) {
   const [width, height] = size;
-  const scale = wish >= width ? shownScale(width, wish) : wish / width;
+  const shown = wish >= width ? wholeWidth(width, wish) : wish;
   const names = [unit.address, ...(render.samples > 1 ? [`sample ${sample + 1}`] : []), ...(side === null ? [] : [`${SIDES[side]} side`])];
   const src = pictureFile(render, sample, side);
-  const image = element("img", { src, alt: names.join(", "), width: Math.round(width * scale), height: Math.round(height * scale), class: width < 64 ? "pixels" : "smooth" });
+  const image = element("img", { src, alt: names.join(", "), width: shown, height: Math.round((shown * height) / width), class: width < 64 ? "pixels" : "smooth" });
   image.addEventListener("error", () => image.replaceWith(element("p", { class: "notice" }, `This picture is missing or cannot be read: ${src}`)));
   return image;
 }

@@ -56,8 +56,11 @@ class Tools {
     this.ranges.update(state);
     const all = counted(catalogue.count, "unit");
     this.count.replaceChildren(shown < catalogue.count ? `${shown.toLocaleString("en")} of ${all}` : all);
+    const asked = [...this.chips.children].indexOf(document.activeElement);
     const chips = chipsOf(state);
     this.chips.replaceChildren(...chips, ...(chips.length ? [element("a", { href: view.link({ where: [], q: "", layer: null, only: null }), class: "clear" }, "Clear")] : []));
+    // The link that was followed is gone: the keyboard goes to the one in its place.
+    if (asked >= 0) (this.chips.children[Math.min(asked, this.chips.children.length - 1)] ?? this.toggle).focus();
   }
 }
 

@@ -14,20 +14,30 @@ function fillTray() {
     element(
       "div",
       { class: "pin-actions" },
-      addresses.length > 1 ? element("a", { class: "button", href: pinsHash(addresses) }, `Compare ${addresses.length}`) : element("span", { class: "quiet" }, "Pin another to compare"),
+      addresses.length > 1 ? element("a", { class: "button" }, `Compare ${addresses.length}`) : element("span", { class: "quiet" }, "Pin another to compare"),
       buttonOf("Unpin all", "plain", () => {
         pins.replace([]);
         say("Nothing is pinned");
+        focusShown();
       }),
     ),
   );
+  leadTray();
+  if (asked === undefined) return;
   // The button that was pressed is gone: the keyboard goes to the one in its place.
-  if (asked !== undefined) (pinTray.querySelectorAll("button[data-place]")[Math.min(asked, addresses.length - 1)] ?? document.querySelector("h1"))?.focus();
+  const next = pinTray.querySelectorAll("button[data-place]")[Math.min(asked, addresses.length - 1)];
+  if (next) next.focus();
+  else focusShown();
+}
+
+/** Let the links lead on from the present view. */
+function leadTray() {
+  for (const link of pinTray.querySelectorAll("a")) link.setAttribute("href", view.link(link.title ? { unit: link.title } : { pins: pins.list() }));
 }
 
 function trayLink(address) {
   const number = catalogue.find(address);
-  return element("a", { href: unitHash(address), title: address, "aria-label": address }, number < 0 ? element("span", { class: "pin-none" }, "?") : spriteNode(number, 48));
+  return element("a", { title: address, "aria-label": address }, number < 0 ? element("span", { class: "pin-none" }, "?") : spriteNode(number, 48));
 }
 
 // One pair of buttons goes to the cell under the pointer: none are in the grid's own nodes.
@@ -71,7 +81,8 @@ function leaveCell() {
 document.body.append(cellTools, pinTray);
 document.addEventListener("pointerover", moveTools);
 addEventListener("scroll", leaveCell, { passive: true });
-addEventListener("hashchange", leaveCell);
+document.addEventListener("view", leaveCell);
 for (const change of ["pins", "labels"]) document.addEventListener(change, fillTools);
 document.addEventListener("pins", fillTray);
+document.addEventListener("view", leadTray);
 fillTray();

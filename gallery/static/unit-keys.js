@@ -33,5 +33,5 @@ for (let place = 0; place < 9; place += 1) keys.add("Unit", String(place + 1), "
 keys.add("List", "f", "Favourite, or no longer", () => setFavourite(focusedCell()), () => focusedCell() !== null);
 keys.add("List", "p", "Pin, or unpin", () => pins.toggle(focusedCell()), () => focusedCell() !== null);
 keys.add("Anywhere", "b", "Compare what is pinned, side by side", () => {
-  location.hash = pinsHash(pins.list());
+  view.go({ pins: pins.list() });
 }, () => pins.list().length > 0);

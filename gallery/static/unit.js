@@ -127,17 +127,23 @@ function step(number, name, rel, key, arrow) {
   return element("a", { class: "step", rel, "aria-keyshortcuts": key, href: view.link({ unit: address }), "aria-label": `${name} unit, ${address}`, title: address }, icon(arrow));
 }
 
-/** Links to the neighbours in the list that the unit was opened from. */
-function steps(unit) {
+/** Numbers of the units before and after one in the list that it was opened from, and its place there. */
+function neighbours(number) {
   const order = catalogue.order(view.state());
-  const at = order.indexOf(unit.number);
+  const at = order.indexOf(number);
+  return { at, order, before: at < 0 ? undefined : order[at - 1], after: order[at + 1] };
+}
+
+/** Links to the neighbours. */
+function steps(unit) {
+  const { at, order, before, after } = neighbours(unit.number);
   const place = at < 0 ? "not in the list" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
   return element(
     "nav",
     { class: "steps", "aria-label": "Units" },
-    step(at < 0 ? undefined : order[at - 1], "Previous", "prev", "ArrowLeft", "left"),
+    step(before, "Previous", "prev", "ArrowLeft", "left"),
     element("span", { class: "quiet" }, place),
-    step(at < 0 ? order[0] : order[at + 1], "Next", "next", "ArrowRight", "right"),
+    step(after, "Next", "next", "ArrowRight", "right"),
   );
 }
 
@@ -163,18 +169,20 @@ async function showUnit(place, address) {
   const header = element("header", {}, trail(element("a", { href: siteHash(unit.site) }, unit.site)), element("h1", { tabindex: "-1" }, unit.address), steps(unit), unitTools(unit));
   place.replaceChildren(header);
   header.querySelector("h1").focus({ preventScroll: true });
+  let details;
   try {
-    const details = (await Promise.all(unit.renders.map((render) => entryOf("details", render.row)))).map(detailOf);
-    if (header.parentNode !== place) return; // the reader has gone on
-    const blocks = [
-      alsoAbout(details[0].links),
-      ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
-      ...unitSlots.map((slot) => slot(unit, details.find(({ evidence }) => evidence) ?? details[0])),
-      otherTokens(unit),
-      ...similarUnits(details[0].similar),
-    ];
-    place.append(...blocks.filter((block) => block !== null));
+    details = (await Promise.all(unit.renders.map((render) => entryOf("details", render.row)))).map(detailOf);
   } catch (error) {
-    place.append(missingFile(error));
+    if (header.parentNode === place) place.append(missingFile(error));
+    return;
   }
+  if (header.parentNode !== place) return; // the reader has gone on
+  const blocks = [
+    alsoAbout(details[0].links),
+    ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
+    ...unitSlots.map((slot) => slot(unit, details.find(({ evidence }) => evidence) ?? details[0])),
+    otherTokens(unit),
+    ...similarUnits(details[0].similar),
+  ];
+  place.append(...blocks.filter((block) => block !== null));
 }

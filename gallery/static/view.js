@@ -3,21 +3,12 @@
 // What is shown is what the hash says, so that every view is a link:
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT]
 
-/** Escape a text for a hash, but keep what is legible in addresses. */
-function readable(text) {
-  return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
-}
-
-/** Hash of a unit's view. */
-const unitHash = (address) => `#unit=${readable(address)}`;
-
-/** Hash of a layer in the list. */
-const siteHash = (site) => `#site=${readable(site)}`;
-
 class View {
   constructor() {
     this.parsed = { hash: null };
     this.section = null; // name of the section that the reader comes from; null from the units
+    this.onleave = () => {}; // before another hash is set
+    this.onchange = () => {}; // when it is
   }
 
   /** The hash, read. `text` is what stands behind its word, and `name` the same unescaped. */
@@ -26,26 +17,43 @@ class View {
     return this.parsed;
   }
 
-  /** Hash of the present view with changes; `unit` and `site` are addresses, `unit: null` leads to the list one comes from. */
+  /**
+   * Hash of the present view with changes: to a `unit` or a `site` by its address, to the `pins` that are named, or to a
+   * `page`; `unit: null` leads to the list one comes from. All of them carry what the list is narrowed and sorted by.
+   */
   link(changes) {
-    const { unit, site, ...rest } = changes;
+    const { unit, site, pins: compared, page, ...rest } = changes;
     if (unit === null && this.section !== null) return `#${this.section}`;
     const state = { ...this.state(), ...rest };
     const words = listWords(state);
-    const lead = unit ? `unit=${readable(unit)}` : site ? `site=${readable(site)}` : words.length ? "units" : "";
-    return `#${[lead, ...words].join("&")}`;
+    const lead = unit ? unitHash(unit) : site ? siteHash(site) : compared ? pinsHash(compared) : `#${page ?? (words.length ? "units" : "")}`;
+    return [lead, ...words].join("&");
+  }
+
+  /** Show what a hash says; at once, so that the next key or click acts on it and on nothing older. */
+  open(hash) {
+    this.onleave();
+    location.hash = hash;
+    this.onchange();
   }
 
   go(changes) {
-    location.hash = this.link(changes);
+    const hash = this.link(changes);
+    if (!isShown(hash)) this.open(hash);
   }
 
   /** Change the view without a step in the history: while a text is typed. */
   replace(changes) {
     const hash = this.link(changes);
-    if (hash !== location.hash) location.replace(hash);
+    if (isShown(hash)) return;
+    this.onleave();
+    location.replace(hash);
+    this.onchange();
   }
 }
+
+/** Whether a hash is the page's; an empty one is told as no hash. */
+const isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
 
 /** Words of a hash that say which units a list shows, and how. */
 function listWords({ sort, down, where, q, layer, only }) {
@@ -56,15 +64,6 @@ function listWords({ sort, down, where, q, layer, only }) {
     ...(only ? [`only=${only}`] : []),
     ...(q ? [`q=${readable(q)}`] : []),
   ];
-}
-
-/** A part of a hash as text; what is not well-formed is taken as it stands. */
-function plainText(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }
 
 /** Read a hash; what it says that this page does not know is left out. */
@@ -104,3 +103,8 @@ const PARAMETERS = {
 };
 
 const view = new View();
+
+/** Give the keyboard to what is shown, where the node that had it is gone. */
+function focusShown() {
+  (document.querySelector("#unit h1") ?? document.getElementById("pictures")).focus({ preventScroll: true });
+}

@@ -171,6 +171,19 @@ def forward(page: Page) -> None:
     page.evaluate("history.forward()")
 
 
+def press_at_once(page: Page, *keys: str) -> None:
+    """Press keys in one go: the page is told of no new hash and draws no frame in between."""
+    page.evaluate(
+        """(keys) => {
+            for (const key of keys) {
+                const event = { key, bubbles: true, cancelable: true };
+                document.activeElement.dispatchEvent(new KeyboardEvent("keydown", event));
+            }
+        }""",
+        list(keys),
+    )
+
+
 def allow_clipboard(context: BrowserContext) -> None:
     """Let a page read the clipboard; Firefox is started so that it may."""
     browser = context.browser

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.gallery.big import CELL, COLUMNS, LAYERS, WIDTH, addresses, write_page
-from tests.gallery.browsing import back, open_page
+from tests.gallery.browsing import back, open_page, press_at_once
 from tests.gallery.conftest import UNITS
 
 MOST_NODES = 1500
@@ -136,13 +136,72 @@ def test_headings_have_the_layers_and_the_layer_in_view_is_marked(page: Page, bi
     assert in_sight(page)[0] == "blocks.8.mlp.fc1:0"
     page.keyboard.press("]")
     expect(marked).to_have_text(re.compile(r"^blocks\.9\.mlp\.fc1"))
-    assert page.url.endswith("#site=blocks.9.mlp.fc1")
+    assert page.evaluate("location.hash") == "#site=blocks.9.mlp.fc1"
     page.keyboard.press("[")
     page.keyboard.press("[")
     expect(marked).to_have_text(re.compile(r"^blocks\.7\.mlp\.fc1"))
     expect(page.get_by_role("heading", name="blocks.7.mlp.fc1")).to_be_in_viewport()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(marked).to_have_text(re.compile(r"^blocks\.11\.mlp\.fc1"))
+
+
+def test_steps_at_once_go_as_far_as_they_are_many(page: Page, big: Path) -> None:
+    open_page(page, big, "#site=blocks.8.mlp.fc1")
+    marked = page.locator("#sites a[aria-current]")
+    expect(marked).to_have_text(re.compile(r"^blocks\.8\.mlp\.fc1"))
+    press_at_once(page, "[", "[")
+    expect(marked).to_have_text(re.compile(r"^blocks\.6\.mlp\.fc1"))
+    assert in_sight(page)[0] == "blocks.6.mlp.fc1:0"
+    press_at_once(page, "]", "]", "]", "[")
+    expect(marked).to_have_text(re.compile(r"^blocks\.8\.mlp\.fc1"))
+    assert in_sight(page)[0] == "blocks.8.mlp.fc1:0"
+
+
+def test_in_a_sorted_list_steps_there_and_back_at_once_keep_to_one_layer(
+    page: Page, big: Path
+) -> None:
+    hash_ = "#units&sort=-ratio&layer=blocks.4.mlp.fc1"
+    open_page(page, big, hash_)
+    press_at_once(page, "]", "[")
+    assert page.evaluate("location.hash") == hash_
+    expect(page.get_by_role("status").first).to_contain_text("1,536 of")
+    press_at_once(page, "[", "]", "]")
+    expect(page.locator(".cell").first).to_have_attribute("data-caption", re.compile(r"^5\."))
+
+
+def test_a_layers_link_leads_there_again_when_the_list_was_scrolled_away(
+    page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    marked = page.locator("#sites a[aria-current]")
+    for _ in range(2):
+        page.locator("#sites a").nth(5).click()
+        expect(page.get_by_role("heading", name="blocks.5.mlp.fc1")).to_be_in_viewport()
+        expect(page.get_by_role("heading", name="blocks.5.mlp.fc1")).to_be_focused()
+        page.evaluate("scrollTo(0, 0)")
+        expect(marked).to_have_text(re.compile(r"^blocks\.0\.mlp\.fc1"))
+
+
+@pytest.mark.parametrize("modifier", ["ctrlKey", "metaKey", "shiftKey", "altKey"])
+def test_a_link_that_is_to_open_elsewhere_is_left_to_the_browser(
+    modifier: str, page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    taken, hash_ = page.locator(".cell").first.evaluate(
+        """(cell, modifier) => {
+            let taken;
+            addEventListener("click", (event) => {
+                taken = event.defaultPrevented;
+                event.preventDefault(); // no window is to be opened
+            }, { once: true });
+            const more = { bubbles: true, cancelable: true, [modifier]: true };
+            cell.dispatchEvent(new MouseEvent("click", more));
+            return [taken, location.hash];
+        }""",
+        modifier,
+    )
+    assert taken is False
+    assert hash_ == ""
 
 
 def test_on_a_phone_a_choice_of_layers_leads_there_and_follows(page: Page, big: Path) -> None:
