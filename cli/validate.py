@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +12,13 @@ from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.data import open_data
 from featviz.errors import FeatvizError
-from featviz.evidence import Evidence, Evidences, Summary, summary
+from featviz.evidence import Evidence, Evidences, Summary
+from featviz.evidence.summary import Line, line_of, summary_of
 from featviz.evidence.verdicts import Effect
 from featviz.models import VisionModel
 from featviz.paths import paths_to_store
 from featviz.scores import scores_to_store
+from featviz.scores.job import settings_of
 from featviz.store import Store
 from patching.trunk import trunk_of
 from patching.validation import validate_to_store
@@ -31,7 +34,8 @@ SHOWN = 24
     "--images",
     type=click.IntRange(2),
     metavar="N",
-    help="Of the data, for the causal tests; 60 of each class if absent, at most 2,000.",
+    help="Of the data, for the causal tests; 60 of each class if absent, at most 2,000. Every "
+    "class needs 30; of more classes than have as many, some are left out.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
 @force_option
@@ -64,13 +68,19 @@ def validate(
     model = load_model_of(opened, device)
     failures = _measure(model, opened, data, download, images, force)
     every = Evidences(store)
-    found = summary(every)
+    lines, units, claimed = list[Line](), list[dict[str, Any]](), list[Evidence]()
+    for unit in every:  # once, since every picture is read
+        lines.append(line_of(unit))
+        if as_json:
+            units.append(unit.to_json())
+        elif _is_shown(unit):
+            claimed.append(unit)
+    found = summary_of(every.store.model, lines)
     if as_json:
-        units = [unit.to_json() for unit in every]
         report = {"store": store, "summary": found.to_json(), "units": units}
         print_json({**report, "failures": failures})
     else:
-        _report(found, every)
+        _report(found, claimed)
     for address, reason in failures.items():
         click.echo(f"failed: {address}: {reason}", err=True)
     ctx.exit(SOME_FAILED if failures else 0)
@@ -83,10 +93,11 @@ def _measure(
     path, dataset = store.path, open_data(data, download)
     pictures, there = store.addresses(), set(store.addresses("scores"))
     failures: dict[str, str] = {}
-    # Scores by `featviz score` may be of another spectrum or more seeds, and are good as they are.
     if force or not there.issuperset(pictures):
+        # Scores by `featviz score` may be of another spectrum or more seeds, and are as good.
+        natural, seeds = (data, 1) if force else settings_of(store, data)
         with picture_bar("scores ") as progress:
-            scored = scores_to_store(model, path, data, force=force, progress=progress)
+            scored = scores_to_store(model, path, natural, seeds, force, progress)
         _tell(path, "scored", scored.scored, scored.done)
         failures |= scored.failures
     else:
@@ -123,7 +134,7 @@ def _tell(path: Path, what: str, now: int, before: int) -> None:
     click.echo(f"{path}: {now} units {what}, {before} were there", err=True)
 
 
-def _report(found: Summary, every: Evidences) -> None:
+def _report(found: Summary, claimed: list[Evidence]) -> None:
     """Print the numbers of all pictures, what share passes, and which neurons are needed."""
     whole = found.overall
     print_table(
@@ -144,15 +155,15 @@ def _report(found: Summary, every: Evidences) -> None:
     click.echo()
     print_table(
         [
-            ("passes", "units", "of", "share"),
+            ("passes", "units", "of", "share", "by rank"),
             *(
-                (name, tally.passed, tally.known, tally.share)
+                (name, tally.passed, tally.known, tally.share, whole.by_rank.get(name, ""))
                 for name, tally in whole.passes.items()
                 if tally.known
             ),
         ]
     )
-    claimed = sorted((unit for unit in every if _is_shown(unit)), key=_effect, reverse=True)
+    claimed = sorted(claimed, key=_effect, reverse=True)
     if claimed:
         click.echo()
         print_table([_HEADINGS, *(_claims(unit) for unit in claimed[:SHOWN])])

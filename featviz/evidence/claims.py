@@ -11,14 +11,18 @@ import numpy.typing as npt
 from featviz.evidence.fdr import LEVEL, q_values
 from featviz.store import Row
 
-CLAIMS = ("necessary", "sufficient", "pictured", "mediating")
-"""For its class the neuron is necessary, and sufficient; its own picture does more than that of
-another neuron; and more of what its picture does goes through it than through others."""
+CLAIMS = ("necessary", "sufficient", "pictured")
+"""For its class the neuron is necessary, and sufficient; and it is sufficient with its own picture
+raising the class more than another neuron's."""
+
+BY_RANK = 0.05
+"""Share of neurons like any others that lie above their controls' level: of each claim so many may
+hold though nothing sets the neurons apart. q-values do not guard against it."""
 
 TESTED_DOSE, PICTURE_DOSE = "99", "picture"
 
 _AT_MOST = LEVEL * (1 + 1e-6)
-"""The level, and what rounding p-values to float32 adds: a p of 1/40 among two tests is at it."""
+"""The level, and what rounding p-values to float32 adds."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,12 @@ class Claim:
     significant : bool
         `q` is at most 0.05.
     p : float
-        The largest of the tests that the statement needs; NaN where it was not tested.
+        The largest of the tests that the statement needs; NaN where it was not tested. Above 0.05
+        it is a lower bound.
     q : float
-        The false discovery rate at which it is made, over all neurons of the store.
+        The false discovery rate at which it is made, over all neurons of the store; above 0.05 a
+        lower bound. It is about images: how often the images alone lift a neuron above the level of
+        its controls. That `BY_RANK` of all neurons lie above that level it does not count.
     among : int
         How many neurons were tested.
     """
@@ -78,24 +85,36 @@ def claims(rows: Iterable[Row], doses: Sequence[str]) -> dict[str, dict[str, Cla
     return made
 
 
+def expected_by_rank(among: int) -> float:
+    """Tell how many of so many neurons may lie above their controls' level by rank alone."""
+    return BY_RANK * among
+
+
 def _needs(row: Row, tested: int, picture: int) -> tuple[tuple[float, bool], ...]:
     """Give the p-value of each claim, and whether its effects are above 0."""
     doses = row["sufficiency_interval"][:, 0]
+    # All are compared with the first kind of controls, and no claim can do without.
+    ablations = _all(row["necessity_p"], row["necessity_p"][:, 0])
+    dose = [*row["sufficiency_p"], row["response_p"]]
+    first = row["sufficiency_p"][:1]
+    pictures = _all([*dose, row["picture_p"]], [*first, row["picture_p"]])
+    sufficient = bool(doses[tested] > 0)
     return (
-        (_all(row["necessity_p"]), bool((row["necessity_interval"][:, 0] > 0).all())),
-        (_all([*row["sufficiency_p"], row["response_p"]]), bool(doses[tested] > 0)),
-        (_all([row["picture_p"]]), bool(doses[picture] > 0)),
-        (_all([row["mediation_p"]]), bool(row["mediation"] > 0)),
+        (ablations, bool((row["necessity_interval"][:, 0] > 0).all())),
+        (_all(dose, first), sufficient),
+        (pictures, sufficient and bool(doses[picture] > 0)),
     )
 
 
-def _all(p_values: npt.ArrayLike) -> float:
-    """Give the p-value that all tests pass.
+def _all(p_values: npt.ArrayLike, needed: npt.ArrayLike) -> float:
+    """Give the p-value that all tests pass; NaN if one that is `needed` could not be made.
 
-    Tests are left out where another one failed. What remains is then a lower bound above the
+    Other tests are left out where another one failed. What remains is then a lower bound above the
     level, which changes no q-value up to it. Where none has failed, all must have been made.
     """
     values = np.asarray(p_values, np.float64).ravel()
     known = values[~np.isnan(values)]
-    largest = float(known.max()) if known.size else float("nan")
+    if not known.size or np.isnan(np.asarray(needed, np.float64)).any():
+        return float("nan")
+    largest = float(known.max())
     return largest if known.size == values.size or largest > LEVEL else float("nan")

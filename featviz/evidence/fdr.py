@@ -8,7 +8,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.05
-"""q-value up to which a claim is made: of all neurons called, at most this share falsely."""
+"""q-value up to which a claim is made: of all tests called, no larger share is expected to be of
+those that only chance, of the kind that their p-values count, has lifted."""
 
 
 def q_values(p_values: npt.ArrayLike) -> Floats:

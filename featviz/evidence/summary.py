@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from featviz.evidence.claims import CLAIMS
+from featviz.evidence.claims import CLAIMS, expected_by_rank
 from featviz.evidence.plain import plain
 from featviz.evidence.units import CHECKS, Evidence, Evidences
 from featviz.store import Store
@@ -100,12 +100,16 @@ class Group:
         Those of `NUMBERS` that some unit has.
     passes : dict of str to Tally
         By `CHECKS` and `CLAIMS`; silent units count as known, and pass no claim.
+    by_rank : dict of str to float
+        By `CLAIMS`: of how many of the tested neurons it may hold by rank alone, which is that of
+        one in twenty.
     """
 
     units: int
     silent: int
     numbers: dict[str, Distribution]
     passes: dict[str, Tally]
+    by_rank: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -228,7 +232,6 @@ def line_of(unit: Evidence) -> Line:
             "necessary": min(each.effect.estimate for each in found.removals.values()),
             "sufficient": found.doses["99"].effect.estimate,
             "pictured": found.doses["picture"].effect.estimate,
-            "mediating": found.mediation,
         }
     return Line(
         unit.address,
@@ -246,11 +249,14 @@ def _group(lines: list[Line]) -> Group:
         name: distribution(addresses, [line.numbers[name] for line in lines], better)
         for name, (better, _) in NUMBERS.items()
     }
+    silent = sum(line.silent for line in lines)
+    passes = {name: _tally(line.passes[name] for line in lines) for name in (*CHECKS, *CLAIMS)}
     return Group(
         len(lines),
-        sum(line.silent for line in lines),
+        silent,
         {name: found for name, found in numbers.items() if found is not None},
-        {name: _tally(line.passes[name] for line in lines) for name in (*CHECKS, *CLAIMS)},
+        passes,
+        {name: expected_by_rank(max(passes[name].known - silent, 0)) for name in CLAIMS},
     )
 
 

@@ -35,11 +35,13 @@ class Control:
     count : int
         How many controls there are.
     level : float
-        `within` of them stay at or below it.
+        `within` of them stay at or below it. Where `p` is above 0.05 comparing stopped when that
+        was sure, and the others are at or above it: the true level is no lower.
     within : int
         As many as a neuron that is like its controls exceeds in at most 5 % of cases.
     p : float
-        Of the test whether the neuron's effect is above the level, and above 0.
+        Of the test whether the neuron's effect is above the level, and above 0, whatever the
+        images; above 0.05 a lower bound.
     """
 
     count: int
@@ -109,7 +111,8 @@ class Verdict:
         another's.
     mediation, mediation_control, mediation_p : float
         Share of the margin on its picture that is gone with it frozen, the median of that with one
-        of its controls frozen, and the share of these that reach it.
+        of its controls frozen, and the share of these and itself that reach it. With 39 controls
+        that share is no test of many neurons, and no claim is made of it.
     profile : dict of str to dict of str to float
         By `PROFILES` and class: effect on each class of mean ablation, of that without the layers
         behind, and of the dose at the 99th percentile.

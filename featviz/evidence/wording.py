@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from featviz.evidence.claims import PICTURE_DOSE, TESTED_DOSE
+from featviz.evidence.fdr import LEVEL
 from featviz.evidence.verdicts import Control, Dose, Effect, Verdict
 
 ABLATIONS = {
@@ -72,8 +73,7 @@ def _picture(found: Verdict) -> Iterator[str]:
         if other is not None and _known(other):
             against = (
                 f"; that on the picture of another neuron of its layer changes it by "
-                f"{_number(other.effect.estimate, '+')} (p = {_p(found.picture_p)}, "
-                f"q = {_p(found.claims['pictured'].q)})"
+                f"{_number(other.effect.estimate, '+')} (p = {_p(found.picture_p)} for less)"
             )
         yield f"Its activation on its own picture {change} in neutral images{against}."
     if not math.isnan(found.mediation):
@@ -81,8 +81,8 @@ def _picture(found: Verdict) -> Iterator[str]:
         if not math.isnan(found.mediation_control):
             control = (
                 f"; with another one of its layer and level kept there, the median is "
-                f"{_percent(found.mediation_control)} (p = {_p(found.mediation_p)}, "
-                f"q = {_p(found.claims['mediating'].q)})"
+                f"{_percent(found.mediation_control)}, and its own share is among the highest "
+                f"{100 * found.mediation_p:.2g} %"
             )
         yield (
             f"Of the margin that its picture gives {found.label!r}, {_percent(found.mediation)} is "
@@ -108,11 +108,17 @@ def _statement(found: Verdict, word: str) -> str:
     tested = found.controls if word == "sufficient" else _common(found)
     against = " and ".join(CONTROLS.get(each, each) for each in tested)
     neurons = "neuron" if claim.among == 1 else "neurons"
-    rate = f"against {against} (q = {_p(claim.q)} among {claim.among} {neurons})"
+    rate = f"{_at_least('q', claim.q)} among {claim.among} {neurons}"
     if claim.holds:
-        return f"{word.capitalize()} for {what} {rate}."
+        return (
+            f"{word.capitalize()} for {what}: among the strongest 5 % beside {against}, whichever "
+            f"images are drawn ({rate})."
+        )
     reason = ", since an interval reaches 0" if claim.significant else ""
-    return f"Not shown to be {word} for {what}, the class that it supports most, {rate}{reason}."
+    return (
+        f"Not shown to be {word} for {what}, the class that it supports most, beside {against} "
+        f"({rate}){reason}."
+    )
 
 
 def _common(found: Verdict) -> list[str]:
@@ -125,11 +131,19 @@ def _beside(controls: dict[str, Control], verb: str) -> str:
     """Tell what the controls come to, each on its own class."""
     told = []
     for kind, control in controls.items():
-        who = f"{control.within} of {control.count} {CONTROLS.get(kind, kind)}"
-        much = f"{verb} theirs by at most {_number(control.level)}"
+        p = f"({_at_least('p', control.p)})"
+        of = f"of {control.count} {CONTROLS.get(kind, kind)}"
+        much, least = _number(control.level), control.count - control.within + 1
         # The test asks for more than nothing, too.
-        what = much if control.level > 0 else f"do not {verb} theirs"
-        told.append(f"; {who} {what} (p = {_p(control.p)})")
+        if control.p <= LEVEL and control.level <= 0:
+            told.append(f"; {control.within} {of} do not {verb} theirs {p}")
+        elif control.p <= LEVEL:
+            told.append(f"; {control.within} {of} {verb} theirs by at most {much} {p}")
+        elif control.level > 0:
+            # Not all of them were run, and their level is no lower.
+            told.append(f"; at least {least} {of} {verb} theirs by {much} or more {p}")
+        else:
+            told.append(f"; that it is above 0 and above {control.within} {of} is not shown {p}")
     return "".join(told)
 
 
@@ -153,6 +167,11 @@ def _number(value: float, sign: str = "") -> str:
 
 def _percent(share: float) -> str:
     return f"{round(100 * share)} %"
+
+
+def _at_least(name: str, value: float) -> str:
+    """Write a p-value or q-value, which is a lower bound above the level."""
+    return f"{name} {'at least' if value > LEVEL else '='} {_p(value)}"
 
 
 def _p(value: float) -> str:

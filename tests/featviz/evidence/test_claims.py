@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featviz.evidence.claims import CLAIMS, claims
+from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
 from tests.featviz.evidence.rows import NAN, VALIDATIONS, as_read, failing, passing, silent
 
 DOSES = VALIDATIONS["doses"]
@@ -32,6 +32,7 @@ def test_a_claim_takes_the_largest_of_its_p_values() -> None:
     assert found["sufficient"].p == pytest.approx(0.03)
     later = claims([as_read(passing("a", response_p=0.04))], DOSES)["a"]
     assert later["sufficient"].p == pytest.approx(0.04)
+    assert later["pictured"].p == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -48,14 +49,25 @@ def test_an_interval_that_reaches_zero_undoes_the_claim_it_is_of() -> None:
     intervals = np.array([[0, 0.2], [0.5, 0.9], [0.9, 1.5], [1.4, 2.6], [0.1, 0.5]])
     tested_dose, picture = intervals.copy(), intervals.copy()
     tested_dose[2, 0], picture[3, 0] = 0, -0.1
-    lacking: list[dict[str, Any]] = [
-        {"necessity_interval": [[0.61, 1.07], [0.0, 1.0]]},
-        {"sufficiency_interval": tested_dose},
-        {"sufficiency_interval": picture},
-        {"mediation": -0.1},
-    ]
-    for change, name in zip(lacking, CLAIMS, strict=True):
-        assert made(passing("a", **change)) == [set(CLAIMS) - {name}]
+    ablation = passing("a", necessity_interval=[[0.61, 1.07], [0.0, 1.0]])
+    assert made(ablation) == [{"sufficient", "pictured"}]
+    assert made(passing("a", sufficiency_interval=tested_dose)) == [{"necessary"}]
+    assert made(passing("a", sufficiency_interval=picture)) == [{"necessary", "sufficient"}]
+
+
+def test_a_picture_that_does_more_than_another_is_nothing_where_the_neuron_is_not_sufficient() -> (
+    None
+):
+    # More than half of all neurons pass the comparison of pictures alone.
+    assert made(failing("a", picture_p=0.0002)) == [set()]
+    assert made(passing("a", sufficiency_p=[0.001, 0.06])) == [{"necessary"}]
+    alone = passing("a", picture_p=0.06)
+    assert made(alone) == [{"necessary", "sufficient"}]
+
+
+def test_mediation_makes_no_claim() -> None:
+    rows = [passing("a", mediation_p=p) for p in (0.025, 1)]
+    assert made(rows[0]) == made(rows[1])
 
 
 def test_silent_neurons_do_not_count_among_the_tested() -> None:
@@ -68,11 +80,11 @@ def test_silent_neurons_do_not_count_among_the_tested() -> None:
 
 
 def test_a_q_value_at_the_level_is_called_in_spite_of_rounding_to_float32() -> None:
-    rows = [passing("a", mediation_p=0.025), failing("b")]
+    rows = [passing("a", picture_p=0.025), failing("b")]
     assert float(np.float32(0.025)) * 2 > 0.05
-    assert "mediating" in made(*rows)[0]
-    rows[0]["mediation_p"] = 0.02501
-    assert "mediating" not in made(*rows)[0]
+    assert "pictured" in made(*rows)[0]
+    rows[0]["picture_p"] = 0.02501
+    assert "pictured" not in made(*rows)[0]
 
 
 def test_many_neurons_that_fail_take_a_weak_claim_back() -> None:
@@ -83,10 +95,43 @@ def test_many_neurons_that_fail_take_a_weak_claim_back() -> None:
 
 def test_without_enough_controls_nothing_is_claimed_whatever_the_effects() -> None:
     unknown = passing("a", necessity_p=np.full((2, 2), NAN), sufficiency_p=[NAN, NAN])
-    assert made(unknown) == [{"pictured", "mediating"}]
+    assert made(unknown) == [set()]
     # A test that was left out though none failed was not passed.
     left_out = passing("a", necessity_p=[[0.001, NAN], [0.001, NAN]])
     assert "necessary" not in made(left_out)[0]
+
+
+def test_without_enough_controls_or_another_picture_a_claim_counts_as_not_tested() -> None:
+    # Though the response failed, which needs no controls.
+    few = passing("a", sufficiency_p=[NAN, NAN], response_p=0.3)
+    lonely = failing("b", picture_p=NAN)
+    found = claims([as_read(row) for row in (few, lonely, passing("c"))], DOSES)
+    for address, name in (("a", "sufficient"), ("a", "pictured"), ("b", "pictured")):
+        assert np.isnan(found[address][name].p)
+        assert np.isnan(found[address][name].q)
+    among = {name: claim.among for name, claim in found["c"].items()}
+    assert among == {"necessary": 3, "sufficient": 2, "pictured": 1}
+
+
+def test_one_in_twenty_of_those_tested_is_expected_by_rank() -> None:
+    assert expected_by_rank(192) == pytest.approx(9.6)
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)), min_size=1, max_size=30))
+def test_a_lower_bound_above_the_level_changes_no_claim(pairs: list[tuple[float, float]]) -> None:
+    # Comparing with controls stops once p is sure to be above the level.
+    full = [
+        passing(str(place), sufficiency_p=np.array([max(pair), 0.001], np.float32))
+        for place, pair in enumerate(pairs)
+    ]
+    stopped = [
+        passing(
+            str(place),
+            sufficiency_p=np.array([min(pair) if min(pair) > 0.05 else max(pair), 0.001]),
+        )
+        for place, pair in enumerate(pairs)
+    ]
+    assert made(*stopped) == made(*full)
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)), min_size=1, max_size=30))

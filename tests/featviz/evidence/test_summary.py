@@ -72,6 +72,8 @@ def test_the_summary_of_four_hand_made_neurons_is_this(store: Path) -> None:
         **dict.fromkeys(CLAIMS, (1, 3)),
     }
     assert whole.passes["necessary"].share == pytest.approx(1 / 3)
+    # Of the two that are not silent.
+    assert whole.by_rank == pytest.approx(dict.fromkeys(CLAIMS, 0.1))
     assert found.classes == {"stripes": dict.fromkeys(CLAIMS, (UNITS[0],))}
     assert list(found.layers) == [SITE]
     assert found.layers[SITE].passes == whole.passes

@@ -29,21 +29,23 @@ def test_a_neuron_that_passes_is_told_of_by_what_was_measured_against_what() -> 
         "0.75 [0.50, 1.00] on these images; 38 of 39 neurons of its layer and level lower theirs "
         "by at most 0.25 (p = 0.002); 19 of 19 random directions of equal norm do not lower theirs "
         "(p = 0.001).",
-        "Necessary for 'stripes' on cueworld (720 images) against neurons of its layer and level "
-        "and random directions of equal norm (q = 0.004 among 2 neurons).",
+        "Necessary for 'stripes' on cueworld (720 images): among the strongest 5 % beside neurons "
+        "of its layer and level and random directions of equal norm, whichever images are drawn "
+        "(q = 0.004 among 2 neurons).",
         "Put into 36 neutral images, its activation on the image at the 99th percentile raises the "
         "margin of 'stripes' by 1.20 [0.90, 1.50] (50th: +0.10, 90th: +0.70; p = 0.001 for more "
         "than at the 50th) and makes it the largest logit of 25 % of them; 38 of 39 neurons of its "
         "layer and level raise theirs by at most 0.40 (p = 0.001); 19 of 19 random directions of "
         "equal norm raise theirs by at most 0.10 (p = 0.001).",
-        "Sufficient for 'stripes' on cueworld (720 images) against neurons of its layer and level "
-        "and random directions of equal norm (q = 0.002 among 2 neurons).",
+        "Sufficient for 'stripes' on cueworld (720 images): among the strongest 5 % beside neurons "
+        "of its layer and level and random directions of equal norm, whichever images are drawn "
+        "(q = 0.002 among 2 neurons).",
         "Its activation on its own picture raises that margin by 2.00 [1.40, 2.60] in neutral "
         "images; that on the picture of another neuron of its layer changes it by +0.30 "
-        "(p = 0.001, q = 0.002).",
+        "(p = 0.001 for less).",
         "Of the margin that its picture gives 'stripes', 34 % is gone with it kept at its mean; "
-        "with another one of its layer and level kept there, the median is 2 % (p = 0.025, "
-        "q = 0.05).",
+        "with another one of its layer and level kept there, the median is 2 %, and its own share "
+        "is among the highest 2.5 %.",
         "Ranks of the 3 classes by effect agree to 1.00 (ablation and dose), 0.50 (ablation and "
         "direct effect), 0.50 (dose and direct effect).",
     ]
@@ -56,7 +58,7 @@ def test_a_neuron_that_fails_is_told_of_as_not_shown_to_be_anything() -> None:
     assert "random directions" not in "".join(told)
     assert told[2] == (
         "Not shown to be necessary for 'stripes' on cueworld (720 images), the class that it "
-        "supports most, against neurons of its layer and level (q = 0.8 among 1 neuron)."
+        "supports most, beside neurons of its layer and level (q at least 0.8 among 1 neuron)."
     )
     assert told[4].startswith("Not shown to be sufficient for 'stripes' on cueworld (720 images)")
     assert "-8 % is gone with it" in told[6]
@@ -70,7 +72,7 @@ def test_small_effects_keep_two_digits_that_count() -> None:
 
 def test_no_share_is_minus_zero_percent() -> None:
     told = words(passing("a", mediation_control=-0.001))
-    assert "the median is 0 % (" in told[6]
+    assert "the median is 0 %, and" in told[6]
 
 
 def test_of_a_silent_neuron_it_is_said_that_nothing_was_tested() -> None:
@@ -100,6 +102,24 @@ def test_what_could_not_be_tested_is_told_as_such() -> None:
     lonely = words(passing("a", sufficiency=[0.1, 0.7, 1.2, 2, NAN], mediation_control=NAN))
     assert lonely[5].endswith("; there is no other picture to compare with.")
     assert lonely[6].endswith("34 % is gone with it kept at its mean.")
+
+
+def test_with_too_few_controls_nothing_is_said_to_be_tested_though_the_response_failed() -> None:
+    few = words(passing("a", sufficiency_p=[NAN, NAN], controls=[3, 0], response_p=0.3))
+    assert few[4] == (
+        "There are too few controls to tell whether it is sufficient for 'stripes' on cueworld "
+        "(720 images)."
+    )
+
+
+def test_where_comparing_stopped_the_level_is_told_as_what_some_controls_reach() -> None:
+    told = words(failing("b", necessity_level=[[0.21, NAN], [-0.25, NAN]]))
+    reached = "; at least 2 of 39 neurons of its layer and level lower theirs by 0.21 or more "
+    assert told[0].endswith(reached + "(p at least 0.8).")
+    assert told[1].endswith(
+        "; that it is above 0 and above 38 of 39 neurons of its layer and level is not shown "
+        "(p at least 0.6)."
+    )
 
 
 @pytest.mark.parametrize("row", [passing("a"), failing("a"), silent("a")], ids=str)
