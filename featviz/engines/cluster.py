@@ -9,6 +9,7 @@ import itertools
 import logging
 import re
 import time
+import warnings
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from featviz.batches import Outcome, Progress, ignore
-from featviz.engines.pool import RETRIES, Died, Event, Finished, Ready, Stepped, dispatch
+from featviz.engines.pool import Died, Event, Finished, Ready, Stepped, dispatch
 from featviz.engines.worker import Source, Worker, measure, unpack
 from featviz.errors import FeatvizError
 from featviz.recipes import Recipe
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at how far the workers are.
 PAUSE = 0.5
+# How often a worker is started anew that dies while it loads the model.
+RETRIES = 2
 # Each in a thread of its own: a worker tells how far it is while it renders.
 GROUPS = {"render": 1, "tell": 1}
 
@@ -54,18 +57,25 @@ class Cluster:
         Raises
         ------
         FeatvizError
-            If there is no such cluster, or the model is not to be had there.
+            If there is no such cluster, the model is not to be had there, or the worker that
+            measures dies.
         """
         self._connect()
+        try:
+            return self._measured(model, unit, recipe)
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, RayError):
+                raise _refusal(error) from error
+            raise
+
+    def _measured(self, model: VisionModel, unit: Unit, recipe: Recipe) -> int:
         count, needs = self._offer()
         gpu = bool(needs["num_gpus"])
         crowd = 1 if gpu else min(count, self._most_cores())
         task: Any = ray.remote(measure)
         call = task.options(**needs).remote(Source.of(model, gpu), unit, recipe, crowd)
-        try:
-            return int(ray.get(call))
-        except RayTaskError as error:
-            raise _refusal(error) from error
+        return int(ray.get(call))
 
     def run(
         self,
@@ -79,7 +89,7 @@ class Cluster:
         Raises
         ------
         FeatvizError
-            If there is no such cluster, or workers cannot start there.
+            If there is no such cluster, or no worker can start there.
         """
         try:
             if batches:
@@ -92,9 +102,13 @@ class Cluster:
                 finally:
                     pool.stop()
         finally:
-            if self._own:
-                ray.shutdown()
-                self._own = False
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the cluster that this job has started, if it has."""
+        if self._own:
+            ray.shutdown()
+            self._own = False
 
     def _connect(self) -> None:
         if ray.is_initialized():
@@ -125,7 +139,8 @@ class Cluster:
 class RayPool:
     """The workers of a job as Ray actors; see `featviz.engines.pool.Pool`.
 
-    A dead one is replaced. Those for which the cluster has no room yet join when it has.
+    A dead one is replaced. Those for which the cluster has no room yet join when it has. One that
+    cannot load the model is left out with a warning, as is one that dies of loading three times.
 
     Parameters
     ----------
@@ -151,13 +166,15 @@ class RayPool:
         self._rendering: dict[Any, int] = {}
         self._asked: dict[Any, int] = {}
         self._next = 0.0
-        self._stillborn = 0
+        self._attempts: dict[int, int] = {}
+        self._left_out: list[str] = []
         self.processes: dict[int, int] = {}
         for _ in range(count):
-            self._start()
+            self._start(1)
 
-    def _start(self) -> None:
+    def _start(self, attempt: int) -> None:
         worker = next(self._numbers)
+        self._attempts[worker] = attempt
         actor = self._remote.options(**self._needs).remote(*self._arguments)
         self._actors[worker] = actor
         self._loading[actor.load.options(concurrency_group="render").remote()] = worker
@@ -173,7 +190,7 @@ class RayPool:
         Raises
         ------
         FeatvizError
-            If workers cannot start.
+            If no worker is left, and the last could not start.
         """
         self._ask()
         calls = [*self._rendering, *self._loading, *self._asked]
@@ -192,7 +209,8 @@ class RayPool:
             return [self._bury(worker, error, loading)]
         if not loading:
             return [Finished(worker, [unpack(packed) for packed in result])]
-        self._stillborn, self.processes[worker] = 0, result
+        self.processes[worker] = result
+        self._warn()
         return [Ready(worker)]
 
     def _ask(self) -> None:
@@ -213,13 +231,24 @@ class RayPool:
             return []
 
     def _bury(self, worker: int, error: RayError, loading: bool) -> Died:
+        """Replace a dead worker, or leave it out where another could not start either."""
         ray.kill(self._actors.pop(worker))
-        if loading:
-            self._stillborn += 1
-            if isinstance(error, RayTaskError) or self._stillborn > RETRIES:
+        attempt = self._attempts.pop(worker) if loading else 0
+        # What it raised, such as over other weights, another would raise there too.
+        if loading and (isinstance(error, RayTaskError) or attempt > RETRIES):
+            if not self._actors:
                 raise _refusal(error) from error
-        self._start()
+            self._left_out.append(reason(error))
+            self._warn()
+        else:
+            self._start(attempt + 1)
         return Died(worker, reason(error))
+
+    def _warn(self) -> None:
+        """Tell which workers the job does without, once it goes on; else it ends with that."""
+        while self.processes and self._left_out:
+            line = f"a worker is left out: {self._left_out.pop()}"
+            warnings.warn(line, RuntimeWarning, stacklevel=2)
 
     def stop(self) -> None:
         """End all workers, whatever they do."""

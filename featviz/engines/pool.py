@@ -10,8 +10,9 @@ from typing import Protocol
 from featviz.batches import Outcome, Progress, ignore
 from featviz.units import Unit
 
-# How often a batch is tried again after the worker that had it died.
-RETRIES = 2
+# How often what is rendered is tried again whole after the worker that had it died: a batch, whose
+# worker may have been taken from it by chance, and a unit alone, which nothing else can excuse.
+BATCH_RETRIES, UNIT_RETRIES = 1, 2
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def dispatch(
 ) -> Generator[Outcome, None, None]:
     """Have the workers of a pool render batches, in their order as workers become free.
 
-    A batch whose worker died is rendered anew by the next free worker. One that has lost three
-    workers is recorded as failed, since it may be what kills them; the others go on.
+    A batch whose worker died is rendered anew by the next free worker. One that has lost two is
+    halved, and so are its halves when they lose one, until the unit that kills workers stands
+    alone; having lost three, it is recorded as failed. The others are rendered.
 
     Parameters
     ----------
@@ -124,11 +126,22 @@ def _take(state: _State, event: Event) -> Sequence[Outcome]:
         if task is None:
             state.idle = deque(worker for worker in state.idle if worker != event.worker)
             return ()
-        task.deaths += 1
-        if task.deaths <= RETRIES:
-            state.waiting.appendleft(task)
-            return ()
-        reason = f"{task.deaths} workers died that rendered its batch; the last: {event.reason}"
-        return [Outcome([], None, dict.fromkeys(task.units, reason))]
+        return _again(state, task, event.reason)
     state.idle.append(event.worker)
     return event.outcomes if isinstance(event, Finished) else ()
+
+
+def _again(state: _State, task: _Task, reason: str) -> Sequence[Outcome]:
+    """Put what lost its worker in front, halved if it has before; give up a unit that kills."""
+    task.deaths += 1
+    if task.deaths <= (UNIT_RETRIES if len(task.units) == 1 else BATCH_RETRIES):
+        state.waiting.appendleft(task)
+        return ()
+    if len(task.units) > 1:
+        half = len(task.units) // 2
+        # Both count one death: one of them holds what killed the worker, but not which.
+        halves = (_Task(some, 1) for some in (task.units[half:], task.units[:half]))
+        state.waiting.extendleft(halves)
+        return ()
+    reason = f"{task.deaths} workers died that rendered it; the last: {reason}"
+    return [Outcome([], None, {task.units[0]: reason})]

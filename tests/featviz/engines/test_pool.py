@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz.batches import Outcome
-from featviz.engines.pool import RETRIES, Died, Event, Finished, Ready, Stepped, dispatch
+from featviz.engines.pool import Died, Event, Finished, Ready, Stepped, dispatch
 from featviz.optimize import Pictures
 from featviz.units import Unit
 
@@ -70,7 +70,9 @@ class Acted:
 
 
 @given(st.data())
-def test_every_unit_is_in_exactly_one_outcome_whoever_dies(data: st.DataObject) -> None:
+def test_whoever_dies_only_units_that_kill_fail_and_each_is_in_one_outcome(
+    data: st.DataObject,
+) -> None:
     cut = [
         named(range(10 * number, 10 * number + data.draw(st.integers(1, 3))))
         for number in range(data.draw(st.integers(0, 8)))
@@ -85,7 +87,7 @@ def test_every_unit_is_in_exactly_one_outcome_whoever_dies(data: st.DataObject) 
     made = [unit for outcome in outcomes for unit in [*outcome.units, *outcome.failures]]
     assert sorted(made, key=str) == sorted(units, key=str)
     failed = {unit for outcome in outcomes for unit in outcome.failures}
-    assert failed == {unit for batch in cut if deadly & set(batch) for unit in batch}
+    assert failed == deadly
     assert pool.most <= workers
     assert told[-1:] == ([len(units)] if units else [])
 
@@ -97,12 +99,32 @@ def test_a_death_costs_its_batch_alone_and_it_is_next() -> None:
     assert pool.sent == [cut[0], cut[1], cut[1], cut[2], cut[3]]
 
 
-def test_a_batch_that_kills_is_given_up_after_three_workers_and_says_why() -> None:
-    cut = [named([0, 1]), named([2])]
-    pool = Acted(1, deadly=named([1]))
+def test_a_unit_that_kills_is_found_by_halves_and_alone_fails() -> None:
+    cut = [named(range(8)), named([8])]
+    pool = Acted(1, deadly=named([5]))
+    outcomes = list(dispatch(pool, cut, 1))
+    assert pool.sent == [
+        *[named(range(8))] * 2,
+        named(range(4)),
+        named(range(4, 8)),
+        named([4, 5]),
+        named([4]),
+        *[named([5])] * 2,
+        named([6, 7]),
+        named([8]),
+    ]
+    reason = "3 workers died that rendered it; the last: killed"
+    (failed,) = (outcome for outcome in outcomes if outcome.failures)
+    assert failed == Outcome([], None, dict.fromkeys(named([5]), reason))
+    assert [unit for each in outcomes for unit in each.units] == named([0, 1, 2, 3, 4, 6, 7, 8])
+
+
+def test_a_unit_alone_in_its_batch_is_given_up_after_three_workers_and_says_why() -> None:
+    cut = [named([0]), named([1])]
+    pool = Acted(1, deadly=cut[0])
     first, second = dispatch(pool, cut, 1)
-    assert pool.sent == [cut[0]] * (RETRIES + 1) + [cut[1]]
-    reason = "3 workers died that rendered its batch; the last: killed"
+    assert pool.sent == [cut[0]] * 3 + [cut[1]]
+    reason = "3 workers died that rendered it; the last: killed"
     assert first == Outcome([], None, dict.fromkeys(cut[0], reason))
     assert second.units == cut[1]
 

@@ -16,7 +16,7 @@ from featviz.batches import Outcome, run
 from featviz.catalogue import known_models
 from featviz.engines.worker import Source, Worker, measure, pack, unpack
 from featviz.errors import FeatvizError
-from featviz.memory import ENOUGH
+from featviz.memory import ENOUGH, batch_size
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import Recipe, recipe
@@ -134,9 +134,14 @@ def test_a_model_made_by_hand_cannot_be_loaded_and_says_its_name(made: Recipe) -
         Worker(Source.of(toy_vit(), gpu=False), made).load()
 
 
-def test_batches_are_measured_as_in_this_process(vit: VisionModel, made: Recipe) -> None:
-    small = measure(Source.of(vit, gpu=False), Unit("patch_embed", 0), made, 1)
-    assert small == ENOUGH["cpu"]
+def test_batches_are_measured_as_in_this_process(
+    vit: VisionModel, made: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = Unit("blocks.2.mlp.fc1", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda _: 2 * 10**7)
+    small = measure(Source.of(vit, gpu=False), unit, made, 1)
+    assert small == batch_size(vit, unit, made)
+    assert 1 < small < ENOUGH["cpu"]
 
 
 def test_workers_that_share_memory_take_their_part_of_it(
