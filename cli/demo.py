@@ -11,6 +11,7 @@ from tqdm import tqdm
 from cli.output import SOME_FAILED
 from cli.progress import picture_bar
 from cli.render import tell
+from featviz.jobs import keep_precision
 from featviz.models import load
 from featviz.recipes import recipe
 from featviz.render import render_to_store
@@ -43,8 +44,8 @@ def demo(ctx: click.Context, folder: str) -> None:
     model = load(MODEL)
     stores, failed = [], False
     for name, selectors, samples in STORES:
-        made = recipe(model, samples=samples, steps=STEPS)
         store = Path(folder, name)
+        made = keep_precision(model, recipe(model, samples=samples, steps=STEPS), store)
         with picture_bar(f"{name}: ") as progress:
             chosen = units(model, *selectors)
             summary = render_to_store(model, chosen, made, store, progress=progress)

@@ -6,11 +6,17 @@ from typing import Any
 
 import click
 
-from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.options import (
+    force_option,
+    load_model,
+    model_options,
+    recipe_for,
+    recipe_options,
+    store_option,
+)
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
 from featviz.attention.grid import find_grids, grids_to_store
-from featviz.recipes import recipe
 
 
 @click.command()
@@ -46,7 +52,7 @@ def grid(
     """
     loaded = load_model(model, untrained, arch, device)
     grids = find_grids(loaded, *selectors)
-    made = recipe(loaded, **settings)
+    made = recipe_for(loaded, store, **settings)
     with picture_bar("") as progress:
         summary = grids_to_store(loaded, grids, made, store, force, progress)
     if as_json:

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from featviz.jobs import keep_precision
 from featviz.models import VisionModel, load
-from featviz.recipes import PARAMS, PRECISIONS, PRESETS
+from featviz.recipes import PARAMS, PRECISIONS, PRESETS, Recipe, recipe
 from featviz.store import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -81,7 +82,11 @@ def recipe_options(function: Function) -> Function:
             help="Let finer and finer waves begin to move along this share of the steps.",
         ),
         click.option(
-            "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            default="auto",
+            show_default=True,
+            help="auto is that of the pictures in the store, or the fastest of the device.",
         ),
         click.option("--seed", default=0, show_default=True, help="Names the random streams."),
         click.option(
@@ -103,6 +108,12 @@ store_option = click.option(
 force_option = click.option(
     "--force", is_flag=True, help="Rename a store or shard that is in the way."
 )
+
+
+def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
+    """Make the recipe that the options of `recipe_options` tell, for pictures in a store."""
+    made = recipe(model, **settings)
+    return keep_precision(model, made, store) if settings["precision"] == "auto" else made
 
 
 def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:

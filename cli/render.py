@@ -10,13 +10,19 @@ from typing import Any
 
 import click
 
-from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.options import (
+    force_option,
+    load_model,
+    model_options,
+    recipe_for,
+    recipe_options,
+    store_option,
+)
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
 from featviz.engines import NAMES, engine_named
 from featviz.plan import plan
 from featviz.probe import estimate
-from featviz.recipes import recipe
 from featviz.render import Summary, render_to_store
 from featviz.units import units
 
@@ -120,9 +126,13 @@ def render(
     """
     if workers is not None and engine == "local":
         raise click.UsageError("--workers is for --engine ray")
+    if engine == "ray" and device != "auto":
+        raise click.UsageError("--device is for --engine local: Ray gives each worker its own")
+    if engine == "ray" and dry_run:
+        raise click.UsageError("--dry-run tells of this machine alone: leave --engine ray out")
     loaded = load_model(model, untrained, arch, device)
     chosen = units(loaded, *selectors)
-    made = recipe(loaded, sides=sides, **settings)
+    made = recipe_for(loaded, store, sides=sides, **settings)
     if dry_run:
         todo = plan(loaded, chosen, made, store, batch, shard, force)
         report = {

@@ -8,11 +8,17 @@ from typing import Any
 import click
 import numpy.typing as npt
 
-from cli.options import force_option, load_model, model_options, recipe_options, store_option
+from cli.options import (
+    force_option,
+    load_model,
+    model_options,
+    recipe_for,
+    recipe_options,
+    store_option,
+)
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from cli.render import Batch
-from featviz.recipes import recipe
 from featviz.store import Store
 from featviz.token_scores import TokenScores
 from featviz.tokens import KIND, by_unit, tokens_to_store
@@ -55,7 +61,7 @@ def tokens(
     """
     loaded = load_model(model, untrained, arch, device)
     chosen = by_unit(loaded, units(loaded, *selectors))
-    made = recipe(loaded, **settings)
+    made = recipe_for(loaded, store, **settings)
     parts = [part for some in chosen.values() for part in some]
     with picture_bar("") as progress:
         summary = tokens_to_store(loaded, parts, made, store, batch, force, progress)

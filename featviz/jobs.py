@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError
+from featviz.plan import kind_of
+from featviz.recipes import Recipe
 from featviz.store import Store, StoreWriter
+from featviz.store.manifest import NAME, Manifest
 from featviz.store.retire import retire
 
 if TYPE_CHECKING:
@@ -38,6 +42,36 @@ def open_writer(
         configuration=configuration,
         force=force,
     )
+
+
+def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recipe:
+    """Give a recipe the precision that a store's pictures have, where nobody has named one.
+
+    Which precision is the fastest differs from machine to machine, and a store has one. Without
+    this, a job that was begun on another kind of machine could not go on here.
+
+    Parameters
+    ----------
+    made : Recipe
+        With the precision that is the fastest here.
+    store : str or Path
+        A folder, which need not be there yet.
+
+    Returns
+    -------
+    Recipe
+        The same where the store has no pictures of this kind, or differs in more.
+    """
+    if not Path(store, NAME).exists():
+        return made
+    try:
+        manifest = Manifest.read(Path(store))
+    except FeatvizError:
+        return made  # whoever writes there tells what is wrong
+    kind = kind_of(made)
+    kept = replace(made, precision=manifest.configuration.get(kind, {}).get("precision", ""))
+    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
+    return kept if fits and kind in manifest.configuration else made
 
 
 def make_room(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from featviz import batches
+from featviz import batches, recipes
 from featviz.engines import engine
 from featviz.models import VisionModel
 from featviz.optimize import Pictures, optimize
@@ -199,6 +199,23 @@ def test_force_sets_aside_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
     assert before < set(tree(tmp_path).values())
 
 
+@pytest.mark.parametrize(("there", "here"), [("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_the_same_command_goes_on_where_another_precision_is_the_fastest(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, here: str
+) -> None:
+    store = tmp_path / "store"
+    monkeypatch.setattr(recipes, "fastest", lambda _: there)
+    run(*filters(store, which="0"))
+    monkeypatch.setattr(recipes, "fastest", lambda _: here)
+    told = json.loads(run(*filters(store, "--json", "--dry-run")).out)
+    assert (told["units"], told["done"]) == (3, 1)
+    assert run(*filters(store)).status == 0
+    assert Store(store).configuration["renders"]["precision"] == there
+    assert len(Store(store)) == 4
+    refused = run(*filters(store, "--precision", here)).refusal()
+    assert f'precision is "{there}" there and "{here}" here' in refused
+
+
 def test_a_store_of_another_model_is_refused_and_unchanged(
     run: Run, neurons: Path, tmp_path: Path
 ) -> None:
@@ -280,6 +297,8 @@ def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None
         (["--engine", "rays"], 2, "ray"),
         (["--workers", "2"], 2, "--engine ray"),
         (["--engine", "ray", "--workers", "0"], 2, "0"),
+        (["--engine", "ray", "--device", "cpu"], 2, "--device is for --engine local"),
+        (["--engine", "ray", "--dry-run"], 2, "tells of this machine alone"),
         (["--shard", "3/2"], 2, "0/4"),
         (["--shard", "0/0"], 2, "0/4"),
         (["--shard", "one"], 2, "0/4"),

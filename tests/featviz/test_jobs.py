@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import featviz
 from featviz.errors import FeatvizError
-from featviz.jobs import make_room, open_writer
+from featviz.jobs import keep_precision, make_room, open_writer
 from featviz.models import VisionModel
+from featviz.plan import kind_of
+from featviz.recipes import recipe
 from featviz.store import Store
 from tests.featviz.evidence.rows import paths, renders, scores
 
@@ -25,6 +28,41 @@ def store(vit: VisionModel, tmp_path: Path) -> Store:
     open_writer(vit, path, "scores", {"seeds": 1}).add(scores(units))
     open_writer(vit, path, "paths", {"layers": ["a", "b"]}).add(paths(units, [1]))
     return Store(path)
+
+
+@pytest.mark.parametrize("sides", [False, True])
+def test_a_store_keeps_its_precision_whatever_is_the_fastest_here(
+    vit: VisionModel, tmp_path: Path, sides: bool
+) -> None:
+    single = recipe(vit, steps=2, precision="float32", sides=sides)
+    half = replace(single, precision="bfloat16")
+    for number, (there, here) in enumerate(((single, half), (half, single))):
+        path = tmp_path / str(number)
+        assert keep_precision(vit, here, path) is here
+        open_writer(vit, path, kind_of(there), there.to_json())
+        assert keep_precision(vit, here, path) == there
+        assert keep_precision(vit, there, path) == there
+
+
+def test_a_store_that_differs_in_more_than_the_precision_decides_nothing(
+    vit: VisionModel, tmp_path: Path
+) -> None:
+    there = recipe(vit, steps=2, precision="float32")
+    open_writer(vit, tmp_path / "s", "renders", there.to_json())
+    here = replace(there, precision="bfloat16")
+    for other in (replace(here, steps=3), replace(here, sides=True)):
+        assert keep_precision(vit, other, tmp_path / "s") is other
+    mixer = featviz.load("cueworld/mixer", device="cpu")
+    assert keep_precision(mixer, here, tmp_path / "s") is here
+
+
+def test_what_is_no_store_or_a_damaged_one_is_left_to_the_writer(
+    vit: VisionModel, tmp_path: Path
+) -> None:
+    made = recipe(vit)
+    assert keep_precision(vit, made, tmp_path) is made
+    (tmp_path / "store.json").write_text("{")
+    assert keep_precision(vit, made, tmp_path) is made
 
 
 def test_results_of_another_configuration_are_refused_without_force(
