@@ -188,7 +188,8 @@ def _follow(
     others_numbers, beside = others
     for index, (unit, top) in enumerate(zip(units, tops, strict=True)):
         rows = torch.tensor([place[int(number)] for number in top])
-        apart = torch.tensor([number not in set(top.tolist()) for number in others_numbers])
+        own = set(top.tolist())
+        apart = torch.tensor([number not in own for number in others_numbers])
         yield route(
             [part[index] for part in made],
             [part[rows] for part in natural.vectors],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from featviz.batches import Progress, ignore, split
 from featviz.beside import open_folder, read_units
 from featviz.errors import FeatvizError
 from featviz.jobs import make_room, open_writer
-from featviz.recipes import patch_size
+from featviz.recipes import Recipe, patch_size
 from featviz.scores.again import recipe_of, render_again
 from featviz.scores.measure import score
 from featviz.scores.natural import usual
@@ -51,6 +51,21 @@ class Summary:
     done: int
     sides: int
     failures: dict[str, str]
+
+
+def settings_of(store: Store, data: str | None) -> tuple[str | None, int]:
+    """Return the data and the seeds that the scores of a store are of, to add to them.
+
+    Parameters
+    ----------
+    data : str, optional
+        What to score by where there are no scores yet, from one seed.
+    """
+    told = store.configuration.get(KIND)
+    if told is None:
+        return data, 1
+    power = usual(16).name  # at any side
+    return None if told["spectrum"] == power else told["spectrum"], told["seeds"]
 
 
 def scores_to_store(
@@ -104,6 +119,8 @@ def scores_to_store(
     if not todo:
         return Summary(0, done, sides, failures)
     scored, told = 0, opened.configuration["renders"]
+    # Once: it may measure the spectrum of a dataset.
+    again = recipe_of(told) if seeds > 1 and not _are_seeds(told, seeds) else None
     for batch in split(model, todo, max(1, AT_ONCE // told["samples"])):
         before, size = finished, len(batch)
 
@@ -111,7 +128,7 @@ def scores_to_store(
             progress(before + size * part / whole, total)
 
         progress(finished, total)
-        kept, columns, failed = _score(model, opened, batch, natural, seeds, tick)
+        kept, columns, failed = _score(model, opened, batch, natural, seeds, again, tick)
         if kept:
             writer.add({"address": list(map(str, kept)), **columns})
         scored, finished = scored + len(kept), finished + len(batch)
@@ -126,20 +143,25 @@ def _score(
     batch: Sequence[Unit],
     natural: Spectrum,
     seeds: int,
+    again: Recipe | None,
     progress: Progress,
 ) -> tuple[list[Unit], dict[str, npt.NDArray[Any]], dict[Unit, str]]:
-    """Score the units of a batch: those that could be, their columns, and why others could not."""
-    told = store.configuration["renders"]
+    """Score the units of a batch: those that could be, their columns, and why others could not.
+
+    Parameters
+    ----------
+    again : Recipe or None
+        By which they are rendered from other seeds; None where they need not be.
+    """
     rows = {unit: store.row(str(unit)) for unit in batch}
     failures: dict[Unit, str] = {}
     others: dict[Unit, Tensor] = {}
-    if told["samples"] >= max(2, seeds) and not told["diversity"]:
-        # Samples that nothing pushes apart differ by their start alone.
+    if again is not None:
+        others, failures = render_again(model, batch, again, seeds, progress)
+    elif _are_seeds(store.configuration["renders"], seeds):
         others = {
             unit: _but_the_best(row["images"], row["activation"]) for unit, row in rows.items()
         }
-    elif seeds > 1:
-        others, failures = render_again(model, batch, recipe_of(told), seeds, progress)
     kept = [unit for unit in batch if unit not in failures]
     if not kept:
         return [], {}, failures
@@ -150,6 +172,11 @@ def _score(
     beside = torch.stack([others[unit] for unit in kept]) if others else None
     found = score(model, kept, images, activation, trajectory, natural, beside)
     return kept, asdict(found), failures
+
+
+def _are_seeds(told: Mapping[str, Any], seeds: int) -> bool:
+    """Tell whether samples are as good as pictures of other seeds: nothing pushes them apart."""
+    return bool(told["samples"] >= max(2, seeds) and not told["diversity"])
 
 
 def _but_the_best(images: npt.NDArray[np.uint8], activation: npt.NDArray[np.float32]) -> Tensor:

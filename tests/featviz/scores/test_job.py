@@ -12,12 +12,12 @@ from featviz import batches
 from featviz.errors import FeatvizError
 from featviz.models import VisionModel
 from featviz.optimize import optimize
-from featviz.recipes import recipe
+from featviz.recipes import Recipe, recipe
 from featviz.render import render_to_store
 from featviz.scores import again, job, measure, scores_to_store
 from featviz.scores.again import recipe_of, render_again
 from featviz.scores.energy import fine_share, grid_share
-from featviz.scores.job import Summary
+from featviz.scores.job import Summary, settings_of
 from featviz.scores.measure import score
 from featviz.scores.natural import usual
 from featviz.scores.views import held_out
@@ -213,6 +213,33 @@ def test_other_seeds_tell_how_far_they_are(model: VisionModel) -> None:
     found, _ = render_again(model, units, made, 3, lambda now, total: told.append((now, total)))
     assert [tuple(pictures.shape) for pictures in found.values()] == [(2, 32, 32, 3)] * 2
     assert told == [(0, 4), (1, 4), (2, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_job_of_many_batches_reads_the_recipe_once(
+    model: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = rendered(model, tmp_path / "s", samples=1)
+    read: list[object] = []
+
+    def noted(told: dict[str, Any]) -> Recipe:
+        read.append(told)
+        return recipe_of(told)
+
+    monkeypatch.setattr(job, "recipe_of", noted)
+    monkeypatch.setattr(job, "AT_ONCE", 1)
+    assert scores_to_store(model, store, seeds=2).scored == UNITS > 1
+    assert len(read) == 1
+
+
+def test_the_settings_of_scores_that_are_there_are_those_to_go_on_with(
+    model: VisionModel, store: Path
+) -> None:
+    assert settings_of(Store(store), "cueworld:7") == ("cueworld:7", 1)
+    assert settings_of(Store(store), None) == (None, 1)
+    scores_to_store(model, store, seeds=2)
+    assert settings_of(Store(store), "cueworld:7") == (None, 2)
+    scores_to_store(model, store, "cueworld:2", force=True)
+    assert settings_of(Store(store), "cueworld:7") == ("cueworld:2", 1)
 
 
 def test_other_settings_are_refused_and_with_force_the_old_scores_are_kept_aside(
