@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.gallery.browsing import open_page, violations
 from tests.gallery.conftest import UNITS
+from tests.gallery.stores import FINGERPRINT
 
 ONE, OTHER = UNITS[3], UNITS[8]
 
@@ -113,7 +114,7 @@ def test_a_search_finds_every_word_without_case_and_in_any_order(
         """() => {
             labels.set("a", {label: "Red stripes, \\uff24iagonal"});
             labels.set("b", {label: "stripes"});
-            const test = (text) => ["a", "b", "c"].filter(labels.search(text)).join("");
+            const test = (text) => ["a", "b", "c"].filter(wordsIn(text)).join("");
             return ["stripes", "DIAGONAL red", "red blue", "", "trip"].map(test);
         }"""
     )
@@ -132,6 +133,8 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
     assert json.loads(text) == {
         "format": "featviz-labels",
         "version": 1,
+        "model": "cueworld/vit",
+        "weights": FINGERPRINT[:8],
         "labels": {
             ONE: {"label": "a", "favourite": False},
             OTHER: {"label": "b \u2028 \u00fc", "favourite": True},
@@ -157,6 +160,39 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
         button.click()
     expect(page.locator(".said-aloud")).to_have_text("2\u00a0units exported to featviz-labels.json")
     page.wait_for_function("text => globalThis.saved === text", arg=text)
+
+
+def test_the_keyboard_exports_the_labels(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#labels")
+    page.evaluate("address => labels.set(address, {label: 'a'})", ONE)
+    page.get_by_role("button", name="Export as a file").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".said-aloud")).to_have_text("1\u00a0unit exported to featviz-labels.json")
+
+
+def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#labels")
+    labels = {ONE: {"label": "theirs"}, "gone:1": {"label": "away"}}
+    others = [{"model": "cueworld/mixer"}, {"weights": "ab" * 32}]
+    for number, other in enumerate(others):
+        choose(page, file_of(labels, **other), f"{number}.json")
+        expect(page.locator(".said-aloud")).to_contain_text(
+            f"{number}.json holds labels of another model, {other.get('model', 'cueworld/vit')} "
+            f"with weights {other.get('weights', FINGERPRINT)[:8]}; "
+            "this gallery has 1 of its 2\u00a0units."
+        )
+        assert held(page) == {}
+    page.get_by_role("button", name="Import anyway").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".said-aloud")).to_contain_text("Imported: 2 new")
+    expect(page.locator("#unit h1")).to_be_focused()
+    assert set(held(page)) == {ONE, "gone:1"}
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".labelled-unit")).to_have_count(0)
+    choose(page, file_of(labels, model="cueworld/vit", weights=FINGERPRINT))
+    expect(page.locator(".said-aloud")).to_contain_text("Imported: 2 new")
 
 
 def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
@@ -196,6 +232,8 @@ NO_LABELS = [
     (b"[]", '"format"'),
     (file_of({}, format="labels"), '"format" is not "featviz-labels"'),
     (file_of({}, version=2), "its version is 2"),
+    (file_of({}, model=3), '"model" and "weights" are not texts'),
+    (file_of({}, weights=None), '"model" and "weights" are not texts'),
     (file_of([]), '"labels" are not an object'),
     (file_of(None), '"labels" are not an object'),
     (file_of({ONE: "text"}), f"the entry of {ONE} is not an object"),

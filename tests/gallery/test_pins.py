@@ -53,7 +53,7 @@ def test_the_mouse_pins_and_favours_in_the_list(page: Page, model_page: Path) ->
     assert pinned(page) == [UNITS[2]]
     page.get_by_role("button", name=f"Favourite {UNITS[2]}").click()
     assert page.evaluate("address => labels.get(address).favourite", UNITS[2]) is True
-    expect(page.locator("#unit")).to_be_hidden()  # neither click opens the unit
+    assert page.evaluate("location.hash") == ""  # neither click opens the unit
     page.mouse.move(1, 1)
     expect(page.locator(".cell-tools")).to_be_hidden()
 
@@ -94,6 +94,19 @@ def test_the_tray_unpins_by_keyboard_and_keeps_its_place(page: Page, model_page:
     page.get_by_role("button", name="Unpin all").click()
     expect(page.locator(".pin-tray")).to_be_hidden()
     assert pinned(page) == []
+
+
+@pytest.mark.parametrize("name", [f"Unpin {UNITS[1]}", "Unpin all"])
+@pytest.mark.parametrize(("hash_", "shown"), [("", "#pictures"), ("#unit=head:0", "#unit h1")])
+def test_when_nothing_is_pinned_any_longer_the_keyboard_is_on_what_is_shown(
+    hash_: str, shown: str, name: str, page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, hash_)
+    pin(page, [UNITS[1]])
+    page.get_by_role("button", name=name).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".pin-tray")).to_be_hidden()
+    expect(page.locator(shown)).to_be_focused()
 
 
 def test_units_stand_side_by_side_with_pictures_and_numbers(page: Page, model_page: Path) -> None:
@@ -140,6 +153,66 @@ def test_units_are_reordered_and_removed_by_keyboard_and_the_link_follows(
     page.get_by_role("button", name=f"Remove {three}").click()
     expect(page.get_by_role("button", name=f"Remove {one}")).to_be_focused()
     assert columns(page) == pinned(page) == [two, one]
+
+
+def test_units_are_reordered_and_removed_by_mouse(page: Page, model_page: Path) -> None:
+    one, two, three = THREE
+    open_page(page, model_page)
+    pin(page, THREE)
+    page.get_by_role("link", name="Compare 3").click()
+    heads = page.locator(".compared thead th > a")
+    expect(heads).to_have_text(THREE)
+    page.get_by_role("button", name=f"Move left {three}").click()
+    expect(heads).to_have_text([one, three, two])
+    page.get_by_role("button", name=f"Move right {one}").click()
+    expect(heads).to_have_text([three, one, two])
+    assert pinned(page) == [three, one, two]
+    for address, left in ((one, [three, two]), (two, [three])):
+        page.get_by_role("button", name=f"Remove {address}").click()
+        expect(heads).to_have_text(left)
+    page.get_by_role("button", name=f"Remove {three}").click()
+    expect(page.get_by_text("Nothing is pinned.")).to_be_visible()
+    expect(page.locator("#unit h1")).to_be_focused()
+
+
+def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from(
+    page: Page, context: BrowserContext, model_page: Path
+) -> None:
+    words = "&sort=-activation&q=blocks"
+    allow_clipboard(context)
+    open_page(page, model_page, f"#units{words}")
+    pin(page, UNITS[3:5])
+    title = page.locator("#unit h1")
+
+    def returns() -> None:
+        page.keyboard.press("Escape")
+        expect(page.locator("#unit")).to_be_hidden()
+        assert page.evaluate("location.hash") == f"#units{words}"
+
+    page.keyboard.press("b")
+    expect(title).to_have_text("Side by side")
+    assert page.evaluate("location.hash") == f"#pins={UNITS[3]},{UNITS[4]}{words}"
+    returns()
+    page.get_by_role("link", name="Compare 2").click()
+    expect(page.locator(".compared")).to_be_visible()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".said-aloud")).to_have_text("Link copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{model_page.as_uri()}#pins={UNITS[3]},{UNITS[4]}"
+    page.get_by_role("button", name=f"Move left {UNITS[4]}").click()
+    expect(page.locator(".compared thead th > a").first).to_have_text(UNITS[4])
+    page.locator(".compared thead th > a").first.click()
+    expect(title).to_have_text(UNITS[4])
+    returns()
+    page.locator(".pin-tray li a").first.click()
+    expect(title).to_have_text(UNITS[4])
+    returns()
+    page.evaluate("address => labels.set(address, { label: 'a' })", UNITS[6])
+    page.get_by_role("link", name="Labels", exact=True).click()
+    expect(title).to_have_text("Labels and favourites")
+    page.get_by_role("link", name=UNITS[6], exact=True).click()
+    expect(title).to_have_text(UNITS[6])
+    returns()
 
 
 def test_a_link_shows_its_units_and_leaves_ones_own_pins_alone(

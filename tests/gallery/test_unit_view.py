@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.gallery.browsing import allow_clipboard, back, open_page, violations
+from tests.gallery.browsing import allow_clipboard, back, open_page, press_at_once, violations
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.stores import activation
 
@@ -46,6 +46,20 @@ def test_the_arrow_keys_walk_and_the_place_in_the_list_is_told(
         page.keyboard.press(key)
         expect(heading).to_have_text(address)
     expect(heading).to_be_focused()
+
+
+def test_keys_that_are_pressed_at_once_act_on_the_unit_that_each_leads_to(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#unit={UNITS[4]}")
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(UNITS[4])
+    press_at_once(page, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "f")
+    expect(heading).to_have_text(UNITS[6])
+    assert page.evaluate("labels.entries().map(([address]) => address)") == [UNITS[6]]
+    press_at_once(page, "Escape", "ArrowRight", "f")
+    expect(page.locator(f".cell[aria-label='{UNITS[7]}']")).to_be_focused()
+    assert page.evaluate("labels.entries().length") == 2
 
 
 def test_the_neighbours_of_a_unit_are_those_in_the_list_it_came_from(
@@ -331,6 +345,60 @@ def test_a_missing_script_is_named(browser: Browser, spoilt: Path) -> None:
     open_page(page, spoilt, "#unit=head:0")
     expect(page.get_by_text("A file of this gallery is missing")).to_contain_text("details/1.js")
     page.close()
+
+
+def test_a_script_that_says_nothing_is_named(browser: Browser, spoilt: Path) -> None:
+    for shard in spoilt.parent.glob("data-1/1/details/*.js"):
+        shard.write_text('"use strict";')
+    page = browser.new_page()
+    open_page(page, spoilt, "#unit=head:0")
+    expect(page.get_by_text("missing or cannot be read")).to_contain_text("details/1.js")
+    page.close()
+
+
+def test_a_script_that_fails_late_is_told_on_its_own_units_page_alone(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    page.evaluate(
+        """() => {
+            globalThis.fail = [];
+            entryOf = (list, number) => new Promise((_, reject) => {
+                fail.push(() => reject(new Error(`${list} ${number}`)));
+            });
+        }"""
+    )
+    counts = page.evaluate(
+        """async ([one, other]) => {
+            const told = () => document.querySelectorAll("#unit .notice").length;
+            view.go({ unit: one });
+            view.go({ unit: other });
+            const counts = [];
+            for (const go of fail) {
+                go();
+                await new Promise((done) => setTimeout(done));
+                counts.push(told());
+            }
+            return counts;
+        }""",
+        [UNITS[1], UNITS[2]],
+    )
+    assert counts == [0, 1]
+    expect(page.locator("#unit h1")).to_have_text(UNITS[2])
+
+
+def test_an_error_of_a_block_is_not_called_a_missing_file(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    error = page.evaluate(
+        """async (address) => {
+            unitSlots.push(() => { throw new Error("of a block"); });
+            const place = document.getElementById("unit");
+            return showUnit(place, address).then(() => place.textContent, ({ message }) => message);
+        }""",
+        UNITS[1],
+    )
+    assert error == "of a block"
+    assert page.locator("#unit .notice").count() == 0
 
 
 def test_a_spoilt_picture_is_named_and_the_rest_of_the_page_stands(
