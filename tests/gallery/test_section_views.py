@@ -234,6 +234,36 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
         assert page.evaluate("document.activeElement.hash") == f"#unit={NEURONS[1]}"
 
 
+@pytest.mark.parametrize("way", ["link", "back"])
+def test_a_section_is_found_where_escape_left_it(way: str, page: Page, model_page: Path) -> None:
+    page.set_viewport_size({"width": 800, "height": 400})
+    open_page(page, model_page, "#tokens")
+    last = page.locator(".token-map a").last
+    last.scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    assert place > 0
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell").first).to_be_visible()
+    if way == "back":
+        back(page)
+    else:
+        page.locator("#views a[href='#tokens']").evaluate("link => link.click()")
+    expect(last).to_be_in_viewport()
+    assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+
+
+def test_the_keyboard_opens_each_section_from_its_link(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    for name in ["heads", *ROUTES]:
+        page.locator(f"#views a[href='#{name}']").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#views [aria-current=page]")).to_have_attribute("href", f"#{name}")
+        expect(page.locator("#section .title")).to_be_visible()
+    page.locator("#views a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell").first).to_be_visible()
+
+
 def test_a_unit_leads_to_what_else_is_known_of_it(page: Page, model_page: Path) -> None:
     page.set_viewport_size({"width": 800, "height": 500})
     open_page(page, model_page, f"#unit={LOGIT}")
