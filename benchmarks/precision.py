@@ -1,0 +1,80 @@
+"""What pictures lose, and what time they gain, by bfloat16.
+
+``python -m benchmarks.precision`` prints one JSON line. The same neurons are rendered in both
+precisions, from the same starts and through the same views. All values are the float32 model's:
+on the picture itself, and on views that no step has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+
+import numpy as np
+import torch
+
+import featviz
+from benchmarks.machine import describe
+from featviz.optimize import optimize
+from featviz.readout import Readout
+from featviz.recipes import recipe
+from featviz.scores import fine_share, grid_share, held_out
+
+MODEL = "cueworld/vit"
+PRECISIONS = ("float32", "bfloat16")
+
+
+def measure(
+    model: featviz.VisionModel, units: list[featviz.Unit], precision: str, steps: int
+) -> dict[str, list[float]]:
+    """Render units of one layer, and judge every picture; the seconds are those of a picture."""
+    start = time.perf_counter()
+    made = optimize(model, units, recipe(model, steps=steps, precision=precision))
+    seconds = (time.perf_counter() - start) / len(units)
+    pictures = made.images[:, 0]
+    read = Readout(model, units)
+    with torch.no_grad():
+        views = held_out(pictures.permute(0, 3, 1, 2) / 255)
+        seen = torch.stack([read.paired(view) for view in views]).mean(0)
+    return {
+        "value": made.activation[:, 0].tolist(),
+        "held_out": seen.tolist(),
+        "fine_share": [fine_share(picture) for picture in pictures.numpy()],
+        "grid_share": [grid_share(picture) for picture in pictures.numpy()],
+        "seconds": [seconds] * len(units),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=MODEL, help="untrained, if timm has to download it")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[1, 3, 5, 7, 9, 11])
+    parser.add_argument("--each", type=int, default=8, help="neurons of each block")
+    parser.add_argument("--steps", type=int, default=512)
+    options = parser.parse_args()
+    model = featviz.load(options.model, untrained=not options.model.startswith("cueworld/"))
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in PRECISIONS}
+    for block in options.blocks:
+        units = featviz.units(model, f"blocks.{block}.mlp.fc1:0-{options.each - 1}")
+        for name in PRECISIONS:
+            for key, values in measure(model, units, name, options.steps).items():
+                found[name].setdefault(key, []).extend(values)
+    table = {
+        name: {key: round(statistics.fmean(values), 5) for key, values in numbers.items()}
+        for name, numbers in found.items()
+    }
+    full, half = (found[name] for name in PRECISIONS)
+    ratios = {
+        key: [round(float(q), 4) for q in np.quantile(np.divide(half[key], full[key]), (0, 0.5, 1))]
+        for key in ("value", "held_out", "seconds")
+    }
+    settings = {"model": options.model, "steps": options.steps, "units": len(full["value"])}
+    report = {"benchmark": "precision", **settings, "machine": describe(), "results": table}
+    print(json.dumps({**report, "bfloat16_over_float32_least_median_most": ratios}))
+
+
+if __name__ == "__main__":
+    main()
