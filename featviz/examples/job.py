@@ -14,7 +14,8 @@ from featviz.errors import FeatvizError
 from featviz.examples import pictures
 from featviz.examples.album import Album
 from featviz.examples.result import COLUMNS, KIND, Examples
-from featviz.examples.spool import Spool, discard
+from featviz.examples.scratch import clear, discard
+from featviz.examples.spool import Spool
 from featviz.examples.task import ENDS, Task, keep_none
 from featviz.jobs import open_writer
 from featviz.store import Store, StoreWriter
@@ -118,7 +119,8 @@ def examples_to_store(
     """Find the examples of units and store them with their images, each image once.
 
     Units that the store holds already are left out. Until all are found, values wait in the store's
-    folder ``scratch``. Interrupted at any moment, the next call with the same arguments goes on
+    folder ``scratch``; those of jobs with other settings, which cannot go on, are deleted there.
+    Interrupted at any moment, the next call with the same arguments goes on
     where this one was, and what it stores is the same.
 
     Parameters
@@ -146,6 +148,7 @@ def examples_to_store(
     album = Album(images, task)
     missing = [unit for unit in _in_order(units) if str(unit) not in writer.done]
     place = Path(store, "scratch"), task.name(units)
+    clear(place[0], task.prefix)
     failures: dict[Unit, str] = {}
     if missing:
         first, second = _halves(progress, len(task.numbers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ from featviz.data import Dataset
 from featviz.errors import FeatvizError
 from featviz.examples.heap import hand_back
 from featviz.examples.places import NOWHERE, Places
-from featviz.examples.spool import Spool, open_spool
+from featviz.examples.scratch import open_spool
+from featviz.examples.spool import Spool
 from featviz.examples.statistics import BINS, QUANTILES, statistics
 from featviz.readout import Readout
 from featviz.units import Unit, site_of
@@ -86,22 +88,25 @@ class Task:
             "bins": BINS,
         }
 
+    @cached_property
+    def prefix(self) -> str:
+        """What the names of the values of all jobs begin with that find the same for a unit."""
+        subject = {"configuration": self.configuration(), "fingerprint": self.model.fingerprint}
+        return f"examples-{_digest(subject)}-"
+
     def name(self, units: Sequence[Unit]) -> str:
         """Name the values of units: the same for the same job on the same kind of machine."""
         subject = {
-            "configuration": self.configuration(),
-            "fingerprint": self.model.fingerprint,
             "device": self.model.device.type,
             "torch": torch.__version__,
             "units": addresses(units),
         }
-        digest = sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
-        return f"examples-{digest[:32]}"
+        return f"{self.prefix}{_digest(subject)}"
 
     def spool(
         self, folder: Path, name: str, units: Sequence[Unit]
     ) -> AbstractContextManager[Spool]:
-        """Open what the values of units wait in; see `featviz.examples.spool.open_spool`."""
+        """Open what the values of units wait in; see `featviz.examples.scratch.open_spool`."""
         return open_spool(folder, name, addresses(units), AT_ONCE, len(self.numbers))
 
     def fill(self, spool: Spool, units: Sequence[Unit], progress: Progress) -> None:
@@ -235,6 +240,10 @@ class Task:
                 hand_back()
             progress(read, total)
         return tokens
+
+
+def _digest(subject: dict[str, Any]) -> str:
+    return sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def addresses(units: Sequence[Unit]) -> list[str]:

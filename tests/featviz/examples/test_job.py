@@ -321,6 +321,30 @@ def test_other_data_or_settings_are_refused_and_with_force_set_aside_without_the
     assert (again.stored, again.images) == (2, 0)
 
 
+def test_values_that_wait_for_a_job_of_other_settings_are_deleted_and_those_of_others_stay(
+    tmp_path: Path,
+) -> None:
+    model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
+
+    def waiting(selector: str, **settings: Any) -> set[Path]:
+        """Stop a job in its pass, and list what waits."""
+
+        def stop(finished: float, _: int) -> None:
+            if finished:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            examples_to_store(model, units(model, selector), data, store, **settings, progress=stop)
+        return set((store / "scratch").iterdir())
+
+    (first,) = waiting("head:0")
+    both = waiting("head:1")
+    assert first in both
+    assert len(both) == 2
+    (third,) = waiting("head:0", top=3, force=True)
+    assert third not in both
+
+
 def test_images_whose_shard_was_deleted_are_stored_again(tmp_path: Path) -> None:
     model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
     chosen = units(model, "blocks.1.mlp.fc1:0-1")

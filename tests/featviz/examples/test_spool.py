@@ -11,7 +11,7 @@ import pytest
 
 from featviz.errors import FeatvizError
 from featviz.examples import spool as spools
-from featviz.examples.spool import discard, open_spool
+from featviz.examples.scratch import clear, discard, open_spool
 
 UNITS = ["a:0", "b:1", "c:2@cls"]
 BLOCK = 4
@@ -168,6 +168,25 @@ def test_too_little_room_is_told_before_anything_is_read(
     # What is there already needs no room.
     with open_spool(tmp_path / "enough", "job", UNITS, BLOCK, COUNT) as spool:
         assert spool.blocks == 1
+
+
+def test_only_spools_of_other_settings_that_nobody_fills_are_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    for name in ("now-1", "now-2", "old-1", "old-2"):
+        write_some(folder, 2).rename(folder / f"{name}.spool")
+    with suppress(Stopped), open_spool(folder, "old-2", UNITS, BLOCK, COUNT) as spool:
+        clear(folder, "now-")
+        assert {path.name for path in folder.iterdir()} == {
+            "now-1.spool",
+            "now-2.spool",
+            "old-2.spool",
+        }
+        go_on(spool, 3)
+        np.testing.assert_array_equal(everything(spool)[1], VALUES.T)
+        raise Stopped
+    clear(folder, "new-")
+    assert not folder.exists()
+    clear(folder, "new-")
 
 
 def test_a_spool_that_outlived_its_job_is_deleted_with_its_folder(tmp_path: Path) -> None:
