@@ -56,7 +56,11 @@ def targets(
             refused[site] = str(error)
     found, skipped = [], {}
     for address in addresses:
-        (unit,) = units(model, address)
+        try:
+            (unit,) = units(model, address)
+        except FeatvizError as error:  # such as of a direction whose file is gone
+            skipped[address] = str(error)
+            continue
         block = layers.get(getattr(unit, "site", ""))
         if block is None or not isinstance(unit, Unit) or not isinstance(unit.index, int):
             skipped[address] = "it is no neuron of an MLP (blocks.L.mlp.fc1:N)"
