@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 
 from tests.gallery.big import WIDTH, addresses, columns
 from tests.gallery.browsing import back, forward, open_page
+from tests.gallery.conftest import UNITS
+from tests.gallery.stores import activation
 from tests.gallery.test_grid import big as big  # noqa: PLC0414  # a fixture
 
 
@@ -37,12 +39,33 @@ def test_a_choice_sorts_better_first_and_what_is_unknown_last(
     expect(page.locator("#units h2")).to_have_count(0)
     assert listed(page) == sorted_by(key, down)
     assert page.url.endswith(f"#units&sort={'-' if down else ''}{key}")
-    page.get_by_role("button", name=re.compile("turn round")).click()
-    page.wait_for_url(re.compile(rf"#units&sort={'' if down else '-'}{key}$"))
+    names = ("Highest first; turn round", "Lowest first; turn round")
+    now, then = names if down else names[::-1]
+    page.get_by_role("button", name=now).click()
+    expect(page.get_by_role("button", name=then)).to_be_visible()
     assert listed(page) == sorted_by(key, not down)
+    assert page.url.endswith(f"#units&sort={'' if down else '-'}{key}")
     back(page)
-    page.wait_for_url(re.compile(rf"#units&sort={'-' if down else ''}{key}$"))
+    expect(page.get_by_role("button", name=now)).to_be_visible()
     assert listed(page) == sorted_by(key, down)
+
+
+def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("s")
+    expect(page.get_by_role("combobox", name="Sort")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("combobox", name="Sort")).to_have_value("ratio")
+    turn = page.get_by_role("button", name=re.compile("turn round"))
+    expect(turn).to_have_attribute("aria-label", re.compile("^Highest first"))
+    assert listed(page) == sorted_by("ratio", down=True)
+    page.keyboard.press("Tab")
+    expect(turn).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(turn).to_have_attribute("aria-label", re.compile("^Lowest first"))
+    expect(turn).to_be_focused()
+    assert listed(page) == sorted_by("ratio", down=False)
 
 
 def test_the_number_sorted_by_is_told_below_each_picture(page: Page, big: Path) -> None:
@@ -83,6 +106,52 @@ def test_a_bound_that_is_no_number_is_marked_and_filters_nothing(page: Page, big
     box.press("Tab")
     expect(box).to_have_attribute("aria-invalid", "true")
     assert len(listed(page)) == len(addresses())
+
+
+def test_a_bound_that_is_cleared_is_marked_no_longer(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = page.get_by_role("textbox", name="ratio, at least")
+    box.press_sequentially("high")
+    box.press("Tab")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    other = page.get_by_role("textbox", name="fine, at most")
+    other.fill("2")
+    other.press("Enter")
+    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_visible()
+    expect(box).to_have_value("")
+    expect(box).to_have_attribute("aria-invalid", "false")
+
+
+def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, big: Path) -> None:
+    ratio, fine = (columns()[key] for key in ("ratio", "fine"))
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = page.get_by_role("textbox", name="ratio, at least")
+    for _ in range(12):
+        if box.evaluate("box => box === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(box).to_be_focused()
+    page.keyboard.type("3.5")
+    page.keyboard.press("Enter")
+    told = page.get_by_role("status").first
+    expect(told).to_have_text(f"{(ratio >= 3.5).sum():,} of 18,432\u00a0units")
+    upper = page.get_by_role("textbox", name="fine, at most")
+    upper.focus()
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    expect(told).to_have_text(f"{((ratio >= 3.5) & (fine <= 2)).sum():,} of 18,432\u00a0units")
+    page.get_by_role("link", name="Remove: ratio at least 3.5").focus()
+    page.keyboard.press("Enter")
+    expect(told).to_have_text(f"{(fine <= 2).sum():,} of 18,432\u00a0units")
+    # The keyboard is on what stands in the place of the link that is gone.
+    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Clear")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(told).to_have_text("18,432\u00a0units")
+    expect(page.get_by_role("button", name="Filter", exact=True)).to_be_focused()
 
 
 def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> None:
@@ -177,6 +246,95 @@ def test_only_favourites_labelled_or_pinned_are_shown_and_the_list_follows(
     expect(page.get_by_text("No unit is like that.")).to_be_visible()
 
 
+def test_the_list_shows_what_was_marked_on_a_units_page(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    cell = page.locator(f".cell[aria-label='{UNITS[1]}']")
+    cell.click()
+    expect(page.locator("#unit h1")).to_have_text(UNITS[1])
+    page.keyboard.press("f")
+    page.keyboard.press("p")
+    page.keyboard.press("l")
+    page.keyboard.type("eyes")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(cell).to_be_focused()
+    expect(cell).to_have_attribute("aria-description", "eyes, favourite, pinned")
+    expect(cell).to_have_attribute("data-caption", "eyes")
+    expect(cell).to_have_class("cell favourite pinned")
+
+
+def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    marks = """cell => {
+        const { backgroundImage, outlineStyle } = getComputedStyle(cell, "::before");
+        return [backgroundImage.split("(")[0], outlineStyle];
+    }"""
+    cell = page.locator(".cell").nth(2)
+    assert cell.evaluate(marks) == ["url", "none"]
+    cell.focus()
+    page.keyboard.press("p")
+    expect(cell).to_be_focused()
+    assert cell.evaluate(marks) == ["linear-gradient", "solid"]
+    page.keyboard.press("ArrowRight")
+    assert cell.evaluate(marks) == ["linear-gradient", "none"]
+
+
+def test_the_favourites_are_walked_through_though_one_is_none_any_longer(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    for address in UNITS[2:6]:
+        page.evaluate("address => labels.set(address, { favourite: true })", address)
+    open_page(page, model_page, f"#unit={UNITS[3]}&only=favourites")
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(UNITS[3])
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(UNITS[4])
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text(UNITS[3])
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell")).to_have_count(3)
+    assert listed(page) == [UNITS[2], UNITS[4], UNITS[5]]
+    page.locator(".cell").nth(1).press("Enter")
+    expect(heading).to_have_text(UNITS[4])
+    page.keyboard.press("f")
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell")).to_have_count(2)
+    expect(page.locator(f".cell[aria-label='{UNITS[5]}']")).to_be_focused()
+
+
+def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    for address in UNITS[2:5]:
+        page.evaluate("address => labels.set(address, { label: 'a' })", address)
+    open_page(page, model_page, "#units&only=labelled")
+    expect(page.locator(".cell")).to_have_count(3)
+    page.get_by_role("link", name="Labels", exact=True).click()
+    page.get_by_role("button", name=f"Remove label and favourite of {UNITS[3]}").click()
+    expect(page.locator(".labelled-unit")).to_have_count(2)
+    back(page)
+    expect(page.locator(".cell")).to_have_count(2)
+    assert listed(page) == [UNITS[2], UNITS[4]]
+
+
+def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#units&sort=-activation&q=blocks")
+    wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
+    assert listed(page) == wanted
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the pictures")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pictures")).to_be_focused()
+    assert page.evaluate("location.hash") == "#units&sort=-activation&q=blocks"
+    assert listed(page) == wanted
+    page.keyboard.press("Tab")
+    expect(page.locator("#search")).to_be_focused()
+
+
 def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page, big: Path) -> None:
     open_page(page, big, "#units&sort=-ratio")
     page.locator("#sites a").nth(4).click()
@@ -244,7 +402,7 @@ def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) 
     listed_keys = set(dialog.locator("kbd").all_inner_texts())
     assert {"/", "g", "s", "n", "r", "[", "]", "?", "p", "f", "l", "Esc", "Enter"} <= listed_keys
     page.keyboard.press("r")
-    expect(page.locator("#unit")).to_be_hidden()
+    assert page.evaluate("location.hash") == ""  # where a unit would be named at once
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.locator("#search").focus()
