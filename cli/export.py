@@ -78,9 +78,9 @@ def gallery(
         labels=labels,
         announce=announce,
     )
-    for warning in exported.warnings:
-        # An address in a store can hold anything, and acts on a terminal only if it is printed.
-        click.echo(f"damaged: {''.join(c if c.isprintable() else '?' for c in warning)}", err=True)
+    # An address can hold anything, and acts on a terminal only if it is printed.
+    for line in (*exported.remarks, *(f"damaged: {warning}" for warning in exported.warnings)):
+        click.echo("".join(c if c.isprintable() else "?" for c in line), err=True)
     if as_json:
         print_json(_report(exported, estimates))
     else:
@@ -91,5 +91,6 @@ def gallery(
 
 
 def _report(exported: Exported, estimates: list[Estimate]) -> dict[str, object]:
-    told = asdict(exported) | {"page": str(exported.page), "warnings": list(exported.warnings)}
+    lines = {"warnings": list(exported.warnings), "remarks": list(exported.remarks)}
+    told = asdict(exported) | {"page": str(exported.page), **lines}
     return told | {"estimate": asdict(estimates[0]) if estimates else None}

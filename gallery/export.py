@@ -22,7 +22,7 @@ from gallery.folder import Edition, is_tidy, new_edition
 from gallery.include import included
 from gallery.merge import Model, merge
 from gallery.model import ModelFiles, identity
-from gallery.notes import read_notes
+from gallery.notes import Notes, read_notes
 from gallery.options import Options
 from gallery.pictures import form
 from gallery.plan import plan
@@ -50,6 +50,8 @@ class Exported:
     warnings : tuple of str
         One line for each unit or natural image that cannot be shown: its address, and why. Rows of
         other kinds that are damaged alike share a line.
+    remarks : tuple of str
+        At most one line, of labels that name no unit of the gallery.
     """
 
     page: Path
@@ -58,6 +60,7 @@ class Exported:
     bytes: int
     reused: int
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def export(
@@ -107,7 +110,7 @@ def export(
     if not opened:
         raise FeatvizError("no store is named; a gallery shows one or more")
     folder = Path(folder)
-    notes = {} if labels is None else read_notes(labels)
+    notes = Notes() if labels is None else read_notes(labels)
     options = Options(tuple(include), thumbnails_only, form(pictures), notes)
     wanted = included(options.include)
     key, previous = _key(opened, options), Previous.of(folder)
@@ -133,7 +136,7 @@ def export(
             for _ in steps:
                 pass
         _write_rest(edition, written)
-        made = _summary(folder, edition, written)
+        made = _summary(folder, edition, written, notes)
         record = Record(
             "" if made.warnings else key,
             *measure(edition.data),
@@ -141,6 +144,7 @@ def export(
             made.pictures,
             sum(len(files.files.rows) for files in written),
             [files.record() for files in written],
+            made.remarks,
         )
         record.write(edition.data)
     return made
@@ -181,8 +185,11 @@ def _page(template: str, edition: str, data: str) -> str:
     return blank.substitute(static=f"{edition}/static", data=data)
 
 
-def _summary(folder: Path, edition: Edition, written: Sequence[ModelFiles]) -> Exported:
+def _summary(
+    folder: Path, edition: Edition, written: Sequence[ModelFiles], notes: Notes
+) -> Exported:
     _, size = measure(edition.data)
+    models = [(each.model.name, each.model.fingerprint, each.units) for each in written]
     return Exported(
         folder / "index.html",
         sum(files.plan.units for files in written),
@@ -190,19 +197,19 @@ def _summary(folder: Path, edition: Edition, written: Sequence[ModelFiles]) -> E
         size,
         sum(files.files.reused for files in written),
         tuple(warning for files in written for warning in files.warnings()),
+        notes.remarks(models),
     )
 
 
 def _key(stores: Sequence[Store], options: Options) -> str:
     """Return a text that is another one when the export would write anything else."""
-    notes = sorted((unit, note.label, note.favourite) for unit, note in options.notes.items())
     parts = {
         "code": [recipe(), wording(), site_files()],
         "stores": [store.state for store in stores],
         "include": options.include,
         "thumbnails_only": options.thumbnails_only,
         "pictures": options.form.name,
-        "labels": notes,
+        "labels": options.notes.to_json(),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -224,8 +231,14 @@ def _unchanged(
                 return None
         except OSError:
             return None
-    reused = record.rows
-    return Exported(folder / "index.html", record.units, record.pictures, record.bytes, reused)
+    return Exported(
+        folder / "index.html",
+        record.units,
+        record.pictures,
+        record.bytes,
+        reused=record.rows,
+        remarks=tuple(record.remarks),
+    )
 
 
 def page_name(model: Model) -> str:

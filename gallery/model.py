@@ -205,7 +205,7 @@ class ModelFiles:
         ]
 
     def _labels(self) -> list[tuple[str, str, bool]]:
-        notes = self.options.notes
+        notes = self.options.notes.known(self.model.name, self.model.fingerprint)
         known = (unit for unit in self.plan.addresses() if unit in notes)
         return [(unit, notes[unit].label, notes[unit].favourite) for unit in known]
 

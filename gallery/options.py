@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gallery.include import Test, included
-from gallery.notes import Note
+from gallery.notes import Notes
 from gallery.pictures import Form, form
 
 
@@ -22,14 +21,14 @@ class Options:
         Write the sheets and no pictures.
     form : Form
         Of the pictures.
-    notes : mapping
-        Labels and favourites by address.
+    notes : Notes
+        Labels and favourites.
     """
 
     include: tuple[str, ...] = ()
     thumbnails_only: bool = False
     form: Form = field(default_factory=lambda: form("webp"))
-    notes: Mapping[str, Note] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def wanted(self) -> Test:

@@ -85,6 +85,8 @@ class Record:
     units, pictures, rows : int
     models : sequence of dict
         Of each model: ``identity``, and the key of each file of each of `PARTS`.
+    remarks : sequence of str
+        What the export remarked.
     """
 
     key: str
@@ -94,6 +96,7 @@ class Record:
     pictures: int
     rows: int
     models: Sequence[Mapping[str, Any]]
+    remarks: Sequence[str]
 
     def write(self, data: Path) -> None:
         """Write it into a data folder."""
@@ -259,6 +262,8 @@ def _read(data: Path) -> Record | None:
         return None
     counts = (record.files, record.bytes, record.units, record.pictures, record.rows)
     if not all(type(count) is int for count in counts):
+        return None
+    if not isinstance(record.remarks, list) or not all(isinstance(r, str) for r in record.remarks):
         return None
     return record if all(isinstance(model, dict) for model in record.models) else None
 

@@ -88,6 +88,22 @@ def test_labels_of_a_file_are_shown_and_a_wrong_file_is_refused(
     assert not (tmp_path / "other").exists()
 
 
+def test_labels_of_units_that_are_not_there_are_told_and_no_failure(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    labels = {name: {"favourite": True} for name in ("head:3", "head:99\x1b[2J")}
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps({"format": "featviz-labels", "version": 1, "labels": labels}))
+    result = run("gallery", store, "-o", tmp_path / "site", "--labels", file)
+    assert result.status == 0
+    line = "1 of 2 labels name no unit of this gallery, such as head:99?[2J"
+    assert line in result.err.splitlines()
+    again = run("gallery", store, "-o", tmp_path / "site", "--labels", file, "--json")
+    assert json.loads(again.out)["remarks"] == [
+        "1 of 2 labels name no unit of this gallery, such as head:99\x1b[2J"
+    ]
+
+
 def test_a_damaged_picture_costs_a_line_and_the_exit_of_some_that_failed(
     run: Run, tmp_path: Path
 ) -> None:

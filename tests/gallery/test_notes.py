@@ -9,7 +9,7 @@ import pytest
 import gallery
 from featviz.errors import FeatvizError
 from gallery.notes import MOST_BYTES, Note, read_notes
-from tests.gallery.stores import write_store
+from tests.gallery.stores import FINGERPRINT, write_store
 from tests.gallery.test_export import data
 
 
@@ -25,11 +25,13 @@ def test_labels_and_favourites_are_read_as_the_page_wrote_them(tmp_path: Path) -
         "head:2": {"label": "dots"},
         "head:3": {"favourite": True},
     }
-    assert read_notes(written(tmp_path / "l.json", labels)) == {
+    notes = read_notes(written(tmp_path / "l.json", labels, model="deit", weights="3f" * 32))
+    assert notes.of == {
         "head:1": Note("stripes", True),
         "head:2": Note("dots", False),
         "head:3": Note("", True),
     }
+    assert (notes.model, notes.weights) == ("deit", "3f" * 32)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,8 @@ def test_labels_and_favourites_are_read_as_the_page_wrote_them(tmp_path: Path) -
         ({}, {"format": "other"}, 'its "format" is not "featviz-labels"'),
         ({}, {"version": 2}, "labels of version 2; this featviz reads version 1"),
         ([], {}, 'it has no object "labels"'),
+        ({}, {"model": 3}, 'its "model" is no text'),
+        ({}, {"weights": ["3fa9"]}, 'its "weights" is no text'),
         ({"head:1": "dots"}, {}, "the entry of 'head:1' is not"),
         ({"head:1": {"label": 3}}, {}, "the entry of 'head:1' is not"),
         ({"head:1": {"favourite": 1}}, {}, "the entry of 'head:1' is not"),
@@ -85,3 +89,56 @@ def test_the_page_is_given_the_labels_of_its_units_and_no_others(tmp_path: Path)
     written(labels, {"head:2": {"label": "stripes"}})
     assert gallery.export([store], tmp_path / "site", labels=labels).reused == 3
     assert data(tmp_path / "site", "1/model")["labels"] == [["head:2", "stripes", False]]
+
+
+OTHER = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("told", "of_vit", "of_mixer"),
+    [
+        ({}, True, True),
+        ({"model": "cueworld/vit", "weights": FINGERPRINT}, True, False),
+        ({"model": "cueworld/vit", "weights": FINGERPRINT[:8]}, True, False),
+        ({"model": "cueworld/mixer", "weights": OTHER[:8]}, False, True),
+        ({"model": "another/name", "weights": FINGERPRINT[:8]}, False, False),
+        ({"weights": OTHER[:8]}, False, True),
+        ({"model": "cueworld/vit"}, True, False),
+        ({"weights": "cd" * 32}, False, False),
+    ],
+)
+def test_labels_reach_only_the_model_that_they_are_of(
+    told: dict[str, str], of_vit: bool, of_mixer: bool, tmp_path: Path
+) -> None:
+    stores = [
+        write_store(tmp_path / "a", ["head:1"]),
+        write_store(tmp_path / "b", ["head:1"], model="cueworld/mixer", fingerprint=OTHER),
+    ]
+    labels = written(tmp_path / "l.json", {"head:1": {"label": "dots"}}, **told)
+    made = gallery.export(stores, tmp_path / "site", labels=labels)
+    found = [data(tmp_path / "site", f"{number}/model")["labels"] for number in (1, 2)]
+    assert found == [[["head:1", "dots", False]] * holds for holds in (of_vit, of_mixer)]
+    assert (made.remarks == ()) == (of_vit or of_mixer)
+
+
+def test_labels_that_name_no_unit_are_counted_and_told_each_time(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "a", ["head:1"])
+    names = ["head:1", "head:9" + "9" * 99, "head:10"]
+    labels = written(tmp_path / "l.json", {name: {"favourite": True} for name in names})
+    for _ in range(2):  # the second time, nothing is written
+        made = gallery.export([store], tmp_path / "site", labels=labels)
+        told = f"2 of 3 labels name no unit of this gallery, such as head:{'9' * 55}..."
+        assert made.remarks == (told,)
+        assert made.warnings == ()
+    assert not (tmp_path / "site/data-2").exists()
+
+
+def test_labels_of_a_model_that_is_not_there_are_told_by_its_name(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "a", ["head:1"])
+    told = {"model": "deit", "weights": "cd" * 32}
+    labels = written(tmp_path / "l.json", {"head:1": {"label": "dots"}}, **told)
+    made = gallery.export([store], tmp_path / "site", labels=labels)
+    assert made.remarks == (
+        "the labels are of deit with weights cdcdcdcd, which is not in this gallery: "
+        "none of 1 is shown",
+    )
