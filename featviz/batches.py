@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featviz.memory import is_out_of_memory
+from featviz.narrow import is_narrow
 from featviz.optimize import Pictures, optimize
 from featviz.recipes import Recipe
 from featviz.units import Unit, sites_of
@@ -67,11 +68,13 @@ class _ProgressError(BaseException):
 def split(model: VisionModel, units: Sequence[Unit], limit: int) -> list[list[Unit]]:
     """Cut units into batches of at most `limit` units that share a site, keeping their order.
 
-    Sums share what all their terms are at.
+    Sums share what all their terms are at. Units at one token are apart from means over patches,
+    so that what a batch can leave out does not depend on what else is in it.
     """
-    layers: dict[tuple[Site, ...], list[Unit]] = {}
+    layers: dict[tuple[tuple[Site, ...], bool], list[Unit]] = {}
     for unit in units:
-        layers.setdefault(sites_of(model, unit), []).append(unit)
+        alike = sites_of(model, unit), is_narrow(model, unit)
+        layers.setdefault(alike, []).append(unit)
     return [
         layer[start : start + limit]
         for layer in layers.values()

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from featviz.narrow import at_tokens
 from featviz.objectives import similarity, total_variation
 from featviz.patches import as_products
 from featviz.precision import in_precision
@@ -98,7 +99,9 @@ def _optimize(
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, fused=True)
     frequencies = canvas.image.frequencies().to(device)
     trajectory = torch.empty(recipe.steps, len(names), device=device)
-    with as_products(computing.module):
+    # What makes samples differ looks at all tokens.
+    alone = [] if recipe.diversity and recipe.samples > 1 else members
+    with as_products(computing.module), at_tokens(computing, alone):
         for step in range(recipe.steps):
             whole = canvas.decode(numbers)
             views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
