@@ -1,9 +1,10 @@
 """How often validation gets planted neurons right, whose part in the network is known.
 
 ``python -m benchmarks.planted --seeds 100`` prints one JSON line: for each planted neuron the
-number of seeds with the right verdict. Every seed makes another network, other marks of the
-classes, and other images. The network is a vision transformer of timm with random weights, two
-blocks, and 64 neurons an MLP. In its first MLP
+number of seeds with the right verdict, and for the ordinary neurons beside them how many were
+tested, how many claims were made, and how many are expected by rank. Every seed makes another
+network, other marks of the classes, and other images. The network is a vision transformer of timm
+with random weights, two blocks, and 64 neurons an MLP. In its first MLP
 
 - neuron 0 is *needed*: it reads the mark that images of class 0 carry in some of their patches, and
   writes along the weights of that class's logit;
@@ -11,8 +12,10 @@ blocks, and 64 neurons an MLP. In its first MLP
   reads;
 - neuron 2 is *dead*: its bias keeps it at 0.
 
-The others are random. The right verdicts are necessary and sufficient for class 0; neither, for any
-class; and silent.
+The others are random, and some of them are validated too. The claims are those that
+`featviz.evidence` makes of the store: false discoveries are controlled over its neurons, and the
+intervals count. The right ones are that neuron 0 is necessary and sufficient for class 0, that
+neuron 1 is neither, for any class, and that neuron 2 is silent.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from torch import Tensor, nn
 from benchmarks.machine import describe
 from featviz import Store, VisionModel
 from featviz.data import Dataset
+from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.jobs import open_writer
 from featviz.store import Row
 from patching.validation import validate_to_store
@@ -44,7 +48,8 @@ SITE = "blocks.0.mlp.fc1"
 COUNT = 160
 """Images of a seed, 40 of each class."""
 
-THRESHOLD = 0.05
+ORDINARY = range(8, 16)
+"""Random neurons that are validated beside the planted ones."""
 
 
 @dataclass
@@ -85,13 +90,15 @@ class Marked:
         return image.clamp(0, 1), label
 
 
-def planted(seed: int, plant: bool = True) -> tuple[VisionModel, Dataset]:
+def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel, Dataset]:
     """Make a network and images with its classes' marks.
 
     Parameters
     ----------
     plant : bool
         Without it every neuron is random.
+    ratio : int
+        Neurons of an MLP, in widths of the stream, which is 64.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
@@ -102,7 +109,7 @@ def planted(seed: int, plant: bool = True) -> tuple[VisionModel, Dataset]:
             embed_dim=WIDTH,
             depth=2,
             num_heads=2,
-            mlp_ratio=1,
+            mlp_ratio=ratio,
             num_classes=CLASSES,
             class_token=False,
             global_pool="avg",
@@ -158,7 +165,7 @@ def store_pictures(
 ) -> None:
     """Give neurons pictures: an image of class 0, and of the next classes."""
     chosen = list(numbers)
-    images = torch.stack([dataset.image(place, SIDE) for place in range(len(chosen))])
+    images = torch.stack([dataset.image(number % CLASSES, SIDE) for number in range(len(chosen))])
     pixels = (images * 255).round().byte().permute(0, 2, 3, 1)[:, None].numpy()
     writer = open_writer(model, store, "renders", {"steps": 0})
     flat = np.zeros((len(chosen), 1), np.float32)
@@ -172,37 +179,67 @@ def store_pictures(
     )
 
 
-def claims(row: Row) -> set[str]:
-    """Tell which claims a row's p-values allow."""
-    if row["silent"]:
-        return {"silent"}
-    found = set()
-    if (row["necessity_p"] <= THRESHOLD).all():
-        found.add("necessary")
-    if (row["sufficiency_p"] <= THRESHOLD).all() and row["response_p"] <= THRESHOLD:
-        found.add("sufficient")
-    return found
+@dataclass(frozen=True)
+class Found:
+    """What is known of a neuron once a store is validated.
+
+    Attributes
+    ----------
+    row : Row
+    claims : frozenset of str
+        Those that hold.
+    tested : frozenset of str
+        Claims that could be tested.
+    """
+
+    row: Row
+    claims: frozenset[str]
+    tested: frozenset[str]
 
 
-def right(name: str, row: Row) -> bool:
+def found_in(store: Path) -> list[Found]:
+    """Make the claims of `featviz.evidence` about all neurons of a store, in its order."""
+    opened = Store(store)
+    rows = list(opened.rows("validations"))
+    made = claims(rows, opened.configuration["validations"]["doses"])
+    return [
+        Found(
+            row,
+            frozenset(name for name, claim in made[row["address"]].items() if claim.holds),
+            frozenset(name for name, claim in made[row["address"]].items() if claim.p == claim.p),
+        )
+        for row in rows
+    ]
+
+
+def right(name: str, found: Found) -> bool:
     """Tell whether the verdict on a planted neuron is right."""
-    expected: dict[str, set[str]] = {
-        "needed": {"necessary", "sufficient"},
-        "correlates": set(),
-        "dead": {"silent"},
-    }
-    return claims(row) == expected[name] and (name != "needed" or int(row["class"]) == 0)
+    if name == "needed":
+        both = {"necessary", "sufficient"} <= found.claims
+        return both and int(found.row["class"]) == 0
+    return bool(found.row["silent"]) == (name == "dead") and not found.claims
 
 
-def verdicts(seed: int) -> dict[str, Row]:
-    """Validate the planted neurons of a seed."""
+def verdicts(seed: int) -> tuple[dict[str, Found], list[Found]]:
+    """Validate the planted neurons of a seed, by name, and ordinary ones."""
     model, dataset = planted(seed)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_pictures(model, dataset, store, range(len(PLANTED)))
+        store_pictures(model, dataset, store, [*range(len(PLANTED)), *ORDINARY])
         validate_to_store(model, store, dataset, seed=seed)
-        rows = Store(store).rows("validations")
-        return dict(zip(PLANTED, rows, strict=True))
+        found = found_in(store)
+    return dict(zip(PLANTED, found, strict=False)), found[len(PLANTED) :]
+
+
+def counts(found: Iterable[Found]) -> dict[str, dict[str, float]]:
+    """Count, for each claim, the neurons tested, those it is made of, and those due to rank."""
+    every = list(found)
+    told = {}
+    for name in CLAIMS:
+        tested = sum(name in each.tested for each in every)
+        made = sum(name in each.claims for each in every)
+        told[name] = {"tested": tested, "made": made, "by_rank": expected_by_rank(tested)}
+    return told
 
 
 def main() -> None:
@@ -211,11 +248,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     seeds = parser.parse_args().seeds
     start, count = time.perf_counter(), dict.fromkeys(PLANTED, 0)
+    ordinary: list[Found] = []
     for seed in range(seeds):
-        for name, row in verdicts(seed).items():
-            count[name] += right(name, row)
+        some, others = verdicts(seed)
+        ordinary += others
+        for name, found in some.items():
+            count[name] += right(name, found)
     seconds = (time.perf_counter() - start) / seeds
-    print(json.dumps({"seeds": seeds, "right": count, "seconds": seconds, **describe()}))
+    told = {"seeds": seeds, "right": count, "ordinary": counts(ordinary), "seconds": seconds}
+    print(json.dumps({**told, **describe()}))
 
 
 if __name__ == "__main__":

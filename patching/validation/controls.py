@@ -6,18 +6,15 @@ in the same way, its own test images and its own neutral ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from patching.validation.resampling import Floats, Places, resampled_means
-from patching.validation.scene import Effect, Neuron, Scene
+from patching.validation.effects import Subject
+from patching.validation.resampling import Floats, Places
 
 POOL = 64
-"""Neurons of a layer that controls are taken from; patched once for all that are tested."""
+"""Neurons of a layer that controls are taken from; each is patched at most once for all tested."""
 
 NEURONS = 39
 """Controls from the pool, those nearest in activation level: the 38th of their effects counts."""
@@ -25,57 +22,8 @@ NEURONS = 39
 DIRECTIONS = 19
 """Random directions: the largest of their effects counts."""
 
-LEAST_NEUTRAL = 8
-"""Neutral images; with fewer nothing is said about sufficiency."""
-
 SILENT = 1e-3
 """Of the median level of a layer: below it a neuron is silent."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The effects of one neuron, or of one control.
-
-    Attributes
-    ----------
-    place : int
-        Its class.
-    effects : list of Effect
-        Of `patching.validation.scene.MEASURES` interventions.
-    estimate : array, shape (measures,)
-        Mean effect on the class's margin: what it loses by ablation, and gains by the dose.
-    resampled : array, shape (measures, B)
-        The same in each resample of the images.
-    """
-
-    place: int
-    effects: list[Effect]
-    estimate: Floats
-    resampled: Floats
-
-
-def measure(scene: Scene, neuron: Neuron, place: int, weights: Floats) -> Measured:
-    """Intervene on a neuron, and average the effects on a class.
-
-    Parameters
-    ----------
-    weights : array, shape (B, test images)
-        See `patching.validation.resampling.draw`.
-    """
-    effects = scene.run(scene.changes(neuron, place), neuron.direction)
-    values = [sign * each.change[:, place] for sign, each in zip((-1, -1, 1), effects, strict=True)]
-    estimate, resampled = [], []
-    for number, (each, value) in enumerate(zip(effects, values, strict=True)):
-        enough = len(value) >= (LEAST_NEUTRAL if number == len(effects) - 1 else 1)
-        estimate.append(value.mean() if enough else np.nan)
-        means = resampled_means(weights, tested(scene, each.images), value)
-        resampled.append(means if enough else np.full(len(weights), np.nan))
-    return Measured(place, effects, np.array(estimate), np.stack(resampled))
-
-
-def tested(scene: Scene, images: Places) -> Places:
-    """Find images among the test images."""
-    return np.searchsorted(scene.split.test, images)
 
 
 def pool(levels: Floats, size: int = POOL) -> Places:
@@ -125,10 +73,15 @@ def random_directions(direction: Tensor, generator: torch.Generator) -> Tensor:
     return drawn.to(direction)
 
 
-def measure_directions(
-    scene: Scene, neuron: Neuron, weights: Floats, generator: torch.Generator
-) -> Sequence[Measured]:
-    """Let the neuron's activation write random directions, and measure each on its own class."""
-    directions = random_directions(neuron.direction, generator)
-    controls = [neuron.writing(direction) for direction in directions]
-    return [measure(scene, each, scene.choose(each), weights) for each in controls]
+def strongest_first(controls: list[Subject]) -> list[Subject]:
+    """Order controls by what they do to first order: the first ones settle most comparisons."""
+    return sorted(controls, key=lambda control: -control.support.max())
+
+
+def written_directions(own: Subject, directions: Tensor) -> list[Subject]:
+    """Let a neuron's activation write other directions, (D, C); each has its own class."""
+    supports = own.scene.support(own.neuron, directions)
+    return [
+        Subject(own.scene, own.neuron.writing(direction), support, own.weights)
+        for direction, support in zip(directions, supports, strict=True)
+    ]

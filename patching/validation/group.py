@@ -11,12 +11,15 @@ from torch import Tensor
 
 from featviz.optimize import resize, stream
 from patching.validation.base import Base
-from patching.validation.controls import Measured, measure, nearest, pool, silent
+from patching.validation.controls import nearest, pool, silent
+from patching.validation.doses import Picture
+from patching.validation.effects import Subject
 from patching.validation.resampling import Floats, Places
+from patching.validation.row import Row, silent_row
 from patching.validation.scene import Neuron, Scene
 from patching.validation.tail import Tail, margins
 from patching.validation.targets import Target
-from patching.validation.verdict import Company, Picture, Row, silent_row, validate
+from patching.validation.verdict import Company, validate
 
 Pictures = Callable[[Target], tuple[NDArray[np.uint8], int]]
 """Gives the pictures (D, H, W, 3) of a unit, and which of them has the highest value."""
@@ -53,15 +56,15 @@ class Group:
         self.pool: Places = pool(self.levels)
         numbers = np.union1d(self.pool, [target.number for target in targets])
         self.neurons, self.scene = self._stage(numbers.tolist())
+        self._tested: dict[int, Subject] = {}
 
-    def controls(self) -> dict[int, Measured]:
-        """Measure every neuron of the pool on its own class."""
-        return {number: self.measure(number) for number in self.pool.tolist()}
-
-    def measure(self, number: int) -> Measured:
-        """Measure a neuron on the class that it supports most."""
-        neuron = self.neurons[number]
-        return measure(self.scene, neuron, self.scene.choose(neuron), self._weights)
+    def tested(self, number: int) -> Subject:
+        """Give a neuron, whose effects are measured once, whoever asks for them first."""
+        if number not in self._tested:
+            neuron = self.neurons[number]
+            support = self.scene.support(neuron, neuron.direction[None])[0]
+            self._tested[number] = Subject(self.scene, neuron, support, self._weights)
+        return self._tested[number]
 
     def rows(
         self,
@@ -79,32 +82,28 @@ class Group:
             Told after every neuron.
         """
         quiet = silent(self.levels)
-        controls = {} if all(quiet[target.number] for target in targets) else self.controls()
         for target in targets:
             row = (
                 silent_row(len(self.scene.split.classes))
                 if quiet[target.number]
-                else self._row(target, beside, controls)
+                else self._row(target, beside)
             )
             tick()
             yield target, {**row, "level": self.levels[target.number]}
 
-    def _row(self, target: Target, beside: Sequence[Target], controls: dict[int, Measured]) -> Row:
+    def _row(self, target: Target, beside: Sequence[Target]) -> Row:
         generator = stream(self._seed, "validation", target.address)
-        chosen = self.pool[nearest(self.levels, target.number, self.pool)].tolist()
+        numbers = self.pool[nearest(self.levels, target.number, self.pool)].tolist()
         others = [each for each in beside if each != target]
         drawn = int(torch.randint(max(len(others), 1), (), generator=generator))
         company = Company(
-            [controls[number] for number in chosen],
-            [self.neurons[number] for number in chosen],
-            chosen,
+            [self.tested(number) for number in numbers],
+            numbers,
             self._picture(target),
             self._picture(others[drawn]) if others else None,
             self._base.ends,
         )
-        own = controls.get(target.number) or self.measure(target.number)
-        neuron = self.neurons[target.number]
-        return validate(self.scene, target.number, neuron, own, company, self._weights, generator)
+        return validate(self.tested(target.number), target.number, company, generator)
 
     def _statistics(self) -> tuple[Tensor, Floats]:
         """Average activations over reference images: mean (T, F), and each neuron's deviation."""

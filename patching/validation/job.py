@@ -19,13 +19,16 @@ from featviz.store import StoreWriter
 from featviz.store.columns import Columns
 from featviz.store.schema import SCHEMAS
 from patching.trunk import trunk_of
+from patching.validation import profiles
 from patching.validation.base import Base
+from patching.validation.controls import DIRECTIONS, NEURONS, POOL, SILENT
+from patching.validation.effects import LEAST_NEUTRAL
 from patching.validation.group import Group, Pictures
 from patching.validation.resampling import SHARE, draw
-from patching.validation.scene import QUANTILES
-from patching.validation.split import Split, split
+from patching.validation.row import ABLATIONS, CONTROLS, DOSES, Row
+from patching.validation.scene import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
+from patching.validation.split import LEAST, TURNS, Split, images_of, split
 from patching.validation.targets import Target, targets
-from patching.validation.verdict import ABLATIONS, CONTROLS, DOSES, Row
 
 KIND = "validations"
 
@@ -33,7 +36,8 @@ RESAMPLES = 4000
 """Of the test images: no p-value is below 1 / 4001."""
 
 EACH = 60
-"""Images of each class, a third of them for reference, if no count is given."""
+"""Images of each class, a third of them for reference, if no count is given; fewer where there are
+many classes."""
 
 MOST = 2000
 """Images in all, if no count is given."""
@@ -76,8 +80,8 @@ def validate_to_store(
     store : str or Path
         With pictures of the model, in the folder to which the results are added.
     count : int, optional
-        How many images, see `featviz.data.Dataset.numbers`; `EACH` for every class and at most
-        `MOST`, if not given.
+        How many images, see `patching.validation.split.images_of`; `EACH` for every class and at
+        most `MOST`, if not given.
     seed : int
         Names the random streams of donors, resamples and directions.
     force : bool
@@ -98,7 +102,7 @@ def validate_to_store(
     trunk = trunk_of(model)
     chosen, skipped = targets(model, trunk, opened.addresses())
     wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
-    images = split(model, dataset, dataset.numbers(wanted), seed)
+    images = split(model, dataset, images_of(dataset, wanted), seed)
     configuration = _configuration(dataset, images, seed)
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
@@ -154,5 +158,16 @@ def _configuration(dataset: Dataset, images: Split, seed: int) -> dict[str, Any]
         "quantiles": list(QUANTILES),
         "resamples": RESAMPLES,
         "threshold": SHARE,
+        "turns": TURNS,
+        "least_images": LEAST,
+        "shortlist": SHORTLIST,
+        "trials": TRIALS,
+        "silent": SILENT,
+        "pool": POOL,
+        "neurons": NEURONS,
+        "directions": DIRECTIONS,
+        "neutral": NEUTRAL,
+        "least_neutral": LEAST_NEUTRAL,
+        "profile": {"each": profiles.EACH, "most": profiles.MOST},
         "seed": seed,
     }

@@ -3,7 +3,8 @@
 A control stands for the unit as one more draw from the same layer. If the unit were such a draw
 too, it would exceed the level, an order statistic of the controls' effects, in no more than
 `SHARE` of all cases, whatever the distribution of effects is. The bootstrap then asks whether it
-exceeds the level by more than the choice of images explains.
+exceeds the level by more than the choice of images explains. So p is about images alone: a unit
+that is like its controls, and happens to be among the highest `SHARE` of them, has a small p.
 
 Source: the rank argument is that of Monte Carlo tests, Barnard, "Discussion of The Spectral
 Analysis of Point Processes", JRSS B 25, 1963; p-values above 0, Davison and Hinkley, "Bootstrap
@@ -13,6 +14,8 @@ Methods and their Application", 1997, section 4.2.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,33 +77,90 @@ def rank_of_level(count: int) -> int | None:
     return rank if rank <= count else None
 
 
-def level(controls: Floats) -> Floats:
-    """Find the level of K controls, shape (K, ...) to (...); NaN if they are too few."""
-    rank = rank_of_level(len(controls))
-    if rank is None:
-        return np.full(controls.shape[1:], np.nan)
-    found: Floats = np.partition(controls, rank - 1, axis=0)[rank - 1]
-    return found
+class Level:
+    """The level of K controls that are added one by one: it only rises.
 
-
-def above(own: Floats, controls: Floats) -> float:
-    """Compute the p that an effect is at most 0, or at most the level of its controls.
+    Before all of them are added it is a lower bound of theirs.
 
     Parameters
     ----------
-    own : array, shape (B,)
-        The mean effect in each resample.
-    controls : array, shape (K, B)
-        Those of controls in the same resamples.
-
-    Returns
-    -------
-    float
-        Above 0, at most 1; NaN with too few controls.
+    count : int
+        K, of which not all need to be added.
     """
-    if rank_of_level(len(controls)) is None:
-        return float("nan")
-    return positive(own - np.maximum(level(controls), 0))
+
+    def __init__(self, count: int) -> None:
+        rank = rank_of_level(count)
+        self._kept = None if rank is None else count + 1 - rank
+        self._highest: Floats | None = None
+
+    def add(self, effects: Floats) -> None:
+        """Add the effects of one control, of the same shape (...) each time.
+
+        What is not a number counts as higher than all that is.
+        """
+        if self._kept is None:
+            return
+        own = effects[None]
+        together = own if self._highest is None else np.concatenate([self._highest, own])
+        self._highest = np.sort(together, axis=0)[-self._kept :]
+
+    @property
+    def value(self) -> Floats | None:
+        """The level, shape (...); None if so few cannot have one, or too few are added."""
+        found = self._highest
+        return None if found is None or len(found) != self._kept else found[0]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """M effects beside those of controls.
+
+    Attributes
+    ----------
+    level : array, shape (M,)
+        That of the controls; a lower bound where some p is above `SHARE`. NaN with too few.
+    p : array, shape (M,)
+        That the effect is at most 0, or at most the level; in (0, 1]. Where some p is above
+        `SHARE`, all are lower bounds. NaN where the level is.
+    """
+
+    level: Floats
+    p: Floats
+
+
+def compare(
+    own: tuple[Floats, Floats], controls: Iterable[tuple[Floats, Floats]], count: int
+) -> Compared:
+    """Compare effects with those of controls, of which no more are taken than a claim needs.
+
+    A claim needs every effect to exceed its level. The level only rises with each control, so that
+    once p is above `SHARE` for one of the effects it stays there, and the rest is not asked for.
+
+    Parameters
+    ----------
+    own : arrays, shapes (M,) and (M, B)
+        The effects, and in each of B resamples.
+    controls : iterable of the same
+        Measured when they are taken, best the strongest first.
+    count : int
+        How many controls there are.
+    """
+    estimate, resampled = own
+    unknown = np.full(len(estimate), np.nan)
+    if rank_of_level(count) is None or not np.isfinite(estimate).all():
+        return Compared(unknown, unknown)
+    whole, drawn = Level(count), Level(count)
+    p = unknown
+    for control_estimate, control_resampled in controls:
+        whole.add(control_estimate)
+        drawn.add(control_resampled)
+        if drawn.value is not None:
+            above = resampled - np.maximum(drawn.value, 0)
+            p = np.array([positive(each) for each in above])
+            if (p > SHARE).any():
+                break
+    level = unknown if whole.value is None else whole.value
+    return Compared(level, np.where(np.isfinite(level), p, np.nan))
 
 
 def positive(statistic: Floats) -> float:

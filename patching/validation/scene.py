@@ -21,9 +21,6 @@ NEUTRAL = 36
 SHORTLIST, TRIALS = 3, 8
 """Classes, and reference images of each, that a neuron is tried on to choose its class."""
 
-MEASURES = 3
-"""What is compared with controls: mean ablation, resample ablation, and the highest dose."""
-
 
 @dataclass(frozen=True)
 class Neuron:
@@ -99,8 +96,8 @@ class Scene:
     slopes: Tensor
     tokens: Tensor
 
-    def support(self, neurons: Neuron, directions: Tensor) -> Floats:
-        """Estimate how much a neuron supports every class, for each direction it may write.
+    def support(self, neuron: Neuron, directions: Tensor) -> Floats:
+        """Estimate how much an activation supports every class, for each direction it may write.
 
         To first order: the mean over a class's reference images of what the margin would lose if
         the activation were nowhere above its mean.
@@ -111,18 +108,18 @@ class Scene:
 
         Returns
         -------
-        array, shape (classes, D)
+        array, shape (D, classes)
         """
         reference = torch.from_numpy(self.split.reference)
-        above = (neurons.activation[reference] - neurons.mean).clamp_min(0) * self.tokens
+        above = (neuron.activation[reference] - neuron.mean).clamp_min(0) * self.tokens
         # The product over channels first would hold images x tokens x directions.
         moved = torch.einsum("nt,ntc->nc", above, self.slopes)
-        scores = (moved @ directions.T).double().cpu().numpy()
+        scores = (directions @ moved.T).double().cpu().numpy()
         places = self.split.place[self.split.reference]
         classes = range(len(self.split.classes))
-        return np.stack([scores[places == one].mean(0) for one in classes])
+        return np.stack([scores[:, places == one].mean(1) for one in classes], 1)
 
-    def choose(self, neuron: Neuron) -> int:
+    def choose(self, neuron: Neuron, support: Floats) -> int:
         """Choose the class whose margin falls most where a neuron is kept from rising.
 
         Its activation is cut off at its mean, on `TRIALS` reference images of each of the
@@ -130,13 +127,17 @@ class Scene:
         normalised are no first-order matter. Ablation would confuse the class that a neuron writes
         with those that it harms: means and donors bring them what they never have.
 
+        Parameters
+        ----------
+        support : array, shape (classes,)
+            To first order.
+
         Returns
         -------
         int
             Place among the classes.
         """
-        order = np.argsort(-self.support(neuron, neuron.direction[None])[:, 0], kind="stable")
-        places = order[:SHORTLIST].tolist()
+        places = np.argsort(-support, kind="stable")[:SHORTLIST].tolist()
         own = [self.reference_of(place)[:TRIALS] for place in places]
         effects = self.run([self.cut_off(neuron, some) for some in own], neuron.direction)
         losses = [
@@ -191,14 +192,15 @@ class Scene:
         donors = torch.from_numpy(self.split.donors[images])
         return self.put(neuron, images, neuron.activation[donors])
 
-    def changes(self, neuron: Neuron, place: int) -> list[Change]:
-        """Plan the `MEASURES` interventions that a class of a neuron is tested by."""
+    def ablations(self, neuron: Neuron, place: int) -> list[Change]:
+        """Plan to take the activation away in the test images of a class: mean, then resample."""
         tests = self.tests_of(place)
-        return [
-            self.put(neuron, tests, neuron.mean),
-            self.resample(neuron, tests),
-            self.put(neuron, self.neutral(neuron, place), self.at_quantile(neuron, QUANTILES[-1])),
-        ]
+        return [self.put(neuron, tests, neuron.mean), self.resample(neuron, tests)]
+
+    def highest_dose(self, neuron: Neuron, place: int) -> list[Change]:
+        """Plan to put the highest dose into the neutral images of a class."""
+        images = self.neutral(neuron, place)
+        return [self.put(neuron, images, self.at_quantile(neuron, QUANTILES[-1]))]
 
     def run(self, changes: list[Change], direction: Tensor) -> list[Effect]:
         """Run all interventions on one neuron."""

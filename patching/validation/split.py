@@ -13,11 +13,12 @@ from featviz.data import Dataset
 from patching.job import classes_for, labels_for
 from patching.validation.resampling import Places
 
-LEAST = 10
-"""Images of a class; classes with fewer are left out."""
-
 TURNS = 3
 """The first of so many images of a class serves to choose and estimate, the others to claim."""
+
+LEAST = 30
+"""Images of a class, of which 20 are tests; classes with fewer are left out. The bootstrap over a
+handful of images takes them for all there are, and its p-values are far too small."""
 
 
 class Labelled(NamedTuple):
@@ -54,6 +55,43 @@ class Split:
     donors: Places
 
 
+def images_of(dataset: Dataset, count: int) -> list[int]:
+    """Choose images to validate on: rather fewer classes than fewer than `LEAST` images of each.
+
+    Where `count` images are `LEAST` of every class, they are those of
+    `featviz.data.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
+    images as many as fit, evenly spaced in the order of labels, get the same share, evenly spaced
+    in the order of the data.
+
+    Returns
+    -------
+    list of int
+        Numbers of at most `count` images, ascending; of two classes at least.
+
+    Raises
+    ------
+    FeatvizError
+        If `count` is below 1, or an image must be read for its label and cannot be.
+    """
+    room = max(count // LEAST, 2)
+    if count < 1 or len(dataset.classes) <= room:
+        return dataset.numbers(count)
+    labels = np.array(dataset.labels(range(len(dataset))), np.int64)
+    names, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    large = names[sizes >= LEAST]
+    kept = large[_spaced(len(large), min(room, len(large)))]
+    found = []
+    for one in kept:
+        own = np.flatnonzero(labels == one)
+        found.append(own[_spaced(len(own), min(count // len(kept), len(own)))])
+    return sorted(np.concatenate(found).tolist()) if found else dataset.numbers(count)
+
+
+def _spaced(length: int, count: int) -> Places:
+    """Choose so many places of a row, evenly spaced."""
+    return np.arange(count) * length // max(count, 1)
+
+
 def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: int = 0) -> Split:
     """Split the images of each class in turn.
 
@@ -66,7 +104,7 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
     ------
     FeatvizError
         If an image has no label, the classes are not the model's, or fewer than two of them have
-        ten images.
+        `LEAST` images.
     """
     logits = np.array(labels_for(model, dataset, numbers), np.int64)
     names = classes_for(model, dataset, numbers)

@@ -7,14 +7,14 @@ import torch
 from patching.validation.controls import (
     DIRECTIONS,
     NEURONS,
-    measure,
     nearest,
     pool,
     random_directions,
     silent,
+    strongest_first,
+    written_directions,
 )
-from patching.validation.resampling import draw
-from tests.patching.validation.worlds import group, images
+from tests.patching.validation.worlds import group
 
 
 def test_the_pool_is_spread_evenly_over_the_order_of_levels_and_leaves_silent_neurons_out() -> None:
@@ -55,21 +55,18 @@ def test_random_directions_have_the_norm_of_the_own_one() -> None:
     assert drawn.mean(0).norm() < 3
 
 
-def test_effects_are_losses_by_ablation_and_gains_by_the_dose() -> None:
-    found = group()
-    weights = draw(images().place[images().test], 200, np.random.default_rng(0))
-    needed = measure(found.scene, found.neurons[0], 0, weights)
-    assert (needed.estimate > 0.3).all()
-    for row, (sign, effect) in enumerate(zip((-1, -1, 1), needed.effects, strict=True)):
-        assert needed.estimate[row] == sign * effect.change[:, 0].mean()
-        # Resamples lie around the estimate.
-        assert needed.resampled[row].mean() == pytest.approx(needed.estimate[row], rel=0.05)
-
-
-def test_a_dead_neuron_changes_nothing() -> None:
-    found = group()
-    weights = draw(images().place[images().test], 10, np.random.default_rng(0))
-    dead = measure(found.scene, found.neurons[2], 0, weights)
-    assert np.abs(dead.estimate[:2]).max() == 0
-    assert found.levels[2] == 0
-    assert 2 not in found.pool
+def test_written_directions_are_chosen_and_measured_each_for_itself() -> None:
+    own = group().tested(0)
+    directions = random_directions(own.neuron.direction, torch.Generator().manual_seed(0))
+    found = written_directions(own, directions)
+    assert len({control.place for control in found}) > 1
+    for control, direction in zip(found, directions, strict=True):
+        alone = own.scene.support(own.neuron.writing(direction), direction[None])[0]
+        assert control.support == pytest.approx(alone, rel=1e-9)
+        assert torch.equal(control.neuron.direction, direction)
+        assert torch.equal(control.neuron.activation, own.neuron.activation)
+    ordered = [control.support.max() for control in strongest_first(found)]
+    assert ordered == sorted(ordered, reverse=True)
+    # First order is a guess, and a better one than none.
+    effects = [control.measured("necessity").estimate[0] for control in strongest_first(found)]
+    assert np.mean(effects[:9]) > np.mean(effects[10:])

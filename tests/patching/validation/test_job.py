@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 import featviz
@@ -14,6 +15,7 @@ from featviz.jobs import open_writer
 from featviz.store import Row, pack
 from featviz.vision import VisionModel
 from patching.validation import Summary, validate_to_store
+from tests.patching.validation.worlds import Many
 
 KIND = "validations"
 OF_MATES = {"dose", "sufficiency", "sufficiency_interval", "converted", "picture_p"}
@@ -155,6 +157,55 @@ def test_other_images_are_another_configuration(
 ) -> None:
     with pytest.raises(FeatvizError, match="configuration"):
         validate_to_store(world[0], three[0], world[1], count=100)
+
+
+def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
+    tmp_path: Path,
+) -> None:
+    source = Many()
+    half = (0.5, 0.5, 0.5)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = timm.create_model(
+            "vit_tiny_patch16_224",
+            img_size=SIDE,
+            patch_size=16,
+            embed_dim=16,
+            depth=1,
+            num_heads=2,
+            num_classes=300,
+        )
+    module.eval().requires_grad_(False)
+    model = VisionModel("many", module, SIDE, half, half, source.classes, untrained=True)
+    dataset = Dataset("many", source.classes, source)
+    render(model, dataset, tmp_path / "store", [f"{SITE}:3"])
+    validate_to_store(model, tmp_path / "store", dataset)
+    (row,) = Store(tmp_path / "store").rows(KIND)
+    configuration = Store(tmp_path / "store").configuration[KIND]
+    assert (configuration["images"], len(configuration["classes"])) == (1980, 66)
+    assert (row["images"], row["neutral"]) == (20, 36)
+    assert np.isfinite(row["necessity_p"][:, 0]).all()
+    assert np.isfinite(row["total"]).all()
+
+
+def test_all_that_decides_a_row_is_in_the_configuration(
+    three: tuple[Path, dict[str, Row]],
+) -> None:
+    configuration = Store(three[0]).configuration[KIND]
+    right = {
+        "turns": 3,
+        "least_images": 30,
+        "shortlist": 3,
+        "trials": 8,
+        "silent": 1e-3,
+        "pool": 64,
+        "neurons": 39,
+        "directions": 19,
+        "neutral": 36,
+        "least_neutral": 8,
+        "profile": {"each": 4, "most": 100},
+    }
+    assert configuration.items() >= right.items()
 
 
 def test_pictures_of_another_model_are_refused(

@@ -61,7 +61,7 @@ def test_the_level_is_the_deviation_from_that_mean() -> None:
 def test_support_is_the_first_order_effect_of_a_small_cut_towards_the_mean() -> None:
     found = group()
     scene, neuron = found.scene, found.neurons[7]
-    support = scene.support(neuron, neuron.direction[None])[:, 0]
+    support = scene.support(neuron, neuron.direction[None])[0]
     for place in range(4):
         own = scene.reference_of(place)
         some, shift = scene.cut_off(neuron, own)
@@ -76,13 +76,13 @@ def test_the_class_of_a_neuron_is_the_one_that_loses_most_on_reference_images() 
     for number, neuron in found.neurons.items():
         if number == 2:
             continue
-        support = scene.support(neuron, neuron.direction[None])[:, 0]
+        support = scene.support(neuron, neuron.direction[None])[0]
         losses = {}
         for place in np.argsort(-support)[:3].tolist():
             change = scene.cut_off(neuron, scene.reference_of(place)[:TRIALS])
             losses[place] = -scene.run([change], neuron.direction)[0].change[:, place].mean()
-        assert scene.choose(neuron) == max(losses, key=lambda place: losses[place])
-    assert scene.choose(found.neurons[0]) == 0
+        assert scene.choose(neuron, support) == max(losses, key=lambda place: losses[place])
+    assert found.tested(0).place == 0
 
 
 def test_cut_off_an_activation_is_nowhere_above_its_mean_and_nowhere_raised() -> None:

@@ -17,7 +17,8 @@ from benchmarks.planted import planted, store_pictures
 from featviz import Store
 from featviz.store import Row
 from patching.validation import validate_to_store
-from patching.validation.verdict import PROFILE
+from patching.validation.profiles import EACH as PROFILE
+from patching.validation.profiles import images_of_each
 from tests.patching.validation.worlds import group, images
 
 
@@ -133,6 +134,11 @@ def test_random_directions_are_tried_only_where_neurons_leave_a_claim_possible()
     assert row(1)["sufficiency_p"][0] > 0.05
     assert np.isnan(row(1)["necessity_p"][:, 1]).all()
     assert np.isnan(row(1)["sufficiency_level"][1])
+
+
+def test_fewer_images_of_each_class_are_run_for_profiles_of_many_classes() -> None:
+    counts = {classes: images_of_each(classes) for classes in (2, 18, 25, 26, 50, 51, 1000)}
+    assert counts == {2: 4, 18: 4, 25: 4, 26: 3, 50: 2, 51: 1, 1000: 1}
 
 
 def test_intervals_hold_their_estimates() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import torch
 
 from benchmarks.planted import planted
 from featviz.state import undisturbed
@@ -31,6 +32,29 @@ def group(token: int | None = None) -> Group:
     weights = draw(images().place[images().test], 300, np.random.default_rng(0))
     with undisturbed(model.module):
         return Group(base, [Target("", 0, n, token) for n in range(3)], weights, 0, _none)
+
+
+class Many:
+    """300 classes in a row, of 25 to 60 images."""
+
+    sizes = np.array([25, 60, 40, 45, 50, 60] * 50)
+    classes = tuple(f"class {number}" for number in range(300))
+    in_turn = False
+    asked = 0
+
+    def __len__(self) -> int:
+        return int(self.sizes.sum())
+
+    def fingerprint(self) -> str:
+        return "many"
+
+    def label(self, number: int) -> int:
+        self.asked += 1
+        return int(np.searchsorted(self.sizes.cumsum(), number, side="right"))
+
+    def read(self, number: int, size: int) -> tuple[torch.Tensor, int]:
+        generator = torch.Generator().manual_seed(number)
+        return torch.rand(3, size, size, generator=generator), self.label(number)
 
 
 def _none(target: Target) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
