@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo pictures lint browser test test-slow clean
+.PHONY: install demo pictures lint browser test test-slow benchmarks clean
 
 install: $(STAMP)
 
@@ -37,6 +37,15 @@ test: install lint browser
 
 test-slow: install browser
 	$(PYTEST) -m slow
+
+# Half an hour of a quiet machine; every result says on what it was taken.
+BENCHMARKS := step bulk quality_time precision memory scaling gallery_export gallery_page
+
+benchmarks: install browser
+	for name in $(BENCHMARKS); do \
+	    $(BIN)/python -m benchmarks.$$name > docs/benchmarks/$$name.json || exit; \
+	done
+	$(BIN)/python -m benchmarks.page
 
 clean:
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

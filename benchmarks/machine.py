@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 
 def describe() -> dict[str, str | int]:
-    """Name the processor, its cores, the threads used and the versions that matter."""
+    """Tell the date, the processor, its cores, the threads used and the versions that matter."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
