@@ -53,7 +53,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=MODEL, help="untrained, if timm has to download it")
-    parser.add_argument("--each", type=int, default=16, help="neurons of each block")
+    parser.add_argument("--each", type=int, default=4, help="neurons of each block")
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()

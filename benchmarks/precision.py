@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=MODEL, help="untrained, if timm has to download it")
     parser.add_argument("--blocks", type=int, nargs="+", default=[1, 3, 5, 7, 9, 11])
-    parser.add_argument("--each", type=int, default=8, help="neurons of each block")
+    parser.add_argument("--each", type=int, default=4, help="neurons of each block")
     parser.add_argument("--steps", type=int, default=512)
     options = parser.parse_args()
     model = featviz.load(options.model, untrained=not options.model.startswith("cueworld/"))

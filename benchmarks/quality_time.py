@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=MODEL, help="untrained, if timm has to download it")
     parser.add_argument("--blocks", type=int, nargs="+", default=[0, 2, 4, 6, 8, 10])
-    parser.add_argument("--each", type=int, default=8, help="neurons of each block")
+    parser.add_argument("--each", type=int, default=4, help="neurons of each block")
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256, 512])
     options = parser.parse_args()
     # Lucent warns of torch's changes since; that is not what is measured.
