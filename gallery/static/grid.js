@@ -154,9 +154,10 @@ class Grid {
   /** Bring a height into the window: to its top if `top`, else no further than needed. */
   reveal(from, height, toTop = false) {
     const bars = covered();
-    const [top, bottom] = this.window();
+    const [top, end] = this.window();
+    const bottom = end - pinTray.offsetHeight - 16;
     if (toTop || from < top + bars) scrollBy(0, from - top - bars);
-    else if (from + height > bottom - 16) scrollBy(0, from + height - bottom + 16);
+    else if (from + height > bottom) scrollBy(0, from + height - bottom);
     this.draw();
   }
 

@@ -109,6 +109,22 @@ def test_when_nothing_is_pinned_any_longer_the_keyboard_is_on_what_is_shown(
     expect(page.locator(shown)).to_be_focused()
 
 
+def test_the_tray_never_lies_over_the_unit_that_has_the_keyboard(
+    page: Page, model_page: Path
+) -> None:
+    page.set_viewport_size({"width": 900, "height": 620})
+    open_page(page, model_page)
+    pin(page, UNITS[:1])
+    page.locator("a.cell").first.focus()
+    tray = page.locator(".pin-tray").bounding_box()
+    assert tray is not None
+    for _ in range(6):
+        page.keyboard.press("ArrowDown")
+        cell = page.locator("a.cell:focus").bounding_box()
+        assert cell is not None
+        assert cell["y"] + cell["height"] <= tray["y"]
+
+
 def test_units_stand_side_by_side_with_pictures_and_numbers(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     pin(page, THREE)
