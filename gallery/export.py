@@ -26,7 +26,8 @@ from gallery.notes import Notes, read_notes
 from gallery.options import Options
 from gallery.pictures import form
 from gallery.plan import plan
-from gallery.reuse import Previous, Record, measure, recipe, site_files, wording
+from gallery.record import Record, measure, recipe, site_files, wording
+from gallery.reuse import Previous
 from gallery.scripts import script
 from gallery.sound import Sound
 

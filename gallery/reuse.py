@@ -1,107 +1,37 @@
 """What an export takes over from the edition before: files of rows that are still the same.
 
-Every data folder holds ``reuse.json``, written last, and in each model's folder ``rows.npy``: of
-each picture row the key, which changes with the row in its store, and what the page needs of it.
-Files are taken over as hard links, so they cost neither time nor space, and an edition that is
+Each model's folder holds ``rows.npy``: of each picture row the key, which changes with the row in
+its store, and what the page needs of it. Files are taken over as hard links, so they cost neither time nor space, and an edition that is
 removed takes none of them along.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import stat
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
-from PIL import features
 
-import featviz
 from gallery.look import LENGTH
 from gallery.making import Made, picture_names
 from gallery.pictures import Form
 from gallery.plan import Render
+from gallery.record import measure, read_record
 from gallery.scripts import Shards
 
-RECORD = "reuse.json"
 ROWS = "rows.npy"
 PARTS = ("sheets", "strip", "examples")  # folders of files that are known by keys of their own
 ROW = np.dtype([("key", "S32"), ("best", "<i4"), ("value", "<f4"), ("look", "u1", (LENGTH,))])
-_HERE = Path(__file__).parent
 _FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif)", re.ASCII)
 _SHARDS_KEPT = 4  # of details, while rows are taken over in order
-
-
-@cache
-def recipe() -> str:
-    """Return a digest of all that decides the bytes of pictures: this package and the encoders."""
-    encoders = [PIL.__version__, *(str(features.version(name)) for name in ("webp", "avif"))]
-    return digest_of([_HERE], "*.py", [np.__version__, *encoders])
-
-
-@cache
-def wording() -> str:
-    """Return a digest of what decides the numbers and sentences beside pictures: the engine."""
-    return digest_of([Path(featviz.__file__).parent], "*.py")
-
-
-@cache
-def site_files() -> str:
-    """Return a digest of the files that are copied into a gallery: scripts, styles, templates."""
-    return digest_of([_HERE / "static", _HERE / "templates"], "*")
-
-
-def digest_of(folders: Sequence[Path], pattern: str, texts: Sequence[str] = ()) -> str:
-    """Return a digest of some texts, and of names and contents of all files of a pattern."""
-    digest = hashlib.sha256("\0".join(texts).encode())
-    for folder in folders:
-        for path in sorted(folder.rglob(pattern)):
-            if path.is_file():
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"\0{path.relative_to(folder)}\0{content}".encode())
-    return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Record:
-    """What ``reuse.json`` says of an edition.
-
-    Attributes
-    ----------
-    key : str
-        Another one when an export would write anything else.
-    files, bytes : int
-        What the data folder holds, ``reuse.json`` left out.
-    units, pictures, rows : int
-    models : sequence of dict
-        Of each model: ``identity``, and the key of each file of each of `PARTS`.
-    remarks : sequence of str
-        What the export remarked.
-    """
-
-    key: str
-    files: int
-    bytes: int
-    units: int
-    pictures: int
-    rows: int
-    models: Sequence[Mapping[str, Any]]
-    remarks: Sequence[str]
-
-    def write(self, data: Path) -> None:
-        """Write it into a data folder."""
-        text = json.dumps({"recipe": recipe(), **vars(self)})
-        (data / RECORD).write_text(text + "\n", encoding="ascii")
 
 
 class Previous:
@@ -115,7 +45,7 @@ class Previous:
 
     def __init__(self, data: Path | None) -> None:
         self.data = data
-        self.record = _read(data) if data is not None else None
+        self.record = read_record(data) if data is not None else None
 
     @classmethod
     def of(cls, folder: Path) -> Previous:
@@ -219,21 +149,6 @@ class PreviousModel:
         return None
 
 
-def measure(data: Path) -> tuple[int, int]:
-    """Count the files and the bytes in a data folder, ``reuse.json`` left out."""
-    files = size = 0
-    folders = [str(data)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                elif entry.name != RECORD:
-                    files += 1
-                    size += entry.stat(follow_symlinks=False).st_size
-    return files, size
-
-
 def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.lstat().st_mode)
@@ -246,26 +161,6 @@ def _link(old: Path, new: Path) -> None:
         os.link(old, new)
     except OSError:
         shutil.copyfile(old, new)  # a file system without hard links
-
-
-def _read(data: Path) -> Record | None:
-    """Read the record of an edition; None if there is none, or other code wrote it."""
-    try:
-        if data.is_symlink():
-            return None
-        fields = json.loads((data / RECORD).read_text(encoding="ascii"))
-        sound = isinstance(fields, dict) and fields.pop("recipe", None) == recipe()
-        record = Record(**fields) if sound else None
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
-    if record is None or not isinstance(record.key, str) or not isinstance(record.models, list):
-        return None
-    counts = (record.files, record.bytes, record.units, record.pictures, record.rows)
-    if not all(type(count) is int for count in counts):
-        return None
-    if not isinstance(record.remarks, list) or not all(isinstance(r, str) for r in record.remarks):
-        return None
-    return record if all(isinstance(model, dict) for model in record.models) else None
 
 
 def _read_rows(path: Path) -> NDArray[Any]:

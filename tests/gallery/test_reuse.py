@@ -12,7 +12,7 @@ from PIL import Image
 
 import gallery
 from featviz.store import Store, pack
-from gallery import reuse
+from gallery import record
 from gallery.making import make
 from tests.gallery.results import write_everything
 from tests.gallery.stores import write_store
@@ -131,7 +131,7 @@ def test_rows_of_a_packed_store_are_known_again(tmp_path: Path) -> None:
 def test_other_code_takes_nothing_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
-    for module in (reuse, exporting):
+    for module in (record, exporting):
         monkeypatch.setattr(module, "recipe", lambda: "of another version")
     assert gallery.export([store], tmp_path / "site").reused == 0
 
@@ -148,7 +148,7 @@ def test_an_engine_that_tells_its_evidence_otherwise_makes_another_gallery_of_th
 
 def test_a_digest_of_sources_changes_with_a_byte_a_name_or_a_file(tmp_path: Path) -> None:
     def digest() -> str:
-        return reuse.digest_of([tmp_path], "*.py")
+        return record.digest_of([tmp_path], "*.py")
 
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/a.py").write_text("a = 1")
