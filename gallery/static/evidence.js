@@ -27,7 +27,6 @@ const CLAIMS_TOLD = {
   necessary: "necessary",
   sufficient: "sufficient",
   pictured: "own picture does more than another\u2019s",
-  mediating: "mediates its picture\u2019s effect",
 };
 
 const DOSES_TOLD = { picture: ["own picture", "own"], other: ["another\u2019s picture", "other"] };

@@ -10,7 +10,6 @@ const PASSES_TOLD = {
   necessary: "necessary for a class",
   sufficient: "sufficient for a class",
   pictured: "own picture does more than another\u2019s",
-  mediating: "mediate their picture\u2019s effect",
 };
 const EFFECTS = { necessary: "necessity", sufficient: "sufficiency" }; // the numbers of statements
 const CLASS_MOST = 24; // pictures of a class and statement
