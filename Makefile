@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo pictures lint browser test test-slow benchmarks clean
+.PHONY: install demo pictures screenshots lint browser test test-slow benchmarks clean
 
 install: $(STAMP)
 
@@ -20,6 +20,10 @@ demo: install
 
 pictures: demo
 	$(BIN)/python docs/make_pictures.py demo/neurons
+
+# Of the gallery's pages; the stores that it makes stay for the next time.
+screenshots: install browser
+	$(BIN)/python docs/make_screenshots.py screenshots
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -48,4 +52,4 @@ benchmarks: install browser
 	$(BIN)/python -m benchmarks.page
 
 clean:
-	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv demo screenshots dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

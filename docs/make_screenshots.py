@@ -1,0 +1,235 @@
+"""Photograph every page of a gallery: `make screenshots`.
+
+Makes the stores that it needs (what is there is not computed again), exports a gallery of them to a
+temporary folder, and writes ``docs/pictures/gallery/NAME-WIDTH-SCHEME.webp``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from PIL import Image
+from torchvision.utils import save_image
+from tqdm import tqdm
+
+import gallery
+from featviz.cueworld.stream import draw
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+FOLDER = Path(__file__).parent / "pictures" / "gallery"
+SIZES = ((390, 844), (1280, 800), (1920, 1080))
+SCHEMES = ("light", "dark")
+QUALITY = 50
+MOST_BYTES = 4_000_000  # of all pictures together
+
+NEURONS = "blocks.3,7,11.mlp.fc1:0-7"
+LAYER = "blocks.11.mlp.fc1"
+LOGIT = "blocks.2.attn.qk:0@q20.k30"
+TOKENS = "blocks.8.mlp.fc1:2@cls blocks.8.mlp.fc1:2@1,8,28,37,57,64"
+SAVED = ("first.png", "second.png")  # images of cueworld, for gradients
+
+# What is run in the folder of the stores. Few steps: the pages are to be seen, not the pictures.
+COMMANDS = (
+    f"render cueworld/vit {NEURONS} -o neurons --samples 2 --steps 192",
+    f"render cueworld/vit {TOKENS} -o tokenwise --steps 128",
+    "render cueworld/vit blocks.0,2,5,8.attn.qk:0-1@same -o heads --sides --steps 128",
+    f"render cueworld/vit {LOGIT} -o heads --sides --steps 128",
+    "attention cueworld/vit --data cueworld:360 -o attention",
+    "grid cueworld/vit blocks.2.attn.qk:0@q10,20,30.k10,20,30 -o grids --steps 96",
+    f"gradients cueworld/vit {LOGIT} --image {' '.join(SAVED)} -o gradients",
+    "filters cueworld/vit -o filters",
+    "filters cueworld/resnet -o other",
+    "tokens cueworld/vit blocks.8.mlp.fc1:2@all -o scored --steps 64",
+    f"compare cueworld/vit cueworld/vit_colourblind {LAYER}:0-5 --data cueworld:360 "
+    "-o compared --steps 96",
+    "trace cueworld/vit --data cueworld:180 --corrupt grayscale --window 1,3 -o traces "
+    "--plots plots",
+    f"examples cueworld/vit {NEURONS} --data cueworld:1440 -o neurons",
+    "validate neurons --data cueworld",
+)
+STORES = (
+    "neurons",
+    "tokenwise",
+    "heads",
+    "attention",
+    "grids",
+    "gradients",
+    "filters",
+    "scored",
+    "compared",
+    "traces",
+    "other",
+)
+LABELS = {
+    f"{LAYER}:{number}": {"label": label, "favourite": number == 1}
+    for number, label in enumerate(("stripes, upright", "dots on green", "edges of discs"))
+}
+
+# The pages: the hash of each in the page of the model. None is the index.
+SHOTS: dict[str, str | None] = {
+    "index": None,
+    "grid": "",
+    "sorted": "#units&sort=-ratio&where=percentile>=0.5",
+    "unit": f"#unit={LAYER}:1",
+    "token": "#unit=blocks.8.mlp.fc1:2@28",
+    "pair": "#unit=blocks.2.attn.qk:0@same",
+    "pins": f"#pins={','.join(quote(f'{LAYER}:{number}') for number in range(3))}",
+    "labels": "#labels",
+    "heads": "#heads",
+    "report": "#report",
+    "filters": "#filters",
+    "attention": "#attention",
+    "grids": "#grids",
+    "gradients": "#gradients",
+    "tokens": "#tokens",
+    "compare": "#compare",
+    "traces": "#traces",
+}
+
+# Resolves once every picture in the window, and every sheet behind it, can be painted.
+DECODED = """async () => {
+    await document.fonts.ready;
+    const images = [...document.images].filter((image) => {
+        const { top, bottom } = image.getBoundingClientRect();
+        return bottom > 0 && top < innerHeight && image.currentSrc;
+    });
+    await Promise.all(images.map((image) => image.decode()));
+    const sheets = [...document.querySelectorAll(".cell")].map((cell) =>
+        getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
+    for (const sheet of new Set(sheets.filter(Boolean))) {
+        const image = new Image();
+        image.src = sheet;
+        await image.decode();
+    }
+    await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+}"""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a page.
+
+    Attributes
+    ----------
+    name : str
+        Of the page, one of `SHOTS`.
+    width, height : int
+        Of the window in pixels.
+    scheme : str
+        ``"light"`` or ``"dark"``.
+    """
+
+    name: str
+    width: int
+    height: int
+    scheme: str
+
+    @property
+    def file(self) -> str:
+        """Name of the picture's file."""
+        return f"{self.name}-{self.width}-{self.scheme}.webp"
+
+    def url(self, site: Path, page: str) -> str:
+        """Return the address of what is photographed, in a gallery with a page of a model."""
+        hash_ = SHOTS[self.name]
+        return (site / "index.html").as_uri() if hash_ is None else (site / page).as_uri() + hash_
+
+
+def shots() -> list[Shot]:
+    """Return all shots: every page in every size and scheme."""
+    return [
+        Shot(name, width, height, scheme)
+        for scheme in SCHEMES
+        for width, height in SIZES
+        for name in SHOTS
+    ]
+
+
+def make_stores(folder: Path) -> None:
+    """Run the commands; what the stores hold already is not computed again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in zip(SAVED, draw(len(SAVED), seed=3).images, strict=True):
+        if not (folder / name).exists():
+            save_image(image, folder / name)
+    program = Path(sys.executable).with_name("featviz")
+    for command in COMMANDS:
+        done = subprocess.run([program, *command.split()], cwd=folder, check=False)
+        if done.returncode:
+            raise SystemExit(f"featviz {command}: exit {done.returncode}")
+
+
+def export(stores: Path, site: Path) -> str:
+    """Make the gallery; return the name of the model's page."""
+    labels = site.with_name("labels.json")
+    file = {"format": "featviz-labels", "version": 1, "labels": LABELS}
+    labels.write_text(json.dumps(file), encoding="utf-8")
+    gallery.export([stores / name for name in STORES], site, labels=labels)
+    return next(site.glob("cueworld-vit-*.html")).name
+
+
+def photograph(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, bytes]]:
+    """Give every shot as PNG; shots of one size and scheme share a window."""
+    windows = groupby(shots(), key=lambda shot: (shot.width, shot.height, shot.scheme))
+    for (width, height, scheme), group in windows:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        for shot in group:
+            tab = context.new_page()
+            tab.goto(shot.url(site, page), wait_until="networkidle")
+            tab.evaluate(DECODED)
+            yield shot, tab.screenshot(animations="disabled")
+            tab.close()
+        context.close()
+
+
+def main(stores: Path) -> None:
+    """Make all pictures anew.
+
+    Parameters
+    ----------
+    stores : Path
+        A folder for the stores.
+    """
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # pure parts are tested alone
+
+    make_stores(stores)
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if chromium is None:
+        raise SystemExit("there is no chromium; run tests/install_browser.sh")
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        site = Path(folder) / "site"
+        page = export(stores, site)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for shot, png in tqdm(photograph(browser, site, page), total=len(shots())):
+            Image.open(io.BytesIO(png)).convert("RGB").save(
+                FOLDER / shot.file, quality=QUALITY, method=6
+            )
+        browser.close()
+    pictures = list(FOLDER.glob("*.webp"))
+    for path in pictures:
+        if path.name not in {shot.file for shot in shots()}:
+            path.unlink()  # of a page that is no more
+    size = sum(path.stat().st_size for path in pictures if path.exists())
+    if size > MOST_BYTES:
+        raise SystemExit(f"the pictures take {size:,} bytes; {MOST_BYTES:,} are the most")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
