@@ -131,7 +131,9 @@ def _directions(group: Group, targets: list[Target], seed: int) -> Iterator[Floa
         generator = stream(seed, "false alarms", target.address)
         drawn = [random_directions(writer.neuron.direction, generator) for _ in range(2)]
         one, *others = written_directions(writer, torch.cat(drawn)[: DIRECTIONS + 1])
-        yield np.array([one.beside(strongest_first(others), claim).p.max() for claim in COMPARED])
+        compared = [one.beside(strongest_first(others), claim).p for claim in COMPARED]
+        # What is not known was settled by what is.
+        yield np.array([np.fmax.reduce(each) for each in compared])
 
 
 def counts(found: list[Alarms]) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def counts(found: list[Alarms]) -> dict[str, Any]:
             tested.update(name for name, claim in of.items() if claim.p == claim.p)
     rows = [row for each in found for row in each.rows]
     single = {
-        "ablations": [row["necessity_p"][:, 0].max() for row in rows],
+        "ablations": [np.fmax.reduce(row["necessity_p"][:, 0]) for row in rows],
         "dose": [row["sufficiency_p"][0] for row in rows],
         "response": [row["response_p"] for row in rows],
         "picture": [row["picture_p"] for row in rows],

@@ -94,7 +94,7 @@ def _needs(row: Row, tested: int, picture: int) -> tuple[tuple[float, bool], ...
     """Give the p-value of each claim, and whether its effects are above 0."""
     doses = row["sufficiency_interval"][:, 0]
     # All are compared with the first kind of controls, and no claim can do without.
-    ablations = _all(row["necessity_p"], row["necessity_p"][:, 0])
+    ablations = _all(row["necessity_p"], np.fmax.reduce(row["necessity_p"][:, 0]))
     dose = [*row["sufficiency_p"], row["response_p"]]
     first = row["sufficiency_p"][:1]
     pictures = _all([*dose, row["picture_p"]], [*first, row["picture_p"]])
@@ -109,7 +109,7 @@ def _needs(row: Row, tested: int, picture: int) -> tuple[tuple[float, bool], ...
 def _all(p_values: npt.ArrayLike, needed: npt.ArrayLike) -> float:
     """Give the p-value that all tests pass; NaN if one that is `needed` could not be made.
 
-    Other tests are left out where another one failed. What remains is then a lower bound above the
+    Tests are left out where another one failed. What remains is then a lower bound above the
     level, which changes no q-value up to it. Where none has failed, all must have been made.
     """
     values = np.asarray(p_values, np.float64).ravel()

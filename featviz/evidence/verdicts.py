@@ -59,7 +59,7 @@ class Removal:
     effect : Effect
         By how much it lowers the margin of the class on its images.
     controls : dict of str to Control
-        By kind; only those that were tested.
+        By kind; only those that were tested, and where the other ablation failed first, none.
     """
 
     effect: Effect

@@ -105,7 +105,7 @@ def _statement(found: Verdict, word: str) -> str:
     what = f"{found.label!r} on {found.data}"
     if math.isnan(claim.p):
         return f"There are too few controls to tell whether it is {word} for {what}."
-    tested = found.controls if word == "sufficient" else _common(found)
+    tested = found.controls if word == "sufficient" else _kinds(found)
     against = " and ".join(CONTROLS.get(each, each) for each in tested)
     neurons = "neuron" if claim.among == 1 else "neurons"
     rate = f"{_at_least('q', claim.q)} among {claim.among} {neurons}"
@@ -121,10 +121,10 @@ def _statement(found: Verdict, word: str) -> str:
     )
 
 
-def _common(found: Verdict) -> list[str]:
-    """Give the kinds of control that every ablation was compared with."""
-    kinds = [removal.controls for removal in found.removals.values()]
-    return [kind for kind in kinds[0] if all(kind in each for each in kinds)]
+def _kinds(found: Verdict) -> list[str]:
+    """Give the kinds of control that some ablation was compared with: where one fails, no other."""
+    kinds = [kind for removal in found.removals.values() for kind in removal.controls]
+    return list(dict.fromkeys(kinds))
 
 
 def _beside(controls: dict[str, Control], verb: str) -> str:

@@ -118,10 +118,10 @@ class Compared:
     Attributes
     ----------
     level : array, shape (M,)
-        That of the controls; a lower bound where some p is above `SHARE`. NaN with too few.
+        That of the controls; a lower bound where p is above `SHARE`. NaN with too few.
     p : array, shape (M,)
-        That the effect is at most 0, or at most the level; in (0, 1]. Where some p is above
-        `SHARE`, all are lower bounds. NaN where the level is.
+        That the effect is at most 0, or at most the level; in (0, 1]. Above `SHARE` a lower bound.
+        NaN where the level is, and, as is the level, where another effect settled the matter first.
     """
 
     level: Floats
@@ -150,17 +150,20 @@ def compare(
     if rank_of_level(count) is None or not np.isfinite(estimate).all():
         return Compared(unknown, unknown)
     whole, drawn = Level(count), Level(count)
-    p = unknown
-    for control_estimate, control_resampled in controls:
+    p, decided = unknown, np.ones(len(estimate), bool)
+    for added, (control_estimate, control_resampled) in enumerate(controls, 1):
         whole.add(control_estimate)
         drawn.add(control_resampled)
-        if drawn.value is not None:
-            above = resampled - np.maximum(drawn.value, 0)
-            p = np.array([positive(each) for each in above])
-            if (p > SHARE).any():
-                break
+        if drawn.value is None:
+            continue
+        above = resampled - np.maximum(drawn.value, 0)
+        p = np.array([positive(each) for each in above])
+        if (p > SHARE).any():
+            decided = (p > SHARE) | (added == count)
+            break
     level = unknown if whole.value is None else whole.value
-    return Compared(level, np.where(np.isfinite(level), p, np.nan))
+    known = decided & np.isfinite(level)
+    return Compared(np.where(known, level, np.nan), np.where(known, p, np.nan))
 
 
 def positive(statistic: Floats) -> float:

@@ -113,6 +113,14 @@ def test_without_enough_controls_or_another_picture_a_claim_counts_as_not_tested
     assert among == {"necessary": 3, "sufficient": 2, "pictured": 1}
 
 
+def test_an_ablation_that_the_other_one_settled_leaves_the_claim_tested_and_failed() -> None:
+    settled = passing("a", necessity_p=[[0.3, NAN], [NAN, NAN]])
+    found = claims([as_read(settled), as_read(passing("b"))], DOSES)
+    assert found["a"]["necessary"].p == pytest.approx(0.3)
+    assert not found["a"]["necessary"].holds
+    assert found["b"]["necessary"].among == 2
+
+
 def test_one_in_twenty_of_those_tested_is_expected_by_rank() -> None:
     assert expected_by_rank(192) == pytest.approx(9.6)
 

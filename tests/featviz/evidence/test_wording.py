@@ -112,6 +112,15 @@ def test_with_too_few_controls_nothing_is_said_to_be_tested_though_the_response_
     )
 
 
+def test_of_an_ablation_that_the_other_one_settled_only_the_effect_is_told() -> None:
+    level, p = [[0.21, NAN], [NAN, NAN]], [[0.3, NAN], [NAN, NAN]]
+    told = words(passing("a", necessity_level=level, necessity_p=p))
+    assert told[1].endswith("by 0.75 [0.50, 1.00] on these images.")
+    assert told[2].endswith(
+        "beside neurons of its layer and level (q at least 0.3 among 1 neuron)."
+    )
+
+
 def test_where_comparing_stopped_the_level_is_told_as_what_some_controls_reach() -> None:
     told = words(failing("b", necessity_level=[[0.21, NAN], [-0.25, NAN]]))
     reached = "; at least 2 of 39 neurons of its layer and level lower theirs by 0.21 or more "
