@@ -143,7 +143,7 @@ def export(
             *measure(edition.data),
             made.units,
             made.pictures,
-            sum(len(files.files.rows) for files in written),
+            sum(len(files.files.told.rows) for files in written),
             [files.record() for files in written],
             made.remarks,
         )

@@ -131,7 +131,7 @@ class ModelFiles:
         }
         page = {
             **head,
-            **self.files.finish(self._natural.alike(self.plan.addresses())),
+            **self.files.told.finish(self._natural.alike(self.plan.addresses())),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,
@@ -154,7 +154,7 @@ class ModelFiles:
 
     def close(self) -> None:
         """Let go of what is held for `finish`."""
-        self.files.close()
+        self.files.told.close()
 
     def record(self) -> dict[str, Any]:
         """Return what `gallery.reuse` keeps of the model."""

@@ -1,8 +1,8 @@
 """What an export takes over from the edition before: files of rows that are still the same.
 
 Each model's folder holds ``rows.npy``: of each picture row the key, which changes with the row in
-its store, and what the page needs of it. Files are taken over as hard links, so they cost neither time nor space, and an edition that is
-removed takes none of them along.
+its store, and what the page needs of it. Files are taken over as hard links, so they cost neither
+time nor space, and an edition that is removed takes none of them along.
 """
 
 from __future__ import annotations

@@ -1,35 +1,26 @@
-"""The files of a model's units: pictures, sheets, details, and the columns of the list."""
+"""The files of a model's units: pictures, sheets and thumbnails."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
-import tempfile
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from featviz.errors import FeatvizError
 from gallery.beside import Beside
-from gallery.look import nearest_looks
 from gallery.making import Made, Work, make
 from gallery.options import Options
 from gallery.plan import Layer, Plan, Render
 from gallery.reading import read
-from gallery.reuse import ROW, ROWS, PreviousModel
-from gallery.scripts import Shards
+from gallery.reuse import PreviousModel
 from gallery.sheets import Sheet
-from gallery.units import ACTIVATION, Quantity, quantities, units_script
+from gallery.told import Tell, Told
 
 STRIP = 12  # pictures of a model on the index page
 AHEAD = 16  # rows that wait for a thread, or for those before them
-Tell = Callable[[Render], Sequence[Any]]
 
 
 @dataclass
@@ -58,12 +49,21 @@ class UnitFiles:
     ----------
     folder : Path
         The model's.
-    tell : callable
-        Gives what a row's details begin and end with: its command, and links.
+    tell, beside
+        See `gallery.told.Told`.
     previous : PreviousModel
         What there is to be taken over.
-    beside : Beside
-        What is known of units beside their pictures.
+
+    Attributes
+    ----------
+    told : Told
+        What the page is told; it is written when all rows of the model are known.
+    keys : dict
+        Of each sheet and thumbnail that the next export may take over.
+    damaged : list
+        Rows that placeholders stand for, and why.
+    pictures, reused : int
+        Files of pictures, and rows that were taken over.
     """
 
     def __init__(
@@ -76,16 +76,11 @@ class UnitFiles:
         beside: Beside,
     ) -> None:
         self._plan, self._folder, self._options = plan, folder, options
-        self._tell, self._previous = tell, previous
-        self._beside = beside
+        self._previous = previous
+        self.told = Told(plan, folder, tell, beside)
         for name in ("sheets", "strip", *(() if options.thumbnails_only else ("pictures",))):
             (folder / name).mkdir()
         self._strip = {unit: place for place, unit in enumerate(spread(plan.units, STRIP))}
-        self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
-        self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
-        self._columns: defaultdict[Quantity, dict[int, float]] = defaultdict(dict)
-        # What `finish` reads again: details name other units, all of which have to be known first.
-        self._spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
         self._pending: deque[_Pending] = deque()
         self._saving: list[Future[None]] = []
         self.keys: dict[str, dict[str, str]] = {"sheets": {}, "strip": {}}
@@ -94,7 +89,7 @@ class UnitFiles:
         self.reused = 0
 
     def steps(self, pool: Executor) -> Iterator[None]:
-        """Write all but what `finish` writes; yield after each row.
+        """Write pictures, sheets and thumbnails; yield after each row.
 
         Raises
         ------
@@ -107,45 +102,8 @@ class UnitFiles:
         self._collect(pool, 0)
         for future in self._saving:
             future.result()
-        if self.damaged and len(self.damaged) == len(self.rows):
+        if self.damaged and len(self.damaged) == len(self.told.rows):
             raise FeatvizError(self.damaged[0][1])
-
-    def finish(self, alike: Sequence[Any] | None) -> dict[str, Any]:
-        """Write details and columns; return what the page's script says of the units.
-
-        Parameters
-        ----------
-        alike : sequence or None
-            Of each unit, those that natural images excite alike.
-        """
-        self._write_details(alike)
-        np.save(self._folder / ROWS, self.rows)
-        count = self._plan.units
-        columns = {
-            quantity: [found.get(unit, math.nan) for unit in range(count)]
-            for quantity, found in self._columns.items()
-        }
-        addresses = self._plan.addresses()
-        sites = [layer.name for layer in self._plan.layers for _ in layer.units]
-        tails = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
-        text = units_script(tails, self._renders, columns)
-        (self._folder / "units.js").write_text(text, encoding="ascii")
-        return {
-            "numbers": quantities(columns),
-            "sites": [
-                {
-                    "name": layer.name,
-                    "count": len(layer.units),
-                    "wide": layer.wide,
-                    "sheets": sum(1 for _ in layer.sheets()),
-                }
-                for layer in self._plan.layers
-            ],
-        }
-
-    def close(self) -> None:
-        """Let go of what is held for `finish`."""
-        self._spool.close()
 
     def strip(self) -> list[str]:
         """Return the thumbnails for the index: paths in the model's folder, without suffix."""
@@ -210,10 +168,12 @@ class UnitFiles:
         while len(self._pending) > most:
             pending = self._pending.popleft()
             made = pending.future.result()
-            self._record(pending.render, made)
-            filling = pending.sheet
+            self.told.add(pending.render, made)
+            if not self._options.thumbnails_only:
+                self.pictures += len(made.activation) * (1 + pending.render.paired)
             if made.damage:
-                self._forget(pending)
+                self._note_damage(pending, made.damage)
+            filling = pending.sheet
             if filling is None or made.cell is None:
                 continue
             filling.sheet.put(filling.sheet.count - filling.left, made.cell)
@@ -223,46 +183,13 @@ class UnitFiles:
                     self._saving.pop().result()
                 self._saving.append(pool.submit(filling.sheet.save, filling.path))
 
-    def _forget(self, pending: _Pending) -> None:
+    def _note_damage(self, pending: _Pending, damage: str) -> None:
         """Keep the next export from taking over what shows a placeholder: the row may be mended."""
+        self.damaged.append((pending.render, damage))
         if pending.sheet is not None:
             self.keys["sheets"].pop(pending.sheet.path.name, None)
         if pending.strip is not None:
             self.keys["strip"].pop(pending.strip.name, None)
-
-    def _record(self, render: Render, made: Made) -> None:
-        """Note what the page is told of a row."""
-        command, links = self._tell(render)
-        entry = [command, made.size, made.activation, made.trajectory, links]
-        first = not self._renders[render.unit]
-        samples = len(made.activation)
-        self._renders[render.unit].append((render.group, render.row, samples, made.best))
-        if made.damage:
-            self.damaged.append((render, made.damage))
-        else:
-            row = (render.key.encode(), made.best, made.value, made.look)
-            self.rows[render.row] = row
-        if not self._options.thumbnails_only:
-            self.pictures += samples * (1 + render.paired)
-        told, values = (None, {}) if made.damage else self._beside.of(render)
-        if first:
-            self._columns[ACTIVATION][render.unit] = made.value
-        for quantity, value in values.items():
-            self._columns[quantity].setdefault(render.unit, value)
-        self._spool.write(json.dumps([render.unit, entry, told]) + "\n")
-
-    def _write_details(self, activation: Sequence[Any] | None) -> None:
-        firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
-        looks = self.rows["look"][sorted(firsts)]
-        alike = list(nearest_looks(looks))
-        details = Shards(self._folder, "details")
-        self._spool.seek(0)
-        for line in self._spool:
-            unit, entry, told = json.loads(line)
-            known = None if activation is None else activation[unit]
-            similar = {"picture": alike[unit], "activation": known}
-            details.add([*entry, similar, told])
-        details.flush()
 
 
 def spread(count: int, most: int) -> list[int]:
