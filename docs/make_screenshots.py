@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "pictures" / "gallery"
 SIZES = ((390, 844), (1280, 800), (1920, 1080))
 SCHEMES = ("light", "dark")
-QUALITY = 50
+QUALITY = 55
 MOST_BYTES = 4_000_000  # of all pictures together
 
 NEURONS = "blocks.3,7,11.mlp.fc1:0-7"
@@ -166,7 +166,8 @@ def make_stores(folder: Path) -> None:
             save_image(image, folder / name)
     program = Path(sys.executable).with_name("featviz")
     for command in COMMANDS:
-        done = subprocess.run([program, *command.split()], cwd=folder, check=False)
+        words = [program, *command.split()]
+        done = subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise SystemExit(f"featviz {command}: exit {done.returncode}")
 

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote
 
 import pytest
 
+import featviz
 from cli.main import featviz as command_line
 from gallery.report import NAME as REPORT
 from gallery.sections import SECTIONS
@@ -74,6 +76,21 @@ def test_commands_parse_and_make_every_store_that_is_shown(script: ModuleType) -
         rest = [str(ROOT / "README.md") if word in script.SAVED else word for word in rest]
         stores.add(command_line.commands[name].make_context(name, rest).params["store"])
     assert stores == set(script.STORES)
+
+
+def test_units_that_are_photographed_and_labelled_are_rendered(script: ModuleType) -> None:
+    vit = featviz.load("cueworld/vit", device="cpu")
+    rendered = set()
+    for line in script.COMMANDS:
+        name, *rest = shlex.split(line)
+        if name == "render":
+            selectors = command_line.commands[name].make_context(name, rest).params["selectors"]
+            rendered |= {str(unit) for unit in featviz.units(vit, *selectors)}
+    hashes = [each or "" for each in script.SHOTS.values()]
+    shown = {each.removeprefix("#unit=") for each in hashes if each.startswith("#unit=")}
+    pinned = {unquote(address) for address in script.SHOTS["pins"].partition("=")[2].split(",")}
+    assert len(shown) == len(pinned) == 3
+    assert shown | pinned | set(script.LABELS) <= rendered
 
 
 def test_the_pictures_that_are_kept_are_those_of_the_pages_and_below_4_mb(
