@@ -84,6 +84,7 @@ SHOTS: dict[str, str | None] = {
     "grid": "",
     "sorted": "#units&sort=-ratio&where=percentile>=0.5",
     "unit": f"#unit={LAYER}:1",
+    "evidence": f"#unit={LAYER}:1",
     "token": "#unit=blocks.8.mlp.fc1:2@28",
     "pair": "#unit=blocks.2.attn.qk:0@same",
     "pins": f"#pins={','.join(quote(f'{LAYER}:{number}') for number in range(3))}",
@@ -98,6 +99,9 @@ SHOTS: dict[str, str | None] = {
     "compare": "#compare",
     "traces": "#traces",
 }
+
+# Pages that are scrolled to a heading.
+HEADINGS = {"evidence": "Natural images"}
 
 # Resolves once every picture in the window, and every sheet behind it, can be painted.
 DECODED = """async () => {
@@ -164,7 +168,7 @@ def make_stores(folder: Path) -> None:
     for name, image in zip(SAVED, draw(len(SAVED), seed=3).images, strict=True):
         if not (folder / name).exists():
             save_image(image, folder / name)
-    program = Path(sys.executable).with_name("featviz")
+    program = str(Path(sys.executable).with_name("featviz"))
     for command in COMMANDS:
         words = [program, *command.split()]
         done = subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, check=False)
@@ -193,6 +197,10 @@ def photograph(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, 
         for shot in group:
             tab = context.new_page()
             tab.goto(shot.url(site, page), wait_until="networkidle")
+            if shot.name in HEADINGS:
+                heading = tab.get_by_role("heading", name=HEADINGS[shot.name])
+                heading.evaluate("(heading) => heading.scrollIntoView()")
+                tab.wait_for_load_state("networkidle")
             tab.evaluate(DECODED)
             yield shot, tab.screenshot(animations="disabled")
             tab.close()

@@ -86,7 +86,7 @@ def test_units_that_are_photographed_and_labelled_are_rendered(script: ModuleTyp
         if name == "render":
             selectors = command_line.commands[name].make_context(name, rest).params["selectors"]
             rendered |= {str(unit) for unit in featviz.units(vit, *selectors)}
-    hashes = [each or "" for each in script.SHOTS.values()]
+    hashes = {each or "" for each in script.SHOTS.values()}
     shown = {each.removeprefix("#unit=") for each in hashes if each.startswith("#unit=")}
     pinned = {unquote(address) for address in script.SHOTS["pins"].partition("=")[2].split(",")}
     assert len(shown) == len(pinned) == 3
