@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.false_alarms import _fresh, alarms, counts
+from benchmarks.false_alarms import RATIO, _fresh, alarms, counts
 from benchmarks.planted import ORDINARY, PLANTED, planted, right, verdicts
 from patching.validation.controls import pool
 
@@ -63,3 +63,17 @@ def test_neurons_tested_for_false_alarms_are_in_no_pool() -> None:
     assert not set(chosen) & set(pool(levels).tolist())
     assert _fresh(levels, seed=2, layer=2, count=16) != chosen
     assert _fresh(levels[:60], seed=1, layer=2, count=16) == []
+
+
+@pytest.mark.slow
+def test_of_random_networks_no_more_is_claimed_than_ranks_explain() -> None:
+    found = counts([alarms(*planted(seed, plant=False, ratio=RATIO), seed) for seed in range(3)])
+    tests = found["neurons"]["tests"]
+    for name in ("ablations", "dose"):
+        # Three deviations above one in twenty of 96.
+        assert tests[name]["low"] <= 4.8 + 3 * (96 * 0.05 * 0.95) ** 0.5
+    for claim in found["neurons"]["claims"].values():
+        assert claim["tested"] == 96
+        assert claim["made"] <= claim["by_rank"]
+    # Without controls one picture does more than another of as good as every second neuron.
+    assert 0.3 < tests["picture"]["low"] / 96 < 0.7
