@@ -73,9 +73,10 @@ STORES = (
     "traces",
     "other",
 )
+# What readers may have noted: the classes whose images excite each neuron most.
 LABELS = {
     f"{LAYER}:{number}": {"label": label, "favourite": number == 1}
-    for number, label in enumerate(("stripes, upright", "dots on green", "edges of discs"))
+    for number, label in enumerate(("not clear yet", "stripes", "stripes and crosses"))
 }
 
 # The pages: the hash of each in the page of the model. None is the index.
