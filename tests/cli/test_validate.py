@@ -14,7 +14,7 @@ from tests.cli.running import Run, tree
 
 # The last block, behind which little is run.
 NEURONS = ("cueworld/vit", "blocks.11.mlp.fc1:0-1")
-DATA = ("--data", "cueworld:216")
+DATA = ("--data", "cueworld:558")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,11 @@ def test_from_a_picture_to_evidence_nothing_is_missing_in_json(run: Run, validat
         assert unit["checks"].keys() == {"beats_natural", "converged", "follows_natural"}
         removal = unit["verdict"]["removals"]["resample"]
         assert removal["effect"]["estimate"] == pytest.approx(float(test["necessity"][1]))
-        assert removal["controls"]["neurons"]["count"] == 39
+        # Of an ablation that the other one settled there are no controls.
+        removals = unit["verdict"]["removals"].values()
+        kinds = [one["controls"] for one in removals]
+        counts = {kind["neurons"]["count"] for kind in kinds if "neurons" in kind}
+        assert counts == {39}
         label = found_label(store, test)
         assert unit["verdict"]["label"] == label
         assert f"the margin of {label!r}" in unit["sentences"][0]
@@ -106,6 +110,9 @@ def test_the_printed_tables_say_what_json_says(run: Run, validated: Path) -> Non
         for name, tally in overall["passes"].items()
         if tally["known"]
     }
+    by_rank = {row[0]: float(row[4]) for row in map(str.split, passes.splitlines()[1:]) if row[4:]}
+    assert by_rank == pytest.approx(overall["by_rank"])
+    assert by_rank["necessary"] == pytest.approx(0.1)
 
 
 def test_a_packed_store_has_the_same_evidence_and_is_whole(
@@ -127,9 +134,9 @@ def test_without_examples_it_is_told_which_command_adds_them(
     run: Run, pictures: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(pictures, tmp_path / "s")
-    result = run("validate", tmp_path / "s", "--data", "cueworld:180", "--json")
+    result = run("validate", tmp_path / "s", "--data", "cueworld:558", "--json")
     assert result.status == 0
-    assert "`featviz examples cueworld/vit SELECTOR --data cueworld:180 -o" in result.err
+    assert "`featviz examples cueworld/vit SELECTOR --data cueworld:558 -o" in result.err
     found = json.loads(result.out)
     assert found["units"][0]["pictures"][0]["ratio"] is None
     assert found["summary"]["overall"]["passes"]["beats_natural"] == {"passed": 0, "known": 0}
@@ -143,9 +150,26 @@ def test_scores_of_other_settings_that_are_whole_are_kept(
     shutil.copytree(pictures, store)
     assert run("score", store).status == 0
     before = Store(store).configuration["scores"]
-    assert run("validate", store, "--data", "cueworld:180").status == 0
+    assert run("validate", store, "--data", "cueworld:558").status == 0
     assert Store(store).configuration["scores"] == before != {}
-    assert before["spectrum"] != "cueworld:180"
+    assert before["spectrum"] != "cueworld:558"
+
+
+def test_units_that_are_added_are_scored_as_those_before(
+    run: Run, pictures: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s"
+    shutil.copytree(pictures, store)
+    assert run("score", store, "--seeds", 2).status == 0
+    before = Store(store)
+    words = ("render", NEURONS[0], "blocks.11.mlp.fc1:2", "-o", store, "--steps", 4)
+    assert run(*words).status == 0
+    assert run("validate", store, "--data", "cueworld:558").status == 0
+    after = Store(store)
+    assert after.configuration["scores"] == before.configuration["scores"]
+    scores = {row["address"]: row for row in after.rows("scores")}
+    assert len(scores) == 3
+    assert all(np.isfinite(row["agreement"]) for row in scores.values())
 
 
 def test_of_a_model_without_a_stream_there_are_numbers_and_no_causal_tests(
@@ -165,11 +189,11 @@ def test_other_images_are_refused_and_with_force_keep_the_pictures(
     run: Run, validated: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(validated, tmp_path / "s")
-    refused = run("validate", tmp_path / "s", "--data", "cueworld:216", "--images", 180)
-    assert "images is 216 there and 180 here" in refused.err
+    refused = run("validate", tmp_path / "s", "--data", "cueworld:558", "--images", 540)
+    assert "images is 558 there and 540 here" in refused.err
     assert refused.status == 1
-    found = told(run, tmp_path / "s", "--data", "cueworld:216", "--images", 180, "--force")
-    assert Store(tmp_path / "s").configuration["validations"]["images"] == 180
+    found = told(run, tmp_path / "s", "--data", "cueworld:558", "--images", 540, "--force")
+    assert Store(tmp_path / "s").configuration["validations"]["images"] == 540
     assert len(found["units"]) == 2
     assert not (tmp_path / "s.1").exists()
 
