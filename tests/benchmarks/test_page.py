@@ -7,7 +7,7 @@ from benchmarks import page
 
 def test_the_page_is_written_from_the_results() -> None:
     results = page.load()
-    assert set(results) == set(page.SECTIONS)
+    assert {"step", "quality_time"} <= set(results)  # which the plot is of
     assert page.PAGE.read_text(encoding="utf-8") == page.page(results)
 
 
