@@ -16,7 +16,8 @@ from featviz.recipes import Recipe, recipe
 from featviz.render import render_to_store
 from featviz.sites import Site
 from featviz.store import Store
-from featviz.tokens import TokenScores, by_unit, likeness, score, tokens_to_store
+from featviz.token_scores import COLUMNS, TokenScores
+from featviz.tokens import by_unit, likeness, score, tokens_to_store
 from featviz.units import Unit
 from tests.cli.running import tree
 from tests.featviz.toys import toy_vit
@@ -125,7 +126,7 @@ def test_many_tokens_are_scored_as_few_at_a_time_are(monkeypatch: pytest.MonkeyP
     whole = score(model, Unit("blocks.1.mlp.fc1", 3), parts, pictures[0], pictures[1:])
     monkeypatch.setattr(tokens, "AT_ONCE", 2)
     pieces = score(model, Unit("blocks.1.mlp.fc1", 3), parts, pictures[0], pictures[1:])
-    for name in tokens.COLUMNS:
+    for name in COLUMNS:
         np.testing.assert_allclose(getattr(pieces, name), getattr(whole, name), rtol=1e-4)
 
 
