@@ -86,7 +86,7 @@ high value on shifted, scaled and shrunk views that neither optimiser has seen. 
 
 
 def precision(result: Result) -> str:
-    """Tell what bfloat16 costs and gains."""
+    """Tell what bfloat16 costs."""
     rows = [(name, *each.values()) for name, each in result["results"].items()]
     heads = ("", *next(iter(result["results"].values())))
     ratios = result["bfloat16_over_float32_least_median_most"]
@@ -98,7 +98,7 @@ def precision(result: Result) -> str:
 
 {result["model"]}, {result["units"]} neurons, {result["steps"]} steps, from the same starts and
 through the same views. All values are the float32 model's; the shares are of fine waves and of the
-patch grid, and the seconds those of a picture.
+patch grid.
 
 {table([head.replace("_", " ") for head in heads], rows)}
 
@@ -250,7 +250,7 @@ def plot(results: dict[str, Result]) -> None:
     right.plot(seconds, [each["over_lucent"] for each in curve], "C0o-", label="featviz")
     for each, at in zip(curve, seconds, strict=True):
         place = (at, each["over_lucent"])
-        right.annotate(each["steps"], place, (0, -13), textcoords="offset points", ha="center")
+        right.annotate(each["steps"], place, (7, -5), textcoords="offset points")
     right.plot(found["lucent_seconds"] / count, 1, "C7s", label="Lucent, 512 steps")
     right.set(xscale="log", xlabel="seconds a picture", ylabel="value on unseen views / Lucent's")
     right.axhline(1, color="C7", linewidth=0.6)

@@ -1,4 +1,4 @@
-"""What pictures lose, and what time they gain, by bfloat16.
+"""What pictures lose by bfloat16; `benchmarks.step` tells what time they gain.
 
 ``python -m benchmarks.precision`` prints one JSON line. The same neurons are rendered in both
 precisions, from the same starts and through the same views. All values are the float32 model's:
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 
 import numpy as np
 import torch
@@ -29,10 +28,8 @@ PRECISIONS = ("float32", "bfloat16")
 def measure(
     model: featviz.VisionModel, units: list[featviz.Unit], precision: str, steps: int
 ) -> dict[str, list[float]]:
-    """Render units of one layer, and judge every picture; the seconds are those of a picture."""
-    start = time.perf_counter()
+    """Render units of one layer, and judge every picture."""
     made = optimize(model, units, recipe(model, steps=steps, precision=precision))
-    seconds = (time.perf_counter() - start) / len(units)
     pictures = made.images[:, 0]
     read = Readout(model, units)
     with torch.no_grad():
@@ -43,7 +40,6 @@ def measure(
         "held_out": seen.tolist(),
         "fine_share": [fine_share(picture) for picture in pictures.numpy()],
         "grid_share": [grid_share(picture) for picture in pictures.numpy()],
-        "seconds": [seconds] * len(units),
     }
 
 
@@ -69,7 +65,7 @@ def main() -> None:
     full, half = (found[name] for name in PRECISIONS)
     ratios = {
         key: [round(float(q), 4) for q in np.quantile(np.divide(half[key], full[key]), (0, 0.5, 1))]
-        for key in ("value", "held_out", "seconds")
+        for key in ("value", "held_out")
     }
     settings = {"model": options.model, "steps": options.steps, "units": len(full["value"])}
     report = {"benchmark": "precision", **settings, "machine": describe(), "results": table}
