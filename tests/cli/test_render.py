@@ -115,7 +115,9 @@ def test_shards_of_a_split_job_hold_the_pictures_of_the_whole(run: Run, tmp_path
     whole, split = list(Store(tmp_path / "whole").rows()), list(Store(tmp_path / "split").rows())
     assert [row["address"] for row in split] == [row["address"] for row in whole]
     for one, other in zip(whole, split, strict=True):
-        np.testing.assert_allclose(one["activation"], other["activation"], rtol=1e-3)
+        np.testing.assert_array_equal(one["images"], other["images"])
+        # Values of so few steps are sums of pixels that cancel: what is left is rounding.
+        np.testing.assert_allclose(one["activation"], other["activation"], rtol=1e-3, atol=1e-7)
 
 
 def test_a_dry_run_tells_and_writes_nothing(run: Run, tmp_path: Path) -> None:
