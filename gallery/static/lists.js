@@ -23,6 +23,10 @@ function markView(name) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  // On a narrow window the row of links is wider than it.
+  const views = document.getElementById("views");
+  const current = views.querySelector("[aria-current]");
+  if (current) views.scrollLeft += current.getBoundingClientRect().left - views.getBoundingClientRect().left - (views.clientWidth - current.clientWidth) / 2;
   document.querySelector("#views .to-labels").setAttribute("href", view.link({ page: "labels" }));
 }
 

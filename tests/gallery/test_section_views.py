@@ -432,3 +432,13 @@ def test_a_missing_section_is_named(browser: Browser, site: Path, tmp_path: Path
     open_page(page, found, "#tokens")
     expect(page.get_by_text("A file of this gallery is missing")).to_contain_text("tokens.js")
     page.close()
+
+
+def test_on_a_phone_the_link_of_the_section_that_is_shown_is_in_sight(
+    page: Page, model_page: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_page(page, model_page, "#traces")
+    current = page.locator("#views a[aria-current=page]")
+    expect(current).to_contain_text("Effects of patching")
+    expect(current).to_be_in_viewport(ratio=0.9)
