@@ -36,7 +36,9 @@ def commands() -> dict[str, list[str]]:
 def parse(words: list[str]) -> click.Context:
     """Parse a command line, running nothing."""
     name, *rest = words
-    return command_line.commands[name].make_context(name, rest)
+    # A command keeps the names of its help option from the first context that it is given.
+    group = click.Context(command_line, **command_line.context_settings)
+    return command_line.commands[name].make_context(name, rest, parent=group)
 
 
 @pytest.fixture(scope="module")
