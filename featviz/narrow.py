@@ -68,8 +68,7 @@ def _attention_before(model: VisionModel, unit: Unit) -> Attention | None:
     attention = block.attn
     if type(attention) is not Attention or getattr(attention, "gate", None) is not None:
         return None
-    parts = [block, *attention.modules()]
-    replaced = any("forward" in vars(part) or _is_hooked(part) for part in parts)
+    replaced = any("forward" in vars(part) or _is_hooked(part) for part in block.modules())
     return None if replaced else attention
 
 
@@ -79,7 +78,7 @@ def _is_hooked(part: nn.Module) -> bool:
 
 def _attend(attention: Any, wanted: Tensor, inputs: Tensor, **context: Any) -> Tensor:
     """Do what timm's `Attention` does, for `ROWS` of the tokens that ask."""
-    if any(context.values()):  # a mask
+    if any(value is not None and value is not False for value in context.values()):  # a mask
         whole: Tensor = type(attention).forward(attention, inputs, **context)
         return whole
     count = inputs.shape[1]

@@ -73,6 +73,13 @@ function reportNumbers({ numbers }) {
 }
 
 /** Shares that pass, over all units and layer by layer. */
+/** How many neurons of a statement would stand above their controls whatever they do. */
+function reportRanks({ by_rank: ranks }, passes) {
+  if (!passes.some((name) => ranks[name])) return [];
+  const cells = passes.map((name) => element("td", { class: "quiet" }, ranks[name] ? brief(ranks[name]) : ""));
+  return [element("tr", {}, element("th", { scope: "row" }, "expected by rank"), cells)];
+}
+
 function reportPasses({ overall, layers, passes }) {
   if (!passes.length) return null;
   const cell = ({ passed, known }) => (known ? element("td", {}, shareOf(passed / known), element("span", {}, `${Math.round((100 * passed) / known)}\u00a0%`), element("span", { class: "quiet" }, ` ${passed.toLocaleString("en")} of ${known.toLocaleString("en")}`)) : element("td", { class: "quiet" }, "\u2013"));
@@ -88,7 +95,7 @@ function reportPasses({ overall, layers, passes }) {
         "table",
         { class: "passes" },
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Layer"), passes.map((name) => element("th", { scope: "col" }, PASSES_TOLD[name] ?? name)))),
-        element("tbody", {}, row("all", overall, "overall"), Object.entries(layers).map(([site, group]) => row(element("a", { href: siteHash(site) }, site), group))),
+        element("tbody", {}, row("all", overall, "overall"), ...reportRanks(overall, passes), Object.entries(layers).map(([site, group]) => row(element("a", { href: siteHash(site) }, site), group))),
       ),
     ),
   );
@@ -130,7 +137,7 @@ function reportClasses({ classes }) {
 
 function reportView(section, data) {
   return [
-    sectionHead("Report", `How the pictures of ${counted(data.units, "unit")} do beside natural images, and what interventions say of their neurons. Statements are made up to a false discovery rate of 5\u00a0% over the neurons of a store; \u201cnot shown\u201d is no proof of the contrary.`),
+    sectionHead("Report", `How the pictures of ${counted(data.units, "unit")} do beside natural images, and what interventions say of their neurons. Statements are made up to a false discovery rate of 5\u00a0% over the neurons of a store. That is about images: one neuron in twenty stands above its controls by rank alone, so that the number expected is beside the number found. \u201cNot shown\u201d is no proof of the contrary.`),
     reportPasses(data),
     reportNumbers(data.overall),
     reportClasses(data),

@@ -90,12 +90,23 @@ def test_eight_tokens_ask_and_afterwards_all_do(monkeypatch: pytest.MonkeyPatch)
     assert asking == [17, 8, 17, 17]
 
 
-def test_a_hook_may_want_all_tokens() -> None:
+@pytest.mark.parametrize("part", ["attn.proj", "norm2", "mlp.act"])
+def test_a_hook_may_want_all_tokens(part: str) -> None:
     model = made()
-    hook = model.module.get_submodule("blocks.1.attn.proj").register_forward_hook(lambda *_: None)
+    hook = model.module.get_submodule(f"blocks.1.{part}").register_forward_hook(lambda *_: None)
     assert not is_narrow(model, neurons(1)[0])
     hook.remove()
     assert is_narrow(model, neurons(1)[0])
+
+
+def test_what_is_masked_is_computed_whole() -> None:
+    model, units = made(), neurons(1)
+    attention = model.module.get_submodule("blocks.1.attn")
+    tokens = torch.ones(len(units), 17, 24, dtype=torch.float64).cumsum(1)
+    mask = torch.ones(17, 17, dtype=torch.bool).tril()
+    expected = attention(tokens, attn_mask=mask)
+    with at_tokens(model, units):
+        assert torch.equal(attention(tokens, attn_mask=mask), expected)
 
 
 @pytest.mark.parametrize(

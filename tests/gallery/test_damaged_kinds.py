@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import pytest
@@ -19,6 +18,7 @@ from tests.gallery import results
 from tests.gallery.evidence import LOGIT, UNITS, write_evidence
 from tests.gallery.results import write_everything, write_results
 from tests.gallery.stores import write_store
+from tests.gallery.test_evidence_export import told
 from tests.gallery.test_export import data, units
 from tests.gallery.test_reuse import same_as_fresh
 
@@ -70,10 +70,14 @@ def damage(store: Path, kind: str, how: Callable[[Path], None] = flip) -> Path:
     return path
 
 
-def told(site: Path, unit: str) -> Any:
-    """What the page of a unit is told of its evidence."""
-    ((_, row, *_),) = units(site)[unit]
-    return data(site, "1/details/0")[row][6]
+def export_damaged(store: Path, kind: str, how: Callable[[Path], None], folder: Path) -> Path:
+    """Export a copy of a store that is damaged in one kind, which costs a line; return the site."""
+    shutil.copytree(store, folder / "a")
+    shard = damage(folder / "a", kind, how)
+    (warning,) = gallery.export([folder / "a"], folder / "site").warnings
+    assert warning.startswith(kind)
+    assert f"{shard} is damaged: " in warning
+    return folder / "site"
 
 
 @pytest.fixture(scope="module")
@@ -99,22 +103,15 @@ def sound(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_damaged_kind_costs_a_line_and_no_other_kind(
     kind: str, how: Callable[[Path], None], everything: Path, sound: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(everything, tmp_path / "a")
-    shard = damage(tmp_path / "a", kind, how)
-    made = gallery.export([tmp_path / "a"], tmp_path / "site")
-    (warning,) = made.warnings
-    assert warning.startswith(kind)
-    assert f"{shard} is damaged: " in warning
-    assert units(tmp_path / "site") == units(sound)
-    of_sound, of_damaged = (
-        dict(data(site, "1/model")["sections"]) for site in (sound, tmp_path / "site")
-    )
+    site = export_damaged(everything, kind, how, tmp_path)
+    assert units(site) == units(sound)
+    of_sound, of_damaged = (dict(data(each, "1/model")["sections"]) for each in (sound, site))
     for section in set(SECTIONS.values()) - {SECTIONS[kind]}:
         assert of_damaged[section] == of_sound[section]
     rest = {name for name, section in SECTIONS.items() if section == SECTIONS[kind]} - {kind}
     assert (SECTIONS[kind] in of_damaged) == bool(rest)
     for name in rest:
-        blocks = data(tmp_path / "site", f"1/sections/{SECTIONS[kind]}")
+        blocks = data(site, f"1/sections/{SECTIONS[kind]}")
         assert blocks[kind] == []
         assert blocks[name]
 
@@ -125,16 +122,11 @@ def test_a_damaged_kind_costs_a_line_and_no_other_kind(
 def test_damaged_evidence_of_one_kind_leaves_that_of_the_others(
     kind: str, how: Callable[[Path], None], evidence: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(evidence, tmp_path / "a")
-    shard = damage(tmp_path / "a", kind, how)
-    made = gallery.export([tmp_path / "a"], tmp_path / "site")
-    (warning,) = made.warnings
-    assert warning.startswith(kind)
-    assert f"{shard} is damaged: " in warning
-    found = told(tmp_path / "site", UNITS[0])
+    site = export_damaged(evidence, kind, how, tmp_path)
+    found = told(site, UNITS[0])
     known = {
         "examples": found["examples"] is not None,
-        "example_images": (tmp_path / "site/data-1/1/examples/8.webp").exists(),
+        "example_images": (site / "data-1/1/examples/8.webp").exists(),
         "scores": found["agreement"] is not None,
         "paths": found["route"] is not None,
         "validations": found["verdict"] is not None,

@@ -114,6 +114,9 @@ def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path
     # Of three neurons one is necessary; two of three pictures travel as natural images do.
     expect(shares.get_by_role("cell").nth(3)).to_have_text(re.compile(r"33\s% 1 of 3"))
     expect(shares.get_by_role("cell").nth(2)).to_have_text(re.compile(r"67\s% 2 of 3"))
+    # Two of them vary and were tested: one in twenty is expected by rank.
+    ranks = block(page, "Shares that pass, by layer").get_by_role("row", name="expected by rank")
+    expect(ranks.get_by_role("cell")).to_have_text(["", "", "", "0.1", "0.1", "0.1"])
     stripes = block(page, "stripes")
     expect(stripes).to_contain_text(re.compile(r"necessary: 1\sneuron"))
     stripes.get_by_role("link").first.press("Enter")
