@@ -43,7 +43,7 @@ test-slow: install browser
 	$(PYTEST) -m slow
 
 # Half an hour of a quiet machine; every result says on what it was taken.
-BENCHMARKS := step bulk quality_time precision memory scaling gallery_export gallery_page
+BENCHMARKS := step bulk quality_time defaults precision memory scaling gallery_export gallery_page
 
 benchmarks: install browser
 	for name in $(BENCHMARKS); do \

@@ -86,6 +86,31 @@ high value on shifted, scaled and shrunk views that neither optimiser has seen. 
 {table(heads, rows)}"""
 
 
+def defaults(result: Result) -> str:
+    """Tell what other settings would do."""
+    names = list(result["results"])
+    parts = {
+        name: {row["settings"]: row for row in rows} for name, rows in result["results"].items()
+    }
+    settings = dict.fromkeys(key for rows in parts.values() for key in rows)
+    empty = {"held_out": "", "better": "", "fine_share": ""}
+    rows = [
+        (key, *(parts[name].get(key, empty)[what] for name in names for what in empty))
+        for key in settings
+    ]
+    heads = (
+        "",
+        *(f"{name.split('/')[1]} {what}" for name in names for what in ("value", "better", "fine")),
+    )
+    return f"""## Other settings than the presets'
+
+{result["each"]} units of each of the layers measured of {", ".join(names)}, {result["steps"]} steps
+unless said: value on unseen views over that of the preset's picture (median over units), share of
+units that gain, share of fine energy.
+
+{table(heads, rows)}"""
+
+
 def precision(result: Result) -> str:
     """Tell what bfloat16 costs."""
     rows = [(name, *each.values()) for name, each in result["results"].items()]
@@ -181,6 +206,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "step": step,
     "bulk": bulk,
     "quality_time": quality_time,
+    "defaults": defaults,
     "precision": precision,
     "memory": memory,
     "scaling": scaling,

@@ -77,7 +77,7 @@ class Reference:
 
 
 def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
-    """Make every recipe, by its name: images, views and decay, and whether it is progressive.
+    """Make every recipe, by its name: images, views and decay; whether it is progressive; betas.
 
     Fourier images of every decay get the learning rate with which one step can change them by as
     much as the preset's do at the preset's decay: it goes with the inverse of the weights' norm.
@@ -96,6 +96,7 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
             samples=2,
             diversity=0,
             steps=steps,
+            progressive=0,
         )
 
     pixel, natural = base("pixel", "naive"), base("maco", spectrum=DATA)
@@ -112,6 +113,8 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
         made[f"maco, {name}, data"] = replace(natural, views=chosen)
     for name in ("fourier, vit, 1.75", "fourier, vit, 1", "maco, vit, data"):
         made[f"{name}, progressive"] = replace(made[name], progressive=0.5)
+    usual = replace(made["fourier, vit, 1.75"], betas=(0.9, 0.999))
+    made["fourier, vit, 1.75, usual betas"] = usual
     return dict(sorted(made.items(), key=lambda item: item[0].split(", ")[:2]))
 
 

@@ -10,7 +10,8 @@ from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.compare import compare_to_store, default_units
 from featviz.data import open_data
-from featviz.recipes import PRESETS, recipe
+from featviz.presets import PRESETS
+from featviz.recipes import recipe
 from featviz.store import Store
 from featviz.units import units
 

@@ -9,7 +9,8 @@ import click
 
 from featviz.jobs import keep_precision
 from featviz.models import VisionModel, load
-from featviz.recipes import PARAMS, PRECISIONS, PRESETS, Recipe, recipe
+from featviz.presets import PRESETS
+from featviz.recipes import PARAMS, PRECISIONS, Recipe, recipe
 from featviz.store import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -76,10 +77,10 @@ def recipe_options(function: Function) -> Function:
         ),
         click.option(
             "--progressive",
-            default=0.0,
-            show_default=True,
+            type=float,
             metavar="SHARE",
-            help="Let finer and finer waves begin to move along this share of the steps.",
+            help="Let finer and finer waves begin to move along this share of the steps; chosen by "
+            "the preset if absent.",
         ),
         click.option(
             "--precision",

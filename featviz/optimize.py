@@ -96,7 +96,7 @@ def _optimize(
     schedule = torch.stack(schedules, 1).to(device)
     field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
-    optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, fused=True)
+    optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
     frequencies = canvas.image.frequencies().to(device)
     trajectory = torch.empty(recipe.steps, len(names), device=device)
     # What makes samples differ looks at all tokens.

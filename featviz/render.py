@@ -82,7 +82,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     smoothness: float = 0.0,
     precision: str = "auto",
     spectrum: Spectrum | str | None = None,
-    progressive: float = 0.0,
+    progressive: float | None = None,
     sides: bool = False,
     cosine: float = 0.0,
     batch: int | None = None,

@@ -16,7 +16,7 @@ from featviz.cueworld import blur, grayscale, silhouette
 from featviz.data import Dataset
 from featviz.errors import nearest
 from featviz.optimize import stream
-from featviz.recipes import patch_size
+from featviz.presets import patch_size
 from patching.disturb import add_noise, noise, occlude_patches, shuffle_patches
 from patching.pairs import partners
 from patching.trunk import Trunk

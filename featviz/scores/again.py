@@ -32,6 +32,8 @@ def recipe_of(told: Mapping[str, Any]) -> Recipe:
         If the dataset is gone or has other images now.
     """
     settings = dict(told) | {"views": Views(**told["views"])}
+    if "betas" in told:
+        settings["betas"] = tuple(told["betas"])
     name, digest = settings.get("spectrum"), settings.pop("spectrum_digest", None)
     if name is not None:
         settings["spectrum"] = of_data(name, settings["size"])

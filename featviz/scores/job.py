@@ -16,7 +16,8 @@ from featviz.batches import Progress, ignore, split
 from featviz.beside import open_folder, read_units
 from featviz.errors import FeatvizError
 from featviz.jobs import make_room, open_writer
-from featviz.recipes import Recipe, patch_size
+from featviz.presets import patch_size
+from featviz.recipes import Recipe
 from featviz.scores.again import recipe_of, render_again
 from featviz.scores.measure import score
 from featviz.scores.natural import usual

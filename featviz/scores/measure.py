@@ -13,8 +13,8 @@ from torch import Tensor
 
 from featviz.objectives import similarity
 from featviz.optimize import resize
+from featviz.presets import patch_size
 from featviz.readout import Readout
-from featviz.recipes import patch_size
 from featviz.scores.convergence import rise
 from featviz.scores.energy import fine_share, grid_share
 from featviz.scores.natural import spectrum_distance

@@ -13,7 +13,7 @@ import featviz
 from benchmarks import recipes
 from featviz.data import open_data
 from featviz.images import Fourier
-from featviz.recipes import Recipe
+from featviz.recipes import BETAS, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,14 @@ def test_cosines_of_a_neuron_and_of_others_are_told_apart() -> None:
 def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
     made: dict[str, Recipe],
 ) -> None:
-    assert len(set(made.values())) == len(made) == 33
+    assert len(set(made.values())) == len(made) == 34
     for name, each in made.items():
         param, views, *rest = name.split(", ")
         assert each.param == param
         assert (each.views.shift > 0) == (views != "none")
         assert (each.views.noise > 0) == (views == "vit")
         assert (each.progressive > 0) == ("progressive" in rest)
+        assert (each.betas == BETAS) == ("usual betas" not in rest)
         assert (each.spectrum is not None) == ("data" in rest)
         if rest and rest[0] != "data":
             assert each.decay == float(rest[0])
@@ -99,7 +100,7 @@ def test_the_benchmark_prints_one_line_and_goes_on_where_it_was(
     recipes.main()
     assert capsys.readouterr().out == line + "\n"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == written
-    assert len(json.loads(line)["results"]) == 33
+    assert len(json.loads(line)["results"]) == 34
     assert (tmp_path / "table.md").read_text().count("\n") == 35
     with Image.open(tmp_path / "sheet.webp") as sheet:
         assert sheet.size == (2 * (190 + 6 * 75), 24 + 17 * 75)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models import VisionModel
-from featviz.recipes import family, patch_size, recipe
+from featviz.presets import family, patch_size
+from featviz.recipes import recipe
 from featviz.units import Unit
 from tests.featviz.architectures import FAST, SLOW, Architecture, Layer
 

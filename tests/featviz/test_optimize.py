@@ -19,8 +19,10 @@ from featviz.objectives import similarity
 from featviz.optimize import Pictures, advance, optimize, stream
 from featviz.recipes import recipe
 from featviz.scores.energy import fine_share
+from featviz.scores.views import held_out
 from featviz.units import Unit
 from tests.featviz.toys import number
+from tests.oracles.adam import climb
 from tests.oracles.linear import best_in_the_box
 
 
@@ -166,6 +168,41 @@ def test_a_trajectory_ends_higher_than_it_starts(vit: VisionModel) -> None:
     assert (trajectory[:, -8:].mean(1) > trajectory[:, :4].amax(1)).all()
 
 
+@pytest.mark.parametrize("betas", [(0.5, 0.9), (0.9, 0.999)])
+def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
+    betas: tuple[float, float],
+) -> None:
+    """The value is a weighed sum of squares of pixels, which are sigmoids of the numbers."""
+    weights = torch.linspace(-1, 1, 3 * 16 * 16)
+
+    class Squares(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sum = nn.Linear(len(weights), 1, bias=False)
+            self.sum.weight.data = weights[None]
+
+        def forward(self, images: Tensor) -> Tensor:
+            summed: Tensor = self.sum(images.flatten(1) ** 2)
+            return summed
+
+    model = VisionModel("squares", Squares(), 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    (unit,) = featviz.units(model, "sum:0")
+    chosen = recipe(model, preset="naive", steps=40, precision="float32")
+    chosen = replace(chosen, betas=betas, learning_rate=0.2)
+    picture = optimize(model, [unit], chosen).images[0, 0].permute(2, 0, 1).flatten()
+    starts = chosen.image(16).initial(stream(0, str(unit), 0)).flatten()
+    rates = [chosen.rate(step) for step in range(chosen.steps)]
+    for pixel in range(0, len(weights), 31):
+        weight = float(weights[pixel])
+
+        def gradient(place: float, weight: float = weight) -> float:
+            bright = 1 / (1 + math.exp(-place))
+            return weight * 2 * bright * bright * (1 - bright)
+
+        place = climb(float(starts[pixel]), gradient, rates, betas)
+        assert int(picture[pixel]) == pytest.approx(255 / (1 + math.exp(-place)), abs=0.51)
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_pictures_of_a_linear_unit_come_close_to_the_best_there_is(vit: VisionModel) -> None:
     token = 27
@@ -246,14 +283,29 @@ def test_waves_that_waited_step_no_farther_than_others() -> None:
 
 def test_progressive_pictures_are_smoother_and_as_exciting(vit: VisionModel) -> None:
     units = featviz.units(vit, "blocks.5.mlp.fc1:0-3")
-    chosen = recipe(vit, steps=64)
-    plain = optimize(vit, units, chosen)
-    progressive = optimize(vit, units, replace(chosen, progressive=0.5))
+    progressive = optimize(vit, units, recipe(vit, steps=64, progressive=0.5))
+    plain = optimize(vit, units, recipe(vit, steps=64, progressive=0))
     rough, smooth = (
         sum(map(fine_share, pictures.images[:, 0].numpy())) for pictures in (plain, progressive)
     )
     assert smooth < 0.75 * rough
     assert progressive.activation.mean() > 0.9 * plain.activation.mean()
+
+
+def test_short_memories_make_more_exciting_pictures(vit: VisionModel) -> None:
+    """Than Adam's usual betas do in the same steps, on views that neither has seen."""
+    faster = []
+    for block in (2, 5, 8):
+        units = featviz.units(vit, f"blocks.{block}.mlp.fc1:0-7")
+        chosen = recipe(vit, steps=48)
+        found = []
+        for made in (chosen, replace(chosen, betas=(0.9, 0.999))):
+            images = optimize(vit, units, made).images[:, 0].permute(0, 3, 1, 2) / 255
+            with torch.no_grad():
+                seen = [featviz.readout(vit, units).paired(view) for view in held_out(images)]
+            found.append(torch.stack(seen).mean(0))
+        faster += (found[0] > found[1]).tolist()
+    assert sum(faster) >= 0.75 * len(faster)
 
 
 # What is left as found.

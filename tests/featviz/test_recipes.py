@@ -17,7 +17,8 @@ from featviz.images import Fourier, Pixel
 from featviz.maco import Maco
 from featviz.models import VisionModel
 from featviz.precision import fastest
-from featviz.recipes import PRESETS, Recipe, family, recipe
+from featviz.presets import PRESETS, family
+from featviz.recipes import Recipe, recipe
 from featviz.spectrum import Spectrum, of_data, power_law
 
 NATURAL = Spectrum("mine", (0.5, 0.5, 0.5), (0.1, 0.5), ((2.0, 0.1),) * 3)
@@ -123,8 +124,9 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"param": "maco", "spectrum": NATURAL},
         {"param": "maco", "spectrum": replace(NATURAL, levels=((2.0, 0.2),) * 3)},
         {"param": "maco", "spectrum": replace(NATURAL, name="yours")},
-        {"progressive": 0.5},
+        {"progressive": 0},
         {"progressive": 1},
+        {"param": "maco", "progressive": 0.5},
     ]
     return [recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
@@ -171,7 +173,14 @@ def test_finer_and_finer_waves_move_along_the_share_of_the_steps(vit: VisionMode
     factors = [later / earlier for earlier, later in itertools.pairwise(finest[:32])]
     assert factors == pytest.approx([(math.sqrt(0.5) * 25) ** (1 / 32)] * 31)
     assert finest[32:] == [math.inf] * 32
-    assert recipe(vit, steps=64).finest(0) == math.inf
+    assert recipe(vit, steps=64, progressive=0).finest(0) == math.inf
+
+
+def test_the_preset_says_how_long_the_fine_waves_of_fourier_images_wait(vit: VisionModel) -> None:
+    assert recipe(vit).progressive == PRESETS["vit"].progressive > 0
+    assert recipe(vit, preset="cnn").progressive == 0
+    assert recipe(vit, param="pixel").progressive == recipe(vit, param="maco").progressive == 0
+    assert recipe(vit, progressive=0).progressive == 0
 
 
 def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
@@ -191,8 +200,7 @@ def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
 
 
 def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
-    """So that what older stores say of their recipes still fits."""
-    assert not {"spectrum", "progressive"} & recipe(vit, param="maco").to_json().keys()
+    assert not {"spectrum", "cosine", "sides"} & recipe(vit, param="maco").to_json().keys()
     assert recipe(vit, progressive=0.25).to_json()["progressive"] == 0.25
     told = recipe(vit, param="maco", spectrum=NATURAL).to_json()
     assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)

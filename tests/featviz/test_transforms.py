@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.recipes import PRESETS
+from featviz.presets import PRESETS
 from featviz.transforms import DRAWS, Views, centre, cut
 from tests.oracles import views as oracle
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from featviz.recipes import PRESETS
+from featviz.presets import PRESETS
 from featviz.scores.views import SCALES, SHIFT, SIZES, VIEWS, held_out
 
 SIDE = 40

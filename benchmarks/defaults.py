@@ -1,0 +1,86 @@
+"""What other settings than the presets' would do to the pictures, in the same steps or in others.
+
+``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the value of their
+pictures on views that no optimisation has seen (`featviz.scores.views`), over that of the
+preset's, and how much of their energy is fine. Ratios are medians over units; ``better`` is the
+share of units that gain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+
+import featviz
+from benchmarks.machine import describe
+from benchmarks.quality_time import judge
+from featviz.optimize import optimize
+from featviz.recipes import Recipe, recipe
+from featviz.scores import fine_share
+
+LAYERS = {
+    "cueworld/vit": [f"blocks.{block}.mlp.fc1" for block in (1, 3, 5, 7, 9, 11)],
+    "cueworld/mixer": [f"blocks.{block}.mlp_channels.fc1" for block in (1, 3, 5, 7)],
+    "cueworld/resnet": [f"layer{stage}.{block}.conv2" for stage in (2, 3, 4) for block in (0, 1)],
+}
+
+
+def variants(preset: Recipe) -> dict[str, Recipe]:
+    """Change one setting at a time; the first recipe is the preset's own."""
+    return {
+        "preset": preset,
+        "half the steps": replace(preset, steps=preset.steps // 2),
+        "twice the steps": replace(preset, steps=preset.steps * 2),
+        "half the learning rate": replace(preset, learning_rate=preset.learning_rate / 2),
+        "twice the learning rate": replace(preset, learning_rate=preset.learning_rate * 2),
+        "betas 0.9 and 0.999": replace(preset, betas=(0.9, 0.999)),
+        **{
+            f"progressive {share:g}": replace(preset, progressive=share)
+            for share in (0.0, 0.25, 0.5, 1.0)
+            if share != preset.progressive
+        },
+    }
+
+
+def measure(
+    model: featviz.VisionModel, layers: list[str], each: int, steps: int
+) -> Iterator[dict[str, str | float]]:
+    """Render the same units by every variant, and judge their pictures."""
+    values: dict[str, list[float]] = {}
+    fine: dict[str, list[float]] = {}
+    for layer in layers:
+        units = featviz.units(model, f"{layer}:0-{each - 1}")
+        for name, made in variants(recipe(model, steps=steps)).items():
+            pictures = optimize(model, units, made).images[:, 0]
+            seen = judge(model, units, pictures.permute(0, 3, 1, 2) / 255)
+            values.setdefault(name, []).extend(seen.tolist())
+            fine.setdefault(name, []).extend(map(fine_share, pictures.numpy()))
+    for name, found in values.items():
+        ratios = [own / other for own, other in zip(found, values["preset"], strict=True)]
+        yield {
+            "settings": name,
+            "held_out": round(statistics.median(ratios), 3),
+            "better": round(statistics.fmean(ratio > 1 for ratio in ratios), 3),
+            "fine_share": round(statistics.fmean(fine[name]), 4),
+        }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--each", type=int, default=6, help="units of each layer")
+    parser.add_argument("--steps", type=int, default=128)
+    options = parser.parse_args()
+    results = {
+        name: list(measure(featviz.load(name), layers, options.each, options.steps))
+        for name, layers in LAYERS.items()
+    }
+    report = {"benchmark": "defaults", "each": options.each, "steps": options.steps}
+    print(json.dumps({**report, "machine": describe(), "results": results}))
+
+
+if __name__ == "__main__":
+    main()
