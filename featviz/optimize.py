@@ -92,12 +92,14 @@ def _optimize(
         # The two sides start apart, and are seen through the same views: they are one scene.
         starts += [canvas.image.initial(stream(recipe.seed, *name, "key")) for name in names]
         schedules += schedules
-    numbers = torch.stack(starts).to(device).requires_grad_()
+    begun = torch.stack(starts).to(device)
+    numbers = begun.clone().requires_grad_()
     schedule = torch.stack(schedules, 1).to(device)
     field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
-    frequencies = canvas.image.frequencies().to(device)
+    # Written out: to repeat it along short axes takes longer than the rest of a step of Adam.
+    frequencies = canvas.image.frequencies().to(device).expand_as(begun[0]).contiguous()
     trajectory = torch.empty(recipe.steps, len(names), device=device)
     # What makes samples differ looks at all tokens.
     alone = [] if recipe.diversity and recipe.samples > 1 else members
@@ -109,7 +111,7 @@ def _optimize(
             gain = objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
             optimizer.param_groups[0]["lr"] = recipe.rate(step)
-            advance(optimizer, numbers, frequencies, recipe.finest(step))
+            advance(optimizer, numbers, begun, frequencies, recipe.finest(step))
             trajectory[step] = reading.values.detach()
             tick()
     with as_products(model.module), torch.no_grad():
@@ -155,20 +157,21 @@ def objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) ->
 
 
 def advance(
-    optimizer: torch.optim.Optimizer, numbers: Tensor, frequencies: Tensor, finest: float
+    optimizer: torch.optim.Optimizer,
+    numbers: Tensor,
+    starts: Tensor,
+    frequencies: Tensor,
+    finest: float,
 ) -> None:
-    """Make a step in which only the waves up to a frequency move.
+    """Make a step in which only the waves up to a frequency move, and the others stay at the start.
 
     The others take part in the optimiser's moments: were they to see no gradient at first, Adam
     would throw them far when they do.
     """
-    if math.isinf(finest):
-        optimizer.step()
-        return
-    before = numbers.detach().clone()
     optimizer.step()
-    with torch.no_grad():
-        numbers.copy_(torch.where(frequencies <= finest, numbers, before))
+    if math.isfinite(finest):
+        with torch.no_grad():
+            torch.where(frequencies <= finest, numbers, starts, out=numbers)
 
 
 class Canvas:

@@ -259,25 +259,27 @@ def test_progressive_pictures_begin_with_the_coarse_waves(small: VisionModel) ->
     """In the first step waves up to 4 cycles a picture move; after half of the steps all do."""
     chosen = recipe(small, preset="naive", param="fourier", steps=8, progressive=0.5)
     image = chosen.image(32)
-    numbers = image.initial(stream(0))[None].requires_grad_()
+    starts = image.initial(stream(0))[None]
+    numbers = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([numbers], lr=0.01)
     waves = torch.hypot(torch.fft.fftfreq(32)[:, None], torch.fft.rfftfreq(32))
     for step, bound in [(0, 4 / 32), (2, (4 / 32 * math.sqrt(0.5)) ** 0.5), (4, math.inf)]:
-        start = numbers.detach().clone()
+        before = numbers.detach().clone()
         numbers.grad = torch.ones_like(numbers)
-        advance(optimizer, numbers, image.frequencies(), chosen.finest(step))
-        moved = numbers != start
+        advance(optimizer, numbers, starts, image.frequencies(), chosen.finest(step))
+        moved = numbers != before
         expected = (waves <= bound * (1 + 1e-6))[..., None]
         assert torch.equal(moved, expected.expand_as(moved))
 
 
 def test_waves_that_waited_step_no_farther_than_others() -> None:
     """Adam has seen their gradients: no step is longer than the learning rate."""
-    numbers = torch.zeros(2, requires_grad=True)
+    starts = torch.zeros(2)
+    numbers = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([numbers], lr=0.1)
     for finest in (0.2, 0.2, 0.2, math.inf, math.inf):
         numbers.grad = torch.tensor([1.0, -1.0])
-        advance(optimizer, numbers, torch.tensor([0.1, 0.4]), finest)
+        advance(optimizer, numbers, starts, torch.tensor([0.1, 0.4]), finest)
     assert numbers.tolist() == pytest.approx([-0.5, 0.2], rel=1e-4)
 
 
