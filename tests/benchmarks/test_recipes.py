@@ -101,6 +101,6 @@ def test_the_benchmark_prints_one_line_and_goes_on_where_it_was(
     assert capsys.readouterr().out == line + "\n"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == written
     assert len(json.loads(line)["results"]) == 34
-    assert (tmp_path / "table.md").read_text().count("\n") == 35
+    assert (tmp_path / "table.md").read_text().count("\n") == 36
     with Image.open(tmp_path / "sheet.webp") as sheet:
         assert sheet.size == (2 * (190 + 6 * 75), 24 + 17 * 75)
