@@ -36,7 +36,7 @@ def variants(preset: Recipe) -> dict[str, Recipe]:
         "twice the steps": replace(preset, steps=preset.steps * 2),
         "half the learning rate": replace(preset, learning_rate=preset.learning_rate / 2),
         "twice the learning rate": replace(preset, learning_rate=preset.learning_rate * 2),
-        "betas 0.9 and 0.999": replace(preset, betas=(0.9, 0.999)),
+        "torch's betas": replace(preset, betas=Recipe.betas),
         **{
             f"progressive {share:g}": replace(preset, progressive=share)
             for share in (0.0, 0.25, 0.5, 1.0)

@@ -93,20 +93,18 @@ def defaults(result: Result) -> str:
         name: {row["settings"]: row for row in rows} for name, rows in result["results"].items()
     }
     settings = dict.fromkeys(key for rows in parts.values() for key in rows)
-    empty = {"held_out": "", "better": "", "fine_share": ""}
+    kinds = ("held_out", "better", "fine_share")
     rows = [
-        (key, *(parts[name].get(key, empty)[what] for name in names for what in empty))
+        (key, *(parts[name].get(key, {}).get(kind, "") for name in names for kind in kinds))
         for key in settings
     ]
-    heads = (
-        "",
-        *(f"{name.split('/')[1]} {what}" for name in names for what in ("value", "better", "fine")),
-    )
+    told = ("value", "better", "fine")
+    heads = ("", *(f"{name.split('/')[1]} {what}" for name in names for what in told))
     return f"""## Other settings than the presets'
 
-{result["each"]} units of each of the layers measured of {", ".join(names)}, {result["steps"]} steps
-unless said: value on unseen views over that of the preset's picture (median over units), share of
-units that gain, share of fine energy.
+{result["each"]} units of each of several layers, {result["steps"]} steps unless said: value on
+unseen views over that of the preset's picture (median over units), share of units that gain, share
+of fine energy.
 
 {table(heads, rows)}"""
 

@@ -113,7 +113,7 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
         made[f"maco, {name}, data"] = replace(natural, views=chosen)
     for name in ("fourier, vit, 1.75", "fourier, vit, 1", "maco, vit, data"):
         made[f"{name}, progressive"] = replace(made[name], progressive=0.5)
-    usual = replace(made["fourier, vit, 1.75"], betas=(0.9, 0.999))
+    usual = replace(made["fourier, vit, 1.75"], betas=Recipe.betas)
     made["fourier, vit, 1.75, usual betas"] = usual
     return dict(sorted(made.items(), key=lambda item: item[0].split(", ")[:2]))
 

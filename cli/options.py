@@ -79,8 +79,8 @@ def recipe_options(function: Function) -> Function:
             "--progressive",
             type=float,
             metavar="SHARE",
-            help="Let finer and finer waves begin to move along this share of the steps; chosen by "
-            "the preset if absent.",
+            help="Let finer and finer waves begin to move along this share of the steps; for "
+            "fourier images chosen by the preset if absent.",
         ),
         click.option(
             "--precision",

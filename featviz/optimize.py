@@ -165,7 +165,8 @@ def advance(
 ) -> None:
     """Make a step in which only the waves up to a frequency move, and the others stay at the start.
 
-    The others take part in the optimiser's moments: were they to see no gradient at first, Adam
+    From step to step `finest` may only rise: a wave that has moved would jump back. The others
+    take part in the optimiser's moments: were they to see no gradient at first, Adam
     would throw them far when they do.
     """
     optimizer.step()

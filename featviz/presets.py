@@ -1,4 +1,4 @@
-"""Named choices of image, views and step size, and which of them suits a model."""
+"""Named choices of image, views and steps, and which of them suits a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named choice of image parameters, views and step size.
+    """A named choice of image parameters, views and steps.
 
     Attributes
     ----------

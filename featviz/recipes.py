@@ -118,8 +118,6 @@ class Recipe:
         """
         told = dataclasses.asdict(self) | {"betas": list(self.betas)}
         del told["spectrum"], told["sides"]
-        if not self.cosine:
-            del told["cosine"]
         if self.spectrum is not None:
             told |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
         return told
@@ -149,6 +147,8 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
     spectrum : Spectrum or str, optional
         For Maco images; a text names a dataset, of which it is measured
         (`featviz.spectrum.of_data`).
+    progressive : float, optional
+        If not given, the preset's for Fourier images, and 0 for others.
 
     Raises
     ------

@@ -96,9 +96,9 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         As `featviz.load` gives it.
     units : sequence of Unit
         As `featviz.units` gives them, of any sites.
-    samples, steps, preset, seed, param, size, diversity, smoothness, precision
+    samples, steps, preset, seed, param, size, diversity, smoothness, precision, progressive
         See `featviz.recipes.recipe`; None leaves it to the preset and the model.
-    spectrum, progressive, sides, cosine
+    spectrum, sides, cosine
         See `featviz.recipes.recipe`.
     batch : int, optional
         Pictures in a batch; chosen from the free memory if not given. It does not change the

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +193,13 @@ def test_a_unit_that_fails_from_another_seed_is_told_and_tried_again(
 def test_the_recipe_of_a_store_is_the_one_it_was_made_by(model: VisionModel) -> None:
     for settings in ({}, {"preset": "naive"}, {"param": "maco", "progressive": 0.5}):
         made = recipe(model, steps=3, **settings)
-        assert recipe_of(made.to_json()) == made
+        assert recipe_of(json.loads(json.dumps(made.to_json()))) == made
+
+
+def test_a_store_that_tells_no_betas_was_made_by_those_of_torch(model: VisionModel) -> None:
+    made = recipe(model, steps=3)
+    told = {name: value for name, value in made.to_json().items() if name != "betas"}
+    assert recipe_of(told) == replace(made, betas=(0.9, 0.999))
 
 
 def test_a_spectrum_that_is_not_the_same_any_more_is_refused(
