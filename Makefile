@@ -42,7 +42,7 @@ test: install lint browser
 test-slow: install browser
 	$(PYTEST) -m slow
 
-# Half an hour of a quiet machine; every result says on what it was taken.
+# About an hour of a quiet machine; every result says on what it was taken.
 BENCHMARKS := step bulk quality_time defaults precision memory scaling gallery_export gallery_page
 
 benchmarks: install browser
