@@ -22,8 +22,8 @@ from torchvision.utils import save_image
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.recipes import recipe
-from featviz.render import render_to_store
+from featviz.optimization.recipe import recipe
+from featviz.rendering.render import render_to_store
 
 MODEL = "deit_small_patch16_224"
 

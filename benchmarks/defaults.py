@@ -1,7 +1,7 @@
 """What other settings than the presets' would do to the pictures, in the same steps or in others.
 
 ``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the value of their
-pictures on views that no optimisation has seen (`featviz.scores.views`), over that of the
+pictures on views that no optimisation has seen (`featviz.analysis.scores.held_out_views`), over that of the
 preset's, and how much of their energy is fine. Ratios are medians over units; ``better`` is the
 share of units that gain.
 """
@@ -17,9 +17,9 @@ from dataclasses import replace
 import featviz
 from benchmarks.machine import describe
 from benchmarks.quality_time import judge
-from featviz.optimize import optimize
-from featviz.recipes import Recipe, recipe
-from featviz.scores import fine_share
+from featviz.analysis.scores.energy import fine_share
+from featviz.optimization.optimize import optimize
+from featviz.optimization.recipe import Recipe, recipe
 
 LAYERS = {
     "cueworld/vit": [f"blocks.{block}.mlp.fc1" for block in (1, 3, 5, 7, 9, 11)],

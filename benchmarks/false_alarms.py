@@ -33,13 +33,14 @@ import featviz
 from benchmarks.machine import describe
 from benchmarks.planted import planted
 from featviz import VisionModel
-from featviz.data import Dataset, open_data
-from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
-from featviz.optimize import stream
-from featviz.state import undisturbed
-from featviz.store import Row
-from patching.trunk import trunk_of
-from patching.validation.base import Base
+from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
+from featviz.data.datasets import Dataset, open_data
+from featviz.models.state import undisturbed
+from featviz.optimization.optimize import stream
+from featviz.store.columns import Row
+from patching.validation.baseline import Base
+from patching.validation.candidate import CLAIMS as COMPARED
+from patching.validation.control_test import SHARE, Floats, draw
 from patching.validation.controls import (
     DIRECTIONS,
     pool,
@@ -48,13 +49,12 @@ from patching.validation.controls import (
     strongest_first,
     written_directions,
 )
-from patching.validation.effects import CLAIMS as COMPARED
-from patching.validation.group import Group, Pictures
 from patching.validation.job import EACH, MOST, RESAMPLES
-from patching.validation.resampling import SHARE, Floats, draw
-from patching.validation.row import DOSES
+from patching.validation.layer_group import Group, Pictures
+from patching.validation.neurons import Target
+from patching.validation.schema import DOSES
 from patching.validation.split import images_of, split
-from patching.validation.targets import Target
+from patching.vit.residual_vit import trunk_of
 
 FRESH = 16
 """Neurons of each layer that are tested."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from featviz.store import StoreWriter
+from featviz.store.writer import StoreWriter
 
 LAYERS = 12
 SIZE = 224

@@ -17,10 +17,10 @@ from torch import Tensor
 
 import featviz
 from benchmarks.machine import describe
-from featviz.attention.heads import heads_of
-from featviz.data import open_data
-from featviz.models import VisionModel
-from featviz.state import undisturbed
+from featviz.data.datasets import open_data
+from featviz.models.attention import heads_of
+from featviz.models.state import undisturbed
+from featviz.models.vision_model import VisionModel
 
 MODEL = "cueworld/vit"
 

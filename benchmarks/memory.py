@@ -19,8 +19,8 @@ import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.recipes import recipe
-from featviz.render import render_to_store
+from featviz.optimization.recipe import recipe
+from featviz.rendering.render import render_to_store
 
 MODEL, SELECTOR = "cueworld/vit", "patch_embed:all@0-63"
 STEPS, SIZE, BATCH = 1, 64, 32

@@ -36,11 +36,11 @@ from torch import Tensor, nn
 
 from benchmarks.machine import describe
 from featviz import Store, VisionModel
-from featviz.data import Dataset
-from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
-from featviz.jobs import open_writer
-from featviz.store import Row
-from patching.validation import validate_to_store
+from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
+from featviz.data.datasets import Dataset
+from featviz.store.columns import Row
+from featviz.store.jobs import open_writer
+from patching.validation.job import validate_to_store
 
 SIDE, PATCH, WIDTH, CLASSES = 32, 8, 64, 4
 PLANTED = ("needed", "correlates", "dead")

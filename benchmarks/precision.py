@@ -16,10 +16,11 @@ import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.optimize import optimize
-from featviz.readout import Readout
-from featviz.recipes import recipe
-from featviz.scores import fine_share, grid_share, held_out
+from featviz.activations.readout import Readout
+from featviz.analysis.scores.energy import fine_share, grid_share
+from featviz.analysis.scores.held_out_views import held_out
+from featviz.optimization.optimize import optimize
+from featviz.optimization.recipe import recipe
 
 MODEL = "cueworld/vit"
 PRECISIONS = ("float32", "bfloat16")

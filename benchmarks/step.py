@@ -26,10 +26,10 @@ from torch import Tensor
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.optimize import Canvas, optimize
-from featviz.patches import as_products
-from featviz.precision import in_precision
-from featviz.recipes import Recipe, recipe
+from featviz.models.patch_embed import as_products
+from featviz.models.precision import in_precision
+from featviz.optimization.optimize import Canvas, optimize
+from featviz.optimization.recipe import Recipe, recipe
 
 MODEL = "deit_small_patch16_224"
 

@@ -28,11 +28,11 @@ from torch import Tensor, nn
 import featviz
 from benchmarks.machine import describe
 from featviz import VisionModel
-from featviz.state import undisturbed
-from patching.runs import run
-from patching.spots import Patch, Spot
-from patching.staircase import patched_logits
-from patching.trunk import trunk_of
+from featviz.models.state import undisturbed
+from patching.forward.batched_patching import patched_logits
+from patching.forward.cache import run
+from patching.interventions.targets import Patch, Spot
+from patching.vit.residual_vit import trunk_of
 
 MODELS = ("cueworld/vit", "deit_small_patch16_224")
 Sweep = Callable[[Tensor, Tensor], Tensor]

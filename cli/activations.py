@@ -9,9 +9,9 @@ import torch
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.image_files import read_image
-from featviz.readout import readout
-from featviz.units import units
+from featviz._util.image_files import read_image
+from featviz.activations.readout import readout
+from featviz.addressing.selectors import units
 
 
 class ManyImages(click.Command):

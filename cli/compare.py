@@ -8,12 +8,12 @@ import numpy as np
 from cli.options import data_options, force_option, load_model, store_option
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.compare import compare_to_store, default_units
-from featviz.data import open_data
-from featviz.presets import PRESETS
-from featviz.recipes import recipe
-from featviz.store import Store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.compare.job import compare_to_store, default_units
+from featviz.data.datasets import open_data
+from featviz.optimization.presets import PRESETS
+from featviz.optimization.recipe import recipe
+from featviz.store.reader import Store
 
 
 @click.command()

@@ -11,11 +11,11 @@ from tqdm import tqdm
 from cli.output import SOME_FAILED
 from cli.progress import picture_bar
 from cli.render import tell
-from featviz.jobs import keep_precision
-from featviz.models import load
-from featviz.recipes import recipe
-from featviz.render import render_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.models.load import load
+from featviz.optimization.recipe import recipe
+from featviz.rendering.render import render_to_store
+from featviz.store.jobs import keep_precision
 from gallery import export
 
 MODEL = "cueworld/vit"

@@ -11,9 +11,9 @@ from cli.activations import ManyImages
 from cli.options import force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.attention.gradients import gradients_to_store
-from featviz.store import Store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.attention.gradients import gradients_to_store
+from featviz.store.reader import Store
 
 
 @click.command(cls=ManyImages)

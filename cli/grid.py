@@ -16,7 +16,7 @@ from cli.options import (
 )
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
-from featviz.attention.grid import find_grids, grids_to_store
+from featviz.analysis.attention.grid import find_grids, grids_to_store
 
 
 @click.command()

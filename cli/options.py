@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from featviz.jobs import keep_precision
-from featviz.models import VisionModel, load
-from featviz.presets import PRESETS
-from featviz.recipes import PARAMS, PRECISIONS, Recipe, recipe
-from featviz.store import Store
+from featviz.models.load import load
+from featviz.models.vision_model import VisionModel
+from featviz.optimization.presets import PRESETS
+from featviz.optimization.recipe import PARAMS, PRECISIONS, Recipe, recipe
+from featviz.store.jobs import keep_precision
+from featviz.store.reader import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,7 +30,7 @@ def model_options(function: Function) -> Function:
 
 
 def data_options(function: Function) -> Function:
-    """Add --data and --download; `featviz.data.open_data` takes their values."""
+    """Add --data and --download; `featviz.data.datasets.open_data` takes their values."""
     for decorate in (
         click.option("--download", is_flag=True, help="Fetch what torchvision offers."),
         click.option(
@@ -45,7 +46,7 @@ def data_options(function: Function) -> Function:
 
 
 def recipe_options(function: Function) -> Function:
-    """Add the settings of a recipe, under the names of those of `featviz.recipes.recipe`."""
+    """Add the settings of a recipe, under the names of those of `featviz.optimization.recipe.recipe`."""
     options = (
         click.option("--samples", default=1, show_default=True, help="Pictures of each unit."),
         click.option(

@@ -20,11 +20,11 @@ from cli.options import (
 )
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
-from featviz.engines import NAMES, engine_named
-from featviz.plan import plan
-from featviz.probe import estimate
-from featviz.render import Summary, render_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.rendering.engine import NAMES, engine_named
+from featviz.rendering.plan import plan
+from featviz.rendering.render import Summary, render_to_store
+from featviz.rendering.time_estimate import estimate
 
 
 class Shard(click.ParamType[tuple[int, int]]):

@@ -10,9 +10,10 @@ import click
 from cli.options import load_model_of
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.scores import converged, scores_to_store
-from featviz.scores.job import KIND
-from featviz.store import Row, Store
+from featviz.analysis.evidence.checks import converged
+from featviz.analysis.scores.job import KIND, scores_to_store
+from featviz.store.columns import Row
+from featviz.store.reader import Store
 
 SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarity")
 DATA_HELP = "A dataset whose spectrum is the natural one; a power of 1 / f^2 if absent."

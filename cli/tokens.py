@@ -19,10 +19,10 @@ from cli.options import (
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from cli.render import Batch
-from featviz.store import Store
-from featviz.token_scores import TokenScores
-from featviz.tokens import KIND, by_unit, tokens_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.tokens.job import KIND, by_unit, tokens_to_store
+from featviz.analysis.tokens.scores import TokenScores
+from featviz.store.reader import Store
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from featviz.store import Store
+from featviz.store.reader import Store
 
 CELL, GAP, MARGIN = 24, 24, 74
 DARK, LIGHT = np.array([13.0, 22, 60]), np.array([255.0, 236, 150])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from featviz.files import locked, set_aside, write
+from featviz._util.files import locked, set_aside, write
 from featviz.store.manifest import NAME, Manifest
 from featviz.store.shards import Shards
 

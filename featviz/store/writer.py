@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from featviz.errors import FeatvizError
-from featviz.files import (
+from featviz._util.files import (
     locked,
     make_folder,
     remove_leftovers,
@@ -20,6 +19,7 @@ from featviz.files import (
     write,
     writing,
 )
+from featviz.errors import FeatvizError
 from featviz.store.columns import Columns
 from featviz.store.damage import DamagedError
 from featviz.store.manifest import NAME, Manifest

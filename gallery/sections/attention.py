@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from featviz.store import Row
-from gallery.colours import bright, extent
-from gallery.merge import Group
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.colors import bright, extent
+from gallery.stores.merge import Group
 
 
 class Attention(Section):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.store import Row
-from gallery.colours import bright, extent, heat
-from gallery.merge import Group
-from gallery.pictures import check_pictures
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.images import check_pictures
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.colors import bright, extent, heat
+from gallery.stores.merge import Group
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _DIM = 0.4  # of the image's brightness under a map

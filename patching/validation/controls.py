@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patching.validation.effects import Subject
-from patching.validation.resampling import Floats, Places
+from patching.validation.candidate import Subject
+from patching.validation.control_test import Floats, Places
 
 POOL = 64
 """Neurons of a layer that controls are taken from; each is patched at most once for all tested."""

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patching.stats import intervals
-from patching.validation.effects import LEAST_NEUTRAL, Subject, among_tests
-from patching.validation.resampling import positive, resampled_means
-from patching.validation.row import DOSES, Row
-from patching.validation.scene import QUANTILES, Neuron
-from patching.validation.tail import margins
+from patching.effects.bootstrap import intervals
+from patching.validation.candidate import LEAST_NEUTRAL, Subject, among_tests
+from patching.validation.control_test import positive, resampled_means
+from patching.validation.layer_context import QUANTILES, Neuron
+from patching.validation.schema import DOSES, Row
+from patching.validation.suffix import margins
 
 
 @dataclass(frozen=True)

@@ -10,25 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from featviz import FeatvizError, Store, VisionModel
-from featviz.batches import Progress, ignore
-from featviz.data import Dataset
-from featviz.jobs import make_room, open_writer
-from featviz.state import undisturbed
-from featviz.store import StoreWriter
+from featviz.data.datasets import Dataset
+from featviz.errors import FeatvizError
+from featviz.models.state import undisturbed
+from featviz.models.vision_model import VisionModel
+from featviz.rendering.batches import Progress, ignore
 from featviz.store.columns import Columns
+from featviz.store.jobs import make_room, open_writer
+from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
-from patching.trunk import trunk_of
+from featviz.store.writer import StoreWriter
 from patching.validation import profiles
-from patching.validation.base import Base
+from patching.validation.baseline import Base
+from patching.validation.candidate import LEAST_NEUTRAL
+from patching.validation.control_test import SHARE, draw
 from patching.validation.controls import DIRECTIONS, NEURONS, POOL, SILENT
-from patching.validation.effects import LEAST_NEUTRAL
-from patching.validation.group import Group, Pictures
-from patching.validation.resampling import SHARE, draw
-from patching.validation.row import ABLATIONS, CONTROLS, DOSES, Row
-from patching.validation.scene import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
+from patching.validation.layer_context import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
+from patching.validation.layer_group import Group, Pictures
+from patching.validation.neurons import Target, targets
+from patching.validation.schema import ABLATIONS, CONTROLS, DOSES, Row
 from patching.validation.split import LEAST, TURNS, Split, images_of, split
-from patching.validation.targets import Target, targets
+from patching.vit.residual_vit import trunk_of
 
 KIND = "validations"
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from featviz import FeatvizError, VisionModel
-from featviz.data import Dataset
-from patching.job import classes_for, labels_for
-from patching.validation.resampling import Places
+from featviz.data.datasets import Dataset
+from featviz.errors import FeatvizError
+from featviz.models.vision_model import VisionModel
+from patching.trace_job import classes_for, labels_for
+from patching.validation.control_test import Places
 
 TURNS = 3
 """The first of so many images of a class serves to choose and estimate, the others to claim."""
@@ -59,7 +60,7 @@ def images_of(dataset: Dataset, count: int) -> list[int]:
     """Choose images to validate on: rather fewer classes than fewer than `LEAST` images of each.
 
     Where `count` images are `LEAST` of every class, they are those of
-    `featviz.data.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
+    `featviz.data.datasets.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
     images as many as fit, evenly spaced in the order of labels, get the same share, evenly spaced
     in the order of the data.
 

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import gallery
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.gallery import results
 from tests.gallery.browsing import open_page
+from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_results
-from tests.gallery.stores import write_store
 
 TEXTS = [
     "<img src=x onerror=globalThis.pwned=1>",

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 import gallery
 from tests.attacks.test_hostile_gallery import TEXTS, untouched
 from tests.gallery.browsing import open_page
-from tests.gallery.stores import write_store
+from tests.gallery.made_stores import write_store
 
 UNITS = [f"head:{text}" for text in TEXTS]
 ADDRESSES = [*UNITS, *TEXTS, "toString", "hasOwnProperty", "\ud800", "x" * 5000]

@@ -11,9 +11,9 @@ from torch import Tensor
 
 import featviz
 from benchmarks import recipes
-from featviz.data import open_data
-from featviz.images import Fourier
-from featviz.recipes import BETAS, Recipe
+from featviz.data.datasets import open_data
+from featviz.optimization.recipe import BETAS, Recipe
+from featviz.parametrization.fourier import Fourier
 
 
 @pytest.fixture(scope="module")

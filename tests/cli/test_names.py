@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 import featviz
-from featviz.models import VisionModel, known_models
+from featviz.models.registry import known_models
+from featviz.models.vision_model import VisionModel
 from tests.cli.running import Run
 
 

@@ -10,11 +10,11 @@ from PIL import Image
 from torchvision import datasets
 
 from cli.main import status
-from featviz.store import Store
-from patching.job import read_traces
+from featviz.store.reader import Store
+from patching.trace_job import read_traces
 from tests.cli.running import Run, tree
-from tests.featviz.test_data import cifar
-from tests.patching.test_job import huggingface
+from tests.featviz.data.test_datasets import cifar
+from tests.patching.test_trace_job import huggingface
 
 WORDS = ("trace", "cueworld/vit", "--data", "cueworld", "--images", 18, "--window", "1,3")
 GRAY = (*WORDS, "--corrupt", "grayscale")

@@ -19,8 +19,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import gallery
-from gallery.beside import QUANTITIES
-from gallery.scripts import Shards, numbers, script
+from gallery.build.js_data import Shards, numbers, script
+from gallery.units.unit_metrics import QUANTITIES
 
 LAYERS, WIDTH = 12, 1536
 CELL, COLUMNS = 64, 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from featviz.units import Unit
+from featviz.addressing.address import Unit
 
 
 def naive_readout(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from featviz.vision import VisionModel
+from featviz.models.vision_model import VisionModel
 
 
 class Mixing(nn.Module):

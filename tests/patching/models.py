@@ -12,12 +12,12 @@ import torch
 from timm.models.vision_transformer import ResPostBlock
 from torch import Tensor, nn
 
-from featviz.state import undisturbed
-from featviz.vision import VisionModel
-from patching.runs import Run, run
-from patching.spots import KINDS, Patch, Spot
-from patching.trunk import Trunk, trunk_of
-from tests.featviz.attention.models import NAMES, TRAINED, attention_model
+from featviz.models.state import undisturbed
+from featviz.models.vision_model import VisionModel
+from patching.forward.cache import Run, run
+from patching.interventions.targets import KINDS, Patch, Spot
+from patching.vit.residual_vit import Trunk, trunk_of
+from tests.featviz.models.attention_models import NAMES, TRAINED, attention_model
 
 SMALL: dict[str, Any] = {"img_size": 64, "embed_dim": 48, "num_heads": 3, "depth": 2}
 # For each: what makes it of a tiny ViT.

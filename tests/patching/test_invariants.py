@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.vision import VisionModel
-from patching.runs import run
-from patching.spots import Patch, Spot
-from patching.staircase import patched_logits
-from patching.trunk import trunk_of
+from featviz.models.vision_model import VisionModel
+from patching.forward.batched_patching import patched_logits
+from patching.forward.cache import run
+from patching.interventions.targets import Patch, Spot
+from patching.vit.residual_vit import trunk_of
 from tests.oracles.plain_vit import Array, PlainViT
 from tests.patching.linear_toy import linear_model
 from tests.patching.models import (

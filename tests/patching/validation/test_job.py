@@ -10,11 +10,12 @@ import torch
 import featviz
 from benchmarks.planted import SIDE, SITE, planted, store_pictures
 from featviz import FeatvizError, Store
-from featviz.data import Dataset
-from featviz.jobs import open_writer
-from featviz.store import Row, pack
-from featviz.vision import VisionModel
-from patching.validation import Summary, validate_to_store
+from featviz.data.datasets import Dataset
+from featviz.models.vision_model import VisionModel
+from featviz.store.columns import Row
+from featviz.store.jobs import open_writer
+from featviz.store.packing import pack
+from patching.validation.job import Summary, validate_to_store
 from tests.patching.validation.worlds import Many
 
 KIND = "validations"

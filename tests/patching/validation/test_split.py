@@ -8,7 +8,7 @@ import pytest
 import featviz
 from benchmarks.planted import Marked, planted
 from featviz import FeatvizError
-from featviz.data import Dataset, open_data
+from featviz.data.datasets import Dataset, open_data
 from patching.validation.split import LEAST, images_of, split
 from tests.patching.validation.worlds import Many, images
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from benchmarks.planted import planted
-from featviz.state import undisturbed
-from patching.trunk import trunk_of
-from patching.validation.base import Base
-from patching.validation.group import Group
-from patching.validation.resampling import draw
+from featviz.models.state import undisturbed
+from patching.validation.baseline import Base
+from patching.validation.control_test import draw
+from patching.validation.layer_group import Group
+from patching.validation.neurons import Target
 from patching.validation.split import Split, split
-from patching.validation.targets import Target
+from patching.vit.residual_vit import trunk_of
 
 
 @cache

@@ -1,0 +1,73 @@
+"""The unpatched runs of all images of a split, carried from layer to layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from featviz.data.datasets import Dataset
+from featviz.models.state import undisturbed
+from patching.activation_patching import BATCH
+from patching.validation.control_test import Floats
+from patching.validation.split import Split
+from patching.validation.suffix import margins
+from patching.vit.residual_vit import Trunk
+
+
+class Base:
+    """Unpatched runs, and how far they have been carried.
+
+    Parameters
+    ----------
+    trunk : Trunk
+    dataset : Dataset
+    split : Split
+        Of N images.
+
+    Attributes
+    ----------
+    stream : Tensor, shape (N, T, C)
+        The residual stream where the runs have got to.
+    ends : Tensor, shape (N, read, C)
+        The final stream at the tokens that are read.
+    margins : array, shape (N, C)
+        Of every class of the split.
+    """
+
+    def __init__(self, trunk: Trunk, dataset: Dataset, split: Split) -> None:
+        self.trunk, self.split = trunk, split
+        with undisturbed(trunk.model.module), torch.no_grad():
+            images = (trunk.embed(some) for some in self._images(dataset))
+            self.stream = torch.cat(list(images))
+            self._half = 0
+            found = [self._end(part) for part in self.parts(len(self.stream))]
+        self.ends = torch.cat([end for end, _ in found])
+        logits = torch.cat([logits for _, logits in found]).double().cpu()
+        self.margins: Floats = margins(logits, [each.logit for each in split.classes]).numpy()
+
+    def carry_to(self, half: int) -> None:
+        """Carry the runs to the stream before a half, which must not lie behind them."""
+        if half < self._half:
+            raise ValueError(f"the runs are at half {self._half}, behind {half}")
+        with torch.no_grad():
+            for each in self.trunk.halves[self._half : half]:
+                for part in self.parts(len(self.stream)):
+                    self.stream[part] += each.branch(self.stream[part])
+        self._half = half
+
+    def parts(self, count: int) -> Iterator[slice]:
+        """Cut images into as many as run at once."""
+        size = BATCH.get(self.trunk.model.device.type, BATCH["cpu"])
+        return (slice(start, start + size) for start in range(0, count, size))
+
+    def _images(self, dataset: Dataset) -> Iterator[Tensor]:
+        model, numbers = self.trunk.model, self.split.numbers
+        for part in self.parts(len(numbers)):
+            images = [dataset.image(number, model.image_size) for number in numbers[part]]
+            yield torch.stack(images).to(model.device)
+
+    def _end(self, part: slice) -> tuple[Tensor, Tensor]:
+        end = self.trunk.run(self.stream[part])[:, : self.trunk.read]
+        return end.clone(), self.trunk.finish(end)

@@ -1,0 +1,175 @@
+"""Validation of the neurons of one layer, which share unpatched runs and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from featviz.optimization.optimize import resize, stream
+from patching.validation.baseline import Base
+from patching.validation.candidate import Subject
+from patching.validation.control_test import Floats, Places
+from patching.validation.controls import nearest, pool, silent
+from patching.validation.doses import Picture
+from patching.validation.layer_context import Neuron, Scene
+from patching.validation.measure import Company, validate
+from patching.validation.neurons import Target
+from patching.validation.schema import Row, silent_row
+from patching.validation.suffix import Tail, margins
+
+Pictures = Callable[[Target], tuple[NDArray[np.uint8], int]]
+"""Gives the pictures (D, H, W, 3) of a unit, and which of them has the highest value."""
+
+
+class Group:
+    """The neurons of one MLP that are read and changed at the same tokens.
+
+    Parameters
+    ----------
+    base : Base
+        Carried to the MLP by this.
+    targets : sequence of Target
+        Those that will be validated.
+    weights : array, shape (B, test images)
+        See `patching.validation.control_test.draw`.
+    seed : int
+    pictures : callable
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        targets: Sequence[Target],
+        weights: Floats,
+        seed: int,
+        pictures: Pictures,
+    ) -> None:
+        self._base, self._weights, self._seed, self._pictures = base, weights, seed, pictures
+        layer, token = targets[0].group
+        self._tail, self._token = Tail(base.trunk, layer), token
+        base.carry_to(2 * layer + 1)
+        self._means, self.levels = self._statistics()
+        self.pool: Places = pool(self.levels)
+        numbers = np.union1d(self.pool, [target.number for target in targets])
+        self.neurons, self.scene = self._stage(numbers.tolist())
+        self._tested: dict[int, Subject] = {}
+
+    def tested(self, number: int) -> Subject:
+        """Give a neuron, whose effects are measured once, whoever asks for them first."""
+        if number not in self._tested:
+            neuron = self.neurons[number]
+            support = self.scene.support(neuron, neuron.direction[None])[0]
+            self._tested[number] = Subject(self.scene, neuron, support, self._weights)
+        return self._tested[number]
+
+    def rows(
+        self,
+        targets: Sequence[Target],
+        beside: Sequence[Target],
+        tick: Callable[[], object],
+    ) -> Iterator[tuple[Target, Row]]:
+        """Validate neurons against the pool.
+
+        Parameters
+        ----------
+        beside : sequence of Target
+            All rendered neurons of the group.
+        tick : callable
+            Told after every neuron.
+        """
+        quiet = silent(self.levels)
+        for target in targets:
+            row = (
+                silent_row(len(self.scene.split.classes))
+                if quiet[target.number]
+                else self._row(target, beside)
+            )
+            tick()
+            yield target, {**row, "level": self.levels[target.number]}
+
+    def _row(self, target: Target, beside: Sequence[Target]) -> Row:
+        generator = stream(self._seed, "validation", target.address)
+        numbers = self.pool[nearest(self.levels, target.number, self.pool)].tolist()
+        others = [each for each in beside if each != target]
+        drawn = int(torch.randint(max(len(others), 1), (), generator=generator))
+        company = Company(
+            [self.tested(number) for number in numbers],
+            numbers,
+            self._picture(target),
+            self._picture(others[drawn]) if others else None,
+            self._base.ends,
+        )
+        return validate(self.tested(target.number), target.number, company, generator)
+
+    def _statistics(self) -> tuple[Tensor, Floats]:
+        """Average activations over reference images: mean (T, F), and each neuron's deviation."""
+        reference = torch.from_numpy(self._base.split.reference)
+        total: Tensor | float = 0.0
+        squares: Tensor | float = 0.0
+        with torch.no_grad():
+            for part in self._base.parts(len(reference)):
+                neurons = self._tail.read(self._base.stream[reference[part]]).neurons.double()
+                total, squares = total + neurons.sum(0), squares + (neurons**2).sum(0)
+        means, square = torch.as_tensor(total) / len(reference), torch.as_tensor(squares)
+        variance = (square / len(reference) - means**2).clamp_min(0)
+        kept = variance if self._token < 0 else variance[self._token : self._token + 1]
+        return means, kept.mean(0).sqrt().cpu().numpy()
+
+    def _stage(self, numbers: list[int]) -> tuple[dict[int, Neuron], Scene]:
+        """Run the MLP, and keep what some of its neurons do."""
+        base, tail = self._base, self._tail
+        behind = torch.empty_like(base.stream)
+        activations = []
+        own = slice(None) if self._token < 0 else slice(self._token, self._token + 1)
+        with torch.no_grad():
+            for part in base.parts(len(behind)):
+                reading = tail.read(base.stream[part])
+                behind[part] = base.stream[part] + reading.branch
+                activations.append(reading.neurons[:, :, numbers])
+        tokens = torch.zeros(behind.shape[1]).to(behind)
+        tokens[own] = 1
+        scene = Scene(tail, base.split, behind, base.margins, self._slopes(behind), tokens)
+        activation = torch.cat(activations).movedim(2, 0).contiguous()
+        value = activation[:, :, own].double().mean(2).cpu().numpy()
+        neurons = {
+            number: Neuron(
+                activation[row],
+                self._means[:, number].to(behind),
+                value[row],
+                tail.directions[number],
+            )
+            for row, number in enumerate(numbers)
+        }
+        return neurons, scene
+
+    def _slopes(self, behind: Tensor) -> Tensor:
+        """Differentiate the margin of each reference image's class by the stream."""
+        split = self._base.split
+        reference = torch.from_numpy(split.reference)
+        classes = [each.logit for each in split.classes]
+        places = torch.from_numpy(split.place)[reference].to(behind.device)
+        found = []
+        for part in self._base.parts(len(reference)):
+            start = behind[reference[part]].requires_grad_()
+            with torch.enable_grad():
+                all_margins = margins(self._tail.finish(start[:, : self._tail.tokens]), classes)
+                own = all_margins.gather(1, places[part, None]).sum()
+                found.append(torch.autograd.grad(own, start)[0])
+        return torch.cat(found)
+
+    def _picture(self, target: Target) -> Picture:
+        """Run a unit's pictures up to behind the MLP."""
+        pixels, best = self._pictures(target)
+        trunk = self._base.trunk
+        model = trunk.model
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(model.device) / 255
+        with torch.no_grad():
+            before = trunk.embed(resize(images, model.image_size))
+            for half in trunk.halves[: 2 * self._tail.layer + 1]:
+                before = before + half.branch(before)
+            reading = self._tail.read(before)
+        return Picture(before + reading.branch, reading.neurons, best)

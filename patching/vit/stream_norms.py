@@ -1,0 +1,176 @@
+"""Normalisations of the residual stream, with the scale that a run gave them frozen.
+
+A LayerNorm takes each token's mean away, which is linear, and divides by its standard deviation,
+which is not. With that scale held fixed it is an affine map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from featviz.errors import FeatvizError
+from featviz.models.norms import NORMS
+from patching.forward.cache import Run
+from patching.vit.residual_vit import Trunk
+
+
+@dataclass(frozen=True)
+class StreamNorm:
+    """A normalisation on the residual stream's way to a half, or to the logits.
+
+    Attributes
+    ----------
+    path : str
+        In the model, such as ``blocks.3.norm1`` or ``norm``.
+    module : nn.Module
+        A LayerNorm or an RMSNorm.
+    start : int
+        Number of the half in whose course it comes; the number of halves for those of the head.
+    """
+
+    path: str
+    module: nn.Module
+    start: int
+
+    def reads_stream(self, trunk: Trunk) -> bool:
+        """Whether it reads the residual stream itself: not a branch, as in post-norm blocks."""
+        if self.start == len(trunk.halves):
+            return self.path == "norm"
+        return trunk.halves[self.start].norm_first
+
+    def centred(self, tokens: Tensor) -> Tensor:
+        """Take the mean of each token away, if the norm does."""
+        if isinstance(self.module, nn.LayerNorm):
+            return tokens - tokens.mean(-1, keepdim=True)
+        return tokens
+
+    def scale(self, tokens: Tensor) -> Tensor:
+        """Compute what each token (..., C) is multiplied by, (..., 1)."""
+        module: Any = self.module
+        eps = torch.finfo(tokens.dtype).eps if module.eps is None else module.eps
+        return (self.centred(tokens).square().mean(-1, keepdim=True) + eps).rsqrt()
+
+    def apply(self, tokens: Tensor, scale: Tensor) -> Tensor:
+        """Normalise tokens with a given scale: affine in the tokens."""
+        module: Any = self.module
+        output = self.centred(tokens) * scale
+        if getattr(module, "weight", None) is not None:
+            output = output * module.weight
+        return output if getattr(module, "bias", None) is None else output + module.bias
+
+
+def norms_of(trunk: Trunk) -> list[StreamNorm]:
+    """List the normalisations of a model's stream: two a block, and those before the head.
+
+    Identities are left out, and so are normalisations inside attention, MLP and attention pooling,
+    such as those of queries and keys.
+
+    Raises
+    ------
+    FeatvizError
+        If one is neither a LayerNorm nor an RMSNorm over the channels.
+    """
+    module: Any = trunk.model.module
+    paths = {part: path for path, part in module.named_modules()}
+    placed = [(half.norm, number) for number, half in enumerate(trunk.halves)]
+    ends = (getattr(module, name, None) for name in ("norm", "fc_norm"))
+    placed += [(end, len(trunk.halves)) for end in ends if isinstance(end, nn.Module)]
+    norms = [
+        StreamNorm(paths[norm], norm, number)
+        for norm, number in placed
+        if not isinstance(norm, nn.Identity)
+    ]
+    for norm in norms:
+        shape = getattr(norm.module, "normalized_shape", ())
+        if not isinstance(norm.module, NORMS) or len(shape) != 1:
+            kind = type(norm.module).__name__
+            raise FeatvizError(
+                f"{norm.path} of {trunk.model.name} is a {kind}; only the scale of LayerNorm and "
+                "RMSNorm over channels can be frozen"
+            )
+    return norms
+
+
+@contextmanager
+def frozen(trunk: Trunk, base: Run) -> Iterator[None]:
+    """Make every norm of the stream multiply by the base run's scale while this lasts.
+
+    The norms of `norms_of` keep centring, but what they multiply a token by is what they did in
+    the base run. Then a half reads the stream through an affine map, and so does the head: what
+    replacements within the last half change adds up in the logits, if the head pools linearly. In
+    an earlier half it adds up as far as the next softmax or nonlinearity.
+
+    The batches run meanwhile must be the base run's N images, in order, any number of times over,
+    with all tokens or the first of them, as in `patching.forward.batched_patching.patched_logits`. Hooks are
+    removed whatever happens.
+
+    Raises
+    ------
+    FeatvizError
+        See `norms_of`.
+    ValueError
+        On running a batch that is no multiple of N, or has more tokens.
+
+    Source: Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021;
+    TransformerLens, ``ActivationCache.apply_ln_to_stack``, freezes a final norm likewise.
+    """
+    inputs = norm_inputs(trunk, base)
+    with ExitStack() as stack:
+        for norm in norms_of(trunk):
+            scale = norm.scale(inputs[norm.path]).detach()
+            stack.enter_context(rescaled(norm, partial(_as_often, norm.path, scale)))
+        yield
+
+
+@contextmanager
+def rescaled(norm: StreamNorm, scale: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Let a norm multiply by other scales than its own, given what it reads, while this lasts."""
+
+    def apply(_module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> Tensor:
+        return norm.apply(inputs[0], scale(inputs[0]))
+
+    hook = norm.module.register_forward_hook(apply)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def norm_inputs(trunk: Trunk, base: Run) -> dict[str, Tensor]:
+    """Return what each norm read in a run, by path: (N, T, C), or (N, C) behind pooling."""
+    inputs: dict[str, Tensor] = {}
+
+    def keep(path: str, _module: nn.Module, read: tuple[Tensor, ...]) -> None:
+        inputs[path] = read[0].detach()
+
+    norms = norms_of(trunk)
+    hooks = [n.module.register_forward_pre_hook(partial(keep, n.path)) for n in norms]
+    try:
+        with torch.no_grad():
+            for half, stream in zip(trunk.halves, base.streams[:-1], strict=True):
+                _ = half.before(stream) if half.norm_first else half.branch(stream)
+            trunk.finish(base.streams[-1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return inputs
+
+
+def _as_often(path: str, scale: Tensor, tokens: Tensor) -> Tensor:
+    """Repeat the scales of N images for a batch that holds them several times over."""
+    times, rest = divmod(len(tokens), len(scale))
+    if tokens.ndim == 3:
+        scale = scale[:, : tokens.shape[1]]
+    if rest or tokens.shape[1:-1] != scale.shape[1:-1]:
+        raise ValueError(
+            f"{path} is frozen for {len(scale)} images of {scale[0].numel()} tokens, and does not "
+            f"fit {len(tokens)} of {tokens[0, ..., 0].numel()}"
+        )
+    return scale.repeat(times, *[1] * (scale.ndim - 1))
