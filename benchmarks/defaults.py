@@ -17,7 +17,7 @@ from dataclasses import replace
 import featviz
 from benchmarks.machine import describe
 from benchmarks.quality_time import judge
-from featviz.analysis.scores.energy import fine_share
+from featviz.analysis.scores.metrics import fine_share
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import Recipe, recipe
 

@@ -33,10 +33,10 @@ import featviz
 from benchmarks.machine import describe
 from benchmarks.planted import planted
 from featviz import VisionModel
+from featviz._util.seeding import generator_for
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset, open_data
-from featviz.models.state import undisturbed
-from featviz.optimization.optimize import stream
+from featviz.models.hooks import eval_mode
 from featviz.store.columns import Row
 from patching.validation.baseline import Base
 from patching.validation.candidate import CLAIMS as COMPARED
@@ -60,7 +60,7 @@ FRESH = 16
 """Neurons of each layer that are tested."""
 
 RATIO = 3
-"""Neurons of a random MLP, in widths of the stream: a third of them are in the pool."""
+"""Neurons of a random MLP, in widths of the generator_for: a third of them are in the pool."""
 
 WRITERS = 4
 """Of these, so many write random directions, one tested and 19 beside it."""
@@ -90,7 +90,7 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) 
     weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
     pictures, found = _pictures(model, dataset, seed), Alarms()
     for layer in range(base.trunk.depth):
-        with undisturbed(model.module):
+        with eval_mode(model.module):
             first = Group(base, [_target(layer, 0)], weights, seed, pictures)
             targets = [
                 _target(layer, number) for number in _fresh(first.levels, seed, layer, fresh)
@@ -110,7 +110,7 @@ def _target(layer: int, number: int) -> Target:
 
 def _pictures(model: VisionModel, dataset: Dataset, seed: int) -> Pictures:
     def picture(target: Target) -> tuple[NDArray[np.uint8], int]:
-        generator = stream(seed, "picture", target.address)
+        generator = generator_for(seed, "picture", target.address)
         number = int(torch.randint(len(dataset), (), generator=generator))
         pixels = (dataset.image(number, model.image_size) * 255).round().byte()
         return pixels.permute(1, 2, 0)[None].numpy(), 0
@@ -128,7 +128,7 @@ def _fresh(levels: Floats, seed: int, layer: int, count: int) -> list[int]:
 def _directions(group: Group, targets: list[Target], seed: int) -> Iterator[Floats]:
     for target in targets:
         writer = group.tested(target.number)
-        generator = stream(seed, "false alarms", target.address)
+        generator = generator_for(seed, "false alarms", target.address)
         drawn = [random_directions(writer.neuron.direction, generator) for _ in range(2)]
         one, *others = written_directions(writer, torch.cat(drawn)[: DIRECTIONS + 1])
         compared = [one.beside(strongest_first(others), claim).p for claim in COMPARED]

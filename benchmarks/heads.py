@@ -19,7 +19,7 @@ import featviz
 from benchmarks.machine import describe
 from featviz.data.datasets import open_data
 from featviz.models.attention import heads_of
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 
 MODEL = "cueworld/vit"
@@ -36,7 +36,7 @@ def sides(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor
         raise ValueError(f"{path} has no heads")
     found: list[Tensor] = []
     hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: found.append(a[2]))
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         model.module(model.normalise(images))
     hook.remove()
     parts = found[0].reshape(*found[0].shape[:2], 3, heads.count, -1)[:, model.prefix_tokens :]

@@ -17,8 +17,8 @@ import torch
 import featviz
 from benchmarks.machine import describe
 from featviz.activations.readout import Readout
-from featviz.analysis.scores.energy import fine_share, grid_share
 from featviz.analysis.scores.held_out_views import held_out
+from featviz.analysis.scores.metrics import fine_share, grid_share
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import recipe
 

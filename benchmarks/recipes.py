@@ -35,7 +35,7 @@ from torch import Tensor
 
 import featviz
 from benchmarks.machine import describe
-from featviz.analysis.scores.energy import fine_share, grid_share
+from featviz.analysis.scores.metrics import fine_share, grid_share
 from featviz.data.datasets import Dataset, open_data
 from featviz.optimization.augmentations import Views
 from featviz.optimization.recipe import Recipe, recipe

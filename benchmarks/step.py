@@ -26,8 +26,7 @@ from torch import Tensor
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.models.patch_embed import as_products
-from featviz.models.precision import in_precision
+from featviz.models.acceleration import as_products, in_precision
 from featviz.optimization.optimize import Canvas, optimize
 from featviz.optimization.recipe import Recipe, recipe
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import featviz
 from benchmarks.machine import describe
 from featviz import VisionModel
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run
 from patching.interventions.targets import Patch, Spot
@@ -276,7 +276,7 @@ def main() -> None:
         shape = (arguments.batch, 3, model.image_size, model.image_size)
         clean = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         corrupted = clean.mean(1, keepdim=True).expand(shape).contiguous()
-        with undisturbed(model.module), torch.inference_mode():
+        with eval_mode(model.module), torch.inference_mode():
             results[name] = {
                 what: compare(model, patches, (clean, corrupted), arguments.turns)
                 for what, patches in sites(model).items()

@@ -14,8 +14,8 @@ from cli.render import tell
 from featviz.addressing.selectors import units
 from featviz.models.load import load
 from featviz.optimization.recipe import recipe
+from featviz.rendering.plan import keep_precision
 from featviz.rendering.render import render_to_store
-from featviz.store.jobs import keep_precision
 from gallery import export
 
 MODEL = "cueworld/vit"

@@ -36,7 +36,7 @@ def filters(
     featviz filters torchvision/googlenet --untrained -o filters --json
     """
     # scikit-learn takes a second to import, and no other command needs it.
-    from featviz.analysis.filters.class_names import CLASSES  # noqa: PLC0415
+    from featviz.analysis.filters.classes import CLASSES  # noqa: PLC0415
     from featviz.analysis.filters.job import store_filters
 
     summary = store_filters(load_model(model, untrained, arch, device), store, force)

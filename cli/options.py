@@ -11,7 +11,7 @@ from featviz.models.load import load
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import PRESETS
 from featviz.optimization.recipe import PARAMS, PRECISIONS, Recipe, recipe
-from featviz.store.jobs import keep_precision
+from featviz.rendering.plan import keep_precision
 from featviz.store.reader import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -10,16 +10,17 @@ from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
+from patching.effects.labels import classes_for
 from patching.effects.metrics import METRICS
 from patching.effects.report import Found, Peak, name_of, summarise
 from patching.effects.report import as_json as averages_json
-from patching.effects.table import Floats
-from patching.interventions.ablations import ABLATIONS
+from patching.effects.table import Floats, read_traces
 from patching.interventions.corruptions import FORMS, corruption
+from patching.interventions.donors import ABLATIONS
 from patching.interventions.selection import BY, Where, windows_of
 from patching.plots.job import figures_to_store
 from patching.plots.style import check_plots
-from patching.trace_job import Settings, classes_for, read_traces, trace_to_store
+from patching.trace_job import Settings, trace_to_store
 
 SHOWN = 24
 """Sites in the printed table, at most; the strongest ones, if there are more."""

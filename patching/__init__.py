@@ -9,9 +9,9 @@ from featviz._util.lazy import lazy_names
 if TYPE_CHECKING:
     from patching.activation_patching import sweep
     from patching.effects.averages import averages, groups
-    from patching.effects.table import Table
+    from patching.effects.table import Table, read_traces
     from patching.interventions.corruptions import corruption
-    from patching.trace_job import read_traces, trace_to_store
+    from patching.trace_job import trace_to_store
     from patching.validation.job import validate_to_store
 
 __all__ = [

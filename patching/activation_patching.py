@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from featviz.errors import FeatvizError, nearest
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.effects.metrics import METRICS, Reference, measure
 from patching.effects.table import ALL, Mode, Table, joined
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import Run, run
-from patching.interventions.ablations import ABLATIONS, mean_run, repeated, zeros
-from patching.interventions.donors import check_alike
+from patching.interventions.donors import ABLATIONS, check_alike, mean_run, repeated, zeros
 from patching.interventions.selection import Places, Where, places
 from patching.vit.residual_vit import Trunk, trunk_of
-from patching.vit.stream_norms import frozen as frozen_norms
+from patching.vit.stream_norms import frozen_norms
 
 BATCH = {"cpu": 16, "cuda": 128}
 """Images whose unpatched runs are kept at once."""
@@ -237,7 +236,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
         activations of the images given as corrupted ones.
     frozen : bool
         Let the norms of the stream keep the scale of the run that is patched; see
-        `patching.vit.stream_norms.frozen`.
+        `patching.vit.stream_norms.frozen_norms`.
 
     Returns
     -------
@@ -253,13 +252,13 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     """
     mode = mode_of(direction, donor is not None, ablate, corrupted is not None)
     _check_images(model, clean, corrupted, labels)
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         windows = (window,) if isinstance(window, int) else tuple(window)
         named = (tokens,) if isinstance(tokens, str) else tuple(tokens)
         where = Where(site, windows, by, layers, heads, named)
         source = None if donor is None else trunk_of(donor)
         made = experiment(trunk_of(model), where, mode, source, frozen)
-        with undisturbed(made.source.model.module):
+        with eval_mode(made.source.model.module):
             size = BATCH.get(model.device.type, BATCH["cpu"])
             parts = [range(i, min(i + size, len(clean))) for i in range(0, len(clean), size)]
 

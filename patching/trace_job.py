@@ -11,22 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from featviz._util.progress import Progress, ignore
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from featviz.rendering.batches import Progress, ignore
 from featviz.store.columns import Columns
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store
 from patching.activation_patching import BATCH, Experiment, experiment, mode_of, with_ablation
+from patching.effects.labels import classes_for, labels_for
 from patching.effects.metrics import METRICS
-from patching.effects.table import Mode, Sites, Table
+from patching.effects.table import SITES, TRACES, Mode, Sites, Table
 from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Where
 from patching.vit.residual_vit import trunk_of
-
-KIND, SITES = "traces", "trace_sites"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Settings:
     mode : str
         ``"denoising"`` or ``"noising"``; ablations are noising.
     ablate : str or None
-        One of `patching.interventions.ablations.ABLATIONS`. ``resample`` takes the images of the corruption
+        One of `patching.interventions.donors.ABLATIONS`. ``resample`` takes the images of the corruption
         ``swap``: each image's partner is of another class, and has it for a partner.
     frozen : bool
         See `patching.activation_patching.sweep`.
@@ -95,14 +94,14 @@ def trace_to_store(
     """
     numbers = dataset.numbers(count)
     settings, corruptor = _settled(model, dataset, numbers, settings, donor)
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         source = None if donor is None else trunk_of(donor)
         made = experiment(trunk_of(model), settings.where, settings.mode, source, settings.frozen)
         labels = dict(zip(numbers, labels_for(model, dataset, numbers), strict=True))
         configuration = _configuration(
             dataset, settings, classes_for(model, dataset, numbers), len(numbers), donor
         )
-        writer = open_writer(model, store, KIND, configuration, force)
+        writer = open_writer(model, store, TRACES, configuration, force)
         missing = [number for number in numbers if _address(number) not in writer.done]
         if not missing:
             return Summary(0, len(numbers))
@@ -110,7 +109,7 @@ def trace_to_store(
         if SITES not in Store(store).kinds:
             writer.add(_site_columns(made.places.sites), SITES)
         images = _Images(dataset, model)
-        with undisturbed(made.source.model.module):
+        with eval_mode(made.source.model.module):
             if settings.ablate in {"zero", "mean"}:
                 starts = (made.trunk.embed(images(some)) for some in _split(model, numbers))
                 made = with_ablation(made, str(settings.ablate), starts)
@@ -122,80 +121,6 @@ def trace_to_store(
                 finished += len(some)
                 progress(finished, len(missing))
     return Summary(len(missing), len(numbers) - len(missing))
-
-
-def read_traces(store: str | Path | Store) -> Table:
-    """Read the effects that a store holds, in the order of the images.
-
-    Raises
-    ------
-    FeatvizError
-        If it holds none, or is damaged.
-    """
-    opened = store if isinstance(store, Store) else Store(store)
-    if not {KIND, SITES} <= set(opened.kinds):
-        raise FeatvizError(f"{opened.path} holds no effects; `featviz trace -o` makes them")
-    sites = sorted(opened.rows(SITES), key=lambda row: int(row["place"]))
-    rows = sorted(opened.rows(KIND), key=lambda row: _number(row["address"]))
-    settings = opened.configuration[KIND]
-    clean, corrupted, restored = (
-        np.stack([row[name] for row in rows], axis=-1).astype(np.float64)
-        for name in ("clean", "corrupted", "restored")
-    )
-    return Table(
-        settings["mode"],
-        tuple(settings["metrics"]),
-        Sites(
-            np.array([row["site"] for row in sites]),
-            np.array([row["layer"] for row in sites], np.int64),
-            np.array([row["head"] for row in sites]),
-            np.array([row["token"] for row in sites]),
-            np.array([row["window"] for row in sites], np.int64),
-        ),
-        np.array([_number(row["address"]) for row in rows], np.int64),
-        np.array([row["label"] for row in rows], np.int64),
-        np.array([row["right"] for row in rows], bool),
-        clean,
-        corrupted,
-        restored.swapaxes(0, 1),
-    )
-
-
-def labels_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> list[int]:
-    """Find the logit that stands for each image's class: by its name, if both have names.
-
-    Raises
-    ------
-    FeatvizError
-        If an image has no label, or the names or numbers of classes do not fit together.
-    """
-    found = dataset.labels(numbers)
-    if min(found, default=0) < 0:
-        raise FeatvizError(f"{dataset.name} has images without labels, so no effect on them")
-    ours, theirs = ([_plain(name) for name in names] for names in (model.classes, dataset.classes))
-    if not ours or not theirs or ours == theirs:
-        return found
-    places = {name: place for place, name in enumerate(ours)}
-    unknown = [
-        name
-        for name in dict.fromkeys(dataset.classes[one] for one in found)
-        if _plain(name) not in places
-    ]
-    if not unknown:
-        return [places[theirs[one]] for one in found]
-    if len(ours) == len(theirs):
-        return found
-    raise FeatvizError(
-        f"{model.name} has {len(ours)} classes, and none of them is called {unknown[0]}, as a "
-        f"class of {dataset.name} is"
-    )
-
-
-def classes_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> tuple[str, ...]:
-    """Name the labels that `labels_for` finds: the model's names where they go by these."""
-    own = dataset.labels(numbers)
-    by_name = labels_for(model, dataset, numbers) != own
-    return tuple(model.classes) if by_name else tuple(dataset.classes)
 
 
 class _Images:
@@ -273,10 +198,6 @@ def _address(number: int) -> str:
     return f"image:{number}"
 
 
-def _number(address: str) -> int:
-    return int(address.partition(":")[2])
-
-
 def _columns(table: Table) -> Columns:
     return {
         "address": [_address(number) for number in table.image.tolist()],
@@ -304,7 +225,3 @@ def _site_columns(sites: Sites) -> Columns:
         "token": sites.token.tolist(),
         "window": sites.window.astype(np.int32),
     }
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold().replace("_", " ")

@@ -14,7 +14,7 @@ from featviz.activations.qk_logits import LogitRows
 from featviz.activations.token_pooling import Places
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
-from featviz.models.attention import Context
+from featviz.models.hooks import Context
 from featviz.models.sites import Site
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from featviz.activations.qk_modes import modes_of
 from featviz.addressing.address import Mode, Unit
 from featviz.addressing.tokens import token_pairs
-from featviz.models.attention import Context, heads_of
+from featviz.models.attention import heads_of
+from featviz.models.hooks import Context
 from featviz.models.sites import Site
 
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from featviz.addressing.address import Mode, Unit
 from featviz.errors import FeatvizError
-from featviz.models.attention import Heads, heads_of
-from featviz.models.norms import fold
+from featviz.models.attention import Heads, fold_norm, heads_of
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -63,7 +62,7 @@ def modes_of(heads: Heads, norm: nn.Module | None) -> Modes:
     are Highly Interpretable", 2022; Pan et al., "Dissecting Query-Key Interaction in Vision
     Transformers", 2024.
     """
-    query, key = fold(heads.query, norm), fold(heads.key, norm)
+    query, key = fold_norm(heads.query, norm), fold_norm(heads.key, norm)
     # Two thin factorisations instead of a large one: the product has rank head_dim at most.
     query_basis, query_mix = torch.linalg.qr(query.mT)
     key_basis, key_mix = torch.linalg.qr(key.mT)

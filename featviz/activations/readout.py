@@ -19,9 +19,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.combinations import terms
 from featviz.addressing.selectors import check_logits, site_of
 from featviz.errors import FeatvizError
-from featviz.models.attention import Context
-from featviz.models.hooks import reach
-from featviz.models.state import undisturbed
+from featviz.models.hooks import Context, eval_mode, reach
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
@@ -141,7 +139,7 @@ class Readout:
         FeatvizError
             If the images are of another shape or no floating-point numbers.
         """
-        with undisturbed(self.model.module):
+        with eval_mode(self.model.module):
             found = self._run(
                 images, lambda part, inputs, context: part.rows.every(inputs, context)
             )
@@ -152,13 +150,13 @@ class Readout:
 
     def paired(self, images: Tensor) -> Tensor:
         """Read unit i on image i, shape (units,), for as many images as units."""
-        with undisturbed(self.model.module):
+        with eval_mode(self.model.module):
             return self.read_pairs(images).values
 
     def read_pairs(self, images: Tensor, cosine: float = 0.0) -> Reading:
         """Read unit i on image i, and what the last of the layers sees of the image.
 
-        For a loop of many steps: whoever runs it holds the model `undisturbed` around it.
+        For a loop of many steps: whoever runs it holds the model `eval_mode` around it.
 
         Parameters
         ----------
@@ -190,7 +188,7 @@ class Readout:
     def read_sides(self, images: Tensor) -> Reading:
         """Read logit i with its query on image i and its key on image N + i.
 
-        For a loop of many steps: whoever runs it holds the model `undisturbed` around it.
+        For a loop of many steps: whoever runs it holds the model `eval_mode` around it.
 
         Parameters
         ----------

@@ -6,7 +6,7 @@ A selector is an address with a range ``0-15``, a list ``1,4,9`` or ``all`` in a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from featviz.errors import FeatvizError
 if TYPE_CHECKING:
     from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
+
 
 __all__ = [
     "Combination",
@@ -181,3 +182,21 @@ def _walk(model: VisionModel, prefix: str, parts: list[str]) -> Iterator[str]:
         choices = [str(number) for number in expand(part, numbered, f"{where} has parts")]
     for choice in choices:
         yield from _walk(model, f"{prefix}{choice}.", rest)
+
+
+def read_units(model: VisionModel, addresses: Sequence[str]) -> tuple[list[Unit], dict[str, str]]:
+    """Read the addresses of a store back.
+
+    Returns
+    -------
+    units : list of Unit
+    failures : dict of str to str
+        Addresses that stand for nothing here, such as of a direction whose file is gone, and why.
+    """
+    found, failures = list[Unit](), dict[str, str]()
+    for address in addresses:
+        try:
+            found += units(model, address)
+        except FeatvizError as error:
+            failures[address] = str(error)
+    return found, failures

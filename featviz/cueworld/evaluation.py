@@ -9,7 +9,6 @@ from featviz.cueworld.architectures import MEAN, STD
 from featviz.cueworld.cues import blur, grayscale, silhouette
 from featviz.cueworld.image_stream import batches
 from featviz.cueworld.world import CLASSES, FAMILIES, Batch
-from featviz.models.state import undisturbed
 
 
 @torch.no_grad()
@@ -33,11 +32,17 @@ def report(model: nn.Module, count: int = 3600, seed: int = 10_000) -> dict[str,
     """
     device = next(model.parameters()).device
     right: dict[str, list[Tensor]] = {}
-    with undisturbed(model):
-        for batch in batches(count, seed):
-            for view, images in _views(batch).items():
-                guess = model(((images - MEAN) / STD).to(device)).argmax(1).cpu()
-                right.setdefault(view, []).append(guess == batch.labels)
+    training = [part for part in model.modules() if part.training]
+    try:
+        model.eval()
+        with torch.no_grad():
+            for batch in batches(count, seed):
+                for view, images in _views(batch).items():
+                    guess = model(((images - MEAN) / STD).to(device)).argmax(1).cpu()
+                    right.setdefault(view, []).append(guess == batch.labels)
+    finally:
+        for part in training:
+            part.training = True
     return {view: _shares(torch.cat(parts)) for view, parts in right.items()}
 
 

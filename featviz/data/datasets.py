@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from featviz.data.folder import Cueworld, Folder, Source
+from featviz.data.cueworld_images import Cueworld
+from featviz.data.folder import Folder
+from featviz.data.source import Source
 from featviz.data.torchvision_datasets import Torchvision
 from featviz.errors import FeatvizError, nearest
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from featviz._util.image_files import square
-from featviz.data.folder import digest
+from featviz.data.source import digest
 from featviz.errors import FeatvizError, nearest
 
 SPLITS = ("test", "val", "valid")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 
 if TYPE_CHECKING:
-    from featviz.data.datasets import Dataset
     from featviz.models.vision_model import VisionModel
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -38,43 +37,6 @@ def find_layers(model: VisionModel) -> list[str]:
     grey = torch.full((2, 3, model.image_size, model.image_size), 0.5, device=model.device)
     _run(model, grey, {path: partial(see, path) for path in paths})
     return [path for path, fits in seen.items() if fits == [True]]
-
-
-def representations(
-    model: VisionModel,
-    dataset: Dataset,
-    layers: list[str],
-    count: int | None = None,
-    batch: int = 64,
-) -> dict[str, Tensor]:
-    """Run images and keep what each layer makes of them: the mean over patches or places.
-
-    Class, distillation and register tokens are left out of the mean.
-
-    Parameters
-    ----------
-    layers : list of str
-        Of `find_layers`.
-    count : int, optional
-        How many images of the dataset; all if not given, see `Dataset.numbers`.
-    batch : int
-        Images at once.
-
-    Returns
-    -------
-    dict of str to Tensor, shape (images, channels)
-        In the order of `layers`, on the CPU.
-
-    Raises
-    ------
-    FeatvizError
-        If an image cannot be read.
-    """
-    found: dict[str, list[Tensor]] = {path: [] for path in layers}
-    for images, _ in dataset.batches(model.image_size, batch, count):
-        for path, output in represent(model, images, layers).items():
-            found[path].append(output)
-    return {path: torch.cat(parts) for path, parts in found.items()}
 
 
 def represent(model: VisionModel, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
@@ -132,7 +94,7 @@ def _run(model: VisionModel, images: Tensor, hooks: dict[str, Any]) -> None:
         model.module.get_submodule(path).register_forward_hook(hook) for path, hook in hooks.items()
     ]
     try:
-        with undisturbed(model.module), torch.no_grad():
+        with eval_mode(model.module), torch.no_grad():
             like = next(model.module.parameters(), images)
             model.module(model.normalise(images).to(like))
     finally:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from featviz.models.attention import Context
-
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
+
+Context = Mapping[str, Any]
+"""Keyword arguments with which a layer was called, such as ``rope``."""
 
 Take = Callable[[str, Tensor, Context], object]
 """Told a module's path, its input, and the keyword arguments of its call."""
@@ -28,7 +30,7 @@ def reach(model: VisionModel, images: Tensor, owners: Collection[str], take: Tak
     """Run a model until every owner is reached, and hand the input of each to `take`.
 
     The last owner and all that comes after it do not run. Hooks are removed whatever happens; who
-    calls this holds the model `featviz.models.state.undisturbed`.
+    calls this holds the model `featviz.models.hooks.eval_mode`.
 
     Parameters
     ----------
@@ -64,3 +66,25 @@ def reach(model: VisionModel, images: Tensor, owners: Collection[str], take: Tak
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Run a module in evaluation mode, with no gradient to its weights, and leave it as found.
+
+    The `training` flag of every submodule and `requires_grad` of every parameter are restored,
+    also after an exception.
+    """
+    training = [part for part in module.modules() if part.training]
+    learning = [weight for weight in module.parameters() if weight.requires_grad]
+    try:
+        for part in training:
+            part.training = False
+        for weight in learning:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for part in training:
+            part.training = True
+        for weight in learning:
+            weight.requires_grad_(True)

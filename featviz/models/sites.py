@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    pass
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
-from torch import Tensor, nn
 
-from featviz.errors import FeatvizError, nearest
-from featviz.models.attention import Heads, heads_of, why_not
-from featviz.models.norms import NORMS
-from featviz.models.state import undisturbed
+from featviz.errors import nearest
+from featviz.models.attention import NORMS, Heads, heads_of, why_not
+from featviz.models.hooks import eval_mode
 from featviz.models.token_grid import layout
 
 
@@ -196,7 +204,7 @@ def _watch(module: nn.Module, image_size: int) -> _Seen:
     images = torch.zeros(2, 3, image_size, image_size)
     images[1] = torch.rand(3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     try:
-        with undisturbed(module), torch.no_grad():
+        with eval_mode(module), torch.no_grad():
             module(images.to(like))
     finally:
         for hook in hooks:
@@ -253,3 +261,16 @@ def _site(
         width, places = shape[1], shape[2:]
     grid, prefix = layout(module, owner, places, prefix_tokens)
     return Site(path, owner, width, math.prod(places) if places else 0, grid, prefix)
+
+
+def require_grid(site: Site) -> tuple[int, int]:
+    """Return the rows and columns of a site's patches.
+
+    Raises
+    ------
+    FeatvizError
+        If they stand on no grid.
+    """
+    if site.grid is None:
+        raise FeatvizError(f"the patches of {site.path} stand on no grid that is known")
+    return site.grid

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from featviz.models.vision_model import VisionModel
+
 
 Grid = tuple[int, int]
 
@@ -82,3 +87,75 @@ def _ancestry(module: nn.Module, path: str) -> Iterator[tuple[str, str]]:
     for name in path.split("."):
         yield type(part).__name__, name
         part = part.get_submodule(name)
+
+
+def square_grid(tokens: Tensor, prefix_tokens: int) -> Tensor | None:
+    """Cut off prefix tokens, if they have embeddings, so that a square grid is left."""
+    for prefix in (prefix_tokens, 0):
+        side = math.isqrt(max(0, len(tokens) - prefix))
+        if side and len(tokens) == prefix + side**2:
+            return tokens[prefix:].reshape(side, side, -1)
+    return None
+
+
+Box = tuple[int, int, int, int]
+
+
+def patch_box(token: int, grid: Sequence[int], prefix: int, side: int) -> Box | None:
+    """Find the pixels of a patch.
+
+    Of a convolution the patch is a cell of its feature map, which sees more of the image than
+    itself.
+
+    Parameters
+    ----------
+    token : int
+        Prefix tokens first.
+    grid : (int, int)
+        Rows and columns; (-1, -1) where there are none.
+    prefix : int
+        How many tokens come before the patches.
+    side : int
+        Of the picture in pixels.
+
+    Returns
+    -------
+    (left, top, right, bottom) or None
+        Right and bottom are the first pixels that are outside. None of a token that is no patch.
+    """
+    rows, columns = (int(each) for each in grid)
+    if rows < 1 or columns < 1 or not prefix <= token < prefix + rows * columns:
+        return None
+    row, column = divmod(token - prefix, columns)
+    horizontal = _span(column, columns, side)
+    vertical = _span(row, rows, side)
+    return horizontal[0], vertical[0], horizontal[1], vertical[1]
+
+
+def _span(number: int, count: int, side: int) -> tuple[int, int]:
+    start = number * side // count
+    return start, max(start + 1, (number + 1) * side // count)
+
+
+def patch_size(model: VisionModel) -> int:
+    """Return how many pixels lie between neighbouring patches of a model; 1 if it has none.
+
+    That is the side of patches that neither overlap nor leave gaps.
+    """
+    grid = patch_grid(model)
+    return 1 if grid is None else model.image_size // max(grid)
+
+
+def patch_grid(model: VisionModel) -> Grid | None:
+    """Find the grid on which patches first stand; None if a model does not cut images into patches.
+
+    The part that reads the pixels cuts them if it is called an embedding; so does whatever comes
+    before a layer that sees prefix tokens.
+    """
+    sites = list(model.sites.values())
+    for path, part in model.module.named_modules():
+        if "Embed" in type(part).__name__ and sites and sites[0].owner.startswith(f"{path}."):
+            inside = [site.grid for site in sites if site.owner.startswith(f"{path}.")]
+            return inside[-1]
+    behind = (site.grid for site in sites if site.prefix)
+    return next(behind, None) if model.prefix_tokens else None

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor
+
+from featviz.optimization.recipe import Recipe
+
+if TYPE_CHECKING:
+    pass
 
 
 def similarity(features: Tensor) -> Tensor:
@@ -48,3 +55,29 @@ def total_variation(images: Tensor) -> Tensor:
     down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
     right = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean((1, 2, 3))
     return down.add(right)
+
+
+def penalized_objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
+    """Sum of what each picture is to maximise.
+
+    Penalties are weighed in parts of the size of the unit's own gain, so that one weight suits
+    all units. Of two sides, each is penalised by half.
+
+    Parameters
+    ----------
+    gain : Tensor, shape (U * D,)
+        D samples of each unit stand side by side.
+    features : Tensor, shape (S * U * D, positions, channels)
+        Of one side or two.
+    images : Tensor, shape (S * U * D, 3, H, W)
+    """
+    total, size = gain.sum(), gain.detach().abs()
+    sides = len(images) // len(gain)
+    if recipe.diversity:
+        alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
+        weights = size.view(-1, recipe.samples).sum(1).repeat(sides) / sides
+        total = total - recipe.diversity * (weights * alike).sum()
+    if recipe.smoothness:
+        rough = total_variation(images)
+        total = total - recipe.smoothness * (size.repeat(sides) / sides * rough).sum()
+    return total

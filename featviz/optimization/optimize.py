@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from featviz._util.images import resize
+from featviz._util.seeding import generator_for
 from featviz.activations.readout import Reading, Readout
 from featviz.activations.single_token_attention import at_tokens
 from featviz.addressing.address import Unit
-from featviz.models.patch_embed import as_products
-from featviz.models.precision import in_precision
-from featviz.models.state import undisturbed
+from featviz.models.acceleration import as_products, in_precision
+from featviz.models.hooks import eval_mode
 from featviz.optimization.augmentations import centre
-from featviz.optimization.objectives import similarity, total_variation
+from featviz.optimization.objectives import penalized_objective
 from featviz.optimization.recipe import Recipe
+from featviz.optimization.schedule import masked_step
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -69,7 +68,7 @@ def optimize(
         torch.enable_grad(),
         # The recipe names the precision, whatever the caller casts.
         torch.autocast(model.device.type, enabled=False),
-        undisturbed(model.module),
+        eval_mode(model.module),
     ):
         return _optimize(model, units, recipe, tick)
 
@@ -85,17 +84,17 @@ def _optimize(
     # Whatever precision finds the picture, its value is the model's own.
     exact = read if computing is model else _reader(Readout(model, members), recipe)
     names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
-    generators = [stream(recipe.seed, *name) for name in names]
+    generators = [generator_for(recipe.seed, *name) for name in names]
     starts = [canvas.image.initial(generator) for generator in generators]
     schedules = [recipe.views.draw(recipe.steps, generator) for generator in generators]
     if recipe.sides:
         # The two sides start apart, and are seen through the same views: they are one scene.
-        starts += [canvas.image.initial(stream(recipe.seed, *name, "key")) for name in names]
+        starts += [canvas.image.initial(generator_for(recipe.seed, *name, "key")) for name in names]
         schedules += schedules
     begun = torch.stack(starts).to(device)
     numbers = begun.clone().requires_grad_()
     schedule = torch.stack(schedules, 1).to(device)
-    field = recipe.views.noise_field(model.image_size, stream(recipe.seed, "noise"))
+    field = recipe.views.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
     # Written out: to repeat it along short axes takes longer than the rest of a step of Adam.
@@ -108,10 +107,10 @@ def _optimize(
             whole = canvas.decode(numbers)
             views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
             reading = read(views)
-            gain = objective(reading.gain.float(), reading.features, whole, recipe)
+            gain = penalized_objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
             optimizer.param_groups[0]["lr"] = recipe.rate(step)
-            advance(optimizer, numbers, begun, frequencies, recipe.finest(step))
+            masked_step(optimizer, numbers, begun, frequencies, recipe.finest(step))
             trajectory[step] = reading.values.detach()
             tick()
     with as_products(model.module), torch.no_grad():
@@ -128,51 +127,6 @@ def _optimize(
 
 def _reader(readout: Readout, recipe: Recipe) -> Callable[[Tensor], Reading]:
     return readout.read_sides if recipe.sides else partial(readout.read_pairs, cosine=recipe.cosine)
-
-
-def objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
-    """Sum of what each picture is to maximise.
-
-    Penalties are weighed in parts of the size of the unit's own gain, so that one weight suits
-    all units. Of two sides, each is penalised by half.
-
-    Parameters
-    ----------
-    gain : Tensor, shape (U * D,)
-        D samples of each unit stand side by side.
-    features : Tensor, shape (S * U * D, positions, channels)
-        Of one side or two.
-    images : Tensor, shape (S * U * D, 3, H, W)
-    """
-    total, size = gain.sum(), gain.detach().abs()
-    sides = len(images) // len(gain)
-    if recipe.diversity:
-        alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
-        weights = size.view(-1, recipe.samples).sum(1).repeat(sides) / sides
-        total = total - recipe.diversity * (weights * alike).sum()
-    if recipe.smoothness:
-        rough = total_variation(images)
-        total = total - recipe.smoothness * (size.repeat(sides) / sides * rough).sum()
-    return total
-
-
-def advance(
-    optimizer: torch.optim.Optimizer,
-    numbers: Tensor,
-    starts: Tensor,
-    frequencies: Tensor,
-    finest: float,
-) -> None:
-    """Make a step in which only the waves up to a frequency move, and the others stay at the start.
-
-    From step to step `finest` may only rise: a wave that has moved would jump back. The others
-    take part in the optimiser's moments: were they to see no gradient at first, Adam
-    would throw them far when they do.
-    """
-    optimizer.step()
-    if math.isfinite(finest):
-        with torch.no_grad():
-            torch.where(frequencies <= finest, numbers, starts, out=numbers)
 
 
 class Canvas:
@@ -199,16 +153,3 @@ class Canvas:
     def picture(self, numbers: Tensor) -> Tensor:
         """Decode the pictures alone, (N, 3, size, size) in [0, 1]."""
         return centre(self.image.decode(numbers), self.side)
-
-
-def resize(images: Tensor, side: int) -> Tensor:
-    """Resample square images (N, 3, H, H) to another side; the same side changes nothing."""
-    if images.shape[-1] == side:
-        return images
-    return F.interpolate(images, [side, side], mode="bilinear", antialias=True)
-
-
-def stream(*names: object) -> torch.Generator:
-    """Make the random stream of this name; it depends on nothing else."""
-    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from featviz.models.token_grid import patch_grid
 from featviz.optimization.augmentations import Views
 
 if TYPE_CHECKING:
-    from featviz.models.token_grid import Grid
     from featviz.models.vision_model import VisionModel
 
 
@@ -62,31 +62,7 @@ PRESETS = {
 
 def family(model: VisionModel) -> str:
     """Name the preset that suits a model: ``vit`` if it cuts images into patches, else ``cnn``."""
-    return "cnn" if _patch_grid(model) is None else "vit"
-
-
-def patch_size(model: VisionModel) -> int:
-    """Return how many pixels lie between neighbouring patches of a model; 1 if it has none.
-
-    That is the side of patches that neither overlap nor leave gaps.
-    """
-    grid = _patch_grid(model)
-    return 1 if grid is None else model.image_size // max(grid)
-
-
-def _patch_grid(model: VisionModel) -> Grid | None:
-    """Find the grid on which patches first stand; None if a model does not cut images into patches.
-
-    The part that reads the pixels cuts them if it is called an embedding; so does whatever comes
-    before a layer that sees prefix tokens.
-    """
-    sites = list(model.sites.values())
-    for path, part in model.module.named_modules():
-        if "Embed" in type(part).__name__ and sites and sites[0].owner.startswith(f"{path}."):
-            inside = [site.grid for site in sites if site.owner.startswith(f"{path}.")]
-            return inside[-1]
-    behind = (site.grid for site in sites if site.prefix)
-    return next(behind, None) if model.prefix_tokens else None
+    return "cnn" if patch_grid(model) is None else "vit"
 
 
 def fit(views: Views, patch: int) -> Views:

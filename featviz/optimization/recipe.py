@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError, nearest
-from featviz.models.precision import fastest
+from featviz.models.acceleration import fastest
+from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Views
-from featviz.optimization.presets import PRESETS, family, fit, patch_size
-from featviz.parametrization.fourier import Fourier, ImageParameters, Pixel
+from featviz.optimization.presets import PRESETS, family, fit
+from featviz.parametrization.base import Parametrization
+from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
+from featviz.parametrization.pixel import Pixel
 from featviz.parametrization.spectrum import Spectrum, of_data, power_law
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
+
 
 PARAMS = ("fourier", "pixel", "maco")
 # Of Adam on phases, at the start, in radians a step. Of 0.1, 0.15, 0.3 and 0.6 it is the one that
@@ -90,7 +95,7 @@ class Recipe:
     progressive: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
 
-    def image(self, side: int) -> ImageParameters:
+    def image(self, side: int) -> Parametrization:
         """Return the image parameters for a canvas of `side` pixels."""
         if self.param == "pixel":
             return Pixel(side, side)
@@ -205,3 +210,27 @@ def _known(what: str, name: str, known: Any) -> None:
     if name not in known:
         choices = ", ".join(known)
         raise FeatvizError(f"no {what} {name!r}: choose from {choices}{nearest(name, known)}")
+
+
+def recipe_from_json(told: Mapping[str, Any]) -> Recipe:
+    """Make the recipe that a store tells of: the reverse of `Recipe.to_json`.
+
+    A spectrum of a dataset is measured again.
+
+    Raises
+    ------
+    FeatvizError
+        If the dataset is gone or has other images now.
+    """
+    settings = dict(told) | {"views": Views(**told["views"])}
+    if "betas" in told:
+        settings["betas"] = tuple(told["betas"])
+    name, digest = settings.get("spectrum"), settings.pop("spectrum_digest", None)
+    if name is not None:
+        settings["spectrum"] = of_data(name, settings["size"])
+        if settings["spectrum"].digest != digest:
+            raise FeatvizError(
+                f"{name} has another spectrum than when the pictures were made; without --seeds "
+                "they are scored all the same"
+            )
+    return Recipe(**settings)

@@ -4,66 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-# Square root of the covariance of RGB in natural images, columns from light-dark to the two
-# chromatic axes. Source: Lucid, ``optvis/param/color.py`` (measured on ImageNet).
-COLOUR_COVARIANCE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
-
-
-class ImageParameters(Protocol):
-    """A way to write an image down as free numbers."""
-
-    @property
-    def height(self) -> int:
-        """Pixels from top to bottom."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Pixels from left to right."""
-        ...
-
-    def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw the numbers of one picture, on the CPU."""
-        ...
-
-    def decode(self, numbers: Tensor) -> Tensor:
-        """Turn the numbers of N pictures into images (N, 3, height, width) in [0, 1]."""
-        ...
-
-    def frequencies(self) -> Tensor:
-        """Tell the frequency of the wave that each number belongs to, in cycles a pixel.
-
-        On the CPU, of a shape that broadcasts with the numbers; 0 for numbers of no wave.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Pixel:
-    """One number a pixel and colour, squashed by a sigmoid: the naive baseline.
-
-    Numbers have the shape (3, height, width).
-    """
-
-    height: int
-    width: int
-
-    def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw near-grey noise, shape (3, height, width)."""
-        return torch.randn(3, self.height, self.width, generator=generator).mul(0.01)
-
-    def decode(self, numbers: Tensor) -> Tensor:
-        """Turn (N, 3, height, width) numbers into images of that shape in [0, 1]."""
-        return numbers.sigmoid()
-
-    def frequencies(self) -> Tensor:
-        """Return 0: a pixel belongs to no wave."""
-        return torch.zeros(())
+from featviz.parametrization.color import color_mixing
 
 
 @dataclass(frozen=True)
@@ -107,7 +52,7 @@ class Fourier:
             # Tensors born in inference mode could not be saved for a later backward pass.
             with torch.inference_mode(False):
                 scale = spectrum_scale(self.height, self.width, self.decay)[..., None]
-                self._constants[device] = scale.to(device), colour_mixing().to(device)
+                self._constants[device] = scale.to(device), color_mixing().to(device)
         return self._constants[device]
 
 
@@ -135,12 +80,3 @@ def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
     frequency = cycles(height, width).clamp_min(1 / max(height, width))
     scale: Tensor = frequency**-decay * math.sqrt(height * width) / 4
     return scale
-
-
-def colour_mixing() -> Tensor:
-    """Matrix (3, 3) from decorrelated colours to RGB; its largest column has norm one.
-
-    Source: Lucid, ``optvis/param/color.py``.
-    """
-    root = torch.tensor(COLOUR_COVARIANCE_ROOT)
-    return root.div(root.norm(dim=0).max())

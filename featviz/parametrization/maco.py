@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from featviz.parametrization.fourier import colour_mixing, cycles
+from featviz.parametrization.color import color_mixing
+from featviz.parametrization.fourier import cycles
 from featviz.parametrization.spectrum import Spectrum, own_mirrors
 
 
@@ -66,7 +67,7 @@ class Maco:
                 self._constants[device] = (
                     self.spectrum.magnitude(self.height, self.width).to(device),
                     own_mirrors(self.width).to(device),
-                    (colour_mixing() / (mean * (1 - mean))).to(device),
+                    (color_mixing() / (mean * (1 - mean))).to(device),
                     mean.logit().to(device),
                 )
         return self._constants[device]

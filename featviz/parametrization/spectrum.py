@@ -15,7 +15,8 @@ from torch import Tensor
 
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.parametrization.fourier import colour_mixing, cycles
+from featviz.parametrization.color import color_mixing
+from featviz.parametrization.fourier import cycles
 
 Array = npt.NDArray[np.float64]
 
@@ -51,7 +52,7 @@ class Spectrum:
     frequencies : tuple of float
         In cycles a pixel, rising.
     levels : three tuples of float
-        For each decorrelated colour (`featviz.parametrization.fourier.colour_mixing`), the mean magnitude of the
+        For each decorrelated colour (`featviz.parametrization.color.color_mixing`), the mean magnitude of the
         Fourier coefficients at each of the frequencies, over the root of the number of pixels.
     """
 
@@ -94,7 +95,7 @@ def power_law(decay: float, height: int, width: int) -> Spectrum:
     energy[0, 0] = 0
     # Every other column stands for its mirror image, too.
     total = 2 * energy.sum() - energy[:, own_mirrors(width)].sum()
-    mixing = float(colour_mixing().square().sum()) / 3
+    mixing = float(color_mixing().square().sum()) / 3
     level = CONTRAST * math.sqrt(height * width / (float(total) * mixing))
     ends = (1 / max(height, width), 1.0)
     levels = tuple(level * end**-decay for end in ends)
@@ -137,7 +138,7 @@ def measure(name: str, batches: Iterable[Tensor]) -> Spectrum:
     Source: magnitudes averaged over a dataset are those of Fel et al., "Unlocking Feature
     Visualization for Deeper Networks with MAgnitude Constrained Optimization", 2023.
     """
-    unmixing = torch.linalg.inv(colour_mixing().double())
+    unmixing = torch.linalg.inv(color_mixing().double())
     total, mean, count = torch.zeros(()), torch.zeros(3, dtype=torch.float64), 0
     for images in batches:
         colours = images.double().mean((2, 3))

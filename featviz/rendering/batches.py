@@ -8,23 +8,17 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from featviz._util.device_memory import is_out_of_memory
+from featviz._util.progress import Progress, ignore
 from featviz.activations.single_token_attention import is_narrow
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.batch_size import is_out_of_memory
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
-
-Progress = Callable[[float, int], object]
-"""Told before every batch and after every step how many pictures are finished, and of how many."""
-
-
-def ignore(finished: float, total: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True)

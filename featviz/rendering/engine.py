@@ -6,11 +6,12 @@ from collections.abc import Generator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError, nearest
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batch_size import batch_size
-from featviz.rendering.batches import Outcome, Progress, ignore, run
+from featviz.rendering.batches import Outcome, run
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel

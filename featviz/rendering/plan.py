@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,11 +15,13 @@ from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.batches import split
+from featviz.store.manifest import NAME, Manifest
 from featviz.store.reader import Store
 from featviz.store.writer import ADVICE
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
+
 
 T = TypeVar("T")
 BatchSize = Callable[["VisionModel", Unit, Recipe], int]
@@ -172,3 +174,33 @@ def _from_the_middle(layers: Sequence[T]) -> list[T]:
             ordered.append(part[middle])
             parts += [part[:middle], part[middle + 1 :]]
     return ordered
+
+
+def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recipe:
+    """Give a recipe the precision that a store's pictures have, where nobody has named one.
+
+    Which precision is the fastest differs from machine to machine, and a store has one. Without
+    this, a job that was begun on another kind of machine could not go on here.
+
+    Parameters
+    ----------
+    made : Recipe
+        With the precision that is the fastest here.
+    store : str or Path
+        A folder, which need not be there yet.
+
+    Returns
+    -------
+    Recipe
+        The same where the store has no pictures of this kind, or differs in more.
+    """
+    if not Path(store, NAME).exists():
+        return made
+    try:
+        manifest = Manifest.read(Path(store))
+    except FeatvizError:
+        return made  # whoever writes there tells what is wrong
+    kind = kind_of(made)
+    kept = replace(made, precision=manifest.configuration.get(kind, {}).get("precision", ""))
+    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
+    return kept if fits and kind in manifest.configuration else made

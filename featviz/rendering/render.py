@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.optimization.recipe import Recipe, recipe
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering.background_writer import WriteBehind
-from featviz.rendering.batches import Outcome, Progress, ignore, run
+from featviz.rendering.batches import Outcome, run
 from featviz.rendering.engine import Engine, Local
 from featviz.rendering.plan import batches_of, check_units, kind_of, plan_missing
 from featviz.store.jobs import open_writer

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from featviz.errors import FeatvizError
-from featviz.optimization.recipe import Recipe
-from featviz.rendering.plan import kind_of
-from featviz.store.manifest import NAME, Manifest
 from featviz.store.reader import Store
-from featviz.store.retire import retire
-from featviz.store.writer import StoreWriter
+from featviz.store.writer import StoreWriter, retire
 
-if TYPE_CHECKING:
-    from featviz.models.vision_model import VisionModel
+
+class ModelIdentity(Protocol):
+    """What a store records of a model; `featviz.VisionModel` has it."""
+
+    @property
+    def name(self) -> str:
+        """Name by which the model was loaded."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights."""
+        ...
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random."""
+        ...
+
+    @property
+    def arch(self) -> str | None:
+        """Architecture of a file of weights."""
+        ...
+
+    @property
+    def sites(self) -> Mapping[str, object]:
+        """Layers by path, in the order of a forward pass."""
+        ...
 
 
 def open_writer(
-    model: VisionModel,
+    model: ModelIdentity,
     store: str | Path,
     kind: str,
     configuration: Mapping[str, Any],
@@ -45,38 +66,8 @@ def open_writer(
     )
 
 
-def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recipe:
-    """Give a recipe the precision that a store's pictures have, where nobody has named one.
-
-    Which precision is the fastest differs from machine to machine, and a store has one. Without
-    this, a job that was begun on another kind of machine could not go on here.
-
-    Parameters
-    ----------
-    made : Recipe
-        With the precision that is the fastest here.
-    store : str or Path
-        A folder, which need not be there yet.
-
-    Returns
-    -------
-    Recipe
-        The same where the store has no pictures of this kind, or differs in more.
-    """
-    if not Path(store, NAME).exists():
-        return made
-    try:
-        manifest = Manifest.read(Path(store))
-    except FeatvizError:
-        return made  # whoever writes there tells what is wrong
-    kind = kind_of(made)
-    kept = replace(made, precision=manifest.configuration.get(kind, {}).get("precision", ""))
-    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
-    return kept if fits and kind in manifest.configuration else made
-
-
 def make_room(
-    model: VisionModel,
+    model: ModelIdentity,
     store: Store,
     kind: str,
     configuration: Mapping[str, Any],
@@ -90,7 +81,7 @@ def make_room(
     Parameters
     ----------
     force : bool
-        Rename the shards of this kind that are in the way; see `featviz.store.retire.retire`.
+        Rename the shards of this kind that are in the way; see `featviz.store.writer.retire`.
 
     Raises
     ------
@@ -105,3 +96,16 @@ def make_room(
         if not force:
             raise FeatvizError(f"{store.path} {conflict}; --force sets these {kind} aside")
         retire(store.path, kind)
+
+
+def open_folder(store: str | Path) -> Store:
+    """Open a store that results can be added to.
+
+    Raises
+    ------
+    FeatvizError
+        If there is no store, or it is a packed file.
+    """
+    if Path(store).is_file():
+        raise FeatvizError(f"results go into the folder of a store, and {store} is a packed file")
+    return Store(store)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.analysis.filters.class_names import CLASSES
+from featviz.analysis.filters.classes import CLASSES
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from gallery.build.images import LARGEST

@@ -8,7 +8,7 @@ from typing import Any
 
 from featviz.analysis.evidence.causal import PROFILES
 from featviz.analysis.evidence.unit import Evidence
-from featviz.analysis.examples.patches import patch_box
+from featviz.models.token_grid import patch_box
 from featviz.store.reader import Store
 
 DIGITS = 5  # significant, of every number

@@ -25,7 +25,7 @@ from patching.forward.cache import Run, run
 from patching.interventions.targets import INSIDE, OUTPUTS, Spot
 from patching.vit.hook_points import tapped
 from patching.vit.residual_vit import Trunk
-from patching.vit.stream_norms import frozen
+from patching.vit.stream_norms import frozen_norms
 from patching.vit.sublayers import Half
 
 # What writes heads and neurons to the stream.
@@ -94,7 +94,7 @@ def contributions(trunk: Trunk, start: Tensor, directions: Tensor | None = None)
     classes = base.logits.shape[-1]
     chosen = torch.eye(classes).to(base.logits) if directions is None else directions
     chosen = chosen.to(base.logits).expand(len(start), -1, -1)
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         reads, constant = _reads(trunk, base, chosen)
         units, biases = [], []
         for half, spot in zip(trunk.halves, places, strict=True):

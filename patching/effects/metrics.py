@@ -123,3 +123,20 @@ _METRICS: dict[str, Callable[[Tensor, Reference], Tensor]] = {
 }
 METRICS = tuple(_METRICS)
 """Names of what is measured."""
+
+
+def margins(logits: Tensor, classes: list[int]) -> Tensor:
+    """Compute by how much the logits of classes exceed the mean of all others.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (N, K)
+    classes : list of int
+        C of the K logits.
+
+    Returns
+    -------
+    Tensor, shape (N, C)
+    """
+    count = logits.shape[-1]
+    return (count * logits[:, classes] - logits.sum(-1, keepdim=True)) / (count - 1)

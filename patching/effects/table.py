@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from featviz._util.files import replacing
 from featviz.errors import FeatvizError
+from featviz.store.reader import Store
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -271,3 +272,47 @@ def joined(tables: Sequence[Table]) -> Table:
         restored=np.concatenate([table.restored for table in tables], axis=2),
         left_out=sum(table.left_out for table in tables),
     )
+
+
+def read_traces(store: str | Path | Store) -> Table:
+    """Read the effects that a store holds, in the order of the images.
+
+    Raises
+    ------
+    FeatvizError
+        If it holds none, or is damaged.
+    """
+    opened = store if isinstance(store, Store) else Store(store)
+    if not {TRACES, SITES} <= set(opened.kinds):
+        raise FeatvizError(f"{opened.path} holds no effects; `featviz trace -o` makes them")
+    sites = sorted(opened.rows(SITES), key=lambda row: int(row["place"]))
+    rows = sorted(opened.rows(TRACES), key=lambda row: _number(row["address"]))
+    settings = opened.configuration[TRACES]
+    clean, corrupted, restored = (
+        np.stack([row[name] for row in rows], axis=-1).astype(np.float64)
+        for name in ("clean", "corrupted", "restored")
+    )
+    return Table(
+        settings["mode"],
+        tuple(settings["metrics"]),
+        Sites(
+            np.array([row["site"] for row in sites]),
+            np.array([row["layer"] for row in sites], np.int64),
+            np.array([row["head"] for row in sites]),
+            np.array([row["token"] for row in sites]),
+            np.array([row["window"] for row in sites], np.int64),
+        ),
+        np.array([_number(row["address"]) for row in rows], np.int64),
+        np.array([row["label"] for row in rows], np.int64),
+        np.array([row["right"] for row in rows], bool),
+        clean,
+        corrupted,
+        restored.swapaxes(0, 1),
+    )
+
+
+TRACES, SITES = "traces", "trace_sites"
+
+
+def _number(address: str) -> int:
+    return int(address.partition(":")[2])

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from patching.forward.cache import Run, check_donor
 from patching.forward.memory import rows_that_fit
-from patching.interventions.checks import check
-from patching.interventions.targets import BETWEEN, INSIDE, OUTPUTS, STREAM, Patch, Spot
+from patching.interventions.targets import BETWEEN, INSIDE, OUTPUTS, STREAM, Patch, Spot, check
 from patching.vit.hook_points import Change, tapped
 from patching.vit.residual_vit import Trunk
 from patching.vit.sublayers import Half

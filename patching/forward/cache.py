@@ -9,8 +9,7 @@ from functools import partial
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.interventions.checks import check
-from patching.interventions.targets import EMBEDDINGS, INSIDE, OUTPUTS, STREAM, Patch, Spot
+from patching.interventions.targets import EMBEDDINGS, INSIDE, OUTPUTS, STREAM, Patch, Spot, check
 from patching.vit.hook_points import tapped
 from patching.vit.residual_vit import Trunk
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from featviz.rendering.batch_size import SHARE, free_memory
+from featviz._util.device_memory import MEMORY_SHARE, free_memory
 from patching.forward.cache import Run
 from patching.vit.residual_vit import Trunk
 
@@ -35,7 +35,7 @@ def rows_that_fit(trunk: Trunk, base: Run) -> int:
         (2 * value[0].numel() for (kind, _), value in base.values.items() if kind == "pattern"),
         default=0,
     )
-    fitting = int(SHARE * free_memory(stream.device)) // (numbers * stream.element_size())
+    fitting = int(MEMORY_SHARE * free_memory(stream.device)) // (numbers * stream.element_size())
     return max(1, min(fitting, ENOUGH.get(stream.device.type, ENOUGH["cpu"])))
 
 

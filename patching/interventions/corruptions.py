@@ -11,14 +11,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from featviz._util.seeding import generator_for
 from featviz.cueworld import blur, grayscale, silhouette
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError, nearest
+from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.optimize import stream
-from featviz.optimization.presets import patch_size
-from patching.interventions.pairs import partners
-from patching.interventions.perturbations import add_noise, noise, occlude_patches, shuffle_patches
+from patching.interventions.perturbations import (
+    add_noise,
+    noise,
+    occlude_patches,
+    partners,
+    shuffle_patches,
+)
 from patching.vit.residual_vit import Trunk
 
 FORMS = {
@@ -77,7 +82,7 @@ class Corruption:
             _patch_embedding(model)
         found: dict[int, int] = {}
         if self.name == "swap":
-            places = partners(data.labels(numbers), stream("swap", seed))
+            places = partners(data.labels(numbers), generator_for("swap", seed))
             found = {one: numbers[place] for one, place in zip(numbers, places, strict=True)}
         return Corruptor(self, model, data, seed, found)
 
@@ -160,7 +165,7 @@ class Corruptor:
         return self._changes[self.corruption.name](images, numbers)
 
     def start(self, trunk: Trunk, images: Tensor, numbers: Sequence[int]) -> Tensor:
-        """Embed corrupted images: the residual stream before the first block, (N, T, C).
+        """Embed corrupted images: the residual generator_for before the first block, (N, T, C).
 
         Parameters
         ----------
@@ -208,7 +213,7 @@ class Corruptor:
         return torch.stack([read[self.partners[number]] for number in numbers]).to(images)
 
     def _streams(self, numbers: Sequence[int]) -> list[torch.Generator]:
-        return [stream(self.corruption.name, self.seed, number) for number in numbers]
+        return [generator_for(self.corruption.name, self.seed, number) for number in numbers]
 
     @contextmanager
     def _noisy_embedding(self, trunk: Trunk, numbers: Sequence[int]) -> Iterator[None]:

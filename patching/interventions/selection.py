@@ -12,8 +12,15 @@ import numpy as np
 from featviz.addressing.ranges import expand
 from featviz.errors import FeatvizError, nearest
 from patching.effects.table import ALL, Sites
-from patching.interventions.checks import check
-from patching.interventions.targets import EMBEDDINGS, INSIDE, INSIDE_ATTENTION, KINDS, Patch, Spot
+from patching.interventions.targets import (
+    EMBEDDINGS,
+    INSIDE,
+    INSIDE_ATTENTION,
+    KINDS,
+    Patch,
+    Spot,
+    check,
+)
 from patching.interventions.token_names import tokens_of
 from patching.vit.hook_points import group_count, tap_of
 from patching.vit.residual_vit import Trunk

@@ -15,12 +15,11 @@ from featviz.models.vision_model import VisionModel
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store
 from patching.effects.report import Found
-from patching.effects.table import Mode
+from patching.effects.table import TRACES, Mode
 from patching.interventions.corruptions import corruption
 from patching.interventions.token_names import grid_of
 from patching.plots.curves import Pictures, Plan, draw
 from patching.plots.style import Pixels, save
-from patching.trace_job import KIND
 from patching.vit.residual_vit import trunk_of
 
 FIGURES = "figures"
@@ -60,7 +59,7 @@ def figures_to_store(
         If matplotlib is not installed, the store is damaged, or a file cannot be written.
     """
     opened = Store(store)
-    settings = opened.configuration[KIND]
+    settings = opened.configuration[TRACES]
     metric = found[0].average.metric
     plan = Plan(
         found,
@@ -76,7 +75,7 @@ def figures_to_store(
         model.prefix_tokens,
         _grid(model),
     )
-    writer = open_writer(model, store, KIND, settings)
+    writer = open_writer(model, store, TRACES, settings)
     there = set(opened.addresses(FIGURES)) if FIGURES in opened.kinds else set()
     files: list[Path] = []
     numbers = dataset.numbers(settings["images"])

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from featviz.data.datasets import Dataset
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from patching.activation_patching import BATCH
+from patching.effects.metrics import margins
 from patching.validation.control_test import Floats
 from patching.validation.split import Split
-from patching.validation.suffix import margins
 from patching.vit.residual_vit import Trunk
 
 
@@ -38,7 +38,7 @@ class Base:
 
     def __init__(self, trunk: Trunk, dataset: Dataset, split: Split) -> None:
         self.trunk, self.split = trunk, split
-        with undisturbed(trunk.model.module), torch.no_grad():
+        with eval_mode(trunk.model.module), torch.no_grad():
             images = (trunk.embed(some) for some in self._images(dataset))
             self.stream = torch.cat(list(images))
             self._half = 0

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from patching.effects.bootstrap import intervals
+from patching.effects.metrics import margins
 from patching.validation.candidate import LEAST_NEUTRAL, Subject, among_tests
 from patching.validation.control_test import positive, resampled_means
 from patching.validation.layer_context import QUANTILES, Neuron
 from patching.validation.schema import DOSES, Row
-from patching.validation.suffix import margins
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from featviz._util.progress import Progress, ignore
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from featviz.rendering.batches import Progress, ignore
 from featviz.store.columns import Columns
 from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
@@ -125,7 +125,7 @@ def validate_to_store(
     for shared, some in groupby(missing, key=lambda target: target.group):
         those = list(some)
         beside = [target for target in chosen if target.group == shared]
-        with undisturbed(model.module):
+        with eval_mode(model.module):
             group = Group(base, those, weights, seed, pictures)
             _add(writer, list(group.rows(those, beside, tick)))
     return Summary(len(missing), len(chosen) - len(missing), skipped)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from patching.effects.metrics import margins
 from patching.validation.control_test import Floats, Places
 from patching.validation.split import Split
-from patching.validation.suffix import Tail, margins
+from patching.validation.suffix import Tail
 
 QUANTILES = (50, 90, 99)
 """Percentiles of the mean activation over reference images; these images' are put elsewhere."""

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from featviz.optimization.optimize import resize, stream
+from featviz._util.images import resize
+from featviz._util.seeding import generator_for
+from patching.effects.metrics import margins
 from patching.validation.baseline import Base
 from patching.validation.candidate import Subject
 from patching.validation.control_test import Floats, Places
@@ -19,7 +21,7 @@ from patching.validation.layer_context import Neuron, Scene
 from patching.validation.measure import Company, validate
 from patching.validation.neurons import Target
 from patching.validation.schema import Row, silent_row
-from patching.validation.suffix import Tail, margins
+from patching.validation.suffix import Tail
 
 Pictures = Callable[[Target], tuple[NDArray[np.uint8], int]]
 """Gives the pictures (D, H, W, 3) of a unit, and which of them has the highest value."""
@@ -92,7 +94,7 @@ class Group:
             yield target, {**row, "level": self.levels[target.number]}
 
     def _row(self, target: Target, beside: Sequence[Target]) -> Row:
-        generator = stream(self._seed, "validation", target.address)
+        generator = generator_for(self._seed, "validation", target.address)
         numbers = self.pool[nearest(self.levels, target.number, self.pool)].tolist()
         others = [each for each in beside if each != target]
         drawn = int(torch.randint(max(len(others), 1), (), generator=generator))
@@ -147,7 +149,7 @@ class Group:
         return neurons, scene
 
     def _slopes(self, behind: Tensor) -> Tensor:
-        """Differentiate the margin of each reference image's class by the stream."""
+        """Differentiate the margin of each reference image's class by the generator_for."""
         split = self._base.split
         reference = torch.from_numpy(split.reference)
         classes = [each.logit for each in split.classes]

@@ -9,10 +9,10 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from patching.effects.metrics import margins
 from patching.validation.candidate import LEAST_NEUTRAL, Subject
 from patching.validation.control_test import Floats
 from patching.validation.schema import Row
-from patching.validation.suffix import margins
 
 EACH, MOST = 4, 100
 """Test images of a class that effects on all classes are measured on, and in all, at most; of every

@@ -11,7 +11,7 @@ import numpy as np
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from patching.trace_job import classes_for, labels_for
+from patching.effects.labels import classes_for, labels_for
 from patching.validation.control_test import Places
 
 TURNS = 3

@@ -135,20 +135,3 @@ class Tail:
         """Cut rows into as many as run at once."""
         size = rows_that_fit(self.trunk, Run([behind], {}, behind.new_zeros(0)))
         return (slice(start, start + size) for start in range(0, rows, size))
-
-
-def margins(logits: Tensor, classes: list[int]) -> Tensor:
-    """Compute by how much the logits of classes exceed the mean of all others.
-
-    Parameters
-    ----------
-    logits : Tensor, shape (N, K)
-    classes : list of int
-        C of the K logits.
-
-    Returns
-    -------
-    Tensor, shape (N, C)
-    """
-    count = logits.shape[-1]
-    return (count * logits[:, classes] - logits.sum(-1, keepdim=True)) / (count - 1)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.hooks import reach
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode, reach
 from featviz.models.vision_model import VisionModel
 from patching.vit.embedding import Stem, stem_of
 from patching.vit.sublayers import Half, halves_of, with_last
@@ -89,7 +88,7 @@ def trunk_of(model: VisionModel) -> Trunk:
         raise FeatvizError(f"{model.name} has no row of transformer blocks to patch")
     images = torch.linspace(0, 1, 3 * model.image_size**2).view(1, 3, *(model.image_size,) * 2)
     images = images.to(next(module.parameters()))
-    with undisturbed(module), torch.no_grad():
+    with eval_mode(module), torch.no_grad():
         calls, logits = _watch(model, blocks, images)
         halves: list[Half] = []
         for number, (block, call) in enumerate(zip(blocks, calls, strict=True)):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.norms import NORMS
+from featviz.models.attention import NORMS
 from patching.forward.cache import Run
 from patching.vit.residual_vit import Trunk
 
@@ -99,7 +99,7 @@ def norms_of(trunk: Trunk) -> list[StreamNorm]:
 
 
 @contextmanager
-def frozen(trunk: Trunk, base: Run) -> Iterator[None]:
+def frozen_norms(trunk: Trunk, base: Run) -> Iterator[None]:
     """Make every norm of the stream multiply by the base run's scale while this lasts.
 
     The norms of `norms_of` keep centring, but what they multiply a token by is what they did in

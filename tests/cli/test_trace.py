@@ -11,7 +11,7 @@ from torchvision import datasets
 
 from cli.main import status
 from featviz.store.reader import Store
-from patching.trace_job import read_traces
+from patching.effects.table import read_traces
 from tests.cli.running import Run, tree
 from tests.featviz.data.test_datasets import cifar
 from tests.patching.test_trace_job import huggingface

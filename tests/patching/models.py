@@ -12,7 +12,7 @@ import torch
 from timm.models.vision_transformer import ResPostBlock
 from torch import Tensor, nn
 
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.forward.cache import Run, run
 from patching.interventions.targets import KINDS, Patch, Spot
@@ -83,7 +83,7 @@ def spots_of(kind: str) -> list[Spot]:
 
 
 def at_once(trunk_: Trunk, seed: int, wanted: Sequence[Patch]) -> Run:
-    with undisturbed(trunk_.model.module), torch.no_grad():
+    with eval_mode(trunk_.model.module), torch.no_grad():
         return run(trunk_, trunk_.embed(images(trunk_.model, seed)), wanted)
 
 

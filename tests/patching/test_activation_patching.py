@@ -22,7 +22,7 @@ from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run
 from patching.interventions.targets import Spot
 from patching.vit.residual_vit import trunk_of
-from patching.vit.stream_norms import frozen as frozen_norms
+from patching.vit.stream_norms import frozen_norms
 from tests.patching.models import MODELS, images, model_of
 
 LABELS = torch.tensor([3, 0, 700])

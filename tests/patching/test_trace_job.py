@@ -18,10 +18,11 @@ from torchvision import datasets
 from featviz import FeatvizError, Store, VisionModel, load
 from featviz.data.datasets import Dataset, open_data
 from patching.activation_patching import BATCH, Experiment, sweep
-from patching.effects.table import Table
+from patching.effects.labels import labels_for
+from patching.effects.table import Table, read_traces
 from patching.interventions.corruptions import corruption
 from patching.interventions.selection import Where
-from patching.trace_job import Settings, labels_for, read_traces, trace_to_store
+from patching.trace_job import Settings, trace_to_store
 from tests.featviz.data.test_datasets import cifar
 from tests.featviz.models.attention_models import attention_model
 

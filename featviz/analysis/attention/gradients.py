@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from featviz._util.image_files import read_image
+from featviz._util.progress import Progress, ignore
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import check_logits
-from featviz.models.state import undisturbed
-from featviz.rendering.batches import Progress, ignore, split
+from featviz.models.hooks import eval_mode
+from featviz.rendering.batches import split
 from featviz.store.jobs import open_writer
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def side_gradients(
     """
     check_logits(model, units)
     found = []
-    with torch.inference_mode(False), torch.enable_grad(), undisturbed(model.module):
+    with torch.inference_mode(False), torch.enable_grad(), eval_mode(model.module):
         readout = Readout(model, units)
         for image in images:
             sides = image.detach().repeat(2 * len(units), 1, 1, 1).requires_grad_()

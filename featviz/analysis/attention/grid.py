@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.addressing.tokens import Pair
@@ -16,7 +17,6 @@ from featviz.analysis.attention.figure import Tokens, draw_grid
 from featviz.analysis.attention.heads import Head
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.batches import Progress, ignore
 from featviz.rendering.render import render_to_store
 from featviz.store.columns import Columns
 from featviz.store.jobs import open_writer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from featviz.addressing.address import split_address
 from featviz.addressing.selectors import members
 from featviz.errors import FeatvizError
-from featviz.models.sites import Site
+from featviz.models.sites import Site, require_grid
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -51,19 +51,6 @@ def find_heads(model: VisionModel, *selectors: str) -> list[Head]:
     return list(dict.fromkeys(found))
 
 
-def grid_of(site: Site) -> tuple[int, int]:
-    """Return the rows and columns of a site's patches.
-
-    Raises
-    ------
-    FeatvizError
-        If they stand on no grid.
-    """
-    if site.grid is None:
-        raise FeatvizError(f"the patches of {site.path} stand on no grid that is known")
-    return site.grid
-
-
 def _expand(model: VisionModel, selector: str) -> Iterator[Head]:
     path, index, token = split_address(selector)
     if token is not None:
@@ -71,5 +58,5 @@ def _expand(model: VisionModel, selector: str) -> Iterator[Head]:
     for site, number in members(model, path, index):
         if site.kind != "qk" or not isinstance(number, int):
             raise FeatvizError(f"{site.path} has no heads; {_FORM}")
-        grid_of(site)
+        require_grid(site)
         yield Head(site, number)

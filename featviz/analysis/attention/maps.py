@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz.analysis.attention.heads import Head, grid_of
-from featviz.analysis.attention.patterns import head_pattern
-from featviz.models.attention import Context, Heads, heads_of
-from featviz.models.hooks import reach
-from featviz.models.sites import Site
-from featviz.models.state import undisturbed
-from featviz.rendering.batches import Progress, ignore
+from featviz._util.progress import Progress, ignore
+from featviz.analysis.attention.heads import Head
+from featviz.models.attention import Heads, heads_of
+from featviz.models.hooks import Context, eval_mode, reach
+from featviz.models.sites import Site, require_grid
 from featviz.store.columns import Columns
 from featviz.store.jobs import open_writer
 
@@ -101,7 +99,7 @@ def mean_attention(
             entropies[head] += float(each.sum(dtype=torch.float64))
 
     images = len(dataset.numbers(count))
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         read = 0
         for some, _ in dataset.batches(model.image_size, batch, count):
             reach(model, some.to(model.device), by_owner, take)
@@ -117,7 +115,7 @@ def summarise(pattern: Tensor, site: Site, entropy: float) -> Maps:
     """Say in short where a head looks, given its mean pattern (T, T) and mean entropy."""
     patches = range(site.prefix, site.positions)
     of_patches = pattern[patches.start :]
-    rows, columns = grid_of(site)
+    rows, columns = require_grid(site)
     shift = displacement(of_patches[:, patches.start :], (rows, columns))
     # A patch at the border has fewer neighbours, so shares are sums over pairs, not means.
     near = {
@@ -217,3 +215,32 @@ def _heads(model: VisionModel, owner: str) -> Heads:
     if heads is None:
         raise ValueError(f"{owner} has no heads that are known")
     return heads
+
+
+def head_pattern(heads: Heads, inputs: Tensor, context: Context, head: int) -> Tensor:
+    """Compute the attention of every query token to every key token in one head.
+
+    Parameters
+    ----------
+    inputs : Tensor, shape (N, ..., channels)
+        What the attention module was given.
+    context : mapping
+        Keyword arguments of that call.
+
+    Returns
+    -------
+    Tensor, shape (N, T, T)
+        Queries in rows, each of which sums to 1; float32, or float64 if the inputs are.
+    """
+    tokens = inputs.flatten(1, -2)
+    number = torch.full((len(tokens),), head, device=tokens.device)
+    query, key = (side.of(tokens, number) for side in (heads.query, heads.key))
+    rotation = heads.rotation(context)
+    if rotation is not None:
+        own = rotation[head if len(rotation) > 1 else 0]
+        query, key = heads.rotate(query, own), heads.rotate(key, own)
+    logits = query @ key.mT * heads.scale
+    bias = heads.bias(context)
+    if bias is not None:
+        logits = logits + bias[head].to(logits)
+    return logits.softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.analysis.compare.cka import LEAST, cka_matrix
 from featviz.analysis.compare.matching import Match, layers_of, matches
+from featviz.analysis.compare.representations import representations
 from featviz.errors import FeatvizError
-from featviz.models.blocks import find_layers, representations
+from featviz.models.blocks import find_layers
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.batches import Progress, ignore, run, split
+from featviz.rendering.batches import run, split
 from featviz.store.jobs import open_writer
 
 if TYPE_CHECKING:

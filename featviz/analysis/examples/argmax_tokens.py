@@ -17,9 +17,7 @@ from featviz.addressing.combinations import Combination
 from featviz.addressing.directions import Direction
 from featviz.addressing.selectors import site_of
 from featviz.addressing.tokens import token_pairs
-from featviz.models.attention import Context
-from featviz.models.hooks import reach
-from featviz.models.state import undisturbed
+from featviz.models.hooks import Context, eval_mode, reach
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
@@ -84,7 +82,7 @@ class Places:
                     found[mine] = layer.find(inputs, context, wanted[mine])
 
         if self._layers:
-            with undisturbed(self.model.module), torch.no_grad():
+            with eval_mode(self.model.module), torch.no_grad():
                 reach(self.model, images, self._layers, take)
         return found
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from featviz._util.image_files import UNREADABLE
 from featviz.errors import FeatvizError
+from featviz.models.token_grid import patch_box
 from featviz.store.columns import Row
 from featviz.store.reader import Store
 
@@ -119,3 +120,12 @@ def read_image(store: Store, number: int) -> Picture:
             return np.array(picture.convert("RGB"))
     except UNREADABLE as error:
         raise FeatvizError(f"{store.path} is damaged: image {number}: {error}") from error
+
+
+def crop(image: Picture, token: int, grid: Sequence[int], prefix: int) -> Picture | None:
+    """Cut a patch out of an image (side, side, 3); None of a token that is no patch."""
+    box = patch_box(token, grid, prefix, len(image))
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    return image[top:bottom, left:right]

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
 from featviz.analysis.examples import images as pictures
@@ -18,12 +19,10 @@ from featviz.analysis.examples.scratch_folder import clear, discard
 from featviz.analysis.examples.search import ENDS, Task, keep_none
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.rendering.batches import Progress, ignore
 from featviz.store.jobs import open_writer
 from featviz.store.manifest import Manifest
 from featviz.store.reader import Store
-from featviz.store.retire import retire
-from featviz.store.writer import StoreWriter
+from featviz.store.writer import StoreWriter, retire
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel

@@ -15,18 +15,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from featviz._util.device_memory import hand_back
+from featviz._util.progress import Progress
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
 from featviz.analysis.examples.activation_file import Spool
 from featviz.analysis.examples.argmax_tokens import NOWHERE, Places
-from featviz.analysis.examples.heap import hand_back
 from featviz.analysis.examples.scratch_folder import open_spool
 from featviz.analysis.examples.statistics import BINS, QUANTILES, statistics
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.rendering.batches import Progress
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel

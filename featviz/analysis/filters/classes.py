@@ -77,7 +77,7 @@ def statistics(filters: NDArray[np.float64]) -> Statistics:
 
 
 def classify(statistics: Statistics) -> list[str]:
-    """Put each filter into one of `featviz.analysis.filters.class_names.CLASSES`; the first that fits counts.
+    """Put each filter into one of `featviz.analysis.filters.classes.CLASSES`; the first that fits counts.
 
     ================= =========================================================================
     very dark         energy below 0.1: almost nothing
@@ -107,3 +107,7 @@ def classify(statistics: Statistics) -> list[str]:
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+CLASSES = ("regular", "regular dark", "near-solid colour", "solid colour", "very dark")
+"""In the order in which they are listed; `featviz.analysis.filters.classes` says what they are."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.analysis.filters.class_names import CLASSES
-from featviz.analysis.filters.classes import classify, statistics
+from featviz.analysis.filters.classes import CLASSES, classify, statistics
 from featviz.analysis.filters.clusters import clusters
 from featviz.analysis.filters.first_layer import FirstLayer, first_layer
 from featviz.analysis.filters.images import pictures

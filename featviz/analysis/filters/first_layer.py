@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from featviz.errors import FeatvizError
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -99,7 +99,7 @@ def first_layer(model: VisionModel) -> FirstLayer:
     if layer.in_channels != 3 or layer.groups != 1:
         channels = f"{layer.in_channels} channels in {layer.groups} groups"
         raise FeatvizError(f"{which} reads {channels}; filters are those of a convolution on RGB")
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         images = _probes(model.image_size)
         read = _inputs(model, layer, images)
         gain = _gain(images.double().numpy(), read.double().cpu().numpy())

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from featviz.analysis.filters.class_names import CLASSES
+from featviz.analysis.filters.classes import CLASSES
 
 if TYPE_CHECKING:
     from featviz.analysis.filters.filters import Filters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
+
+from featviz.models.token_grid import square_grid
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -29,16 +30,7 @@ def patch_positions(model: VisionModel) -> Tensor | None:
         if weight.ndim == 4 and weight.shape[1] == weight.shape[2]:
             return weight[0].detach()
         if weight.ndim == 3:
-            return _square(weight[0].detach(), model.prefix_tokens)
-    return None
-
-
-def _square(tokens: Tensor, prefix_tokens: int) -> Tensor | None:
-    """Cut off prefix tokens, if they have embeddings, so that a square grid is left."""
-    for prefix in (prefix_tokens, 0):
-        side = math.isqrt(max(0, len(tokens) - prefix))
-        if side and len(tokens) == prefix + side**2:
-            return tokens[prefix:].reshape(side, side, -1)
+            return square_grid(weight[0].detach(), model.prefix_tokens)
     return None
 
 

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from featviz._util.images import resize
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
-from featviz.addressing.selectors import sites_of
+from featviz.addressing.selectors import read_units, sites_of
 from featviz.analysis.paths.path import Route, route
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers, represent
-from featviz.optimization.optimize import resize
-from featviz.rendering.batches import Progress, ignore
-from featviz.store.existing import open_folder, read_units
-from featviz.store.jobs import make_room, open_writer
+from featviz.store.jobs import make_room, open_folder, open_writer
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel

@@ -12,18 +12,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
+from featviz.addressing.selectors import read_units
 from featviz.analysis.scores.held_out_views import VIEWS
 from featviz.analysis.scores.measure import score
-from featviz.analysis.scores.naturalness import usual
-from featviz.analysis.scores.rerender import recipe_of, render_again
+from featviz.analysis.scores.metrics import usual
+from featviz.analysis.scores.rerender import render_again
 from featviz.errors import FeatvizError
-from featviz.optimization.presets import patch_size
-from featviz.optimization.recipe import Recipe
+from featviz.models.token_grid import patch_size
+from featviz.optimization.recipe import Recipe, recipe_from_json
 from featviz.parametrization.spectrum import Spectrum, of_data
-from featviz.rendering.batches import Progress, ignore, split
-from featviz.store.existing import open_folder, read_units
-from featviz.store.jobs import make_room, open_writer
+from featviz.rendering.batches import split
+from featviz.store.jobs import make_room, open_folder, open_writer
 from featviz.store.reader import Store
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def scores_to_store(
         return Summary(0, done, sides, failures)
     scored, told = 0, opened.configuration["renders"]
     # Once: it may measure the spectrum of a dataset.
-    again = recipe_of(told) if seeds > 1 and not _are_seeds(told, seeds) else None
+    again = recipe_from_json(told) if seeds > 1 and not _are_seeds(told, seeds) else None
     for batch in split(model, todo, max(1, AT_ONCE // told["samples"])):
         before, size = finished, len(batch)
 

@@ -11,18 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from featviz._util.images import resize
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
-from featviz.analysis.scores.convergence import rise
-from featviz.analysis.scores.energy import fine_share, grid_share
 from featviz.analysis.scores.held_out_views import held_out
-from featviz.analysis.scores.naturalness import spectrum_distance
+from featviz.analysis.scores.metrics import fine_share, grid_share, late_gain, spectrum_distance
 from featviz.analysis.tokens.job import likeness
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
+from featviz.models.token_grid import patch_size
 from featviz.optimization.objectives import similarity
-from featviz.optimization.optimize import resize
-from featviz.optimization.presets import patch_size
 from featviz.parametrization.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def score(
     pictures = _as_images(model, torch.from_numpy(images).flatten(0, 1))
     seen = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     patch = patch_size(model)
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         readout = Readout(model, [unit for unit in units for _ in range(samples)])
         features = readout.read_pairs(pictures).features
         features = features.view(count, samples, *features.shape[1:])
@@ -119,7 +117,7 @@ def score(
         fine,
         grid,
         spectrum,
-        rise(trajectory).astype(np.float32),
+        late_gain(trajectory).astype(np.float32),
         _floats(agreement),
         _floats(alike),
     )

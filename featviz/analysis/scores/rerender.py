@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from featviz._util.progress import Progress
 from featviz.addressing.address import Unit
-from featviz.errors import FeatvizError
-from featviz.optimization.augmentations import Views
 from featviz.optimization.recipe import Recipe
-from featviz.parametrization.spectrum import of_data
-from featviz.rendering.batches import Progress, run
+from featviz.rendering.batches import run
 from featviz.rendering.plan import batches_of
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
-
-
-def recipe_of(told: Mapping[str, Any]) -> Recipe:
-    """Make the recipe that a store tells of: the reverse of `Recipe.to_json`.
-
-    A spectrum of a dataset is measured again.
-
-    Raises
-    ------
-    FeatvizError
-        If the dataset is gone or has other images now.
-    """
-    settings = dict(told) | {"views": Views(**told["views"])}
-    if "betas" in told:
-        settings["betas"] = tuple(told["betas"])
-    name, digest = settings.get("spectrum"), settings.pop("spectrum_digest", None)
-    if name is not None:
-        settings["spectrum"] = of_data(name, settings["size"])
-        if settings["spectrum"].digest != digest:
-            raise FeatvizError(
-                f"{name} has another spectrum than when the pictures were made; without --seeds "
-                "they are scored all the same"
-            )
-    return Recipe(**settings)
 
 
 def render_again(

@@ -13,17 +13,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from featviz._util.images import resize
+from featviz._util.progress import Progress, ignore
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
 from featviz.analysis.tokens.scores import COLUMNS, TokenScores
 from featviz.errors import FeatvizError
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.optimization.objectives import similarity
-from featviz.optimization.optimize import resize
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.batches import Progress, ignore
 from featviz.rendering.render import render_to_store
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store
@@ -111,7 +111,7 @@ def score(
     """
     site = site_of(model, unit)
     shared = _as_images(model, whole[None])
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         (_, features), read = _read(model, [unit], shared), Readout(model, at_tokens)
         reached, grey = read(torch.cat([shared, torch.full_like(shared, GREY)]))
         optimum, alike = [], []

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.batches import Outcome, Progress, ignore
+from featviz.rendering.batches import Outcome
 from featviz.rendering.ray.pool import Died, Event, Finished, Ready, Stepped, dispatch
 from featviz.rendering.ray.worker import Source, Worker, measure, unpack
 

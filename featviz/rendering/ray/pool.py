@@ -7,8 +7,9 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
-from featviz.rendering.batches import Outcome, Progress, ignore
+from featviz.rendering.batches import Outcome
 
 # How often what is rendered is tried again whole after the worker that had it died: a batch, whose
 # worker may have been taken from it by chance, and a unit alone, which nothing else can excuse.

@@ -11,8 +11,8 @@ from torch.overrides import TorchFunctionMode
 import featviz
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
+from featviz.models.hooks import eval_mode
 from featviz.models.load import load
-from featviz.models.state import undisturbed
 from featviz.models.vision_model import VisionModel
 from tests.featviz.models.attention_models import EVERY, NAMES, TRAINED, attention_model
 from tests.oracles.unfused import mean_of_shift, unfused_logits
@@ -26,7 +26,7 @@ def pictures(model: VisionModel, count: int = 2) -> Tensor:
 
 
 def logits(model: VisionModel, images: Tensor, attention: str = BLOCK) -> Tensor:
-    with undisturbed(model.module):
+    with eval_mode(model.module):
         return unfused_logits(model.module, model.normalise(images), attention)
 
 

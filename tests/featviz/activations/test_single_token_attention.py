@@ -18,7 +18,7 @@ from featviz.activations.readout import Readout
 from featviz.activations.single_token_attention import at_tokens, is_narrow
 from featviz.addressing.combinations import combine
 from featviz.addressing.tokens import Token
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import recipe
 from featviz.rendering.batches import split
@@ -52,7 +52,7 @@ def read(model: featviz.VisionModel, units: list[featviz.Unit]) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
     shape = (len(units), 3, model.image_size, model.image_size)
     images = torch.rand(shape, generator=generator, dtype=torch.float64).requires_grad_()
-    with undisturbed(model.module):
+    with eval_mode(model.module):
         values = Readout(model, units).read_pairs(images).values
         (gradient,) = torch.autograd.grad(values.sum(), images)
     return [values.detach(), gradient]

@@ -17,7 +17,7 @@ from torchvision import datasets
 
 from featviz import cueworld
 from featviz._util.image_files import read_image
-from featviz.data import folder as sources
+from featviz.data import cueworld_images
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 
@@ -66,9 +66,9 @@ def test_an_image_of_cueworld_does_not_depend_on_what_was_read_before() -> None:
 def test_few_places_in_cueworlds_stream_are_kept_and_every_image_stays_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sources, "STARTS", 6)
+    monkeypatch.setattr(cueworld_images, "STARTS", 6)
     expected = cueworld.draw(540, seed=10_000, size=8).images
-    source = sources.Cueworld(540)
+    source = cueworld_images.Cueworld(540)
     order = [539, *range(0, 540, 18), *np.random.default_rng(0).permutation(540)[:60].tolist()]
     for number in order:
         assert torch.equal(source.read(number, 8)[0], expected[number])

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 import featviz
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
+from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.presets import family, patch_size
+from featviz.optimization.presets import family
 from featviz.optimization.recipe import recipe
 from tests.featviz.architectures import FAST, SLOW, Architecture, Layer
 

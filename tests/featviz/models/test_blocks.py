@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 import featviz
+from featviz.analysis.compare.representations import representations
 from featviz.data.datasets import open_data
-from featviz.models.blocks import find_layers, pool, representations
+from featviz.models.blocks import find_layers, pool
 from featviz.models.vision_model import VisionModel
 from tests.featviz.toys import toy_vit
 

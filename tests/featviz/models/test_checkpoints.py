@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.checkpoints import read_state_dict
+from featviz.models.hooks import eval_mode
 from featviz.models.load import load
-from featviz.models.state import undisturbed
 
 
 def state_of(name: str, **options: Any) -> dict[str, Tensor]:
@@ -96,7 +96,7 @@ def test_a_googlenet_of_torchvision_loads_without_its_heads_for_training(tmp_pat
     path = save(original.state_dict(), tmp_path / "it.safetensors")
     model = load(path, arch="torchvision/googlenet", device="cpu")
     images = torch.rand(1, 3, 64, 64)
-    with undisturbed(original), torch.no_grad():
+    with eval_mode(original), torch.no_grad():
         expected = original(images)
     assert model.module(images).shape == (1, 6)
     torch.testing.assert_close(model.module(images), expected)

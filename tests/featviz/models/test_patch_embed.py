@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz import cueworld
-from featviz.models.patch_embed import as_products
+from featviz.models.acceleration import as_products
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from featviz import VisionModel, load
 from featviz.activations.readout import readout
 from featviz.addressing.selectors import units
-from featviz.models.precision import fastest, in_precision
+from featviz.models.acceleration import fastest, in_precision
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import recipe
 

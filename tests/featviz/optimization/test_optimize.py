@@ -14,13 +14,15 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 import featviz
+from featviz._util.seeding import generator_for
 from featviz.addressing.address import Unit
-from featviz.analysis.scores.energy import fine_share
 from featviz.analysis.scores.held_out_views import held_out
+from featviz.analysis.scores.metrics import fine_share
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.objectives import similarity
-from featviz.optimization.optimize import Pictures, advance, optimize, stream
+from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import recipe
+from featviz.optimization.schedule import masked_step
 from tests.featviz.toys import number
 from tests.oracles.adam import climb
 from tests.oracles.linear import best_in_the_box
@@ -98,8 +100,8 @@ def test_the_stream_of_a_picture_depends_on_seed_address_and_sample_only() -> No
     unit = Unit("blocks.1.mlp.fc1", 3)
     names = [(0, unit, 0), (1, unit, 0), (0, Unit("blocks.1.mlp.fc1", 4), 0), (0, unit, 1)]
     names += [(0, Unit("blocks.1.mlp.fc1", 3, "cls"), 0), (0, Unit("blocks.1.mlp.fc1", 3, 1), 0)]
-    first = [torch.rand(4, generator=stream(*name)) for name in names]
-    again = [torch.rand(4, generator=stream(*name)) for name in reversed(names)]
+    first = [torch.rand(4, generator=generator_for(*name)) for name in names]
+    again = [torch.rand(4, generator=generator_for(*name)) for name in reversed(names)]
     assert all(torch.equal(a, b) for a, b in zip(first, reversed(again), strict=True))
     assert len({tuple(draw.tolist()) for draw in first}) == len(names)
 
@@ -190,7 +192,7 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
     chosen = recipe(model, preset="naive", steps=40, precision="float32")
     chosen = replace(chosen, betas=betas, learning_rate=0.2)
     picture = optimize(model, [unit], chosen).images[0, 0].permute(2, 0, 1).flatten()
-    starts = chosen.image(16).initial(stream(0, str(unit), 0)).flatten()
+    starts = chosen.image(16).initial(generator_for(0, str(unit), 0)).flatten()
     rates = [chosen.rate(step) for step in range(chosen.steps)]
     for pixel in range(0, len(weights), 31):
         weight = float(weights[pixel])
@@ -259,14 +261,14 @@ def test_progressive_pictures_begin_with_the_coarse_waves(small: VisionModel) ->
     """In the first step waves up to 4 cycles a picture move; after half of the steps all do."""
     chosen = recipe(small, preset="naive", param="fourier", steps=8, progressive=0.5)
     image = chosen.image(32)
-    starts = image.initial(stream(0))[None]
+    starts = image.initial(generator_for(0))[None]
     numbers = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([numbers], lr=0.01)
     waves = torch.hypot(torch.fft.fftfreq(32)[:, None], torch.fft.rfftfreq(32))
     for step, bound in [(0, 4 / 32), (2, (4 / 32 * math.sqrt(0.5)) ** 0.5), (4, math.inf)]:
         before = numbers.detach().clone()
         numbers.grad = torch.ones_like(numbers)
-        advance(optimizer, numbers, starts, image.frequencies(), chosen.finest(step))
+        masked_step(optimizer, numbers, starts, image.frequencies(), chosen.finest(step))
         moved = numbers != before
         expected = (waves <= bound * (1 + 1e-6))[..., None]
         assert torch.equal(moved, expected.expand_as(moved))
@@ -279,7 +281,7 @@ def test_waves_that_waited_step_no_farther_than_others() -> None:
     optimizer = torch.optim.Adam([numbers], lr=0.1)
     for finest in (0.2, 0.2, 0.2, math.inf, math.inf):
         numbers.grad = torch.tensor([1.0, -1.0])
-        advance(optimizer, numbers, starts, torch.tensor([0.1, 0.4]), finest)
+        masked_step(optimizer, numbers, starts, torch.tensor([0.1, 0.4]), finest)
     assert numbers.tolist() == pytest.approx([-0.5, 0.2], rel=1e-4)
 
 

@@ -13,12 +13,13 @@ from torch import nn
 
 import featviz
 from featviz.errors import FeatvizError
-from featviz.models.precision import fastest
+from featviz.models.acceleration import fastest
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import PRESETS, family
 from featviz.optimization.recipe import Recipe, recipe
-from featviz.parametrization.fourier import Fourier, Pixel
+from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
+from featviz.parametrization.pixel import Pixel
 from featviz.parametrization.spectrum import Spectrum, of_data, power_law
 
 NATURAL = Spectrum("mine", (0.5, 0.5, 0.5), (0.1, 0.5), ((2.0, 0.1),) * 3)

@@ -8,20 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.parametrization.fourier import (
-    Fourier,
-    ImageParameters,
-    Pixel,
-    colour_mixing,
-    spectrum_scale,
-)
+from featviz.parametrization.base import Parametrization
+from featviz.parametrization.color import color_mixing
+from featviz.parametrization.fourier import Fourier, spectrum_scale
+from featviz.parametrization.pixel import Pixel
 from tests.oracles import fourier
 
 SIZES = [(8, 8), (7, 7), (6, 9), (9, 6), (5, 12), (1, 4), (4, 1)]
 EITHER = pytest.mark.parametrize("kind", [Pixel, Fourier])
 
 
-def some(image: ImageParameters, seed: int = 0, size: float = 1.0) -> Tensor:
+def some(image: Parametrization, seed: int = 0, size: float = 1.0) -> Tensor:
     """Numbers of one picture, large enough for every wave to show."""
     return image.initial(torch.Generator().manual_seed(seed)) * (100 * size)
 
@@ -144,7 +141,7 @@ def test_a_picture_decodes_the_same_beside_others(kind: type[Pixel | Fourier]) -
 
 
 def test_the_longest_column_of_the_colour_matrix_has_length_1() -> None:
-    lengths = colour_mixing().square().sum(0).sqrt()
+    lengths = color_mixing().square().sum(0).sqrt()
     assert lengths.max().item() == pytest.approx(1, abs=1e-6)
     assert lengths.argmax() == 0
 
@@ -152,7 +149,7 @@ def test_the_longest_column_of_the_colour_matrix_has_length_1() -> None:
 def test_the_first_colour_moves_red_green_and_blue_alike_and_the_others_against_each_other() -> (
     None
 ):
-    light, warm, greenish = colour_mixing().T
+    light, warm, greenish = color_mixing().T
     assert (light > 0).all()
     assert light.min() / light.max() > 0.95
     assert warm[0] * warm[2] < 0

@@ -11,7 +11,7 @@ from torch import Tensor
 import featviz
 from featviz.optimization.optimize import Canvas, optimize
 from featviz.optimization.recipe import recipe
-from featviz.parametrization.fourier import colour_mixing
+from featviz.parametrization.color import color_mixing
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.spectrum import Spectrum, power_law
 from tests.oracles.spectrum import coefficient
@@ -35,7 +35,7 @@ def waves(image: Maco, numbers: Tensor) -> Tensor:
     mean = torch.tensor(image.spectrum.mean, dtype=torch.float64)[:, None, None]
     decoded = image.decode(numbers).double()
     colours = (decoded.logit() - mean.logit()) * mean * (1 - mean)
-    return torch.einsum("kc,nchw->nkhw", torch.linalg.inv(colour_mixing().double()), colours)
+    return torch.einsum("kc,nchw->nkhw", torch.linalg.inv(color_mixing().double()), colours)
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 1e3])
@@ -83,7 +83,7 @@ def test_a_faint_image_is_the_mean_colour_plus_its_waves() -> None:
     faint = Spectrum("faint", COLOURED, (0.1, 0.5), ((1e-3, 1e-3), (2e-3, 1e-3), (1e-3, 2e-3)))
     image = Maco(8, 8, faint)
     numbers = start(image)[None]
-    mixed = torch.einsum("ck,nkhw->nchw", colour_mixing().double(), waves(image, numbers))
+    mixed = torch.einsum("ck,nkhw->nchw", color_mixing().double(), waves(image, numbers))
     expected = mixed + torch.tensor(COLOURED)[:, None, None]
     torch.testing.assert_close(image.decode(numbers).double(), expected, rtol=0, atol=3e-5)
     assert mixed.abs().max() > 1e-3
@@ -151,7 +151,7 @@ def test_optimising_moves_the_waves_and_keeps_their_magnitudes() -> None:
     pictures = optimize(model, featviz.units(model, "blocks.1.mlp.fc1:3"), chosen)
     images = pictures.images[0].permute(0, 3, 1, 2).double() / 255
     planes = torch.einsum(
-        "kc,nchw->nkhw", torch.linalg.inv(colour_mixing().double()), images.logit() / 4
+        "kc,nchw->nkhw", torch.linalg.inv(color_mixing().double()), images.logit() / 4
     )
     found, expected = torch.fft.rfft2(planes[0, 0]).abs(), canvas.spectrum.magnitude(32, 32)[0]
     assert (found - expected).norm() < 0.01 * expected.norm()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.parametrization.fourier import colour_mixing
+from featviz.parametrization.color import color_mixing
 from featviz.parametrization.spectrum import CONTRAST, Spectrum, measure, of_data, power_law
 from tests.oracles.spectrum import coefficient
 
@@ -31,7 +31,7 @@ def noise(count: int, side: int, decay: float, seed: int = 0) -> Tensor:
     frequency[0, 0] = np.inf
     planes = np.fft.ifft2(white * frequency**-decay).real[:, :, :side, :side]
     planes *= 0.1 / planes.std((2, 3), keepdims=True)
-    return 0.5 + torch.einsum("ck,nkhw->nchw", colour_mixing().double(), torch.from_numpy(planes))
+    return 0.5 + torch.einsum("ck,nkhw->nchw", color_mixing().double(), torch.from_numpy(planes))
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.8, 1.0, 1.4])
@@ -49,7 +49,7 @@ def test_the_levels_of_white_noise_are_its_mean_magnitude() -> None:
     """Coefficients of noise of variance v are Gaussian: magnitude sqrt(pi v / 4) in the mean."""
     dice = torch.Generator().manual_seed(0)
     planes = 0.1 * torch.randn(90, 3, 48, 48, generator=dice, dtype=torch.float64)
-    images = 0.5 + torch.einsum("ck,nkhw->nchw", colour_mixing().double(), planes)
+    images = 0.5 + torch.einsum("ck,nkhw->nchw", color_mixing().double(), planes)
     found = measure("noise", images.chunk(9))
     some = np.array(found.frequencies) > 0.1
     for levels in found.levels:
@@ -135,10 +135,10 @@ def test_a_power_law_has_the_contrast_of_natural_images(
     """By Parseval's theorem the energy of the waves is that of the pixels."""
     magnitude = power_law(decay, height, width).magnitude(height, width).double()
     planes = torch.fft.irfft2(magnitude.to(torch.complex128), s=(height, width))
-    colours = torch.einsum("ck,khw->chw", colour_mixing().double(), planes)
+    colours = torch.einsum("ck,khw->chw", color_mixing().double(), planes)
     # One phase for all: the planes are equal, and so are their covariances; count each alone.
     variance = sum(
-        (colour_mixing().double()[:, k, None, None] * planes[k]).var((1, 2), correction=0).mean()
+        (color_mixing().double()[:, k, None, None] * planes[k]).var((1, 2), correction=0).mean()
         for k in range(3)
     )
     assert colours.shape == (3, height, width)
@@ -173,7 +173,7 @@ def test_a_digest_counts_every_number_and_not_the_name() -> None:
 def test_a_measured_coefficient_is_the_windowed_sum_over_pixels() -> None:
     """One image of 4 pixels: each band's level by hand, from the windowed waves."""
     image = noise(1, 4, 0.0)
-    unmixed = np.einsum("kc,chw->khw", np.linalg.inv(colour_mixing().double()), image[0].numpy())
+    unmixed = np.einsum("kc,chw->khw", np.linalg.inv(color_mixing().double()), image[0].numpy())
     ramp = np.array([0.0, 0.5, 1.0, 0.5])
     window = ramp[:, None] * ramp
     found = measure("one", [image])

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from featviz._util import device_memory
+from featviz._util.device_memory import free_memory, is_out_of_memory
 from featviz.addressing.address import Unit
 from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import recipe
-from featviz.rendering import batch_size as memory
-from featviz.rendering.batch_size import ENOUGH, batch_size, free_memory, is_out_of_memory
+from featviz.rendering import batch_size as batch_size_module
+from featviz.rendering.batch_size import ENOUGH, batch_size
 from tests.featviz.toys import toy_vit
 
 MODEL = toy_vit()
@@ -20,7 +22,7 @@ FIRST, LAST = Unit("blocks.0.mlp.fc1", 0), Unit("blocks.3.mlp.fc1", 0)
 def size_within(
     monkeypatch: pytest.MonkeyPatch, room: int, unit: Unit = LAST, samples: int = 1
 ) -> int:
-    monkeypatch.setattr(memory, "free_memory", lambda _device: room)
+    monkeypatch.setattr(batch_size_module, "free_memory", lambda _device: room)
     return batch_size(MODEL, unit, recipe(MODEL, samples=samples))
 
 
@@ -49,7 +51,7 @@ def test_a_unit_that_fails_leaves_the_choice_to_the_job(monkeypatch: pytest.Monk
     def broken(*_: object) -> Pictures:
         raise ValueError("this unit is broken")
 
-    monkeypatch.setattr(memory, "optimize", broken)
+    monkeypatch.setattr(batch_size_module, "optimize", broken)
     assert size_within(monkeypatch, 10**9) == ENOUGH["cpu"]
 
 
@@ -73,8 +75,8 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for the kernel's tree, with this process in the group /job/task."""
     membership = tmp_path / "membership"
     membership.write_text("4:memory:/elsewhere\n0::/job/task\n")
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(memory, "MEMBERSHIP", membership)
+    monkeypatch.setattr(device_memory, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(device_memory, "MEMBERSHIP", membership)
     return tmp_path / "groups"
 
 

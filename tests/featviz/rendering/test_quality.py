@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import featviz
 from featviz import cueworld
 from featviz.addressing.address import Unit
-from featviz.analysis.scores.energy import fine_share, grid_share
+from featviz.analysis.scores.metrics import fine_share, grid_share
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import recipe

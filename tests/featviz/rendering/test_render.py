@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import featviz
+from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
@@ -307,7 +308,7 @@ class Elsewhere:
         model: VisionModel,
         cut: Sequence[Sequence[Unit]],
         made: Recipe,
-        progress: batches.Progress = batches.ignore,
+        progress: Progress = ignore,
     ) -> Generator[batches.Outcome, None, None]:
         try:
             yield from batches.run(model, cut[::-1], made, progress)

@@ -9,8 +9,8 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import recipe
-from featviz.rendering.plan import kind_of
-from featviz.store.jobs import keep_precision, make_room, open_writer
+from featviz.rendering.plan import keep_precision, kind_of
+from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
 from tests.featviz.analysis.evidence.rows import paths, renders, scores
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.attribution.attribution_patching import Attribution, attribute
 from patching.attribution.diagnostics import doubts, saturation, scale_changes
@@ -171,7 +171,7 @@ def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> No
     trunk, _, _ = two_runs(model, [])
     spots = [Spot("z", 0), Spot("neurons", 1), Spot("pattern", 1)]
     outside = _in_inference_mode(trunk, model, spots, False)
-    with undisturbed(model.module), torch.inference_mode():
+    with eval_mode(model.module), torch.inference_mode():
         inside = _in_inference_mode(trunk, model, spots, True)
     for place, effects in outside.effects.items():
         torch.testing.assert_close(inside.effects[place], effects)

@@ -7,7 +7,7 @@ import torch
 
 from featviz import FeatvizError
 from patching.forward.cache import run
-from patching.interventions.ablations import mean_run, repeated, zeros
+from patching.interventions.donors import mean_run, repeated, zeros
 from patching.interventions.targets import Spot
 from tests.patching.models import images, model_of, trunk
 

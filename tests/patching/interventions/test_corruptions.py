@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from featviz import FeatvizError, VisionModel, cueworld
 from featviz.data.datasets import open_data
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from patching.interventions.corruptions import Corruptor, corruption
 from patching.interventions.perturbations import add_noise, occlude_patches, shuffle_patches
 from patching.vit.residual_vit import Trunk, trunk_of
@@ -46,7 +46,7 @@ def read(numbers: list[int], size: int = 64) -> Tensor:
 @contextmanager
 def trunk(kind: str) -> Iterator[Trunk]:
     model = attention_model(kind)
-    with undisturbed(model.module), torch.no_grad():
+    with eval_mode(model.module), torch.no_grad():
         yield trunk_of(model)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz import FeatvizError
-from patching.interventions.pairs import partners
+from patching.interventions.perturbations import partners
 
 
 def pair(labels: list[int], seed: int = 0) -> list[int]:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz.errors import FeatvizError
-from patching.interventions.checks import check
-from patching.interventions.targets import KINDS, Spot
+from patching.interventions.targets import KINDS, Spot, check
 from tests.patching.models import trunk
 
 numbers = st.none() | st.sets(st.integers(0, 5), min_size=1).map(tuple)

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from featviz import FeatvizError
+from patching.effects.metrics import margins
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run
 from patching.interventions.targets import Spot
-from patching.validation.suffix import Tail, margins
+from patching.validation.suffix import Tail
 from tests.patching.models import images, model_of, trunk
 
 PLAIN = ["ViT", "DeiT distilled", "DINOv2 with registers", "qk-norm", "average pooling", "BEiT"]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.planted import planted
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 from patching.validation.baseline import Base
 from patching.validation.control_test import draw
 from patching.validation.layer_group import Group
@@ -30,7 +30,7 @@ def group(token: int | None = None) -> Group:
     model.module.double()
     base = Base(trunk_of(model), dataset, images())
     weights = draw(images().place[images().test], 300, np.random.default_rng(0))
-    with undisturbed(model.module):
+    with eval_mode(model.module):
         return Group(base, [Target("", 0, n, token) for n in range(3)], weights, 0, _none)
 
 

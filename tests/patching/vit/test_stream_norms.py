@@ -16,7 +16,7 @@ from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import Run, run
 from patching.interventions.targets import Spot
 from patching.vit.residual_vit import Trunk, trunk_of
-from patching.vit.stream_norms import frozen, norm_inputs, norms_of
+from patching.vit.stream_norms import frozen_norms, norm_inputs, norms_of
 from tests.featviz.models.attention_models import EVERY, TRAINED, attention_model
 
 HALF = (0.5, 0.5, 0.5)
@@ -69,7 +69,7 @@ def gap(trunk: Trunk, base: Run, donor: Run, spots: list[Spot]) -> tuple[Tensor,
 def test_effects_of_neurons_add_up_with_frozen_norms_and_not_without(pool: str) -> None:
     trunk = trunk_of(one_block(global_pool=pool))
     base, donor = two_runs(trunk, NEURONS)
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         error, effect = gap(trunk, base, donor, NEURONS)
     assert error < 1e-5 * effect
     error, effect = gap(trunk, base, donor, NEURONS)
@@ -79,7 +79,7 @@ def test_effects_of_neurons_add_up_with_frozen_norms_and_not_without(pool: str) 
 def test_effects_of_heads_add_up_with_frozen_norms_before_a_linear_mlp_and_not_without() -> None:
     trunk = trunk_of(one_block(act_layer=nn.Identity))
     base, donor = two_runs(trunk, HEADS)
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         error, effect = gap(trunk, base, donor, HEADS)
     assert error < 1e-5 * effect
     error, effect = gap(trunk, base, donor, HEADS)
@@ -90,7 +90,7 @@ def test_effects_of_heads_add_up_with_frozen_norms_before_a_linear_mlp_and_not_w
 def test_frozen_at_a_run_that_run_is_as_it_was(kind: str) -> None:
     trunk = trunk_of(attention_model(kind))
     base, _ = two_runs(trunk, [])
-    with torch.no_grad(), frozen(trunk, base):
+    with torch.no_grad(), frozen_norms(trunk, base):
         twice = trunk.finish(trunk.run(base.streams[0].repeat(2, 1, 1)))
     torch.testing.assert_close(twice, base.logits.repeat(2, 1), rtol=1e-4, atol=1e-4)
 
@@ -100,7 +100,7 @@ def test_every_frozen_norm_multiplies_by_the_scale_of_the_base_run() -> None:
     base, donor = two_runs(trunk, [])
     module: Any = trunk.model.module
     block = module.blocks[1]
-    with torch.no_grad(), frozen(trunk, base):
+    with torch.no_grad(), frozen_norms(trunk, base):
         found = block.norm1(donor.streams[2])
     own, other = base.streams[2], donor.streams[2]
     spread = (own.var(-1, correction=0, keepdim=True) + block.norm1.eps).sqrt()
@@ -112,10 +112,10 @@ def test_every_frozen_norm_multiplies_by_the_scale_of_the_base_run() -> None:
 def test_no_hook_stays_behind(error: type[BaseException]) -> None:
     trunk = trunk_of(attention_model("ViT"))
     base, _ = two_runs(trunk, [])
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         assert hooks(trunk.model.module) == 5
     assert hooks(trunk.model.module) == 0
-    with pytest.raises(error), frozen(trunk, base):
+    with pytest.raises(error), frozen_norms(trunk, base):
         raise error
     assert hooks(trunk.model.module) == 0
 
@@ -123,7 +123,7 @@ def test_no_hook_stays_behind(error: type[BaseException]) -> None:
 def test_a_batch_that_does_not_hold_the_base_images_is_refused() -> None:
     trunk = trunk_of(attention_model("ViT"))
     base, _ = two_runs(trunk, [])
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         with pytest.raises(ValueError, match="frozen for 2 images of 17 tokens"):
             trunk.run(base.streams[0].repeat(2, 1, 1)[:3])
         with pytest.raises(ValueError, match="does not fit 2 of 34"):
@@ -159,7 +159,7 @@ def test_post_norm_blocks_are_frozen_behind_their_core() -> None:
         torch.testing.assert_close(
             norm_inputs(trunk, base)["blocks.0.norm1"], core(base.streams[0])
         )
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         error, effect = gap(trunk, base, donor, NEURONS)
     assert error < 1e-5 * effect
 
@@ -167,7 +167,7 @@ def test_post_norm_blocks_are_frozen_behind_their_core() -> None:
 def test_rms_norm_is_frozen_without_centring() -> None:
     trunk = trunk_of(one_block(norm_layer=RmsNorm))
     base, donor = two_runs(trunk, NEURONS)
-    with frozen(trunk, base):
+    with frozen_norms(trunk, base):
         error, effect = gap(trunk, base, donor, NEURONS)
     assert error < 1e-5 * effect
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featviz.data.datasets import Dataset
-from featviz.data.folder import digest
+from featviz.data.source import digest
 
 
 class Noise:

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featviz.analysis.examples.images import KIND, MOST, columns, encode, read_image, settings
-from featviz.analysis.examples.patches import crop, patch_box
+from featviz.analysis.examples.images import KIND, MOST, columns, crop, encode, read_image, settings
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
+from featviz.models.token_grid import patch_box
 from featviz.models.vision_model import VisionModel
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featviz.analysis.filters.class_names import CLASSES
-from featviz.analysis.filters.classes import Statistics, classify, statistics
+from featviz.analysis.filters.classes import CLASSES, Statistics, classify, statistics
 from tests.featviz.analysis.filters.synthetic import RECIPES, layer, make
 
 

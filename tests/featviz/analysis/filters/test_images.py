@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import featviz
-from featviz.analysis.filters.class_names import CLASSES
+from featviz.analysis.filters.classes import CLASSES
 from featviz.analysis.filters.filters import Filters, filters
 from featviz.analysis.filters.images import contact_sheet, pictures
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import featviz
+from featviz.analysis.compare.representations import representations
 from featviz.analysis.evidence.checks import follows
 from featviz.analysis.examples.job import examples_to_store
 from featviz.analysis.paths import job
@@ -19,7 +20,7 @@ from featviz.analysis.paths.job import Summary, last_layer_before, paths_to_stor
 from featviz.analysis.paths.path import Route, route
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.models.blocks import find_layers, representations
+from featviz.models.blocks import find_layers
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import recipe
 from featviz.rendering.render import render_to_store

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from featviz.analysis.scores.energy import fine_share, grid_share
+from featviz.analysis.scores.metrics import fine_share, grid_share
 from tests.oracles import spectrum
 
 Picture = NDArray[np.uint8]

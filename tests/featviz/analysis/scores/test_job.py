@@ -13,17 +13,16 @@ import featviz
 from featviz.addressing.selectors import site_of
 from featviz.analysis.scores import job, measure
 from featviz.analysis.scores import rerender as again
-from featviz.analysis.scores.energy import fine_share, grid_share
 from featviz.analysis.scores.held_out_views import held_out
 from featviz.analysis.scores.job import Summary, scores_to_store, settings_of
 from featviz.analysis.scores.measure import score
-from featviz.analysis.scores.naturalness import usual
-from featviz.analysis.scores.rerender import recipe_of, render_again
+from featviz.analysis.scores.metrics import fine_share, grid_share, usual
+from featviz.analysis.scores.rerender import render_again
 from featviz.analysis.tokens.job import likeness
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, recipe, recipe_from_json
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering import batches
 from featviz.rendering.render import render_to_store
@@ -196,13 +195,13 @@ def test_a_unit_that_fails_from_another_seed_is_told_and_tried_again(
 def test_the_recipe_of_a_store_is_the_one_it_was_made_by(model: VisionModel) -> None:
     for settings in ({}, {"preset": "naive"}, {"param": "maco", "progressive": 0.5}):
         made = recipe(model, steps=3, **settings)
-        assert recipe_of(json.loads(json.dumps(made.to_json()))) == made
+        assert recipe_from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
 def test_a_store_that_tells_no_betas_was_made_by_those_of_torch(model: VisionModel) -> None:
     made = recipe(model, steps=3)
     told = {name: value for name, value in made.to_json().items() if name != "betas"}
-    assert recipe_of(told) == replace(made, betas=(0.9, 0.999))
+    assert recipe_from_json(told) == replace(made, betas=(0.9, 0.999))
 
 
 def test_a_spectrum_that_is_not_the_same_any_more_is_refused(
@@ -211,11 +210,11 @@ def test_a_spectrum_that_is_not_the_same_any_more_is_refused(
     natural = usual(32)
     made = recipe(model, steps=3, param="maco", spectrum=natural)
     monkeypatch.setattr(again, "of_data", lambda *_: natural)
-    assert recipe_of(made.to_json()) == made
+    assert recipe_from_json(made.to_json()) == made
     other = Spectrum("other", natural.mean, natural.frequencies, (natural.levels[0][::-1],) * 3)
     monkeypatch.setattr(again, "of_data", lambda *_: other)
     with pytest.raises(FeatvizError, match="has another spectrum than when the pictures were made"):
-        recipe_of(made.to_json())
+        recipe_from_json(made.to_json())
 
 
 def test_other_seeds_tell_how_far_they_are(model: VisionModel) -> None:
@@ -234,7 +233,7 @@ def test_a_job_of_many_batches_reads_the_recipe_once(
 
     def noted(told: dict[str, Any]) -> Recipe:
         read.append(told)
-        return recipe_of(told)
+        return recipe_from_json(told)
 
     monkeypatch.setattr(job, "recipe_of", noted)
     monkeypatch.setattr(job, "AT_ONCE", 1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from featviz.analysis.scores.naturalness import spectrum_distance, usual
+from featviz.analysis.scores.metrics import spectrum_distance, usual
 from featviz.data.datasets import open_data
 from featviz.parametrization.spectrum import Spectrum, measure
 

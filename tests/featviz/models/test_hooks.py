@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from featviz.models.state import undisturbed
+from featviz.models.hooks import eval_mode
 
 
 def module() -> nn.Sequential:
@@ -22,14 +22,14 @@ def flags(layers: nn.Module) -> list[bool]:
 
 def test_inside_nothing_trains_and_no_weight_learns() -> None:
     layers = module()
-    with undisturbed(layers):
+    with eval_mode(layers):
         assert not any(flags(layers))
 
 
 def test_afterwards_every_flag_is_as_it_was() -> None:
     layers = module()
     before = flags(layers)
-    with undisturbed(layers):
+    with eval_mode(layers):
         pass
     assert flags(layers) == before
     assert any(before)
@@ -39,7 +39,7 @@ def test_afterwards_every_flag_is_as_it_was() -> None:
 def test_every_flag_is_as_it_was_after_an_exception_too() -> None:
     layers = module()
     before = flags(layers)
-    with pytest.raises(KeyboardInterrupt), undisturbed(layers):
+    with pytest.raises(KeyboardInterrupt), eval_mode(layers):
         raise KeyboardInterrupt
     assert flags(layers) == before
 
@@ -47,8 +47,8 @@ def test_every_flag_is_as_it_was_after_an_exception_too() -> None:
 def test_nested_uses_restore_the_outermost_state() -> None:
     layers = module()
     before = flags(layers)
-    with undisturbed(layers):
-        with undisturbed(layers):
+    with eval_mode(layers):
+        with eval_mode(layers):
             pass
         assert not any(flags(layers))
     assert flags(layers) == before
