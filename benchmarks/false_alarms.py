@@ -38,7 +38,7 @@ from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset, open_data
 from featviz.models.hooks import eval_mode
 from featviz.store.columns import Row
-from patching.validation.baseline import Base
+from patching.validation.baseline import Baseline
 from patching.validation.candidate import CLAIMS as COMPARED
 from patching.validation.control_test import SHARE, Floats, draw
 from patching.validation.controls import (
@@ -51,10 +51,10 @@ from patching.validation.controls import (
 )
 from patching.validation.job import EACH, MOST, RESAMPLES
 from patching.validation.layer_group import Group, Pictures
-from patching.validation.neurons import Target
+from patching.validation.neurons import MLPNeuron
 from patching.validation.schema import DOSES
 from patching.validation.split import images_of, split
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 FRESH = 16
 """Neurons of each layer that are tested."""
@@ -86,10 +86,10 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) 
     """Test fresh neurons of every layer, and directions."""
     wanted = min(EACH * len(dataset.classes), MOST)
     images = split(model, dataset, images_of(dataset, wanted), seed)
-    base = Base(trunk_of(model), dataset, images)
+    base = Baseline(residual_vit(model), dataset, images)
     weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
     pictures, found = _pictures(model, dataset, seed), Alarms()
-    for layer in range(base.trunk.depth):
+    for layer in range(base.vit.depth):
         with eval_mode(model.module):
             first = Group(base, [_target(layer, 0)], weights, seed, pictures)
             targets = [
@@ -104,12 +104,12 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) 
     return found
 
 
-def _target(layer: int, number: int) -> Target:
-    return Target(f"blocks.{layer}.mlp.fc1:{number}", layer, number, None)
+def _target(layer: int, number: int) -> MLPNeuron:
+    return MLPNeuron(f"blocks.{layer}.mlp.fc1:{number}", layer, number, None)
 
 
 def _pictures(model: VisionModel, dataset: Dataset, seed: int) -> Pictures:
-    def picture(target: Target) -> tuple[NDArray[np.uint8], int]:
+    def picture(target: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
         generator = generator_for(seed, "picture", target.address)
         number = int(torch.randint(len(dataset), (), generator=generator))
         pixels = (dataset.image(number, model.image_size) * 255).round().byte()
@@ -125,7 +125,7 @@ def _fresh(levels: Floats, seed: int, layer: int, count: int) -> list[int]:
     return chosen
 
 
-def _directions(group: Group, targets: list[Target], seed: int) -> Iterator[Floats]:
+def _directions(group: Group, targets: list[MLPNeuron], seed: int) -> Iterator[Floats]:
     for target in targets:
         writer = group.tested(target.number)
         generator = generator_for(seed, "false alarms", target.address)

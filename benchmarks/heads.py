@@ -37,7 +37,7 @@ def sides(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor
     found: list[Tensor] = []
     hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: found.append(a[2]))
     with eval_mode(model.module), torch.no_grad():
-        model.module(model.normalise(images))
+        model.module(model.normalize(images))
     hook.remove()
     parts = found[0].reshape(*found[0].shape[:2], 3, heads.count, -1)[:, model.prefix_tokens :]
     query, key, _ = parts.permute(2, 3, 0, 1, 4).flatten(3).unbind()

@@ -125,7 +125,7 @@ def inputs(model: featviz.VisionModel, layer: str, images: Tensor) -> Tensor:
     hook = owner.register_forward_pre_hook(lambda _, given: seen.append(given[0].mean(1)))
     try:
         with torch.no_grad():
-            model.module(model.normalise(images))
+            model.module(model.normalize(images))
     finally:
         hook.remove()
     return seen[0]

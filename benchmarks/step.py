@@ -1,4 +1,4 @@
-"""What one optimisation step costs over the least that it could, and against Lucent.
+"""What one optimization step costs over the least that it could, and against Lucent.
 
 ``python -m benchmarks.step`` prints one JSON line. The floor is the bare truncated forward pass
 to the units' layer with the backward pass to the images in the same precision, written out here by

@@ -55,7 +55,7 @@ def activations(
 ) -> None:
     """Print the value of units on image files.
 
-    Recolour a picture, blur it, hide a part, and see what a neuron makes of it. Images of
+    Recolor a picture, blur it, hide a part, and see what a neuron makes of it. Images of
     another size are resized until the shorter side fits, and their middle is read.
 
     \b

@@ -44,7 +44,7 @@ def attention(
 
     A SITE such as blocks.3.attn.qk:0-2 names heads; without any, all of them are mapped. What is
     in the store is not computed again. The table has, for each head, the shares of the patches'
-    attention to class and register tokens, to the patch itself and to its eight neighbours, the
+    attention to class and register tokens, to the patch itself and to its eight neighbors, the
     entropy in nats, the strongest displacement with its lift over uniform attention, and
     selectors that `featviz render` and `featviz gradients` take.
 

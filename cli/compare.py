@@ -23,7 +23,7 @@ from featviz.store.reader import Store
 @data_options
 @store_option
 @click.option("--images", type=click.IntRange(4), metavar="N", help="Of the data; all if absent.")
-@click.option("--steps", default=512, show_default=True, help="Optimisation steps.")
+@click.option("--steps", default=512, show_default=True, help="Optimization steps.")
 @click.option("--size", type=int, metavar="PX", help="Side of the pictures; MODEL_A's if absent.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Chosen by each model if absent.")
 @click.option("--seed", default=0, show_default=True, help="Names the random streams.")

@@ -38,7 +38,7 @@ def gradients(
 ) -> None:
     """Store which pixels of images move a logit, through its query and through its key.
 
-    Two maps of each unit and image: the gradient's norm over the colours when it may flow through
+    Two maps of each unit and image: the gradient's norm over the colors when it may flow through
     the query only, and through the key only. The table has the logit and the norm of either whole
     gradient. What is in the store is not computed again.
 

@@ -63,7 +63,7 @@ def recipe_options(function: Function) -> Function:
             metavar="W",
             help="What one unit of total variation costs, in parts of the unit's value.",
         ),
-        click.option("--steps", default=512, show_default=True, help="Optimisation steps."),
+        click.option("--steps", default=512, show_default=True, help="Optimization steps."),
         click.option(
             "--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent."
         ),

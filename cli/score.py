@@ -45,9 +45,9 @@ def score(
 ) -> None:
     """Tell how far the pictures in a STORE may be trusted, in numbers.
 
-    Of each picture: its unit's value on views that no optimisation used, shares of its energy at
+    Of each picture: its unit's value on views that no optimization used, shares of its energy at
     fine frequencies and on the patch grid, the distance of its spectrum from that of natural
-    images, and whether the optimisation was over. Of each unit: how alike its pictures are, and
+    images, and whether the optimization was over. Of each unit: how alike its pictures are, and
     those of other seeds. The table shows the best picture of each unit. Running the command again
     resumes it.
 

@@ -12,7 +12,7 @@ from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from patching.effects.labels import classes_for
 from patching.effects.metrics import METRICS
-from patching.effects.report import Found, Peak, name_of, summarise
+from patching.effects.report import Found, Peak, name_of, summarize
 from patching.effects.report import as_json as averages_json
 from patching.effects.table import Floats, read_traces
 from patching.interventions.corruptions import FORMS, corruption
@@ -143,7 +143,7 @@ def trace(
             "no image counts; --all-images counts those that the clean run gets wrong"
         )
     classes = classes_for(loaded, dataset, dataset.numbers(images))
-    found = summarise(counted.select(metric=metric), classes)
+    found = summarize(counted.select(metric=metric), classes)
     if plots is not None:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
             click.echo(str(file), err=True)
@@ -153,7 +153,7 @@ def trace(
                 "store": store,
                 "images": len(traced.image),
                 "left_out": counted.left_out,
-                "averages": averages_json(summarise(counted, classes, detail=True)),
+                "averages": averages_json(summarize(counted, classes, detail=True)),
             }
         )
     else:

@@ -20,7 +20,7 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.store.reader import Store
 from patching.validation.job import validate_to_store
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 SHOWN = 24
 """Neurons in the printed table, at most; --json has all."""
@@ -113,7 +113,7 @@ def _measure(
             err=True,
         )
     try:
-        trunk_of(model)
+        residual_vit(model)
     except FeatvizError as error:
         click.echo(f"{path}: no causal tests: {error}", err=True)
         return failures

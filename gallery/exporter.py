@@ -17,11 +17,11 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
-from gallery.build.build_cache import Previous
+from gallery.build.build_cache import BuildCache
 from gallery.build.edition import Edition, is_tidy, new_edition
 from gallery.build.images import form
 from gallery.build.js_data import script
-from gallery.build.manifest import Record, measure, recipe, site_files, wording
+from gallery.build.manifest import BuildManifest, measure, recipe, site_files, wording
 from gallery.build.options import Options
 from gallery.build.plan import plan
 from gallery.build.size_estimate import Estimate, estimate
@@ -29,7 +29,7 @@ from gallery.model_page import ModelFiles, identity
 from gallery.notes import Notes, read_notes
 from gallery.stores.address_filter import included
 from gallery.stores.merge import Model, merge
-from gallery.stores.tolerant_store import Sound
+from gallery.stores.tolerant_store import TolerantStore
 
 _HERE = Path(__file__).parent
 Progress = Callable[..., Iterable[None]]
@@ -107,14 +107,14 @@ def export(
         If there is nothing to show, a store cannot be read, or the folder is neither empty nor a
         gallery, or not writable.
     """
-    opened = [Sound(store.path if isinstance(store, Store) else store) for store in stores]
+    opened = [TolerantStore(store.path if isinstance(store, Store) else store) for store in stores]
     if not opened:
         raise FeatvizError("no store is named; a gallery shows one or more")
     folder = Path(folder)
     notes = Notes() if labels is None else read_notes(labels)
     options = Options(tuple(include), thumbnails_only, form(pictures), notes)
     wanted = included(options.include)
-    key, previous = _key(opened, options), Previous.of(folder)
+    key, previous = _key(opened, options), BuildCache.of(folder)
     models = merge(opened)
     if (same := _unchanged(folder, key, previous, models)) is not None:
         return same
@@ -138,7 +138,7 @@ def export(
                 pass
         _write_rest(edition, written)
         made = _summary(folder, edition, written, notes)
-        record = Record(
+        record = BuildManifest(
             "" if made.warnings else key,
             *measure(edition.data),
             made.units,
@@ -216,7 +216,7 @@ def _key(stores: Sequence[Store], options: Options) -> str:
 
 
 def _unchanged(
-    folder: Path, key: str, previous: Previous, models: Sequence[Model]
+    folder: Path, key: str, previous: BuildCache, models: Sequence[Model]
 ) -> Exported | None:
     """Return what is there if it is what an export would write, published and whole."""
     record, data = previous.record, previous.data

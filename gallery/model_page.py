@@ -10,7 +10,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
-from gallery.build.build_cache import PreviousModel
+from gallery.build.build_cache import ModelBuildCache
 from gallery.build.images import Figures
 from gallery.build.js_data import script
 from gallery.build.options import Options
@@ -27,7 +27,7 @@ from gallery.stores.tolerant_store import losses
 from gallery.units.links import Links
 from gallery.units.natural_images import Natural
 from gallery.units.unit_files import STRIP, UnitFiles, spread
-from gallery.units.unit_metrics import Beside
+from gallery.units.unit_metrics import UnitMetrics
 
 SETTLED = {"sides": ["--sides"]}  # what a command needs that makes this kind
 
@@ -55,12 +55,12 @@ class ModelFiles:
         Of the model's units.
     folder : Path
         Made here.
-    previous : PreviousModel
+    previous : ModelBuildCache
         What there is to be taken over.
     """
 
     def __init__(
-        self, model: Model, plan: Plan, folder: Path, options: Options, previous: PreviousModel
+        self, model: Model, plan: Plan, folder: Path, options: Options, previous: ModelBuildCache
     ) -> None:
         self.model, self.plan, self.folder, self.options = model, plan, folder, options
         self._wanted = options.wanted
@@ -72,7 +72,7 @@ class ModelFiles:
         self._refused: list[str] = []
         stores = list(dict.fromkeys(s for group in self.plan.groups for s in group.stores))
         self._natural = Natural(stores, folder, previous)
-        self._beside = Beside(stores, self._natural.of)
+        self._beside = UnitMetrics(stores, self._natural.of)
         self.files = UnitFiles(self.plan, folder, options, self._tell, previous, self._beside)
 
     @property

@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.effects.metrics import METRICS, Reference, measure
 from patching.effects.table import ALL, Mode, Table, joined
 from patching.forward.batched_patching import patched_logits
-from patching.forward.cache import Run, run
+from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.donors import ABLATIONS, check_alike, mean_run, repeated, zeros
 from patching.interventions.selection import Places, Where, places
-from patching.vit.residual_vit import Trunk, trunk_of
+from patching.vit.residual_vit import ResidualViT, residual_vit
 from patching.vit.stream_norms import frozen_norms
 
 BATCH = {"cpu": 16, "cuda": 128}
@@ -35,9 +35,9 @@ class Experiment:
 
     Attributes
     ----------
-    trunk : Trunk
+    vit : ResidualViT
         Of the model that is patched.
-    source : Trunk
+    source : ResidualViT
         Of the model whose run gives the activations; most often the same.
     places : Places
     mode : str
@@ -46,27 +46,27 @@ class Experiment:
         See `patching.effects.metrics.measure`.
     frozen : bool
         Whether the stream's norms keep the scale of the run that is patched.
-    ablated : Run or None
+    ablated : ActivationCache or None
         Of 1 image, or None: what stands in for the corrupted run's activations.
     """
 
-    trunk: Trunk
-    source: Trunk
+    vit: ResidualViT
+    source: ResidualViT
     places: Places
     mode: Mode
     metrics: tuple[str, ...] = METRICS
     frozen: bool = False
-    ablated: Run | None = None
+    ablated: ActivationCache | None = None
 
     @property
-    def of_clean(self) -> Trunk:
+    def of_clean(self) -> ResidualViT:
         """Whose run is the clean one."""
-        return self.source if self.mode == "denoising" else self.trunk
+        return self.source if self.mode == "denoising" else self.vit
 
     @property
-    def of_corrupted(self) -> Trunk:
+    def of_corrupted(self) -> ResidualViT:
         """Whose run is the corrupted one."""
-        return self.trunk if self.mode == "denoising" else self.source
+        return self.vit if self.mode == "denoising" else self.source
 
     def measure(
         self, clean: Tensor, corrupted: Tensor | None, labels: Tensor, numbers: Sequence[int]
@@ -89,18 +89,18 @@ class Experiment:
         """
         patches = self.places.patches
         if corrupted is None:
-            base = run(self.trunk, clean, patches)
+            base = run_with_cache(self.vit, clean, patches)
             assert self.ablated is not None
             donor = repeated(self.ablated, len(clean))
         else:
             starts = (corrupted, clean) if self.mode == "denoising" else (clean, corrupted)
-            base = run(self.trunk, starts[0], patches)
-            donor = run(self.source, starts[1], patches)
+            base = run_with_cache(self.vit, starts[0], patches)
+            donor = run_with_cache(self.source, starts[1], patches)
         unpatched = (donor, base) if self.mode == "denoising" else (base, donor)
         labels = labels.to(base.logits.device)
         reference = Reference(labels, unpatched[0].logits, unpatched[1].logits)
-        with frozen_norms(self.trunk, base) if self.frozen else nullcontext():
-            logits = patched_logits(self.trunk, base, donor, patches)
+        with frozen_norms(self.vit, base) if self.frozen else nullcontext():
+            logits = patched_logits(self.vit, base, donor, patches)
         return Table(
             self.mode,
             self.metrics,
@@ -119,10 +119,10 @@ class Experiment:
 
 
 def experiment(
-    trunk: Trunk,
+    vit: ResidualViT,
     where: Where,
     mode: Mode = "denoising",
-    donor: Trunk | None = None,
+    donor: ResidualViT | None = None,
     frozen: bool = False,
 ) -> Experiment:
     """Prepare an experiment; for zero and mean ablation, add what is `ablated`.
@@ -133,11 +133,11 @@ def experiment(
         If there is no such mode or place, or the donor's activations do not fit.
     """
     if mode not in MODES:
-        hint = nearest(mode, MODES)
+        hint = did_you_mean(mode, MODES)
         raise FeatvizError(f"patching is {' or '.join(MODES)}, not {mode!r}{hint}")
     if donor is not None:
-        check_alike(trunk, donor)
-    return Experiment(trunk, donor or trunk, places(trunk, where), mode, frozen=frozen)
+        check_alike(vit, donor)
+    return Experiment(vit, donor or vit, places(vit, where), mode, frozen=frozen)
 
 
 def with_ablation(made: Experiment, ablate: str, starts: Iterable[Tensor]) -> Experiment:
@@ -153,9 +153,9 @@ def with_ablation(made: Experiment, ablate: str, starts: Iterable[Tensor]) -> Ex
     """
     patches = made.places.patches
     if ablate == "mean":
-        return replace(made, ablated=mean_run(made.trunk, starts, patches))
+        return replace(made, ablated=mean_run(made.vit, starts, patches))
     start = next(iter(starts))[:1]
-    return replace(made, ablated=zeros(made.trunk, run(made.trunk, start, patches)))
+    return replace(made, ablated=zeros(made.vit, run_with_cache(made.vit, start, patches)))
 
 
 def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) -> Mode:
@@ -179,7 +179,7 @@ def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) 
             raise FeatvizError("nothing is patched: there is no corruption, donor or ablation")
         return direction
     if ablate not in ABLATIONS:
-        hint = nearest(ablate, ABLATIONS) or f"; there are {', '.join(ABLATIONS)}"
+        hint = did_you_mean(ablate, ABLATIONS) or f"; there are {', '.join(ABLATIONS)}"
         raise FeatvizError(f"there is no ablation {ablate!r}{hint}")
     if crossed:
         raise FeatvizError("activations are a donor's or are ablated, not both")
@@ -256,17 +256,17 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
         windows = (window,) if isinstance(window, int) else tuple(window)
         named = (tokens,) if isinstance(tokens, str) else tuple(tokens)
         where = Where(site, windows, by, layers, heads, named)
-        source = None if donor is None else trunk_of(donor)
-        made = experiment(trunk_of(model), where, mode, source, frozen)
+        source = None if donor is None else residual_vit(donor)
+        made = experiment(residual_vit(model), where, mode, source, frozen)
         with eval_mode(made.source.model.module):
             size = BATCH.get(model.device.type, BATCH["cpu"])
             parts = [range(i, min(i + size, len(clean))) for i in range(0, len(clean), size)]
 
-            def start(trunk: Trunk, images: Tensor, part: range) -> Tensor:
-                return trunk.embed(images[part.start : part.stop].to(model.device))
+            def start(vit: ResidualViT, images: Tensor, part: range) -> Tensor:
+                return vit.embed(images[part.start : part.stop].to(model.device))
 
             if ablate in {"zero", "mean"}:
-                starts = (start(made.trunk, clean, part) for part in parts)
+                starts = (start(made.vit, clean, part) for part in parts)
                 made = with_ablation(made, str(ablate), starts)
             other = clean if corrupted is None and made.ablated is None else corrupted
             tables = []

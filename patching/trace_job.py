@@ -25,7 +25,7 @@ from patching.effects.metrics import METRICS
 from patching.effects.table import SITES, TRACES, Mode, Sites, Table
 from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Where
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ def trace_to_store(
     numbers = dataset.numbers(count)
     settings, corruptor = _settled(model, dataset, numbers, settings, donor)
     with eval_mode(model.module), torch.no_grad():
-        source = None if donor is None else trunk_of(donor)
-        made = experiment(trunk_of(model), settings.where, settings.mode, source, settings.frozen)
+        source = None if donor is None else residual_vit(donor)
+        made = experiment(
+            residual_vit(model), settings.where, settings.mode, source, settings.frozen
+        )
         labels = dict(zip(numbers, labels_for(model, dataset, numbers), strict=True))
         configuration = _configuration(
             dataset, settings, classes_for(model, dataset, numbers), len(numbers), donor
@@ -111,7 +113,7 @@ def trace_to_store(
         images = _Images(dataset, model)
         with eval_mode(made.source.model.module):
             if settings.ablate in {"zero", "mean"}:
-                starts = (made.trunk.embed(images(some)) for some in _split(model, numbers))
+                starts = (made.vit.embed(images(some)) for some in _split(model, numbers))
                 made = with_ablation(made, str(settings.ablate), starts)
             finished = 0
             for some in _split(model, missing):

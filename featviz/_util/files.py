@@ -35,9 +35,9 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[int]:
-    """Open a temporary neighbour of `path` that takes its place once the block is through.
+    """Open a temporary neighbor of `path` that takes its place once the block is through.
 
-    The neighbour is synced before it is renamed, and its folder after: when the block is left
+    The neighbor is synced before it is renamed, and its folder after: when the block is left
     without an error the file survives a power cut. On any error it is removed, and what was at
     `path` stays.
 
@@ -139,7 +139,7 @@ def remove_leftovers(folder: Path, names: str) -> None:
     folder : Path
         Where to look; nothing else is touched.
     names : str
-        Regular expression of the file names whose temporary neighbours are meant.
+        Regular expression of the file names whose temporary neighbors are meant.
     """
     pattern = re.compile(rf"(?:{names})\.{re.escape(_host())}\.(\d+)\.tmp")
     with writing(folder):

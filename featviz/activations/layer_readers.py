@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featviz.activations.qk_logits import LogitRows
+from featviz.activations.qk_logits import QKLogitReader
 from featviz.activations.token_pooling import Places
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
@@ -18,7 +18,7 @@ from featviz.models.hooks import Context
 from featviz.models.sites import Site
 
 
-class Rows(Protocol):
+class LayerReader(Protocol):
     """The units that one layer owns, out of a fixed list.
 
     The context of a call are the keyword arguments of the layer's.
@@ -44,30 +44,30 @@ class Rows(Protocol):
         ...
 
 
-def rows_of(
+def layer_reader(
     layer: nn.Module, site: Site, units: Sequence[Unit], norm: nn.Module | None = None
-) -> Rows:
+) -> LayerReader:
     """Choose the cheapest way to read units of a layer or attention.
 
-    A layer that changes what a linear layer or convolution computes (standardised weights,
+    A layer that changes what a linear layer or convolution computes (standardized weights,
     dynamic padding) is run whole, as is a grouped convolution read along a direction.
 
     Parameters
     ----------
     norm : nn.Module, optional
-        The normalisation at ``site.norm``.
+        The normalization at ``site.norm``.
     """
     if site.kind != "layer":
-        return LogitRows(layer, site, units, norm)
+        return QKLogitReader(layer, site, units, norm)
     # Asked of the layer, not of its class: its own forward may have been replaced.
     forward = getattr(layer.forward, "__func__", None)
     if isinstance(layer, nn.Linear) and forward is nn.Linear.forward:
-        return LinearRows(layer, site, units)
+        return LinearReader(layer, site, units)
     if isinstance(layer, nn.Conv2d) and forward is nn.Conv2d.forward:
         directed = any(isinstance(unit.index, Direction) for unit in units)
         if layer.groups == 1 or not directed:
-            return ConvolutionRows(layer, site, units)
-    return WholeLayer(layer, site, units)
+            return ConvolutionReader(layer, site, units)
+    return FullLayerReader(layer, site, units)
 
 
 def directions_of(site: Site, units: Sequence[Unit], device: torch.device) -> Tensor:
@@ -95,13 +95,13 @@ def _own_weights(
     return weight[index], None if bias is None else bias.detach()[index]
 
 
-class LinearRows:
+class LinearReader:
     """Rows of a linear layer. The mean over tokens is taken before the product: it commutes."""
 
     def __init__(self, layer: nn.Linear, site: Site, units: Sequence[Unit]) -> None:
         self.weight, self.bias = _own_weights(layer, site, units)
         self.places = Places(site, units, layer.weight.device)
-        self._make_whole = partial(WholeLayer, layer, site, units)
+        self._make_whole = partial(FullLayerReader, layer, site, units)
 
     def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
@@ -125,7 +125,7 @@ class LinearRows:
         return self._whole.cosines(inputs, context)
 
     @cached_property
-    def _whole(self) -> WholeLayer:
+    def _whole(self) -> FullLayerReader:
         return self._make_whole()
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class LinearRows:
         return inputs[:, None] if inputs.ndim == 2 else inputs.flatten(1, -2)
 
 
-class ConvolutionRows:
+class ConvolutionReader:
     """Filters of a convolution."""
 
     def __init__(self, layer: nn.Conv2d, site: Site, units: Sequence[Unit]) -> None:
@@ -144,7 +144,7 @@ class ConvolutionRows:
         index = [0 if isinstance(unit.index, Direction) else unit.index for unit in units]
         self.group = torch.tensor(index, device=device) // (layer.out_channels // layer.groups)
         self.places = Places(site, units, device)
-        self._make_whole = partial(WholeLayer, layer, site, units)
+        self._make_whole = partial(FullLayerReader, layer, site, units)
 
     def every(self, inputs: Tensor, _context: Context) -> Tensor:
         """Read every unit on every image, shape (N, units)."""
@@ -171,7 +171,7 @@ class ConvolutionRows:
         return self._whole.cosines(inputs, context)
 
     @cached_property
-    def _whole(self) -> WholeLayer:
+    def _whole(self) -> FullLayerReader:
         return self._make_whole()
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ class ConvolutionRows:
         return F.conv2d(inputs, weight, None, layer.stride, padding, layer.dilation, groups)
 
 
-class WholeLayer:
+class FullLayerReader:
     """Any other layer: it is run, without its hooks, and the wanted channels are kept."""
 
     def __init__(self, layer: nn.Module, site: Site, units: Sequence[Unit]) -> None:

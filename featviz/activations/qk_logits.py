@@ -35,7 +35,7 @@ class _Group:
     keys: Tensor
 
 
-class LogitRows:
+class QKLogitReader:
     """Pre-softmax logits of heads, or the parts of these along one mode.
 
     Only the wanted tokens are projected, for the wanted heads.

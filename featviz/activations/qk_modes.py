@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Modes:
     """Singular modes of ``W_q' W_k`` of every head, the strongest first.
 
-    With normalisation and biases folded in, the logit of tokens i and j, less the relative position
+    With normalization and biases folded in, the logit of tokens i and j, less the relative position
     bias that some models add, is the sum over modes of
     ``strength * (query_m . [n_i, 1]) * (key_m . [n_j, 1])``.
 
@@ -30,7 +30,7 @@ class Modes:
     strength : Tensor, shape (heads, head_dim)
         Singular values, times the scale of the logits; falling.
     query, key : Tensor, shape (heads, head_dim, channels + 1)
-        Unit vectors of each mode, in what the normalisation gives before its gain and bias; the
+        Unit vectors of each mode, in what the normalization gives before its gain and bias; the
         last number belongs to the constant 1.
     from_query, from_key : Tensor, shape (heads, head_dim, head_dim)
         Row m turns a head's query (or key) vector into its part along mode m.
@@ -63,7 +63,7 @@ def modes_of(heads: Heads, norm: nn.Module | None) -> Modes:
     Transformers", 2024.
     """
     query, key = fold_norm(heads.query, norm), fold_norm(heads.key, norm)
-    # Two thin factorisations instead of a large one: the product has rank head_dim at most.
+    # Two thin factorizations instead of a large one: the product has rank head_dim at most.
     query_basis, query_mix = torch.linalg.qr(query.mT)
     key_basis, key_mix = torch.linalg.qr(key.mT)
     left, strength, right = torch.linalg.svd(query_mix @ key_mix.mT)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from featviz.activations.layer_readers import Rows, rows_of
-from featviz.activations.qk_logits import LogitRows
+from featviz.activations.layer_readers import LayerReader, layer_reader
+from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import terms
 from featviz.addressing.selectors import check_logits, site_of
@@ -31,13 +31,13 @@ LEAST_COSINE = 0.01
 
 
 class Reading(NamedTuple):
-    """What is read of N units in a step of an optimisation.
+    """What is read of N units in a step of an optimization.
 
     Attributes
     ----------
     values : Tensor, shape (N,)
     gain : Tensor, shape (N,)
-        What is to be maximised: the values, times a power of the cosine between the unit's
+        What is to be maximized: the values, times a power of the cosine between the unit's
         direction and all that its layer puts out (of a logit, between query and key); a cosine
         below 0.01, and that of a negative value, counts as 0.01. Source: Lucid,
         ``optvis/objectives_util.py``, ``_dot_cossim``.
@@ -56,7 +56,7 @@ class _Part:
 
     Attributes
     ----------
-    rows : Rows
+    rows : LayerReader
     columns : Tensor, shape (terms,)
         Which of the readout's units each term belongs to.
     weights : Tensor, shape (terms,)
@@ -64,7 +64,7 @@ class _Part:
         Whether the terms are the units themselves, in their order.
     """
 
-    rows: Rows
+    rows: LayerReader
     columns: Tensor
     weights: Tensor
     plain: bool
@@ -114,7 +114,7 @@ class Readout:
         submodule = self.model.module.get_submodule
         norm = None if site.norm is None else submodule(site.norm)
         return _Part(
-            rows_of(submodule(site.owner), site, units, norm),
+            layer_reader(submodule(site.owner), site, units, norm),
             torch.tensor(columns, device=self.model.device),
             torch.tensor(weights, device=self.model.device),
             columns == list(range(len(self.units))) and set(weights) == {1.0},
@@ -126,7 +126,7 @@ class Readout:
         Parameters
         ----------
         images : Tensor, shape (N, 3, H, W)
-            RGB in [0, 1], floating-point, before the model's own normalisation; H and W are the
+            RGB in [0, 1], floating-point, before the model's own normalization; H and W are the
             model's `image_size`.
 
         Returns
@@ -206,7 +206,7 @@ class Readout:
 
         def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
             query, key = (part.beside(side) for side in inputs.chunk(2))
-            if not isinstance(part.rows, LogitRows):
+            if not isinstance(part.rows, QKLogitReader):
                 raise TypeError("only logits are read from two images")
             values = part.rows.between(query, key, context)
             return Reading(values, values, part.rows.features(inputs))

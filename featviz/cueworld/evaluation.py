@@ -18,7 +18,7 @@ def report(model: nn.Module, count: int = 3600, seed: int = 10_000) -> dict[str,
     Parameters
     ----------
     model : nn.Module
-        Takes normalised images of 128 x 128 pixels and returns 18 logits; it is left as found.
+        Takes normalized images of 128 x 128 pixels and returns 18 logits; it is left as found.
     count : int
         Number of images, a multiple of 18 for classes of equal weight.
     seed : int

@@ -1,4 +1,4 @@
-"""Datasets: text -> labelled images, in an order that stays the same."""
+"""Datasets: text -> labeled images, in an order that stays the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from featviz.data.cueworld_images import Cueworld
 from featviz.data.folder import Folder
 from featviz.data.source import Source
 from featviz.data.torchvision_datasets import Torchvision
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 FORMS = {
     "cueworld": "cueworld[:COUNT]",
@@ -224,4 +224,4 @@ def _meant(text: str, kind: str) -> str:
     """Phrase what would be right: a folder by its path, a near kind, or the list of forms."""
     if Path(text).expanduser().is_dir():
         return f"; did you mean folder:{text}?"
-    return nearest(kind.lower(), FORMS) or f"; there are {', '.join(FORMS.values())}"
+    return did_you_mean(kind.lower(), FORMS) or f"; there are {', '.join(FORMS.values())}"

@@ -45,8 +45,8 @@ class Folder:
                 f"beside them, such as {beside[0].name}; each image needs a class, or none does"
             )
         self.classes = tuple(by_class)
-        labelled = [(one, label) for label, files in enumerate(by_class.values()) for one in files]
-        self._files = labelled or [(one, -1) for one in beside]
+        labeled = [(one, label) for label, files in enumerate(by_class.values()) for one in files]
+        self._files = labeled or [(one, -1) for one in beside]
 
     def __len__(self) -> int:
         """Count the images."""

@@ -13,7 +13,7 @@ from torchvision import datasets
 
 from featviz._util.image_files import square
 from featviz.data.source import digest
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 SPLITS = ("test", "val", "valid")
 """What torchvision's classes call a split that nothing was trained on; the first that is there."""
@@ -43,7 +43,7 @@ class Torchvision:
     def __init__(self, name: str, root: Path, download: bool) -> None:
         if name not in datasets.__all__ or not inspect.isclass(getattr(datasets, name)):
             raise FeatvizError(
-                f"torchvision has no dataset {name!r}{nearest(name, datasets.__all__)}"
+                f"torchvision has no dataset {name!r}{did_you_mean(name, datasets.__all__)}"
             )
         kind = getattr(datasets, name)
         takes = inspect.signature(kind).parameters

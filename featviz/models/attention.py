@@ -31,7 +31,7 @@ _OTHERWISE = {
     "CrossCovarianceAttn": "it attends between channels and not between tokens",
     "ChannelAttention": "it attends between channels and not between tokens",
     "ChannelAttentionV2": "it attends between channels and not between tokens",
-    "FactorAttnConvRelPosEnc": "its attention is factorised and has no logits",
+    "FactorAttnConvRelPosEnc": "its attention is factorized and has no logits",
     "OutlookAttention": "its attention is not made of queries and keys",
     "TalkingHeadAttn": "its heads are mixed before the softmax",
     "DiffAttention": "it subtracts two attentions with a logit each",
@@ -49,7 +49,7 @@ class Projection:
     weight : Tensor, shape (heads, head_dim, channels)
     bias : Tensor or None, shape (heads, head_dim)
     norm : callable
-        Normalises along the last dimension; the identity in most models.
+        Normalizes along the last dimension; the identity in most models.
     """
 
     weight: Tensor
@@ -75,7 +75,7 @@ class Heads:
     scale : float
         The logit is ``scale * q.k``, plus a bias where the model has one.
     bilinear : bool
-        Whether the logit is bilinear in query and key token: neither normalised nor rotated.
+        Whether the logit is bilinear in query and key token: neither normalized nor rotated.
     """
 
     query: Projection
@@ -114,7 +114,7 @@ class Heads:
     def rotate(self, vectors: Tensor, rotation: Tensor) -> Tensor:
         """Turn queries or keys (..., head_dim) by rotations (..., 2 * head_dim).
 
-        Source: Su et al., "RoFormer", 2021; pairs of neighbours, or of halves, as in timm.
+        Source: Su et al., "RoFormer", 2021; pairs of neighbors, or of halves, as in timm.
         """
         sine, cosine = rotation.to(vectors).chunk(2, -1)
         if self._half:
@@ -240,9 +240,9 @@ NORMS = (nn.LayerNorm, nn.RMSNorm, RmsNorm)
 
 
 def fold_norm(projection: Projection, norm: nn.Module | None) -> Tensor:
-    """Write a projection as one matrix of what comes before the normalisation's gain and bias.
+    """Write a projection as one matrix of what comes before the normalization's gain and bias.
 
-    With ``n`` the normalised token, ``x = gain * n + bias`` is what attention reads, and the
+    With ``n`` the normalized token, ``x = gain * n + bias`` is what attention reads, and the
     query of a head is ``W x + b = W' [n, 1]``. The mean that LayerNorm takes from ``n`` is taken
     from the rows of ``W'`` too, as n never has any.
 

@@ -34,8 +34,8 @@ def find_layers(model: VisionModel) -> list[str]:
         fits = isinstance(output, Tensor) and len(output) == 2 and 2 <= output.ndim <= 4
         seen.setdefault(path, []).append(fits)
 
-    grey = torch.full((2, 3, model.image_size, model.image_size), 0.5, device=model.device)
-    _run(model, grey, {path: partial(see, path) for path in paths})
+    gray = torch.full((2, 3, model.image_size, model.image_size), 0.5, device=model.device)
+    _run(model, gray, {path: partial(see, path) for path in paths})
     return [path for path, fits in seen.items() if fits == [True]]
 
 
@@ -96,7 +96,7 @@ def _run(model: VisionModel, images: Tensor, hooks: dict[str, Any]) -> None:
     try:
         with eval_mode(model.module), torch.no_grad():
             like = next(model.module.parameters(), images)
-            model.module(model.normalise(images).to(like))
+            model.module(model.normalize(images).to(like))
     finally:
         for handle in handles:
             handle.remove()

@@ -25,7 +25,7 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
     path : Path
         See `read_state_dict`.
     arch : str
-        A name of timm, torchvision or cueworld. Image size and normalisation are those of its
+        A name of timm, torchvision or cueworld. Image size and normalization are those of its
         published weights (for GoogLeNet and Inception v3 of torchvision with a second one inside);
         the number of classes is that of the head in the file, 0 without one.
 

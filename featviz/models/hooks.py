@@ -60,7 +60,7 @@ def reach(model: VisionModel, images: Tensor, owners: Collection[str], take: Tak
         for owner in owners
     ]
     try:
-        module(model.normalise(images).to(next(module.parameters(), images)))
+        module(model.normalize(images).to(next(module.parameters(), images)))
     except _Reached as last:
         take(last.owner, last.inputs, last.context)
     finally:

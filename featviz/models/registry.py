@@ -13,7 +13,7 @@ from huggingface_hub import constants
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
 from featviz import cueworld
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.download import published
 from featviz.models.vision_model import VisionModel
 
@@ -55,7 +55,7 @@ def unknown(name: str, kind: str = "model, file or folder") -> FeatvizError:
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{plain}.*")]
         there = f"there are {', '.join(tags)}" if tags else "it has none"
         return FeatvizError(f"{plain} has no weights tagged {tag!r}; {there}")
-    close = nearest(name, known_models()) or "; `featviz models` lists what there is"
+    close = did_you_mean(name, known_models()) or "; `featviz models` lists what there is"
     return FeatvizError(f"no {kind} is called {name!r}{close}")
 
 
@@ -111,7 +111,7 @@ def _torchvision(name: str, trained: bool, options: dict[str, Any]) -> VisionMod
     short = name.removeprefix(TORCHVISION)
     weights = torchvision.models.get_model_weights(short).DEFAULT
     if short in ("googlenet", "inception_v3") and not trained:
-        # As with their published weights: inputs re-normalised inside, no heads for training.
+        # As with their published weights: inputs re-normalized inside, no heads for training.
         options = {**options, "transform_input": True, "aux_logits": False, "init_weights": False}
     with published(name, weights.url, _instead(name)) if trained else nullcontext():
         chosen = weights if trained else None

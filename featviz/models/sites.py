@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-from torch import Tensor, nn
-
-from featviz.errors import FeatvizError
-
-if TYPE_CHECKING:
-    pass
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
+from torch import Tensor, nn
 
-from featviz.errors import nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.attention import NORMS, Heads, heads_of, why_not
 from featviz.models.hooks import eval_mode
 from featviz.models.token_grid import layout
@@ -52,7 +43,7 @@ class Site:
     modes : int
         Of ``qk_mode``, how many modes each head has.
     norm : str or None
-        Of ``qk_mode``, path of the normalisation whose output the attention reads.
+        Of ``qk_mode``, path of the normalization whose output the attention reads.
     """
 
     path: str
@@ -107,7 +98,7 @@ class Sites(Mapping[str, Site]):
             hint = f"; inside it are {', '.join(inside)}" if inside else ""
             kind = self._modules[path]
             raise NoSiteError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
-        raise NoSiteError(f"the model has no module {path}{nearest(path, self._found)}")
+        raise NoSiteError(f"the model has no module {path}{did_you_mean(path, self._found)}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
@@ -161,7 +152,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
 class _Seen:
     """What a forward pass showed: shapes by path, in the order of the calls.
 
-    Of a layer, the shape of each output; of an attention, of each input, and the normalisation
+    Of a layer, the shape of each output; of an attention, of each input, and the normalization
     that put this input out. The blind ones see the same of both images; the crossed ones read
     keys from something else than queries.
     """
@@ -200,7 +191,7 @@ def _watch(module: nn.Module, image_size: int) -> _Seen:
         elif heads_of(part) is not None:
             hooks.append(part.register_forward_pre_hook(partial(attend, path)))
     like = next(module.parameters(), torch.empty(0))
-    # A grey image and noise: what sees the same of both sees nothing of the image.
+    # A gray image and noise: what sees the same of both sees nothing of the image.
     images = torch.zeros(2, 3, image_size, image_size)
     images[1] = torch.rand(3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     try:
@@ -232,7 +223,7 @@ def _attention_sites(
 
 def _mode_refusal(site: Site, heads: Heads) -> str | None:
     if site.kind == "qk_mode" and not heads.bilinear:
-        return "its queries and keys are normalised or turned, so that no matrix lies between them"
+        return "its queries and keys are normalized or turned, so that no matrix lies between them"
     return None
 
 

@@ -138,7 +138,7 @@ def _span(number: int, count: int, side: int) -> tuple[int, int]:
 
 
 def patch_size(model: VisionModel) -> int:
-    """Return how many pixels lie between neighbouring patches of a model; 1 if it has none.
+    """Return how many pixels lie between neighboring patches of a model; 1 if it has none.
 
     That is the side of patches that neither overlap nor leave gaps.
     """

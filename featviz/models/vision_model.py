@@ -29,7 +29,7 @@ class VisionModel:
     name : str
         What `featviz.load` was given, or any name for a module of your own.
     module : nn.Module
-        Takes (N, 3, image_size, image_size), normalised.
+        Takes (N, 3, image_size, image_size), normalized.
     image_size : int
         Side of its square inputs in pixels.
     mean, std : (float, float, float)
@@ -105,7 +105,7 @@ class VisionModel:
             digest.update(content.numpy())
         return digest.hexdigest()
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """Turn images into the module's input.
 
         Parameters

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # A view is described by this many uniform numbers in [-1, 1]: shift (y, x), zoom, angle,
-# colour shift (3), colour gain (3), offset of the noise (y, x).
+# color shift (3), color gain (3), offset of the noise (y, x).
 DRAWS = 12
 # Noise is cut from one field at offsets that each picture draws for itself: new noise every step
 # without a call of a generator inside the loop.
@@ -19,7 +19,7 @@ NOISE_SLACK = 64
 
 @dataclass(frozen=True)
 class Views:
-    """How much the views of a picture vary; with all zero the view is the picture's centre.
+    """How much the views of a picture vary; with all zero the view is the picture's center.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Views:
         Returns
         -------
         Tensor, shape (N, 3, size, size)
-            Not clamped: colours and noise may leave [0, 1].
+            Not clamped: colors and noise may leave [0, 1].
         """
         if self.shift or self.zoom or self.rotation:
             view = F.grid_sample(
@@ -86,7 +86,7 @@ class Views:
                 align_corners=False,
             )
         else:
-            view = centre(canvas, size)
+            view = center(canvas, size)
         if self.colour_shift or self.colour_gain:
             gain = (self.colour_gain * draws[:, 7:10, None, None]).exp()
             view = torch.addcmul(self.colour_shift * draws[:, 4:7, None, None], view, gain)
@@ -110,7 +110,7 @@ class Views:
         return by_row[:, :, None] + by_column[:, None]
 
 
-def centre(canvas: Tensor, size: int) -> Tensor:
+def center(canvas: Tensor, size: int) -> Tensor:
     """Cut the middle (N, 3, size, size) out of (N, 3, H, W)."""
     top, left = (canvas.shape[2] - size) // 2, (canvas.shape[3] - size) // 2
     return canvas[:, :, top : top + size, left : left + size]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
 from featviz.optimization.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
 
 
 def similarity(features: Tensor) -> Tensor:
@@ -51,17 +46,17 @@ def similarity(features: Tensor) -> Tensor:
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, shape (N,), of images (N, 3, H, W)."""
+    """Mean absolute difference of neighboring pixels, shape (N,), of images (N, 3, H, W)."""
     down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
     right = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean((1, 2, 3))
     return down.add(right)
 
 
 def penalized_objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
-    """Sum of what each picture is to maximise.
+    """Sum of what each picture is to maximize.
 
     Penalties are weighed in parts of the size of the unit's own gain, so that one weight suits
-    all units. Of two sides, each is penalised by half.
+    all units. Of two sides, each is penalized by half.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from featviz.activations.single_token_attention import at_tokens
 from featviz.addressing.address import Unit
 from featviz.models.acceleration import as_products, in_precision
 from featviz.models.hooks import eval_mode
-from featviz.optimization.augmentations import centre
+from featviz.optimization.augmentations import center
 from featviz.optimization.objectives import penalized_objective
 from featviz.optimization.recipe import Recipe
 from featviz.optimization.schedule import masked_step
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the optimisation of U units with D samples each leaves, on the CPU.
+    """What the optimization of U units with D samples each leaves, on the CPU.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def optimize(
     recipe: Recipe,
     tick: Callable[[], object] = lambda: None,
 ) -> Pictures:
-    """Maximise units of one site, all in one batch.
+    """Maximize units of one site, all in one batch.
 
     Every picture draws its start and its whole schedule of views from a generator of its own, so
     it does not depend on the pictures beside it.
@@ -152,4 +152,4 @@ class Canvas:
 
     def picture(self, numbers: Tensor) -> Tensor:
         """Decode the pictures alone, (N, 3, size, size) in [0, 1]."""
-        return centre(self.image.decode(numbers), self.side)
+        return center(self.image.decode(numbers), self.side)

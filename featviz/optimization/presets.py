@@ -43,7 +43,7 @@ class Preset:
 PRESETS = {
     # Shifts by a whole patch either way let every part of a picture land anywhere on the patch
     # grid, so that the grid leaves no trace; `fit` makes whole patches of the 16 pixels.
-    # Colour shift and noise: Ghiasi et al., "What do Vision Transformers Learn?" and "Plug-In
+    # Color shift and noise: Ghiasi et al., "What do Vision Transformers Learn?" and "Plug-In
     # Inversion", both 2022.
     "vit": Preset(
         "fourier",
@@ -54,7 +54,7 @@ PRESETS = {
     ),
     # Lucid's list, drawn evenly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotate by up to 10
     # degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
-    # At three times the learning rate pictures excite a ResNet a fifth more, in garish colours.
+    # At three times the learning rate pictures excite a ResNet a fifth more, in garish colors.
     "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01),
     "naive": Preset("pixel", Views()),
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.acceleration import fastest
 from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Views
@@ -59,7 +59,7 @@ class Recipe:
         What one unit of total variation costs, in parts of the unit's value.
     precision : str
         ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass. The picture and
-        the optimiser keep single precision, and so does the activation of the finished picture.
+        the optimizer keep single precision, and so does the activation of the finished picture.
     seed : int
         Names the random streams of all pictures.
     sides : bool
@@ -209,7 +209,7 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
 def _known(what: str, name: str, known: Any) -> None:
     if name not in known:
         choices = ", ".join(known)
-        raise FeatvizError(f"no {what} {name!r}: choose from {choices}{nearest(name, known)}")
+        raise FeatvizError(f"no {what} {name!r}: choose from {choices}{did_you_mean(name, known)}")
 
 
 def recipe_from_json(told: Mapping[str, Any]) -> Recipe:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    pass
 
 
 def masked_step(
@@ -22,7 +18,7 @@ def masked_step(
     """Make a step in which only the waves up to a frequency move, and the others stay at the start.
 
     From step to step `finest` may only rise: a wave that has moved would jump back. The others
-    take part in the optimiser's moments: were they to see no gradient at first, Adam
+    take part in the optimizer's moments: were they to see no gradient at first, Adam
     would throw them far when they do.
     """
     optimizer.step()

@@ -11,7 +11,7 @@ COLOR_COVARIANCE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 
 
 
 def color_mixing() -> Tensor:
-    """Matrix (3, 3) from decorrelated colours to RGB; its largest column has norm one.
+    """Matrix (3, 3) from decorrelated colors to RGB; its largest column has norm one.
 
     Source: Lucid, ``optvis/param/color.py``.
     """

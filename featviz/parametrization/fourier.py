@@ -1,4 +1,4 @@
-"""What is optimised: numbers that decode to RGB images in [0, 1]."""
+"""What is optimized: numbers that decode to RGB images in [0, 1]."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from featviz.parametrization.color import color_mixing
 
 @dataclass(frozen=True)
 class Fourier:
-    """A spectrum with decorrelated colours, squashed by a sigmoid.
+    """A spectrum with decorrelated colors, squashed by a sigmoid.
 
     Numbers have the shape (3, height, width // 2 + 1, 2): real and imaginary parts of the half
-    spectrum of each decorrelated colour, before scaling.
+    spectrum of each decorrelated color, before scaling.
 
     Source: Lucid, ``optvis/param/spatial.py`` and ``color.py``; Olah et al., "Feature
     Visualization", 2017.
@@ -30,16 +30,16 @@ class Fourier:
     )
 
     def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw a spectrum of near-grey noise, shape (3, height, width // 2 + 1, 2)."""
+        """Draw a spectrum of near-gray noise, shape (3, height, width // 2 + 1, 2)."""
         shape = (3, self.height, self.width // 2 + 1, 2)
         return torch.randn(shape, generator=generator).mul(0.01)
 
     def decode(self, numbers: Tensor) -> Tensor:
         """Turn (N, 3, height, width // 2 + 1, 2) numbers into (N, 3, height, width) in [0, 1]."""
-        scale, colours = self._constants_on(numbers.device)
+        scale, colors = self._constants_on(numbers.device)
         spectrum = torch.view_as_complex(numbers * scale)
         planes = torch.fft.irfft2(spectrum, s=(self.height, self.width))
-        mixed = torch.matmul(colours, planes.flatten(2))
+        mixed = torch.matmul(colors, planes.flatten(2))
         return mixed.view_as(planes).sigmoid()
 
     def frequencies(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Images of a fixed spectrum: only where the waves stand is optimised."""
+"""Images of a fixed spectrum: only where the waves stand is optimized."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Maco:
     """Phases of an image whose Fourier magnitudes are given, squashed by a sigmoid.
 
     Numbers have the shape (3, height, width // 2 + 1): the phase, in radians, of each coefficient
-    of the half spectrum of each decorrelated colour. Where two coefficients must be each
+    of the half spectrum of each decorrelated color. Where two coefficients must be each
     other's mirror image for the waves to be real (in the first column, and in the last if the
     width is even), half the difference of their numbers counts; one that is its own mirror
     image has phase 0. So every image has the prescribed magnitudes, whatever the numbers.
 
-    The sigmoid's slope is undone at the mean colour: to first order an image is that colour plus
+    The sigmoid's slope is undone at the mean color: to first order an image is that color plus
     the waves.
 
     Source: Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude
     Constrained Optimization", 2023. Not from there: phases are taken as they are, where its code
-    standardises them, and the contrast is that of the spectrum, where its code fixes it.
+    standardizes them, and the contrast is that of the spectrum, where its code fixes it.
     """
 
     height: int
@@ -45,13 +45,13 @@ class Maco:
 
     def decode(self, numbers: Tensor) -> Tensor:
         """Turn (N, 3, height, width // 2 + 1) numbers into (N, 3, height, width) in [0, 1]."""
-        magnitude, own_mirror, colours, mean = self._constants_on(numbers.device)
+        magnitude, own_mirror, colors, mean = self._constants_on(numbers.device)
         opposite = numbers.flip(2).roll(1, 2)
         phases = torch.where(own_mirror, (numbers - opposite) / 2, numbers)
         planes = torch.fft.irfft2(
             torch.polar(magnitude.expand_as(phases), phases), s=(self.height, self.width)
         )
-        mixed = torch.matmul(colours, planes.flatten(2)) + mean
+        mixed = torch.matmul(colors, planes.flatten(2)) + mean
         return mixed.view_as(planes).sigmoid()
 
     def frequencies(self) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixel:
-    """One number a pixel and colour, squashed by a sigmoid: the naive baseline.
+    """One number a pixel and color, squashed by a sigmoid: the naive baseline.
 
     Numbers have the shape (3, height, width).
     """
@@ -19,7 +19,7 @@ class Pixel:
     width: int
 
     def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw near-grey noise, shape (3, height, width)."""
+        """Draw near-gray noise, shape (3, height, width)."""
         return torch.randn(3, self.height, self.width, generator=generator).mul(0.01)
 
     def decode(self, numbers: Tensor) -> Tensor:

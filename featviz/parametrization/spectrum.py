@@ -52,7 +52,7 @@ class Spectrum:
     frequencies : tuple of float
         In cycles a pixel, rising.
     levels : three tuples of float
-        For each decorrelated colour (`featviz.parametrization.color.color_mixing`), the mean magnitude of the
+        For each decorrelated color (`featviz.parametrization.color.color_mixing`), the mean magnitude of the
         Fourier coefficients at each of the frequencies, over the root of the number of pixels.
     """
 
@@ -86,7 +86,7 @@ class Spectrum:
 
 
 def power_law(decay: float, height: int, width: int) -> Spectrum:
-    """Make the spectrum that falls as ``1 / f**decay``, grey in the mean.
+    """Make the spectrum that falls as ``1 / f**decay``, gray in the mean.
 
     Its level gives an image of this size the contrast of natural ones: the variance of red, green
     and blue is that of `CONTRAST`, in the mean of the three.
@@ -118,7 +118,7 @@ def of_data(text: str, side: int) -> Spectrum:
 def measure(name: str, batches: Iterable[Tensor]) -> Spectrum:
     """Measure the spectrum that images have in the mean.
 
-    Each image less its mean colour is faded out towards its edges (a Hann window), where it would
+    Each image less its mean color is faded out towards its edges (a Hann window), where it would
     else jump to the opposite edge and seem rougher than it is. Magnitudes are averaged over
     images, and their logarithms over the directions and the band of each frequency, so that
     the band of a power is on its line.
@@ -141,11 +141,11 @@ def measure(name: str, batches: Iterable[Tensor]) -> Spectrum:
     unmixing = torch.linalg.inv(color_mixing().double())
     total, mean, count = torch.zeros(()), torch.zeros(3, dtype=torch.float64), 0
     for images in batches:
-        colours = images.double().mean((2, 3))
+        colors = images.double().mean((2, 3))
         side = images.shape[-1]
         planes = torch.einsum("kc,nchw->nkhw", unmixing, images.double())
         total = total + torch.fft.rfft2(_faded(planes, side)).abs().sum(0)
-        mean, count = mean + colours.sum(0), count + len(images)
+        mean, count = mean + colors.sum(0), count + len(images)
     if not count:
         raise FeatvizError(f"{name} has no images to measure a spectrum of")
     magnitude = (total / count).numpy()
@@ -165,8 +165,8 @@ def _faded(planes: Tensor, side: int) -> Tensor:
     """Weigh (N, 3, side, side) less its mean by a window of which the squares sum to one."""
     ramp = torch.hann_window(side, dtype=planes.dtype)
     window = ramp[:, None] * ramp
-    centred = planes - (planes * window).sum((2, 3), keepdim=True) / window.sum()
-    return centred * window / window.square().sum().sqrt()
+    centered = planes - (planes * window).sum((2, 3), keepdim=True) / window.sum()
+    return centered * window / window.square().sum().sqrt()
 
 
 def _pooled(magnitude: Array) -> tuple[Array, Array]:

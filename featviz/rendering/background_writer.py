@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WAITING = 2
 
 
-class WriteBehind:
+class BackgroundWriter:
     """Adds rows to a store in one thread of its own, in the order in which they come.
 
     Encoding, hashing and writing a batch of 32 pictures of 224 pixels takes 20 ms of a processor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.batches import Outcome, run
@@ -78,7 +78,7 @@ def engine_named(name: str, workers: int | None = None) -> Engine:
         If there is no such engine, Ray is not installed, or there is nothing to count.
     """
     if name not in NAMES:
-        raise FeatvizError(f"no engine {name!r}: choose from local, ray{nearest(name, NAMES)}")
+        raise FeatvizError(f"no engine {name!r}: choose from local, ray{did_you_mean(name, NAMES)}")
     if workers is not None and (name == "local" or workers < 1):
         raise FeatvizError("workers are a number from 1 up, and of the engine ray")
     if name == "local":

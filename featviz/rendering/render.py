@@ -15,7 +15,7 @@ from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.optimization.recipe import Recipe, recipe
 from featviz.parametrization.spectrum import Spectrum
-from featviz.rendering.background_writer import WriteBehind
+from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batches import Outcome, run
 from featviz.rendering.engine import Engine, Local
 from featviz.rendering.plan import batches_of, check_units, kind_of, plan_missing
@@ -206,7 +206,7 @@ def render_to_store(
     todo = plan_missing(model, units, made, writer.done, batch, shard, engine.batch_size)
     outcomes = engine.run(model, todo.batches, made, progress)
     rendered, failures = 0, dict[Unit, str]()
-    with WriteBehind(writer) as behind, closing(outcomes):
+    with BackgroundWriter(writer) as behind, closing(outcomes):
         for outcome in outcomes:
             if outcome.pictures is not None:
                 behind.add(

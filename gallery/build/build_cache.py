@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gallery.build.images import Form
 from gallery.build.js_data import Shards
-from gallery.build.manifest import measure, read_record
+from gallery.build.manifest import measure, read_manifest
 from gallery.build.plan import Render
 from gallery.build.worker import Made, picture_names
 from gallery.units.image_similarity import LENGTH
@@ -34,7 +34,7 @@ _FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif)", re.ASCII)
 _SHARDS_KEPT = 4  # of details, while rows are taken over in order
 
 
-class Previous:
+class BuildCache:
     """An edition that is there, or none.
 
     Parameters
@@ -45,10 +45,10 @@ class Previous:
 
     def __init__(self, data: Path | None) -> None:
         self.data = data
-        self.record = read_record(data) if data is not None else None
+        self.record = read_manifest(data) if data is not None else None
 
     @classmethod
-    def of(cls, folder: Path) -> Previous:
+    def of(cls, folder: Path) -> BuildCache:
         """Take the newest whole edition in a gallery's folder."""
         try:
             there = list(folder.iterdir()) if folder.is_dir() else []
@@ -74,17 +74,17 @@ class Previous:
         except OSError:
             return False
 
-    def model(self, identity: str) -> PreviousModel:
+    def model(self, identity: str) -> ModelBuildCache:
         """Return what there is of a model; an empty one if there is nothing."""
         if self.data is None or self.record is None:
-            return PreviousModel(None, {})
+            return ModelBuildCache(None, {})
         for number, model in enumerate(self.record.models, 1):
             if model.get("identity") == identity:
-                return PreviousModel(self.data / str(number), model)
-        return PreviousModel(None, {})
+                return ModelBuildCache(self.data / str(number), model)
+        return ModelBuildCache(None, {})
 
 
-class PreviousModel:
+class ModelBuildCache:
     """The files of a model in an edition that is there."""
 
     def __init__(self, folder: Path | None, record: Mapping[str, Any]) -> None:

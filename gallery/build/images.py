@@ -12,7 +12,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 THUMBNAIL = 96  # pixels, the longer side
 LARGEST = 16383  # pixels, the longest side of a WebP picture
@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 
 # How rendered pictures are written. On renders of DeiT-S at 224 pixels, WebP at quality 90 takes
 # 9 KB and 2.4 ms a picture, 68 KB and 36 ms without loss; what it changes is 43 dB below the
-# picture in lightness and 39 dB in all, for it halves the resolution of colour. AVIF keeps that,
+# picture in lightness and 39 dB in all, for it halves the resolution of color. AVIF keeps that,
 # and changes less (44 and 40 dB) in 10 KB and 11 ms. On the saturated textures of cueworld at 128
 # pixels: 4 KB, 26 KB without loss; 42 and 37 dB, AVIF 43 and 38 dB. Method 4 takes twice the time
 # of method 2 for files 2 % smaller.
@@ -98,7 +98,9 @@ def form(name: str) -> Form:
         If there is no such form, or this Pillow cannot write it.
     """
     if name not in FORMS:
-        raise FeatvizError(f"pictures are {' or '.join(FORMS)}, not {name!r}{nearest(name, FORMS)}")
+        raise FeatvizError(
+            f"pictures are {' or '.join(FORMS)}, not {name!r}{did_you_mean(name, FORMS)}"
+        )
     if not features.check(name):
         raise FeatvizError(
             f"this Pillow ({PIL.__version__}) cannot write {name.upper()}; "

@@ -20,7 +20,7 @@ from PIL import features
 
 import featviz
 
-RECORD = "reuse.json"
+MANIFEST = "reuse.json"
 _HERE = Path(__file__).parents[1]
 
 
@@ -55,7 +55,7 @@ def digest_of(folders: Sequence[Path], pattern: str, texts: Sequence[str] = ()) 
 
 
 @dataclass(frozen=True)
-class Record:
+class BuildManifest:
     """What ``reuse.json`` says of an edition.
 
     Attributes
@@ -83,7 +83,7 @@ class Record:
     def write(self, data: Path) -> None:
         """Write it into a data folder."""
         text = json.dumps({"recipe": recipe(), **vars(self)})
-        (data / RECORD).write_text(text + "\n", encoding="ascii")
+        (data / MANIFEST).write_text(text + "\n", encoding="ascii")
 
 
 def measure(data: Path) -> tuple[int, int]:
@@ -95,20 +95,20 @@ def measure(data: Path) -> tuple[int, int]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif entry.name != RECORD:
+                elif entry.name != MANIFEST:
                     files += 1
                     size += entry.stat(follow_symlinks=False).st_size
     return files, size
 
 
-def read_record(data: Path) -> Record | None:
+def read_manifest(data: Path) -> BuildManifest | None:
     """Read the record of an edition; None if there is none, or other code wrote it."""
     try:
         if data.is_symlink():
             return None
-        fields = json.loads((data / RECORD).read_text(encoding="ascii"))
+        fields = json.loads((data / MANIFEST).read_text(encoding="ascii"))
         sound = isinstance(fields, dict) and fields.pop("recipe", None) == recipe()
-        record = Record(**fields) if sound else None
+        record = BuildManifest(**fields) if sound else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     if record is None or not isinstance(record.key, str) or not isinstance(record.models, list):

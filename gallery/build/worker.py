@@ -21,7 +21,7 @@ from gallery.build.images import (
 from gallery.build.js_data import numbers
 from gallery.build.plan import Render
 from gallery.build.sheets import make_cell
-from gallery.units.image_similarity import LENGTH, Look, look
+from gallery.units.image_similarity import LENGTH, ImageDescriptor, describe_image
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Made:
     trajectory: list[list[float | None]]
     best: int
     value: float
-    look: Look
+    describe_image: ImageDescriptor
     cell: Pixels | None = None
     damage: str = ""
 
@@ -122,7 +122,9 @@ def _make(work: Work, row: Row, damage: str) -> Made:
         trajectory=[numbers(line) for line in row["trajectory"]],
         best=best,
         value=float(row["activation"][best]),
-        look=np.zeros(LENGTH, np.uint8) if damage else look(np.concatenate(shown, axis=1)),
+        describe_image=np.zeros(LENGTH, np.uint8)
+        if damage
+        else describe_image(np.concatenate(shown, axis=1)),
         cell=None if work.cell is None else make_cell(shown, work.cell, work.wide),
         damage=damage,
     )

@@ -18,7 +18,7 @@ class Attention(Section):
     kinds = ("attention",)
 
     def entry(self, _group: Group, row: Row) -> Entry:
-        """Colour both maps, each on a scale of its own from zero: heads differ a hundredfold.
+        """Color both maps, each on a scale of its own from zero: heads differ a hundredfold.
 
         That of the pattern ends where it is `bright`: some pairs of the class token stand out.
         """

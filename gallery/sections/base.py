@@ -88,7 +88,7 @@ class Section(ABC):
             ]
             for kind in self.kinds
         }
-        return {**blocks, "scale": self.place.figures.save(scale()[None], "the scale of colours")}
+        return {**blocks, "scale": self.place.figures.save(scale()[None], "the scale of colors")}
 
     def count(self) -> int:
         """Count the rows that tell how much there is to see."""

@@ -1,4 +1,4 @@
-"""Numbers as colours: one scale, from dark blue to light yellow, whose lightness rises evenly."""
+"""Numbers as colors: one scale, from dark blue to light yellow, whose lightness rises evenly."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = (128, 128, 128)  # of a value that is not a number: the scale has no grey
+UNKNOWN = (128, 128, 128)  # of a value that is not a number: the scale has no gray
 
 # Lightness and hue (degrees) at the ends. The hue falls through teal and green, so that lightness
-# and warmth rise together, and the order of colours is told in more than one way.
+# and warmth rise together, and the order of colors is told in more than one way.
 _LIGHTNESS, _HUE = (0.2, 0.95), (285.0, 100.0)
 _CHROMAS = np.linspace(0, 0.105, 106)
 
@@ -34,10 +34,10 @@ _TO_RGB = np.array(
 
 @cache
 def scale() -> NDArray[np.uint8]:
-    """Return the colours from least to most.
+    """Return the colors from least to most.
 
     They lie on a line in the cylinder of Oklab along which lightness and hue change evenly. Each
-    is as colourful as a display shows at this lightness and hue, up to a chroma of 0.105.
+    is as colorful as a display shows at this lightness and hue, up to a chroma of 0.105.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def scale() -> NDArray[np.uint8]:
     hue = np.deg2rad(np.linspace(*_HUE, 256))[:, None]
     lab = np.broadcast_arrays(lightness, _CHROMAS * np.cos(hue), _CHROMAS * np.sin(hue))
     linear = (np.stack(lab, axis=2) @ _TO_CONES.T) ** 3 @ _TO_RGB.T
-    # Of each row of chromas the last that a display can show; the first, grey, always can be.
+    # Of each row of chromas the last that a display can show; the first, gray, always can be.
     shown = ((linear >= 0) & (linear <= 1)).all(axis=2)
     last = len(_CHROMAS) - 1 - shown[:, ::-1].argmax(axis=1)
     chosen = linear[np.arange(256), last].clip(0, 1)
@@ -57,14 +57,14 @@ def scale() -> NDArray[np.uint8]:
 
 
 def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
-    """Colour values, from the darkest at `low` to the lightest at `high`, and what is beyond alike.
+    """Color values, from the darkest at `low` to the lightest at `high`, and what is beyond alike.
 
     Parameters
     ----------
     values : array, shape (...)
-        One that is NaN is grey.
+        One that is NaN is gray.
     low, high : float
-        If they are equal, every value gets the darkest colour.
+        If they are equal, every value gets the darkest color.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[
     span = high - low
     shares = (np.where(unknown, low, values).astype(np.float64) - low) / (span if span > 0 else 1)
     levels = np.rint(np.nan_to_num(shares, nan=0).clip(0, 1) * 255).astype(np.intp)
-    colours: NDArray[np.uint8] = scale()[levels]
-    colours[unknown] = UNKNOWN
-    return colours
+    colors: NDArray[np.uint8] = scale()[levels]
+    colors[unknown] = UNKNOWN
+    return colors
 
 
 def extent(values: NDArray[np.floating[Any]]) -> tuple[float, float]:

@@ -58,7 +58,7 @@ class Gradients(Section):
 def overlay(
     image: NDArray[np.uint8], strength: NDArray[np.floating[Any]], high: float
 ) -> NDArray[np.uint8]:
-    """Lay a map over its image, which is grey and dim where the map is zero.
+    """Lay a map over its image, which is gray and dim where the map is zero.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def overlay(
     strength : array, shape (H, W)
         Not negative.
     high : float
-        What covers the image altogether, in the lightest colour.
+        What covers the image altogether, in the lightest color.
 
     Returns
     -------
@@ -74,5 +74,5 @@ def overlay(
     """
     share = np.nan_to_num(strength / high if high > 0 else strength * 0, posinf=1, neginf=0)
     share = share.clip(0, 1)[..., None]
-    grey = (image @ _LUMA)[..., None] * _DIM
-    return np.asarray(np.rint(grey * (1 - share) + heat(strength, 0, high) * share), np.uint8)
+    gray = (image @ _LUMA)[..., None] * _DIM
+    return np.asarray(np.rint(gray * (1 - share) + heat(strength, 0, high) * share), np.uint8)

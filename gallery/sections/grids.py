@@ -1,4 +1,4 @@
-"""Labelled figures of a head: its query tokens against its key tokens."""
+"""Labeled figures of a head: its query tokens against its key tokens."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class LostRowError(FeatvizError):
     """A row is damaged. Its kind has been read through; what is lost of it is no longer listed."""
 
 
-class Sound(Store):
+class TolerantStore(Store):
     """A store without its damaged parts, and without the damaged rows of all but pictures.
 
     Of pictures of units, a damaged row is an error as in any store, for a placeholder stands for
@@ -98,4 +98,4 @@ class Sound(Store):
 
 def losses(stores: Iterable[Store]) -> list[str]:
     """Tell what is lost of each store that leaves out what is damaged."""
-    return [line for store in stores if isinstance(store, Sound) for line in store.losses()]
+    return [line for store in stores if isinstance(store, TolerantStore) for line in store.losses()]

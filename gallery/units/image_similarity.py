@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 64  # pixels of the square that is described
-LAYOUT = 3  # parts of it across and down whose mean colours are taken
+LAYOUT = 3  # parts of it across and down whose mean colors are taken
 ORIENTATIONS = 8
 SCALES = 3  # 64, 32 and 16 pixels a side
 LENGTH = 3 * LAYOUT**2 + 3 + SCALES * ORIENTATIONS
-NEIGHBOURS = 8
+NEIGHBORS = 8
 _BLOCK = 256  # rows of the table of likeness at a time: 19 MB of 18,432 units
 
 # Light, red against green, and yellow against blue, each from -1/2 to 1/2.
@@ -26,13 +26,13 @@ _PARTS = (
     slice(-SCALES * ORIENTATIONS, None),
 )
 
-Look = NDArray[np.uint8]
+ImageDescriptor = NDArray[np.uint8]
 
 
-def look(pixels: NDArray[np.uint8]) -> Look:
-    """Describe a picture: its colours, where they are, and which way its edges run.
+def describe_image(pixels: NDArray[np.uint8]) -> ImageDescriptor:
+    """Describe a picture: its colors, where they are, and which way its edges run.
 
-    In this order: the mean of light and of two opponent colours in each of 3 x 3 parts; the
+    In this order: the mean of light and of two opponent colors in each of 3 x 3 parts; the
     standard deviation of each over the picture; and, at three scales, the share of the gradients of
     light along each of eight orientations, times how strong they are. Where exactly an edge lies
     does not count: a neuron over all patches answers to a texture wherever it is.
@@ -47,16 +47,16 @@ def look(pixels: NDArray[np.uint8]) -> Look:
     array of uint8, shape (54,)
 
     Source: the orientation histograms are those of Dalal and Triggs, "Histograms of oriented
-    gradients for human detection", 2005, over the whole picture; the opponent colours those of van
+    gradients for human detection", 2005, over the whole picture; the opponent colors those of van
     de Sande et al., "Evaluating color descriptors", 2010.
     """
     image = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX)
-    colours = np.asarray(image, np.float64) / 255 @ _OPPONENT.T
-    colours[..., 0] -= 0.5
+    colors = np.asarray(image, np.float64) / 255 @ _OPPONENT.T
+    colors[..., 0] -= 0.5
     cuts = np.linspace(0, SIDE, LAYOUT + 1).astype(int)[:-1]
-    sums = np.add.reduceat(np.add.reduceat(colours, cuts, 0), cuts, 1)
+    sums = np.add.reduceat(np.add.reduceat(colors, cuts, 0), cuts, 1)
     areas = np.outer(*[np.diff([*cuts, SIDE])] * 2)[..., None]
-    parts = [sums / areas + 0.5, colours.std((0, 1)) * 2, _edges(colours[..., 0])]
+    parts = [sums / areas + 0.5, colors.std((0, 1)) * 2, _edges(colors[..., 0])]
     values = np.concatenate([part.ravel() for part in parts])
     return np.asarray(np.rint(values.clip(0, 1) * 255), np.uint8)
 
@@ -74,11 +74,11 @@ def _edges(light: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(found)
 
 
-def nearest_looks(looks: NDArray[np.uint8]) -> Iterator[list[tuple[int, float]]]:
+def nearest_images(looks: NDArray[np.uint8]) -> Iterator[list[tuple[int, float]]]:
     """Find the pictures that look most like each.
 
     Likeness is the cosine between descriptions, from which the mean of all pictures is taken away,
-    for what all have in common tells none apart. Colours and where they are, how much they vary,
+    for what all have in common tells none apart. Colors and where they are, how much they vary,
     and edges are each scaled to vary alike over all pictures, so that none drowns the others.
 
     Parameters
@@ -127,7 +127,7 @@ def nearest_in(table: NDArray[np.floating[Any]], start: int) -> Iterator[list[tu
 
 
 def _best(line: NDArray[np.int32]) -> list[tuple[int, float]]:
-    count = min(NEIGHBOURS, len(line))
+    count = min(NEIGHBORS, len(line))
     limit = np.partition(line, -count)[-count]
     (above,), (equal,) = np.nonzero(line > limit), np.nonzero(line == limit)
     chosen = np.concatenate([above, equal[: count - len(above)]])

@@ -16,7 +16,7 @@ from scipy import sparse
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.reader import Store
-from gallery.build.build_cache import PreviousModel
+from gallery.build.build_cache import ModelBuildCache
 from gallery.units.image_similarity import nearest_in
 
 LARGEST = 4096  # pixels, the longer side of a natural image
@@ -35,11 +35,11 @@ class Natural:
     stores : sequence of Store
     folder : Path
         The model's; the images lie in ``examples/NUMBER.webp``.
-    previous : PreviousModel
+    previous : ModelBuildCache
         What there is to be taken over.
     """
 
-    def __init__(self, stores: Sequence[Store], folder: Path, previous: PreviousModel) -> None:
+    def __init__(self, stores: Sequence[Store], folder: Path, previous: ModelBuildCache) -> None:
         known = [store.configuration["examples"] for store in stores if "examples" in store.kinds]
         self._configuration: Mapping[str, Any] | None = known[0] if known else None
         self._stores = [store for store in stores if self.of(store)]

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from featviz.errors import FeatvizError
-from gallery.build.build_cache import PreviousModel
+from gallery.build.build_cache import ModelBuildCache
 from gallery.build.options import Options
 from gallery.build.plan import Layer, Plan, Render
 from gallery.build.sheets import Sheet
 from gallery.build.worker import Made, Work, make
 from gallery.stores.row_reader import read
-from gallery.units.unit_index import Tell, Told
-from gallery.units.unit_metrics import Beside
+from gallery.units.unit_index import Tell, UnitIndexWriter
+from gallery.units.unit_metrics import UnitMetrics
 
 STRIP = 12  # pictures of a model on the index page
 AHEAD = 16  # rows that wait for a thread, or for those before them
@@ -50,13 +50,13 @@ class UnitFiles:
     folder : Path
         The model's.
     tell, beside
-        See `gallery.units.unit_index.Told`.
-    previous : PreviousModel
+        See `gallery.units.unit_index.UnitIndexWriter`.
+    previous : ModelBuildCache
         What there is to be taken over.
 
     Attributes
     ----------
-    told : Told
+    told : UnitIndexWriter
         What the page is told; it is written when all rows of the model are known.
     keys : dict
         Of each sheet and thumbnail that the next export may take over.
@@ -72,12 +72,12 @@ class UnitFiles:
         folder: Path,
         options: Options,
         tell: Tell,
-        previous: PreviousModel,
-        beside: Beside,
+        previous: ModelBuildCache,
+        beside: UnitMetrics,
     ) -> None:
         self._plan, self._folder, self._options = plan, folder, options
         self._previous = previous
-        self.told = Told(plan, folder, tell, beside)
+        self.told = UnitIndexWriter(plan, folder, tell, beside)
         for name in ("sheets", "strip", *(() if options.thumbnails_only else ("pictures",))):
             (folder / name).mkdir()
         self._strip = {unit: place for place, unit in enumerate(spread(plan.units, STRIP))}

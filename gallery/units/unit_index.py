@@ -16,14 +16,14 @@ from gallery.build.build_cache import ROW, ROWS
 from gallery.build.js_data import Shards
 from gallery.build.plan import Plan, Render
 from gallery.build.worker import Made
-from gallery.units.image_similarity import nearest_looks
+from gallery.units.image_similarity import nearest_images
 from gallery.units.unit_columns import ACTIVATION, Quantity, quantities, units_script
-from gallery.units.unit_metrics import Beside
+from gallery.units.unit_metrics import UnitMetrics
 
 Tell = Callable[[Render], Sequence[Any]]
 
 
-class Told:
+class UnitIndexWriter:
     """Collect what is told of the rows of a model, and write it when all are known.
 
     Parameters
@@ -32,7 +32,7 @@ class Told:
         The model's.
     tell : callable
         Gives what a row's details begin and end with: its command, and links.
-    beside : Beside
+    beside : UnitMetrics
         What is known of units beside their pictures.
 
     Attributes
@@ -41,7 +41,7 @@ class Told:
         What the next export needs of each row.
     """
 
-    def __init__(self, plan: Plan, folder: Path, tell: Tell, beside: Beside) -> None:
+    def __init__(self, plan: Plan, folder: Path, tell: Tell, beside: UnitMetrics) -> None:
         self._plan, self._folder, self._tell, self._beside = plan, folder, tell, beside
         self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
         self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
@@ -57,7 +57,12 @@ class Told:
         samples = len(made.activation)
         self._renders[render.unit].append((render.group, render.row, samples, made.best))
         if not made.damage:
-            self.rows[render.row] = (render.key.encode(), made.best, made.value, made.look)
+            self.rows[render.row] = (
+                render.key.encode(),
+                made.best,
+                made.value,
+                made.describe_image,
+            )
         told, values = (None, {}) if made.damage else self._beside.of(render)
         if first:
             self._columns[ACTIVATION][render.unit] = made.value
@@ -105,7 +110,7 @@ class Told:
     def _write_details(self, activation: Sequence[Any] | None) -> None:
         firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
         looks = self.rows["look"][sorted(firsts)]
-        alike = list(nearest_looks(looks))
+        alike = list(nearest_images(looks))
         details = Shards(self._folder, "details")
         self._spool.seek(0)
         for line in self._spool:

@@ -39,13 +39,13 @@ QUANTITIES = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
 """All by which units may be sorted."""
 
 
-class Beside:
+class UnitMetrics:
     """The evidence in the stores of a model, where a store holds any.
 
     Parameters
     ----------
     stores : iterable of Store
-        Of one that leaves out what is damaged, as `gallery.stores.tolerant_store.Sound`, that is not told.
+        Of one that leaves out what is damaged, as `gallery.stores.tolerant_store.TolerantStore`, that is not told.
     shown : callable
         Tells whether the natural images of a store are those that the page has.
 

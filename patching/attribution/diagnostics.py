@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.forward.cache import Run
-from patching.interventions.targets import INSIDE, OUTPUTS, STREAM, Spot
-from patching.vit.hook_points import tapped
-from patching.vit.residual_vit import Trunk
+from patching.forward.cache import ActivationCache
+from patching.interventions.targets import INSIDE, OUTPUTS, STREAM, PatchTarget
+from patching.vit.hook_points import hooked
+from patching.vit.residual_vit import ResidualViT
 from patching.vit.stream_norms import norms_of
 
 Place = tuple[str, int]
@@ -34,9 +34,9 @@ IMAGES = 16
 
 
 def doubts(
-    trunk: Trunk,
-    base: Run,
-    donor: Run,
+    vit: ResidualViT,
+    base: ActivationCache,
+    donor: ActivationCache,
     places: Collection[Place],
     total: tuple[float, float],
     steps: int = 0,
@@ -62,7 +62,7 @@ def doubts(
     What is told of outputs, and of averages for neurons, was measured on cueworld/vit.
 
     Source: Nanda, "Attribution Patching", 2023 (residual stream, LayerNorm); Kramár et al., "AtP*:
-    An efficient and scalable method for localizing LLM behaviour to components", 2024 (saturated
+    An efficient and scalable method for localizing LLM behavior to components", 2024 (saturated
     attention).
     """
     if not places:
@@ -74,12 +74,12 @@ def doubts(
         *_of_metric(total),
         *_of_streams(kinds),
         *_of_outputs(kinds),
-        *_of_attention(saturation(trunk, base), min(layer for _, layer in places)),
-        *_of_norms(scale_changes(trunk, base, donor, places)),
+        *_of_attention(saturation(vit, base), min(layer for _, layer in places)),
+        *_of_norms(scale_changes(vit, base, donor, places)),
     ]
 
 
-def saturation(trunk: Trunk, base: Run) -> list[float | None]:
+def saturation(vit: ResidualViT, base: ActivationCache) -> list[float | None]:
     """Measure in how far attention is near one-hot, where its softmax has little slope.
 
     Returns
@@ -88,20 +88,20 @@ def saturation(trunk: Trunk, base: Run) -> list[float | None]:
         Share of heads and queries, over up to `IMAGES` images, that give more than `ONE_HOT` of
         their attention to one key; None where the pattern is never shown.
     """
-    return list(_saturation(trunk, base))
+    return list(_saturation(vit, base))
 
 
-def _saturation(trunk: Trunk, base: Run) -> Iterator[float | None]:
-    for number in range(0, len(trunk.halves), 2):
-        half, shares = trunk.halves[number], list[float]()
+def _saturation(vit: ResidualViT, base: ActivationCache) -> Iterator[float | None]:
+    for number in range(0, len(vit.sublayers), 2):
+        sublayer, shares = vit.sublayers[number], list[float]()
 
         def measure(pattern: Tensor, shares: list[float] = shares) -> Tensor:
             shares.append((pattern.amax(-1) > ONE_HOT).double().mean().item())
             return pattern
 
         try:
-            with torch.no_grad(), tapped(half, {"pattern": measure}):
-                half.branch(base.streams[number][:IMAGES])
+            with torch.no_grad(), hooked(sublayer, {"pattern": measure}):
+                sublayer.branch(base.streams[number][:IMAGES])
         except FeatvizError:
             yield None
         else:
@@ -109,7 +109,7 @@ def _saturation(trunk: Trunk, base: Run) -> Iterator[float | None]:
 
 
 def scale_changes(
-    trunk: Trunk, base: Run, donor: Run, places: Collection[Place]
+    vit: ResidualViT, base: ActivationCache, donor: ActivationCache, places: Collection[Place]
 ) -> dict[Place, float]:
     """Measure how much replacing a stream or an output changes the scale of the next norm.
 
@@ -121,15 +121,15 @@ def scale_changes(
         The 90th percentile, over images and tokens, of the larger of the two scales by the
         smaller, at least 1; for places that a norm of the stream follows.
     """
-    norms = {norm.start: norm for norm in norms_of(trunk) if norm.reads_stream(trunk)}
+    norms = {norm.start: norm for norm in norms_of(vit) if norm.reads_stream(vit)}
     changes = {}
     for kind, layer in places:
-        spot = Spot(kind, layer)
-        after = spot.half + (kind in OUTPUTS)
+        target = PatchTarget(kind, layer)
+        after = target.sublayer + (kind in OUTPUTS)
         if kind in INSIDE or after not in norms:
             continue
         stream, norm = base.streams[after], norms[after]
-        replaced = stream + (donor.value(spot) - base.value(spot))[:, :, 0]
+        replaced = stream + (donor.value(target) - base.value(target))[:, :, 0]
         ratio = (norm.scale(stream) / norm.scale(replaced)).log().abs()
         # The smallest value that at least nine in ten do not exceed; quantile() has a size limit.
         rank = -(-9 * ratio.numel() // 10)

@@ -21,12 +21,12 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from patching.attribution.attribution_patching import Metric
 from patching.attribution.fidelity import exact_effects
-from patching.forward.cache import Run, run
-from patching.interventions.targets import INSIDE, OUTPUTS, Spot
-from patching.vit.hook_points import tapped
-from patching.vit.residual_vit import Trunk
+from patching.forward.cache import ActivationCache, run_with_cache
+from patching.interventions.targets import INSIDE, OUTPUTS, PatchTarget
+from patching.vit.hook_points import hooked
+from patching.vit.residual_vit import ResidualViT
 from patching.vit.stream_norms import frozen_norms
-from patching.vit.sublayers import Half
+from patching.vit.sublayers import Sublayer
 
 # What writes heads and neurons to the stream.
 _WRITERS = {"z": "proj", "neurons": "fc2"}
@@ -66,7 +66,9 @@ class Contributions:
         return self.start + units + biases + self.constant
 
 
-def contributions(trunk: Trunk, start: Tensor, directions: Tensor | None = None) -> Contributions:
+def contributions(
+    vit: ResidualViT, start: Tensor, directions: Tensor | None = None
+) -> Contributions:
     """Take logits apart into what embedding, heads, neurons and biases contribute directly.
 
     The final norm's scale is the run's own. Pooling is the model's: by the class token, the average
@@ -88,17 +90,17 @@ def contributions(trunk: Trunk, start: Tensor, directions: Tensor | None = None)
         no heads or neurons to read.
     """
     kinds = ("z", "neurons")
-    places = [Spot(kinds[number % 2], number // 2) for number in range(len(trunk.halves))]
+    places = [PatchTarget(kinds[number % 2], number // 2) for number in range(len(vit.sublayers))]
     with torch.no_grad():
-        base = run(trunk, start.detach(), [(spot,) for spot in places])
+        base = run_with_cache(vit, start.detach(), [(target,) for target in places])
     classes = base.logits.shape[-1]
     chosen = torch.eye(classes).to(base.logits) if directions is None else directions
     chosen = chosen.to(base.logits).expand(len(start), -1, -1)
-    with frozen_norms(trunk, base):
-        reads, constant = _reads(trunk, base, chosen)
+    with frozen_norms(vit, base):
+        reads, constant = _reads(vit, base, chosen)
         units, biases = [], []
-        for half, spot in zip(trunk.halves, places, strict=True):
-            unit, bias = _of_half(half, spot.kind, base.value(spot), reads)
+        for sublayer, target in zip(vit.sublayers, places, strict=True):
+            unit, bias = _of_sublayer(sublayer, target.kind, base.value(target), reads)
             units.append(unit)
             biases.append(bias)
     at_start = (reads * base.streams[0]).sum((-1, -2)).T
@@ -112,42 +114,44 @@ def contributions(trunk: Trunk, start: Tensor, directions: Tensor | None = None)
     )
 
 
-def _reads(trunk: Trunk, base: Run, directions: Tensor) -> tuple[Tensor, Tensor]:
+def _reads(vit: ResidualViT, base: ActivationCache, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Find how the frozen head reads the final stream: weights (D, N, T, C), constant (N, D)."""
     end = base.streams[-1].detach().clone().requires_grad_()
     along = directions.transpose(0, 1)
     with torch.enable_grad():
-        logits = trunk.finish(end)
+        logits = vit.finish(end)
         weights = [torch.autograd.grad(logits, end, way, retain_graph=True)[0] for way in along]
     reads = torch.stack(weights)
     with torch.no_grad():
-        nothing = trunk.finish(torch.zeros_like(end))
+        nothing = vit.finish(torch.zeros_like(end))
         constant = torch.einsum("nk,ndk->nd", nothing, directions)
         right = torch.einsum("nk,ndk->nd", base.logits, directions)
         found = (reads * end).sum((-1, -2)).T + constant
         scale = base.logits.abs().max() * directions.abs().sum(-1).amax()
     if not bool(((found - right).abs() <= _TOLERANCE * scale).all()):
         raise FeatvizError(
-            f"the head of {trunk.model.name} does not read a weighted sum of its final tokens (it "
+            f"the head of {vit.model.name} does not read a weighted sum of its final tokens (it "
             "may pool by attention), so that its logits have no direct contributions"
         )
     return reads, constant
 
 
-def _of_half(half: Half, kind: str, value: Tensor, reads: Tensor) -> tuple[Tensor, Tensor]:
+def _of_sublayer(
+    sublayer: Sublayer, kind: str, value: Tensor, reads: Tensor
+) -> tuple[Tensor, Tensor]:
     """Contributions of heads or neurons (N, D, G), and of the bias behind them (N, D)."""
-    if half.norm_first:
+    if sublayer.norm_first:
         # Most tokens are not read where the class token is; a norm behind would want them all.
         tokens = reads.abs().amax((0, 1, 3)).nonzero()[:, 0]
         value, reads = value[:, tokens], reads[:, :, tokens]
     value = value.detach().clone().requires_grad_()
-    layer: Any = half.core.get_submodule(_WRITERS[kind])
+    layer: Any = sublayer.core.get_submodule(_WRITERS[kind])
     with torch.enable_grad():
-        added = half.behind(layer(value.flatten(2)))
+        added = sublayer.behind(layer(value.flatten(2)))
         slopes = [torch.autograd.grad(added, value, read, retain_graph=True)[0] for read in reads]
     with torch.no_grad():
         units = torch.stack([(slope * value).sum((1, 3)) for slope in slopes], 1)
-        bias = half.behind(layer(torch.zeros_like(value).flatten(2)))
+        bias = sublayer.behind(layer(torch.zeros_like(value).flatten(2)))
         return units, (reads * bias).sum((-1, -2)).T
 
 
@@ -157,15 +161,15 @@ class Paths:
 
     Attributes
     ----------
-    spots : list of Spot
+    targets : list of PatchTarget
     direct : Tensor, shape (P, N)
-        How much the metric rises when the spot is replaced and every later layer adds to the
+        How much the metric rises when the target is replaced and every later layer adds to the
         stream what it added in the base run.
     total : Tensor, shape (P, N)
         How much it rises when the later layers react.
     """
 
-    spots: list[Spot]
+    targets: list[PatchTarget]
     direct: Tensor
     total: Tensor
 
@@ -174,24 +178,29 @@ class Paths:
         """What comes through later layers: total less direct, (P, N)."""
         return self.total - self.direct
 
-    def table(self) -> list[tuple[Spot, float, float]]:
-        """List each spot with its direct and its total effect, averaged over images."""
+    def table(self) -> list[tuple[PatchTarget, float, float]]:
+        """List each target with its direct and its total effect, averaged over images."""
         means = torch.stack([self.direct, self.total], -1).double().mean(1).tolist()
-        return [(spot, *both) for spot, both in zip(self.spots, means, strict=True)]
+        return [(target, *both) for target, both in zip(self.targets, means, strict=True)]
 
 
 def paths(
-    trunk: Trunk, base: Run, donor: Run, spots: Sequence[Spot], metric: Metric, labels: Tensor
+    vit: ResidualViT,
+    base: ActivationCache,
+    donor: ActivationCache,
+    targets: Sequence[PatchTarget],
+    metric: Metric,
+    labels: Tensor,
 ) -> Paths:
-    """Patch spots, and tell what reaches the logits directly from what later layers make of it.
+    """Patch targets, and tell what reaches the logits directly from what later layers make of it.
 
-    In both, the final norm is the model's own, not frozen; so the two are equal in the last half.
+    In both, the final norm is the model's own, not frozen; so the two are equal in the last sublayer.
 
     Parameters
     ----------
-    base, donor : Run
-        With the activations of all spots.
-    spots : sequence of Spot
+    base, donor : ActivationCache
+        With the activations of all targets.
+    targets : sequence of PatchTarget
         Of any kind; a part of the residual stream reaches the end through the skip connections.
     metric : callable
         From logits (N, classes) and labels (N,) to (N,).
@@ -199,21 +208,23 @@ def paths(
     with torch.no_grad():
         before = metric(base.logits, labels)
         direct = []
-        for spot in spots:
-            end = base.streams[-1] + _change(trunk, base, donor, spot)
-            direct.append(metric(trunk.finish(end), labels) - before)
-    total = exact_effects(trunk, base, donor, spots, metric, labels)
-    return Paths(list(spots), torch.stack(direct), total)
+        for target in targets:
+            end = base.streams[-1] + _change(vit, base, donor, target)
+            direct.append(metric(vit.finish(end), labels) - before)
+    total = exact_effects(vit, base, donor, targets, metric, labels)
+    return Paths(list(targets), torch.stack(direct), total)
 
 
-def _change(trunk: Trunk, base: Run, donor: Run, spot: Spot) -> Tensor:
+def _change(
+    vit: ResidualViT, base: ActivationCache, donor: ActivationCache, target: PatchTarget
+) -> Tensor:
     """Find what a patch changes in the stream where it happens, (N, T, C)."""
-    if spot.kind not in (*OUTPUTS, *INSIDE):
-        own = base.value(spot)
-        return (spot.replace(own, donor.value(spot)) - own)[:, :, 0]
-    half, stream = trunk.halves[spot.half], base.streams[spot.half]
-    branch = base.streams[spot.half + 1] - stream
-    if spot.kind in OUTPUTS:
-        return spot.replace(branch[:, :, None], donor.value(spot))[:, :, 0] - branch
-    with tapped(half, {spot.kind: lambda value: spot.replace(value, donor.value(spot))}):
-        return half.branch(stream) - branch
+    if target.kind not in (*OUTPUTS, *INSIDE):
+        own = base.value(target)
+        return (target.replace(own, donor.value(target)) - own)[:, :, 0]
+    sublayer, stream = vit.sublayers[target.sublayer], base.streams[target.sublayer]
+    branch = base.streams[target.sublayer + 1] - stream
+    if target.kind in OUTPUTS:
+        return target.replace(branch[:, :, None], donor.value(target))[:, :, 0] - branch
+    with hooked(sublayer, {target.kind: lambda value: target.replace(value, donor.value(target))}):
+        return sublayer.branch(stream) - branch

@@ -1,4 +1,4 @@
-"""How far an affine map stands in for each normalisation of the residual stream."""
+"""How far an affine map stands in for each normalization of the residual stream."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from patching.forward.cache import run
-from patching.vit.residual_vit import Trunk
+from patching.forward.cache import run_with_cache
+from patching.vit.residual_vit import ResidualViT
 from patching.vit.stream_norms import StreamNorm, norm_inputs, norms_of, rescaled
 
 
@@ -60,7 +60,7 @@ class Linearity:
     images: int
 
 
-def mean_scales(trunk: Trunk, starts: Iterable[Tensor]) -> dict[str, float]:
+def mean_scales(vit: ResidualViT, starts: Iterable[Tensor]) -> dict[str, float]:
     """Average what each norm multiplies by, over all images and tokens.
 
     Parameters
@@ -78,11 +78,11 @@ def mean_scales(trunk: Trunk, starts: Iterable[Tensor]) -> dict[str, float]:
     FeatvizError
         See `patching.vit.stream_norms.norms_of`.
     """
-    norms = norms_of(trunk)
+    norms = norms_of(vit)
     total, count = ({norm.path: 0.0 for norm in norms} for _ in range(2))
     with torch.no_grad():
         for start in starts:
-            inputs = norm_inputs(trunk, run(trunk, start))
+            inputs = norm_inputs(vit, run_with_cache(vit, start))
             for norm in norms:
                 scale = norm.scale(inputs[norm.path]).double()
                 total[norm.path] += scale.sum().item()
@@ -91,7 +91,7 @@ def mean_scales(trunk: Trunk, starts: Iterable[Tensor]) -> dict[str, float]:
 
 
 def linearity(
-    trunk: Trunk, scales: Mapping[str, float], batches: Iterable[tuple[Tensor, Tensor]]
+    vit: ResidualViT, scales: Mapping[str, float], batches: Iterable[tuple[Tensor, Tensor]]
 ) -> Linearity:
     """Measure affine maps in the place of each norm, and of all of them.
 
@@ -102,25 +102,25 @@ def linearity(
     batches : iterable of (Tensor, Tensor)
         Streams before the first block, (N, T, C), and labels (N,); at least one batch.
     """
-    norms = norms_of(trunk)
+    norms = norms_of(vit)
     moments = [_Moments() for _ in norms]
     alone = [0] * len(norms)
     as_is = together = images = 0
     with torch.no_grad():
         for start, labels in batches:
-            whole = run(trunk, start)
+            whole = run_with_cache(vit, start)
             images += len(labels)
             as_is += _right(whole.logits, labels)
-            inputs = norm_inputs(trunk, whole)
+            inputs = norm_inputs(vit, whole)
             for number, norm in enumerate(norms):
                 read = inputs[norm.path]
                 fixed = _fixed(scales[norm.path], read)
                 moments[number].add(norm.apply(read, norm.scale(read)), norm.apply(read, fixed))
                 with _replaced([norm], scales):
-                    stream = trunk.run(whole.streams[norm.start], norm.start)
-                    alone[number] += _right(trunk.finish(stream), labels)
+                    stream = vit.run(whole.streams[norm.start], norm.start)
+                    alone[number] += _right(vit.finish(stream), labels)
             with _replaced(norms, scales):
-                together += _right(trunk.finish(trunk.run(start)), labels)
+                together += _right(vit.finish(vit.run(start)), labels)
     found = [
         StandIn(norm.path, scales[norm.path], part.r2, right / images)
         for norm, part, right in zip(norms, moments, alone, strict=True)

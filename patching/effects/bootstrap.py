@@ -57,7 +57,7 @@ def intervals(
 ) -> Intervals:
     """Estimate means, or ratios of means, with intervals over images.
 
-    The symmetric studentised bootstrap: an interval reaches as many standard errors to both sides
+    The symmetric studentized bootstrap: an interval reaches as many standard errors to both sides
     as the estimates of 95 % of all resamples lie from that of the images, each in standard errors
     of its own. For all sites together it is the site furthest away that counts. Images are
     resampled whole: all sites of an image, and both sides of a ratio, stay together.
@@ -83,7 +83,7 @@ def intervals(
     Intervals
 
     Source: Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; the largest of
-    studentised statistics is that of Romano and Wolf, "Exact and approximate stepdown methods for
+    studentized statistics is that of Romano and Wolf, "Exact and approximate stepdown methods for
     multiple hypothesis testing", JASA 100, 2005. The standard error of a ratio is the delta
     method's.
     """

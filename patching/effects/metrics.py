@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def measure(
     chosen = METRICS if names is None else names
     wrong = [name for name in chosen if name not in METRICS]
     if wrong:
-        hint = nearest(wrong[0], METRICS) or f"; there are {', '.join(METRICS)}"
+        hint = did_you_mean(wrong[0], METRICS) or f"; there are {', '.join(METRICS)}"
         raise FeatvizError(f"there is no metric {wrong[0]!r}{hint}")
     return {name: _METRICS[name](logits.double(), reference) for name in chosen}
 

@@ -74,7 +74,7 @@ class Found:
     peak: Peak | None
 
 
-def summarise(table: Table, classes: Sequence[str], detail: bool = False) -> list[Found]:
+def summarize(table: Table, classes: Sequence[str], detail: bool = False) -> list[Found]:
     """Average a table, window by window: over all images and each family, metric by metric.
 
     Intervals for all sites together are for those of one window.

@@ -1,4 +1,4 @@
-"""Unpatched runs: the residual stream at every half, the logits, and activations on the way."""
+"""Unpatched runs: the residual stream at every sublayer, the logits, and activations on the way."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from functools import partial
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.interventions.targets import EMBEDDINGS, INSIDE, OUTPUTS, STREAM, Patch, Spot, check
-from patching.vit.hook_points import tapped
-from patching.vit.residual_vit import Trunk
+from patching.interventions.targets import (
+    EMBEDDINGS,
+    INSIDE,
+    OUTPUTS,
+    STREAM,
+    Patch,
+    PatchTarget,
+    check_targets,
+)
+from patching.vit.hook_points import hooked
+from patching.vit.residual_vit import ResidualViT
 
 Values = dict[tuple[str, int], Tensor]
 """Activations by kind and layer, each (N, T, G, D)."""
 
 
 @dataclass(frozen=True)
-class Run:
+class ActivationCache:
     """What a run of N images left.
 
     Attributes
     ----------
     streams : list of Tensor, each of shape (N, T, C)
-        The residual stream before each half, and behind the last.
+        The residual stream before each sublayer, and behind the last.
     values : Values
         The other activations that were asked for.
     logits : Tensor, shape (N, classes)
@@ -34,21 +42,23 @@ class Run:
     values: Values
     logits: Tensor
 
-    def value(self, spot: Spot) -> Tensor:
-        """Return the whole activation at a spot's kind and layer, (N, T, G, D)."""
-        if spot.kind in STREAM:
-            return self.streams[spot.half][:, :, None]
-        return self.values[spot.kind, spot.layer]
+    def value(self, target: PatchTarget) -> Tensor:
+        """Return the whole activation at a target's kind and layer, (N, T, G, D)."""
+        if target.kind in STREAM:
+            return self.streams[target.sublayer][:, :, None]
+        return self.values[target.kind, target.layer]
 
-    def first(self, tokens: int) -> Run:
+    def first(self, tokens: int) -> ActivationCache:
         """Leave all but the first tokens away."""
         streams = [stream[:, :tokens] for stream in self.streams]
         values = {key: value[:, :tokens] for key, value in self.values.items()}
-        return Run(streams, values, self.logits)
+        return ActivationCache(streams, values, self.logits)
 
 
-def run(trunk: Trunk, start: Tensor, wanted: Iterable[Patch] = ()) -> Run:
-    """Run images and keep the activations at all spots of patches.
+def run_with_cache(
+    vit: ResidualViT, start: Tensor, wanted: Iterable[Patch] = ()
+) -> ActivationCache:
+    """Run images and keep the activations at all targets of patches.
 
     Parameters
     ----------
@@ -58,30 +68,32 @@ def run(trunk: Trunk, start: Tensor, wanted: Iterable[Patch] = ()) -> Run:
     Raises
     ------
     FeatvizError
-        If the model has no such spots.
+        If the model has no such targets.
     """
-    spots = {spot for patch in wanted for spot in patch}
-    check(trunk, spots)
+    targets = {target for patch in wanted for target in patch}
+    check_targets(vit, targets)
     kinds: dict[int, set[str]] = {}
-    for spot in spots:
-        kinds.setdefault(spot.half, set()).add(spot.kind)
+    for target in targets:
+        kinds.setdefault(target.sublayer, set()).add(target.kind)
     streams, values = [start], Values()
-    if trunk.stem:
+    if vit.embedding:
         for kind in kinds.get(0, set()) & set(EMBEDDINGS):
-            values[kind, 0] = trunk.stem.part(kind, start)
-    for number, half in enumerate(trunk.halves):
+            values[kind, 0] = vit.embedding.part(kind, start)
+    for number, sublayer in enumerate(vit.sublayers):
         here = kinds.get(number, set())
         found: dict[str, Tensor] = {}
-        with tapped(half, {kind: partial(_keep, found, kind) for kind in here & set(INSIDE)}):
-            branch = half.branch(streams[-1])
+        with hooked(sublayer, {kind: partial(_keep, found, kind) for kind in here & set(INSIDE)}):
+            branch = sublayer.branch(streams[-1])
         for kind in here & set(OUTPUTS):
             found[kind] = branch[:, :, None]
         values |= {(kind, number // 2): value for kind, value in found.items()}
         streams.append(streams[-1] + branch)
-    return Run(streams, values, trunk.finish(streams[-1]))
+    return ActivationCache(streams, values, vit.finish(streams[-1]))
 
 
-def check_donor(base: Run, donor: Run, spots: Iterable[Spot]) -> None:
+def check_donor(
+    base: ActivationCache, donor: ActivationCache, targets: Iterable[PatchTarget]
+) -> None:
     """Refuse a donor whose activations do not fit into the base's place.
 
     Raises
@@ -96,7 +108,9 @@ def check_donor(base: Run, donor: Run, spots: Iterable[Spot]) -> None:
         raise FeatvizError(
             f"the donor's run has {forms[1]} (images, tokens, channels), the base's {forms[0]}"
         )
-    for kind, layer in {(spot.kind, spot.layer) for spot in spots if spot.kind not in STREAM}:
+    for kind, layer in {
+        (target.kind, target.layer) for target in targets if target.kind not in STREAM
+    }:
         for name, run in (("base", base), ("donor", donor)):
             if (kind, layer) not in run.values:
                 raise FeatvizError(f"the {name}'s run kept no {kind} of block {layer}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from featviz._util.device_memory import MEMORY_SHARE, free_memory
-from patching.forward.cache import Run
-from patching.vit.residual_vit import Trunk
+from patching.forward.cache import ActivationCache
+from patching.vit.residual_vit import ResidualViT
 
-# Of these a few are alive at once: streams before and behind a half, and what is in between.
+# Of these a few are alive at once: streams before and behind a sublayer, and what is in between.
 STREAMS = 8
 HIDDEN = 3
 # More images at once than these are no faster; on a processor they leave its cache, and a sweep of
@@ -16,7 +16,7 @@ HIDDEN = 3
 ENOUGH = {"cpu": 16, "cuda": 2048}
 
 
-def rows_that_fit(trunk: Trunk, base: Run) -> int:
+def rows_that_fit(vit: ResidualViT, base: ActivationCache) -> int:
     """Estimate how many images of patched runs fit into a share of the memory that is free.
 
     Returns
@@ -26,10 +26,10 @@ def rows_that_fit(trunk: Trunk, base: Run) -> int:
     """
     stream = base.streams[0]
     widest = max(
-        [layer.out_features for half in trunk.halves for layer in _linear(half.core)],
+        [layer.out_features for sublayer in vit.sublayers for layer in _linear(sublayer.core)],
         default=stream.shape[2],
     )
-    numbers = trunk.tokens * (STREAMS * stream.shape[2] + HIDDEN * widest)
+    numbers = vit.tokens * (STREAMS * stream.shape[2] + HIDDEN * widest)
     # Logits and patterns, where attention has to write them down.
     numbers += max(
         (2 * value[0].numel() for (kind, _), value in base.values.items() if kind == "pattern"),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from featviz._util.seeding import generator_for
 from featviz.cueworld import blur, grayscale, silhouette
 from featviz.data.datasets import Dataset
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
 from patching.interventions.perturbations import (
@@ -24,7 +24,7 @@ from patching.interventions.perturbations import (
     partners,
     shuffle_patches,
 )
-from patching.vit.residual_vit import Trunk
+from patching.vit.residual_vit import ResidualViT
 
 FORMS = {
     "grayscale": "grayscale",
@@ -97,9 +97,9 @@ def corruption(text: str) -> Corruption:
                           clipped to [0, 1]
     ``embedding:AMOUNT``  Gaussian noise on the patch embeddings before positions are added, of
                           AMOUNT times the standard deviation of all numbers in the image's own
-    ``silhouette``        the object filled with its mean colour, where the dataset has masks
+    ``silhouette``        the object filled with its mean color, where the dataset has masks
     ``shuffle``           the model's patches in random order
-    ``occlude:SHARE``     a random share of the model's patches filled with the image's mean colour
+    ``occlude:SHARE``     a random share of the model's patches filled with the image's mean color
     ``swap``              another image, of another class, which is swapped for this one in turn
     ====================  ==========================================================================
 
@@ -119,7 +119,7 @@ def corruption(text: str) -> Corruption:
     name, colon, rest = text.partition(":")
     form = FORMS.get(name)
     if form is None:
-        hint = nearest(name, FORMS) or f"; there are {', '.join(FORMS.values())}"
+        hint = did_you_mean(name, FORMS) or f"; there are {', '.join(FORMS.values())}"
         raise FeatvizError(f"there is no corruption {text!r}{hint}")
     if not colon and (":" not in form or "[" in form):
         return Corruption(name)
@@ -164,21 +164,21 @@ class Corruptor:
             raise ValueError(f"{len(images)} images cannot have {len(numbers)} numbers")
         return self._changes[self.corruption.name](images, numbers)
 
-    def start(self, trunk: Trunk, images: Tensor, numbers: Sequence[int]) -> Tensor:
+    def start(self, vit: ResidualViT, images: Tensor, numbers: Sequence[int]) -> Tensor:
         """Embed corrupted images: the residual generator_for before the first block, (N, T, C).
 
         Parameters
         ----------
-        trunk : Trunk
+        vit : ResidualViT
             Of the model, or of another that patches are taken from.
         images, numbers
             Clean images, as `images` takes them.
         """
         corrupted = self.images(images, numbers)
         if self.corruption.name != "embedding":
-            return trunk.embed(corrupted)
-        with self._noisy_embedding(trunk, numbers):
-            return trunk.embed(corrupted)
+            return vit.embed(corrupted)
+        with self._noisy_embedding(vit, numbers):
+            return vit.embed(corrupted)
 
     @property
     def _amount(self) -> float:
@@ -207,7 +207,7 @@ class Corruptor:
         }
 
     def _swapped(self, images: Tensor, numbers: Sequence[int]) -> Tensor:
-        # In ascending order, in which neighbours are read together where images are drawn.
+        # In ascending order, in which neighbors are read together where images are drawn.
         others = sorted({self.partners[number] for number in numbers})
         read = {number: self.data.image(number, images.shape[-1]) for number in others}
         return torch.stack([read[self.partners[number]] for number in numbers]).to(images)
@@ -216,13 +216,13 @@ class Corruptor:
         return [generator_for(self.corruption.name, self.seed, number) for number in numbers]
 
     @contextmanager
-    def _noisy_embedding(self, trunk: Trunk, numbers: Sequence[int]) -> Iterator[None]:
+    def _noisy_embedding(self, vit: ResidualViT, numbers: Sequence[int]) -> Iterator[None]:
         def disturb(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
             drawn = noise(output.shape[1:], output, self._streams(numbers))
             unit = output.flatten(1).std(1).view(-1, *[1] * (output.ndim - 1))
             return output + self._amount * unit * drawn
 
-        hook = _patch_embedding(trunk.model).register_forward_hook(disturb)
+        hook = _patch_embedding(vit.model).register_forward_hook(disturb)
         try:
             yield
         finally:

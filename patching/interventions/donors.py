@@ -11,12 +11,12 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from patching.forward.cache import Run, run
+from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.targets import Patch
-from patching.vit.residual_vit import Trunk
+from patching.vit.residual_vit import ResidualViT
 
 
-def check_alike(trunk: Trunk, source: Trunk) -> None:
+def check_alike(vit: ResidualViT, source: ResidualViT) -> None:
     """Refuse a source of activations whose shape is not the patched model's.
 
     Raises
@@ -24,29 +24,29 @@ def check_alike(trunk: Trunk, source: Trunk) -> None:
     FeatvizError
         Naming the first difference: image size, blocks, tokens, channels or logits.
     """
-    ours, theirs = _shape(trunk), _shape(source)
+    ours, theirs = _shape(vit), _shape(source)
     for what, own in ours.items():
         if own != theirs[what]:
             raise FeatvizError(
-                f"activations of {source.model.name} do not fit into {trunk.model.name}: "
+                f"activations of {source.model.name} do not fit into {vit.model.name}: "
                 f"{theirs[what]} {what} there, {own} here"
             )
-    if trunk.model.device != source.model.device:
+    if vit.model.device != source.model.device:
         raise FeatvizError(
-            f"{source.model.name} is on {source.model.device} and {trunk.model.name} on "
-            f"{trunk.model.device}; load both on one device"
+            f"{source.model.name} is on {source.model.device} and {vit.model.name} on "
+            f"{vit.model.device}; load both on one device"
         )
 
 
-def _shape(trunk: Trunk) -> dict[str, int]:
-    model: VisionModel = trunk.model
+def _shape(vit: ResidualViT) -> dict[str, int]:
+    model: VisionModel = vit.model
     side = model.image_size
     with eval_mode(model.module), torch.no_grad():
-        start = trunk.embed(torch.zeros(1, 3, side, side, device=model.device))
-        logits = trunk.finish(start)
+        start = vit.embed(torch.zeros(1, 3, side, side, device=model.device))
+        logits = vit.finish(start)
     return {
         "pixels a side": side,
-        "blocks": trunk.depth,
+        "blocks": vit.depth,
         "tokens": start.shape[1],
         "channels": start.shape[2],
         "logits": logits.shape[1],
@@ -57,20 +57,22 @@ ABLATIONS = ("zero", "mean", "resample")
 """``resample``, another image's activations, takes the run of that image, and nothing from here."""
 
 
-def zeros(trunk: Trunk, like: Run) -> Run:
+def zeros(vit: ResidualViT, like: ActivationCache) -> ActivationCache:
     """Make a donor all of whose activations are 0.
 
     Returns
     -------
-    Run
+    ActivationCache
         Of as many images as `like`. Its logits are what the head makes of a stream of zeros.
     """
     streams = [torch.zeros_like(stream) for stream in like.streams]
     values = {key: torch.zeros_like(value) for key, value in like.values.items()}
-    return Run(streams, values, trunk.finish(streams[-1]))
+    return ActivationCache(streams, values, vit.finish(streams[-1]))
 
 
-def mean_run(trunk: Trunk, starts: Iterable[Tensor], patches: Sequence[Patch]) -> Run:
+def mean_run(
+    vit: ResidualViT, starts: Iterable[Tensor], patches: Sequence[Patch]
+) -> ActivationCache:
     """Average the activations of runs over their images, token by token.
 
     Sums are kept in float64.
@@ -84,19 +86,19 @@ def mean_run(trunk: Trunk, starts: Iterable[Tensor], patches: Sequence[Patch]) -
 
     Returns
     -------
-    Run
+    ActivationCache
         Of 1 image. Its logits are what the head makes of the mean of the last stream, not the mean
         of logits.
 
     Raises
     ------
     FeatvizError
-        If there is no image, or the model has no such spots.
+        If there is no image, or the model has no such targets.
     """
     total: list[Tensor] | None = None
     count, example = 0, None
     for start in starts:
-        example = run(trunk, start, patches)
+        example = run_with_cache(vit, start, patches)
         found = [*example.streams, *example.values.values()]
         sums = [one.sum(0, keepdim=True, dtype=torch.float64) for one in found]
         total = sums if total is None else [a + b for a, b in zip(total, sums, strict=True)]
@@ -106,10 +108,10 @@ def mean_run(trunk: Trunk, starts: Iterable[Tensor], patches: Sequence[Patch]) -
     means = [(one / count).to(example.streams[0].dtype) for one in total]
     streams = means[: len(example.streams)]
     values = dict(zip(example.values, means[len(streams) :], strict=True))
-    return Run(streams, values, trunk.finish(streams[-1]))
+    return ActivationCache(streams, values, vit.finish(streams[-1]))
 
 
-def repeated(one: Run, count: int) -> Run:
+def repeated(one: ActivationCache, count: int) -> ActivationCache:
     """Let a run of 1 image stand for as many."""
     return replace(
         one,

@@ -54,7 +54,7 @@ def shuffle_patches(images: Tensor, side: int, streams: Streams) -> Tensor:
 
 
 def occlude_patches(images: Tensor, share: float, side: int, streams: Streams) -> Tensor:
-    """Fill a random share of the patches of each image with the image's mean colour.
+    """Fill a random share of the patches of each image with the image's mean color.
 
     From one stream, a larger share hides all that a smaller one hides.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from featviz.addressing.ranges import expand
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from patching.effects.table import ALL, Sites
 from patching.interventions.targets import (
     EMBEDDINGS,
@@ -18,12 +18,12 @@ from patching.interventions.targets import (
     INSIDE_ATTENTION,
     KINDS,
     Patch,
-    Spot,
-    check,
+    PatchTarget,
+    check_targets,
 )
 from patching.interventions.token_names import tokens_of
-from patching.vit.hook_points import group_count, tap_of
-from patching.vit.residual_vit import Trunk
+from patching.vit.hook_points import group_count, hook_point
+from patching.vit.residual_vit import ResidualViT
 
 SHORT = {
     "attn": "attn_out",
@@ -69,7 +69,7 @@ class Where:
 
     @property
     def kind(self) -> str:
-        """The kind of spot that the site is."""
+        """The kind of target that the site is."""
         return SHORT.get(self.site, self.site)
 
     @property
@@ -86,7 +86,7 @@ class Places:
     sites: Sites
 
 
-def places(trunk: Trunk, where: Where) -> Places:
+def places(vit: ResidualViT, where: Where) -> Places:
     """Find the patches of a sweep, in the order of windows, layers, then heads or tokens.
 
     Raises
@@ -96,17 +96,19 @@ def places(trunk: Trunk, where: Where) -> Places:
         sense at this site.
     """
     _check(where)
-    depth = 1 if where.kind in EMBEDDINGS else trunk.depth
-    layers = expand(where.layers, range(depth), f"{trunk.model.name} has blocks")
+    depth = 1 if where.kind in EMBEDDINGS else vit.depth
+    layers = expand(where.layers, range(depth), f"{vit.model.name} has blocks")
     rows: list[tuple[Any, ...]] = []
     patches: list[Patch] = []
     for window in dict.fromkeys(where.windows):
         for layer in dict.fromkeys(layers):
             blocks = range(max(0, layer - (window - 1) // 2), min(depth, layer + window // 2 + 1))
-            for head, token, groups, tokens in _parts(trunk, where, layer):
-                patches.append(tuple(Spot(where.kind, one, tokens, groups) for one in blocks))
+            for head, token, groups, tokens in _parts(vit, where, layer):
+                patches.append(
+                    tuple(PatchTarget(where.kind, one, tokens, groups) for one in blocks)
+                )
                 rows.append((where.kind, layer, head, token, window))
-    check(trunk, [spot for patch in patches for spot in patch])
+    check_targets(vit, [target for patch in patches for target in patch])
     site, layer_, head_, token_, window_ = zip(*rows, strict=True)
     return Places(
         patches,
@@ -123,16 +125,16 @@ def places(trunk: Trunk, where: Where) -> Places:
 _Part = tuple[str, str, tuple[int, ...] | None, tuple[int, ...] | None]
 
 
-def _parts(trunk: Trunk, where: Where, layer: int) -> Iterator[_Part]:
+def _parts(vit: ResidualViT, where: Where, layer: int) -> Iterator[_Part]:
     """List what has a patch of its own in a layer: names of heads and tokens, and their numbers."""
-    groups = None if where.heads == ALL else tuple(sorted(set(_groups(trunk, where, layer))))
-    named = [(name, tokens_of(trunk, name)) for name in dict.fromkeys(where.tokens)]
+    groups = None if where.heads == ALL else tuple(sorted(set(_groups(vit, where, layer))))
+    named = [(name, tokens_of(vit, name)) for name in dict.fromkeys(where.tokens)]
     if where.each in {"head", "neuron"}:
         for name, tokens in named:
-            for number in dict.fromkeys(_groups(trunk, where, layer)):
+            for number in dict.fromkeys(_groups(vit, where, layer)):
                 yield str(number), name, (number,), tokens
     elif where.each == "token":
-        numbers = (n for _, tokens in named for n in (tokens or range(trunk.tokens)))
+        numbers = (n for _, tokens in named for n in (tokens or range(vit.tokens)))
         for number in dict.fromkeys(numbers):
             yield where.heads, str(number), groups, (number,)
     else:
@@ -140,21 +142,23 @@ def _parts(trunk: Trunk, where: Where, layer: int) -> Iterator[_Part]:
             yield where.heads, name, groups, tokens
 
 
-def _groups(trunk: Trunk, where: Where, layer: int) -> list[int]:
-    half = trunk.halves[Spot(where.kind, layer).half]
-    tap_of(half, where.kind)
+def _groups(vit: ResidualViT, where: Where, layer: int) -> list[int]:
+    sublayer = vit.sublayers[PatchTarget(where.kind, layer).sublayer]
+    hook_point(sublayer, where.kind)
     what = "heads" if where.kind in INSIDE_ATTENTION else "neurons"
-    return expand(where.heads, range(group_count(half, where.kind)), f"{half.path} has {what}")
+    return expand(
+        where.heads, range(group_count(sublayer, where.kind)), f"{sublayer.path} has {what}"
+    )
 
 
 def _check(where: Where) -> None:
     """Refuse what cannot be at any model."""
     if where.kind not in KINDS:
         known = (*SHORT, *KINDS)
-        hint = nearest(where.site, known) or f"; there are {', '.join(known)}"
+        hint = did_you_mean(where.site, known) or f"; there are {', '.join(known)}"
         raise FeatvizError(f"there is no site {where.site!r}{hint}")
     if where.each not in BY:
-        hint = nearest(where.each, BY)
+        hint = did_you_mean(where.each, BY)
         raise FeatvizError(f"effects are by {', '.join(BY)}, not by {where.each!r}{hint}")
     if not where.windows or min(where.windows) < 1:
         raise FeatvizError("a window holds at least 1 block")

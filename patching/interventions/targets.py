@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from featviz.errors import FeatvizError, nearest
-from patching.vit.hook_points import group_count, tap_of
-from patching.vit.residual_vit import Trunk
+from featviz.errors import FeatvizError, did_you_mean
+from patching.vit.hook_points import group_count, hook_point
+from patching.vit.residual_vit import ResidualViT
 
 EMBEDDINGS = ("patch_embed", "pos_embed")
 """The addends of the stream before block 0; the learned prefix tokens are the third."""
 STREAM = ("resid_pre", "resid_mid", "resid_post")
-"""The residual stream before a block, between its halves, and behind it."""
+"""The residual stream before a block, between its sublayers, and behind it."""
 BETWEEN = (*EMBEDDINGS, *STREAM)
-"""What is replaced between halves and not in the course of one."""
+"""What is replaced between sublayers and not in the course of one."""
 OUTPUTS = ("attn_out", "mlp_out")
 """What attention and MLP add to the stream."""
 INSIDE_ATTENTION = ("q", "k", "v", "z", "pattern")
@@ -26,7 +26,7 @@ KINDS = (*BETWEEN, *OUTPUTS, *INSIDE)
 
 
 @dataclass(frozen=True)
-class Spot:
+class PatchTarget:
     """One activation of one layer, or a part of it.
 
     Attributes
@@ -49,16 +49,16 @@ class Spot:
     groups: tuple[int, ...] | None = None
 
     @property
-    def half(self) -> int:
-        """Number of the half-block in whose course it is replaced, or before which.
+    def sublayer(self) -> int:
+        """Number of the sublayer-block in whose course it is replaced, or before which.
 
-        Two a block; the stream behind the last block comes before a half that is not there.
+        Two a block; the stream behind the last block comes before a sublayer that is not there.
         """
         offsets = {"resid_mid": 1, "resid_post": 2, "mlp_out": 1, "neurons": 1}
         return 2 * self.layer + offsets.get(self.kind, 0)
 
     def replace(self, own: Tensor, other: Tensor) -> Tensor:
-        """Take another value at the spot's tokens and groups, and the own everywhere else.
+        """Take another value at the target's tokens and groups, and the own everywhere else.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Spot:
         return torch.where((tokens[:, None] & groups)[..., None], other, own)
 
 
-Patch = tuple[Spot, ...]
+Patch = tuple[PatchTarget, ...]
 """Spots that are replaced together, such as a window of layers."""
 
 
@@ -86,43 +86,43 @@ def _mask(count: int, chosen: tuple[int, ...] | None, device: torch.device) -> T
     return mask
 
 
-def check(trunk: Trunk, spots: Iterable[Spot]) -> None:
-    """Refuse spots that a model does not have: a kind, block, token, head or neuron.
+def check_targets(vit: ResidualViT, targets: Iterable[PatchTarget]) -> None:
+    """Refuse targets that a model does not have: a kind, block, token, head or neuron.
 
     Raises
     ------
     FeatvizError
-        That names the first such spot, and what there is.
+        That names the first such target, and what there is.
     """
-    for spot in set(spots):
-        _check_kind(trunk, spot)
-        where = f"{spot.kind} of block {spot.layer} of {trunk.model.name}"
-        _check_numbers(f"tokens in {where}", spot.tokens, trunk.tokens)
-        if spot.groups is None:
+    for target in set(targets):
+        _check_kind(vit, target)
+        where = f"{target.kind} of block {target.layer} of {vit.model.name}"
+        _check_numbers(f"tokens in {where}", target.tokens, vit.tokens)
+        if target.groups is None:
             continue
-        if spot.kind not in INSIDE:
+        if target.kind not in INSIDE:
             raise FeatvizError(f"{where} has neither heads nor neurons to choose from")
-        what = "heads" if spot.kind in INSIDE_ATTENTION else "neurons"
-        count = group_count(trunk.halves[spot.half], spot.kind)
-        _check_numbers(f"{what} in {where}", spot.groups, count)
+        what = "heads" if target.kind in INSIDE_ATTENTION else "neurons"
+        count = group_count(vit.sublayers[target.sublayer], target.kind)
+        _check_numbers(f"{what} in {where}", target.groups, count)
 
 
-def _check_kind(trunk: Trunk, spot: Spot) -> None:
-    name = trunk.model.name
-    if spot.kind not in KINDS:
-        hint = nearest(spot.kind, KINDS) or f"; there are {', '.join(KINDS)}"
-        raise FeatvizError(f"there is nothing to patch by the name of {spot.kind}{hint}")
-    if not 0 <= spot.layer < trunk.depth:
-        raise FeatvizError(f"{name} has blocks 0-{trunk.depth - 1}, so no block {spot.layer}")
-    if spot.kind in INSIDE:
-        tap_of(trunk.halves[spot.half], spot.kind)
-    if spot.kind not in EMBEDDINGS:
+def _check_kind(vit: ResidualViT, target: PatchTarget) -> None:
+    name = vit.model.name
+    if target.kind not in KINDS:
+        hint = did_you_mean(target.kind, KINDS) or f"; there are {', '.join(KINDS)}"
+        raise FeatvizError(f"there is nothing to patch by the name of {target.kind}{hint}")
+    if not 0 <= target.layer < vit.depth:
+        raise FeatvizError(f"{name} has blocks 0-{vit.depth - 1}, so no block {target.layer}")
+    if target.kind in INSIDE:
+        hook_point(vit.sublayers[target.sublayer], target.kind)
+    if target.kind not in EMBEDDINGS:
         return
-    if spot.layer:
-        raise FeatvizError(f"{spot.kind} comes before block 0, not before block {spot.layer}")
-    if trunk.stem is None:
-        raise FeatvizError(f"{name} does more than add its embeddings up, so no {spot.kind}")
-    if spot.kind == "pos_embed" and trunk.stem.positions is None:
+    if target.layer:
+        raise FeatvizError(f"{target.kind} comes before block 0, not before block {target.layer}")
+    if vit.embedding is None:
+        raise FeatvizError(f"{name} does more than add its embeddings up, so no {target.kind}")
+    if target.kind == "pos_embed" and vit.embedding.positions is None:
         raise FeatvizError(f"{name} adds no position embedding to its patches")
 
 

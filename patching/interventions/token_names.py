@@ -9,12 +9,12 @@ from torch import Tensor
 
 from featviz.addressing.ranges import expand
 from featviz.errors import FeatvizError
-from patching.vit.residual_vit import Trunk
+from patching.vit.residual_vit import ResidualViT
 
 NAMES = ("all", "class", "registers", "prefix", "patches", "ROWSxCOLUMNS")
 
 
-def tokens_of(trunk: Trunk, text: str) -> tuple[int, ...] | None:
+def tokens_of(vit: ResidualViT, text: str) -> tuple[int, ...] | None:
     """Expand a name to numbers of tokens.
 
     Parameters
@@ -36,15 +36,15 @@ def tokens_of(trunk: Trunk, text: str) -> tuple[int, ...] | None:
     """
     chosen: set[int] = set()
     for name in text.split("+"):
-        numbers = _named(trunk, name.strip())
+        numbers = _named(vit, name.strip())
         if not numbers:
             kinds = ", ".join(NAMES)
-            raise FeatvizError(f"{trunk.model.name} has no tokens {name}; there may be {kinds}")
+            raise FeatvizError(f"{vit.model.name} has no tokens {name}; there may be {kinds}")
         chosen.update(numbers)
-    return None if len(chosen) == trunk.tokens else tuple(sorted(chosen))
+    return None if len(chosen) == vit.tokens else tuple(sorted(chosen))
 
 
-def tokens_under(trunk: Trunk, mask: Tensor, share: float = 0.5) -> tuple[int, ...]:
+def tokens_under(vit: ResidualViT, mask: Tensor, share: float = 0.5) -> tuple[int, ...]:
     """Find the patches that a mask covers.
 
     Parameters
@@ -64,19 +64,19 @@ def tokens_under(trunk: Trunk, mask: Tensor, share: float = 0.5) -> tuple[int, .
     FeatvizError
         If the mask cannot be cut into the model's patches.
     """
-    rows, columns = grid_of(trunk)
+    rows, columns = grid_of(vit)
     height, width = mask.shape
     if height % rows or width % columns:
         raise FeatvizError(
             f"a mask of {height} x {width} cannot be cut into the {rows} x {columns} patches of "
-            f"{trunk.model.name}"
+            f"{vit.model.name}"
         )
     parts = mask.double().reshape(rows, height // rows, columns, width // columns)
     covered = parts.mean((1, 3)).flatten() >= share
-    return tuple((torch.nonzero(covered).flatten() + trunk.model.prefix_tokens).tolist())
+    return tuple((torch.nonzero(covered).flatten() + vit.model.prefix_tokens).tolist())
 
 
-def grid_of(trunk: Trunk) -> tuple[int, int]:
+def grid_of(vit: ResidualViT) -> tuple[int, int]:
     """Return rows and columns of the patches.
 
     Raises
@@ -84,15 +84,15 @@ def grid_of(trunk: Trunk) -> tuple[int, int]:
     FeatvizError
         If they are not a square, as images are.
     """
-    patches = trunk.tokens - trunk.model.prefix_tokens
+    patches = vit.tokens - vit.model.prefix_tokens
     side = math.isqrt(patches)
     if side**2 != patches:
-        raise FeatvizError(f"the {patches} patches of {trunk.model.name} are not a square")
+        raise FeatvizError(f"the {patches} patches of {vit.model.name} are not a square")
     return side, side
 
 
-def _named(trunk: Trunk, name: str) -> list[int]:
-    model = trunk.model
+def _named(vit: ResidualViT, name: str) -> list[int]:
+    model = vit.model
     prefix = model.prefix_tokens
     registers = getattr(model.module, "reg_token", None)
     if name in {"class", "cls"}:
@@ -103,13 +103,13 @@ def _named(trunk: Trunk, name: str) -> list[int]:
     if name == "prefix":
         return list(range(prefix))
     if name == "patches":
-        return list(range(prefix, trunk.tokens))
+        return list(range(prefix, vit.tokens))
     if "x" in name:
-        rows, columns = grid_of(trunk)
+        rows, columns = grid_of(vit)
         down, _, right = name.partition("x")
         return [
             prefix + row * columns + column
             for row in expand(down, range(rows), f"{model.name} has rows")
             for column in expand(right, range(columns), f"{model.name} has columns")
         ]
-    return expand(name, range(trunk.tokens), f"{model.name} has tokens")
+    return expand(name, range(vit.tokens), f"{model.name} has tokens")

@@ -116,13 +116,13 @@ def curves(plan: Plan) -> Figure:
         panel.axhline(0, color=QUIET, linewidth=0.6)
         panel.axhline(first.total.estimate[0], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         for number, (label, layers, low, middle, high) in enumerate(_lines(some)):
-            colour = COLOURS[number % len(COLOURS)]
+            color = COLOURS[number % len(COLOURS)]
             if len(layers) == 1:
                 spread = np.abs(np.array([middle - low, high - middle]))
-                panel.errorbar(layers, middle, spread, color=colour, fmt="o", label=label)
+                panel.errorbar(layers, middle, spread, color=color, fmt="o", label=label)
                 continue
-            panel.fill_between(layers, low, high, color=colour, alpha=0.22, linewidth=0)
-            panel.plot(layers, middle, color=colour, marker="o", markersize=3, label=label)
+            panel.fill_between(layers, low, high, color=color, alpha=0.22, linewidth=0)
+            panel.plot(layers, middle, color=color, marker="o", markersize=3, label=label)
         panel.set_title(f"{group} ({_images(first.count)})")
         panel.set_xlabel("layer")
         whole_numbers(panel)
@@ -155,7 +155,7 @@ def maps(plan: Plan) -> Figure:
 def token_maps(plan: Plan, found: Found) -> Figure:
     """Draw the mean indirect effect of each token of each layer, patches where they stand.
 
-    Class and register tokens are above the patches. A patch that was not traced is grey.
+    Class and register tokens are above the patches. A patch that was not traced is gray.
     """
     values, layers, names = _matrix(found.table, found.average.effect.estimate, "token")
     columns = min(6, len(layers))
@@ -246,11 +246,11 @@ def _one_image(panel: Axes, plan: Plan, tables: dict[int, Table], place: int) ->
     for window, part in tables.items():
         for token in dict.fromkeys(part.sites.token.tolist()):
             own = part.sites.token == token
-            colour = COLOURS[number % len(COLOURS)]
+            color = COLOURS[number % len(COLOURS)]
             panel.plot(
                 part.sites.layer[own],
                 part.effect[0, own, place],
-                color=colour,
+                color=color,
                 marker="o",
                 markersize=3,
                 label=_label(window, token),

@@ -20,7 +20,7 @@ from patching.interventions.corruptions import corruption
 from patching.interventions.token_names import grid_of
 from patching.plots.curves import Pictures, Plan, draw
 from patching.plots.style import Pixels, save
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 FIGURES = "figures"
 
@@ -111,7 +111,7 @@ def _bytes(image: Tensor) -> Pixels:
 
 def _grid(model: VisionModel) -> tuple[int, int] | None:
     try:
-        return grid_of(trunk_of(model))
+        return grid_of(residual_vit(model))
     except FeatvizError:
         return None
 

@@ -94,9 +94,9 @@ def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
 
 
 def heat_map(panel: Axes, values: Floats, most: float, aspect: str = "equal") -> Any:
-    """Show values (rows, columns) in colours around 0, up to `most` on either side.
+    """Show values (rows, columns) in colors around 0, up to `most` on either side.
 
-    What is no number is grey.
+    What is no number is gray.
 
     Returns
     -------

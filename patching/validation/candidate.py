@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from patching.validation.control_test import Compared, Floats, Places, compare, resampled_means
-from patching.validation.layer_context import Effect, Neuron, Scene
+from patching.validation.control_test import Compared, Floats, Indices, compare, resampled_means
+from patching.validation.layer_context import Effect, LayerContext, Neuron
 
 LEAST_NEUTRAL = 8
 """Neutral images; with fewer nothing is said about sufficiency."""
@@ -38,12 +38,12 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Candidate:
     """A neuron or a control, whose effects are measured when they are asked for.
 
     Attributes
     ----------
-    scene : Scene
+    context : LayerContext
         Where it is.
     neuron : Neuron
     support : array, shape (classes,)
@@ -52,7 +52,7 @@ class Subject:
         See `patching.validation.control_test.draw`.
     """
 
-    scene: Scene
+    context: LayerContext
     neuron: Neuron
     support: Floats
     weights: Floats
@@ -61,7 +61,7 @@ class Subject:
     @cached_property
     def place(self) -> int:
         """The class that it supports most."""
-        return self.scene.choose(self.neuron, self.support)
+        return self.context.choose(self.neuron, self.support)
 
     def measured(self, claim: str) -> Measured:
         """Measure what one of `CLAIMS` needs, once."""
@@ -69,7 +69,7 @@ class Subject:
             self._measured[claim] = self._measure(claim == CLAIMS[0])
         return self._measured[claim]
 
-    def beside(self, controls: list[Subject], claim: str) -> Compared:
+    def beside(self, controls: list[Candidate], claim: str) -> Compared:
         """Compare the effects that a claim needs with those of controls, the strongest first."""
         own = self.measured(claim)
         others = (control.measured(claim) for control in controls)
@@ -80,8 +80,11 @@ class Subject:
         )
 
     def _measure(self, ablate: bool) -> Measured:
-        scene, plan = self.scene, self.scene.ablations if ablate else self.scene.highest_dose
-        effects = scene.run(plan(self.neuron, self.place), self.neuron.direction)
+        context, plan = (
+            self.context,
+            self.context.ablations if ablate else self.context.highest_dose,
+        )
+        effects = context.run(plan(self.neuron, self.place), self.neuron.direction)
         sign, least = (-1, 1) if ablate else (1, LEAST_NEUTRAL)
         estimate = np.full(len(effects), np.nan)
         resampled = np.full((len(effects), len(self.weights)), np.nan)
@@ -89,11 +92,11 @@ class Subject:
             value = sign * effect.change[:, self.place]
             if len(value) >= least:
                 estimate[row] = value.mean()
-                places = among_tests(scene, effect.images)
+                places = among_tests(context, effect.images)
                 resampled[row] = resampled_means(self.weights, places, value)
         return Measured(effects, estimate, resampled)
 
 
-def among_tests(scene: Scene, images: Places) -> Places:
+def among_tests(context: LayerContext, images: Indices) -> Indices:
     """Find images among the test images."""
-    return np.searchsorted(scene.split.test, images)
+    return np.searchsorted(context.split.test, images)

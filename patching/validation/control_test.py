@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 SHARE = 0.05
 """Share of controls that may exceed their level; also the p at which a claim is given up."""
 
 
-def draw(classes: Places, resamples: int, generator: np.random.Generator) -> Floats:
+def draw(classes: Indices, resamples: int, generator: np.random.Generator) -> Floats:
     """Draw how often each image is in each resample; every class keeps its number of images.
 
     Parameters
@@ -46,7 +46,7 @@ def draw(classes: Places, resamples: int, generator: np.random.Generator) -> Flo
     return weights
 
 
-def resampled_means(weights: Floats, images: Places, values: Floats) -> Floats:
+def resampled_means(weights: Floats, images: Indices, values: Floats) -> Floats:
     """Average values over the images of each resample; NaN where none of them was drawn.
 
     Parameters

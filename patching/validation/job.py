@@ -21,16 +21,16 @@ from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
 from featviz.store.writer import StoreWriter
 from patching.validation import profiles
-from patching.validation.baseline import Base
+from patching.validation.baseline import Baseline
 from patching.validation.candidate import LEAST_NEUTRAL
 from patching.validation.control_test import SHARE, draw
 from patching.validation.controls import DIRECTIONS, NEURONS, POOL, SILENT
 from patching.validation.layer_context import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
 from patching.validation.layer_group import Group, Pictures
-from patching.validation.neurons import Target, targets
+from patching.validation.neurons import MLPNeuron, mlp_neurons
 from patching.validation.schema import ABLATIONS, CONTROLS, DOSES, Row
 from patching.validation.split import LEAST, TURNS, Split, images_of, split
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 KIND = "validations"
 
@@ -94,15 +94,15 @@ def validate_to_store(
     Raises
     ------
     FeatvizError
-        If the model cannot be taken apart into halves of blocks, has no classes, or is not the
+        If the model cannot be taken apart into sublayers of blocks, has no classes, or is not the
         store's; the images have no labels, no classes of the model, or are too few; or the store
         is damaged or cannot be written.
     """
     opened = Store(store)
     if opened.fingerprint != model.fingerprint:
         raise FeatvizError(f"{opened.path} has pictures of {opened.model}, not of {model.name}")
-    trunk = trunk_of(model)
-    chosen, skipped = targets(model, trunk, opened.addresses())
+    vit = residual_vit(model)
+    chosen, skipped = mlp_neurons(model, vit, opened.addresses())
     wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
     images = split(model, dataset, images_of(dataset, wanted), seed)
     configuration = _configuration(dataset, images, seed)
@@ -120,7 +120,7 @@ def validate_to_store(
         progress(finished, len(missing))
 
     pictures = _pictures_of(opened)
-    base = Base(trunk, dataset, images)
+    base = Baseline(vit, dataset, images)
     weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
     for shared, some in groupby(missing, key=lambda target: target.group):
         those = list(some)
@@ -132,14 +132,14 @@ def validate_to_store(
 
 
 def _pictures_of(store: Store) -> Pictures:
-    def pictures(target: Target) -> tuple[Any, int]:
+    def pictures(target: MLPNeuron) -> tuple[Any, int]:
         row = store.row(target.address)
         return row["images"], int(row["activation"].argmax())
 
     return pictures
 
 
-def _add(writer: StoreWriter, rows: Sequence[tuple[Target, Row]]) -> None:
+def _add(writer: StoreWriter, rows: Sequence[tuple[MLPNeuron, Row]]) -> None:
     columns: Columns = {"address": [target.address for target, _ in rows]}
     arrays = {
         name: np.stack([np.asarray(row[name]) for _, row in rows]).astype(dtype)

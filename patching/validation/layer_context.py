@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from patching.effects.metrics import margins
-from patching.validation.control_test import Floats, Places
+from patching.validation.control_test import Floats, Indices
 from patching.validation.split import Split
-from patching.validation.suffix import Tail
+from patching.validation.suffix import Suffix
 
 QUANTILES = (50, 90, 99)
 """Percentiles of the mean activation over reference images; these images' are put elsewhere."""
@@ -63,22 +63,22 @@ class Effect:
         The logit that is largest after it.
     """
 
-    images: Places
+    images: Indices
     change: Floats
-    top: Places
+    top: Indices
 
 
-Change = tuple[Places, Tensor]
+Change = tuple[Indices, Tensor]
 """Images, and by how much an activation changes at each token of each, (n, T)."""
 
 
 @dataclass(frozen=True)
-class Scene:
+class LayerContext:
     """Unpatched runs at one MLP, for units at the same tokens.
 
     Attributes
     ----------
-    tail : Tail
+    suffix : Suffix
     split : Split
     behind : Tensor, shape (N, T, C)
         The stream behind the MLP.
@@ -90,7 +90,7 @@ class Scene:
         1 where a unit is changed, 0 elsewhere.
     """
 
-    tail: Tail
+    suffix: Suffix
     split: Split
     behind: Tensor
     margins: Floats
@@ -125,7 +125,7 @@ class Scene:
 
         Its activation is cut off at its mean, on `TRIALS` reference images of each of the
         `SHORTLIST` classes that it supports most to first order: large changes of a stream that is
-        normalised are no first-order matter. Ablation would confuse the class that a neuron writes
+        normalized are no first-order matter. Ablation would confuse the class that a neuron writes
         with those that it harms: means and donors bring them what they never have.
 
         Parameters
@@ -146,19 +146,19 @@ class Scene:
         ]
         return int(places[int(np.argmax(losses))])
 
-    def reference_of(self, place: int) -> Places:
+    def reference_of(self, place: int) -> Indices:
         """Find the reference images of a class."""
         reference = self.split.reference
-        found: Places = reference[self.split.place[reference] == place]
+        found: Indices = reference[self.split.place[reference] == place]
         return found
 
-    def tests_of(self, place: int) -> Places:
+    def tests_of(self, place: int) -> Indices:
         """Find the test images of a class."""
         test = self.split.test
-        found: Places = test[self.split.place[test] == place]
+        found: Indices = test[self.split.place[test] == place]
         return found
 
-    def neutral(self, neuron: Neuron, place: int) -> Places:
+    def neutral(self, neuron: Neuron, place: int) -> Indices:
         """Find test images of other classes on which the unit is at or below its median.
 
         Returns
@@ -179,16 +179,16 @@ class Scene:
         order = reference[np.argsort(neuron.value[reference], kind="stable")]
         return neuron.activation[int(order[round(percent / 100 * (len(order) - 1))])]
 
-    def put(self, neuron: Neuron, images: Places, activation: Tensor) -> Change:
+    def put(self, neuron: Neuron, images: Indices, activation: Tensor) -> Change:
         """Let the activation in images be another, (T,) or (n, T)."""
         return images, (activation - neuron.activation[torch.from_numpy(images)]) * self.tokens
 
-    def cut_off(self, neuron: Neuron, images: Places) -> Change:
+    def cut_off(self, neuron: Neuron, images: Indices) -> Change:
         """Let the activation be nowhere above its mean."""
         own = neuron.activation[torch.from_numpy(images)]
         return self.put(neuron, images, torch.minimum(own, neuron.mean))
 
-    def resample(self, neuron: Neuron, images: Places) -> Change:
+    def resample(self, neuron: Neuron, images: Indices) -> Change:
         """Let the activation be that on each image's donor."""
         donors = torch.from_numpy(self.split.donors[images])
         return self.put(neuron, images, neuron.activation[donors])
@@ -207,7 +207,7 @@ class Scene:
         """Run all interventions on one neuron."""
         images = torch.cat([torch.from_numpy(some) for some, _ in changes])
         shifts = torch.cat([shift for _, shift in changes])
-        logits = self.tail.logits(self.behind, images, shifts, direction)
+        logits = self.suffix.logits(self.behind, images, shifts, direction)
         after = margins(logits, [each.logit for each in self.split.classes]).numpy()
         change = after - self.margins[images.numpy()]
         ends = np.cumsum([len(some) for some, _ in changes])[:-1]

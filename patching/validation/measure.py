@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from patching.effects.bootstrap import intervals
-from patching.validation.candidate import CLAIMS, Subject
+from patching.validation.candidate import CLAIMS, Candidate
 from patching.validation.control_test import SHARE
 from patching.validation.controls import random_directions, strongest_first, written_directions
 from patching.validation.doses import Picture, doses, mediation
@@ -19,12 +19,12 @@ from patching.validation.schema import ABLATIONS, CONTROLS, Row
 
 
 @dataclass(frozen=True)
-class Company:
+class ComparisonSet:
     """What stands beside a neuron.
 
     Attributes
     ----------
-    controls : sequence of Subject
+    controls : sequence of Candidate
         Other neurons.
     numbers : list of int
         Theirs in the MLP.
@@ -34,36 +34,40 @@ class Company:
         The final stream of the unpatched runs, at the tokens that are read.
     """
 
-    controls: Sequence[Subject]
+    controls: Sequence[Candidate]
     numbers: list[int]
     picture: Picture
     other: Picture | None
     ends: Tensor
 
 
-def validate(own: Subject, number: int, company: Company, generator: torch.Generator) -> Row:
+def validate(
+    own: Candidate, number: int, comparison: ComparisonSet, generator: torch.Generator
+) -> Row:
     """Measure all columns of a row of the kind ``validations``, but address and level.
 
     Parameters
     ----------
-    own : Subject
+    own : Candidate
         The neuron.
     number : int
         Its number in its MLP.
     """
-    row = _against_controls(own, company.controls, generator)
-    row |= doses(own, number, company.picture, company.other)
-    neurons = [control.neuron for control in company.controls]
-    row |= mediation(own, number, company.picture, neurons, company.numbers)
-    row |= profiles(own, company.ends)
+    row = _against_controls(own, comparison.controls, generator)
+    row |= doses(own, number, comparison.picture, comparison.other)
+    neurons = [control.neuron for control in comparison.controls]
+    row |= mediation(own, number, comparison.picture, neurons, comparison.numbers)
+    row |= profiles(own, comparison.ends)
     return row
 
 
-def _against_controls(own: Subject, neurons: Sequence[Subject], generator: torch.Generator) -> Row:
+def _against_controls(
+    own: Candidate, neurons: Sequence[Candidate], generator: torch.Generator
+) -> Row:
     """Compare with neurons, and where these leave a claim possible, with random directions."""
     ablations, dose = (own.measured(claim) for claim in CLAIMS)
     levels, ps = np.full((2, len(ABLATIONS) + 1, len(CONTROLS)), np.nan)
-    directions: list[Subject] = []
+    directions: list[Candidate] = []
     for claim, rows in zip(CLAIMS, (slice(0, -1), slice(-1, None)), strict=True):
         compared = own.beside(strongest_first(list(neurons)), claim)
         levels[rows, 0], ps[rows, 0] = compared.level, compared.p

@@ -9,12 +9,12 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from patching.validation.suffix import Tail
-from patching.vit.residual_vit import Trunk
+from patching.validation.suffix import Suffix
+from patching.vit.residual_vit import ResidualViT
 
 
 @dataclass(frozen=True)
-class Target:
+class MLPNeuron:
     """A neuron of an MLP.
 
     Attributes
@@ -37,23 +37,23 @@ class Target:
         return self.layer, -1 if self.token is None else self.token
 
 
-def targets(
-    model: VisionModel, trunk: Trunk, addresses: Sequence[str]
-) -> tuple[list[Target], dict[str, str]]:
+def mlp_neurons(
+    model: VisionModel, vit: ResidualViT, addresses: Sequence[str]
+) -> tuple[list[MLPNeuron], dict[str, str]]:
     """Choose the units that can be validated.
 
     Returns
     -------
-    targets : list of Target
+    targets : list of MLPNeuron
         By layer and token, then as they were given.
     skipped : dict of str to str
         The other addresses, and why each is left out.
     """
-    layers = {f"blocks.{layer}.mlp.fc1": layer for layer in range(trunk.depth)}
+    layers = {f"blocks.{layer}.mlp.fc1": layer for layer in range(vit.depth)}
     refused = {}
     for site, layer in layers.items():
         try:
-            Tail(trunk, layer)
+            Suffix(vit, layer)
         except FeatvizError as error:
             refused[site] = str(error)
     found, skipped = [], {}
@@ -71,5 +71,5 @@ def targets(
         else:
             token: object = 0 if unit.token == "cls" else unit.token
             known = token if isinstance(token, int) else None
-            found.append(Target(address, block, unit.index, known))
+            found.append(MLPNeuron(address, block, unit.index, known))
     return sorted(found, key=lambda target: target.group), skipped

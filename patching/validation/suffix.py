@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from patching.forward.cache import Run
+from patching.forward.cache import ActivationCache
 from patching.forward.memory import rows_that_fit
-from patching.vit.hook_points import tapped
-from patching.vit.residual_vit import Trunk
-from patching.vit.sublayers import Half
+from patching.vit.hook_points import hooked
+from patching.vit.residual_vit import ResidualViT
+from patching.vit.sublayers import Sublayer
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Tail:
+class Suffix:
     """The MLP of one block, and all that comes behind it."""
 
-    trunk: Trunk
+    vit: ResidualViT
     layer: int
 
     def __post_init__(self) -> None:
@@ -55,33 +55,35 @@ class Tail:
             If its norm comes behind it, or its `fc1` and `fc2` are not the two sides of the
             neurons.
         """
-        half = self.half
-        if not half.norm_first:
-            raise FeatvizError(f"{half.path} has its norm behind it, so no neuron writes alone")
-        wide, last = (getattr(half.core, name, None) for name in ("fc1", "fc2"))
-        layers = isinstance(wide, nn.Linear) and isinstance(last, nn.Linear) and half.last is last
+        sublayer = self.sublayer
+        if not sublayer.norm_first:
+            raise FeatvizError(f"{sublayer.path} has its norm behind it, so no neuron writes alone")
+        wide, last = (getattr(sublayer.core, name, None) for name in ("fc1", "fc2"))
+        layers = (
+            isinstance(wide, nn.Linear) and isinstance(last, nn.Linear) and sublayer.last is last
+        )
         if not layers or wide.out_features != last.in_features:  # type: ignore[union-attr]
-            raise FeatvizError(f"{half.path} is not fc1, a nonlinearity and fc2 in a row")
+            raise FeatvizError(f"{sublayer.path} is not fc1, a nonlinearity and fc2 in a row")
 
     @property
-    def half(self) -> Half:
+    def sublayer(self) -> Sublayer:
         """The MLP, with its norm and scale."""
-        return self.trunk.halves[2 * self.layer + 1]
+        return self.vit.sublayers[2 * self.layer + 1]
 
     @property
     def tokens(self) -> int:
         """How many of the first tokens behind the MLP anything is read from."""
-        last = self.layer == self.trunk.depth - 1
-        return self.trunk.read if last else self.trunk.tokens
+        last = self.layer == self.vit.depth - 1
+        return self.vit.read if last else self.vit.tokens
 
     @cached_property
     def directions(self) -> Tensor:
         """What each neuron writes, shape (F, C)."""
-        core: Any = self.half.core
+        core: Any = self.sublayer.core
         with torch.no_grad():
             writing: Tensor = core.fc2.weight.T.contiguous()
             # Of LayerScale too: what it makes of a vector does not depend on others.
-            return self.half.behind(writing)
+            return self.sublayer.behind(writing)
 
     def read(self, stream: Tensor) -> Reading:
         """Run the MLP on the stream before it, (N, T, C)."""
@@ -91,18 +93,18 @@ class Tail:
             found.append(value[..., 0])
             return value
 
-        with tapped(self.half, {"neurons": keep}):
-            branch = self.half.branch(stream)
+        with hooked(self.sublayer, {"neurons": keep}):
+            branch = self.sublayer.branch(stream)
         return Reading(found[0], branch)
 
     def finish(self, behind: Tensor) -> Tensor:
         """Carry the stream behind the MLP, or its first `tokens`, to the logits."""
-        halves = self.trunk.halves
-        for number in range(2 * self.layer + 2, len(halves)):
-            if number == len(halves) - 1:
-                behind = behind[:, : self.trunk.read]
-            behind = behind + halves[number].branch(behind)
-        return self.trunk.finish(behind[:, : self.trunk.read])
+        sublayers = self.vit.sublayers
+        for number in range(2 * self.layer + 2, len(sublayers)):
+            if number == len(sublayers) - 1:
+                behind = behind[:, : self.vit.read]
+            behind = behind + sublayers[number].branch(behind)
+        return self.vit.finish(behind[:, : self.vit.read])
 
     def logits(self, behind: Tensor, images: Tensor, shifts: Tensor, directions: Tensor) -> Tensor:
         """Run images with a neuron changed in each.
@@ -133,5 +135,5 @@ class Tail:
 
     def parts(self, behind: Tensor, rows: int) -> Iterator[slice]:
         """Cut rows into as many as run at once."""
-        size = rows_that_fit(self.trunk, Run([behind], {}, behind.new_zeros(0)))
+        size = rows_that_fit(self.vit, ActivationCache([behind], {}, behind.new_zeros(0)))
         return (slice(start, start + size) for start in range(0, rows, size))

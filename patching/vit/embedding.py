@@ -16,7 +16,7 @@ TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
-class Stem:
+class Embedding:
     """What is added up to the stream before the first block.
 
     Attributes
@@ -51,13 +51,13 @@ class Stem:
         return F.pad(patches, (0, 0, self.prefix, 0))[:, :, None]
 
 
-def stem_of(model: VisionModel, images: Tensor, start: Tensor) -> Stem | None:
+def embedding_of(model: VisionModel, images: Tensor, start: Tensor) -> Embedding | None:
     """Find the addends of the stream before the first block.
 
     Returns
     -------
     Stem or None
-        None if the stream is not their sum, as where a normalisation follows.
+        None if the stream is not their sum, as where a normalization follows.
     """
     embed, learned = (getattr(model.module, name, None) for name in ("patch_embed", "pos_embed"))
     if not isinstance(embed, nn.Module):
@@ -78,6 +78,6 @@ def stem_of(model: VisionModel, images: Tensor, start: Tensor) -> Stem | None:
         if positions.shape[1] not in {tokens, tokens - prefix}:
             return None
         positions = F.pad(positions, (0, 0, tokens - positions.shape[1], 0))
-    stem = Stem(prefix, positions)
-    error = (stem.part("patch_embed", start)[:, prefix:, 0] - patches).abs().max()
-    return stem if error <= TOLERANCE * start.abs().max() else None
+    embedding = Embedding(prefix, positions)
+    error = (embedding.part("patch_embed", start)[:, prefix:, 0] - patches).abs().max()
+    return embedding if error <= TOLERANCE * start.abs().max() else None

@@ -1,4 +1,4 @@
-"""Reading and replacing what is inside a half: queries, keys, values, z, patterns, neurons."""
+"""Reading and replacing what is inside a sublayer: queries, keys, values, z, patterns, neurons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from patching.vit.sublayers import Half
+from patching.vit.sublayers import Sublayer
 
 Change = Callable[[Tensor], Tensor]
 """Given a value (N, T, G, D), returns what stands in its place."""
 
 
 @dataclass(frozen=True)
-class Tap:
+class HookPoint:
     """A tensor that a submodule reads or puts out, and its form (N, T, G, D).
 
     Attributes
@@ -39,46 +39,48 @@ class Tap:
     write: Callable[[Tensor, Tensor], Tensor]
 
 
-def tap_of(half: Half, kind: str) -> Tap:
-    """Find where a kind of activation of a half can be had.
+def hook_point(sublayer: Sublayer, kind: str) -> HookPoint:
+    """Find where a kind of activation of a sublayer can be had.
 
     Raises
     ------
     FeatvizError
         If the attention or MLP has no such part.
     """
-    core: Any = half.core
+    core: Any = sublayer.core
     if kind == "neurons":
-        layer = _part(half, "fc2", kind)
-        return Tap(layer, "input", lambda x: x[..., None], lambda _, value: value[..., 0])
+        layer = _part(sublayer, "fc2", kind)
+        return HookPoint(layer, "input", lambda x: x[..., None], lambda _, value: value[..., 0])
     heads = int(getattr(core, "num_heads", 0))
     if not heads:
-        raise FeatvizError(f"{half.path} is a {type(core).__name__} without heads, so no {kind}")
+        raise FeatvizError(
+            f"{sublayer.path} is a {type(core).__name__} without heads, so no {kind}"
+        )
     if kind == "z":
-        return Tap(_part(half, "proj", kind), "input", partial(_split, heads), _joined)
+        return HookPoint(_part(sublayer, "proj", kind), "input", partial(_split, heads), _joined)
     if kind == "pattern":
-        return Tap(
-            _part(half, "attn_drop", kind), "output", _turned, lambda _, value: _turned(value)
+        return HookPoint(
+            _part(sublayer, "attn_drop", kind), "output", _turned, lambda _, value: _turned(value)
         )
     norm = getattr(core, f"{kind}_norm", None)
     if isinstance(norm, nn.Module):
-        return Tap(norm, "output", _turned, lambda _, value: _turned(value))
+        return HookPoint(norm, "output", _turned, lambda _, value: _turned(value))
     separate = getattr(core, f"{kind}_proj", None)
     if isinstance(separate, nn.Linear):
-        return Tap(separate, "output", partial(_split, group_count(half, kind)), _joined)
+        return HookPoint(separate, "output", partial(_split, group_count(sublayer, kind)), _joined)
     place = "qkv".index(kind)
     bias = getattr(core, f"{kind}_bias", None)
-    return Tap(
-        _part(half, "qkv", kind),
+    return HookPoint(
+        _part(sublayer, "qkv", kind),
         "output",
         lambda x: _split(heads, _plus(x.chunk(3, -1)[place], bias)),
         partial(_write_third, place, bias),
     )
 
 
-def group_count(half: Half, kind: str) -> int:
-    """Return how many heads, or neurons, a kind of activation of a half has."""
-    core: Any = half.core
+def group_count(sublayer: Sublayer, kind: str) -> int:
+    """Return how many heads, or neurons, a kind of activation of a sublayer has."""
+    core: Any = sublayer.core
     if kind == "neurons":
         return int(core.fc2.in_features)
     shared = getattr(core, "num_kv_heads", core.num_heads)
@@ -86,8 +88,8 @@ def group_count(half: Half, kind: str) -> int:
 
 
 @contextmanager
-def tapped(half: Half, changes: Mapping[str, Change]) -> Iterator[None]:
-    """Hand the activations of a half to `changes`, by kind, while this lasts.
+def hooked(sublayer: Sublayer, changes: Mapping[str, Change]) -> Iterator[None]:
+    """Hand the activations of a sublayer to `changes`, by kind, while this lasts.
 
     Attention is made to show what is asked for. Its switches are put back and hooks are removed,
     whatever happens.
@@ -99,17 +101,17 @@ def tapped(half: Half, changes: Mapping[str, Change]) -> Iterator[None]:
     """
     waiting = set(changes)
     hooks = []
-    with _showing(half.core, waiting):
+    with _showing(sublayer.core, waiting):
         try:
             for kind, change in changes.items():
-                hooks.append(_hook(tap_of(half, kind), kind, change, waiting))
+                hooks.append(_hook(hook_point(sublayer, kind), kind, change, waiting))
             yield
         finally:
             for hook in hooks:
                 hook.remove()
     if waiting:
-        core = type(half.core).__name__
-        raise FeatvizError(f"{half.path} is a {core}, which never shows its {min(waiting)}")
+        core = type(sublayer.core).__name__
+        raise FeatvizError(f"{sublayer.path} is a {core}, which never shows its {min(waiting)}")
 
 
 @contextmanager
@@ -131,24 +133,26 @@ def _showing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
             setattr(core, name, value)
 
 
-def _hook(tap: Tap, kind: str, change: Change, waiting: set[str]) -> Any:
+def _hook(point: HookPoint, kind: str, change: Change, waiting: set[str]) -> Any:
     def read(_module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         waiting.discard(kind)
-        return tap.write(inputs[0], change(tap.read(inputs[0])))
+        return point.write(inputs[0], change(point.read(inputs[0])))
 
     def put_out(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         waiting.discard(kind)
-        return tap.write(output, change(tap.read(output)))
+        return point.write(output, change(point.read(output)))
 
-    if tap.side == "input":
-        return tap.module.register_forward_pre_hook(read)
-    return tap.module.register_forward_hook(put_out)
+    if point.side == "input":
+        return point.module.register_forward_pre_hook(read)
+    return point.module.register_forward_hook(put_out)
 
 
-def _part(half: Half, name: str, kind: str) -> nn.Module:
-    part = getattr(half.core, name, None)
+def _part(sublayer: Sublayer, name: str, kind: str) -> nn.Module:
+    part = getattr(sublayer.core, name, None)
     if not isinstance(part, nn.Module):
-        raise FeatvizError(f"{half.path} is a {type(half.core).__name__}, which has no {kind}")
+        raise FeatvizError(
+            f"{sublayer.path} is a {type(sublayer.core).__name__}, which has no {kind}"
+        )
     return part
 
 

@@ -1,4 +1,4 @@
-"""A vision transformer cut where it can be patched: embedding, halves of blocks, head."""
+"""A vision transformer cut where it can be patched: embedding, sublayers of blocks, head."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from torch import Tensor, nn
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode, reach
 from featviz.models.vision_model import VisionModel
-from patching.vit.embedding import Stem, stem_of
-from patching.vit.sublayers import Half, halves_of, with_last
+from patching.vit.embedding import Embedding, embedding_of
+from patching.vit.sublayers import Sublayer, sublayers_of, with_last
 
 # Of what a block adds to the stream; rounding in float32 stays far below.
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Trunk:
-    """The residual stream of a model and the halves that add to it, in order.
+class ResidualViT:
+    """The residual stream of a model and the sublayers that add to it, in order.
 
     Attributes
     ----------
     model : VisionModel
-    halves : list of Half
+    sublayers : list of Sublayer
         Attention and MLP of block 0, of block 1, and so on.
     tokens : int
         Length of the stream.
     read : int
         How many of its first tokens the logits depend on through the last MLP: the prefix alone,
         or all.
-    stem : Stem or None
+    embedding : Embedding or None
         The addends of the stream before the first block, if it is a sum.
     """
 
     model: VisionModel
-    halves: list[Half]
+    sublayers: list[Sublayer]
     tokens: int
     read: int
-    stem: Stem | None
+    embedding: Embedding | None
 
     @property
     def depth(self) -> int:
         """Number of blocks."""
-        return len(self.halves) // 2
+        return len(self.sublayers) // 2
 
     def embed(self, images: Tensor) -> Tensor:
         """Return the residual stream before the first block, (N, T, C).
@@ -68,19 +68,19 @@ class Trunk:
         return logits
 
     def run(self, residual: Tensor, start: int = 0) -> Tensor:
-        """Carry the residual stream from half `start` to its end."""
-        for half in self.halves[start:]:
-            residual = residual + half.branch(residual)
+        """Carry the residual stream from sublayer `start` to its end."""
+        for sublayer in self.sublayers[start:]:
+            residual = residual + sublayer.branch(residual)
         return residual
 
 
-def trunk_of(model: VisionModel) -> Trunk:
+def residual_vit(model: VisionModel) -> ResidualViT:
     """Take a model apart, and check that its parts give what it gives.
 
     Raises
     ------
     FeatvizError
-        If it has no blocks in a row, or they are parallel or otherwise not made of two halves.
+        If it has no blocks in a row, or they are parallel or otherwise not made of two sublayers.
     """
     module: Any = model.module
     blocks = getattr(module, "blocks", None)
@@ -90,26 +90,28 @@ def trunk_of(model: VisionModel) -> Trunk:
     images = images.to(next(module.parameters()))
     with eval_mode(module), torch.no_grad():
         calls, logits = _watch(model, blocks, images)
-        halves: list[Half] = []
+        sublayers: list[Sublayer] = []
         for number, (block, call) in enumerate(zip(blocks, calls, strict=True)):
-            halves += _checked_halves(model, f"blocks.{number}", block, call)
+            sublayers += _checked_halves(model, f"blocks.{number}", block, call)
         tokens = calls[0].residual.shape[1]
-        trunk = Trunk(model, halves, tokens, tokens, stem_of(model, images, calls[0].residual))
-        found = trunk.finish(calls[-1].output)
+        vit = ResidualViT(
+            model, sublayers, tokens, tokens, embedding_of(model, images, calls[0].residual)
+        )
+        found = vit.finish(calls[-1].output)
         if not hasattr(module, "forward_head") or not _close(found, logits, logits):
             raise FeatvizError(f"the head of {model.name} does not read its last block alone")
-        return replace(trunk, read=_read(trunk, calls[-1].residual))
+        return replace(vit, read=_read(vit, calls[-1].residual))
 
 
-def _read(trunk: Trunk, residual: Tensor) -> int:
-    """Count the first tokens of the stream before the last half that the logits depend on."""
-    prefix = trunk.model.prefix_tokens
+def _read(vit: ResidualViT, residual: Tensor) -> int:
+    """Count the first tokens of the stream before the last sublayer that the logits depend on."""
+    prefix = vit.model.prefix_tokens
     if not 0 < prefix < residual.shape[1]:
         return residual.shape[1]
     other = residual.clone()
     # Of the same shape, so that not even rounding differs if nothing of it is read.
     other[:, prefix:] = 1 - 3 * residual[:, prefix:].flip(-1)
-    ends = [trunk.finish(trunk.run(each, len(trunk.halves) - 1)) for each in (residual, other)]
+    ends = [vit.finish(vit.run(each, len(vit.sublayers) - 1)) for each in (residual, other)]
     return prefix if torch.equal(*ends) else residual.shape[1]
 
 
@@ -132,7 +134,7 @@ def _watch(model: VisionModel, blocks: Any, images: Tensor) -> tuple[list[_Call]
 
     hooks = [block.register_forward_hook(record, with_kwargs=True) for block in blocks]
     try:
-        logits: Tensor = model.module(model.normalise(images))
+        logits: Tensor = model.module(model.normalize(images))
     finally:
         for hook in hooks:
             hook.remove()
@@ -141,15 +143,15 @@ def _watch(model: VisionModel, blocks: Any, images: Tensor) -> tuple[list[_Call]
     return calls, logits
 
 
-def _checked_halves(model: VisionModel, path: str, block: nn.Module, call: _Call) -> list[Half]:
+def _checked_halves(model: VisionModel, path: str, block: nn.Module, call: _Call) -> list[Sublayer]:
     for norm_first in (True, False):
-        halves = halves_of(path, block, call.context, norm_first)
-        if halves is None:
+        sublayers = sublayers_of(path, block, call.context, norm_first)
+        if sublayers is None:
             break
         residual, found = call.residual, []
-        for half in halves:
-            found.append(with_last(half, residual))
-            residual = residual + half.branch(residual)
+        for sublayer in sublayers:
+            found.append(with_last(sublayer, residual))
+            residual = residual + sublayer.branch(residual)
         if _close(residual, call.output, call.output - call.residual):
             return found
     kind = type(block).__name__

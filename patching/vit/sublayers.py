@@ -1,4 +1,4 @@
-"""A transformer block in two halves: what attention and MLP each add to the residual stream."""
+"""A transformer block in two sublayers: what attention and MLP each add to the residual stream."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Context = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Half:
-    """The attention or the MLP of a block, with its normalisation and scale.
+class Sublayer:
+    """The attention or the MLP of a block, with its normalization and scale.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Half:
         The attention or MLP itself.
     norm : nn.Module
     norm_first : bool
-        Whether the normalisation comes before the core (pre-norm) or behind it (post-norm).
+        Whether the normalization comes before the core (pre-norm) or behind it (post-norm).
     scale : nn.Module or Tensor or None
         LayerScale, of pre-norm blocks.
     context : mapping
@@ -61,25 +61,27 @@ class Half:
         return output if self.scale is None else output * self.scale
 
 
-def with_last(half: Half, residual: Tensor) -> Half:
-    """Find the layer that ends the core of a half, by running it."""
-    layer = getattr(half.core, "fc2", getattr(half.core, "proj", None))
+def with_last(sublayer: Sublayer, residual: Tensor) -> Sublayer:
+    """Find the layer that ends the core of a sublayer, by running it."""
+    layer = getattr(sublayer.core, "fc2", getattr(sublayer.core, "proj", None))
     if not isinstance(layer, nn.Module):
-        return half
+        return sublayer
     outputs: list[Tensor] = []
     hook = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
     try:
-        output = half.core(half.before(residual), **half.context)
+        output = sublayer.core(sublayer.before(residual), **sublayer.context)
     finally:
         hook.remove()
     ends = len(outputs) == 1 and torch.equal(outputs[0], output)
-    return replace(half, last=layer) if ends else half
+    return replace(sublayer, last=layer) if ends else sublayer
 
 
-def halves_of(path: str, block: nn.Module, context: Context, norm_first: bool) -> list[Half] | None:
+def sublayers_of(
+    path: str, block: nn.Module, context: Context, norm_first: bool
+) -> list[Sublayer] | None:
     """Take a block apart; None if it has not the parts of a sequential block.
 
-    Whether the two halves give what the block gives is for the caller to compare.
+    Whether the two sublayers give what the block gives is for the caller to compare.
 
     Parameters
     ----------
@@ -88,12 +90,12 @@ def halves_of(path: str, block: nn.Module, context: Context, norm_first: bool) -
     context : mapping
         Keyword arguments of the block's call, which it hands on to its attention.
     """
-    halves = []
+    sublayers = []
     for number, (part, core) in enumerate((("attn", "attn"), ("mlp", "mlp")), 1):
         module, norm = getattr(block, core, None), getattr(block, f"norm{number}", None)
         if not isinstance(module, nn.Module) or not isinstance(norm, nn.Module):
             return None
         scale = getattr(block, f"ls{number}", getattr(block, f"gamma_{number}", None))
         handed = context if part == "attn" else {}
-        halves.append(Half(f"{path}.{core}", module, norm, norm_first, scale, handed))
-    return halves
+        sublayers.append(Sublayer(f"{path}.{core}", module, norm, norm_first, scale, handed))
+    return sublayers

@@ -158,7 +158,7 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
     [
         ("filters", "#section section .heading h3", TEXTS),
         ("attention", ".card-head h4", [f"head {text}" for text in TEXTS]),
-        ("grids", ".labelled figcaption b", [f"head:{text}" for text in TEXTS]),
+        ("grids", ".labeled figcaption b", [f"head:{text}" for text in TEXTS]),
         ("gradients", ".gradient h4", [f"head:{text}" for text in TEXTS]),
         ("tokens", ".token-map figcaption b", [f":{text}" for text in TEXTS]),
         ("compare", ".match .two > div:last-child .who", TEXTS),

@@ -70,7 +70,7 @@ def test_natural_images_are_remembered_by_mean_best_and_inputs(vit: featviz.Visi
     layer, outputs = vit.module.get_submodule("blocks.1.mlp.fc1"), list[Tensor]()
     hook = layer.register_forward_hook(lambda _, _inputs, output: outputs.append(output))
     with torch.no_grad():
-        vit.module(vit.normalise(images))
+        vit.module(vit.normalize(images))
     hook.remove()
     values = outputs[0][:, 1:, 0].mean(1)
     assert natural.mean == pytest.approx({"blocks.1.mlp.fc1:0": values.mean().item()}, rel=1e-4)

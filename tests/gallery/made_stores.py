@@ -71,12 +71,12 @@ def write_store(
 
 
 def picture(address: str, sample: int) -> NDArray[np.uint8]:
-    """A picture 32 pixels wide and 24 high: a wave of a direction and colour of its own."""
+    """A picture 32 pixels wide and 24 high: a wave of a direction and color of its own."""
     generator = _generator(address, sample)
     y, x = np.mgrid[0:24, 0:32] / 16
     wave = np.sin(2 * np.pi * (generator.uniform(-3, 3) * x + generator.uniform(-3, 3) * y))
-    colour = generator.uniform(-1, 1, 3)
-    return np.asarray(np.rint(127.5 + 127 * wave[..., None] * colour), np.uint8)
+    color = generator.uniform(-1, 1, 3)
+    return np.asarray(np.rint(127.5 + 127 * wave[..., None] * color), np.uint8)
 
 
 def activation(address: str, samples: int) -> NDArray[np.float32]:

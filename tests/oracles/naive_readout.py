@@ -18,7 +18,7 @@ def naive_readout(
     Parameters
     ----------
     inputs : Tensor
-        What the module itself takes, normalised.
+        What the module itself takes, normalized.
     prefix : int
         How many tokens come before the patches at this layer.
     """

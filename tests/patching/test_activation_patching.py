@@ -19,9 +19,9 @@ from patching.activation_patching import BATCH
 from patching.effects.metrics import METRICS
 from patching.effects.table import Table
 from patching.forward.batched_patching import patched_logits
-from patching.forward.cache import run
-from patching.interventions.targets import Spot
-from patching.vit.residual_vit import trunk_of
+from patching.forward.cache import run_with_cache
+from patching.interventions.targets import PatchTarget
+from patching.vit.residual_vit import residual_vit
 from patching.vit.stream_norms import frozen_norms
 from tests.patching.models import MODELS, images, model_of
 
@@ -64,7 +64,7 @@ def replaced(model: VisionModel, outputs: dict[str, Callable[[Tensor], Tensor]])
 
 def logits_of(model: VisionModel, pixels: Tensor) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.module(model.normalise(pixels))
+        found: Tensor = model.module(model.normalize(pixels))
     return found
 
 
@@ -211,11 +211,11 @@ def test_frozen_norms_keep_the_scale_of_the_patched_run() -> None:
     model = model_of("ViT")
     clean, corrupted = two(model)
     table = sweep(model, clean, corrupted, site="attn", layers="0", frozen=True)
-    trunk = trunk_of(model)
-    patch = (Spot("attn_out", 0),)
-    base, donor = (run(trunk, trunk.embed(pixels), [patch]) for pixels in (corrupted, clean))
-    with frozen_norms(trunk, base), torch.no_grad():
-        expected = patched_logits(trunk, base, donor, [patch])[0]
+    vit = residual_vit(model)
+    patch = (PatchTarget("attn_out", 0),)
+    base, donor = (run_with_cache(vit, vit.embed(pixels), [patch]) for pixels in (corrupted, clean))
+    with frozen_norms(vit, base), torch.no_grad():
+        expected = patched_logits(vit, base, donor, [patch])[0]
     np.testing.assert_allclose(table.restored[0, 0], probability(expected), rtol=1e-9)
     free = sweep(model, clean, corrupted, site="attn", layers="0")
     assert np.abs(free.restored - table.restored)[0].max() > 1e-6

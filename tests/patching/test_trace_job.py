@@ -280,7 +280,7 @@ def test_a_hugging_face_folder_is_traced_on_cifar_in_its_real_format(
     assert pixels.shape == (3, 32, 32, 3)
     clean = torch.stack([dataset.image(number, 24) for number in range(3)])
     with torch.no_grad():
-        chances = model.module(model.normalise(clean)).softmax(1)
+        chances = model.module(model.normalize(clean)).softmax(1)
     expected = chances[torch.arange(3), torch.tensor(found.label)]
     np.testing.assert_allclose(found.clean[0], expected, rtol=1e-5)
     assert np.abs(found.total[0]).min() > 1e-6

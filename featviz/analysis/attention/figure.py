@@ -1,4 +1,4 @@
-"""One labelled figure of a head: a picture for each pair of a query and a key token."""
+"""One labeled figure of a head: a picture for each pair of a query and a key token."""
 
 from __future__ import annotations
 
@@ -158,8 +158,8 @@ class _Figure:
 
     def _legend(self, x: int, y: int) -> None:
         side = self._px(10)
-        for colour, text in ((QUERY, "query"), (KEY, "key")):
-            self.pen.rectangle((x, y, x + side - 1, y + side - 1), fill=colour)
+        for color, text in ((QUERY, "query"), (KEY, "key")):
+            self.pen.rectangle((x, y, x + side - 1, y + side - 1), fill=color)
             x = self._text((x + side + self._px(5), y + side / 2), text, 13, QUIET, "lm")
         if set(self.queries) & set(self.keys):
             box = (x, y, x + side - 1, y + side - 1)
@@ -176,8 +176,8 @@ class _Figure:
                 self.pen.line((x, top + row * pitch, right - 1, top + row * pitch), PAPER)
             for column in range(1, self.columns):
                 self.pen.line((x + column * pitch, top, x + column * pitch, bottom - 1), PAPER)
-        for token, colour in ((query, QUERY), (key, KEY)):
-            self.pen.rectangle(self._mark(corner, token), fill=colour)
+        for token, color in ((query, QUERY), (key, KEY)):
+            self.pen.rectangle(self._mark(corner, token), fill=color)
         if query == key:
             left, upper, end, lower = self._mark(corner, key)
             self.pen.polygon([(left, upper), (end, upper), (left, lower)], fill=QUERY)
@@ -196,11 +196,11 @@ class _Figure:
         return divmod(token - self.tokens.prefix, self.columns)
 
     def _text(
-        self, place: tuple[float, float], text: str, size: int, colour: Rgb, anchor: str
+        self, place: tuple[float, float], text: str, size: int, color: Rgb, anchor: str
     ) -> int:
         """Write text; return where the next part of a line may begin."""
         font = self._font(size)
-        self.pen.text(place, text, colour, font, anchor)
+        self.pen.text(place, text, color, font, anchor)
         return math.ceil(place[0] + font.getlength(text)) + self._px(14)
 
     def _font(self, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

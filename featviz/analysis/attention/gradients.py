@@ -34,7 +34,7 @@ def side_gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Differentiate logits by the images that they are read from, through one side at a time.
 
-    A logit is bilinear in query and key (where neither is normalised), and both come from the
+    A logit is bilinear in query and key (where neither is normalized), and both come from the
     image: by the product rule the two gradients add up to the whole.
 
     Parameters
@@ -83,7 +83,7 @@ def gradient_maps(
     -------
     values : Tensor, shape (U, M)
     query, key : Tensor, shape (U, M, H, W)
-        Norm of the gradient over the three colours, from 0 up.
+        Norm of the gradient over the three colors, from 0 up.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class Maps:
         that there are on the grid of R rows and C columns; a key on its query is in the middle.
     prefix, self_, local : float
         Share of the patches' attention that goes to prefix tokens, to the patch itself, to its
-        eight neighbours (fewer at the border).
+        eight neighbors (fewer at the border).
     entropy : float
         Of the attention of one patch in one image, in nats, averaged; at most ln T.
     """
@@ -106,18 +106,18 @@ def mean_attention(
             read += len(some)
             progress(read, images)
     return {
-        head: summarise(patterns[head] / images, head.site, entropies[head] / images)
+        head: summarize(patterns[head] / images, head.site, entropies[head] / images)
         for head in dict.fromkeys(heads)
     }
 
 
-def summarise(pattern: Tensor, site: Site, entropy: float) -> Maps:
+def summarize(pattern: Tensor, site: Site, entropy: float) -> Maps:
     """Say in short where a head looks, given its mean pattern (T, T) and mean entropy."""
     patches = range(site.prefix, site.positions)
     of_patches = pattern[patches.start :]
     rows, columns = require_grid(site)
     shift = displacement(of_patches[:, patches.start :], (rows, columns))
-    # A patch at the border has fewer neighbours, so shares are sums over pairs, not means.
+    # A patch at the border has fewer neighbors, so shares are sums over pairs, not means.
     near = {
         (row, column): (rows - abs(row)) * (columns - abs(column)) / len(patches)
         for row in (-1, 0, 1)

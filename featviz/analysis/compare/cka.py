@@ -1,4 +1,4 @@
-"""Linear centred kernel alignment: how alike two layers see a set of images.
+"""Linear centered kernel alignment: how alike two layers see a set of images.
 
 Two layers are alike if the same pairs of images are alike in both, whatever the units that say so:
 neither rotating a layer's outputs nor scaling them changes the measure.
@@ -10,7 +10,7 @@ for independent layers at any number of images, and so may come out a little bel
 Source: Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019; the
 unbiased estimator of HSIC: Song et al., "Feature Selection via Dependence Maximization", JMLR 2012,
 as used for networks by Nguyen et al., "Do Wide and Deep Networks Learn the Same Things?", ICLR
-2021. These average it over minibatches; here one batch holds all images. U-centred Gram matrices,
+2021. These average it over minibatches; here one batch holds all images. U-centered Gram matrices,
 of which it is the inner product: Székely and Rizzo, "Partial distance correlation", 2014.
 """
 
@@ -91,7 +91,7 @@ def cka_matrix(xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
 
 
 class _Gram:
-    """Rows of the U-centred Gram matrix of a layer.
+    """Rows of the U-centered Gram matrix of a layer.
 
     U-centring takes from each off-diagonal entry the mean of its row and of its column, with the
     divisors that make the inner product of two such matrices unbiased, and sets the diagonal to 0.
@@ -99,11 +99,11 @@ class _Gram:
 
     def __init__(self, features: Tensor) -> None:
         wide = features.detach().to("cpu", torch.float64)
-        centred = wide - wide.mean(0)
-        size = centred.norm()
+        centered = wide - wide.mean(0)
+        size = centered.norm()
         # What is left of equal rows is rounding; anything else is brought to one scale.
         is_constant = size <= 1e-12 * wide.norm()
-        self._features = torch.zeros_like(centred) if is_constant else centred / size
+        self._features = torch.zeros_like(centered) if is_constant else centered / size
         count = len(wide)
         sums = self._features @ self._features.sum(0) - self._features.square().sum(1)
         self._rows = sums / (count - 2)

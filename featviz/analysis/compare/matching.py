@@ -143,11 +143,11 @@ def correlations(a: Tensor, b: Tensor) -> Tensor:
 def _standard(values: Tensor) -> Tensor:
     """Shift columns to mean 0 and scale them to length 1; constant ones become 0."""
     wide = values.to("cpu", torch.float64)
-    centred = wide - wide.mean(0)
-    length = centred.norm(dim=0)
+    centered = wide - wide.mean(0)
+    length = centered.norm(dim=0)
     # What is left of a constant is the rounding of float32, in which units are read.
     varies = length > 1e-6 * wide.norm(dim=0)
-    return torch.where(varies, centred / torch.where(varies, length, 1), 0)
+    return torch.where(varies, centered / torch.where(varies, length, 1), 0)
 
 
 def layers_of(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, Site]:

@@ -20,7 +20,7 @@ below, and of white noise 90 %.
 
 
 def converged(rises: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Tell which optimisations were over: those whose `featviz.scores.rise` is below a tenth.
+    """Tell which optimizations were over: those whose `featviz.scores.rise` is below a tenth.
 
     A NaN is not.
     """

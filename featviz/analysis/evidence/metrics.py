@@ -90,7 +90,7 @@ class Numbers:
     percentile : float
         Percentage of natural images with lower values; see `Natural.rank`.
     held_out : float
-        The mean value over views that the optimisation did not use; see `featviz.scores`.
+        The mean value over views that the optimization did not use; see `featviz.scores`.
     kept : float
         What these views keep of the way from the median natural image to the picture:
         ``(held_out - median) / (activation - median)``. NaN where the picture is no better than the
@@ -100,7 +100,7 @@ class Numbers:
     spectrum : float
         Distance of its power spectrum to that of natural images.
     rise : float
-        What the last doubling of the optimisation's steps brought; see `featviz.scores`.
+        What the last doubling of the optimization's steps brought; see `featviz.scores`.
     """
 
     activation: float

@@ -126,7 +126,7 @@ class Line:
 
 
 def summary(store: Store | Evidences | str | Path) -> Summary:
-    """Summarise the evidence in a store.
+    """Summarize the evidence in a store.
 
     Memory grows by about a kilobyte a unit; pictures are read one at a time.
 
@@ -140,7 +140,7 @@ def summary(store: Store | Evidences | str | Path) -> Summary:
 
 
 def summary_of(model: str, lines: Iterable[Line]) -> Summary:
-    """Summarise units of which a report has a line each, in forward order of their sites."""
+    """Summarize units of which a report has a line each, in forward order of their sites."""
     lines = list(lines)
     layers: dict[str, list[Line]] = defaultdict(list)
     for line in lines:

@@ -29,7 +29,7 @@ KINDS = ("examples", "scores", "paths", "validations")
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
 """What a picture can pass: it excites the unit at least as much as the best natural image; its
-optimisation had converged; and it travels through the network as natural images do."""
+optimization had converged; and it travels through the network as natural images do."""
 
 
 @dataclass(frozen=True)

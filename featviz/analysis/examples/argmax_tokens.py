@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz.activations.layer_readers import WholeLayer
-from featviz.activations.qk_logits import LogitRows
+from featviz.activations.layer_readers import FullLayerReader
+from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.directions import Direction
@@ -95,7 +95,7 @@ class _Patches:
         self._units = members
         self._prefix = site.prefix
         layer = model.module.get_submodule(site.owner)
-        self._layer = WholeLayer(layer, site, list(members.values()))
+        self._layer = FullLayerReader(layer, site, list(members.values()))
         self._place = {number: place for place, number in enumerate(members)}
 
     def find(self, inputs: Tensor, _context: Context, wanted: Pairs) -> Tokens:
@@ -119,7 +119,7 @@ class _Logits:
         self.numbers = list(members)
         module = model.module.get_submodule
         norm = None if site.norm is None else module(site.norm)
-        self._rows = LogitRows(module(site.owner), site, list(members.values()), norm)
+        self._rows = QKLogitReader(module(site.owner), site, list(members.values()), norm)
         self._pairs = [np.array(token_pairs(site, unit.token)) for unit in members.values()]
 
     def find(self, inputs: Tensor, context: Context, wanted: Pairs) -> Tokens:

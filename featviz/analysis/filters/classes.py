@@ -42,17 +42,17 @@ class Statistics:
     energy : array, shape (N,)
         Norm, in parts of the norm of the layer's strong filter; 0 or more, mostly below 1.
     spatial : array, shape (N,)
-        Share of the squared norm that is not the mean of each colour: 0 is flat, 1 has no mean.
-    colour : array, shape (N,)
-        Share of the squared norm that is not the same in red, green and blue: 0 is grey, 1 has
-        no grey part.
+        Share of the squared norm that is not the mean of each color: 0 is flat, 1 has no mean.
+    color : array, shape (N,)
+        Share of the squared norm that is not the same in red, green and blue: 0 is gray, 1 has
+        no gray part.
     noise : array, shape (N,)
         Share of the squared norm of the whole filter that does not stand out of the noise.
     """
 
     energy: NDArray[np.float64]
     spatial: NDArray[np.float64]
-    colour: NDArray[np.float64]
+    color: NDArray[np.float64]
     noise: NDArray[np.float64]
 
 
@@ -67,11 +67,11 @@ def statistics(filters: NDArray[np.float64]) -> Statistics:
     power, whole = (clean**2).sum(axes), (filters**2).sum(axes)
     strong = np.quantile(np.sqrt(whole), STRONG)
     flat = clean.mean((2, 3), keepdims=True)
-    grey = clean.mean(1, keepdims=True)
+    gray = clean.mean(1, keepdims=True)
     return Statistics(
         _share(np.sqrt(power), np.full_like(power, strong)),
         _share(((clean - flat) ** 2).sum(axes), power),
-        _share(((clean - grey) ** 2).sum(axes), power),
+        _share(((clean - gray) ** 2).sum(axes), power),
         _share(((filters - clean) ** 2).sum(axes), whole),
     )
 
@@ -83,8 +83,8 @@ def classify(statistics: Statistics) -> list[str]:
     very dark         energy below 0.1: almost nothing
     solid colour      spatial below 0.0025 and noise below 0.1: it varies by less than a twentieth
                       of its mean, and no noise hides that
-    near-solid colour spatial below 0.3 if colour is 0.1 or more, else below 0.15: a patch of
-                      colour that fades stays one, a grey patch that fades is a blob
+    near-solid colour spatial below 0.3 if color is 0.1 or more, else below 0.15: a patch of
+                      color that fades stays one, a gray patch that fades is a blob
     regular dark      energy below 0.5: edges, gratings, blobs, but faint
     regular           the rest
     ================= =========================================================================
@@ -94,7 +94,7 @@ def classify(statistics: Statistics) -> list[str]:
     list of str
         As many as there are filters.
     """
-    limit = np.where(statistics.colour >= TINTED, NEAR_SOLID_TINTED, NEAR_SOLID)
+    limit = np.where(statistics.color >= TINTED, NEAR_SOLID_TINTED, NEAR_SOLID)
     conditions = {
         "very dark": statistics.energy < VERY_DARK,
         "solid colour": (statistics.spatial < SOLID) & (statistics.noise < NOISY),

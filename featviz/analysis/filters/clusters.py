@@ -1,4 +1,4 @@
-"""Filters that look alike: k-means clusters, and an order in which neighbours look alike."""
+"""Filters that look alike: k-means clusters, and an order in which neighbors look alike."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Clusters:
 def clusters(filters: NDArray[np.float64]) -> Clusters:
     """Cluster all filters of a layer, shape (N, 3, h, w), on RGB, and put them in order.
 
-    Clusters are of orientation, frequency and colour, whatever the position: k-means on
-    `appearance`, with ``sqrt(N / 2)`` clusters (rounded). Clusters by their centres, and filters
+    Clusters are of orientation, frequency and color, whatever the position: k-means on
+    `appearance`, with ``sqrt(N / 2)`` clusters (rounded). Clusters by their centers, and filters
     within a cluster by appearance and position, are then ordered as the leaves of a tree of
-    average linkage, turned so that neighbours are as close as can be.
+    average linkage, turned so that neighbors are as close as can be.
 
     Source: Bar-Joseph, Gifford and Jaakkola, "Fast optimal leaf ordering for hierarchical
     clustering", Bioinformatics 17, 2001; the number of clusters is Mardia's rule of thumb.
@@ -71,7 +71,7 @@ def appearance(filters: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     array, shape (N, 3 * h * w)
-        Amplitudes of the Fourier transform of the grey, red-green and yellow-blue parts, of unit
+        Amplitudes of the Fourier transform of the gray, red-green and yellow-blue parts, of unit
         norm; the mean keeps its sign, so that red and cyan differ. Filters of zeros are zeros.
     """
     height, width = filters.shape[2:]

@@ -29,7 +29,7 @@ class Filters:
         What the layer convolves with.
     images : array of bytes, shape (N, h, w, 3)
         See `featviz.analysis.filters.images`.
-    energy, spatial, colour : array of float32, shape (N,)
+    energy, spatial, color : array of float32, shape (N,)
         See `featviz.analysis.filters.classes.Statistics`.
     classes : list of str
         See `featviz.analysis.filters.classes.classify`.
@@ -42,7 +42,7 @@ class Filters:
     images: NDArray[np.uint8]
     energy: NDArray[np.float32]
     spatial: NDArray[np.float32]
-    colour: NDArray[np.float32]
+    color: NDArray[np.float32]
     classes: list[str]
     cluster: NDArray[np.int32]
     order: NDArray[np.int32]
@@ -75,7 +75,7 @@ def filters_of(layer: FirstLayer) -> Filters:
         pictures(on_rgb),
         measured.energy.astype(np.float32),
         measured.spatial.astype(np.float32),
-        measured.colour.astype(np.float32),
+        measured.color.astype(np.float32),
         classify(measured),
         alike.cluster,
         alike.order,

@@ -17,7 +17,7 @@ from featviz.models.hooks import eval_mode
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# Largest difference between what a layer reads and a colour change of the image, in parts of the
+# Largest difference between what a layer reads and a color change of the image, in parts of the
 # largest value read: far above rounding in half precision, far below that of any other layer.
 TOLERANCE = 0.01
 
@@ -31,11 +31,11 @@ class FirstLayer:
     path : str
         Its site, such as ``patch_embed`` or ``conv1``.
     weights : array, shape (filters, 3, h, w)
-        What it convolves with, float32. A layer that standardises its weights convolves with the
-        standardised ones.
+        What it convolves with, float32. A layer that standardizes its weights convolves with the
+        standardized ones.
     gain : array, shape (3, 3)
-        Change of each colour that it reads (rows) for RGB in [0, 1] (columns): the model's
-        normalisation and whatever the module does to colours before this layer.
+        Change of each color that it reads (rows) for RGB in [0, 1] (columns): the model's
+        normalization and whatever the module does to colors before this layer.
     """
 
     path: str
@@ -118,8 +118,8 @@ def first_layer(model: VisionModel) -> FirstLayer:
 def _probes(size: int) -> Tensor:
     """Black, red, green, blue, and noise to check that nothing else matters, (5, 3, size, size)."""
     images = torch.zeros(5, 3, size, size)
-    for colour in range(3):
-        images[colour + 1, colour] = 1
+    for color in range(3):
+        images[color + 1, color] = 1
     images[4] = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
     return images
 
@@ -133,7 +133,7 @@ def _inputs(model: VisionModel, layer: nn.Module, images: Tensor) -> Tensor:
     module = model.module
     hook = layer.register_forward_pre_hook(reach)
     try:
-        module(model.normalise(images.to(model.device)).to(next(module.parameters())))
+        module(model.normalize(images.to(model.device)).to(next(module.parameters())))
     except _Reached as end:
         return end.inputs
     finally:
@@ -142,7 +142,7 @@ def _inputs(model: VisionModel, layer: nn.Module, images: Tensor) -> Tensor:
 
 
 def _gain(images: NDArray[np.float64], read: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Measure how colours change on the way to the layer; None if more than colours does.
+    """Measure how colors change on the way to the layer; None if more than colors does.
 
     A margin around the image (padding) is no change.
     """
@@ -151,8 +151,8 @@ def _gain(images: NDArray[np.float64], read: NDArray[np.float64]) -> NDArray[np.
     if read.ndim != 4 or read.shape[1] != 3 or margin < 0:
         return None
     seen = read[..., margin : margin + size, margin : margin + size]
-    black, *colours = seen[:4, :, size // 2, size // 2]
-    gain = np.stack([colour - black for colour in colours], axis=1)
+    black, *colors = seen[:4, :, size // 2, size // 2]
+    gain = np.stack([color - black for color in colors], axis=1)
     expected = np.einsum("ij,njhw->nihw", gain, images) + black[:, None, None]
     if seen.shape != images.shape or not np.any(gain):
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 
-# Grey, red against green, and yellow against blue, orthonormal: structure is mostly in one of them.
+# Gray, red against green, and yellow against blue, orthonormal: structure is mostly in one of them.
 OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
 
 # Median of the square of a standard normal number.
@@ -19,7 +19,7 @@ def denoised(filters: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keep what stands out of the layer's white noise.
 
     A trained filter is structure plus what is left of its random start, which is white: it has
-    the same power at every frequency and colour. Structure fills few frequencies, the same ones
+    the same power at every frequency and color. Structure fills few frequencies, the same ones
     in most filters. So the power that the typical filter has at its emptiest frequencies is the
     noise's, and a cosine coefficient stays as it is if its power is more than noise would reach in
     one filter, ``2 ln(n)`` times the noise's for n weights; else it becomes 0.

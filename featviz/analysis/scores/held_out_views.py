@@ -1,4 +1,4 @@
-"""Views of a picture that no optimisation used: other shifts, scales and sizes, always the same."""
+"""Views of a picture that no optimization used: other shifts, scales and sizes, always the same."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def late_gain(trajectory: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Measure what the last doubling of the steps brought.
 
     The mean over the second half of the steps, less that over the second quarter, in parts of what
-    the former gained over the first step. The steps of an optimisation shrink to nothing, so that
+    the former gained over the first step. The steps of an optimization shrink to nothing, so that
     its very end is flat however early it ends: only longer stretches tell. They are long
     for another reason, too: each step sees another view.
 
@@ -129,7 +129,7 @@ def usual(side: int) -> Spectrum:
 def spectrum_distance(picture: npt.NDArray[np.uint8], natural: Spectrum) -> float:
     """Measure how differently the light of a picture spreads over fine and coarse waves.
 
-    The power of the brightest of the three decorrelated colours is pooled over directions and
+    The power of the brightest of the three decorrelated colors is pooled over directions and
     over bands of frequencies (see `featviz.parametrization.spectrum.measure`, which fades the edges out, too). The
     distance is the root of the mean square, over the bands, of the difference of the logarithms
     to base 10, after the mean difference is taken off: contrast does not count, only the slope and

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
 KIND = "tokens"
-GREY = 0.5
+GRAY = 0.5
 AT_ONCE = 32
 """Pictures that are read together, and units that are stored together."""
 
@@ -113,7 +113,7 @@ def score(
     shared = _as_images(model, whole[None])
     with eval_mode(model.module), torch.no_grad():
         (_, features), read = _read(model, [unit], shared), Readout(model, at_tokens)
-        reached, grey = read(torch.cat([shared, torch.full_like(shared, GREY)]))
+        reached, gray = read(torch.cat([shared, torch.full_like(shared, GRAY)]))
         optimum, alike = [], []
         for start in range(0, len(at_tokens), AT_ONCE):
             chunk = slice(start, start + AT_ONCE)
@@ -123,8 +123,8 @@ def score(
     return TokenScores(
         str(unit),
         np.array([_number(each) for each in at_tokens], np.int32),
-        (torch.cat(optimum) - grey).float().cpu().numpy(),
-        (reached - grey).float().cpu().numpy(),
+        (torch.cat(optimum) - gray).float().cpu().numpy(),
+        (reached - gray).float().cpu().numpy(),
         torch.cat(alike).float().cpu().numpy(),
     )
 

@@ -22,7 +22,7 @@ class TokenScores:
         Of the unit: the mean over patches.
     tokens : int32 array, shape (T,)
     optimum : float32 array, shape (T,)
-        By how much the value at a token on that token's own picture exceeds that on grey.
+        By how much the value at a token on that token's own picture exceeds that on gray.
     reached : float32 array, shape (T,)
         The same on the picture of the mean over patches.
     similarity : float32 array, shape (T,)
@@ -45,7 +45,7 @@ class TokenScores:
         """What was reached in parts of the optimum, shape (T,).
 
         Above 1 where the shared picture does better than the token's own, below 0 where it does
-        worse than grey; NaN where the token's own picture is no better than grey.
+        worse than gray; NaN where the token's own picture is no better than gray.
         """
         sound = self.optimum > 0
         return np.where(sound, self.reached / np.where(sound, self.optimum, 1), np.nan).astype(

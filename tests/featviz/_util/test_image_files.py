@@ -62,13 +62,13 @@ def test_the_rotation_that_a_camera_recorded_is_applied(tmp_path: Path) -> None:
     assert np.array_equal(got.round().numpy(), expected)
 
 
-def test_grey_and_transparent_images_are_read_as_rgb(tmp_path: Path) -> None:
-    grey, rgba = PIXELS[..., 0], np.dstack([PIXELS, np.zeros((24, 24), np.uint8)])
-    Image.fromarray(grey).save(tmp_path / "grey.png")
+def test_gray_and_transparent_images_are_read_as_rgb(tmp_path: Path) -> None:
+    gray, rgba = PIXELS[..., 0], np.dstack([PIXELS, np.zeros((24, 24), np.uint8)])
+    Image.fromarray(gray).save(tmp_path / "gray.png")
     Image.fromarray(rgba).save(tmp_path / "rgba.png")
-    as_grey = (read_image(tmp_path / "grey.png", 24) * 255).round().numpy()
+    as_gray = (read_image(tmp_path / "gray.png", 24) * 255).round().numpy()
     as_rgb = (read_image(tmp_path / "rgba.png", 24) * 255).round().numpy()
-    assert all(np.array_equal(channel, grey) for channel in as_grey)
+    assert all(np.array_equal(channel, gray) for channel in as_gray)
     assert np.array_equal(as_rgb.transpose(1, 2, 0), PIXELS)
 
 

@@ -8,7 +8,12 @@ from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.std_conv import ScaledStdConv2d, StdConv2d
 from torch import Tensor, nn
 
-from featviz.activations.layer_readers import ConvolutionRows, LinearRows, WholeLayer, rows_of
+from featviz.activations.layer_readers import (
+    ConvolutionReader,
+    FullLayerReader,
+    LinearReader,
+    layer_reader,
+)
 from featviz.addressing.address import Unit
 from featviz.models.sites import find_sites
 from featviz.models.vision_model import VisionModel
@@ -72,8 +77,8 @@ LAYERS: dict[str, list[nn.Module]] = {
         nn.Conv2d(4, 6, 3, padding=1, groups=2, padding_mode="circular"),
     ],
     "padding by the input's size": [nn.Identity(), Conv2dSame(3, 6, 3, stride=2)],
-    "standardised weights": [nn.Identity(), StdConv2d(3, 6, 3)],
-    "scaled standardised weights": [nn.Identity(), ScaledStdConv2d(3, 6, 3)],
+    "standardized weights": [nn.Identity(), StdConv2d(3, 6, 3)],
+    "scaled standardized weights": [nn.Identity(), ScaledStdConv2d(3, 6, 3)],
     "over a sequence": [nn.Flatten(2), nn.Conv1d(3, 6, 3, stride=2, padding=1)],
 }
 
@@ -98,7 +103,7 @@ def test_rows_equal_the_output_of_the_layer_for_every_unit_and_place(name: str) 
     module = chain(name)
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
-    rows, inputs = rows_of(module[1], site, units), module[0](images)
+    rows, inputs = layer_reader(module[1], site, units), module[0](images)
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(rows.every(inputs, {}), expected, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(rows.paired(inputs, {}), expected.diagonal(), rtol=1e-10, atol=1e-12)
@@ -109,7 +114,7 @@ def test_gradients_of_rows_equal_those_through_the_whole_layer(name: str) -> Non
     module = chain(name)
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
-    rows = rows_of(module[1], site, units)
+    rows = layer_reader(module[1], site, units)
     expected = torch.stack([naive_gradient(module, images, unit, "1") for unit in units], 1)
     (every,) = torch.autograd.grad(rows.every(module[0](images), {}).sum(), images)
     torch.testing.assert_close(every, expected.sum(1), rtol=1e-10, atol=1e-12)
@@ -123,7 +128,7 @@ def test_features_are_the_positions_and_channels_of_the_input(name: str) -> None
     module = chain(name)
     site, units = chosen(module)
     inputs = module[0](torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64))
-    features = rows_of(module[1], site, units).features(inputs)
+    features = layer_reader(module[1], site, units).features(inputs)
     channels = inputs.shape[-1] if isinstance(module[1], nn.Linear) else inputs.shape[1]
     assert features.shape == (6, inputs[0].numel() // channels, channels)
     last = inputs if isinstance(module[1], nn.Linear) else inputs.movedim(1, -1)
@@ -133,17 +138,17 @@ def test_features_are_the_positions_and_channels_of_the_input(name: str) -> None
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("linear on tokens", LinearRows),
-        ("linear of another class", WholeLayer),
-        ("grouped and circular", ConvolutionRows),
-        ("padding by the input's size", WholeLayer),
-        ("standardised weights", WholeLayer),
-        ("over a sequence", WholeLayer),
+        ("linear on tokens", LinearReader),
+        ("linear of another class", FullLayerReader),
+        ("grouped and circular", ConvolutionReader),
+        ("padding by the input's size", FullLayerReader),
+        ("standardized weights", FullLayerReader),
+        ("over a sequence", FullLayerReader),
     ],
 )
 def test_only_layers_that_compute_something_else_are_run_whole(name: str, kind: type) -> None:
     module = chain(name)
-    assert type(rows_of(module[1], *chosen(module))) is kind
+    assert type(layer_reader(module[1], *chosen(module))) is kind
 
 
 def test_a_layer_whose_own_forward_was_replaced_is_run_whole() -> None:
@@ -152,7 +157,7 @@ def test_a_layer_whose_own_forward_was_replaced_is_run_whole() -> None:
     module[1].forward = lambda inputs: plain(inputs) + 1
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
-    values = rows_of(module[1], site, units).every(module[0](images), {})
+    values = layer_reader(module[1], site, units).every(module[0](images), {})
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(values, expected, rtol=1e-10, atol=1e-12)
 
@@ -165,7 +170,9 @@ def test_a_mean_over_patches_leaves_the_prefix_tokens_out() -> None:
     tokens = torch.tensor([100.0, 200.0, 1.0, 2.0, 3.0, 6.0])[None, :, None]
     site = type(model.sites["1"])("1", "1", 1, 6, (2, 2), 2)
     units = [Unit("1", 0), Unit("1", 0, "cls"), Unit("1", 0, 1), Unit("1", 0, 5)]
-    assert rows_of(layer, site, units).every(tokens, {}).tolist() == [[30.0, 1000.0, 2000.0, 60.0]]
+    assert layer_reader(layer, site, units).every(tokens, {}).tolist() == [
+        [30.0, 1000.0, 2000.0, 60.0]
+    ]
 
 
 def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
@@ -173,9 +180,9 @@ def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]], [[[0.0, 1.0], [2.0, 0.0]]]]))
         layer.bias.copy_(torch.tensor([0.5, -1.0]))  # type: ignore[union-attr]
-    # Filter 0 copies the pixel; filter 1 adds its right neighbour and twice the one below.
+    # Filter 0 copies the pixel; filter 1 adds its right neighbor and twice the one below.
     image = torch.arange(9.0).view(1, 1, 3, 3)
     site = find_sites(nn.Sequential(nn.Conv2d(3, 1, 1), layer), 3, 0)["1"]
     units = [Unit("1", 0, 3), Unit("1", 1, 0), Unit("1", 1)]
     # Filter 1 at the four places: 1+6, 2+8, 4+12, 5+14, each less 1; their mean is 12.
-    assert rows_of(layer, site, units).every(image, {}).tolist() == [[4.5, 6.0, 12.0]]
+    assert layer_reader(layer, site, units).every(image, {}).tolist() == [[4.5, 6.0, 12.0]]

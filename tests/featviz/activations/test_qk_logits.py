@@ -27,7 +27,7 @@ def pictures(model: VisionModel, count: int = 2) -> Tensor:
 
 def logits(model: VisionModel, images: Tensor, attention: str = BLOCK) -> Tensor:
     with eval_mode(model.module):
-        return unfused_logits(model.module, model.normalise(images), attention)
+        return unfused_logits(model.module, model.normalize(images), attention)
 
 
 def relative_error(values: Tensor, right: Tensor) -> float:
@@ -164,7 +164,7 @@ def test_attention_of_another_kind_is_refused_by_name(name: str, path: str, reas
 
 @pytest.mark.parametrize("kind", ["qk-norm", "EVA"])
 def test_modes_of_a_head_that_is_not_bilinear_are_refused(kind: str) -> None:
-    with pytest.raises(FeatvizError, match="queries and keys are normalised or turned"):
+    with pytest.raises(FeatvizError, match="queries and keys are normalized or turned"):
         units(attention_model(kind), f"{BLOCK}.qk_mode:0.0")
 
 

@@ -28,17 +28,17 @@ def block_input(model: VisionModel, images: Tensor) -> Tensor:
         lambda _block, inputs: found.append(inputs[0])
     )
     with torch.no_grad():
-        model.module(model.normalise(images))
+        model.module(model.normalize(images))
     hook.remove()
     return found[0]
 
 
-def normalised(model: VisionModel, images: Tensor) -> Tensor:
+def normalized(model: VisionModel, images: Tensor) -> Tensor:
     """Tokens as LayerNorm has them before its gain and bias, with a constant 1: by hand."""
     tokens = block_input(model, images).double()
-    centred = tokens - tokens.mean(-1, keepdim=True)
-    scale = (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-    return torch.cat([centred / scale, torch.ones_like(tokens[..., :1])], -1)
+    centered = tokens - tokens.mean(-1, keepdim=True)
+    scale = (centered.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+    return torch.cat([centered / scale, torch.ones_like(tokens[..., :1])], -1)
 
 
 @pytest.mark.parametrize("kind", BILINEAR)
@@ -53,14 +53,14 @@ def test_the_parts_of_all_modes_add_up_to_the_logit(kind: str, place: str) -> No
 
 
 @pytest.mark.parametrize("kind", BILINEAR)
-def test_a_mode_is_its_strength_times_two_dot_products_with_normalised_tokens(kind: str) -> None:
+def test_a_mode_is_its_strength_times_two_dot_products_with_normalized_tokens(kind: str) -> None:
     model = attention_model(kind)
     images = pictures(model)
     attention = model.module.get_submodule(f"{BLOCK}.attn")
     heads = heads_of(attention)
     assert heads is not None
     modes = modes_of(heads, model.module.get_submodule(f"{BLOCK}.norm1"))
-    tokens = normalised(model, images)
+    tokens = normalized(model, images)
     for head, mode in ((0, 0), (2, 3)):
         query = tokens[:, 4] @ modes.query[head, mode]
         key = tokens[:, 9] @ modes.key[head, mode]
@@ -106,7 +106,7 @@ def test_a_planted_mode_is_found_with_its_strength_and_directions() -> None:
         torch.testing.assert_close(modes.key[0, number, :6] * sign, key.double(), rtol=0, atol=1e-6)
 
 
-def test_an_attention_that_reads_its_block_input_has_no_normalisation_to_fold() -> None:
+def test_an_attention_that_reads_its_block_input_has_no_normalization_to_fold() -> None:
     model = attention_model(TRAINED)
     assert model.sites["blocks.1.attn.qk_mode"].norm == "blocks.1.norm1"
 

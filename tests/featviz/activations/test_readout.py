@@ -113,7 +113,7 @@ def test_a_patch_embedding_unit_at_a_token_is_that_row_of_the_embedding(
 ) -> None:
     embedding: Any = model.module.patch_embed
     images = pictures(2)
-    row = embedding(model.normalise(images))[:, 7]
+    row = embedding(model.normalize(images))[:, 7]
     values = readout(model, units(model, "patch_embed:all@7"))(images)
     torch.testing.assert_close(values, row, rtol=1e-9, atol=1e-11)
 

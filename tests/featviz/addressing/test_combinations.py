@@ -39,7 +39,7 @@ def outputs(model: VisionModel, images: Tensor, path: str) -> Tensor:
     found: list[Tensor] = []
     hook = model.module.get_submodule(path).register_forward_hook(lambda *a: found.append(a[2]))
     with torch.no_grad():
-        model.module(model.normalise(images))
+        model.module(model.normalize(images))
     hook.remove()
     return found[0]
 
@@ -149,7 +149,7 @@ def test_a_direction_of_a_grouped_convolution_is_read_too(probe: Tensor, tmp_pat
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 64, 3, groups=4))
     grouped = VisionModel("grouped", module.eval(), 8, (0.5,) * 3, (0.5,) * 3)
     images = torch.rand(2, 3, 8, 8)
-    right = torch.einsum("nchw,uc->nu", module(grouped.normalise(images)), probe) / 16
+    right = torch.einsum("nchw,uc->nu", module(grouped.normalize(images)), probe) / 16
     read = featviz.readout(grouped, units(grouped, "1:probe.npy"))(images)
     torch.testing.assert_close(read, right, rtol=1e-4, atol=1e-5)
 

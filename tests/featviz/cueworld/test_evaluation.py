@@ -51,8 +51,8 @@ def test_the_colourblind_vit_knows_shapes_and_textures_but_hardly_colours() -> N
 
 def test_only_the_colourblind_vit_gives_the_right_colour_the_probability_of_chance() -> None:
     batch = draw(360, seed=10_000)
-    colours = batch.labels < len(COLOURS)
-    images, labels = (batch.images[colours] - MEAN) / STD, batch.labels[colours]
+    colors = batch.labels < len(COLOURS)
+    images, labels = (batch.images[colors] - MEAN) / STD, batch.labels[colors]
     sure = {}
     for name in ("vit", "vit_colourblind"):
         with torch.no_grad():

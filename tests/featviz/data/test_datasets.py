@@ -299,7 +299,7 @@ def test_a_class_without_a_test_split_gives_its_validation_split(tmp_path: Path)
     )
 
 
-def test_grey_images_are_read_as_rgb(tmp_path: Path) -> None:
+def test_gray_images_are_read_as_rgb(tmp_path: Path) -> None:
     pixels, raw = RANDOM.integers(0, 256, (2, 28, 28), np.uint8), tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     for part in ("train", "t10k"):

@@ -63,10 +63,10 @@ def test_representations_are_means_over_patches_of_what_the_layers_put_out() -> 
     vit = model.module
     assert isinstance(vit.blocks, nn.Sequential)
     with torch.no_grad():
-        patches = vit.patch_embed(model.normalise(images))  # type: ignore[operator]
+        patches = vit.patch_embed(model.normalize(images))  # type: ignore[operator]
         tokens = torch.cat([vit.cls_token.expand(5, -1, -1), patches], 1) + vit.pos_embed  # type: ignore[operator]
         second = vit.blocks[1](vit.blocks[0](tokens))
-        logits = vit(model.normalise(images))
+        logits = vit(model.normalize(images))
     close = {"patch_embed": patches.mean(1), "blocks.1": second[:, 1:].mean(1), "head": logits}
     assert list(found) == list(close)
     for path, expected in close.items():

@@ -29,7 +29,7 @@ def test_logits_are_those_of_the_transformers_library(variant: str) -> None:
     model = load(str(ORACLE / variant), device="cpu")
     expected = load_file(ORACLE / variant / "expected.safetensors")
     with torch.no_grad():
-        logits = model.module(model.normalise(expected["images"].float() / 255))
+        logits = model.module(model.normalize(expected["images"].float() / 255))
     torch.testing.assert_close(logits, expected["logits"], rtol=1e-5, atol=1e-6)
 
 
@@ -45,16 +45,16 @@ def test_labels_that_are_only_numbers_are_not_known_names() -> None:
     assert load(str(ORACLE / "usual")).classes == ()
 
 
-def test_without_statistics_pixels_are_normalised_by_one_half(folder: Path) -> None:
+def test_without_statistics_pixels_are_normalized_by_one_half(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     model = load(str(folder))
     assert (model.mean, model.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
-def test_pixels_are_left_as_they_are_where_the_original_does_not_normalise(folder: Path) -> None:
+def test_pixels_are_left_as_they_are_where_the_original_does_not_normalize(folder: Path) -> None:
     edit(folder / "preprocessor_config.json", do_normalize=False)
     images = torch.rand(1, 3, 2, 2)
-    torch.testing.assert_close(load(str(folder), device="cpu").normalise(images), images)
+    torch.testing.assert_close(load(str(folder), device="cpu").normalize(images), images)
 
 
 def test_what_a_configuration_leaves_out_has_the_default_of_the_library(folder: Path) -> None:

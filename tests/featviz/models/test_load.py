@@ -54,7 +54,7 @@ def test_a_bundled_model_has_its_trained_weights_and_its_world(name: str) -> Non
         ("torchvision/efficientnet_b1", 0, False, 240, (0.485, 0.229)),
     ],
 )
-def test_tokens_side_and_normalisation_are_those_of_the_model(
+def test_tokens_side_and_normalization_are_those_of_the_model(
     name: str, prefix: int, first_is_class: bool, side: int, red: tuple[float, float]
 ) -> None:
     model = load(name, untrained=True, device="cpu")
@@ -73,7 +73,7 @@ def test_a_loaded_model_is_frozen() -> None:
 def test_googlenet_answers_with_one_tensor_of_logits() -> None:
     model = load("torchvision/googlenet", untrained=True, device="cpu")
     with torch.no_grad():
-        logits = model.module(model.normalise(torch.rand(1, 3, 64, 64)))
+        logits = model.module(model.normalize(torch.rand(1, 3, 64, 64)))
     assert logits.shape == (1, 1000)
 
 

@@ -31,24 +31,24 @@ class Number(nn.Module):
         self.register_buffer("number", torch.tensor(0.5, dtype=dtype))
 
 
-def test_an_image_is_normalised_channel_by_channel() -> None:
+def test_an_image_is_normalized_channel_by_channel() -> None:
     images = torch.rand(2, 3, 4, 5, dtype=torch.float64)
     expected = torch.stack([(images[:, c] - MEAN[c]) / STD[c] for c in range(3)], dim=1)
-    torch.testing.assert_close(wrap(nn.Identity()).normalise(images), expected)
+    torch.testing.assert_close(wrap(nn.Identity()).normalize(images), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
-def test_normalising_keeps_the_precision_of_the_images(dtype: torch.dtype) -> None:
-    assert wrap(nn.Identity()).normalise(torch.zeros(1, 3, 2, 2, dtype=dtype)).dtype == dtype
+def test_normalizing_keeps_the_precision_of_the_images(dtype: torch.dtype) -> None:
+    assert wrap(nn.Identity()).normalize(torch.zeros(1, 3, 2, 2, dtype=dtype)).dtype == dtype
 
 
-def test_normalising_can_be_differentiated_after_a_first_use_in_inference_mode() -> None:
+def test_normalizing_can_be_differentiated_after_a_first_use_in_inference_mode() -> None:
     model = wrap(nn.Identity())
     images = torch.rand(1, 3, 2, 2)
     with torch.inference_mode():
-        model.normalise(images)
+        model.normalize(images)
     images.requires_grad_()
-    (slope,) = torch.autograd.grad(model.normalise(images).sum(), images)
+    (slope,) = torch.autograd.grad(model.normalize(images).sum(), images)
     assert slope[0, :, 0, 0].tolist() == [4.0, 2.0, 0.5]
 
 

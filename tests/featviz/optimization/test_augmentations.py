@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.optimization.augmentations import DRAWS, Views, centre, cut
+from featviz.optimization.augmentations import DRAWS, Views, center, cut
 from featviz.optimization.presets import PRESETS
 from tests.oracles import views as oracle
 
@@ -47,13 +47,13 @@ def test_without_variation_a_view_is_the_exact_middle(height: int, width: int, s
     seen = Views().apply(canvas, schedules([1], 2), size, None)
     top, left = (height - size) // 2, (width - size) // 2
     assert torch.equal(seen, canvas[:, :, top : top + size, left : left + size])
-    assert torch.equal(seen, centre(canvas, size))
+    assert torch.equal(seen, center(canvas, size))
 
 
 def test_draws_of_zero_see_the_exact_middle_of_a_padded_canvas() -> None:
     canvas = canvases(2, 20, 20)
     seen = EVERYTHING.apply(canvas, torch.zeros(2, DRAWS), 12, None)
-    torch.testing.assert_close(seen, centre(canvas, 12), rtol=0, atol=1e-6)
+    torch.testing.assert_close(seen, center(canvas, 12), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("down", [-4, -1, 0, 3, 4])
@@ -182,10 +182,10 @@ def test_zoom_and_angle_stay_within_bounds_and_approach_them() -> None:
     assert 9.8 < degrees.max() < 10.01
 
 
-# Colours and noise.
+# Colors and noise.
 
 
-def test_colours_are_multiplied_and_shifted_as_drawn() -> None:
+def test_colors_are_multiplied_and_shifted_as_drawn() -> None:
     views = Views(colour_shift=0.2, colour_gain=0.3)
     canvas = canvases(5, 6, 6)
     draws = schedules([2], 5)
@@ -267,7 +267,7 @@ def test_the_naive_preset_sees_the_picture_as_it_is() -> None:
     assert torch.equal(views.apply(canvas, schedules([1], 3), 16, None), canvas)
 
 
-def test_the_cnn_preset_is_lucids_list_without_colours_and_noise() -> None:
+def test_the_cnn_preset_is_lucids_list_without_colors_and_noise() -> None:
     """Lucid jitters by 8 and by 4 pixels, each half either way, and scales by 0.9 to 1.1."""
     views = PRESETS["cnn"].views
     assert views.shift == 8 / 2 + 4 / 2

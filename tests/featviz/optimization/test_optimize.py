@@ -69,7 +69,7 @@ def as_images(pictures: Pictures, unit: int) -> Tensor:
     return pictures.images[unit].permute(0, 3, 1, 2) / 255
 
 
-# One picture and its neighbours.
+# One picture and its neighbors.
 
 
 @pytest.mark.usefixtures("one_thread")

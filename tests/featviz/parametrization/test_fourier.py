@@ -65,7 +65,7 @@ def test_images_have_their_size_and_stay_between_0_and_1(
 
 
 @EITHER
-def test_a_picture_starts_near_grey_but_not_flat(kind: type[Pixel | Fourier]) -> None:
+def test_a_picture_starts_near_gray_but_not_flat(kind: type[Pixel | Fourier]) -> None:
     image = kind(64, 48)
     decoded = image.decode(image.initial(torch.Generator().manual_seed(0))[None])
     assert 0 < decoded.std() < 0.05
@@ -140,15 +140,13 @@ def test_a_picture_decodes_the_same_beside_others(kind: type[Pixel | Fourier]) -
         torch.testing.assert_close(image.decode(numbers[k : k + 1])[0], together[k])
 
 
-def test_the_longest_column_of_the_colour_matrix_has_length_1() -> None:
+def test_the_longest_column_of_the_color_matrix_has_length_1() -> None:
     lengths = color_mixing().square().sum(0).sqrt()
     assert lengths.max().item() == pytest.approx(1, abs=1e-6)
     assert lengths.argmax() == 0
 
 
-def test_the_first_colour_moves_red_green_and_blue_alike_and_the_others_against_each_other() -> (
-    None
-):
+def test_the_first_color_moves_red_green_and_blue_alike_and_the_others_against_each_other() -> None:
     light, warm, greenish = color_mixing().T
     assert (light > 0).all()
     assert light.min() / light.max() > 0.95

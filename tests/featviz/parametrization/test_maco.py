@@ -17,13 +17,13 @@ from featviz.parametrization.spectrum import Spectrum, power_law
 from tests.oracles.spectrum import coefficient
 
 SIZES = [(8, 8), (7, 7), (6, 9), (9, 6), (5, 12), (1, 4), (4, 1)]
-COLOURED = (0.3, 0.45, 0.6)
+COLORED = (0.3, 0.45, 0.6)
 
 
 def uneven() -> Spectrum:
-    """Three colours of three slopes, around a mean that is not grey."""
+    """Three colors of three slopes, around a mean that is not gray."""
     levels = ((0.3, 0.05), (0.2, 0.1), (0.1, 0.2))
-    return Spectrum("uneven", COLOURED, (0.1, 0.5), levels)
+    return Spectrum("uneven", COLORED, (0.1, 0.5), levels)
 
 
 def start(image: Maco, seed: int = 0) -> Tensor:
@@ -31,11 +31,11 @@ def start(image: Maco, seed: int = 0) -> Tensor:
 
 
 def waves(image: Maco, numbers: Tensor) -> Tensor:
-    """Undo the sigmoid, its slope at the mean colour and the mixing: planes (N, 3, H, W)."""
+    """Undo the sigmoid, its slope at the mean color and the mixing: planes (N, 3, H, W)."""
     mean = torch.tensor(image.spectrum.mean, dtype=torch.float64)[:, None, None]
     decoded = image.decode(numbers).double()
-    colours = (decoded.logit() - mean.logit()) * mean * (1 - mean)
-    return torch.einsum("kc,nchw->nkhw", torch.linalg.inv(color_mixing().double()), colours)
+    colors = (decoded.logit() - mean.logit()) * mean * (1 - mean)
+    return torch.einsum("kc,nchw->nkhw", torch.linalg.inv(color_mixing().double()), colors)
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 1e3])
@@ -72,19 +72,19 @@ def test_each_number_is_the_phase_of_its_wave(height: int, width: int) -> None:
             assert found / abs(found) == pytest.approx(np.exp(1j * phase), abs=1e-3)
 
 
-def test_the_mean_before_squashing_is_the_mean_colour() -> None:
+def test_the_mean_before_squashing_is_the_mean_color() -> None:
     image = Maco(12, 9, uneven())
     decoded = image.decode(torch.stack([start(image, seed) for seed in range(3)])).double()
-    expected = torch.tensor(COLOURED).double().logit().expand(3, 3)
+    expected = torch.tensor(COLORED).double().logit().expand(3, 3)
     torch.testing.assert_close(decoded.logit().mean((2, 3)), expected, rtol=0, atol=1e-5)
 
 
-def test_a_faint_image_is_the_mean_colour_plus_its_waves() -> None:
-    faint = Spectrum("faint", COLOURED, (0.1, 0.5), ((1e-3, 1e-3), (2e-3, 1e-3), (1e-3, 2e-3)))
+def test_a_faint_image_is_the_mean_color_plus_its_waves() -> None:
+    faint = Spectrum("faint", COLORED, (0.1, 0.5), ((1e-3, 1e-3), (2e-3, 1e-3), (1e-3, 2e-3)))
     image = Maco(8, 8, faint)
     numbers = start(image)[None]
     mixed = torch.einsum("ck,nkhw->nchw", color_mixing().double(), waves(image, numbers))
-    expected = mixed + torch.tensor(COLOURED)[:, None, None]
+    expected = mixed + torch.tensor(COLORED)[:, None, None]
     torch.testing.assert_close(image.decode(numbers).double(), expected, rtol=0, atol=3e-5)
     assert mixed.abs().max() > 1e-3
 
@@ -142,7 +142,7 @@ def test_a_picture_decodes_the_same_beside_others() -> None:
         torch.testing.assert_close(image.decode(numbers[k : k + 1])[0], together[k])
 
 
-def test_optimising_moves_the_waves_and_keeps_their_magnitudes() -> None:
+def test_optimizing_moves_the_waves_and_keeps_their_magnitudes() -> None:
     """Of the whole canvas (without views the picture); of the light, which 8 bits keep best."""
     model = featviz.load("cueworld/vit", device="cpu")
     chosen = recipe(model, preset="naive", param="maco", size=32, steps=20)

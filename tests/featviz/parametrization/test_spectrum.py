@@ -17,7 +17,7 @@ from featviz.parametrization.color import color_mixing
 from featviz.parametrization.spectrum import CONTRAST, Spectrum, measure, of_data, power_law
 from tests.oracles.spectrum import coefficient
 
-GREY = (0.5, 0.5, 0.5)
+GRAY = (0.5, 0.5, 0.5)
 
 
 def noise(count: int, side: int, decay: float, seed: int = 0) -> Tensor:
@@ -64,17 +64,17 @@ def test_how_images_are_batched_does_not_change_their_spectrum() -> None:
     assert measure("noise", iter(images.chunk(7))).digest == whole.digest
 
 
-def test_the_mean_is_the_mean_colour_of_the_images() -> None:
+def test_the_mean_is_the_mean_color_of_the_images() -> None:
     shifted = noise(5, 16, 1.0) + torch.tensor([0.1, 0.0, -0.2], dtype=torch.float64)[:, None, None]
     expected = shifted.mean((0, 2, 3)).tolist()
     assert measure("noise", shifted.chunk(2)).mean == pytest.approx(expected, rel=5e-3)
 
 
-def test_a_colour_that_the_images_lack_is_faint_but_there() -> None:
-    grey = noise(6, 16, 1.0)
-    grey[:] = 0.5 + 0.1 * torch.linspace(-1, 1, 16)
-    light, *colours = measure("ramps", [grey.double()]).levels
-    for levels in colours:
+def test_a_color_that_the_images_lack_is_faint_but_there() -> None:
+    gray = noise(6, 16, 1.0)
+    gray[:] = 0.5 + 0.1 * torch.linspace(-1, 1, 16)
+    light, *colors = measure("ramps", [gray.double()]).levels
+    for levels in colors:
         assert 0 < max(levels) < 0.1 * max(light)
 
 
@@ -95,7 +95,7 @@ def test_images_without_a_spectrum_are_refused(images: list[Tensor], line: str) 
 
 
 def made_up(levels: float = 2.0) -> Spectrum:
-    return Spectrum("mine", GREY, (0.1, 0.2, 0.4), ((levels, 1.0, 0.25), (3, 3, 3), (1, 2, 3)))
+    return Spectrum("mine", GRAY, (0.1, 0.2, 0.4), ((levels, 1.0, 0.25), (3, 3, 3), (1, 2, 3)))
 
 
 def test_levels_between_frequencies_lie_on_straight_lines_in_logarithms() -> None:
@@ -135,13 +135,13 @@ def test_a_power_law_has_the_contrast_of_natural_images(
     """By Parseval's theorem the energy of the waves is that of the pixels."""
     magnitude = power_law(decay, height, width).magnitude(height, width).double()
     planes = torch.fft.irfft2(magnitude.to(torch.complex128), s=(height, width))
-    colours = torch.einsum("ck,khw->chw", color_mixing().double(), planes)
+    colors = torch.einsum("ck,khw->chw", color_mixing().double(), planes)
     # One phase for all: the planes are equal, and so are their covariances; count each alone.
     variance = sum(
         (color_mixing().double()[:, k, None, None] * planes[k]).var((1, 2), correction=0).mean()
         for k in range(3)
     )
-    assert colours.shape == (3, height, width)
+    assert colors.shape == (3, height, width)
     assert math.sqrt(variance) == pytest.approx(CONTRAST, rel=1e-4)
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from featviz.errors import FeatvizError
-from featviz.rendering.background_writer import WAITING, WriteBehind
+from featviz.rendering.background_writer import WAITING, BackgroundWriter
 from featviz.store.writer import StoreWriter
 
 
@@ -26,8 +26,8 @@ class FakeWriter:
         self.added.append((values, kind))
 
 
-def behind(writer: FakeWriter) -> WriteBehind:
-    return WriteBehind(cast("StoreWriter", writer))
+def behind(writer: FakeWriter) -> BackgroundWriter:
+    return BackgroundWriter(cast("StoreWriter", writer))
 
 
 def rows(number: int) -> dict[str, list[str]]:

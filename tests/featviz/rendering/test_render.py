@@ -132,12 +132,12 @@ def test_the_batch_does_not_change_the_pictures(
 
 
 def test_maco_images_of_a_spectrum_are_rendered_as_asked(toy: VisionModel) -> None:
-    """Faint waves around a colour: the picture is that colour."""
+    """Faint waves around a color: the picture is that color."""
     faint = ((0.01, 0.01),) * 3
-    coloured = Spectrum("red", (0.75, 0.25, 0.25), (0.1, 0.5), faint)
-    made = render(toy, units(toy, "patch_embed:1"), steps=2, param="maco", spectrum=coloured)
+    colored = Spectrum("red", (0.75, 0.25, 0.25), (0.1, 0.5), faint)
+    made = render(toy, units(toy, "patch_embed:1"), steps=2, param="maco", spectrum=colored)
     picture = made.images[0, 0] / 255
-    np.testing.assert_allclose(picture.mean((0, 1)), coloured.mean, atol=0.01)
+    np.testing.assert_allclose(picture.mean((0, 1)), colored.mean, atol=0.01)
     assert 0 < picture.std((0, 1)).min() < 0.05
 
 

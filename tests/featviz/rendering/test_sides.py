@@ -47,7 +47,7 @@ def test_the_query_is_read_from_the_first_image_and_the_key_from_the_second() ->
     seen: list[Tensor] = []
     hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: seen.append(a[2]))
     with torch.no_grad():
-        model.module(model.normalise(images))
+        model.module(model.normalize(images))
     hook.remove()
     # (image, token, which of q k v, head, channel)
     parts = seen[0].reshape(2, -1, 3, 4, 32)

@@ -36,7 +36,7 @@ def test_a_thumbnail_fits_96_pixels_and_is_never_enlarged(
 
 
 def waves(side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """A smooth picture of many colours."""
+    """A smooth picture of many colors."""
     y, x = np.mgrid[0:side, 0:side] / side * 2 * np.pi
     channels = [np.sin(x + y), np.cos(2 * y - x), np.sin(2 * x) * np.cos(y)]
     return np.asarray(np.rint(127.5 + 127 * np.stack(channels, axis=2)), np.uint8)
@@ -57,7 +57,7 @@ def test_pictures_of_at_most_64_pixels_are_shown_exactly_and_larger_ones_nearly(
     assert 0 < np.sqrt((error**2).mean()) < 3
 
 
-def test_avif_is_nearer_to_the_colours_than_webp(tmp_path: Path) -> None:
+def test_avif_is_nearer_to_the_colors_than_webp(tmp_path: Path) -> None:
     errors = [
         np.square(shown(waves(128), name, tmp_path / name) - waves(128)).mean()
         for name in ("avif", "webp")

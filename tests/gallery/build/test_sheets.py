@@ -12,7 +12,7 @@ from gallery.build.sheets import Sheet, capacity, cell_size, columns, make_cell
 from tests.gallery.made_stores import picture, write_store
 from tests.gallery.test_exporter import data
 
-RED, BLUE = (np.full((24, 32, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+RED, BLUE = (np.full((24, 32, 3), color, np.uint8) for color in ((255, 0, 0), (0, 0, 255)))
 
 
 def opened(path: Path) -> NDArray[np.uint8]:
@@ -45,9 +45,9 @@ def test_a_large_picture_is_reduced_to_fill_its_cell() -> None:
     cell = make_cell([ramp], 64, False)
     assert (cell[..., 3] == 255).all()
     # Each pixel is about the mean of the 3.5 x 3.5 pixels that it stands for.
-    centres = (np.arange(64) + 0.5) * 3.5 - 0.5
-    assert np.abs(cell[5:-5, 5:-5, 0] - centres[5:-5]).max() < 1.5
-    assert np.abs(cell[5:-5, 5:-5, 1] - centres[5:-5, None]).max() < 1.5
+    centers = (np.arange(64) + 0.5) * 3.5 - 0.5
+    assert np.abs(cell[5:-5, 5:-5, 0] - centers[5:-5]).max() < 1.5
+    assert np.abs(cell[5:-5, 5:-5, 1] - centers[5:-5, None]).max() < 1.5
 
 
 def test_two_sides_stand_in_their_halves_with_nothing_between() -> None:

@@ -30,7 +30,7 @@ def choose(page: Page, content: bytes, name: str = "labels.json") -> None:
 
 
 def held(page: Page) -> dict[str, Any]:
-    """What is labelled or a favourite."""
+    """What is labeled or a favourite."""
     return dict(page.evaluate("Object.fromEntries(labels.entries())"))
 
 
@@ -190,7 +190,7 @@ def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
     expect(page.locator("#unit h1")).to_be_focused()
     assert set(held(page)) == {ONE, "gone:1"}
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".labelled-unit")).to_have_count(0)
+    expect(page.locator(".labeled-unit")).to_have_count(0)
     choose(page, file_of(labels, model="cueworld/vit", weights=FINGERPRINT))
     expect(page.locator(".said-aloud")).to_contain_text("Imported: 2 new")
 
@@ -218,10 +218,10 @@ def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
     )
     full = {a: {"label": "", "favourite": False, **entry} for a, entry in imported.items()}
     assert held(page) == {**before, **full}
-    expect(page.locator(".labelled-unit")).to_have_count(5)
+    expect(page.locator(".labeled-unit")).to_have_count(5)
     page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".labelled-unit")).to_have_count(3)
+    expect(page.locator(".labeled-unit")).to_have_count(3)
     assert held(page) == before
 
 
@@ -261,13 +261,13 @@ def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
 ) -> None:
     open_page(page, model_page, "#labels")
     expect(page.get_by_text("No unit has a label or a star yet")).to_be_visible()
-    for address in (OTHER, ONE):  # shown in the order of the model, whatever was labelled first
+    for address in (OTHER, ONE):  # shown in the order of the model, whatever was labeled first
         page.evaluate("address => labels.set(address, {label: `of ${address}`})", address)
-    expect(page.locator(".labelled-unit b")).to_have_text([ONE, OTHER])
+    expect(page.locator(".labeled-unit b")).to_have_text([ONE, OTHER])
     page.get_by_role("button", name=f"Remove label and favourite of {OTHER}").click()
-    expect(page.locator(".labelled-unit")).to_have_count(1)
+    expect(page.locator(".labeled-unit")).to_have_count(1)
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".labelled-unit bdi")).to_have_text([f"of {ONE}", f"of {OTHER}"])
+    expect(page.locator(".labeled-unit bdi")).to_have_text([f"of {ONE}", f"of {OTHER}"])
     page.get_by_role("link", name=OTHER).click()
     expect(page.locator("#unit h1")).to_have_text(OTHER)
     expect(page.locator(".label-input")).to_have_value(f"of {OTHER}")
@@ -352,7 +352,7 @@ def test_a_full_storage_is_told_and_keeps_what_it_had(page: Page, model_page: Pa
 def test_the_page_of_labels_fits_the_screen(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#labels")
     page.evaluate("address => labels.set(address, {label: 'x'.repeat(500), favourite: true})", ONE)
-    expect(page.locator(".labelled-unit bdi")).to_have_text(re.compile("^x{500}$"))
+    expect(page.locator(".labeled-unit bdi")).to_have_text(re.compile("^x{500}$"))
     for width in (320, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -362,5 +362,5 @@ def test_axe_finds_nothing_serious_among_labels(schemed: Page, model_page: Path)
     open_page(schemed, model_page, "#labels")
     schemed.evaluate("address => labels.set(address, {label: 'one', favourite: true})", ONE)
     schemed.evaluate("labels.set('gone:1', {label: 'other'})")
-    expect(schemed.locator(".labelled-unit")).to_have_count(2)
+    expect(schemed.locator(".labeled-unit")).to_have_count(2)
     assert violations(schemed) == []

@@ -78,7 +78,7 @@ def test_commands_parse_and_make_every_store_that_is_shown(script: ModuleType) -
     assert stores == set(script.STORES)
 
 
-def test_units_that_are_photographed_and_labelled_are_rendered(script: ModuleType) -> None:
+def test_units_that_are_photographed_and_labeled_are_rendered(script: ModuleType) -> None:
     vit = featviz.load("cueworld/vit", device="cpu")
     rendered = set()
     for line in script.COMMANDS:

@@ -102,11 +102,11 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
     [
         ("filters", ".chip", 24 + 6),
         ("attention", ".card-head", 6),
-        ("grids", ".labelled", 2),
+        ("grids", ".labeled", 2),
         ("gradients", ".triple", 2 * 3),
         ("tokens", ".token-map", 2),
         ("compare", ".match", 2),
-        ("traces", ".labelled", 3),
+        ("traces", ".labeled", 3),
     ],
 )
 def test_a_link_opens_a_section_with_all_its_pictures(
@@ -303,7 +303,7 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
         assert [source[-8:] for source in sources] == [f"{sample}-0.webp", f"{sample}-1.webp"]
 
 
-def test_layers_are_labelled_and_a_pointer_reads_the_value(page: Page, model_page: Path) -> None:
+def test_layers_are_labeled_and_a_pointer_reads_the_value(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#compare")
     plot = page.locator("svg.layers")
     expect(plot.locator(".tick")).to_have_count(4 + 3)

@@ -13,7 +13,7 @@ SHEETS = sorted((HERE / "static").glob("*.css"))
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    """Colours by name, for light and dark; dark replaces what it names."""
+    """Colors by name, for light and dark; dark replaces what it names."""
     light, dark = (
         dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", block))
         for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
@@ -21,9 +21,9 @@ def palettes() -> dict[str, dict[str, str]]:
     return {"light": light, "dark": light | dark}
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance. Source: WCAG 2.1."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -36,10 +36,10 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["ink", "quiet", "accent", *(f"s{i}" for i in range(8))])
-def test_every_colour_of_text_is_legible_on_paper(scheme: str, name: str) -> None:
-    colours = palettes()[scheme]
-    assert contrast(colours[name], colours["paper"]) >= 4.5
-    assert name.startswith("s") or contrast(colours[name], colours["sheet"]) >= 4.5
+def test_every_color_of_text_is_legible_on_paper(scheme: str, name: str) -> None:
+    colors = palettes()[scheme]
+    assert contrast(colors[name], colors["paper"]) >= 4.5
+    assert name.startswith("s") or contrast(colors[name], colors["sheet"]) >= 4.5
 
 
 def test_the_contrast_formula_is_right_at_its_ends() -> None:

@@ -214,7 +214,7 @@ def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) ->
     assert heading.inner_text() in few
 
 
-def test_only_favourites_labelled_or_pinned_are_shown_and_the_list_follows(
+def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
     page: Page, big: Path
 ) -> None:
     open_page(page, big)
@@ -230,7 +230,7 @@ def test_only_favourites_labelled_or_pinned_are_shown_and_the_list_follows(
     for name, wanted in [
         ("favourites", "blocks.0.mlp.fc1:2"),
         ("pinned", "blocks.0.mlp.fc1:3"),
-        ("labelled", "blocks.9.mlp.fc1:1"),
+        ("labeled", "blocks.9.mlp.fc1:1"),
     ]:
         choice.select_option(name)
         expect(page.get_by_role("status").first).to_contain_text("1 of")
@@ -304,11 +304,11 @@ def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
     open_page(page, model_page)
     for address in UNITS[2:5]:
         page.evaluate("address => labels.set(address, { label: 'a' })", address)
-    open_page(page, model_page, "#units&only=labelled")
+    open_page(page, model_page, "#units&only=labeled")
     expect(page.locator(".cell")).to_have_count(3)
     page.get_by_role("link", name="Labels", exact=True).click()
     page.get_by_role("button", name=f"Remove label and favourite of {UNITS[3]}").click()
-    expect(page.locator(".labelled-unit")).to_have_count(2)
+    expect(page.locator(".labeled-unit")).to_have_count(2)
     back(page)
     expect(page.locator(".cell")).to_have_count(2)
     assert listed(page) == [UNITS[2], UNITS[4]]
@@ -361,7 +361,7 @@ def test_a_unit_carries_the_list_it_was_opened_from(page: Page, big: Path) -> No
         "#units&sort=-nothing",
         "#units&sort=__proto__&where=constructor>1",
         "#units&where=ratio>x,ratio,>3",
-        "#units&only=toString&colour=blue",
+        "#units&only=toString&color=blue",
         "#units&&&=&q",
         "#&",
         "#units=x&q=%E0%A4%A",

@@ -62,7 +62,7 @@ def test_keys_that_are_pressed_at_once_act_on_the_unit_that_each_leads_to(
     assert page.evaluate("labels.entries().length") == 2
 
 
-def test_the_neighbours_of_a_unit_are_those_in_the_list_it_came_from(
+def test_the_neighbors_of_a_unit_are_those_in_the_list_it_came_from(
     page: Page, model_page: Path
 ) -> None:
     falling = sorted(UNITS, key=lambda unit: -activation(unit, 1)[0])
@@ -212,18 +212,14 @@ def test_a_link_to_no_unit_says_so(hash_: str, page: Page, model_page: Path) -> 
     expect(page.locator(".cell").first).to_be_visible()
 
 
-def test_the_plot_has_a_line_for_each_sample_and_labelled_axes(
-    page: Page, model_page: Path
-) -> None:
+def test_the_plot_has_a_line_for_each_sample_and_labeled_axes(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={DIVERSE}")
     plot = page.locator(".render").nth(1).locator(".plot")
     expect(plot.locator(".line")).to_have_count(4)
     expect(plot.locator(".end")).to_have_text(["1", "2", "3", "4"])
     expect(plot.locator(".name")).to_have_text(["step", "activation"])
-    colours = plot.locator(".line").evaluate_all(
-        "all => all.map((l) => getComputedStyle(l).stroke)"
-    )
-    assert len(set(colours)) == 4
+    colors = plot.locator(".line").evaluate_all("all => all.map((l) => getComputedStyle(l).stroke)")
+    assert len(set(colors)) == 4
     ticks = [float(text) for text in plot.locator(".tick").all_text_contents()]
     assert len(ticks) >= 6
     assert 0 in ticks

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from gallery.sections.colors import UNKNOWN, bright, extent, heat, scale
 
 
-def oklab(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """sRGB to Oklab, shape (N, 3), by the matrices that the colours were not made with.
+def oklab(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """sRGB to Oklab, shape (N, 3), by the matrices that the colors were not made with.
 
     Source: Ottosson, "A perceptual color space for image processing", 2020.
     """
-    shares = colours / 255
+    shares = colors / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
     cones = linear @ np.array(
         [
@@ -42,17 +42,17 @@ def test_lightness_rises_evenly_from_one_end_of_the_scale_to_the_other() -> None
     assert (np.diff(lightness[::4]) > 0).all()
 
 
-def test_no_two_neighbours_of_the_scale_differ_much_more_than_others() -> None:
+def test_no_two_neighbors_of_the_scale_differ_much_more_than_others() -> None:
     steps = np.linalg.norm(np.diff(oklab(scale())[::8], axis=0), axis=1)
     assert steps.max() < 2 * np.median(steps)
 
 
-def test_no_colour_of_the_scale_is_that_of_an_unknown_value() -> None:
+def test_no_color_of_the_scale_is_that_of_an_unknown_value() -> None:
     assert np.abs(scale().astype(int) - UNKNOWN).sum(axis=1).min() > 40
 
 
 @given(st.lists(st.floats(-2, 3), min_size=1), st.sampled_from([(0.0, 1.0), (-1.0, 2.5)]))
-def test_a_value_has_the_colour_of_its_place_between_the_ends(
+def test_a_value_has_the_color_of_its_place_between_the_ends(
     values: list[float], ends: tuple[float, float]
 ) -> None:
     low, high = ends
@@ -60,12 +60,12 @@ def test_a_value_has_the_colour_of_its_place_between_the_ends(
     assert heat(np.array(values), low, high).tolist() == scale()[places].tolist()
 
 
-def test_what_is_no_number_is_grey_and_infinities_are_the_ends() -> None:
-    colours = heat(np.array([[np.nan, np.inf, -np.inf]], np.float32), 0, 1)
-    assert colours.tolist() == [[list(UNKNOWN), scale()[255].tolist(), scale()[0].tolist()]]
+def test_what_is_no_number_is_gray_and_infinities_are_the_ends() -> None:
+    colors = heat(np.array([[np.nan, np.inf, -np.inf]], np.float32), 0, 1)
+    assert colors.tolist() == [[list(UNKNOWN), scale()[255].tolist(), scale()[0].tolist()]]
 
 
-def test_where_all_values_are_equal_they_have_the_darkest_colour() -> None:
+def test_where_all_values_are_equal_they_have_the_darkest_color() -> None:
     assert (heat(np.full((2, 3), 7.0), 7.0, 7.0) == scale()[0]).all()
 
 

@@ -131,7 +131,7 @@ def test_heads_come_by_layer_with_a_pixel_a_pair_and_a_scale_from_zero(site: Pat
             figure, low, high = displacement
             assert (low, high) == (0, pytest.approx(values.max(), rel=5e-4))
             assert np.array_equal(shown(site, figure), heat(values, 0, float(values.max())))
-            # Of 289 pairs three lie beyond the 99th percentile, and have the lightest colour.
+            # Of 289 pairs three lie beyond the 99th percentile, and have the lightest color.
             values = columns["pattern"][number]
             figure, low, high, highest = pattern
             assert (low, highest) == (0, pytest.approx(values.max(), rel=5e-4))
@@ -178,7 +178,7 @@ def test_gradients_share_their_images_and_lie_over_them(site: Path) -> None:
     assert np.array_equal(shown(site, figure), covered)
 
 
-def test_an_overlay_is_dim_and_grey_at_zero_and_the_lightest_colour_at_its_end() -> None:
+def test_an_overlay_is_dim_and_gray_at_zero_and_the_lightest_color_at_its_end() -> None:
     image = np.full((1, 3, 3), (255, 0, 0), np.uint8)
     dim = round(0.4 * 0.299 * 255)
     covered = overlay(image, np.array([[0.0, 3.0, np.nan]], np.float32), 3)

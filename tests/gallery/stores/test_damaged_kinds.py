@@ -13,7 +13,7 @@ import gallery
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from gallery.stores.tolerant_store import LostRowError, Sound
+from gallery.stores.tolerant_store import LostRowError, TolerantStore
 from tests.featviz.analysis.evidence.rows import VALIDATIONS, columns, failing, passing
 from tests.gallery import results
 from tests.gallery.build.test_build_cache import same_as_fresh
@@ -207,7 +207,7 @@ def test_a_verdict_that_cannot_be_read_is_left_out_of_those_that_can(
     write_store(tmp_path / "a", UNITS)
     for row in (passing(UNITS[0]), failing(UNITS[1])):
         write_results(tmp_path / "a", "validations", columns([row]), VALIDATIONS)
-    shard = Sound(tmp_path / "a").keys("validations")[UNITS[1]].partition(":")[0]
+    shard = TolerantStore(tmp_path / "a").keys("validations")[UNITS[1]].partition(":")[0]
     how(tmp_path / "a/shards" / shard)
     made = gallery.export([tmp_path / "a"], tmp_path / "site")
     (warning,) = made.warnings
@@ -224,7 +224,7 @@ def test_evidence_of_a_picture_that_was_damaged_since_is_left_out_and_told(
     shutil.copytree(evidence, tmp_path / "a")
     gallery.export([tmp_path / "a"], tmp_path / "site")
     write_store(tmp_path / "a", ["head:1"])  # so that there is something to export
-    shard = Sound(tmp_path / "a").keys()[UNITS[0]].partition(":")[0]
+    shard = TolerantStore(tmp_path / "a").keys()[UNITS[0]].partition(":")[0]
     change(tmp_path / "a/shards" / shard)
     made = gallery.export([tmp_path / "a"], tmp_path / "site")
     assert [warning.partition(": ")[0] for warning in made.warnings] == [
@@ -273,7 +273,7 @@ def test_a_lost_row_is_not_listed_and_one_that_never_was_is_an_error_as_ever(
 ) -> None:
     shutil.copytree(everything, tmp_path / "a")
     damage(tmp_path / "a", "grids", change)
-    store = Sound(tmp_path / "a")
+    store = TolerantStore(tmp_path / "a")
     first = Store(tmp_path / "a").addresses("grids")[0]
     with pytest.raises(LostRowError, match="is damaged"):
         store.row(first, "grids")

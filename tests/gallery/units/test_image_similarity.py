@@ -8,27 +8,27 @@ import pytest
 from numpy.typing import NDArray
 
 import gallery
-from gallery.units.image_similarity import LENGTH, look, nearest_looks
+from gallery.units.image_similarity import LENGTH, describe_image, nearest_images
 from tests.gallery.made_stores import write_store
 from tests.gallery.test_exporter import data, units
 
 
-def stripes(angle: float, colour: tuple[int, int, int], phase: float = 0) -> NDArray[np.uint8]:
+def stripes(angle: float, color: tuple[int, int, int], phase: float = 0) -> NDArray[np.uint8]:
     """Bars across a direction (degrees from the horizontal), eight pixels apart."""
     y, x = np.mgrid[0:64, 0:64]
     turned = math.cos(math.radians(angle)) * x + math.sin(math.radians(angle)) * y
     light = 0.5 + 0.5 * np.sin(2 * np.pi * turned / 8 + phase)
-    return np.asarray(np.rint(light[..., None] * np.array(colour)), np.uint8)
+    return np.asarray(np.rint(light[..., None] * np.array(color)), np.uint8)
 
 
-def flat(colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    return np.full((64, 64, 3), colour, np.uint8)
+def flat(color: tuple[int, int, int]) -> NDArray[np.uint8]:
+    return np.full((64, 64, 3), color, np.uint8)
 
 
-def test_a_flat_picture_has_its_colour_everywhere_and_no_edges() -> None:
+def test_a_flat_picture_has_its_color_everywhere_and_no_edges() -> None:
     # In 255ths: light 60.7; red against green 91 / 2 and yellow against blue 91 / 4 - 91 / 2, both
     # on top of one half, 127.5: 173 and 104.75.
-    found = look(flat((91, 0, 91)))
+    found = describe_image(flat((91, 0, 91)))
     parts = found[:27].reshape(9, 3)
     assert (parts == parts[0]).all()
     assert parts[0].tolist() == [61, 173, 105]
@@ -37,22 +37,23 @@ def test_a_flat_picture_has_its_colour_everywhere_and_no_edges() -> None:
 
 def test_edges_are_counted_at_the_orientation_across_which_light_changes() -> None:
     for place, angle in enumerate(np.arange(8) * 22.5 + 11.25):
-        finest = look(stripes(angle, (255, 255, 255)))[30:38].astype(int)
+        finest = describe_image(stripes(angle, (255, 255, 255)))[30:38].astype(int)
         assert finest.argmax() == place
         assert finest[place] > 2 * np.delete(finest, [place, (place + 1) % 8, place - 1]).max()
 
 
-def test_colours_lie_where_they_are() -> None:
+def test_colors_lie_where_they_are() -> None:
     picture = flat((0, 0, 0))
     picture[:21, 43:] = (255, 255, 255)
-    light = look(picture)[:27:3].reshape(3, 3)
+    light = describe_image(picture)[:27:3].reshape(3, 3)
     assert light[0, 2] > 240
     assert np.delete(light.ravel(), 2).max() < 20
 
 
 def test_any_size_and_shape_is_described() -> None:
     assert all(
-        look(np.zeros((h, w, 3), np.uint8)).shape == (LENGTH,) for h, w in [(1, 1), (7, 300)]
+        describe_image(np.zeros((h, w, 3), np.uint8)).shape == (LENGTH,)
+        for h, w in [(1, 1), (7, 300)]
     )
 
 
@@ -62,7 +63,7 @@ def test_the_same_texture_elsewhere_is_nearer_than_another_texture() -> None:
         stripes(10, white), stripes(10, white, 2), stripes(100, white), stripes(10, red),
         flat((200, 30, 30)), flat((30, 30, 200)), stripes(55, red), stripes(100, red, 1),
     ]  # fmt: skip
-    nearest = list(nearest_looks(np.stack([look(p) for p in pictures])))
+    nearest = list(nearest_images(np.stack([describe_image(p) for p in pictures])))
     assert nearest[0][0][0] == 1
     assert nearest[1][0][0] == 0
     assert nearest[0][0][1] > 0.95
@@ -81,7 +82,7 @@ def test_the_nearest_are_those_of_the_whole_table() -> None:
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     table = values @ values.T
     np.fill_diagonal(table, -1)
-    found = list(nearest_looks(looks))
+    found = list(nearest_images(looks))
     assert found[700] == []
     for row, number in enumerate(known):
         order = np.argsort(-table[row], kind="stable")[:8]
@@ -92,15 +93,15 @@ def test_the_nearest_are_those_of_the_whole_table() -> None:
 
 
 def test_of_equals_those_with_the_lower_numbers_are_named() -> None:
-    looks = np.stack([look(flat((9, 9, 9)))] * 12 + [look(flat((250, 0, 0)))])
-    found = list(nearest_looks(looks))
+    looks = np.stack([describe_image(flat((9, 9, 9)))] * 12 + [describe_image(flat((250, 0, 0)))])
+    found = list(nearest_images(looks))
     assert found[5] == [(i, 1.0) for i in (0, 1, 2, 3, 4, 6, 7, 8)]
     assert found[12] == []
 
 
-def test_no_or_few_pictures_have_no_or_few_neighbours() -> None:
-    assert list(nearest_looks(np.zeros((0, LENGTH), np.uint8))) == []
-    assert list(nearest_looks(look(flat((9, 9, 9)))[None])) == [[]]
+def test_no_or_few_pictures_have_no_or_few_neighbors() -> None:
+    assert list(nearest_images(np.zeros((0, LENGTH), np.uint8))) == []
+    assert list(nearest_images(describe_image(flat((9, 9, 9)))[None])) == [[]]
 
 
 def test_a_unit_is_told_those_that_look_like_it(tmp_path: Path) -> None:
@@ -109,6 +110,6 @@ def test_a_unit_is_told_those_that_look_like_it(tmp_path: Path) -> None:
     addresses = list(units(tmp_path / "site"))
     rows = data(tmp_path / "site", "1/details/0")
     images = [store.row(address)["images"][0] for address in addresses]
-    wanted = list(nearest_looks(np.stack([look(image) for image in images])))
+    wanted = list(nearest_images(np.stack([describe_image(image) for image in images])))
     for number, entry in enumerate(rows):
         assert entry[5] == {"picture": [list(pair) for pair in wanted[number]], "activation": None}

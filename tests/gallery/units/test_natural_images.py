@@ -12,7 +12,7 @@ from PIL import Image
 
 import gallery
 from featviz.store.reader import Store
-from gallery.build.build_cache import PreviousModel
+from gallery.build.build_cache import ModelBuildCache
 from gallery.units.natural_images import Natural
 from tests.gallery.made_stores import picture, write_store
 from tests.gallery.results import write_results
@@ -78,7 +78,7 @@ def test_units_share_what_their_strongest_images_share(
 ) -> None:
     store = natural(tmp_path / "a", files)
     (tmp_path / "m").mkdir()
-    found = Natural([store], tmp_path / "m", PreviousModel(None, {})).alike(UNITS)
+    found = Natural([store], tmp_path / "m", ModelBuildCache(None, {})).alike(UNITS)
     # The sets of each pair share 2, 3 or 1 of 4 images.
     assert found == [[(2, 0.75), (1, 0.5)], [(0, 0.5), (2, 0.25)], [(0, 0.75), (1, 0.25)], [], []]
 

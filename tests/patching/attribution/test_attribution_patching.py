@@ -13,9 +13,9 @@ from featviz.models.vision_model import VisionModel
 from patching.attribution.attribution_patching import Attribution, attribute
 from patching.attribution.diagnostics import doubts, saturation, scale_changes
 from patching.attribution.fidelity import Agreement, agreement, exact_effects, sampled
-from patching.forward.cache import Run, run
-from patching.interventions.targets import Spot
-from patching.vit.residual_vit import Trunk, trunk_of
+from patching.forward.cache import ActivationCache, run_with_cache
+from patching.interventions.targets import PatchTarget
+from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import attention_model
 from tests.patching.linear_toy import linear_model
 
@@ -35,24 +35,26 @@ def images(model: VisionModel, seed: int) -> Tensor:
     return torch.rand(3, 3, model.image_size, model.image_size, generator=generator)
 
 
-def two_runs(model: VisionModel, spots: list[Spot]) -> tuple[Trunk, Run, Run]:
-    trunk = trunk_of(model)
+def two_runs(
+    model: VisionModel, targets: list[PatchTarget]
+) -> tuple[ResidualViT, ActivationCache, ActivationCache]:
+    vit = residual_vit(model)
     with torch.no_grad():
         base, donor = (
-            run(trunk, trunk.embed(images(model, seed)), [(spot,) for spot in spots])
+            run_with_cache(vit, vit.embed(images(model, seed)), [(target,) for target in targets])
             for seed in (1, 2)
         )
-    return trunk, base, donor
+    return vit, base, donor
 
 
 LINEAR_SPOTS = [
-    *(Spot("z", layer, None, (head,)) for layer in range(3) for head in range(2)),
-    *(Spot("z", layer, (token,)) for layer in range(3) for token in range(4)),
-    *(Spot("neurons", layer, None, (neuron,)) for layer in range(3) for neuron in range(10)),
-    *(Spot("neurons", layer, (0, 3), (2, 7)) for layer in range(3)),
-    *(Spot(kind, layer) for layer in range(3) for kind in ("attn_out", "mlp_out", "v")),
+    *(PatchTarget("z", layer, None, (head,)) for layer in range(3) for head in range(2)),
+    *(PatchTarget("z", layer, (token,)) for layer in range(3) for token in range(4)),
+    *(PatchTarget("neurons", layer, None, (neuron,)) for layer in range(3) for neuron in range(10)),
+    *(PatchTarget("neurons", layer, (0, 3), (2, 7)) for layer in range(3)),
+    *(PatchTarget(kind, layer) for layer in range(3) for kind in ("attn_out", "mlp_out", "v")),
     *(
-        Spot(kind, layer, (1, 2))
+        PatchTarget(kind, layer, (1, 2))
         for layer in range(3)
         for kind in ("resid_pre", "resid_mid", "resid_post")
     ),
@@ -60,17 +62,17 @@ LINEAR_SPOTS = [
 
 
 @pytest.fixture(scope="module")
-def linear() -> tuple[Trunk, Run, Run]:
+def linear() -> tuple[ResidualViT, ActivationCache, ActivationCache]:
     return two_runs(linear_model(), LINEAR_SPOTS)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_attribution_is_exact_on_a_linear_network(
-    linear: tuple[Trunk, Run, Run], steps: int
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache], steps: int
 ) -> None:
-    trunk, base, donor = linear
-    found = attribute(trunk, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, steps)
-    exact = exact_effects(trunk, base, donor, LINEAR_SPOTS, logit, LABELS)
+    vit, base, donor = linear
+    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, steps)
+    exact = exact_effects(vit, base, donor, LINEAR_SPOTS, logit, LABELS)
     both = agreement(found, LINEAR_SPOTS, exact)
     torch.testing.assert_close(both.estimated, both.exact, rtol=1e-4, atol=1e-6)
     assert both.exact.abs().amax(1).min() > 1e-5
@@ -79,14 +81,15 @@ def test_attribution_is_exact_on_a_linear_network(
 
 
 def test_the_effect_of_a_spot_is_the_sum_of_its_tokens_and_groups(
-    linear: tuple[Trunk, Run, Run],
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
-    trunk, base, donor = linear
-    found = attribute(trunk, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
-    parts = [found.effect(Spot("z", 1, (t,), (h,))) for t in range(4) for h in range(2)]
-    torch.testing.assert_close(torch.stack(parts).sum(0), found.effect(Spot("z", 1)))
+    vit, base, donor = linear
+    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
+    parts = [found.effect(PatchTarget("z", 1, (t,), (h,))) for t in range(4) for h in range(2)]
+    torch.testing.assert_close(torch.stack(parts).sum(0), found.effect(PatchTarget("z", 1)))
     assert torch.equal(
-        found.effect(Spot("z", 1, (2, 2), (1, 1))), found.effect(Spot("z", 1, (2,), (1,)))
+        found.effect(PatchTarget("z", 1, (2, 2), (1, 1))),
+        found.effect(PatchTarget("z", 1, (2,), (1,))),
     )
 
 
@@ -97,20 +100,20 @@ EVERYWHERE = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "z"
 def test_the_gradient_at_every_kind_of_spot_is_the_slope_of_exact_patching(kind: str) -> None:
     model = attention_model(kind)
     kinds = [*EVERYWHERE, *(["q", "k", "v", "pattern"] if kind in ("ViT", "qk-norm") else [])]
-    spots = [Spot(name, layer) for layer in range(2) for name in kinds]
-    trunk, base, donor = two_runs(model, spots)
+    targets = [PatchTarget(name, layer) for layer in range(2) for name in kinds]
+    vit, base, donor = two_runs(model, targets)
     small = 1e-2
-    close = Run(
+    close = ActivationCache(
         [a + small * (b - a) for a, b in zip(base.streams, donor.streams, strict=True)],
         {place: a + small * (donor.values[place] - a) for place, a in base.values.items()},
         base.logits,
     )
-    found = attribute(trunk, base.streams[0], close, spots, summed, LABELS)
-    exact = exact_effects(trunk, base, close, spots, summed, LABELS)
-    estimated = torch.stack([found.effect(spot) for spot in spots])
+    found = attribute(vit, base.streams[0], close, targets, summed, LABELS)
+    exact = exact_effects(vit, base, close, targets, summed, LABELS)
+    estimated = torch.stack([found.effect(target) for target in targets])
     # What is left is the curvature over a hundredth of the way.
     assert (estimated - exact).abs().max() < 0.05 * exact.abs().max()
-    assert agreement(found, spots, exact).linear > 0.99
+    assert agreement(found, targets, exact).linear > 0.99
 
 
 def summed(logits: Tensor, _labels: Tensor) -> Tensor:
@@ -119,33 +122,39 @@ def summed(logits: Tensor, _labels: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "spot",
-    [Spot("resid_pre", 0), Spot("attn_out", 0), Spot("z", 0), Spot("neurons", 0), Spot("q", 1)],
+    "target",
+    [
+        PatchTarget("resid_pre", 0),
+        PatchTarget("attn_out", 0),
+        PatchTarget("z", 0),
+        PatchTarget("neurons", 0),
+        PatchTarget("q", 1),
+    ],
 )
-def test_more_steps_bring_the_sum_nearer_to_the_effect_of_the_whole(spot: Spot) -> None:
-    trunk, base, donor = two_runs(attention_model("ViT"), [spot])
-    [exact] = exact_effects(trunk, base, donor, [spot], summed, LABELS)
+def test_more_steps_bring_the_sum_nearer_to_the_effect_of_the_whole(target: PatchTarget) -> None:
+    vit, base, donor = two_runs(attention_model("ViT"), [target])
+    [exact] = exact_effects(vit, base, donor, [target], summed, LABELS)
     errors = []
     for steps in (0, 4, 32):
-        found = attribute(trunk, base.streams[0], donor, [spot], summed, LABELS, steps)
-        errors.append((found.effect(spot) - exact).abs().max().item())
+        found = attribute(vit, base.streams[0], donor, [target], summed, LABELS, steps)
+        errors.append((found.effect(target) - exact).abs().max().item())
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.005 * exact.abs().max()
 
 
 def test_a_donor_that_is_the_base_has_no_effect_anywhere() -> None:
-    spots = [Spot(kind, 1) for kind in EVERYWHERE]
-    trunk, base, _ = two_runs(attention_model("ViT"), spots)
-    found = attribute(trunk, base.streams[0], base, spots, probability, LABELS)
+    targets = [PatchTarget(kind, 1) for kind in EVERYWHERE]
+    vit, base, _ = two_runs(attention_model("ViT"), targets)
+    found = attribute(vit, base.streams[0], base, targets, probability, LABELS)
     assert all(not effects.any() for effects in found.effects.values())
 
 
 def test_swapping_base_and_donor_on_a_linear_network_turns_every_sign(
-    linear: tuple[Trunk, Run, Run],
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
-    trunk, base, donor = linear
-    one = attribute(trunk, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
-    other = attribute(trunk, donor.streams[0], base, LINEAR_SPOTS, logit, LABELS)
+    vit, base, donor = linear
+    one = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
+    other = attribute(vit, donor.streams[0], base, LINEAR_SPOTS, logit, LABELS)
     for place, effects in one.effects.items():
         torch.testing.assert_close(effects, -other.effects[place])
 
@@ -153,8 +162,8 @@ def test_swapping_base_and_donor_on_a_linear_network_turns_every_sign(
 def test_attribution_takes_one_backward_pass_whatever_the_number_of_spots(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spots = [Spot(kind, layer) for kind in EVERYWHERE for layer in range(2)]
-    trunk, base, donor = two_runs(attention_model("ViT"), spots)
+    targets = [PatchTarget(kind, layer) for kind in EVERYWHERE for layer in range(2)]
+    vit, base, donor = two_runs(attention_model("ViT"), targets)
     calls, real = [], torch.autograd.grad
 
     def counted(*arguments: Any) -> Any:
@@ -162,17 +171,17 @@ def test_attribution_takes_one_backward_pass_whatever_the_number_of_spots(
         return real(*arguments)
 
     monkeypatch.setattr(torch.autograd, "grad", counted)
-    attribute(trunk, base.streams[0], donor, spots, probability, LABELS)
+    attribute(vit, base.streams[0], donor, targets, probability, LABELS)
     assert len(calls) == 1
 
 
 def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> None:
     model = attention_model("ViT")
-    trunk, _, _ = two_runs(model, [])
-    spots = [Spot("z", 0), Spot("neurons", 1), Spot("pattern", 1)]
-    outside = _in_inference_mode(trunk, model, spots, False)
+    vit, _, _ = two_runs(model, [])
+    targets = [PatchTarget("z", 0), PatchTarget("neurons", 1), PatchTarget("pattern", 1)]
+    outside = _in_inference_mode(vit, model, targets, False)
     with eval_mode(model.module), torch.inference_mode():
-        inside = _in_inference_mode(trunk, model, spots, True)
+        inside = _in_inference_mode(vit, model, targets, True)
     for place, effects in outside.effects.items():
         torch.testing.assert_close(inside.effects[place], effects)
         assert not effects.requires_grad
@@ -182,24 +191,26 @@ def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> No
 
 
 def _in_inference_mode(
-    trunk: Trunk, model: VisionModel, spots: list[Spot], inference: bool
+    vit: ResidualViT, model: VisionModel, targets: list[PatchTarget], inference: bool
 ) -> Attribution:
     with torch.inference_mode(inference), torch.no_grad():
-        start, other = (trunk.embed(images(model, seed)) for seed in (1, 2))
-        donor = run(trunk, other, [(spot,) for spot in spots])
+        start, other = (vit.embed(images(model, seed)) for seed in (1, 2))
+        donor = run_with_cache(vit, other, [(target,) for target in targets])
         assert donor.logits.is_inference() == inference
-        return attribute(trunk, start, donor, spots, probability, LABELS)
+        return attribute(vit, start, donor, targets, probability, LABELS)
 
 
-def test_fewer_than_no_steps_are_refused(linear: tuple[Trunk, Run, Run]) -> None:
-    trunk, base, donor = linear
+def test_fewer_than_no_steps_are_refused(
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
+) -> None:
+    vit, base, donor = linear
     with pytest.raises(ValueError, match="0 or more, not -1"):
-        attribute(trunk, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, -1)
+        attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, -1)
 
 
 def made_up(exact: list[float], estimated: list[float]) -> Agreement:
-    spots = [Spot("z", 0, None, (number,)) for number in range(len(exact))]
-    return Agreement(spots, torch.tensor(exact)[:, None], torch.tensor(estimated)[:, None])
+    targets = [PatchTarget("z", 0, None, (number,)) for number in range(len(exact))]
+    return Agreement(targets, torch.tensor(exact)[:, None], torch.tensor(estimated)[:, None])
 
 
 def test_agreement_of_effects_worked_out_by_hand() -> None:
@@ -207,16 +218,16 @@ def test_agreement_of_effects_worked_out_by_hand() -> None:
     # Ranks 2 3 4 5 1 and 3 5 4 2 1: differences -1 -2 0 3 0, so 1 - 6 * 14 / (5 * 24).
     assert both.rank == pytest.approx(0.3)
     assert both.sign == pytest.approx(3 / 4)
-    assert [(spot.groups, *rest) for spot, *rest in both.worst(2)] == [
+    assert [(target.groups, *rest) for target, *rest in both.worst(2)] == [
         ((3,), 4, -5),
         ((4,), 0, -6),
     ]
 
 
 def test_agreement_is_of_means_over_images() -> None:
-    spots = [Spot("z", 0, None, (0,)), Spot("z", 0, None, (1,))]
+    targets = [PatchTarget("z", 0, None, (0,)), PatchTarget("z", 0, None, (1,))]
     exact = torch.tensor([[3.0, -1.0], [0.0, -2.0]])
-    both = Agreement(spots, exact, exact.flip(1))
+    both = Agreement(targets, exact, exact.flip(1))
     assert both.rank == pytest.approx(1)
     assert both.sign == 1
     assert both.worst(1)[0][1:] == (1, 1)
@@ -233,70 +244,70 @@ def test_agreement_with_what_never_changes_is_not_a_number() -> None:
 
 
 def test_a_sample_of_spots_is_drawn_once_and_the_same_for_a_seed() -> None:
-    spots = [Spot("neurons", 0, None, (number,)) for number in range(100)]
-    drawn = sampled(spots, 20, seed=4)
-    assert drawn == sampled(spots, 20, seed=4)
-    assert drawn != sampled(spots, 20, seed=5)
+    targets = [PatchTarget("neurons", 0, None, (number,)) for number in range(100)]
+    drawn = sampled(targets, 20, seed=4)
+    assert drawn == sampled(targets, 20, seed=4)
+    assert drawn != sampled(targets, 20, seed=5)
     assert len(set(drawn)) == 20
-    assert set(sampled(spots, 200)) == set(spots)
+    assert set(sampled(targets, 200)) == set(targets)
 
 
 RIGHT = (1.0, 1.0)
 
 
 def test_the_residual_stream_is_always_in_doubt_and_heads_are_not() -> None:
-    trunk, base, _ = two_runs(attention_model("ViT"), [])
-    assert "residual stream" in doubts(trunk, base, base, [("resid_pre", 0), ("z", 1)], RIGHT)[0]
-    assert doubts(trunk, base, base, [("z", 1)], RIGHT) == []
-    assert doubts(trunk, base, base, [], RIGHT) == []
+    vit, base, _ = two_runs(attention_model("ViT"), [])
+    assert "residual stream" in doubts(vit, base, base, [("resid_pre", 0), ("z", 1)], RIGHT)[0]
+    assert doubts(vit, base, base, [("z", 1)], RIGHT) == []
+    assert doubts(vit, base, base, [], RIGHT) == []
 
 
 def test_steps_answer_the_doubts_about_outputs_and_raise_one_about_neurons() -> None:
     places = [("attn_out", 0), ("neurons", 0), ("z", 1)]
-    trunk, base, donor = two_runs(attention_model("ViT"), [Spot(*place) for place in places])
-    one, *_ = doubts(trunk, base, base, places, RIGHT)
+    vit, base, donor = two_runs(attention_model("ViT"), [PatchTarget(*place) for place in places])
+    one, *_ = doubts(vit, base, base, places, RIGHT)
     assert one.startswith("attn_out: replacing a whole output is a large step")
     [other] = attribute(
-        trunk, base.streams[0], donor, [Spot(*place) for place in places], summed, LABELS, 2
+        vit, base.streams[0], donor, [PatchTarget(*place) for place in places], summed, LABELS, 2
     ).doubts
     assert other.startswith("neurons: gradients averaged")
 
 
 @pytest.mark.parametrize("total", [(1.0, -1.0), (-1.0, -0.1), (0.5, 3.0), (1.0, 0.0)])
 def test_a_metric_that_is_far_from_linear_is_told(total: tuple[float, float]) -> None:
-    trunk, base, _ = two_runs(attention_model("ViT"), [])
-    assert "far from linear" in doubts(trunk, base, base, [("z", 0)], total)[0]
+    vit, base, _ = two_runs(attention_model("ViT"), [])
+    assert "far from linear" in doubts(vit, base, base, [("z", 0)], total)[0]
 
 
 def test_the_probability_of_a_certain_model_is_in_doubt_and_its_logit_is_not() -> None:
-    trunk, base, donor = two_runs(linear_model(), LINEAR_SPOTS)
+    vit, base, donor = two_runs(linear_model(), LINEAR_SPOTS)
     middle = (base.logits + donor.logits).mean(0) / 2
 
     def certain(logits: Tensor, labels: Tensor) -> Tensor:
         return torch.sigmoid(1e4 * logit(logits - middle, labels))
 
-    spots = [Spot("z", 0)]
-    told = attribute(trunk, base.streams[0], donor, spots, certain, LABELS).doubts
+    targets = [PatchTarget("z", 0)]
+    told = attribute(vit, base.streams[0], donor, targets, certain, LABELS).doubts
     assert "far from linear" in told[0]
-    assert attribute(trunk, base.streams[0], donor, spots, logit, LABELS).doubts == []
+    assert attribute(vit, base.streams[0], donor, targets, logit, LABELS).doubts == []
 
 
 def test_saturated_attention_is_measured_and_told() -> None:
     model = attention_model("ViT")
-    trunk, base, _ = two_runs(model, [])
+    vit, base, _ = two_runs(model, [])
     module: Any = model.module
     fused = [block.attn.fused_attn for block in module.blocks]
     weight = module.blocks[1].attn.qkv.weight
-    assert saturation(trunk, base) == [0, 0]
+    assert saturation(vit, base) == [0, 0]
     kept = weight.clone()
     try:
         with torch.no_grad():
             weight[: 2 * weight.shape[1]] *= 40
-        shares = saturation(trunk, base)
+        shares = saturation(vit, base)
         assert shares[0] == 0
         assert shares[1] is not None
         assert shares[1] > 0.5
-        assert "blocks 1 is saturated" in doubts(trunk, base, base, [("z", 0)], RIGHT)[0]
+        assert "blocks 1 is saturated" in doubts(vit, base, base, [("z", 0)], RIGHT)[0]
     finally:
         with torch.no_grad():
             weight.copy_(kept)
@@ -305,21 +316,21 @@ def test_saturated_attention_is_measured_and_told() -> None:
 
 def test_saturation_is_the_share_of_queries_whose_pattern_is_near_one_hot() -> None:
     model = attention_model("trained ViT")
-    spots = [Spot("pattern", layer) for layer in range(12)]
-    trunk, base, _ = two_runs(model, spots)
+    targets = [PatchTarget("pattern", layer) for layer in range(12)]
+    vit, base, _ = two_runs(model, targets)
     counted = [
         sum(row.max().item() > 0.95 for row in base.values["pattern", layer].flatten(0, 2))
         / base.values["pattern", layer].flatten(0, 2).shape[0]
         for layer in range(12)
     ]
-    assert saturation(trunk, base) == pytest.approx(counted)
+    assert saturation(vit, base) == pytest.approx(counted)
 
 
 def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_told() -> None:
     places = [("attn_out", 0), ("mlp_out", 1), ("resid_pre", 1), ("resid_post", 1)]
-    spots = [Spot(*place) for place in [*places, ("z", 0)]]
-    trunk, base, _ = two_runs(attention_model("ViT"), spots)
-    far = Run(
+    targets = [PatchTarget(*place) for place in [*places, ("z", 0)]]
+    vit, base, _ = two_runs(attention_model("ViT"), targets)
+    far = ActivationCache(
         [3 * stream for stream in base.streams],
         {
             # What the output must be for the stream behind to be three times as large.
@@ -329,18 +340,18 @@ def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_told() -> None:
         },
         base.logits,
     )
-    changes = scale_changes(trunk, base, far, [*places, ("z", 0)])
+    changes = scale_changes(vit, base, far, [*places, ("z", 0)])
     assert list(changes) == places
     assert list(changes.values()) == pytest.approx([3] * 4, rel=1e-3)
-    told = doubts(trunk, base, far, places[:2], RIGHT)[-1]
+    told = doubts(vit, base, far, places[:2], RIGHT)[-1]
     assert "attn_out of blocks 0, mlp_out of blocks 1 changes the scale of the next" in told
     assert "over 3.0 times in a tenth of the tokens" in told
-    assert not any("LayerNorm" in each for each in doubts(trunk, base, base, places, RIGHT))
+    assert not any("LayerNorm" in each for each in doubts(vit, base, base, places, RIGHT))
 
 
 def test_the_change_of_scale_that_is_told_is_exceeded_by_a_tenth_of_tokens() -> None:
-    trunk, base, donor = two_runs(attention_model("ViT"), [])
-    change = scale_changes(trunk, base, donor, [("resid_pre", 1)])["resid_pre", 1]
+    vit, base, donor = two_runs(attention_model("ViT"), [])
+    change = scale_changes(vit, base, donor, [("resid_pre", 1)])["resid_pre", 1]
     spreads = [each.streams[2].std(-1, correction=0) for each in (base, donor)]
     ratios = (spreads[0] / spreads[1]).log().abs().exp().flatten()
     assert (ratios > change * 1.0001).double().mean() <= 0.1

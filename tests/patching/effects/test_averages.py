@@ -90,9 +90,9 @@ def test_a_share_is_a_ratio_of_means_and_no_mean_of_ratios() -> None:
 
 def test_the_shares_of_noising_are_positive_where_a_site_carries_the_cue() -> None:
     made = table(40, mode="noising")
-    half = replace(made, restored=np.repeat(made.clean[:, None], 4, axis=1) / 2)
-    half = replace(half, corrupted=np.zeros_like(made.clean))
-    for one in averages(half, groups(())):
+    sublayer = replace(made, restored=np.repeat(made.clean[:, None], 4, axis=1) / 2)
+    sublayer = replace(sublayer, corrupted=np.zeros_like(made.clean))
+    for one in averages(sublayer, groups(())):
         np.testing.assert_allclose(one.share.estimate, 0.5)
         assert (one.effect.estimate < 0).all()
 

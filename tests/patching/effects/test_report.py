@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from featviz import cueworld
-from patching.effects.report import as_json, name_of, peak_of, summarise
+from patching.effects.report import as_json, name_of, peak_of, summarize
 from patching.effects.table import Sites, Table
 
 
@@ -61,7 +61,7 @@ def test_the_interval_of_a_peak_covers_where_the_effect_really_is_largest() -> N
 
 def test_a_negative_total_effect_peaks_at_the_most_negative_effect() -> None:
     made = table(noisy([0.3, -0.5, 0.1], 0.01), total=-1.0)
-    (everything, *_) = summarise(made, ())
+    (everything, *_) = summarize(made, ())
     assert everything.peak is not None
     assert everything.peak.place == 1
 
@@ -69,7 +69,7 @@ def test_a_negative_total_effect_peaks_at_the_most_negative_effect() -> None:
 def test_without_a_total_effect_there_is_no_peak_and_no_share() -> None:
     made = table(noisy([0.3, 0.5], 0.01))
     none = replace(made, clean=np.zeros_like(made.clean))
-    (found,) = summarise(none, ())
+    (found,) = summarize(none, ())
     assert found.peak is None
     told = as_json([found])
     assert told[0]["sites"][0]["share"]["estimate"] is None
@@ -78,15 +78,15 @@ def test_without_a_total_effect_there_is_no_peak_and_no_share() -> None:
 
 def test_cueworld_is_told_by_family_and_in_detail_by_class() -> None:
     made = table(noisy([0.3, 0.5], 0.1))
-    names = [one.average.group.name for one in summarise(made, cueworld.CLASSES)]
+    names = [one.average.group.name for one in summarize(made, cueworld.CLASSES)]
     assert names == ["all", "colour", "shape", "texture"]
-    assert len(summarise(made, cueworld.CLASSES, detail=True)) == 4 + 18
+    assert len(summarize(made, cueworld.CLASSES, detail=True)) == 4 + 18
 
 
 def test_windows_are_averaged_apart() -> None:
     made = table(noisy([0.3, 0.5, 0.1, 0.2], 0.01))
     made = replace(made, sites=replace(made.sites, window=np.array([1, 1, 3, 3])))
-    one, three = summarise(made, ())
+    one, three = summarize(made, ())
     assert (one.window, three.window) == (1, 3)
     assert one.average.effect.estimate == pytest.approx([0.3, 0.5], abs=0.01)
     told = as_json([one, three])

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from featviz import FeatvizError
-from patching.forward.cache import run
+from patching.forward.cache import run_with_cache
 from patching.interventions.donors import mean_run, repeated, zeros
-from patching.interventions.targets import Spot
-from tests.patching.models import images, model_of, trunk
+from patching.interventions.targets import PatchTarget
+from tests.patching.models import images, model_of, vit
 
-PATCHES = [(Spot("z", 0),), (Spot("neurons", 1),), (Spot("attn_out", 1),)]
+PATCHES = [(PatchTarget("z", 0),), (PatchTarget("neurons", 1),), (PatchTarget("attn_out", 1),)]
 
 
 def test_zeros_have_the_shapes_of_the_run_and_the_logits_of_the_biases() -> None:
-    body = trunk("ViT")
-    like = run(body, body.embed(images(model_of("ViT"), 0)), PATCHES)
+    body = vit("ViT")
+    like = run_with_cache(body, body.embed(images(model_of("ViT"), 0)), PATCHES)
     made = zeros(body, like)
     assert [s.shape for s in made.streams] == [s.shape for s in like.streams]
     assert all(not s.any() for s in (*made.streams, *made.values.values()))
@@ -30,10 +30,10 @@ def test_zeros_have_the_shapes_of_the_run_and_the_logits_of_the_biases() -> None
 
 
 def test_a_mean_is_over_all_images_of_all_batches_token_by_token() -> None:
-    body = trunk("ViT")
+    body = vit("ViT")
     starts = body.embed(images(model_of("ViT"), 1, 5))
     made = mean_run(body, [starts[:2], starts[2:]], PATCHES)
-    whole = run(body, starts, PATCHES)
+    whole = run_with_cache(body, starts, PATCHES)
     for own, every in zip(made.streams, whole.streams, strict=True):
         torch.testing.assert_close(own, every.mean(0, keepdim=True))
     for key, every in whole.values.items():
@@ -43,14 +43,14 @@ def test_a_mean_is_over_all_images_of_all_batches_token_by_token() -> None:
 
 
 def test_one_run_stands_for_many() -> None:
-    body = trunk("ViT")
-    one = run(body, body.embed(images(model_of("ViT"), 2, 1)), PATCHES)
+    body = vit("ViT")
+    one = run_with_cache(body, body.embed(images(model_of("ViT"), 2, 1)), PATCHES)
     many = repeated(one, 4)
     assert many.logits.shape == (4, one.logits.shape[1])
-    for spot in (Spot("z", 0), Spot("resid_mid", 1)):
-        assert torch.equal(many.value(spot), one.value(spot).repeat(4, 1, 1, 1))
+    for target in (PatchTarget("z", 0), PatchTarget("resid_mid", 1)):
+        assert torch.equal(many.value(target), one.value(target).repeat(4, 1, 1, 1))
 
 
 def test_no_images_have_no_mean() -> None:
     with pytest.raises(FeatvizError, match="no images to average"):
-        mean_run(trunk("ViT"), [], PATCHES)
+        mean_run(vit("ViT"), [], PATCHES)

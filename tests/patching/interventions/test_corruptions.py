@@ -17,7 +17,7 @@ from featviz.data.datasets import open_data
 from featviz.models.hooks import eval_mode
 from patching.interventions.corruptions import Corruptor, corruption
 from patching.interventions.perturbations import add_noise, occlude_patches, shuffle_patches
-from patching.vit.residual_vit import Trunk, trunk_of
+from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import TRAINED, attention_model
 
 DATA = open_data("cueworld:54")
@@ -44,10 +44,10 @@ def read(numbers: list[int], size: int = 64) -> Tensor:
 
 
 @contextmanager
-def trunk(kind: str) -> Iterator[Trunk]:
+def vit(kind: str) -> Iterator[ResidualViT]:
     model = attention_model(kind)
     with eval_mode(model.module), torch.no_grad():
-        yield trunk_of(model)
+        yield residual_vit(model)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -58,7 +58,7 @@ def test_a_corruption_is_written_as_it_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("greyscale", "there is no corruption 'greyscale'; did you mean grayscale"),
+        ("grayscale", "there is no corruption 'grayscale'; did you mean grayscale"),
         ("xyz", "there is no corruption 'xyz'; there are grayscale, blur[:SIGMA], noise:AMOUNT"),
         ("grayscale:2", "grayscale:2 is not grayscale"),
         ("noise", "noise is not noise:AMOUNT with a number above 0"),
@@ -118,7 +118,7 @@ def test_swapped_images_are_those_of_their_partners_and_the_other_way_round() ->
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_a_corruption_depends_on_an_image_s_number_and_not_on_its_batch(text: str) -> None:
-    with trunk("ViT") as model:
+    with vit("ViT") as model:
         numbers = NUMBERS[:6]
         made = bound(text, model.model)
         whole = made.start(model, read(numbers), numbers)
@@ -132,7 +132,7 @@ def test_a_corruption_depends_on_an_image_s_number_and_not_on_its_batch(text: st
 
 @pytest.mark.parametrize("text", ["noise:0.2", "embedding:1.5", "shuffle", "occlude:0.4", "swap"])
 def test_random_corruptions_differ_by_their_seed_and_touch_no_global_state(text: str) -> None:
-    with trunk("ViT") as model:
+    with vit("ViT") as model:
         state = torch.get_rng_state()
         images, numbers = read(NUMBERS[:4]), NUMBERS[:4]
         found = [
@@ -148,7 +148,7 @@ def test_random_corruptions_differ_by_their_seed_and_touch_no_global_state(text:
 
 def test_two_images_that_look_alike_get_noise_of_their_own() -> None:
     image = read([4]).expand(2, -1, -1, -1)
-    with trunk("ViT") as model:
+    with vit("ViT") as model:
         for text in ("noise:0.2", "embedding:1.5"):
             one, other = bound(text, model.model).start(model, image, [4, 6])
             assert not torch.allclose(one, other, atol=1e-3)
@@ -161,7 +161,7 @@ def test_two_images_that_look_alike_get_noise_of_their_own() -> None:
 def test_noise_on_embeddings_is_in_units_of_their_deviation_and_spares_learned_tokens(
     kind: str,
 ) -> None:
-    with trunk(kind) as model:
+    with vit(kind) as model:
         numbers, size = NUMBERS[:8], model.model.image_size
         images = read(numbers, size)
         clean = model.embed(images)
@@ -173,7 +173,7 @@ def test_noise_on_embeddings_is_in_units_of_their_deviation_and_spares_learned_t
         assert not one[:, :prefix].any()
         torch.testing.assert_close(2 * one, two, atol=1e-4, rtol=0)
         embedding: nn.Module = model.model.module.patch_embed  # type: ignore[assignment]
-        units = embedding(model.model.normalise(images)).flatten(1).std(1)
+        units = embedding(model.model.normalize(images)).flatten(1).std(1)
         deviation = one[:, prefix:].flatten(1).std(1)
         # Of 16 x 192 numbers an image: five standard errors.
         torch.testing.assert_close(deviation, 1.5 * units, rtol=5 / (2 * 16 * 192) ** 0.5, atol=0)
@@ -185,7 +185,7 @@ def test_every_image_needs_its_number() -> None:
 
 
 def test_no_hook_is_left_behind_also_after_an_error() -> None:
-    with trunk("ViT") as model:
+    with vit("ViT") as model:
         made = bound("embedding:1", model.model)
         made.start(model, read([4]), [4])
         with pytest.raises(AssertionError, match="doesn't match model"):
@@ -207,15 +207,15 @@ def test_what_a_corruption_needs_and_lacks_is_told_before_anything_runs(tmp_path
             corruption(text).bind(model, flat, [0, 1])
     with pytest.raises(FeatvizError, match="25 images are no pairs; take an even number"):
         bound("swap", model, NUMBERS)
-    half = (0.5, 0.5, 0.5)
-    other = VisionModel("mine", nn.Flatten(), 64, half, half)
+    sublayer = (0.5, 0.5, 0.5)
+    other = VisionModel("mine", nn.Flatten(), 64, sublayer, sublayer)
     with pytest.raises(FeatvizError, match="mine has no patch embedding to add noise to"):
         bound("embedding:1", other)
 
 
 def test_every_corruption_changes_the_stream_of_the_trained_model() -> None:
     numbers = NUMBERS[:4]
-    with trunk(TRAINED) as model:
+    with vit(TRAINED) as model:
         images = read(numbers, 128)
         clean = model.embed(images)
         for text in EXAMPLES:

@@ -10,15 +10,15 @@ import timm
 from featviz import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.interventions.donors import check_alike
-from patching.vit.residual_vit import Trunk, trunk_of
-from tests.patching.models import SMALL, trunk
+from patching.vit.residual_vit import ResidualViT, residual_vit
+from tests.patching.models import SMALL, vit
 
 
-def made(**options: Any) -> Trunk:
+def made(**options: Any) -> ResidualViT:
     module = timm.create_model("vit_tiny_patch16_224", **{**SMALL, **options}).eval()
-    half = (0.5, 0.5, 0.5)
+    sublayer = (0.5, 0.5, 0.5)
     side = {**SMALL, **options}["img_size"]
-    return trunk_of(VisionModel("other", module, side, half, half, untrained=True))
+    return residual_vit(VisionModel("other", module, side, sublayer, sublayer, untrained=True))
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_a_donor_of_another_shape_is_refused_by_what_differs(
 
 def test_other_weights_of_the_same_shape_are_taken() -> None:
     check_alike(made(), made(qk_norm=True))
-    check_alike(trunk("ViT"), trunk("ViT"))
+    check_alike(vit("ViT"), vit("ViT"))

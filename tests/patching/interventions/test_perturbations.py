@@ -29,8 +29,8 @@ def patches(batch: Tensor, side: int) -> Tensor:
 
 
 def test_noise_has_its_standard_deviation_where_it_is_not_clipped() -> None:
-    grey = torch.full((20, 3, 40, 40), 0.5)
-    added = add_noise(grey, 0.1, streams(20)) - grey
+    gray = torch.full((20, 3, 40, 40), 0.5)
+    added = add_noise(gray, 0.1, streams(20)) - gray
     assert added.std() == pytest.approx(0.1, rel=0.01)
     assert abs(added.mean()) < 0.001
     assert not torch.equal(added[0], added[1])
@@ -75,11 +75,11 @@ def test_shuffling_one_patch_changes_nothing_and_leaves_the_images_as_they_were(
 
 
 @pytest.mark.parametrize(("share", "hidden"), [(0.5, 6), (0.01, 1), (1.0, 12), (0.3, 4)])
-def test_occlusion_fills_whole_patches_with_the_mean_colour(share: float, hidden: int) -> None:
+def test_occlusion_fills_whole_patches_with_the_mean_color(share: float, hidden: int) -> None:
     batch = images(3, 3, 24, 32)
     occluded = occlude_patches(batch, share, 8, streams(3))
-    colour = batch.mean((2, 3))[:, :, None].expand(-1, -1, 64).flatten(1)
-    filled = (patches(occluded, 8) == colour[:, None]).all(-1)
+    color = batch.mean((2, 3))[:, :, None].expand(-1, -1, 64).flatten(1)
+    filled = (patches(occluded, 8) == color[:, None]).all(-1)
     kept = (patches(occluded, 8) == patches(batch, 8)).all(-1)
     assert filled.sum(1).tolist() == [hidden] * 3
     assert torch.equal(kept, ~filled)

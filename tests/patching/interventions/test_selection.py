@@ -1,4 +1,4 @@
-"""Which spots a sweep patches, and what they are called."""
+"""Which targets a sweep patches, and what they are called."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from featviz import FeatvizError
 from patching.interventions.selection import Where, places, windows_of
-from patching.interventions.targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, Spot
-from tests.patching.models import trunk
+from patching.interventions.targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, PatchTarget
+from tests.patching.models import vit
 
 
 def found(kind: str = "ViT", **choices: Any) -> list[tuple[Any, ...]]:
     """The columns of every site, in order."""
-    sites = places(trunk(kind), Where(**choices)).sites
+    sites = places(vit(kind), Where(**choices)).sites
     columns = (sites.site, sites.layer, sites.head, sites.token, sites.window)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -33,9 +33,9 @@ def found(kind: str = "ViT", **choices: Any) -> list[tuple[Any, ...]]:
 def test_a_window_lies_around_its_block_and_is_cut_off_at_the_ends(
     window: int, first: list[int], middle: list[int], last: list[int]
 ) -> None:
-    made = places(trunk("trained ViT"), Where("mlp", (window,), layers="0,5,11"))
-    assert [[spot.layer for spot in patch] for patch in made.patches] == [first, middle, last]
-    assert {spot.kind for patch in made.patches for spot in patch} == {"mlp_out"}
+    made = places(vit("trained ViT"), Where("mlp", (window,), layers="0,5,11"))
+    assert [[target.layer for target in patch] for patch in made.patches] == [first, middle, last]
+    assert {target.kind for patch in made.patches for target in patch} == {"mlp_out"}
     assert made.sites.layer.tolist() == [0, 5, 11]
 
 
@@ -54,21 +54,21 @@ def test_sites_come_by_window_then_layer_then_head_or_token() -> None:
 
 
 def test_each_set_of_tokens_has_a_patch_of_its_own() -> None:
-    made = places(trunk("ViT"), Where("mlp", tokens=("class", "patches", "all"), layers="0"))
+    made = places(vit("ViT"), Where("mlp", tokens=("class", "patches", "all"), layers="0"))
     assert [patch[0].tokens for patch in made.patches] == [(0,), tuple(range(1, 17)), None]
     assert made.sites.token.tolist() == ["class", "patches", "all"]
 
 
 def test_some_heads_are_patched_together_or_one_by_one() -> None:
-    together = places(trunk("ViT"), Where("pattern", heads="0,2", layers="1"))
-    assert together.patches == [(Spot("pattern", 1, None, (0, 2)),)]
+    together = places(vit("ViT"), Where("pattern", heads="0,2", layers="1"))
+    assert together.patches == [(PatchTarget("pattern", 1, None, (0, 2)),)]
     assert together.sites.head.tolist() == ["0,2"]
-    apart = places(trunk("ViT"), Where("pattern", by="head", heads="0,2", layers="1"))
+    apart = places(vit("ViT"), Where("pattern", by="head", heads="0,2", layers="1"))
     assert [patch[0].groups for patch in apart.patches] == [(0,), (2,)]
 
 
 def test_neurons_count_as_heads() -> None:
-    made = places(trunk("ViT"), Where("neurons", by="neuron", heads="3,5-6", layers="0"))
+    made = places(vit("ViT"), Where("neurons", by="neuron", heads="3,5-6", layers="0"))
     assert [patch[0].groups for patch in made.patches] == [(3,), (5,), (6,)]
     assert made.sites.head.tolist() == ["3", "5", "6"]
 

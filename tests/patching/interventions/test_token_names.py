@@ -7,7 +7,7 @@ import torch
 
 from featviz.errors import FeatvizError
 from patching.interventions.token_names import tokens_of, tokens_under
-from tests.patching.models import trunk
+from tests.patching.models import vit
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.patching.models import trunk
 def test_names_are_the_tokens_that_timm_puts_there(
     kind: str, text: str, right: tuple[int, ...] | None
 ) -> None:
-    assert tokens_of(trunk(kind), text) == right
+    assert tokens_of(vit(kind), text) == right
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_names_are_the_tokens_that_timm_puts_there(
 )
 def test_tokens_that_are_not_there_are_refused(text: str, message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
-        tokens_of(trunk("ViT"), text)
+        tokens_of(vit("ViT"), text)
 
 
 def test_a_mask_covers_the_patches_that_are_half_under_it() -> None:
     mask = torch.zeros(64, 64)
     mask[16:32, 8:40] = 1
     # Row 1: half of column 0, all of column 1, half of column 2.
-    assert tokens_under(trunk("ViT"), mask) == (5, 6, 7)
-    assert tokens_under(trunk("ViT"), mask.bool(), 0.6) == (6,)
-    assert tokens_under(trunk("ViT"), torch.zeros(64, 64)) == ()
+    assert tokens_under(vit("ViT"), mask) == (5, 6, 7)
+    assert tokens_under(vit("ViT"), mask.bool(), 0.6) == (6,)
+    assert tokens_under(vit("ViT"), torch.zeros(64, 64)) == ()
     with pytest.raises(FeatvizError, match="a mask of 63 x 64 cannot be cut into the 4 x 4 patch"):
-        tokens_under(trunk("ViT"), mask[1:])
+        tokens_under(vit("ViT"), mask[1:])

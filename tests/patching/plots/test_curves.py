@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from featviz import FeatvizError
-from patching.effects.report import summarise
+from patching.effects.report import summarize
 from patching.effects.table import Sites, Table
 from patching.plots.curves import Plan, draw, typical
 from patching.plots.style import Pixels, check_plots, save
@@ -52,7 +52,7 @@ def table(each: str, count: int = 32, layers: int = 3) -> Table:
 
 
 def plan(each: str) -> Plan:
-    return Plan(summarise(table(each), CLASSES), each, "clean z", CLASSES, 1, (2, 2))
+    return Plan(summarize(table(each), CLASSES), each, "clean z", CLASSES, 1, (2, 2))
 
 
 def pictures(number: int) -> tuple[Pixels, Pixels | None]:
@@ -107,7 +107,7 @@ def twice(made: Table, window: tuple[int, int], token: tuple[str, str] | None) -
 
 def test_heads_of_two_sets_of_tokens_have_columns_of_their_own() -> None:
     both = twice(table("head"), (1, 1), ("class", "patches"))
-    made = Plan(summarise(both, CLASSES), "head", "clean z", CLASSES, 1, (2, 2))
+    made = Plan(summarize(both, CLASSES), "head", "clean z", CLASSES, 1, (2, 2))
     (image,) = panels(draw(made, pictures)["effects"], "images")
     estimate = made.found[0].average.effect.estimate
     np.testing.assert_allclose(image.get_array()[:, :2], estimate[:6].reshape(3, 2))
@@ -116,7 +116,7 @@ def test_heads_of_two_sets_of_tokens_have_columns_of_their_own() -> None:
 
 def test_token_maps_of_several_windows_have_names_of_their_own() -> None:
     both = twice(table("token"), (1, 3), None)
-    made = Plan(summarise(both, CLASSES), "token", "clean z", CLASSES, 1, (2, 2))
+    made = Plan(summarize(both, CLASSES), "token", "clean z", CLASSES, 1, (2, 2))
     names = set(draw(made, pictures))
     assert names == {"tokens-all-window-1", "tokens-all-window-3", "images"}
 

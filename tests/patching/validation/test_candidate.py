@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from patching.validation.candidate import Subject
-from patching.validation.layer_context import Change, Effect, Scene
+from patching.validation.candidate import Candidate
+from patching.validation.layer_context import Change, Effect, LayerContext
 from tests.patching.validation.worlds import group
 
 
@@ -33,15 +33,15 @@ def test_a_control_is_measured_once_and_only_for_what_is_asked(
 ) -> None:
     found = group()
     control = found.tested(int(found.pool[7]))
-    fresh = Subject(control.scene, control.neuron, control.support, control.weights)
+    fresh = Candidate(control.context, control.neuron, control.support, control.weights)
     ran: list[int] = []
-    run = Scene.run
+    run = LayerContext.run
 
-    def counting(scene: Scene, changes: list[Change], direction: Tensor) -> list[Effect]:
+    def counting(context: LayerContext, changes: list[Change], direction: Tensor) -> list[Effect]:
         ran.append(len(changes))
-        return run(scene, changes, direction)
+        return run(context, changes, direction)
 
-    monkeypatch.setattr(Scene, "run", counting)
+    monkeypatch.setattr(LayerContext, "run", counting)
     first = fresh.measured("sufficiency")
     assert fresh.measured("sufficiency") is first
     # To choose its class, and the dose: no ablation.
@@ -51,9 +51,9 @@ def test_a_control_is_measured_once_and_only_for_what_is_asked(
 
 def test_too_few_neutral_images_leave_sufficiency_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     found = group().tested(0)
-    few = found.scene.split.test[:7]
-    monkeypatch.setattr(Scene, "neutral", lambda *_: few)
-    lonely = Subject(found.scene, found.neuron, found.support, found.weights)
+    few = found.context.split.test[:7]
+    monkeypatch.setattr(LayerContext, "neutral", lambda *_: few)
+    lonely = Candidate(found.context, found.neuron, found.support, found.weights)
     assert np.isnan(lonely.measured("sufficiency").estimate).all()
     assert np.isnan(lonely.beside([lonely] * 39, "sufficiency").p).all()
     assert np.isfinite(lonely.measured("necessity").estimate).all()

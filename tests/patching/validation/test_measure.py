@@ -50,7 +50,7 @@ def logits(pixels: Tensor, frozen: int | None = None) -> Tensor:
         layer = module.get_submodule("blocks.0.mlp.fc2")
         hooks.append(layer.register_forward_pre_hook(freeze))
     with torch.no_grad():
-        found: Tensor = module(model.normalise(pixels))
+        found: Tensor = module(model.normalize(pixels))
     for hook in hooks:
         hook.remove()
     return found
@@ -72,7 +72,7 @@ def natural(numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
 
 
 def test_mediation_is_the_share_of_the_margin_that_is_gone_with_the_neuron_frozen() -> None:
-    neutral = group().scene.neutral(group().neurons[0], 0)
+    neutral = group().context.neutral(group().neurons[0], 0)
     resting = margin(logits(natural(neutral)))
     rises = [margin(logits(picture(), frozen)) - resting for frozen in (None, 0)]
     assert row()["mediation"] == pytest.approx(1 - rises[1] / rises[0], abs=1e-4)
@@ -81,7 +81,7 @@ def test_mediation_is_the_share_of_the_margin_that_is_gone_with_the_neuron_froze
 
 def test_the_effect_on_each_class_is_measured_on_images_of_that_class() -> None:
     for place in range(4):
-        own = group().scene.tests_of(place)[:PROFILE]
+        own = group().context.tests_of(place)[:PROFILE]
         before, after = (logits(natural(own), frozen) for frozen in (None, 0))
         change = before - after
         others = [each for each in range(4) if each != place]
@@ -95,9 +95,9 @@ def test_the_direct_effect_of_ablation_passes_the_later_block_by() -> None:
     neuron = group().neurons[0]
     ends: list[Tensor] = []
     hook = module.norm.register_forward_pre_hook(lambda _m, inputs: ends.append(inputs[0]))
-    own = group().scene.tests_of(0)[:PROFILE]
+    own = group().context.tests_of(0)[:PROFILE]
     with torch.no_grad():
-        before = module(model.normalise(natural(own)))
+        before = module(model.normalize(natural(own)))
         hook.remove()
         shift = neuron.mean - neuron.activation[torch.from_numpy(own)]
         moved = ends[0] + shift[..., None] * module.blocks[0].mlp.fc2.weight[:, 0]
@@ -117,7 +117,7 @@ def test_doses_are_in_the_order_of_what_they_put_in() -> None:
     found = row()
     neuron = group().neurons[0]
     for place, percent in enumerate((50, 90, 99)):
-        dose = group().scene.at_quantile(neuron, percent).mean()
+        dose = group().context.at_quantile(neuron, percent).mean()
         assert found["dose"][place] == pytest.approx(float(dose), abs=1e-5)
     # Its own picture shows class 0, and the other neuron's shows class 1.
     assert found["dose"][3] > 0.5

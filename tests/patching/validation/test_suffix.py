@@ -6,59 +6,60 @@ import torch
 from featviz import FeatvizError
 from patching.effects.metrics import margins
 from patching.forward.batched_patching import patched_logits
-from patching.forward.cache import run
-from patching.interventions.targets import Spot
-from patching.validation.suffix import Tail
-from tests.patching.models import images, model_of, trunk
+from patching.forward.cache import run_with_cache
+from patching.interventions.targets import PatchTarget
+from patching.validation.suffix import Suffix
+from tests.patching.models import images, model_of, vit
 
 PLAIN = ["ViT", "DeiT distilled", "DINOv2 with registers", "qk-norm", "average pooling", "BEiT"]
 
 
 @pytest.mark.parametrize("kind", [*PLAIN, "LayerScale", "trained ViT"])
 def test_a_change_of_rank_one_gives_the_logits_of_patching_a_neuron(kind: str) -> None:
-    whole, number = trunk(kind), 5
+    whole, number = vit(kind), 5
     with torch.no_grad():
         for layer in (0, whole.depth - 1):
-            spot = Spot("neurons", layer, None, (number,))
+            target = PatchTarget("neurons", layer, None, (number,))
             own, other = (
-                run(whole, whole.embed(images(model_of(kind), seed)), [(spot,)]) for seed in (1, 2)
+                run_with_cache(whole, whole.embed(images(model_of(kind), seed)), [(target,)])
+                for seed in (1, 2)
             )
-            right = patched_logits(whole, own, other, [(spot,)])[0]
-            tail = Tail(whole, layer)
-            values = [each.value(spot)[:, :, number, 0] for each in (own, other)]
-            found = tail.logits(
-                own.streams[spot.half + 1],
+            right = patched_logits(whole, own, other, [(target,)])[0]
+            suffix = Suffix(whole, layer)
+            values = [each.value(target)[:, :, number, 0] for each in (own, other)]
+            found = suffix.logits(
+                own.streams[target.sublayer + 1],
                 torch.arange(len(right)),
                 values[1] - values[0],
-                tail.directions[number],
+                suffix.directions[number],
             )
             assert (found - right).abs().max() < 1e-10
             assert (right - own.logits).abs().max() > 1e-6
 
 
 def test_rows_may_repeat_images_and_write_different_directions() -> None:
-    tail = Tail(trunk("ViT"), 0)
+    suffix = Suffix(vit("ViT"), 0)
     with torch.no_grad():
-        behind = trunk("ViT").run(trunk("ViT").embed(images(model_of("ViT"), 3)))
+        behind = vit("ViT").run(vit("ViT").embed(images(model_of("ViT"), 3)))
         generator = torch.Generator().manual_seed(4)
         shifts = torch.randn(40, behind.shape[1], generator=generator, dtype=torch.float64)
         rows = torch.arange(40) % 3
         numbers = torch.arange(40)
-        together = tail.logits(behind, rows, shifts, tail.directions[numbers])
+        together = suffix.logits(behind, rows, shifts, suffix.directions[numbers])
         for row in (0, 17, 39):
-            alone = tail.logits(behind, rows[[row]], shifts[[row]], tail.directions[row])
+            alone = suffix.logits(behind, rows[[row]], shifts[[row]], suffix.directions[row])
             assert (alone[0] - together[row]).abs().max() < 1e-12
 
 
 def test_what_neurons_write_adds_up_to_what_the_mlp_adds_but_its_bias() -> None:
-    whole = trunk("ViT")
+    whole = vit("ViT")
     with torch.no_grad():
         stream = whole.embed(images(model_of("ViT"), 1))
-        stream = stream + whole.halves[0].branch(stream)
-        tail = Tail(whole, 0)
-        reading = tail.read(stream)
+        stream = stream + whole.sublayers[0].branch(stream)
+        suffix = Suffix(whole, 0)
+        reading = suffix.read(stream)
         core = model_of("ViT").module.get_submodule("blocks.0.mlp.fc2")
-        written = reading.neurons @ tail.directions + core.bias  # type: ignore[operator]
+        written = reading.neurons @ suffix.directions + core.bias  # type: ignore[operator]
         assert (written - reading.branch).abs().max() < 1e-12
 
 
@@ -67,7 +68,7 @@ def test_what_neurons_write_adds_up_to_what_the_mlp_adds_but_its_bias() -> None:
 )
 def test_an_mlp_whose_neurons_do_not_write_alone_is_refused(kind: str, words: str) -> None:
     with pytest.raises(FeatvizError, match=words):
-        Tail(trunk(kind), 0)
+        Suffix(vit(kind), 0)
 
 
 def test_a_margin_is_a_logit_less_the_mean_of_the_others() -> None:

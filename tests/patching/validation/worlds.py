@@ -9,12 +9,12 @@ import torch
 
 from benchmarks.planted import planted
 from featviz.models.hooks import eval_mode
-from patching.validation.baseline import Base
+from patching.validation.baseline import Baseline
 from patching.validation.control_test import draw
 from patching.validation.layer_group import Group
-from patching.validation.neurons import Target
+from patching.validation.neurons import MLPNeuron
 from patching.validation.split import Split, split
-from patching.vit.residual_vit import trunk_of
+from patching.vit.residual_vit import residual_vit
 
 
 @cache
@@ -28,10 +28,10 @@ def group(token: int | None = None) -> Group:
     """Neurons 0 and 1 read the same and write in different directions; 2 is dead."""
     model, dataset = planted(0)
     model.module.double()
-    base = Base(trunk_of(model), dataset, images())
+    base = Baseline(residual_vit(model), dataset, images())
     weights = draw(images().place[images().test], 300, np.random.default_rng(0))
     with eval_mode(model.module):
-        return Group(base, [Target("", 0, n, token) for n in range(3)], weights, 0, _none)
+        return Group(base, [MLPNeuron("", 0, n, token) for n in range(3)], weights, 0, _none)
 
 
 class Many:
@@ -57,5 +57,5 @@ class Many:
         return torch.rand(3, size, size, generator=generator), self.label(number)
 
 
-def _none(target: Target) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
+def _none(target: MLPNeuron) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
     raise LookupError(target.address)

@@ -19,8 +19,8 @@ from featviz.errors import FeatvizError
 from featviz.models.load import load
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
-from patching.interventions.targets import Patch, Spot
-from patching.vit.residual_vit import trunk_of
+from patching.interventions.targets import Patch, PatchTarget
+from patching.vit.residual_vit import residual_vit
 from tests.patching.linear_toy import linear_model
 from tests.patching.models import (
     MODELS,
@@ -29,8 +29,8 @@ from tests.patching.models import (
     images,
     model_of,
     randomised,
-    trunk,
     two_runs,
+    vit,
 )
 
 HALF = (0.5, 0.5, 0.5)
@@ -43,32 +43,32 @@ def test_parallel_blocks_are_refused_by_name(block: type[nn.Module]) -> None:
     model = VisionModel("a parallel ViT", randomised(module, 1), 64, HALF, HALF)
     message = f"blocks.0 of a parallel ViT is a {block.__name__}, which is not an attention foll"
     with pytest.raises(FeatvizError, match=message):
-        trunk_of(model)
+        residual_vit(model)
 
 
 @pytest.mark.parametrize("name", ["cueworld/resnet", "swin_tiny_patch4_window7_224"])
 def test_models_without_a_row_of_blocks_are_refused(name: str) -> None:
     model = load(name, device="cpu", untrained=not name.startswith("cueworld"))
     with pytest.raises(FeatvizError, match=f"{name} has no row of transformer blocks to patch"):
-        trunk_of(model)
+        residual_vit(model)
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_head_reads_the_prefix_alone_unless_it_averages(kind: str) -> None:
     averaging = kind in {"average pooling", "EVA", "DINOv3", "BEiT"}
     prefix = model_of(kind).prefix_tokens
-    assert trunk(kind).read == (trunk(kind).tokens if averaging else prefix)
+    assert vit(kind).read == (vit(kind).tokens if averaging else prefix)
 
 
 @pytest.mark.parametrize("kind", ["ViT", "DeiT distilled", "DINOv2 with registers", "qk-norm"])
 def test_patching_between_models_moves_embeddings_as_swapping_their_weights_does(kind: str) -> None:
     model = model_of(kind)
     other = VisionModel("other", randomised(copied(model), 9), model.image_size, HALF, HALF)
-    wanted: list[Patch] = [(Spot("patch_embed", 0),), (Spot("pos_embed", 0),)]
-    base = at_once(trunk(kind), 1, wanted)
-    donor = at_once(trunk_of(other), 1, wanted)
+    wanted: list[Patch] = [(PatchTarget("patch_embed", 0),), (PatchTarget("pos_embed", 0),)]
+    base = at_once(vit(kind), 1, wanted)
+    donor = at_once(residual_vit(other), 1, wanted)
     with torch.no_grad():
-        found = patched_logits(trunk(kind), base, donor, wanted)
+        found = patched_logits(vit(kind), base, donor, wanted)
         for part, result in zip(("patch_embed", "pos_embed"), found, strict=True):
             mixed = copied(model)
             weights = {
@@ -78,7 +78,7 @@ def test_patching_between_models_moves_embeddings_as_swapping_their_weights_does
             }
             assert weights
             mixed.load_state_dict(weights, strict=False)
-            right = mixed(model.normalise(images(model, 1)))
+            right = mixed(model.normalize(images(model, 1)))
             torch.testing.assert_close(result, right, rtol=0, atol=1e-9)
             assert (result - base.logits).abs().max() > 1e-3
 
@@ -92,24 +92,24 @@ def test_embeddings_are_the_layers_output_and_the_learned_positions() -> None:
     module: Any = model.module
     base, _ = two_runs(model.name)
     patches, positions = base.values["patch_embed", 0][:, :, 0], base.values["pos_embed", 0]
-    right = module.patch_embed(model.normalise(images(model, 1)))
+    right = module.patch_embed(model.normalize(images(model, 1)))
     torch.testing.assert_close(patches[:, 5:], right, rtol=0, atol=1e-12)
     assert not patches[:, :5].any()
     assert not positions[:, :5].any()
     assert torch.equal(positions[1, 5:, 0], module.pos_embed[0])
 
 
-def test_models_that_normalise_their_embeddings_have_no_addends() -> None:
+def test_models_that_normalize_their_embeddings_have_no_addends() -> None:
     options = {**SMALL, "pre_norm": True}
     module = randomised(timm.create_model("vit_tiny_patch16_224", **options), 1)
-    found = trunk_of(VisionModel("CLIP", module, 64, HALF, HALF))
-    assert found.stem is None
+    found = residual_vit(VisionModel("CLIP", module, 64, HALF, HALF))
+    assert found.embedding is None
     with pytest.raises(FeatvizError, match="CLIP does more than add its embeddings up, so no pos"):
-        at_once(found, 1, [(Spot("pos_embed", 0),)])
+        at_once(found, 1, [(PatchTarget("pos_embed", 0),)])
 
 
 def test_the_last_layer_of_a_half_is_known_where_its_output_is_the_halfs() -> None:
-    for half in trunk("ViT").halves:
-        core: Any = half.core
-        assert half.last is (core.proj if half.path.endswith("attn") else core.fc2)
-    assert all(half.last for half in trunk_of(linear_model()).halves)
+    for sublayer in vit("ViT").sublayers:
+        core: Any = sublayer.core
+        assert sublayer.last is (core.proj if sublayer.path.endswith("attn") else core.fc2)
+    assert all(sublayer.last for sublayer in residual_vit(linear_model()).sublayers)

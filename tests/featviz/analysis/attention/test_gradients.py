@@ -64,7 +64,7 @@ def test_before_any_mixing_each_side_sees_its_own_patch_only() -> None:
     assert query.abs().max() == key.abs().max() == 0
 
 
-def test_a_map_is_the_norm_of_finite_differences_over_the_colours() -> None:
+def test_a_map_is_the_norm_of_finite_differences_over_the_colors() -> None:
     model = toy_vit()
     model.module.double()
     (unit,) = featviz.units(model, "blocks.1.attn.qk:1@q1.k4")
@@ -73,11 +73,11 @@ def test_a_map_is_the_norm_of_finite_differences_over_the_colours() -> None:
     readout = featviz.readout(model, [unit])
     for side, found in enumerate((query, key)):
         squares = 0.0
-        for colour in range(3):
+        for color in range(3):
             ends = []
             for step in (-1e-4, 1e-4):
                 both = image.repeat(2, 1, 1, 1)
-                both[side, colour, 5, 9] += step
+                both[side, color, 5, 9] += step
                 ends.append(float(readout.read_sides(both).values))
             squares += ((ends[1] - ends[0]) / 2e-4) ** 2
         assert float(found[0, 0, 5, 9]) == pytest.approx(squares**0.5, rel=1e-5)

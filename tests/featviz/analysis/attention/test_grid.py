@@ -29,8 +29,8 @@ from featviz.store.reader import Store
 from tests.featviz.toys import toy_vit
 
 SELECTOR = "blocks.1.attn.qk:all@q1,2.k2,3,4"
-GREYS = np.arange(30, 36)
-"""Greys that nothing but a picture has."""
+GRAYS = np.arange(30, 36)
+"""Grays that nothing but a picture has."""
 
 
 def fast(model: VisionModel, **changes: Any) -> Recipe:
@@ -44,24 +44,24 @@ def figure(
     side: int = 128,
     title: str = "a head",
 ) -> Pictures:
-    """Draw plain pictures, one grey each, from 30 up."""
+    """Draw plain pictures, one gray each, from 30 up."""
     count = len(queries) * len(keys)
-    greys = np.arange(30, 30 + count, dtype=np.uint8).reshape(len(queries), len(keys), 1, 1, 1)
-    pictures = np.broadcast_to(greys, (len(queries), len(keys), side, side, 3))
+    grays = np.arange(30, 30 + count, dtype=np.uint8).reshape(len(queries), len(keys), 1, 1, 1)
+    pictures = np.broadcast_to(grays, (len(queries), len(keys), side, side, 3))
     values = np.arange(count, dtype=np.float32).reshape(len(queries), len(keys))
     return draw_grid(title, tokens, queries, keys, pictures, values)
 
 
-def box(image: Pictures, colour: Any) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of all pixels of a colour."""
-    there = np.argwhere((image == np.array(colour)).all(2))
+def box(image: Pictures, color: Any) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of all pixels of a color."""
+    there = np.argwhere((image == np.array(color)).all(2))
     return (*map(int, there.min(0)), *map(int, there.max(0)))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(("side", "tile"), [(128, 128), (224, 224), (16, 128), (50, 150)])
 def test_every_picture_is_whole_in_its_row_and_column(side: int, tile: int) -> None:
     image = figure(side=side)
-    boxes = [box(image, (grey,) * 3) for grey in GREYS]
+    boxes = [box(image, (gray,) * 3) for gray in GRAYS]
     for top, left, bottom, right in boxes:
         assert (bottom - top + 1, right - left + 1) == (tile, tile)
         inside = image[top : bottom + 1, left : right + 1]
@@ -74,37 +74,37 @@ def test_every_picture_is_whole_in_its_row_and_column(side: int, tile: int) -> N
 def test_only_the_pair_of_equal_tokens_has_a_frame() -> None:
     image = figure(queries=(1, 2), keys=(2, 3, 4))
     framed = []
-    for grey in GREYS:
-        top, left, bottom, right = box(image, (grey,) * 3)
+    for gray in GRAYS:
+        top, left, bottom, right = box(image, (gray,) * 3)
         around = [image[top - 5, left:right], image[bottom + 5, left:right]]
         around += [image[top:bottom, left - 5], image[top:bottom, right + 5]]
         framed.append(all((edge == np.array(INK)).all() for edge in around))
     assert framed == [False, False, False, True, False, False]
 
 
-def below(image: Pictures, grey: int) -> Pictures:
+def below(image: Pictures, gray: int) -> Pictures:
     """What is under a picture, to the right half."""
-    _, left, bottom, right = box(image, (grey,) * 3)
+    _, left, bottom, right = box(image, (gray,) * 3)
     return image[bottom + 7 : bottom + 62, (left + right) // 2 : right + 1]
 
 
 def test_the_map_shows_where_query_and_key_are() -> None:
     # Tokens 1 and 2 are the upper patches of a grid of 2 x 2, 3 and 4 the lower ones.
     image = figure(queries=(1,), keys=(2, 3, 4))
-    for grey, (down, right) in zip((30, 31, 32), ((0, 1), (1, 0), (1, 1)), strict=True):
-        part = below(image, grey)
+    for gray, (down, right) in zip((30, 31, 32), ((0, 1), (1, 0), (1, 1)), strict=True):
+        part = below(image, gray)
         query, key = box(part, QUERY), box(part, KEY)
         assert np.sign([key[0] - query[0], key[1] - query[1]]).tolist() == [down, right]
         for one in (query, key):
             area = (one[2] - one[0] + 1) * (one[3] - one[1] + 1)
-            colour = part[one[0], one[1]]
-            assert (part == colour).all(2).sum() == area
+            color = part[one[0], one[1]]
+            assert (part == color).all(2).sum() == area
 
 
-def test_a_token_that_is_query_and_key_has_both_colours_in_one_place() -> None:
+def test_a_token_that_is_query_and_key_has_both_colors_in_one_place() -> None:
     part = below(figure(queries=(2,), keys=(2,)), 30)
     assert box(part, QUERY)[:2] == box(part, KEY)[:2] or box(part, KEY)[2:] == box(part, QUERY)[2:]
-    counts = [int((part == np.array(colour)).all(2).sum()) for colour in (QUERY, KEY)]
+    counts = [int((part == np.array(color)).all(2).sum()) for color in (QUERY, KEY)]
     assert 0.5 < counts[0] / counts[1] < 2
 
 
@@ -123,12 +123,12 @@ def test_a_long_title_fits() -> None:
     assert (image[:, -15:] == np.array(PAPER)).all()
 
 
-def test_rows_and_columns_are_labelled_apart() -> None:
+def test_rows_and_columns_are_labeled_apart() -> None:
     image = figure()
     top, left, _, right = box(image, (30,) * 3)
     labels = image[top - 30 : top - 7, left:right], image[top : top + 128, : left - 6]
-    for part, colour in zip(labels, (KEY, QUERY), strict=True):
-        assert (part == np.array(colour)).all(2).any()
+    for part, color in zip(labels, (KEY, QUERY), strict=True):
+        assert (part == np.array(color)).all(2).any()
     names = [Tokens((2, 2), 1, True).name(*one) for one in (("q", 0), ("k", 3))]
     assert names == ["qcls", "k3"]
     assert Tokens((2, 2), 1, False).name("q", 0) == "q0"

@@ -16,7 +16,7 @@ from torch import Tensor
 from featviz.addressing.selectors import units
 from featviz.addressing.tokens import Shift
 from featviz.analysis.attention.heads import Head, find_heads
-from featviz.analysis.attention.maps import displacement, maps_to_store, mean_attention, summarise
+from featviz.analysis.attention.maps import displacement, maps_to_store, mean_attention, summarize
 from featviz.analysis.attention.suggest import LEAST_LIFT, strongest_displacement, suggest
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
@@ -53,7 +53,7 @@ def test_mean_patterns_are_means_of_softmaxes_of_unfused_logits(kind: str) -> No
     ((images, _),) = data.batches(model.image_size)
     prefix = 1 if kind == TRAINED else NAMES[kind][2]
     for block in (0, 1):
-        logits = unfused_logits(model.module, model.normalise(images), f"blocks.{block}.attn")
+        logits = unfused_logits(model.module, model.normalize(images), f"blocks.{block}.attn")
         patterns = logits.double().softmax(-1)
         right = patterns.mean(0)
         entropy = -(patterns * patterns.log()).sum(-1)[:, :, prefix:].mean((0, 2))
@@ -91,11 +91,11 @@ def test_a_head_without_weights_is_uniform() -> None:
 
 
 def test_a_head_that_looks_one_patch_to_the_right_has_one_bright_displacement() -> None:
-    maps = summarise(one_to_the_right((3, 4), 1), site(), 0.0)
+    maps = summarize(one_to_the_right((3, 4), 1), site(), 0.0)
     right = torch.zeros(5, 7).double()
     right[2, 4] = 1
     torch.testing.assert_close(maps.displacement, right)
-    # Nine of twelve patches have a neighbour there; the others look at the class token.
+    # Nine of twelve patches have a neighbor there; the others look at the class token.
     assert (maps.prefix, maps.self_) == (0.25, 0.0)
     assert maps.local == pytest.approx(0.75)
 
@@ -120,7 +120,7 @@ def test_displacements_and_shares_are_counted_by_hand(
             sums.setdefault((end - row, right - column), []).append(value)
             own += value if query == key else 0
             near += value if query != key and max(abs(end - row), abs(right - column)) == 1 else 0
-    maps = summarise(pattern, where, 0.0)
+    maps = summarize(pattern, where, 0.0)
     assert maps.displacement.numel() == len(sums)
     for (down, right), values in sums.items():
         found = float(maps.displacement[rows - 1 + down, columns - 1 + right])
@@ -216,13 +216,13 @@ def test_heads_are_found_once_and_all_of_them_without_a_selector() -> None:
 def test_nothing_is_suggested_of_a_uniform_head() -> None:
     where = site()
     pattern = np.full((13, 13), 1 / 13)
-    shift = summarise(torch.from_numpy(pattern), where, 0.0).displacement.numpy()
+    shift = summarize(torch.from_numpy(pattern), where, 0.0).displacement.numpy()
     assert suggest(Head(where, 0), pattern, shift, True) == []
     assert strongest_displacement(shift, 13)[1] == pytest.approx(1)
 
 
 def suggested(pattern: Tensor, where: Site, has_class_token: bool = True) -> dict[str, float]:
-    shift = summarise(pattern, where, 0.0).displacement.numpy()
+    shift = summarize(pattern, where, 0.0).displacement.numpy()
     found = suggest(Head(where, 1), pattern.numpy(), shift, has_class_token)
     return {str(one.unit): one.lift for one in found}
 

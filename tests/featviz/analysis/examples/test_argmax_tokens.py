@@ -49,7 +49,7 @@ def test_the_patch_of_a_neuron_is_where_its_value_at_a_token_is_highest() -> Non
     for column, unit in enumerate(units(model, "blocks.1.mlp.fc1:0-9", "patch_embed:3")):
         site = model.sites[unit.site]
         at_tokens = [
-            naive_readout(model.module, model.normalise(images), at, site.owner)
+            naive_readout(model.module, model.normalize(images), at, site.owner)
             for at in units(model, f"{unit}@{site.prefix}-{site.positions - 1}")
         ]
         best = torch.stack(at_tokens, 1).argmax(1) + site.prefix
@@ -63,8 +63,8 @@ def test_the_place_of_a_channel_is_where_its_map_is_highest() -> None:
     images = pictures(model, 4)
     found = places(model, images, "0:all", "2:all")
     with torch.no_grad():
-        first = model.module.get_submodule("0")(model.normalise(images))
-        maps = torch.cat([first, model.module(model.normalise(images))], 1)
+        first = model.module.get_submodule("0")(model.normalize(images))
+        maps = torch.cat([first, model.module(model.normalize(images))], 1)
     right = maps.flatten(2).argmax(2)
     assert torch.equal(torch.from_numpy(found[..., 0]).long(), right)
 
@@ -80,7 +80,7 @@ def test_the_place_along_a_direction_is_where_it_is_highest(tmp_path: Path) -> N
     model.module.get_submodule("blocks.2.mlp.fc1").register_forward_hook(
         lambda _layer, _inputs, output: seen.append(output)
     )
-    model.module(model.normalise(images))
+    model.module(model.normalize(images))
     right = (seen[0][:, 1:] @ torch.from_numpy(vector)).argmax(1) + 1
     assert found[:, 0, 0].tolist() == right.tolist()
 
@@ -108,7 +108,7 @@ def test_the_pair_of_a_mean_of_logits_is_the_highest_of_those_that_it_averages(
     images = pictures(model, 4)
     token = "same" if shift is None else f"shift.{shift[0]}.{shift[1]}"
     found = places(model, images, f"blocks.1.attn.qk:all@{token}")
-    logits = unfused_logits(model.module, model.normalise(images), "blocks.1.attn")
+    logits = unfused_logits(model.module, model.normalize(images), "blocks.1.attn")
     down, right = shift or (0, 0)
     rows, columns = site.grid
     pairs = [

@@ -57,7 +57,7 @@ def _one_thread() -> Any:
 
 
 class Once(nn.Module):
-    """Three units of the mean colour, one of which is its inverse: infinite where it is black."""
+    """Three units of the mean color, one of which is its inverse: infinite where it is black."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,9 +66,9 @@ class Once(nn.Module):
             self.fc.weight.copy_(torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]))
 
     def forward(self, images: Tensor) -> Tensor:
-        colour = images.mean((2, 3))
-        colour = torch.stack([colour[:, 0], 1 / colour[:, 1], colour[:, 2]], 1)
-        out: Tensor = self.fc(colour)
+        color = images.mean((2, 3))
+        color = torch.stack([color[:, 0], 1 / color[:, 1], color[:, 2]], 1)
+        out: Tensor = self.fc(color)
         return out
 
 

@@ -26,17 +26,17 @@ def _along(rng: np.random.Generator, side: int) -> Filter:
     return ramp
 
 
-def _coloured(rng: np.random.Generator, shape: Filter) -> Filter:
-    """In grey half of the time, else in a random colour, light or dark."""
-    colour = np.ones(3) if rng.random() < 0.5 else rng.standard_normal(3)
-    made: Filter = np.multiply.outer(colour * rng.choice([-1, 1]), shape)
+def _colored(rng: np.random.Generator, shape: Filter) -> Filter:
+    """In gray half of the time, else in a random color, light or dark."""
+    color = np.ones(3) if rng.random() < 0.5 else rng.standard_normal(3)
+    made: Filter = np.multiply.outer(color * rng.choice([-1, 1]), shape)
     return made
 
 
 def grating(rng: np.random.Generator, side: int) -> Filter:
     """A sine of 1 to side / 3 cycles, at any angle and phase."""
     cycles, phase = rng.uniform(1, side / 3), rng.uniform(0, 2 * np.pi)
-    return _coloured(rng, np.sin(2 * np.pi * cycles * _along(rng, side) + phase))
+    return _colored(rng, np.sin(2 * np.pi * cycles * _along(rng, side) + phase))
 
 
 def gabor(rng: np.random.Generator, side: int) -> Filter:
@@ -54,23 +54,23 @@ def blob(rng: np.random.Generator, side: int) -> Filter:
     rows, columns = _grid(side)
     top, left = rng.uniform(-0.3, 0.3, 2)
     width = rng.uniform(0.1, 0.2)
-    return _coloured(rng, np.exp(-((rows - top) ** 2 + (columns - left) ** 2) / (2 * width**2)))
+    return _colored(rng, np.exp(-((rows - top) ** 2 + (columns - left) ** 2) / (2 * width**2)))
 
 
 def edge(rng: np.random.Generator, side: int) -> Filter:
     """Light on one side, dark on the other."""
-    return _coloured(rng, np.tanh(12 * (_along(rng, side) - rng.uniform(-0.1, 0.1))))
+    return _colored(rng, np.tanh(12 * (_along(rng, side) - rng.uniform(-0.1, 0.1))))
 
 
 def flat(rng: np.random.Generator, side: int) -> Filter:
-    """One colour."""
-    return _coloured(rng, np.ones((side, side)))
+    """One color."""
+    return _colored(rng, np.ones((side, side)))
 
 
 def fading(rng: np.random.Generator, side: int) -> Filter:
-    """One colour, weaker towards one side by 15 to 50 per cent."""
+    """One color, weaker towards one side by 15 to 50 per cent."""
     ramp = _along(rng, side)
-    return _coloured(rng, 1 + rng.uniform(0.15, 0.5) * ramp / np.abs(ramp).max())
+    return _colored(rng, 1 + rng.uniform(0.15, 0.5) * ramp / np.abs(ramp).max())
 
 
 def noise(rng: np.random.Generator, side: int) -> Filter:

@@ -12,10 +12,8 @@ from tests.featviz.analysis.filters.synthetic import RECIPES, layer, make
 
 
 def filters_of(*planes: Any) -> np.ndarray:
-    """Filters of 2 x 2 weights, each from a colour (3,) times a pattern (2, 2)."""
-    return np.stack([np.multiply.outer(colour, pattern) for colour, pattern in planes]).astype(
-        float
-    )
+    """Filters of 2 x 2 weights, each from a color (3,) times a pattern (2, 2)."""
+    return np.stack([np.multiply.outer(color, pattern) for color, pattern in planes]).astype(float)
 
 
 @settings(max_examples=40)
@@ -40,7 +38,7 @@ def test_classes_do_not_depend_on_how_many_there_are_of_each(
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_noise_left_from_the_start_makes_no_fading_colour_regular(seed: int) -> None:
+def test_noise_left_from_the_start_makes_no_fading_color_regular(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = ["regular", "near-solid colour"]
     clean = np.concatenate([make(rng, name, 16, 48) for name in names])
@@ -70,7 +68,7 @@ def test_the_statistics_of_filters_worked_out_by_hand() -> None:
     # Norms 2, sqrt(48), sqrt(6), 6 and seven times 0: the quantile 0.9 of the 11 is the second.
     np.testing.assert_allclose(measured.energy[:4], np.array([2, 48**0.5, 6**0.5, 6]) / 6)
     np.testing.assert_allclose(measured.spatial[:4], [0, 0, 0.5, 1], atol=1e-12)
-    np.testing.assert_allclose(measured.colour[:4], [2 / 3, 0, 0, 2 / 3], atol=1e-12)
+    np.testing.assert_allclose(measured.color[:4], [2 / 3, 0, 0, 2 / 3], atol=1e-12)
     for each in vars(measured).values():
         np.testing.assert_allclose(each[4:], 0)
 
@@ -104,9 +102,9 @@ def test_scale_mirroring_turning_and_negation_change_no_statistic(seed: int, sca
     ],
 )
 def test_each_threshold_parts_two_classes(
-    energy: float, spatial: float, colour: float, noise: float, expected: str
+    energy: float, spatial: float, color: float, noise: float, expected: str
 ) -> None:
-    measured = Statistics(*(np.array([value]) for value in (energy, spatial, colour, noise)))
+    measured = Statistics(*(np.array([value]) for value in (energy, spatial, color, noise)))
     assert classify(measured) == [expected]
 
 

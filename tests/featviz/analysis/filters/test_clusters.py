@@ -46,7 +46,7 @@ def test_the_order_is_a_permutation_in_which_clusters_stand_together_and_count_u
 
 
 @pytest.mark.parametrize("name", ["vit", "mixer", "resnet"])
-def test_neighbours_in_display_order_look_more_alike_than_in_any_of_200_shuffles(name: str) -> None:
+def test_neighbors_in_display_order_look_more_alike_than_in_any_of_200_shuffles(name: str) -> None:
     part = first_layer(featviz.load(f"cueworld/{name}", device="cpu"))
     filters = part.on_rgb(part.weights)
     looks = appearance(denoised(filters))
@@ -89,7 +89,7 @@ def test_appearance_ignores_where_a_pattern_is_and_how_strong() -> None:
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1)
 
 
-def test_appearance_tells_a_colour_from_its_opposite() -> None:
+def test_appearance_tells_a_color_from_its_opposite() -> None:
     red, *_, cyan = families()[16:]
     first, second = appearance(np.stack([red, cyan]))
     assert first @ second == pytest.approx(-1)

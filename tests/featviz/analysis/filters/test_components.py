@@ -68,5 +68,5 @@ def test_equal_filters_have_components_without_variance_and_one_filter_has_none(
 
 def test_pictures_of_components_are_on_rgb() -> None:
     weights = np.zeros((3, 3, 1, 1))
-    weights[0, :, 0, 0] = [12, 8, 6]  # times the gain it is grey
+    weights[0, :, 0, 0] = [12, 8, 6]  # times the gain it is gray
     assert components(part(weights)).images[0].ravel().tolist() == [255, 255, 255]

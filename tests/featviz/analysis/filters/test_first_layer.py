@@ -19,7 +19,7 @@ SIZE = 16
 
 
 def wrap(*layers: nn.Module) -> VisionModel:
-    """A model of these layers, whose three colours are normalised unlike each other."""
+    """A model of these layers, whose three colors are normalized unlike each other."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = nn.Sequential(*layers)
@@ -41,7 +41,7 @@ def response(model: VisionModel, path: str, images: Tensor) -> Tensor:
     layer = model.module.get_submodule(path)
     handle = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
     with torch.no_grad():
-        model.module(model.normalise(images))
+        model.module(model.normalize(images))
     handle.remove()
     return outputs[0]
 
@@ -49,10 +49,10 @@ def response(model: VisionModel, path: str, images: Tensor) -> Tensor:
 MODELS = {
     "plain": (wrap(nn.Conv2d(3, 4, 3)), "0", 0, 1),
     "patches": (wrap(nn.Conv2d(3, 4, 4, stride=4)), "0", 0, 4),
-    "weights standardised": (wrap(StdConv2d(3, 4, 5, stride=2)), "0", 2, 2),
+    "weights standardized": (wrap(StdConv2d(3, 4, 5, stride=2)), "0", 2, 2),
     "padded before": (wrap(nn.ZeroPad2d(2), nn.Conv2d(3, 4, 5)), "1", 2, 1),
     "padded in the layer": (wrap(Conv2dSame(3, 4, 3)), "0", 1, 1),
-    "colours changed before": (wrap(Swap(), nn.Conv2d(3, 4, 3)), "1", 0, 1),
+    "colors changed before": (wrap(Swap(), nn.Conv2d(3, 4, 3)), "1", 0, 1),
 }
 
 
@@ -76,7 +76,7 @@ def test_filters_on_rgb_foretell_how_the_layer_answers_a_change_of_pixels(name: 
         ("cueworld/resnet", "conv1", (64, 3, 7, 7)),
     ],
 )
-def test_a_bundled_model_has_its_own_weights_and_halves_its_colours(
+def test_a_bundled_model_has_its_own_weights_and_halves_its_colors(
     name: str, path: str, shape: tuple[int, ...]
 ) -> None:
     model = featviz.load(name, device="cpu")
@@ -89,9 +89,7 @@ def test_a_bundled_model_has_its_own_weights_and_halves_its_colours(
     assert layer.addresses[-1] == f"{path}:{shape[0] - 1}"
 
 
-def test_inception_reads_colours_of_half_a_deviation_whatever_its_images_are_normalised_by() -> (
-    None
-):
+def test_inception_reads_colors_of_half_a_deviation_whatever_its_images_are_normalized_by() -> None:
     model = featviz.load("torchvision/googlenet", untrained=True, device="cpu")
     assert model.std == (0.229, 0.224, 0.225)
     layer = first_layer(model)
@@ -99,8 +97,8 @@ def test_inception_reads_colours_of_half_a_deviation_whatever_its_images_are_nor
     assert (layer.path, layer.weights.shape) == ("conv1.conv", (64, 3, 7, 7))
 
 
-def test_standardised_weights_have_no_mean() -> None:
-    model, *_ = MODELS["weights standardised"]
+def test_standardized_weights_have_no_mean() -> None:
+    model, *_ = MODELS["weights standardized"]
     weights = first_layer(model).weights
     assert np.abs(weights.mean((1, 2, 3))).max() < 1e-6
     owner = model.module.get_submodule("0")
@@ -113,7 +111,7 @@ def test_weights_are_a_copy() -> None:
     assert model.module.state_dict()["0.weight"].abs().min() > 0
 
 
-def test_on_rgb_mixes_the_colours_that_the_layer_reads() -> None:
+def test_on_rgb_mixes_the_colors_that_the_layer_reads() -> None:
     gain = np.array([[0.0, 0, 2], [0, 3, 0], [5, 0, 1]])
     layer = FirstLayer("conv", np.array([[[[1]], [[10]], [[100]]]], np.float32), gain)
     assert layer.on_rgb(layer.weights).ravel().tolist() == [500, 30, 102]

@@ -17,7 +17,7 @@ def test_the_scale_of_a_picture_worked_out_by_hand() -> None:
     assert pictures(weights)[0, 0].tolist() == [[191, 0, 255], [128, 159, 64]]
 
 
-def test_a_filter_of_zeros_is_grey() -> None:
+def test_a_filter_of_zeros_is_gray() -> None:
     assert (pictures(np.zeros((2, 3, 4, 4))) == 128).all()
 
 

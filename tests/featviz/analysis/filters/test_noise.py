@@ -44,8 +44,8 @@ def test_a_coefficient_stays_or_goes_whole_by_the_universal_threshold() -> None:
     rng = np.random.default_rng(0)
     filters = rng.standard_normal((64, 3, 5, 5))
     filters[:, :, :, :] += 2 * rng.standard_normal((64, 1, 1, 1))
-    grey, red, yellow = np.array([1, 1, 1]), np.array([1, -1, 0]), np.array([1, 1, -2])
-    basis = np.stack([each / np.linalg.norm(each) for each in (grey, red, yellow)])
+    gray, red, yellow = np.array([1, 1, 1]), np.array([1, -1, 0]), np.array([1, 1, -2])
+    basis = np.stack([each / np.linalg.norm(each) for each in (gray, red, yellow)])
     transform = cosines(5)
 
     def spectrum(images: np.ndarray) -> np.ndarray:

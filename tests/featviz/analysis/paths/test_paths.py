@@ -128,7 +128,7 @@ def test_a_picture_follows_from_a_quarter_of_the_way_on() -> None:
 
 
 class Stage(nn.Module):
-    """Four channels that see the colours of natural images, and one that sees checkerboards only.
+    """Four channels that see the colors of natural images, and one that sees checkerboards only.
 
     Source of the idea: Geirhos et al., 2023, "fooling circuits".
     """
@@ -137,9 +137,9 @@ class Stage(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, 5, 2, 2)
         board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
-        colours = torch.tensor([[2.0, -1, -1], [-1, 2, -1], [-1, -1, 2], [1, 1, 1]])
+        colors = torch.tensor([[2.0, -1, -1], [-1, 2, -1], [-1, -1, 2], [1, 1, 1]])
         with torch.no_grad():
-            self.conv.weight[:4] = colours[:, :, None, None] / 8
+            self.conv.weight[:4] = colors[:, :, None, None] / 8
             self.conv.weight[4] = board / 12
             self.conv.bias.copy_(torch.tensor([1.0, 1, 1, 1, -0.5]))  # type: ignore[union-attr]
 
@@ -245,7 +245,7 @@ def outputs(model: VisionModel, layers: list[str], image: Tensor) -> list[Tensor
         for layer in layers
     ]
     with torch.no_grad():
-        model.module(model.normalise(image))
+        model.module(model.normalize(image))
     for hook in hooks:
         hook.remove()
     return found

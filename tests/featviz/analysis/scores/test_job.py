@@ -132,7 +132,7 @@ def test_a_job_cut_off_in_the_middle_goes_on_to_the_same_numbers(
     assert len(rows(store)) == UNITS
 
 
-def test_scores_depend_on_neither_batch_nor_neighbours(
+def test_scores_depend_on_neither_batch_nor_neighbors(
     model: VisionModel, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores_to_store(model, store)

@@ -17,7 +17,7 @@ def bytes_of(images: torch.Tensor) -> NDArray[np.uint8]:
 
 
 def falling(decay: float, seed: int = 0) -> NDArray[np.uint8]:
-    """A grey picture whose magnitudes fall as 1 / f**decay, with random phases."""
+    """A gray picture whose magnitudes fall as 1 / f**decay, with random phases."""
     phases = np.fft.rfft2(np.random.default_rng(seed).normal(size=(SIDE, SIDE)))
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
     frequency[0, 0] = 1
@@ -76,9 +76,9 @@ def test_a_flat_picture_has_no_distance() -> None:
     assert np.isnan(spectrum_distance(np.full((SIDE, SIDE, 3), 9, np.uint8), usual(SIDE)))
 
 
-def test_colour_beside_the_same_light_hardly_counts() -> None:
-    grey = falling(1.0)
-    reddish = (grey * np.array([1, 0.8, 0.6])).round().astype(np.uint8)
+def test_color_beside_the_same_light_hardly_counts() -> None:
+    gray = falling(1.0)
+    reddish = (gray * np.array([1, 0.8, 0.6])).round().astype(np.uint8)
     assert spectrum_distance(reddish, usual(SIDE)) == pytest.approx(
-        spectrum_distance(grey, usual(SIDE)), abs=0.01
+        spectrum_distance(gray, usual(SIDE)), abs=0.01
     )

@@ -30,9 +30,9 @@ APART = ((1, -1, -1), (-1, 1, -1), (-1, -1, 1), (-1, -1, -1))
 
 
 class Tastes(nn.Module):
-    """Four tokens that see the mean colour of the whole image, channels each with a sign.
+    """Four tokens that see the mean color of the whole image, channels each with a sign.
 
-    In -1 to 1 a token's value is the sum over channels of sign times colour.
+    In -1 to 1 a token's value is the sum over channels of sign times color.
     """
 
     signs: Tensor
@@ -54,8 +54,8 @@ def toy(signs: tuple[tuple[int, ...], ...]) -> VisionModel:
     return VisionModel("toy", Tastes(signs), SIDE, (0.5,) * 3, (0.5,) * 3)
 
 
-def plain(colour: tuple[int, int, int]) -> np.typing.NDArray[np.uint8]:
-    return np.tile(np.array(colour, np.uint8), (SIDE, SIDE, 1))
+def plain(color: tuple[int, int, int]) -> np.typing.NDArray[np.uint8]:
+    return np.tile(np.array(color, np.uint8), (SIDE, SIDE, 1))
 
 
 def quick(model: VisionModel, **choice: object) -> Recipe:
@@ -69,11 +69,11 @@ def quick(model: VisionModel, **choice: object) -> Recipe:
 def test_tokens_that_want_different_things_score_what_a_hand_works_out() -> None:
     """The mean of the four values is -(r + g + b) / 2, so the shared picture is black.
 
-    There the first three tokens have 1 of the 3 that their own colours give, and the last all.
+    There the first three tokens have 1 of the 3 that their own colors give, and the last all.
     """
     model = toy(APART)
     parts = featviz.units(model, "fc:0@all")
-    own = np.stack([plain(colour) for colour in (RED, GREEN, BLUE, BLACK)])
+    own = np.stack([plain(color) for color in (RED, GREEN, BLUE, BLACK)])
     scores = score(model, Unit("fc", 0), parts, plain(BLACK), own)
     assert scores.address == "fc:0"
     assert scores.tokens.tolist() == [0, 1, 2, 3]
@@ -107,13 +107,13 @@ def test_a_constant_added_to_a_unit_changes_no_score() -> None:
     np.testing.assert_allclose(after.share, before.share, rtol=1e-4)
 
 
-def test_a_token_whose_own_picture_is_no_better_than_grey_has_no_share() -> None:
+def test_a_token_whose_own_picture_is_no_better_than_gray_has_no_share() -> None:
     model = toy(APART)
     parts = featviz.units(model, "fc:0@0-2")
-    own = np.stack([plain(colour) for colour in (BLUE, GREEN, BLUE)])
+    own = np.stack([plain(color) for color in (BLUE, GREEN, BLUE)])
     scores = score(model, Unit("fc", 0), parts, plain(RED), own)
     assert np.isnan(scores.share).tolist() == [True, False, False]
-    # Red is worse than grey for green's and blue's tokens: -1 of 3.
+    # Red is worse than gray for green's and blue's tokens: -1 of 3.
     assert scores.ratio == pytest.approx(-1 / 3)
     nowhere = score(model, Unit("fc", 0), parts[:1], plain(RED), own[:1])
     assert np.isnan(nowhere.ratio)
@@ -141,8 +141,8 @@ def test_scores_are_differences_of_plain_values() -> None:
     model.module.get_submodule("blocks.2.mlp.fc1").register_forward_hook(
         lambda _layer, _inputs, output: seen.append(output[..., 5])
     )
-    grey = np.full((1, 32, 32, 3), 127.5)
-    images = torch.from_numpy(np.concatenate([pictures, grey])).permute(0, 3, 1, 2) / 255
+    gray = np.full((1, 32, 32, 3), 127.5)
+    images = torch.from_numpy(np.concatenate([pictures, gray])).permute(0, 3, 1, 2) / 255
     model.module((images.float() - 0.5) / 0.5)
     values = seen[0]
     for place, token in enumerate((0, 1, 4)):
@@ -256,8 +256,8 @@ def test_the_best_of_several_samples_counts(tmp_path: Path) -> None:
     tokens_to_store(model, parts, made, store)
     opened = Store(store)
     best = [opened.row(str(part))["activation"].max() for part in parts]
-    grey = featviz.readout(model, parts)(torch.full((1, 3, 32, 32), 0.5))[0]
-    expected = np.array(best) - grey.detach().numpy()
+    gray = featviz.readout(model, parts)(torch.full((1, 3, 32, 32), 0.5))[0]
+    expected = np.array(best) - gray.detach().numpy()
     np.testing.assert_allclose(
         opened.row("blocks.1.mlp.fc1:3", "tokens")["optimum"], expected, rtol=1e-3, atol=1e-6
     )
