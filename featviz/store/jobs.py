@@ -1,14 +1,41 @@
-"""Where a job puts what it finds out about a model."""
+"""What every job that fills a store shares: opening it, storing batch by batch, the summary."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from featviz._util.progress import Progress
 from featviz.errors import FeatvizError
+from featviz.store.columns import Columns
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter, retire
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """What a job did.
+
+    Attributes
+    ----------
+    stored : int
+        Rows that this call computed and stored.
+    done : int
+        Rows that the store held before.
+    failures : dict of str to str
+        The addresses that failed in this call, and why.
+    others : dict of str to int
+        Counts of whatever else the job stored or found, by name.
+    """
+
+    stored: int
+    done: int
+    failures: dict[str, str] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
 
 
 class ModelIdentity(Protocol):
@@ -64,6 +91,39 @@ def open_writer(
         configuration=configuration,
         force=force,
     )
+
+
+def store_batches(
+    writer: StoreWriter,
+    batches: Sequence[Sequence[Item]],
+    compute: Callable[[Sequence[Item]], Columns],
+    progress: Progress,
+) -> int:
+    """Compute rows batch by batch, and store each batch as soon as it is computed.
+
+    Parameters
+    ----------
+    writer : StoreWriter
+    batches : sequence of sequences
+        What is not in the store yet.
+    compute : callable
+        From a batch to the columns of its rows.
+    progress : callable
+        Called before the first batch and after each with the number of items finished and in all.
+
+    Returns
+    -------
+    int
+        Number of items.
+    """
+    total, finished = sum(map(len, batches)), 0
+    if total:
+        progress(0, total)
+    for batch in batches:
+        writer.add(compute(batch))
+        finished += len(batch)
+        progress(finished, total)
+    return total
 
 
 def make_room(
