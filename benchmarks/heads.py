@@ -66,7 +66,7 @@ def main() -> None:
     paths = dict.fromkeys(unit.site.removesuffix(".qk") for unit in units)
     best = [pair for path in paths for pair in natural(model, path, batches)]
     reached = {
-        name: featviz.render(model, units, steps=arguments.steps, sides=name == "two")
+        name: featviz.render(model, units, steps=arguments.steps, split_qk=name == "two")
         .activation[:, 0]
         .tolist()
         for name in ("one", "two")

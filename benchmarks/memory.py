@@ -19,7 +19,7 @@ import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.render import render_to_store
 
 MODEL, SELECTOR = "cueworld/vit", "patch_embed:all@0-63"
@@ -38,7 +38,7 @@ def peak(count: int, stored: bool) -> float:
     if len(chosen) < count:
         raise SystemExit(f"{SELECTOR} is {len(chosen)} units, not {count}")
     if stored:
-        made = recipe(model, steps=STEPS, size=SIZE)
+        made = make_recipe(model, steps=STEPS, size=SIZE)
         with tempfile.TemporaryDirectory() as folder:
             render_to_store(model, chosen[:count], made, Path(folder, "store"), BATCH)
     else:

@@ -25,7 +25,7 @@ from benchmarks.machine import describe
 from featviz.activations.readout import Readout
 from featviz.analysis.scores.held_out_views import held_out
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 
 MODEL = "cueworld/vit"
 THEIRS = 512
@@ -75,7 +75,7 @@ def main() -> None:
         for steps in sorted(options.steps, reverse=True):
 
             def ours(steps: int = steps, units: list[featviz.Unit] = units) -> Tensor:
-                found = optimize(model, units, recipe(model, steps=steps))
+                found = optimize(model, units, make_recipe(model, steps=steps))
                 return found.images[:, 0].permute(0, 3, 1, 2) / 255
 
             taken, images = timed(ours)
@@ -86,7 +86,7 @@ def main() -> None:
         never += int(reached.isinf().sum())
         faster += (spent / reached).tolist()
     settings = {"model": options.model, "blocks": options.blocks, "each": options.each}
-    report = {"benchmark": "quality_time", **settings, "precision": recipe(model).precision}
+    report = {"benchmark": "quality_time", **settings, "precision": make_recipe(model).precision}
     curve = [
         {
             "steps": int(steps),

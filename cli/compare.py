@@ -12,7 +12,7 @@ from featviz.addressing.selectors import units
 from featviz.analysis.compare.job import compare_to_store, default_units
 from featviz.data.datasets import open_data
 from featviz.optimization.presets import PRESETS
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.store.reader import Store
 
 
@@ -71,13 +71,14 @@ def compare(
     second = load_model(model_b, untrained_b, arch_b, device)
     chosen = units(first, *selectors) if selectors else default_units(first)
     side = first.image_size if size is None else size
-    made, made_b = (
-        recipe(model, preset=preset, size=side, steps=steps, seed=seed) for model in (first, second)
+    recipe, made_b = (
+        make_recipe(model, preset=preset, size=side, steps=steps, seed=seed)
+        for model in (first, second)
     )
     dataset = open_data(data, download)
     with picture_bar("") as progress:
         summary = compare_to_store(
-            first, second, dataset, chosen, (made, made_b), store, images, force, progress
+            first, second, dataset, chosen, (recipe, made_b), store, images, force, progress
         )
     opened = Store(store)
     there = set(opened.addresses("matches"))

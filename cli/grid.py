@@ -52,9 +52,9 @@ def grid(
     """
     loaded = load_model(model, untrained, arch, device)
     grids = find_grids(loaded, *selectors)
-    made = recipe_for(loaded, store, **settings)
+    recipe = recipe_for(loaded, store, **settings)
     with picture_bar("") as progress:
-        summary = grids_to_store(loaded, grids, made, store, force, progress)
+        summary = grids_to_store(loaded, grids, recipe, store, force, progress)
     if as_json:
         counts = {"store": store, "drawn": summary.drawn, "done": summary.done}
         print_json({**counts, "grids": list(map(str, grids)), "failures": summary.failures})

@@ -10,7 +10,7 @@ import click
 from featviz.models.load import load
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import PRESETS
-from featviz.optimization.recipe import PARAMS, PRECISIONS, Recipe, recipe
+from featviz.optimization.recipe import PARAMS, PRECISIONS, Recipe, make_recipe
 from featviz.rendering.plan import keep_precision
 from featviz.store.reader import Store
 
@@ -46,7 +46,7 @@ def data_options(function: Function) -> Function:
 
 
 def recipe_options(function: Function) -> Function:
-    """Add the settings of a recipe, under the names of those of `featviz.optimization.recipe.recipe`."""
+    """Add the settings of a recipe, under the names of those of `featviz.optimization.recipe.make_recipe`."""
     options = (
         click.option("--samples", default=1, show_default=True, help="Pictures of each unit."),
         click.option(
@@ -57,7 +57,9 @@ def recipe_options(function: Function) -> Function:
             help="What unlike samples are worth, in parts of the unit's value.",
         ),
         click.option(
+            "--tv-weight",
             "--smoothness",
+            "tv_weight",
             default=0.0,
             show_default=True,
             metavar="W",
@@ -77,7 +79,9 @@ def recipe_options(function: Function) -> Function:
             help="A dataset whose magnitudes maco images have; a power of 1 / f if absent.",
         ),
         click.option(
+            "--frequency-schedule",
             "--progressive",
+            "frequency_schedule",
             type=float,
             metavar="SHARE",
             help="Let finer and finer waves begin to move along this share of the steps; for "
@@ -92,7 +96,9 @@ def recipe_options(function: Function) -> Function:
         ),
         click.option("--seed", default=0, show_default=True, help="Names the random streams."),
         click.option(
+            "--cosine-power",
             "--cosine",
+            "cosine_power",
             default=0.0,
             show_default=True,
             metavar="P",
@@ -114,8 +120,8 @@ force_option = click.option(
 
 def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     """Make the recipe that the options of `recipe_options` tell, for pictures in a store."""
-    made = recipe(model, **settings)
-    return keep_precision(model, made, store) if settings["precision"] == "auto" else made
+    recipe = make_recipe(model, **settings)
+    return keep_precision(model, recipe, store) if settings["precision"] == "auto" else recipe
 
 
 def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:

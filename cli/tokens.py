@@ -61,10 +61,10 @@ def tokens(
     """
     loaded = load_model(model, untrained, arch, device)
     chosen = by_unit(loaded, units(loaded, *selectors))
-    made = recipe_for(loaded, store, **settings)
+    recipe = recipe_for(loaded, store, **settings)
     parts = [part for some in chosen.values() for part in some]
     with picture_bar("") as progress:
-        summary = tokens_to_store(loaded, parts, made, store, batch, force, progress)
+        summary = tokens_to_store(loaded, parts, recipe, store, batch, force, progress)
     opened = Store(store)
     there = set(opened.addresses(KIND))
     scores = [

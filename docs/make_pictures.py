@@ -35,7 +35,7 @@ def contact_sheet(store: Store) -> Image.Image:
 def pairs_of_heads(model: VisionModel) -> Image.Image:
     """Lay out the two sides of a few heads, the query above its key."""
     heads = units(model, *HEADS)
-    pictures = render(model, heads, sides=True).images[:, 0]
+    pictures = render(model, heads, split_qk=True).images[:, 0]
     columns = [np.concatenate([_framed(side) for side in sides], axis=0) for sides in pictures]
     return Image.fromarray(np.concatenate(columns, axis=1))
 

@@ -153,7 +153,7 @@ class Readout:
         with eval_mode(self.model.module):
             return self.read_pairs(images).values
 
-    def read_pairs(self, images: Tensor, cosine: float = 0.0) -> Reading:
+    def read_pairs(self, images: Tensor, cosine_power: float = 0.0) -> Reading:
         """Read unit i on image i, and what the last of the layers sees of the image.
 
         For a loop of many steps: whoever runs it holds the model `eval_mode` around it.
@@ -161,7 +161,7 @@ class Readout:
         Parameters
         ----------
         images : Tensor, shape (N, 3, H, W)
-        cosine : float
+        cosine_power : float
             Power of the cosine that weighs the gain, see `Reading`.
 
         Raises
@@ -176,11 +176,11 @@ class Readout:
             own = part.beside(inputs)
             values = part.rows.paired(own, context)
             gain = values
-            if cosine:
+            if cosine_power:
                 aligned = part.rows.cosines(own, context).clamp_min(LEAST_COSINE)
                 # A negative value would gain from a small cosine.
                 aligned = torch.where(values > 0, aligned, LEAST_COSINE)
-                gain = values * aligned**cosine
+                gain = values * aligned**cosine_power
             return Reading(values, gain, part.rows.features(inputs))
 
         return self._sum(self._run(images, read), images)

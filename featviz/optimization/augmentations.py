@@ -18,7 +18,7 @@ NOISE_SLACK = 64
 
 
 @dataclass(frozen=True)
-class Views:
+class Augmentation:
     """How much the views of a picture vary; with all zero the view is the picture's center.
 
     Attributes

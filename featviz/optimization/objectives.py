@@ -72,7 +72,7 @@ def penalized_objective(gain: Tensor, features: Tensor, images: Tensor, recipe: 
         alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
         weights = size.view(-1, recipe.samples).sum(1).repeat(sides) / sides
         total = total - recipe.diversity * (weights * alike).sum()
-    if recipe.smoothness:
+    if recipe.tv_weight:
         rough = total_variation(images)
-        total = total - recipe.smoothness * (size.repeat(sides) / sides * rough).sum()
+        total = total - recipe.tv_weight * (size.repeat(sides) / sides * rough).sum()
     return total

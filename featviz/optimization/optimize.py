@@ -77,7 +77,7 @@ def _optimize(
     model: VisionModel, units: Sequence[Unit], recipe: Recipe, tick: Callable[[], object]
 ) -> Pictures:
     device = model.device
-    canvas = Canvas(recipe, model.image_size)
+    canvas = PaddedImage(recipe, model.image_size)
     computing = in_precision(model, recipe.precision)
     members = [unit for unit in units for _ in range(recipe.samples)]
     read = _reader(Readout(computing, members), recipe)
@@ -86,15 +86,15 @@ def _optimize(
     names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
     generators = [generator_for(recipe.seed, *name) for name in names]
     starts = [canvas.image.initial(generator) for generator in generators]
-    schedules = [recipe.views.draw(recipe.steps, generator) for generator in generators]
-    if recipe.sides:
+    schedules = [recipe.augmentation.draw(recipe.steps, generator) for generator in generators]
+    if recipe.split_qk:
         # The two sides start apart, and are seen through the same views: they are one scene.
         starts += [canvas.image.initial(generator_for(recipe.seed, *name, "key")) for name in names]
         schedules += schedules
     begun = torch.stack(starts).to(device)
     numbers = begun.clone().requires_grad_()
     schedule = torch.stack(schedules, 1).to(device)
-    field = recipe.views.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
+    field = recipe.augmentation.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
     optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
     # Written out: to repeat it along short axes takes longer than the rest of a step of Adam.
@@ -105,7 +105,7 @@ def _optimize(
     with as_products(computing.module), at_tokens(computing, alone):
         for step in range(recipe.steps):
             whole = canvas.decode(numbers)
-            views = recipe.views.apply(whole, schedule[step], model.image_size, noise)
+            views = recipe.augmentation.apply(whole, schedule[step], model.image_size, noise)
             reading = read(views)
             gain = penalized_objective(reading.gain.float(), reading.features, whole, recipe)
             (numbers.grad,) = torch.autograd.grad(-gain, numbers)
@@ -119,17 +119,21 @@ def _optimize(
     shape = (len(units), recipe.samples)
     pictures = images.permute(0, 2, 3, 1).reshape(-1, *shape, recipe.size, recipe.size, 3)
     return Pictures(
-        pictures.movedim(0, 2).contiguous().cpu() if recipe.sides else pictures[0].cpu(),
+        pictures.movedim(0, 2).contiguous().cpu() if recipe.split_qk else pictures[0].cpu(),
         activation.view(shape).cpu(),
         trajectory.T.reshape(*shape, recipe.steps).cpu(),
     )
 
 
 def _reader(readout: Readout, recipe: Recipe) -> Callable[[Tensor], Reading]:
-    return readout.read_sides if recipe.sides else partial(readout.read_pairs, cosine=recipe.cosine)
+    return (
+        readout.read_sides
+        if recipe.split_qk
+        else partial(readout.read_pairs, cosine_power=recipe.cosine_power)
+    )
 
 
-class Canvas:
+class PaddedImage:
     """A picture with the margin that its shifted views need, in pixels of the model's input.
 
     Parameters
@@ -142,7 +146,7 @@ class Canvas:
 
     def __init__(self, recipe: Recipe, image_size: int) -> None:
         self.side = recipe.size
-        margin = -(-recipe.views.margin * recipe.size // image_size)
+        margin = -(-recipe.augmentation.margin * recipe.size // image_size)
         self.image = recipe.image(recipe.size + 2 * margin)
         self.view_side = round(self.image.height * image_size / recipe.size)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from featviz.models.token_grid import patch_grid
-from featviz.optimization.augmentations import Views
+from featviz.optimization.augmentations import Augmentation
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -21,23 +21,23 @@ class Preset:
     ----------
     param : str
         ``"fourier"``, ``"pixel"`` or ``"maco"``.
-    views : Views
+    augmentation : Augmentation
         What the pictures must survive.
     decay : float
         Exponent of the spectrum of Fourier and Maco images; natural images fall a little faster
         than 1.
     learning_rate : float
         Of Adam, at the start; it falls to zero along half a cosine.
-    progressive : float
+    frequency_schedule : float
         Of Fourier images, see `featviz.optimization.recipe.Recipe`. Maco's fine waves have their magnitude
         either way, and pixels are no waves.
     """
 
     param: str
-    views: Views
+    augmentation: Augmentation
     decay: float = 1.0
     learning_rate: float = 0.05
-    progressive: float = 0.0
+    frequency_schedule: float = 0.0
 
 
 PRESETS = {
@@ -47,16 +47,20 @@ PRESETS = {
     # Inversion", both 2022.
     "vit": Preset(
         "fourier",
-        Views(shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05),
+        Augmentation(
+            shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05
+        ),
         decay=1.75,
         learning_rate=0.01,
-        progressive=0.5,
+        frequency_schedule=0.5,
     ),
     # Lucid's list, drawn evenly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotate by up to 10
     # degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
     # At three times the learning rate pictures excite a ResNet a fifth more, in garish colors.
-    "cnn": Preset("fourier", Views(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01),
-    "naive": Preset("pixel", Views()),
+    "cnn": Preset(
+        "fourier", Augmentation(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01
+    ),
+    "naive": Preset("pixel", Augmentation()),
 }
 
 
@@ -65,6 +69,6 @@ def family(model: VisionModel) -> str:
     return "cnn" if patch_grid(model) is None else "vit"
 
 
-def fit(views: Views, patch: int) -> Views:
+def fit(views: Augmentation, patch: int) -> Augmentation:
     """Widen the shift to whole patches, so that every phase of the patch grid is as likely."""
     return replace(views, shift=math.ceil(views.shift / patch) * patch)

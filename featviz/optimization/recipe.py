@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.acceleration import fastest
 from featviz.models.token_grid import patch_size
-from featviz.optimization.augmentations import Views
+from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.presets import PRESETS, family, fit
 from featviz.parametrization.base import Parametrization
 from featviz.parametrization.fourier import Fourier
@@ -35,6 +35,14 @@ BETAS = (0.5, 0.9)
 COARSE = 4
 # Cycles a pixel of the finest wave, on the diagonal.
 FINEST = math.sqrt(0.5)
+# Keys of a store's configuration that are not the names of the fields.
+KEYS = {
+    "augmentation": "views",
+    "tv_weight": "smoothness",
+    "frequency_schedule": "progressive",
+    "cosine_power": "cosine",
+}
+NAMES = {key: name for name, key in KEYS.items()}
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -55,21 +63,21 @@ class Recipe:
         Adam steps.
     size : int
         Side of the pictures in pixels.
-    smoothness : float
+    tv_weight : float
         What one unit of total variation costs, in parts of the unit's value.
     precision : str
         ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass. The picture and
         the optimizer keep single precision, and so does the activation of the finished picture.
     seed : int
         Names the random streams of all pictures.
-    sides : bool
+    split_qk : bool
         Whether query and key of a logit are read from two pictures.
-    cosine : float
+    cosine_power : float
         Power of the cosine between the unit's direction and its layer's output that weighs its
         value; 0 weighs nothing.
     spectrum : Spectrum or None
         The magnitudes of Maco images; None for those that fall by `decay`.
-    progressive : float
+    frequency_schedule : float
         Share of the steps along which finer and finer waves begin to move; with 0 all do from
         the start.
     betas : (float, float)
@@ -79,20 +87,20 @@ class Recipe:
 
     preset: str
     param: str
-    views: Views
+    augmentation: Augmentation
     decay: float
     learning_rate: float
     size: int
     samples: int = 1
     diversity: float = 0.0
-    smoothness: float = 0.0
+    tv_weight: float = 0.0
     steps: int = 512
     precision: str = "float32"
     seed: int = 0
     spectrum: Spectrum | None = None
-    sides: bool = False
-    cosine: float = 0.0
-    progressive: float = 0.0
+    split_qk: bool = False
+    cosine_power: float = 0.0
+    frequency_schedule: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
 
     def image(self, side: int) -> Parametrization:
@@ -109,7 +117,7 @@ class Recipe:
 
     def finest(self, step: int) -> float:
         """Return the frequency, in cycles a pixel, up to which waves move in a step."""
-        opening = self.progressive * self.steps
+        opening = self.frequency_schedule * self.steps
         if step >= opening:
             return math.inf
         coarse = COARSE / self.size
@@ -122,13 +130,15 @@ class Recipe:
         setting.
         """
         told = dataclasses.asdict(self) | {"betas": list(self.betas)}
-        del told["spectrum"], told["sides"]
+        del told["spectrum"], told["split_qk"]
+        for name, key in KEYS.items():
+            told[key] = told.pop(name)
         if self.spectrum is not None:
             told |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
         return told
 
 
-def recipe(  # noqa: PLR0913  every setting of a recipe
+def make_recipe(  # noqa: PLR0913  every setting of a recipe
     model: VisionModel,
     *,
     preset: str | None = None,
@@ -137,13 +147,13 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
     precision: str = "auto",
     samples: int = 1,
     diversity: float = 0.5,
-    smoothness: float = 0.0,
+    tv_weight: float = 0.0,
     steps: int = 512,
     seed: int = 0,
     spectrum: Spectrum | str | None = None,
-    sides: bool = False,
-    cosine: float = 0.0,
-    progressive: float | None = None,
+    split_qk: bool = False,
+    cosine_power: float = 0.0,
+    frequency_schedule: float | None = None,
 ) -> Recipe:
     """Choose a recipe, filling in what is not given by the model's family and the preset.
 
@@ -152,7 +162,7 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
     spectrum : Spectrum or str, optional
         For Maco images; a text names a dataset, of which it is measured
         (`featviz.parametrization.spectrum.of_data`).
-    progressive : float, optional
+    frequency_schedule : float, optional
         If not given, the preset's for Fourier images, and 0 for others.
 
     Raises
@@ -168,40 +178,40 @@ def recipe(  # noqa: PLR0913  every setting of a recipe
     _known("param", param, PARAMS)
     _known("precision", precision, PRECISIONS)
     size = model.image_size if size is None else size
-    if progressive is None:
-        progressive = chosen.progressive if param == "fourier" else 0.0
+    if frequency_schedule is None:
+        frequency_schedule = chosen.frequency_schedule if param == "fourier" else 0.0
     for name, value, least in (("steps", steps, 1), ("samples", samples, 1), ("size", size, 16)):
         if value < least:
             raise FeatvizError(f"{name} must be at least {least}, not {value}")
-    weights = {"diversity": diversity, "smoothness": smoothness, "cosine": cosine}
+    weights = {"diversity": diversity, "smoothness": tv_weight, "cosine": cosine_power}
     for name, weight in weights.items():
         if not 0 <= weight < math.inf:
             raise FeatvizError(f"{name} must be a number from 0 up, not {weight}")
-    if not 0 <= progressive <= 1:
-        raise FeatvizError(f"progressive must be a number from 0 to 1, not {progressive}")
-    if progressive and param == "pixel":
+    if not 0 <= frequency_schedule <= 1:
+        raise FeatvizError(f"progressive must be a number from 0 to 1, not {frequency_schedule}")
+    if frequency_schedule and param == "pixel":
         raise FeatvizError("progressive is for images of waves, and these are pixel")
-    if sides and cosine:
+    if split_qk and cosine_power:
         raise FeatvizError("a cosine is for one picture a unit, and these have two sides")
     if spectrum is not None and param != "maco":
         raise FeatvizError(f"a spectrum is for --param maco, and these images are {param}")
     return Recipe(
         preset=preset,
         param=param,
-        views=fit(chosen.views, patch_size(model)),
+        augmentation=fit(chosen.augmentation, patch_size(model)),
         decay=chosen.decay,
         learning_rate=MACO_LEARNING_RATE if param == "maco" else chosen.learning_rate,
         size=size,
         samples=samples,
         diversity=float(diversity) if samples > 1 else 0.0,
-        smoothness=float(smoothness),
+        tv_weight=float(tv_weight),
         steps=steps,
         precision=fastest(model.device) if precision == "auto" else precision,
         seed=seed,
         spectrum=of_data(spectrum, size) if isinstance(spectrum, str) else spectrum,
-        sides=sides,
-        cosine=float(cosine),
-        progressive=float(progressive),
+        split_qk=split_qk,
+        cosine_power=float(cosine_power),
+        frequency_schedule=float(frequency_schedule),
         betas=BETAS,
     )
 
@@ -222,7 +232,8 @@ def recipe_from_json(told: Mapping[str, Any]) -> Recipe:
     FeatvizError
         If the dataset is gone or has other images now.
     """
-    settings = dict(told) | {"views": Views(**told["views"])}
+    settings = {NAMES.get(key, key): value for key, value in told.items()}
+    settings["augmentation"] = Augmentation(**told["views"])
     if "betas" in told:
         settings["betas"] = tuple(told["betas"])
     name, digest = settings.get("spectrum"), settings.pop("spectrum_digest", None)

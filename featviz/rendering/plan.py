@@ -57,7 +57,7 @@ class Plan:
 def plan(
     model: VisionModel,
     units: Sequence[Unit],
-    made: Recipe,
+    recipe: Recipe,
     store: str | Path,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -74,25 +74,25 @@ def plan(
         If a unit does not exist or, of two sides, is no logit, or the store is of another model or
         configuration.
     """
-    check_units(model, units, made)
+    check_units(model, units, recipe)
     there: set[str] = set()
     if Path(store, "store.json").exists():
         opened = Store(store)
         conflict = opened.manifest.conflict(
-            model.name, model.fingerprint, kind_of(made), made.to_json()
+            model.name, model.fingerprint, kind_of(recipe), recipe.to_json()
         )
         if conflict and not force:
             raise FeatvizError(f"{store} {conflict}{ADVICE}")
-        there = set() if conflict else set(opened.addresses(kind_of(made)))
-    return plan_missing(model, units, made, there, batch, shard, size_of)
+        there = set() if conflict else set(opened.addresses(kind_of(recipe)))
+    return plan_missing(model, units, recipe, there, batch, shard, size_of)
 
 
-def kind_of(made: Recipe) -> str:
+def kind_of(recipe: Recipe) -> str:
     """Name the kind of result that a recipe makes."""
-    return "sides" if made.sides else "renders"
+    return "sides" if recipe.split_qk else "renders"
 
 
-def check_units(model: VisionModel, units: Sequence[Unit], made: Recipe) -> None:
+def check_units(model: VisionModel, units: Sequence[Unit], recipe: Recipe) -> None:
     """Refuse units that the model has not and, of two sides, those that are no logits.
 
     Raises
@@ -102,14 +102,14 @@ def check_units(model: VisionModel, units: Sequence[Unit], made: Recipe) -> None
     """
     for unit in units:
         sites_of(model, unit)
-    if made.sides:
+    if recipe.split_qk:
         check_logits(model, units)
 
 
 def plan_missing(
     model: VisionModel,
     units: Sequence[Unit],
-    made: Recipe,
+    recipe: Recipe,
     there: set[str] | frozenset[str],
     batch: int | None,
     shard: tuple[int, int],
@@ -119,9 +119,9 @@ def plan_missing(
     number, count = shard
     mine = list(dict.fromkeys(units))[number % count :: count]
     missing = [unit for unit in mine if str(unit) not in there]
-    batches = batches_of(model, missing, made, batch, size_of)
-    pictures = len(missing) * made.samples
-    each = (1 + made.sides) * 3 * made.size**2 + 4 * made.steps + 4 + PICTURE_OVERHEAD
+    batches = batches_of(model, missing, recipe, batch, size_of)
+    pictures = len(missing) * recipe.samples
+    each = (1 + recipe.split_qk) * 3 * recipe.size**2 + 4 * recipe.steps + 4 + PICTURE_OVERHEAD
     size = pictures * each + len(batches) * SHARD_OVERHEAD
     return Plan(batches, len(mine) - len(missing), pictures, size)
 
@@ -129,7 +129,7 @@ def plan_missing(
 def batches_of(
     model: VisionModel,
     units: Sequence[Unit],
-    made: Recipe,
+    recipe: Recipe,
     batch: int | None,
     size_of: BatchSize = batch_size,
 ) -> list[list[Unit]]:
@@ -141,9 +141,9 @@ def batches_of(
         return []
     if batch is None:
         deepest = max(units, key=lambda unit: depth(model, unit))
-        batch = size_of(model, deepest, made)
+        batch = size_of(model, deepest, recipe)
     layers: dict[int, list[list[Unit]]] = {}
-    for some in split(model, units, max(1, batch // made.samples)):
+    for some in split(model, units, max(1, batch // recipe.samples)):
         layers.setdefault(depth(model, some[0]), []).append(some)
     return take_turns([layers[number] for number in sorted(layers)])
 
@@ -176,7 +176,7 @@ def _from_the_middle(layers: Sequence[T]) -> list[T]:
     return ordered
 
 
-def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recipe:
+def keep_precision(model: VisionModel, recipe: Recipe, store: str | Path) -> Recipe:
     """Give a recipe the precision that a store's pictures have, where nobody has named one.
 
     Which precision is the fastest differs from machine to machine, and a store has one. Without
@@ -184,7 +184,7 @@ def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recip
 
     Parameters
     ----------
-    made : Recipe
+    recipe : Recipe
         With the precision that is the fastest here.
     store : str or Path
         A folder, which need not be there yet.
@@ -195,12 +195,12 @@ def keep_precision(model: VisionModel, made: Recipe, store: str | Path) -> Recip
         The same where the store has no pictures of this kind, or differs in more.
     """
     if not Path(store, NAME).exists():
-        return made
+        return recipe
     try:
         manifest = Manifest.read(Path(store))
     except FeatvizError:
-        return made  # whoever writes there tells what is wrong
-    kind = kind_of(made)
-    kept = replace(made, precision=manifest.configuration.get(kind, {}).get("precision", ""))
+        return recipe  # whoever writes there tells what is wrong
+    kind = kind_of(recipe)
+    kept = replace(recipe, precision=manifest.configuration.get(kind, {}).get("precision", ""))
     fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
-    return kept if fits and kind in manifest.configuration else made
+    return kept if fits and kind in manifest.configuration else recipe

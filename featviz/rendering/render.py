@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batches import Outcome, run
@@ -80,12 +80,12 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     param: str | None = None,
     size: int | None = None,
     diversity: float = 0.5,
-    smoothness: float = 0.0,
+    tv_weight: float = 0.0,
     precision: str = "auto",
     spectrum: Spectrum | str | None = None,
-    progressive: float | None = None,
-    sides: bool = False,
-    cosine: float = 0.0,
+    frequency_schedule: float | None = None,
+    split_qk: bool = False,
+    cosine_power: float = 0.0,
     batch: int | None = None,
     progress: Progress = ignore,
 ) -> Rendering:
@@ -98,9 +98,9 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     units : sequence of Unit
         As `featviz.units` gives them, of any sites.
     samples, steps, preset, seed, param, size, diversity, smoothness, precision, progressive
-        See `featviz.optimization.recipe.recipe`; None leaves it to the preset and the model.
+        See `featviz.optimization.recipe.make_recipe`; None leaves it to the preset and the model.
     spectrum, sides, cosine
-        See `featviz.optimization.recipe.recipe`.
+        See `featviz.optimization.recipe.make_recipe`.
     batch : int, optional
         Pictures in a batch; chosen from the free memory if not given. It does not change the
         pictures.
@@ -113,7 +113,7 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     FeatvizError
         If a unit does not exist or, of two sides, is no logit, or a setting is out of range.
     """
-    made = recipe(
+    recipe = make_recipe(
         model,
         preset=preset,
         param=param,
@@ -121,20 +121,22 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
         precision=precision,
         samples=samples,
         diversity=diversity,
-        smoothness=smoothness,
+        tv_weight=tv_weight,
         steps=steps,
         seed=seed,
         spectrum=spectrum,
-        progressive=progressive,
-        sides=sides,
-        cosine=cosine,
+        frequency_schedule=frequency_schedule,
+        split_qk=split_qk,
+        cosine_power=cosine_power,
     )
     units = list(dict.fromkeys(units))
-    check_units(model, units, made)
-    return _gather(units, made, run(model, batches_of(model, units, made, batch), made, progress))
+    check_units(model, units, recipe)
+    return _gather(
+        units, recipe, run(model, batches_of(model, units, recipe, batch), recipe, progress)
+    )
 
 
-def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
+def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
     """Put the pictures of all batches into the order of the units."""
     rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
     failures: dict[Unit, str] = {}
@@ -147,9 +149,9 @@ def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) ->
             rows |= dict(zip(outcome.units, zip(*arrays, strict=True), strict=True))
     kept = [unit for unit in units if unit in rows]
     shapes = (
-        (made.samples, *(2,) * made.sides, made.size, made.size, 3),
-        (made.samples,),
-        (made.samples, made.steps),
+        (recipe.samples, *(2,) * recipe.split_qk, recipe.size, recipe.size, 3),
+        (recipe.samples,),
+        (recipe.samples, recipe.steps),
     )
     images, activation, trajectory = (
         np.stack([rows[unit][column] for unit in kept]) if kept else np.zeros((0, *shape))
@@ -167,7 +169,7 @@ def _gather(units: Sequence[Unit], made: Recipe, outcomes: Iterable[Outcome]) ->
 def render_to_store(
     model: VisionModel,
     units: Sequence[Unit],
-    made: Recipe,
+    recipe: Recipe,
     store: str | Path,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -182,8 +184,8 @@ def render_to_store(
 
     Parameters
     ----------
-    made : Recipe
-        See `featviz.optimization.recipe.recipe`.
+    recipe : Recipe
+        See `featviz.optimization.recipe.make_recipe`.
     shard : (int, int)
         Number I of N processes that share the job without talking to each other: each takes
         every N-th unit, and together they take all.
@@ -201,10 +203,10 @@ def render_to_store(
         configuration, damaged, or cannot be written, or the engine cannot start.
     """
     engine = engine or Local()
-    check_units(model, units, made)
-    writer = open_writer(model, store, kind_of(made), made.to_json(), force)
-    todo = plan_missing(model, units, made, writer.done, batch, shard, engine.batch_size)
-    outcomes = engine.run(model, todo.batches, made, progress)
+    check_units(model, units, recipe)
+    writer = open_writer(model, store, kind_of(recipe), recipe.to_json(), force)
+    todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
+    outcomes = engine.run(model, todo.batches, recipe, progress)
     rendered, failures = 0, dict[Unit, str]()
     with BackgroundWriter(writer) as behind, closing(outcomes):
         for outcome in outcomes:

@@ -40,7 +40,7 @@ class Cost:
 def estimate(
     model: VisionModel,
     batches: Sequence[Sequence[Unit]],
-    made: Recipe,
+    recipe: Recipe,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Estimate how long this process would take to render batches, in seconds.
@@ -69,28 +69,28 @@ def estimate(
     if not depths:
         return 0.0
     probed = sorted({depths[0], depths[len(depths) // 2], depths[-1]})
-    costs = [_time(model, layers[number], made, clock) for number in probed]
+    costs = [_time(model, layers[number], recipe, clock) for number in probed]
     pictures = dict.fromkeys(depths, 0)
     for batch in batches:
-        pictures[depth(model, batch[0])] += len(batch) * made.samples
+        pictures[depth(model, batch[0])] += len(batch) * recipe.samples
     starts = np.interp(depths, probed, [cost.start for cost in costs])
     steps = np.interp(depths, probed, [cost.step for cost in costs])
     counts = np.array([pictures[number] for number in depths])
-    return float(counts @ (starts + made.steps * steps))
+    return float(counts @ (starts + recipe.steps * steps))
 
 
 def _time(
-    model: VisionModel, batch: Sequence[Unit], made: Recipe, clock: Callable[[], float]
+    model: VisionModel, batch: Sequence[Unit], recipe: Recipe, clock: Callable[[], float]
 ) -> Cost:
     def seconds(steps: int) -> float:
         start = clock()
         # Runs as the job will: halved where memory runs out, past units that fail.
-        for _ in run(model, [batch], replace(made, steps=steps)):
+        for _ in run(model, [batch], replace(recipe, steps=steps)):
             pass
         return clock() - start
 
     seconds(SHORT)
     short, long = seconds(SHORT), seconds(LONG)
     step = max(0.0, long - short) / (LONG - SHORT)
-    pictures = len(batch) * made.samples
+    pictures = len(batch) * recipe.samples
     return Cost(max(0.0, short - SHORT * step) / pictures, step / pictures)

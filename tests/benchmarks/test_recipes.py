@@ -40,9 +40,9 @@ def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
     for name, each in made.items():
         param, views, *rest = name.split(", ")
         assert each.param == param
-        assert (each.views.shift > 0) == (views != "none")
-        assert (each.views.noise > 0) == (views == "vit")
-        assert (each.progressive > 0) == ("progressive" in rest)
+        assert (each.augmentation.shift > 0) == (views != "none")
+        assert (each.augmentation.noise > 0) == (views == "vit")
+        assert (each.frequency_schedule > 0) == ("progressive" in rest)
         assert (each.betas == BETAS) == ("usual betas" not in rest)
         assert (each.spectrum is not None) == ("data" in rest)
         if rest and rest[0] != "data":

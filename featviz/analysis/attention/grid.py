@@ -98,7 +98,7 @@ class Summary:
 def grids_to_store(
     model: VisionModel,
     grids: Sequence[Grid],
-    made: Recipe,
+    recipe: Recipe,
     store: str | Path,
     force: bool = False,
     progress: Progress = ignore,
@@ -112,7 +112,7 @@ def grids_to_store(
     ----------
     grids : sequence of Grid
         See `find_grids`.
-    made : Recipe
+    recipe : Recipe
         Of one image a unit, not of two sides.
     force : bool
         See `featviz.rendering.render.render_to_store`.
@@ -122,17 +122,17 @@ def grids_to_store(
     FeatvizError
         If the store is of another model, recipe or other tokens, damaged, or cannot be written.
     """
-    configuration = made.to_json() | {
+    configuration = recipe.to_json() | {
         "queries": list(grids[0].queries),
         "keys": list(grids[0].keys),
     }
     # With force, opening the renders may set the store aside under this writer.
     open_writer(model, store, "grids", configuration, force)
-    open_writer(model, store, "renders", made.to_json(), force)
+    open_writer(model, store, "renders", recipe.to_json(), force)
     writer = open_writer(model, store, "grids", configuration)
     missing = [grid for grid in grids if str(grid) not in writer.done]
     wanted = [unit for grid in missing for unit in grid.units]
-    summary = render_to_store(model, wanted, made, store, progress=progress)
+    summary = render_to_store(model, wanted, recipe, store, progress=progress)
     failures = {str(unit): reason for unit, reason in summary.failures.items()}
     rendered, drawn = Store(store), 0
     for grid in missing:

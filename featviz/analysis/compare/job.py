@@ -149,7 +149,7 @@ def compare_to_store(
         image cannot be read, or the store is of other models, data or settings, damaged, or cannot
         be written.
     """
-    if recipes[0].size != recipes[1].size or {made.samples for made in recipes} != {1}:
+    if recipes[0].size != recipes[1].size or {recipe.samples for recipe in recipes} != {1}:
         raise FeatvizError("pictures are compared one by one, at one size")
     images = len(dataset.numbers(count))
     if images < LEAST:
@@ -167,8 +167,8 @@ def compare_to_store(
     }
     layers = {"own_layers": find_layers(model_a), "layers": find_layers(model_b)}
     writer = open_writer(model_a, store, "cka", subject | layers, force)
-    made = {"a": recipes[0].to_json(), "b": recipes[1].to_json()}
-    pairs = open_writer(model_a, store, "matches", subject | {"recipes": made}, force)
+    recipe = {"a": recipes[0].to_json(), "b": recipes[1].to_json()}
+    pairs = open_writer(model_a, store, "matches", subject | {"recipes": recipe}, force)
     new = [layer for layer in layers["own_layers"] if layer not in writer.done]
     if new:
         found = similarity(model_a, model_b, dataset, count)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def render_again(
-    model: VisionModel, units: Sequence[Unit], made: Recipe, seeds: int, progress: Progress
+    model: VisionModel, units: Sequence[Unit], recipe: Recipe, seeds: int, progress: Progress
 ) -> tuple[dict[Unit, Tensor], dict[Unit, str]]:
     """Render units by the same recipe from the seeds that follow its own, one picture each.
 
@@ -39,7 +39,7 @@ def render_again(
     found: dict[Unit, list[Tensor]] = {unit: [] for unit in units}
     failures: dict[Unit, str] = {}
     for number in range(1, seeds):
-        other = replace(made, seed=made.seed + number, samples=1, diversity=0.0)
+        other = replace(recipe, seed=recipe.seed + number, samples=1, diversity=0.0)
         before, batches = number - 1, batches_of(model, units, other, None)
 
         def told(finished: float, total: int, before: int = before) -> None:

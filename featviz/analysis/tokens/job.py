@@ -153,7 +153,7 @@ def likeness(first: Tensor, second: Tensor, site: Site) -> Tensor:
 def tokens_to_store(
     model: VisionModel,
     units: Sequence[Unit],
-    made: Recipe,
+    recipe: Recipe,
     store: str | Path,
     batch: int | None = None,
     force: bool = False,
@@ -178,13 +178,13 @@ def tokens_to_store(
         of tokens, damaged, or cannot be written.
     """
     groups = by_unit(model, units)
-    if made.sides:
+    if recipe.split_qk:
         raise FeatvizError("pictures of two sides are of logits, not of units at tokens")
-    configuration = made.to_json() | _shared(model, groups)
+    configuration = recipe.to_json() | _shared(model, groups)
     # A store that does not fit is refused before anything is rendered. Rendering may set it aside.
     open_writer(model, store, KIND, configuration, force)
     pictured = [each for whole, parts in groups.items() for each in (whole, *parts)]
-    summary = render_to_store(model, pictured, made, store, batch, (0, 1), force, progress)
+    summary = render_to_store(model, pictured, recipe, store, batch, (0, 1), force, progress)
     writer = open_writer(model, store, KIND, configuration, force)
     opened = Store(store)
     waiting = [

@@ -20,7 +20,7 @@ from featviz.addressing.combinations import combine
 from featviz.addressing.tokens import Token
 from featviz.models.hooks import eval_mode
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.batches import split
 
 PLACES: tuple[Token, ...] = ("cls", 3, 16, 5)
@@ -171,7 +171,7 @@ def test_units_at_a_token_and_means_over_patches_are_in_different_batches() -> N
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_picture_is_the_same_bit_for_bit_alone_and_beside_others(precision: str) -> None:
     model = featviz.load("cueworld/vit", device="cpu")
-    made_so = replace(recipe(model, steps=3), precision=precision)
+    made_so = replace(make_recipe(model, steps=3), precision=precision)
     units = [featviz.Unit("blocks.2.mlp.fc1", n, PLACES[n % 4]) for n in range(12)]
     together = optimize(model, units, made_so)
     for number in (0, 7):

@@ -19,7 +19,7 @@ from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from tests.featviz.toys import toy_vit
 
 FC1 = "blocks.1.mlp.fc1"
@@ -119,7 +119,7 @@ def test_a_sum_renders_alone_as_in_a_batch_with_a_plain_unit_of_its_sites(
     model: VisionModel,
 ) -> None:
     chosen = [combine([Unit(FC1, n), Unit("head", 0)], [1, -0.5]) for n in range(3)]
-    made = recipe(model, steps=5, samples=2)
+    made = make_recipe(model, steps=5, samples=2)
     together, alone = optimize(model, chosen, made), optimize(model, chosen[1:2], made)
     assert int((together.images[1].int() - alone.images[0].int()).abs().max()) <= 1
 
@@ -230,7 +230,7 @@ def test_the_cosine_weighs_the_gain_by_what_else_the_layer_puts_out(
 ) -> None:
     images = pictures(4)
     chosen = units(model, f"{FC1}:3", f"{FC1}:probe.npy.0@2", "blocks.1.attn.qk:0@q2.k3", "head:1")
-    reading = featviz.readout(model, chosen).read_pairs(images, cosine=2)
+    reading = featviz.readout(model, chosen).read_pairs(images, cosine_power=2)
     hidden, logits = outputs(model, images, FC1), outputs(model, images, "head")
     parts = outputs(model, images, "blocks.1.attn.qkv").reshape(4, -1, 3, 2, 8)
     neuron = torch.eye(64)[3]
@@ -249,7 +249,7 @@ def test_weighing_by_the_cosine_makes_pictures_of_the_unit_and_little_else() -> 
     chosen = units(model, "blocks.8.mlp.fc1:0-7")
     cosines = []
     for power in (0.0, 1.0):
-        made = recipe(model, steps=64, cosine=power)
+        made = make_recipe(model, steps=64, cosine_power=power)
         images = optimize(model, chosen, made).images[:, 0].permute(0, 3, 1, 2) / 255
         hidden = outputs(model, images, "blocks.8.mlp.fc1")[:, 1:]
         directions = torch.eye(512)[:8, None]

@@ -17,7 +17,7 @@ from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import family
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from tests.featviz.architectures import FAST, SLOW, Architecture, Layer
 
 BLOCK = 24
@@ -65,10 +65,10 @@ def test_the_family_and_the_distance_of_patches_choose_preset_and_shift(
     known: Architecture, model: VisionModel
 ) -> None:
     assert (family(model), patch_size(model)) == (known.preset, known.patch)
-    chosen = recipe(model)
+    chosen = make_recipe(model)
     least = {"vit": 16, "cnn": 6}[known.preset]
-    assert least <= chosen.views.shift < least + known.patch
-    assert chosen.views.shift % known.patch == 0
+    assert least <= chosen.augmentation.shift < least + known.patch
+    assert chosen.augmentation.shift % known.patch == 0
 
 
 def test_units_read_what_a_hook_on_their_layer_sees(

@@ -10,7 +10,7 @@ from featviz.activations.readout import readout
 from featviz.addressing.selectors import units
 from featviz.models.acceleration import fastest, in_precision
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 
 CPU = torch.device("cpu")
 
@@ -88,7 +88,7 @@ def test_values_in_half_precision_are_those_of_the_model_to_two_per_cent(
 
 def test_the_activation_is_the_models_own_whatever_found_the_picture(vit: VisionModel) -> None:
     chosen = units(vit, "blocks.5.mlp.fc1:0-2")
-    made = optimize(vit, chosen, recipe(vit, steps=3, precision="bfloat16"))
+    made = optimize(vit, chosen, make_recipe(vit, steps=3, precision="bfloat16"))
     pictures = made.images[:, 0].permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         own = readout(vit, chosen)(pictures).diagonal()
@@ -97,7 +97,7 @@ def test_the_activation_is_the_models_own_whatever_found_the_picture(vit: Vision
 
 def test_pictures_of_half_precision_do_not_depend_on_their_batch(vit: VisionModel) -> None:
     chosen = units(vit, "blocks.5.mlp.fc1:0-4")
-    made = recipe(vit, steps=8, precision="bfloat16")
+    made = make_recipe(vit, steps=8, precision="bfloat16")
     together, alone = optimize(vit, chosen, made), optimize(vit, chosen[3:4], made)
     difference = together.images[3].int() - alone.images[0].int()
     assert difference.abs().max() <= 1

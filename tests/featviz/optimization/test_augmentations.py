@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.optimization.augmentations import DRAWS, Views, center, cut
+from featviz.optimization.augmentations import DRAWS, Augmentation, center, cut
 from featviz.optimization.presets import PRESETS
 from tests.oracles import views as oracle
 
 SHIFT_Y, SHIFT_X, ZOOM, ANGLE = range(4)
 TINT, GAIN = slice(4, 7), slice(7, 10)
-EVERYTHING = Views(shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05)
+EVERYTHING = Augmentation(
+    shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -34,7 +36,7 @@ def row(settings: dict[int, float]) -> Tensor:
 
 
 def schedules(seeds: Sequence[int], steps: int = 4) -> Tensor:
-    return torch.cat([Views().draw(steps, generator(seed)) for seed in seeds])
+    return torch.cat([Augmentation().draw(steps, generator(seed)) for seed in seeds])
 
 
 # What a view sees.
@@ -44,7 +46,7 @@ def schedules(seeds: Sequence[int], steps: int = 4) -> Tensor:
 @pytest.mark.parametrize("size", [9, 8])
 def test_without_variation_a_view_is_the_exact_middle(height: int, width: int, size: int) -> None:
     canvas = canvases(2, height, width)
-    seen = Views().apply(canvas, schedules([1], 2), size, None)
+    seen = Augmentation().apply(canvas, schedules([1], 2), size, None)
     top, left = (height - size) // 2, (width - size) // 2
     assert torch.equal(seen, canvas[:, :, top : top + size, left : left + size])
     assert torch.equal(seen, center(canvas, size))
@@ -61,14 +63,14 @@ def test_draws_of_zero_see_the_exact_middle_of_a_padded_canvas() -> None:
 def test_a_shift_by_whole_pixels_is_a_slice(down: int, right: int) -> None:
     canvas = canvases(1, 18, 18)
     draws = row({SHIFT_Y: down / 4, SHIFT_X: right / 4})
-    seen = Views(shift=4).apply(canvas, draws, 10, None)
+    seen = Augmentation(shift=4).apply(canvas, draws, 10, None)
     expected = canvas[:, :, 4 + down : 14 + down, 4 + right : 14 + right]
     torch.testing.assert_close(seen, expected, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(16, 16, 10), (17, 17, 9), (14, 19, 10)])
 def test_one_resampling_looks_where_the_draws_say(height: int, width: int, size: int) -> None:
-    views = Views(shift=3, zoom=0.2, rotation=25)
+    views = Augmentation(shift=3, zoom=0.2, rotation=25)
     canvas = canvases(6, height, width)
     draws = schedules([3], 6)
     seen = views.apply(canvas, draws, size, None)
@@ -85,14 +87,14 @@ def test_one_resampling_looks_where_the_draws_say(height: int, width: int, size:
 
 def test_a_view_that_leaves_the_canvas_sees_its_mirror_image() -> None:
     canvas = canvases(1, 8, 8)
-    seen = Views(shift=5).apply(canvas, row({SHIFT_Y: -1, SHIFT_X: 1}), 8, None)
+    seen = Augmentation(shift=5).apply(canvas, row({SHIFT_Y: -1, SHIFT_X: 1}), 8, None)
     mirrored = np.pad(canvas[0].numpy(), ((0, 0), (5, 5), (5, 5)), mode="symmetric")
     np.testing.assert_allclose(seen[0].numpy(), mirrored[:, :8, 10:], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["vit", "cnn"])
 def test_no_view_of_a_plain_canvas_has_dark_corners(preset: str) -> None:
-    views = PRESETS[preset].views
+    views = PRESETS[preset].augmentation
     size = 64
     extreme = torch.tensor([-1.0, 1.0])
     corners = torch.cartesian_prod(extreme, extreme, extreme, extreme)
@@ -106,7 +108,7 @@ def test_no_view_of_a_plain_canvas_has_dark_corners(preset: str) -> None:
 
 def test_shifts_alone_stay_on_a_canvas_with_the_margin() -> None:
     """A canvas that gets brighter to the right: mirroring at an edge would break the slope."""
-    views = Views(shift=5.5)
+    views = Augmentation(shift=5.5)
     side = 10 + 2 * views.margin
     canvas = torch.arange(float(side)).expand(1, 3, side, side)
     for right in (-1.0, 1.0):
@@ -145,12 +147,12 @@ def measured_shift(draws: Tensor, shift: float) -> Tensor:
     axis = torch.arange(float(side)) - (side - 1) / 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     canvas = torch.stack([y, x, x]).expand(len(draws), -1, -1, -1)
-    seen = Views(shift=shift).apply(canvas, draws, 8, None)
+    seen = Augmentation(shift=shift).apply(canvas, draws, 8, None)
     return seen[:, :2].mean((2, 3))
 
 
 def test_shifts_of_the_vit_preset_reach_a_whole_patch_either_way_and_no_further() -> None:
-    shift = PRESETS["vit"].views.shift
+    shift = PRESETS["vit"].augmentation.shift
     assert shift >= 16
     where = measured_shift(schedules(range(100), 20), shift)
     assert where.abs().max() <= shift + 1e-4
@@ -160,7 +162,7 @@ def test_shifts_of_the_vit_preset_reach_a_whole_patch_either_way_and_no_further(
 
 def test_every_place_of_the_patch_grid_is_equally_likely() -> None:
     """Chi-squared of 4 x 4 bins of the phase modulo 16: 15 degrees of freedom, p = 0.001."""
-    where = measured_shift(schedules(range(200), 20), PRESETS["vit"].views.shift)
+    where = measured_shift(schedules(range(200), 20), PRESETS["vit"].augmentation.shift)
     bins = where.remainder(16).div(4, rounding_mode="floor").clamp_max(3).long()
     counts = torch.bincount(bins[:, 0] * 4 + bins[:, 1], minlength=16).double()
     expected = counts.sum() / 16
@@ -173,7 +175,7 @@ def test_zoom_and_angle_stay_within_bounds_and_approach_them() -> None:
     axis = torch.arange(24.0)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     canvas = torch.stack([y, x, x]).expand(len(draws), -1, -1, -1)
-    seen = Views(zoom=0.1, rotation=10).apply(canvas, draws, 8, None)
+    seen = Augmentation(zoom=0.1, rotation=10).apply(canvas, draws, 8, None)
     step = (seen[:, :2, :, 1:] - seen[:, :2, :, :-1]).mean((2, 3))
     scale, degrees = step.norm(dim=1), torch.atan2(step[:, 0], step[:, 1]).rad2deg()
     assert math.exp(-0.1) - 1e-4 < scale.min() < math.exp(-0.098)
@@ -186,7 +188,7 @@ def test_zoom_and_angle_stay_within_bounds_and_approach_them() -> None:
 
 
 def test_colors_are_multiplied_and_shifted_as_drawn() -> None:
-    views = Views(colour_shift=0.2, colour_gain=0.3)
+    views = Augmentation(colour_shift=0.2, colour_gain=0.3)
     canvas = canvases(5, 6, 6)
     draws = schedules([2], 5)
     expected = canvas.double().numpy().copy()
@@ -198,7 +200,7 @@ def test_colors_are_multiplied_and_shifted_as_drawn() -> None:
 
 
 def test_noise_has_the_standard_deviation_asked_for() -> None:
-    views = Views(noise=0.05)
+    views = Augmentation(noise=0.05)
     field = views.noise_field(128, generator())
     canvas = torch.zeros(4, 3, 128, 128)
     noise = views.apply(canvas, schedules([1]), 128, field)
@@ -207,7 +209,7 @@ def test_noise_has_the_standard_deviation_asked_for() -> None:
 
 
 def test_pictures_and_steps_get_different_noise() -> None:
-    views = Views(noise=1.0)
+    views = Augmentation(noise=1.0)
     field = views.noise_field(16, generator())
     draws = schedules(range(10), 10)
     noise = views.apply(torch.zeros(len(draws), 3, 16, 16), draws, 16, field)
@@ -226,7 +228,7 @@ def test_noise_is_cut_from_everywhere_in_its_field() -> None:
 
 
 def test_without_noise_there_is_no_field() -> None:
-    assert Views(shift=3).noise_field(8, generator()) is None
+    assert Augmentation(shift=3).noise_field(8, generator()) is None
 
 
 # Schedules.
@@ -261,7 +263,7 @@ def test_what_is_drawn_for_one_thing_says_nothing_about_another() -> None:
 
 
 def test_the_naive_preset_sees_the_picture_as_it_is() -> None:
-    views = PRESETS["naive"].views
+    views = PRESETS["naive"].augmentation
     canvas = canvases(3, 16, 16)
     assert views.margin == 0
     assert torch.equal(views.apply(canvas, schedules([1], 3), 16, None), canvas)
@@ -269,7 +271,7 @@ def test_the_naive_preset_sees_the_picture_as_it_is() -> None:
 
 def test_the_cnn_preset_is_lucids_list_without_colors_and_noise() -> None:
     """Lucid jitters by 8 and by 4 pixels, each half either way, and scales by 0.9 to 1.1."""
-    views = PRESETS["cnn"].views
+    views = PRESETS["cnn"].augmentation
     assert views.shift == 8 / 2 + 4 / 2
     assert math.exp(views.zoom) == pytest.approx(1.1, rel=0.01)
     assert math.exp(-views.zoom) == pytest.approx(0.9, rel=0.01)
@@ -278,6 +280,6 @@ def test_the_cnn_preset_is_lucids_list_without_colors_and_noise() -> None:
 
 
 def test_the_vit_preset_varies_everything() -> None:
-    views = PRESETS["vit"].views
+    views = PRESETS["vit"].augmentation
     amounts = (views.zoom, views.rotation, views.colour_shift, views.colour_gain, views.noise)
     assert all(amount > 0 for amount in amounts)

@@ -21,7 +21,7 @@ from featviz.analysis.scores.metrics import fine_share
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.objectives import similarity
 from featviz.optimization.optimize import Pictures, optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.optimization.schedule import masked_step
 from tests.featviz.toys import number
 from tests.oracles.adam import climb
@@ -74,7 +74,7 @@ def as_images(pictures: Pictures, unit: int) -> Tensor:
 
 @pytest.mark.usefixtures("one_thread")
 def test_every_picture_is_independent_of_its_batch_mates(vit: VisionModel) -> None:
-    chosen = recipe(vit, steps=64)
+    chosen = make_recipe(vit, steps=64)
     units = featviz.units(vit, "blocks.2.mlp.fc1:0-31")
     together = optimize(vit, units, chosen)
     backwards = optimize(vit, units[:8][::-1], chosen)
@@ -90,8 +90,8 @@ def test_every_picture_is_independent_of_its_batch_mates(vit: VisionModel) -> No
 
 def test_a_sample_does_not_depend_on_how_many_there_are(small: VisionModel) -> None:
     unit = [Unit("blocks.1.mlp.fc1", 3)]
-    two = optimize(small, unit, recipe(small, steps=5, samples=2, diversity=0))
-    three = optimize(small, unit, recipe(small, steps=5, samples=3, diversity=0))
+    two = optimize(small, unit, make_recipe(small, steps=5, samples=2, diversity=0))
+    three = optimize(small, unit, make_recipe(small, steps=5, samples=3, diversity=0))
     torch.testing.assert_close(three.activation[:, :2], two.activation, rtol=1e-4, atol=1e-6)
     assert not torch.equal(three.images[0, 0], three.images[0, 1])
 
@@ -108,16 +108,16 @@ def test_the_stream_of_a_picture_depends_on_seed_address_and_sample_only() -> No
 
 def test_the_same_call_makes_the_same_pictures(small: VisionModel) -> None:
     units = featviz.units(small, "blocks.2.mlp.fc1:0-3")
-    first, again = (optimize(small, units, recipe(small, steps=6)) for _ in range(2))
+    first, again = (optimize(small, units, make_recipe(small, steps=6)) for _ in range(2))
     assert torch.equal(first.images, again.images)
     assert torch.equal(first.activation, again.activation)
     assert torch.equal(first.trajectory, again.trajectory)
-    other = optimize(small, units, recipe(small, steps=6, seed=1))
+    other = optimize(small, units, make_recipe(small, steps=6, seed=1))
     assert not torch.equal(first.images, other.images)
 
 
 def test_a_unit_that_is_no_number_does_not_disturb_its_batch_mates(small: VisionModel) -> None:
-    chosen = recipe(small, steps=8, samples=2)
+    chosen = make_recipe(small, steps=8, samples=2)
     units = featviz.units(small, "blocks.2.mlp.fc1:0-4")
     healthy = optimize(small, units, chosen)
     with torch.no_grad():
@@ -136,7 +136,7 @@ def test_a_unit_that_is_no_number_does_not_disturb_its_batch_mates(small: Vision
 
 def test_the_activation_is_that_of_the_stored_picture_without_views(vit: VisionModel) -> None:
     units = featviz.units(vit, "blocks.3.mlp.fc1:5,9")
-    pictures = optimize(vit, units, recipe(vit, steps=4, samples=2))
+    pictures = optimize(vit, units, make_recipe(vit, steps=4, samples=2))
     assert pictures.images.dtype == torch.uint8
     assert pictures.images.shape == (2, 2, 128, 128, 3)
     assert pictures.trajectory.shape == (2, 2, 4)
@@ -150,7 +150,7 @@ def test_a_picture_of_another_size_is_measured_at_the_size_of_the_model(
     small: VisionModel, size: int
 ) -> None:
     units = featviz.units(small, "blocks.1.mlp.fc1:3")
-    pictures = optimize(small, units, recipe(small, steps=4, size=size, samples=2))
+    pictures = optimize(small, units, make_recipe(small, steps=4, size=size, samples=2))
     assert pictures.images.shape == (1, 2, size, size, 3)
     resized = np.stack([_pillow_resize(each, 32) for each in pictures.images[0].numpy()])
     seen = torch.from_numpy(resized).permute(0, 3, 1, 2) / 255
@@ -166,7 +166,7 @@ def _pillow_resize(picture: NDArray[np.uint8], side: int) -> NDArray[np.float32]
 
 def test_a_trajectory_ends_higher_than_it_starts(vit: VisionModel) -> None:
     units = featviz.units(vit, "blocks.1.mlp.fc1:0-3")
-    trajectory = optimize(vit, units, recipe(vit, steps=32)).trajectory[:, 0]
+    trajectory = optimize(vit, units, make_recipe(vit, steps=32)).trajectory[:, 0]
     assert (trajectory[:, -8:].mean(1) > trajectory[:, :4].amax(1)).all()
 
 
@@ -189,7 +189,7 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
 
     model = VisionModel("squares", Squares(), 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     (unit,) = featviz.units(model, "sum:0")
-    chosen = recipe(model, preset="naive", steps=40, precision="float32")
+    chosen = make_recipe(model, preset="naive", steps=40, precision="float32")
     chosen = replace(chosen, betas=betas, learning_rate=0.2)
     picture = optimize(model, [unit], chosen).images[0, 0].permute(2, 0, 1).flatten()
     starts = chosen.image(16).initial(generator_for(0, str(unit), 0)).flatten()
@@ -209,7 +209,7 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
 def test_pictures_of_a_linear_unit_come_close_to_the_best_there_is(vit: VisionModel) -> None:
     token = 27
     units = featviz.units(vit, f"patch_embed:0-15@{token}")
-    pictures = optimize(vit, units, recipe(vit, preset="naive", param="fourier"))
+    pictures = optimize(vit, units, make_recipe(vit, preset="naive", param="fourier"))
     layer = vit.module.get_submodule("patch_embed.proj")
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
@@ -225,7 +225,7 @@ def test_diversity_makes_the_samples_of_a_unit_differ_and_keeps_them_excited(
     units = featviz.units(vit, "blocks.4.mlp.fc1:2-3")
     alike, activation = {}, {}
     for weight in (0.0, 1.0):
-        pictures = optimize(vit, units, recipe(vit, steps=48, samples=3, diversity=weight))
+        pictures = optimize(vit, units, make_recipe(vit, steps=48, samples=3, diversity=weight))
         alike[weight] = similarity(torch.stack([features(vit, each) for each in pictures.images]))
         activation[weight] = pictures.activation
     assert (alike[1.0] < alike[0.0]).all()
@@ -247,7 +247,7 @@ def features(model: VisionModel, images: Tensor) -> Tensor:
 def test_smoothness_makes_smoother_pictures(small: VisionModel) -> None:
     def roughness(smoothness: float) -> float:
         units = featviz.units(small, "blocks.1.mlp.fc1:0-3")
-        chosen = recipe(small, preset="naive", steps=60, smoothness=smoothness)
+        chosen = make_recipe(small, preset="naive", steps=60, tv_weight=smoothness)
         images = optimize(small, units, chosen).images.float()
         return float((images[:, :, 1:] - images[:, :, :-1]).abs().mean())
 
@@ -259,7 +259,7 @@ def test_smoothness_makes_smoother_pictures(small: VisionModel) -> None:
 
 def test_progressive_pictures_begin_with_the_coarse_waves(small: VisionModel) -> None:
     """In the first step waves up to 4 cycles a picture move; after half of the steps all do."""
-    chosen = recipe(small, preset="naive", param="fourier", steps=8, progressive=0.5)
+    chosen = make_recipe(small, preset="naive", param="fourier", steps=8, frequency_schedule=0.5)
     image = chosen.image(32)
     starts = image.initial(generator_for(0))[None]
     numbers = starts.clone().requires_grad_()
@@ -287,8 +287,8 @@ def test_waves_that_waited_step_no_farther_than_others() -> None:
 
 def test_progressive_pictures_are_smoother_and_as_exciting(vit: VisionModel) -> None:
     units = featviz.units(vit, "blocks.5.mlp.fc1:0-3")
-    progressive = optimize(vit, units, recipe(vit, steps=64, progressive=0.5))
-    plain = optimize(vit, units, recipe(vit, steps=64, progressive=0))
+    progressive = optimize(vit, units, make_recipe(vit, steps=64, frequency_schedule=0.5))
+    plain = optimize(vit, units, make_recipe(vit, steps=64, frequency_schedule=0))
     rough, smooth = (
         sum(map(fine_share, pictures.images[:, 0].numpy())) for pictures in (plain, progressive)
     )
@@ -301,7 +301,7 @@ def test_short_memories_make_more_exciting_pictures(vit: VisionModel) -> None:
     faster = []
     for block in (2, 5, 8):
         units = featviz.units(vit, f"blocks.{block}.mlp.fc1:0-7")
-        chosen = recipe(vit, steps=48)
+        chosen = make_recipe(vit, steps=48)
         found = []
         for made in (chosen, replace(chosen, betas=(0.9, 0.999))):
             images = optimize(vit, units, made).images[:, 0].permute(0, 3, 1, 2) / 255
@@ -339,7 +339,7 @@ def numpy_random_state() -> list[int]:
 def test_model_threads_and_random_state_are_left_as_found(small: VisionModel) -> None:
     unsettle(small)
     units = featviz.units(small, "blocks.2.mlp.fc1:0-1")
-    chosen = recipe(small, steps=3, samples=2)
+    chosen = make_recipe(small, steps=3, samples=2)
     before = flags(small.module), torch.get_rng_state().clone(), torch.get_num_threads()
     weights = copy.deepcopy(small.module.state_dict())
     numpy_state = numpy_random_state()
@@ -366,7 +366,7 @@ def test_the_model_is_left_as_found_when_it_raises_midway(small: VisionModel) ->
     small.module.get_submodule("blocks.1").register_forward_hook(fail)
     before, state = flags(small.module), torch.get_rng_state().clone()
     with pytest.raises(RuntimeError, match="the model gave up"):
-        optimize(small, units, recipe(small, steps=9))
+        optimize(small, units, make_recipe(small, steps=9))
     assert flags(small.module) == before
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -383,7 +383,7 @@ def test_blocks_after_the_units_block_are_never_called(small: VisionModel, block
         small.module.get_submodule(f"blocks.{depth}").register_forward_pre_hook(
             lambda *_, depth=depth: count(depth)
         )
-    optimize(small, units, recipe(small, steps=3))
+    optimize(small, units, make_recipe(small, steps=3))
     # Three steps, and the measurement of the stored picture.
     assert calls == {number: 4 if number <= block else 0 for number in range(4)}
 
@@ -391,5 +391,5 @@ def test_blocks_after_the_units_block_are_never_called(small: VisionModel, block
 def test_every_step_is_told(small: VisionModel) -> None:
     ticks: list[None] = []
     units = featviz.units(small, "blocks.0.mlp.fc1:0-2")
-    optimize(small, units, recipe(small, steps=7), lambda: ticks.append(None))
+    optimize(small, units, make_recipe(small, steps=7), lambda: ticks.append(None))
     assert len(ticks) == 7

@@ -16,7 +16,7 @@ from featviz.errors import FeatvizError
 from featviz.models.acceleration import fastest
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import PRESETS, family
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.pixel import Pixel
@@ -84,27 +84,27 @@ def test_a_wrong_choice_is_refused_in_one_line(
     vit: VisionModel, choice: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(FeatvizError) as refusal:
-        recipe(vit, **choice)
+        make_recipe(vit, **choice)
     assert str(refusal.value) == line
 
 
 def test_a_preset_fills_in_what_is_not_given(vit: VisionModel) -> None:
-    plain = recipe(vit)
+    plain = make_recipe(vit)
     assert (plain.preset, plain.param, plain.size) == ("vit", "fourier", 128)
     assert (plain.samples, plain.steps, plain.seed) == (1, 512, 0)
-    assert plain.views == PRESETS["vit"].views
+    assert plain.augmentation == PRESETS["vit"].augmentation
     assert (plain.decay, plain.learning_rate) == (
         PRESETS["vit"].decay,
         PRESETS["vit"].learning_rate,
     )
-    naive = recipe(vit, preset="naive")
-    assert (naive.param, naive.views) == ("pixel", PRESETS["naive"].views)
-    assert recipe(vit, preset="naive", param="fourier").param == "fourier"
+    naive = make_recipe(vit, preset="naive")
+    assert (naive.param, naive.augmentation) == ("pixel", PRESETS["naive"].augmentation)
+    assert make_recipe(vit, preset="naive", param="fourier").param == "fourier"
 
 
 def test_a_single_sample_has_nothing_to_differ_from(vit: VisionModel) -> None:
-    assert recipe(vit, samples=1, diversity=3) == recipe(vit, samples=1, diversity=0)
-    assert recipe(vit, samples=2).diversity > 0
+    assert make_recipe(vit, samples=1, diversity=3) == make_recipe(vit, samples=1, diversity=0)
+    assert make_recipe(vit, samples=2).diversity > 0
 
 
 def variants(vit: VisionModel) -> list[Recipe]:
@@ -129,7 +129,7 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"progressive": 1},
         {"param": "maco", "progressive": 0.5},
     ]
-    return [recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
+    return [make_recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
 
 def test_a_recipe_is_told_in_plain_json(vit: VisionModel) -> None:
@@ -147,18 +147,18 @@ def test_equal_recipes_are_told_equally_and_different_ones_differently(vit: Visi
 
 
 def test_whole_numbers_and_fractions_make_the_same_recipe(vit: VisionModel) -> None:
-    whole, fraction = (recipe(vit, samples=2, diversity=weight) for weight in (1, 1.0))
+    whole, fraction = (make_recipe(vit, samples=2, diversity=weight) for weight in (1, 1.0))
     assert json.dumps(whole.to_json()) == json.dumps(fraction.to_json())
 
 
 def test_automatic_precision_is_told_by_its_name(vit: VisionModel) -> None:
-    named = recipe(vit, precision=fastest(vit.device))
-    assert recipe(vit, precision="auto") == named
+    named = make_recipe(vit, precision=fastest(vit.device))
+    assert make_recipe(vit, precision="auto") == named
     assert named.to_json()["precision"] in ("float32", "bfloat16")
 
 
 def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
-    some = recipe(vit, steps=64)
+    some = make_recipe(vit, steps=64)
     rates = [some.rate(step) for step in range(64)]
     assert rates[0] == some.learning_rate
     assert rates[32] == pytest.approx(some.learning_rate / 2)
@@ -168,41 +168,45 @@ def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
 
 def test_finer_and_finer_waves_move_along_the_share_of_the_steps(vit: VisionModel) -> None:
     """From 4 cycles a picture, by equal factors, to the finest wave there is."""
-    some = recipe(vit, steps=64, size=100, progressive=0.5)
+    some = make_recipe(vit, steps=64, size=100, frequency_schedule=0.5)
     finest = [some.finest(step) for step in range(64)]
     assert finest[0] == pytest.approx(4 / 100)
     factors = [later / earlier for earlier, later in itertools.pairwise(finest[:32])]
     assert factors == pytest.approx([(math.sqrt(0.5) * 25) ** (1 / 32)] * 31)
     assert finest[32:] == [math.inf] * 32
-    assert recipe(vit, steps=64, progressive=0).finest(0) == math.inf
+    assert make_recipe(vit, steps=64, frequency_schedule=0).finest(0) == math.inf
 
 
 def test_the_preset_says_how_long_the_fine_waves_of_fourier_images_wait(vit: VisionModel) -> None:
-    assert recipe(vit).progressive == PRESETS["vit"].progressive > 0
-    assert recipe(vit, preset="cnn").progressive == 0
-    assert recipe(vit, param="pixel").progressive == recipe(vit, param="maco").progressive == 0
-    assert recipe(vit, progressive=0).progressive == 0
+    assert make_recipe(vit).frequency_schedule == PRESETS["vit"].frequency_schedule > 0
+    assert make_recipe(vit, preset="cnn").frequency_schedule == 0
+    assert (
+        make_recipe(vit, param="pixel").frequency_schedule
+        == make_recipe(vit, param="maco").frequency_schedule
+        == 0
+    )
+    assert make_recipe(vit, frequency_schedule=0).frequency_schedule == 0
 
 
 def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
-    assert recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
-    assert recipe(vit, param="pixel").image(40) == Pixel(40, 40)
+    assert make_recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
+    assert make_recipe(vit, param="pixel").image(40) == Pixel(40, 40)
     falling = power_law(PRESETS["vit"].decay, 40, 40)
-    assert recipe(vit, param="maco").image(40) == Maco(40, 40, falling)
-    assert recipe(vit, param="maco", spectrum=NATURAL).image(40) == Maco(40, 40, NATURAL)
+    assert make_recipe(vit, param="maco").image(40) == Maco(40, 40, falling)
+    assert make_recipe(vit, param="maco", spectrum=NATURAL).image(40) == Maco(40, 40, NATURAL)
 
 
 def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
     vit: VisionModel,
 ) -> None:
-    named = recipe(vit, param="maco", size=48, spectrum="cueworld:4")
+    named = make_recipe(vit, param="maco", size=48, spectrum="cueworld:4")
     assert named.spectrum == of_data("cueworld:4", 48)
-    assert named == recipe(vit, param="maco", size=48, spectrum=of_data("cueworld:4", 48))
+    assert named == make_recipe(vit, param="maco", size=48, spectrum=of_data("cueworld:4", 48))
 
 
 def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
-    assert not {"spectrum", "sides"} & recipe(vit, param="maco").to_json().keys()
-    told = recipe(vit, param="maco", spectrum=NATURAL).to_json()
+    assert not {"spectrum", "sides"} & make_recipe(vit, param="maco").to_json().keys()
+    told = make_recipe(vit, param="maco", spectrum=NATURAL).to_json()
     assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)
 
 
@@ -210,7 +214,7 @@ def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
 def test_models_that_cut_images_into_patches_get_the_vit_preset(name: str) -> None:
     model = featviz.load(name, device="cpu")
     assert family(model) == "vit"
-    assert recipe(model).preset == "vit"
+    assert make_recipe(model).preset == "vit"
 
 
 def test_a_vit_of_torchvision_gets_the_vit_preset() -> None:

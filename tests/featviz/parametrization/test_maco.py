@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import featviz
-from featviz.optimization.optimize import Canvas, optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.optimize import PaddedImage, optimize
+from featviz.optimization.recipe import make_recipe
 from featviz.parametrization.color import color_mixing
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.spectrum import Spectrum, power_law
@@ -145,8 +145,8 @@ def test_a_picture_decodes_the_same_beside_others() -> None:
 def test_optimizing_moves_the_waves_and_keeps_their_magnitudes() -> None:
     """Of the whole canvas (without views the picture); of the light, which 8 bits keep best."""
     model = featviz.load("cueworld/vit", device="cpu")
-    chosen = recipe(model, preset="naive", param="maco", size=32, steps=20)
-    canvas = Canvas(chosen, model.image_size).image
+    chosen = make_recipe(model, preset="naive", param="maco", size=32, steps=20)
+    canvas = PaddedImage(chosen, model.image_size).image
     assert isinstance(canvas, Maco)
     pictures = optimize(model, featviz.units(model, "blocks.1.mlp.fc1:3"), chosen)
     images = pictures.images[0].permute(0, 3, 1, 2).double() / 255

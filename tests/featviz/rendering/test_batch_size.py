@@ -9,7 +9,7 @@ from featviz._util import device_memory
 from featviz._util.device_memory import free_memory, is_out_of_memory
 from featviz.addressing.address import Unit
 from featviz.optimization.optimize import Pictures
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering import batch_size as batch_size_module
 from featviz.rendering.batch_size import ENOUGH, batch_size
 from tests.featviz.toys import toy_vit
@@ -23,7 +23,7 @@ def size_within(
     monkeypatch: pytest.MonkeyPatch, room: int, unit: Unit = LAST, samples: int = 1
 ) -> int:
     monkeypatch.setattr(batch_size_module, "free_memory", lambda _device: room)
-    return batch_size(MODEL, unit, recipe(MODEL, samples=samples))
+    return batch_size(MODEL, unit, make_recipe(MODEL, samples=samples))
 
 
 def test_a_batch_holds_at_least_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:

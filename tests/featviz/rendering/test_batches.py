@@ -12,7 +12,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batches
 from featviz.rendering.batches import Outcome, run, split
 from tests.featviz.toys import number, toy_vit
@@ -22,7 +22,7 @@ STEPS = 3
 
 
 def made(samples: int = 1) -> Recipe:
-    return recipe(MODEL, samples=samples, steps=STEPS)
+    return make_recipe(MODEL, samples=samples, steps=STEPS)
 
 
 def named(numbers: Sequence[int]) -> list[Unit]:

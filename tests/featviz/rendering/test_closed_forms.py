@@ -13,7 +13,7 @@ from torch import nn
 import featviz
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from tests.oracles.linear import best_in_the_box, weights_of_pixels
 
 MIXER, RESNET, STRIDED = "cueworld/mixer", "cueworld/resnet", "strided"
@@ -105,7 +105,7 @@ def test_pictures_of_first_layers_come_close_to_the_best_there_is(
     model = models[name]
     where = "" if place is None else f"@{place}"
     units = featviz.units(model, f"{site}:0-1{where}")
-    pictures = optimize(model, units, recipe(model, preset="naive", param=param, steps=steps))
+    pictures = optimize(model, units, make_recipe(model, preset="naive", param=param, steps=steps))
     for index, reached in enumerate(pictures.activation[:, 0].tolist()):
         best = best_in_the_box(*pixels(model, index, place), model.mean, model.std)
         assert share * best <= reached <= best * (1 + 1e-5), units[index]

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of, units
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering import plan as module
 from featviz.rendering.plan import batches_of, depth, plan_missing, take_turns
 from tests.featviz.toys import toy_vit
 
 MODEL = toy_vit()
-MADE = recipe(MODEL, steps=1)
+MADE = make_recipe(MODEL, steps=1)
 EVERYTHING = units(
     MODEL, "patch_embed:all", "blocks.all.mlp.fc1:0-9", "blocks.all.attn.qk:all@same"
 )

@@ -15,7 +15,7 @@ from featviz.addressing.address import Unit
 from featviz.analysis.scores.metrics import fine_share, grid_share
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures, optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 
 LAYERS = (1, 5, 10)
 
@@ -41,7 +41,7 @@ def test_nine_in_ten_pictures_excite_their_neuron_more_than_any_natural_image(
     with torch.no_grad():
         for batch in cueworld.batches(images, seed=11):
             best = torch.maximum(best, readout(batch.images).amax(0))
-    chosen = recipe(vit, steps=steps)
+    chosen = make_recipe(vit, steps=steps)
     rendered = [optimize(vit, neurons(vit, layer, count), chosen) for layer in LAYERS]
     activation = torch.cat([pictures.activation[:, 0] for pictures in rendered])
     assert (activation > best).double().mean() >= 0.9
@@ -50,8 +50,8 @@ def test_nine_in_ten_pictures_excite_their_neuron_more_than_any_natural_image(
 def test_naive_pictures_are_rougher_and_show_the_patch_grid(vit: VisionModel) -> None:
     for layer in LAYERS[:2]:
         units = neurons(vit, layer, 4)
-        ours = optimize(vit, units, recipe(vit, steps=96))
-        naive = optimize(vit, units, recipe(vit, steps=96, preset="naive"))
+        ours = optimize(vit, units, make_recipe(vit, steps=96))
+        naive = optimize(vit, units, make_recipe(vit, steps=96, preset="naive"))
         assert mean_share(naive, fine_share) >= 2 * mean_share(ours, fine_share)
         assert mean_share(naive, grid_share) >= 20 * mean_share(ours, grid_share)
 

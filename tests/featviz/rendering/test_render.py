@@ -17,7 +17,7 @@ from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures, optimize
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering import batches
 from featviz.rendering.plan import Plan, plan
@@ -50,7 +50,7 @@ def whole(toy: VisionModel) -> Rendering:
 
 
 def made(model: VisionModel, **settings: Any) -> Recipe:
-    return recipe(model, **{"samples": 2, "steps": STEPS} | settings)
+    return make_recipe(model, **{"samples": 2, "steps": STEPS} | settings)
 
 
 def to_store(model: VisionModel, store: Path, batch: int = 4, **options: Any) -> Summary:

@@ -13,7 +13,7 @@ from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.plan import plan
 from featviz.rendering.render import render_to_store
 from featviz.store.jobs import open_writer
@@ -69,19 +69,19 @@ def test_neurons_have_no_sides() -> None:
 
 def test_a_job_of_sides_refuses_neurons_before_it_begins(tmp_path: Path) -> None:
     model = toy_vit()
-    made = recipe(model, steps=1, sides=True)
+    made = make_recipe(model, steps=1, split_qk=True)
     chosen = units(model, "blocks.1.attn.qk:0@same", "blocks.1.attn.qk:0@same+head:1")
     for job in (render_to_store, plan):
         with pytest.raises(FeatvizError, match=r"same\+head:1 has no query and key"):
             job(model, chosen, made, tmp_path / "store")
     with pytest.raises(FeatvizError, match="has no query and key"):
-        featviz.render(model, chosen, steps=1, sides=True)
+        featviz.render(model, chosen, steps=1, split_qk=True)
     assert not (tmp_path / "store").exists()
 
 
 def test_a_unit_whose_two_sides_are_there_has_not_failed(tmp_path: Path) -> None:
     model = toy_vit()
-    made = recipe(model, steps=1, sides=True)
+    made = make_recipe(model, steps=1, split_qk=True)
     (unit,) = units(model, "blocks.1.attn.qk:0@same")
     failed = {"address": [str(unit)], "error": ["out of memory"]}
     open_writer(model, tmp_path, "sides", made.to_json()).add(failed, "failures")
@@ -100,7 +100,7 @@ def test_sides_need_two_images_a_unit() -> None:
 def test_two_sides_are_stored_beside_each_other_and_measured_between_them() -> None:
     model = toy_vit()
     chosen = units(model, "blocks.2.attn.qk:0-1@same", "blocks.2.attn.qk:1@q3.k1")
-    made = recipe(model, samples=2, steps=6, sides=True)
+    made = make_recipe(model, samples=2, steps=6, split_qk=True)
     found = optimize(model, chosen, made)
     assert found.images.shape == (3, 2, 2, 32, 32, 3)
     for number, unit in enumerate(chosen):
@@ -114,7 +114,7 @@ def test_two_sides_are_stored_beside_each_other_and_measured_between_them() -> N
 def test_a_picture_of_two_sides_is_independent_of_its_batch_mates() -> None:
     model = toy_vit()
     chosen = units(model, "blocks.2.attn.qk:0-1@same", "blocks.2.attn.qk:1@q3.k1")
-    made = recipe(model, samples=2, steps=6, sides=True)
+    made = make_recipe(model, samples=2, steps=6, split_qk=True)
     together, alone = optimize(model, chosen, made), optimize(model, chosen[1:2], made)
     difference = together.images[1].int() - alone.images[0].int()
     assert int(difference.abs().max()) <= 1
@@ -131,7 +131,7 @@ def test_two_sides_with_room_of_their_own_beat_one_picture() -> None:
         attention.bias[width : width + 8] = -attention.bias[:8]
     chosen = units(model, "blocks.0.attn.qk:0@same")
     one, two = (
-        featviz.render(model, chosen, steps=60, sides=sides).activation.item()
+        featviz.render(model, chosen, steps=60, split_qk=sides).activation.item()
         for sides in (False, True)
     )
     assert one <= 0  # minus the square of the query

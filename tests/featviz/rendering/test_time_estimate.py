@@ -11,7 +11,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batches
 from featviz.rendering.plan import batches_of, depth
 from featviz.rendering.time_estimate import estimate
@@ -54,7 +54,7 @@ class FakeTime:
 def test_costs_that_grow_evenly_with_depth_are_foretold_exactly(
     limit: int, samples: int, start: float, shallow: float, deeper: float
 ) -> None:
-    made = recipe(MODEL, samples=samples, steps=37)
+    made = make_recipe(MODEL, samples=samples, steps=37)
     chosen = units(MODEL, "patch_embed:0-4", "blocks.all.mlp.fc1:0-6", "blocks.3.mlp.fc2:0")
     cut = batches_of(MODEL, chosen, made, limit)
     fake = FakeTime(start, shallow, deeper)
@@ -67,13 +67,13 @@ def test_costs_that_grow_evenly_with_depth_are_foretold_exactly(
 
 
 def test_nothing_to_do_takes_no_time_and_no_probe() -> None:
-    assert estimate(MODEL, [], recipe(MODEL)) == 0
+    assert estimate(MODEL, [], make_recipe(MODEL)) == 0
 
 
 def test_a_clock_that_is_disturbed_gives_no_negative_time(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 1.0, 1.0, 9.0, 9.0, 9.5])
     monkeypatch.setattr(batches, "optimize", FakeTime(0, 0, 0))
     chosen = [units(MODEL, "patch_embed:0")]
-    told = estimate(MODEL, chosen, recipe(MODEL, steps=5), lambda: next(times))
+    told = estimate(MODEL, chosen, make_recipe(MODEL, steps=5), lambda: next(times))
     # The short run took 8 s and the long one half a second: steps cost nothing, the start 8 s.
     assert told == 8.0

@@ -8,7 +8,7 @@ import pytest
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.plan import keep_precision, kind_of
 from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
@@ -34,7 +34,7 @@ def store(vit: VisionModel, tmp_path: Path) -> Store:
 def test_a_store_keeps_its_precision_whatever_is_the_fastest_here(
     vit: VisionModel, tmp_path: Path, sides: bool
 ) -> None:
-    single = recipe(vit, steps=2, precision="float32", sides=sides)
+    single = make_recipe(vit, steps=2, precision="float32", split_qk=sides)
     half = replace(single, precision="bfloat16")
     for number, (there, here) in enumerate(((single, half), (half, single))):
         path = tmp_path / str(number)
@@ -47,10 +47,10 @@ def test_a_store_keeps_its_precision_whatever_is_the_fastest_here(
 def test_a_store_that_differs_in_more_than_the_precision_decides_nothing(
     vit: VisionModel, tmp_path: Path
 ) -> None:
-    there = recipe(vit, steps=2, precision="float32")
+    there = make_recipe(vit, steps=2, precision="float32")
     open_writer(vit, tmp_path / "s", "renders", there.to_json())
     here = replace(there, precision="bfloat16")
-    for other in (replace(here, steps=3), replace(here, sides=True)):
+    for other in (replace(here, steps=3), replace(here, split_qk=True)):
         assert keep_precision(vit, other, tmp_path / "s") is other
     mixer = featviz.load("cueworld/mixer", device="cpu")
     assert keep_precision(mixer, here, tmp_path / "s") is here
@@ -59,7 +59,7 @@ def test_a_store_that_differs_in_more_than_the_precision_decides_nothing(
 def test_what_is_no_store_or_a_damaged_one_is_left_to_the_writer(
     vit: VisionModel, tmp_path: Path
 ) -> None:
-    made = recipe(vit)
+    made = make_recipe(vit)
     assert keep_precision(vit, made, tmp_path) is made
     (tmp_path / "store.json").write_text("{")
     assert keep_precision(vit, made, tmp_path) is made

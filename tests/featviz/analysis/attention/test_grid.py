@@ -23,7 +23,7 @@ from featviz.analysis.attention.figure import (
 from featviz.analysis.attention.grid import Grid, find_grids, grids_to_store
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering.render import render_to_store
 from featviz.store.reader import Store
 from tests.featviz.toys import toy_vit
@@ -34,7 +34,7 @@ GRAYS = np.arange(30, 36)
 
 
 def fast(model: VisionModel, **changes: Any) -> Recipe:
-    return recipe(model, **{"steps": 2, "size": 16} | changes)
+    return make_recipe(model, **{"steps": 2, "size": 16} | changes)
 
 
 def figure(

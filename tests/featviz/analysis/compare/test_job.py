@@ -15,7 +15,7 @@ from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering import batches
 from featviz.store.reader import Store
 from tests.cli.running import tree
@@ -27,7 +27,7 @@ DATA = open_data("cueworld:18")
 def job(model: VisionModel, store: Path, *selectors: str, **more: Any) -> Summary:
     """Compare a model with the bundled one."""
     other = featviz.load("cueworld/resnet", device="cpu")
-    made = recipe(model, size=32, steps=2), recipe(other, size=32, steps=2)
+    made = make_recipe(model, size=32, steps=2), make_recipe(other, size=32, steps=2)
     chosen = featviz.units(model, *selectors)
     return compare_to_store(model, other, DATA, chosen, made, store, **more)
 
@@ -145,7 +145,7 @@ def test_another_model_other_data_or_another_recipe_is_refused(tmp_path: Path) -
     model, store = toy_vit(), tmp_path / "store"
     resnet = featviz.load("cueworld/resnet", device="cpu")
     unit = featviz.units(model, "head:0")
-    made = recipe(model, size=32, steps=2), recipe(resnet, size=32, steps=2)
+    made = make_recipe(model, size=32, steps=2), make_recipe(resnet, size=32, steps=2)
     compare_to_store(model, resnet, DATA, unit, made, store)
     before = tree(tmp_path)
     with pytest.raises(FeatvizError, match=r"other.model is \"cueworld/resnet\" there and \"toy\""):
@@ -154,7 +154,7 @@ def test_another_model_other_data_or_another_recipe_is_refused(tmp_path: Path) -
         compare_to_store(model, resnet, open_data("cueworld:19"), unit, made, store)
     with pytest.raises(FeatvizError, match="images is 18 there and 9 here"):
         compare_to_store(model, resnet, DATA, unit, made, store, count=9)
-    more = made[0], recipe(resnet, size=32, steps=3)
+    more = made[0], make_recipe(resnet, size=32, steps=3)
     with pytest.raises(FeatvizError, match="steps is 2 there and 3 here"):
         compare_to_store(model, resnet, DATA, unit, more, store)
     assert tree(tmp_path) == before
@@ -164,10 +164,10 @@ def test_what_cannot_be_compared_leaves_no_store(tmp_path: Path) -> None:
     model = toy_vit()
     with pytest.raises(FeatvizError, match="cannot be matched"):
         job(model, tmp_path / "store", "blocks.1.attn.qk:0@same")
-    made = recipe(model, size=32), recipe(model, size=32)
+    made = make_recipe(model, size=32), make_recipe(model, size=32)
     with pytest.raises(FeatvizError, match="at least 4 images, not 3"):
         compare_to_store(model, model, DATA, [], made, tmp_path / "store", count=3)
-    made = recipe(model, size=32), recipe(model, size=16)
+    made = make_recipe(model, size=32), make_recipe(model, size=16)
     with pytest.raises(FeatvizError, match="at one size"):
         compare_to_store(model, model, DATA, featviz.units(model, "head:0"), made, tmp_path / "s")
     assert list(tmp_path.iterdir()) == []

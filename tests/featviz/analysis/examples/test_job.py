@@ -25,7 +25,7 @@ from featviz.analysis.examples.statistics import BINS, QUANTILES
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.render import render_to_store
 from featviz.store.packing import pack
 from featviz.store.reader import Store
@@ -296,7 +296,7 @@ def test_other_data_or_settings_are_refused_and_with_force_set_aside_without_the
 ) -> None:
     model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
     chosen = units(model, "blocks.1.mlp.fc1:0-1")
-    render_to_store(model, chosen, recipe(model, steps=1, size=32), store)
+    render_to_store(model, chosen, make_recipe(model, steps=1, size=32), store)
     examples_to_store(model, chosen, data, store)
     before = tree(tmp_path)
     with pytest.raises(FeatvizError, match=r"data\.fingerprint is .* there and .* here"):

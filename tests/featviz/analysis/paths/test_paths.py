@@ -22,7 +22,7 @@ from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.recipe import recipe
+from featviz.optimization.recipe import make_recipe
 from featviz.rendering.render import render_to_store
 from featviz.store.jobs import open_writer
 from featviz.store.packing import pack
@@ -183,7 +183,7 @@ def fooled(tmp_path_factory: pytest.TempPathFactory) -> tuple[VisionModel, Path]
     model = VisionModel("toy", Foolable().eval(), SIDE, (0.5,) * 3, (0.5,) * 3)
     store = tmp_path_factory.mktemp("paths") / "s"
     units, board = featviz.units(model, "top:0-1"), checkerboard()
-    made = recipe(model, preset="naive", steps=80, samples=1)
+    made = make_recipe(model, preset="naive", steps=80, samples=1)
     render_to_store(model, units[:1], made, store)
     open_writer(model, store, "renders", made.to_json()).add(
         {
@@ -232,7 +232,7 @@ def store(model: VisionModel, tmp_path: Path) -> Path:
 
 def filled(model: VisionModel, path: Path) -> Path:
     units = featviz.units(model, "patch_embed:2", "blocks.1.mlp.fc1:0-2", "head:1")
-    render_to_store(model, units, recipe(model, steps=2, samples=2, diversity=0), path)
+    render_to_store(model, units, make_recipe(model, steps=2, samples=2, diversity=0), path)
     examples_to_store(model, units[:4], open_data(DATA), path, top=4)
     return path
 
@@ -336,7 +336,7 @@ def test_paths_travel_in_a_packed_store_and_pass_its_checks(
 def test_a_store_without_examples_is_refused_with_the_command_that_adds_them(
     model: VisionModel, tmp_path: Path
 ) -> None:
-    made = recipe(model, steps=1)
+    made = make_recipe(model, steps=1)
     render_to_store(model, featviz.units(model, "head:0"), made, tmp_path / "s")
     with pytest.raises(FeatvizError, match="has no natural examples; `featviz examples toy"):
         paths_to_store(model, tmp_path / "s")

@@ -18,8 +18,8 @@ def picture(seed: int = 0) -> torch.Tensor:
 def test_shifts_and_scales_are_beyond_those_of_every_preset() -> None:
     side = 128
     for preset in PRESETS.values():
-        assert SHIFT * side > preset.views.shift
-        assert all(abs(math.log(scale)) > preset.views.zoom for scale in SCALES)
+        assert SHIFT * side > preset.augmentation.shift
+        assert all(abs(math.log(scale)) > preset.augmentation.zoom for scale in SCALES)
 
 
 def test_every_view_has_a_name_and_the_shape_of_the_pictures() -> None:

@@ -22,7 +22,7 @@ from featviz.analysis.tokens.job import likeness
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import Recipe, recipe, recipe_from_json
+from featviz.optimization.recipe import Recipe, make_recipe, recipe_from_json
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering import batches
 from featviz.rendering.render import render_to_store
@@ -44,7 +44,7 @@ def model() -> VisionModel:
 def rendered(
     model: VisionModel, path: Path, samples: int = 2, diversity: float = 0.0, **more: Any
 ) -> Path:
-    made = recipe(model, steps=6, samples=samples, diversity=diversity, **more)
+    made = make_recipe(model, steps=6, samples=samples, diversity=diversity, **more)
     render_to_store(model, featviz.units(model, *SELECTORS), made, path)
     return path
 
@@ -57,7 +57,7 @@ def pictures(model: VisionModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def store(model: VisionModel, pictures: Path, tmp_path: Path) -> Path:
-    render_to_store(model, [], recipe(model, steps=6, samples=2, diversity=0), tmp_path / "s")
+    render_to_store(model, [], make_recipe(model, steps=6, samples=2, diversity=0), tmp_path / "s")
     for shard in (pictures / "shards").iterdir():
         (tmp_path / "s" / "shards" / shard.name).write_bytes(shard.read_bytes())
     return tmp_path / "s"
@@ -194,12 +194,12 @@ def test_a_unit_that_fails_from_another_seed_is_told_and_tried_again(
 
 def test_the_recipe_of_a_store_is_the_one_it_was_made_by(model: VisionModel) -> None:
     for settings in ({}, {"preset": "naive"}, {"param": "maco", "progressive": 0.5}):
-        made = recipe(model, steps=3, **settings)
+        made = make_recipe(model, steps=3, **settings)
         assert recipe_from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
 def test_a_store_that_tells_no_betas_was_made_by_those_of_torch(model: VisionModel) -> None:
-    made = recipe(model, steps=3)
+    made = make_recipe(model, steps=3)
     told = {name: value for name, value in made.to_json().items() if name != "betas"}
     assert recipe_from_json(told) == replace(made, betas=(0.9, 0.999))
 
@@ -208,7 +208,7 @@ def test_a_spectrum_that_is_not_the_same_any_more_is_refused(
     model: VisionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     natural = usual(32)
-    made = recipe(model, steps=3, param="maco", spectrum=natural)
+    made = make_recipe(model, steps=3, param="maco", spectrum=natural)
     monkeypatch.setattr(again, "of_data", lambda *_: natural)
     assert recipe_from_json(made.to_json()) == made
     other = Spectrum("other", natural.mean, natural.frequencies, (natural.levels[0][::-1],) * 3)
@@ -219,7 +219,7 @@ def test_a_spectrum_that_is_not_the_same_any_more_is_refused(
 
 def test_other_seeds_tell_how_far_they_are(model: VisionModel) -> None:
     units, told = featviz.units(model, "head:0-1"), []
-    made = recipe(model, steps=2)
+    made = make_recipe(model, steps=2)
     found, _ = render_again(model, units, made, 3, lambda now, total: told.append((now, total)))
     assert [tuple(pictures.shape) for pictures in found.values()] == [(2, 32, 32, 3)] * 2
     assert told == [(0, 4), (1, 4), (2, 4), (2, 4), (3, 4), (4, 4)]
@@ -280,7 +280,7 @@ def test_scores_travel_in_a_packed_store_and_pass_its_checks(
 
 
 def test_pictures_of_two_sides_are_counted_and_not_scored(model: VisionModel, store: Path) -> None:
-    made = recipe(model, steps=2, sides=True)
+    made = make_recipe(model, steps=2, split_qk=True)
     render_to_store(model, featviz.units(model, "blocks.1.attn.qk:0@same"), made, store)
     assert scores_to_store(model, store) == Summary(UNITS, 0, 1, {})
 

@@ -16,7 +16,7 @@ from featviz.errors import FeatvizError
 from featviz.models.sites import Site
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batches
 from featviz.rendering.render import render_to_store
 from featviz.store.reader import Store
@@ -60,7 +60,7 @@ def plain(color: tuple[int, int, int]) -> np.typing.NDArray[np.uint8]:
 
 def quick(model: VisionModel, **choice: object) -> Recipe:
     settings = {"preset": "naive", "steps": 160, "size": SIDE} | choice
-    return recipe(model, **settings)  # type: ignore[arg-type]
+    return make_recipe(model, **settings)  # type: ignore[arg-type]
 
 
 # Scores where the truth is known.

@@ -21,7 +21,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batch_size as memory
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.ray import cluster
@@ -64,7 +64,7 @@ def vit() -> VisionModel:
 
 
 def made(model: VisionModel, steps: int = 3) -> Recipe:
-    return recipe(model, steps=steps, size=32)
+    return make_recipe(model, steps=steps, size=32)
 
 
 def job(model: VisionModel, store: Path, steps: int = 3, **options: Any) -> Summary:

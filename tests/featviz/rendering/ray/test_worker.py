@@ -17,7 +17,7 @@ from featviz.errors import FeatvizError
 from featviz.models.registry import known_models
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures, optimize
-from featviz.optimization.recipe import Recipe, recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batch_size as memory
 from featviz.rendering import batches
 from featviz.rendering.batch_size import ENOUGH, batch_size
@@ -41,7 +41,7 @@ def vit() -> VisionModel:
 
 @pytest.fixture(scope="module")
 def made(vit: VisionModel) -> Recipe:
-    return recipe(vit, steps=2, size=16, samples=2)
+    return make_recipe(vit, steps=2, size=16, samples=2)
 
 
 def same(one: Outcome, other: Outcome) -> None:
