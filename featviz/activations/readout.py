@@ -19,7 +19,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.combinations import terms
 from featviz.addressing.selectors import check_logits, site_of
 from featviz.errors import FeatvizError
-from featviz.models.hooks import Context, eval_mode, reach
+from featviz.models.hooks import Context, eval_mode, run_until
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
@@ -229,7 +229,7 @@ class Readout:
         def take(owner: str, inputs: Tensor, context: Context) -> None:
             found.extend((part, read(part, inputs, context)) for part in self._parts[owner])
 
-        reach(self.model, images, self._parts, take)
+        run_until(self.model, images, self._parts, take)
         return found
 
     def _check_count(self, images: Tensor, each: int) -> None:

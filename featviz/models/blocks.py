@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from featviz.models.hooks import eval_mode
+from featviz.models.hooks import Call, eval_mode, record
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -30,12 +29,14 @@ def find_layers(model: VisionModel) -> list[str]:
     paths = [path for path in _trunk(module, "", weights) if _inside(path, weights)]
     seen: dict[str, list[bool]] = {}
 
-    def see(path: str, _layer: nn.Module, _inputs: Any, output: Any) -> None:
+    def see(call: Call) -> None:
+        output = call.output
         fits = isinstance(output, Tensor) and len(output) == 2 and 2 <= output.ndim <= 4
-        seen.setdefault(path, []).append(fits)
+        seen.setdefault(call.path, []).append(fits)
 
     gray = torch.full((2, 3, model.image_size, model.image_size), 0.5, device=model.device)
-    _run(model, gray, {path: partial(see, path) for path in paths})
+    with eval_mode(module), torch.no_grad(), record(module, paths, see):
+        model(gray)
     return [path for path, fits in seen.items() if fits == [True]]
 
 
@@ -54,11 +55,13 @@ def represent(model: VisionModel, images: Tensor, layers: list[str]) -> dict[str
     """
     found: dict[str, Tensor] = {}
 
-    def keep(path: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
-        # At once: a later layer may change this output in place.
-        found[path] = pool(output, model.prefix_tokens).cpu()
+    def keep(call: Call) -> None:
+        # Now, not after the pass: a later layer may change this output in place.
+        found[call.path] = pool(call.output, model.prefix_tokens).cpu()
 
-    _run(model, images.to(model.device), {path: partial(keep, path) for path in layers})
+    module = model.module
+    with eval_mode(module), torch.no_grad(), record(module, layers, keep):
+        model(images.to(model.device))
     return {path: found[path] for path in layers}
 
 
@@ -87,19 +90,6 @@ def pool(output: Tensor, prefix: int) -> Tensor:
         return output[:, prefix if has_prefix else 0 :].mean(1)
     channels_last = output.shape[1] == output.shape[2] != output.shape[3]
     return output.mean((1, 2) if channels_last else (2, 3))
-
-
-def _run(model: VisionModel, images: Tensor, hooks: dict[str, Any]) -> None:
-    handles = [
-        model.module.get_submodule(path).register_forward_hook(hook) for path, hook in hooks.items()
-    ]
-    try:
-        with eval_mode(model.module), torch.no_grad():
-            like = next(model.module.parameters(), images)
-            model.module(model.normalize(images).to(like))
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _trunk(module: nn.Module, path: str, weights: dict[str, int]) -> Iterator[str]:

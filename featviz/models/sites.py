@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.attention import NORMS, Heads, heads_of, why_not
-from featviz.models.hooks import eval_mode
+from featviz.models.hooks import Call, eval_mode, record
 from featviz.models.token_grid import layout
 
 
@@ -167,39 +166,44 @@ def _watch(module: nn.Module, image_size: int) -> _Seen:
     seen = _Seen({}, {}, set(), set())
     latest: list[tuple[str, Tensor]] = []
 
-    def put_out(path: str, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        if isinstance(layer, _LAYERS):
-            seen.shapes.setdefault(path, []).append(tuple(output.shape))
-            if _is_blind(inputs[0]):
-                seen.blind.add(path)
-        else:
-            latest[:] = [(path, output)]
+    def layer_output(call: Call) -> None:
+        seen.shapes.setdefault(call.path, []).append(tuple(call.output.shape))
+        if _is_blind(call.inputs[0]):
+            seen.blind.add(call.path)
 
-    def attend(path: str, _layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.shapes.setdefault(path, []).append(tuple(inputs[0].shape))
+    def norm_output(call: Call) -> None:
+        latest[:] = [(call.path, call.output)]
+
+    def attention_input(call: Call) -> None:
+        inputs = call.inputs
+        seen.shapes.setdefault(call.path, []).append(tuple(inputs[0].shape))
         if _is_blind(inputs[0]):
-            seen.blind.add(path)
+            seen.blind.add(call.path)
         if len(inputs) > 1 and inputs[1] is not inputs[0]:
-            seen.crossed.add(path)
+            seen.crossed.add(call.path)
         if latest and latest[0][1] is inputs[0]:
-            seen.norms[path] = latest[0][0]
+            seen.norms[call.path] = latest[0][0]
 
-    hooks = []
-    for path, part in module.named_modules():
-        if isinstance(part, (*_LAYERS, *NORMS)):
-            hooks.append(part.register_forward_hook(partial(put_out, path)))
-        elif heads_of(part) is not None:
-            hooks.append(part.register_forward_pre_hook(partial(attend, path)))
+    parts = dict(module.named_modules())
+    layers = [path for path, part in parts.items() if isinstance(part, _LAYERS)]
+    norms = [path for path, part in parts.items() if isinstance(part, NORMS)]
+    attentions = [
+        path
+        for path, part in parts.items()
+        if not isinstance(part, (*_LAYERS, *NORMS)) and heads_of(part) is not None
+    ]
     like = next(module.parameters(), torch.empty(0))
-    # A gray image and noise: what sees the same of both sees nothing of the image.
+    # A gray image and noise: a module that sees the same of both does not depend on the image.
     images = torch.zeros(2, 3, image_size, image_size)
     images[1] = torch.rand(3, image_size, image_size, generator=torch.Generator().manual_seed(0))
-    try:
-        with eval_mode(module), torch.no_grad():
-            module(images.to(like))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with (
+        eval_mode(module),
+        torch.no_grad(),
+        record(module, layers, layer_output),
+        record(module, norms, norm_output),
+        record(module, attentions, attention_input, side="input"),
+    ):
+        module(images.to(like))
     return seen
 
 

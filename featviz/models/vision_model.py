@@ -54,6 +54,27 @@ class VisionModel:
         default_factory=dict, init=False, repr=False
     )
 
+    def __call__(self, images: Tensor) -> Tensor:
+        """Run the module on images.
+
+        Hooks, training flags and gradients are left as they are; see
+        `featviz.models.hooks.eval_mode`.
+
+        Parameters
+        ----------
+        images : Tensor, shape (N, 3, image_size, image_size)
+            RGB in [0, 1], floating-point.
+
+        Returns
+        -------
+        Tensor
+            What the module returns for the normalized images, cast to the dtype and device of its
+            parameters: usually the logits, shape (N, classes).
+        """
+        like = next(self.module.parameters(), images)
+        output: Tensor = self.module(self.normalize(images).to(like))
+        return output
+
     @property
     def device(self) -> torch.device:
         """Where the weights are; the CPU for a module without any."""

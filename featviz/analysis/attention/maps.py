@@ -14,7 +14,7 @@ from torch import Tensor
 from featviz._util.progress import Progress, ignore
 from featviz.analysis.attention.heads import Head
 from featviz.models.attention import Heads, heads_of
-from featviz.models.hooks import Context, eval_mode, reach
+from featviz.models.hooks import Context, eval_mode, run_until
 from featviz.models.sites import Site, require_grid
 from featviz.store.columns import Columns
 from featviz.store.jobs import open_writer
@@ -102,7 +102,7 @@ def mean_attention(
     with eval_mode(model.module), torch.no_grad():
         read = 0
         for some, _ in dataset.batches(model.image_size, batch, count):
-            reach(model, some.to(model.device), by_owner, take)
+            run_until(model, some.to(model.device), by_owner, take)
             read += len(some)
             progress(read, images)
     return {

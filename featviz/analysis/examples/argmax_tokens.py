@@ -17,7 +17,7 @@ from featviz.addressing.combinations import Combination
 from featviz.addressing.directions import Direction
 from featviz.addressing.selectors import site_of
 from featviz.addressing.tokens import token_pairs
-from featviz.models.hooks import Context, eval_mode, reach
+from featviz.models.hooks import Context, eval_mode, run_until
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
@@ -83,7 +83,7 @@ class Places:
 
         if self._layers:
             with eval_mode(self.model.module), torch.no_grad():
-                reach(self.model, images, self._layers, take)
+                run_until(self.model, images, self._layers, take)
         return found
 
 

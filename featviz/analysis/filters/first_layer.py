@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from featviz.errors import FeatvizError
-from featviz.models.hooks import eval_mode
+from featviz.models.hooks import eval_mode, run_until
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -55,13 +55,6 @@ class FirstLayer:
         return turned
 
 
-class _Reached(BaseException):
-    """Ends a forward pass; not an `Exception`, so that no model code catches it."""
-
-    def __init__(self, inputs: Tensor) -> None:
-        self.inputs = inputs
-
-
 class _Convolutions(TorchFunctionMode):
     """Notes the weights of every convolution while it is active."""
 
@@ -101,7 +94,7 @@ def first_layer(model: VisionModel) -> FirstLayer:
         raise FeatvizError(f"{which} reads {channels}; filters are those of a convolution on RGB")
     with eval_mode(model.module), torch.no_grad():
         images = _probes(model.image_size)
-        read = _inputs(model, layer, images)
+        read = _inputs(model, site.owner, images)
         gain = _gain(images.double().numpy(), read.double().cpu().numpy())
         if gain is None:
             raise FeatvizError(f"{which} does not read the pixels of the image as they are")
@@ -124,21 +117,15 @@ def _probes(size: int) -> Tensor:
     return images
 
 
-def _inputs(model: VisionModel, layer: nn.Module, images: Tensor) -> Tensor:
+def _inputs(model: VisionModel, path: str, images: Tensor) -> Tensor:
     """Run a model until it reaches a layer, and return what the layer reads."""
-
-    def reach(_layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-        raise _Reached(arguments[0])
-
-    module = model.module
-    hook = layer.register_forward_pre_hook(reach)
-    try:
-        module(model.normalize(images.to(model.device)).to(next(module.parameters())))
-    except _Reached as end:
-        return end.inputs
-    finally:
-        hook.remove()
-    raise FeatvizError(f"a forward pass of {model.name} does not reach its first layer")
+    found: list[Tensor] = []
+    run_until(
+        model, images.to(model.device), [path], lambda _path, inputs, _context: found.append(inputs)
+    )
+    if not found:
+        raise FeatvizError(f"a forward pass of {model.name} does not reach its first layer")
+    return found[0]
 
 
 def _gain(images: NDArray[np.float64], read: NDArray[np.float64]) -> NDArray[np.float64] | None:
