@@ -1,12 +1,12 @@
-"""The address grammar: text <-> Unit.
+"""The address grammar: text <-> `Unit`.
 
-SITE:INDEX          mean over the patch tokens, or over all places of a feature map
-SITE:INDEX@TOKEN    at one token or place
+SITE:INDEX          mean over the patch tokens, or over all positions of a feature map
+SITE:INDEX@TOKEN    at one token or position
 SITE:INDEX@cls      at the class token
-SITE:FILE.npy       the direction in a file, likewise
+SITE:FILE.npy       the direction in a file, with the same token parts
 blocks.2.attn.qk:HEAD@q20.k30, @same, @shift.1.-2      a pre-softmax logit
-blocks.2.attn.qk_mode:HEAD.MODE                        a part of it
-UNIT+WEIGHT~UNIT    a sum of units
+blocks.2.attn.qk_mode:HEAD.MODE                        its part along one query-key mode
+UNIT+WEIGHT~UNIT    a weighted sum of units
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import re
 from dataclasses import dataclass
 
 from featviz.addressing.directions import Direction, is_direction, read_directions
-from featviz.addressing.tokens import Pair, Shift, Token, parse_place
+from featviz.addressing.tokens import Pair, Shift, Token, parse_token
 from featviz.errors import FeatvizError
 
-# No character that a shell or a terminal would read as anything but itself.
+# Only characters that no shell or terminal interprets.
 _SELECTOR = re.compile(r"(?P<site>[\w.,-]+):(?P<index>[\w.,/-]+)(@(?P<token>[\w.,-]+))?")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-FORM = "an address looks like blocks.3.mlp.fc1:42, blocks.3.mlp.fc1:42@7 or patch_embed:0-15"
+_EXAMPLES = "an address looks like blocks.3.mlp.fc1:42, blocks.3.mlp.fc1:42@7 or patch_embed:0-15"
 
 
 @dataclass(frozen=True)
 class Mode:
-    """Which mode of which head, the strongest first."""
+    """A query-key mode of a head; mode 0 is the strongest."""
 
     head: int
     mode: int
@@ -37,19 +37,20 @@ class Mode:
 
 @dataclass(frozen=True)
 class Unit:
-    """One scalar function of an image; `str` gives its address.
+    """A scalar function of an image; `str` returns its address.
 
     Attributes
     ----------
     site : str
         Path of the site, see `featviz.models.sites`.
     index : int, Mode or Direction
-        Neuron, channel, filter, class or head; a head's mode; or a direction among a layer's
-        outputs.
+        Neuron, channel, filter, class or head; a mode of a head; or a direction in the output
+        space of a layer.
     token : int, "cls", "same", Pair, Shift or None
-        Position at the site, counted as timm does (prefix tokens first); ``"cls"`` is the class
-        token. None means the mean over patch tokens or places. Of a logit, query and key:
-        ``"same"`` is the mean over patches that are both.
+        Position at the site, counted as in timm (prefix tokens first); ``"cls"`` is the class
+        token. None means the mean over the patch tokens, or over all positions of a feature map.
+        For logits, a `Pair` of query and key, a `Shift`, or ``"same"``: the mean over patches of
+        their logit with themselves.
     """
 
     site: str
@@ -57,37 +58,56 @@ class Unit:
     token: Token = None
 
     def __str__(self) -> str:
-        where = "" if self.token is None else f"@{self.token}"
-        return f"{self.site}:{self.index}{where}"
+        token = "" if self.token is None else f"@{self.token}"
+        return f"{self.site}:{self.index}{token}"
 
     @classmethod
     def parse(cls, address: str) -> Unit:
-        """Read the address of a single unit, without a model to check it against.
+        """Parse the address of a single unit, without a model to check it against.
+
+        Parameters
+        ----------
+        address : str
+            Not a sum of units; see `featviz.addressing.combinations.split_terms`.
+
+        Returns
+        -------
+        Unit
 
         Raises
         ------
         FeatvizError
-            If the text is no address, or a selector of several units.
+            If the text is not an address, or a selector of several units.
         """
         site, index, token = split_address(address)
         try:
-            return _checked(cls(site, _parse_index(index), parse_place(token)))
+            return _checked(cls(site, _parse_index(index), parse_token(token)))
         except ValueError:
-            message = f"{address!r} is not the address of one unit; {FORM}"
+            message = f"{address!r} is not the address of one unit; {_EXAMPLES}"
             raise FeatvizError(message) from None
 
 
 def split_address(text: str) -> tuple[str, str, str | None]:
-    """Cut an address or selector into site, index and token.
+    """Split an address or selector into its parts.
+
+    Parameters
+    ----------
+    text : str
+        ``SITE:INDEX`` or ``SITE:INDEX@TOKEN``.
+
+    Returns
+    -------
+    site, index : str
+    token : str or None
 
     Raises
     ------
     FeatvizError
-        If it has another form.
+        If the text has another form.
     """
     match = _SELECTOR.fullmatch(text)
     if match is None:
-        raise FeatvizError(f"{text!r} is not an address; {FORM}")
+        raise FeatvizError(f"{text!r} is not an address; {_EXAMPLES}")
     return match["site"], match["index"], match["token"]
 
 
@@ -102,9 +122,9 @@ def _parse_index(text: str) -> int | Mode | Direction:
 
 
 def _checked(unit: Unit) -> Unit:
-    """Refuse what no site of the unit's kind can have."""
+    """Raise `ValueError` if no site of the unit's kind can have such an index and token."""
     quantity = unit.site.rpartition(".")[2]
-    # Some models call a layer `qk`, so that only they can tell whether it has logits.
+    # Some models have a layer named `qk`; only the model can tell whether it has logits.
     is_logit = quantity in ("qk", "qk_mode")
     at_logit = unit.token == "same" or isinstance(unit.token, Pair | Shift)
     if (

@@ -1,6 +1,6 @@
-"""Which units of a store a gallery takes in: selectors, matched with addresses as text.
+"""Filter of the units in a gallery: selectors, matched with addresses as text.
 
-A store knows the addresses of its units, but not the model that would expand a selector.
+A store records the addresses of its units, but not the model that could expand a selector.
 """
 
 from __future__ import annotations
@@ -8,24 +8,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from featviz.addressing.ranges import NUMBERS
+from featviz.addressing.ranges import is_index, is_ranges, parse_ranges
 from featviz.errors import FeatvizError
 
-_BETWEEN = re.compile(r"([.:@+~])")
-_NUMBER = re.compile(r"-?[0-9]{1,9}")
-_RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
+_SEPARATOR = re.compile(r"([.:@+~])")
 
 Test = Callable[[str], bool]
 
 
 def included(selectors: Sequence[str]) -> Test:
-    """Return what tells whether any of the selectors stands for an address.
+    """Return a function from an address to whether any of the selectors matches it.
 
     Parameters
     ----------
     selectors : sequence of str
-        As `featviz.units` takes them: an address with a range ``0-15``, a list ``1,4,9`` or
-        ``all`` in any numeric place. None at all stand for every address.
+        As in `featviz.units`: an address with a range ``0-15``, a list ``1,4,9`` or ``all`` in any
+        place of a number. No selectors match every address.
+
+    Returns
+    -------
+    callable
 
     Raises
     ------
@@ -39,46 +41,37 @@ def included(selectors: Sequence[str]) -> Test:
 def _test(selector: str) -> Test:
     if ":" not in selector:
         raise FeatvizError(
-            f"{selector!r} is no selector of units; one looks like blocks.0-3.mlp.fc1:0-99"
+            f"{selector!r} is not a selector of units; one looks like blocks.0-3.mlp.fc1:0-99"
         )
-    pieces = [_piece(piece, selector) for piece in _cut(selector)]
+    tests = [_part_test(part, selector) for part in _split(selector)]
 
     def test(address: str) -> bool:
-        parts = _cut(address)
-        return len(parts) == len(pieces) and all(
-            piece(part) for piece, part in zip(pieces, parts, strict=True)
+        parts = _split(address)
+        return len(parts) == len(tests) and all(
+            test(part) for test, part in zip(tests, parts, strict=True)
         )
 
     return test
 
 
-def _cut(text: str) -> list[str]:
-    """Cut a text into pieces and what is between them; the ``q`` of ``@q3`` is between."""
+def _split(text: str) -> list[str]:
+    """Split a text into parts and separators; the ``q`` of ``@q3`` is a separator."""
     parts = []
     head, sign, tail = text.partition("@")
-    for number, side in enumerate((head, tail)):
-        for part in _BETWEEN.split(side):
-            letter = part[:1] if number and part[:1] in {"q", "k"} else ""
+    for is_token, side in enumerate((head, tail)):
+        for part in _SEPARATOR.split(side):
+            letter = part[:1] if is_token and part[:1] in {"q", "k"} else ""
             parts += [letter, part.removeprefix(letter)]
     return [*parts, sign]
 
 
-def _piece(text: str, selector: str) -> Test:
+def _part_test(text: str, selector: str) -> Test:
     if text == "all":
-        return lambda part: part == text or _NUMBER.fullmatch(part) is not None
-    if not NUMBERS.fullmatch(text):
+        return lambda part: part == text or is_index(part)
+    if not is_ranges(text):
         return lambda part: part == text
-    ranges = [_range(piece, selector) for piece in text.split(",")]
-    return lambda part: (
-        _NUMBER.fullmatch(part) is not None and any(int(part) in numbers for numbers in ranges)
-    )
-
-
-def _range(text: str, selector: str) -> range:
-    match = _RANGE.fullmatch(text)
-    assert match is not None
-    start = int(match[1])
-    stop = start if match[2] is None else int(match[2])
-    if stop < start:
-        raise FeatvizError(f"{selector}: the range {text} runs backwards; write {stop}-{start}")
-    return range(start, stop + 1)
+    try:
+        ranges = parse_ranges(text)
+    except FeatvizError as error:
+        raise FeatvizError(f"{selector}: {error}") from None
+    return lambda part: is_index(part) and any(int(part) in each for each in ranges)

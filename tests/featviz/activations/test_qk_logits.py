@@ -171,14 +171,14 @@ def test_modes_of_a_head_that_is_not_bilinear_are_refused(kind: str) -> None:
 @pytest.mark.parametrize(
     ("selector", "said"),
     [
-        ("blocks.1.attn.qk:0", "is read at @same, @q20.k30 or @shift"),
+        ("blocks.1.attn.qk:0", "needs its tokens: @same, @q20.k30 or @shift"),
         ("blocks.1.attn.qk:0@7", "not at @7"),
         ("blocks.1.attn.qk:4@same", "has heads 0-3, not 4"),
         ("blocks.1.attn.qk:0@q65.k0", "has tokens 0-64, not 65"),
         ("blocks.1.attn.qk:0@shift.0.8", "shift its columns by -7 to 7, not 8"),
         ("blocks.1.attn.qk:0@shift.1", "not at @shift.1"),
         ("blocks.1.mlp.fc1:0@same", "read at one of its tokens 0-64, not at @same"),
-        ("blocks.1.attn.qk_mode:0", "named by its head and its rank"),
+        ("blocks.1.attn.qk_mode:0", "is written HEAD.MODE"),
         ("blocks.1.attn.qk_mode:0.32", "has modes 0-31, not 32"),
         ("blocks.1.mlp.qk:0@same", "blocks.1.mlp is Mlp"),
     ],

@@ -44,7 +44,7 @@ def outputs(model: VisionModel, images: Tensor, path: str) -> Tensor:
     return found[0]
 
 
-def test_a_sum_is_the_weighted_sum_of_the_values_also_across_layers(model: VisionModel) -> None:
+def test_a_combination_is_the_weighted_sum_of_the_values_also_across_layers(model: VisionModel) -> None:
     single = featviz.readout(model, SOME)(pictures())
     total = combine(SOME, [1, -0.5, 2.25, 1e-3])
     right = single @ torch.tensor([1, -0.5, 2.25, 1e-3])
@@ -97,10 +97,10 @@ def test_a_selector_of_a_sum_gives_the_sum(model: VisionModel) -> None:
 @pytest.mark.parametrize(
     ("selector", "said"),
     [
-        (f"{FC1}:3+", "is no sum of units"),
-        (f"x~{FC1}:3", "is no sum of units"),
-        (f"{FC1}:0-3+head:1", "stands for 4 units"),
-        (f"0~{FC1}:3+head:1", "weights must be finite numbers and not zero"),
+        (f"{FC1}:3+", "is not a sum of units"),
+        (f"x~{FC1}:3", "is not a sum of units"),
+        (f"{FC1}:0-3+head:1", "selects 4 units"),
+        (f"0~{FC1}:3+head:1", "weights must be finite and nonzero"),
         (f"{FC1}:99+head:1", "has units 0-63, not 99"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_wrong_sum_is_refused(model: VisionModel, selector: str, said: str) ->
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1, float("nan")], [0, 1], [1, 1e300], [1, -1e-300]])
-def test_weights_that_say_nothing_are_refused(weights: list[float]) -> None:
+def test_weights_that_are_zero_or_not_finite_or_missing_are_refused(weights: list[float]) -> None:
     with pytest.raises(FeatvizError, match="weights"):
         combine(SOME[:2], weights)
 
@@ -134,7 +134,7 @@ def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     return matrix
 
 
-def test_a_direction_is_its_dot_product_with_what_the_layer_puts_out(
+def test_a_direction_is_its_dot_product_with_the_output_of_the_layer(
     model: VisionModel, probe: Tensor
 ) -> None:
     images = pictures()
@@ -145,7 +145,7 @@ def test_a_direction_is_its_dot_product_with_what_the_layer_puts_out(
     torch.testing.assert_close(read, right, rtol=1e-5, atol=1e-5)
 
 
-def test_a_direction_of_a_grouped_convolution_is_read_too(probe: Tensor, tmp_path: Path) -> None:
+def test_a_direction_of_a_grouped_convolution_can_be_read(probe: Tensor, tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 64, 3, groups=4))
     grouped = VisionModel("grouped", module.eval(), 8, (0.5,) * 3, (0.5,) * 3)
     images = torch.rand(2, 3, 8, 8)
@@ -174,13 +174,13 @@ def test_the_address_of_a_direction_carries_its_content(model: VisionModel, prob
         (np.zeros(64), "zero or not finite"),
         (np.full(64, np.inf), "zero or not finite"),
         (np.full(64, 1e300), "zero or not finite"),
-        (np.ones(63), "has 63 numbers a direction; blocks.1.mlp.fc1 has 64"),
-        (np.ones((1, 1, 64)), "no vector or matrix"),
-        (np.array(["a"] * 64), "no vector or matrix"),
-        (np.array([{}], dtype=object), "no .npy file of numbers"),
+        (np.ones(63), "has directions of length 63; blocks.1.mlp.fc1 needs length 64"),
+        (np.ones((1, 1, 64)), "must hold a vector or matrix"),
+        (np.array(["a"] * 64), "must hold a vector or matrix"),
+        (np.array([{}], dtype=object), "not a .npy file of numbers"),
     ],
 )
-def test_a_file_of_no_directions_is_refused(
+def test_a_file_that_holds_no_directions_is_refused(
     model: VisionModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,29 +203,29 @@ HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999,), }
 )
 def test_a_damaged_file_is_refused(model: VisionModel, probe: Tensor, content: bytes) -> None:
     Path("bad.npy").write_bytes(content)
-    with pytest.raises(FeatvizError, match=r"bad\.npy is no \.npy file of numbers"):
+    with pytest.raises(FeatvizError, match=r"bad\.npy is not a \.npy file of numbers"):
         units(model, f"{FC1}:bad.npy")
 
 
-def test_a_name_that_no_file_can_have_is_refused(model: VisionModel) -> None:
-    with pytest.raises(FeatvizError, match=r"is no \.npy file of numbers"):
+def test_a_file_name_that_is_too_long_is_refused(model: VisionModel) -> None:
+    with pytest.raises(FeatvizError, match=r"is not a \.npy file of numbers"):
         units(model, f"{FC1}:{'a' * 300}-12345678.npy")
 
 
-def test_a_file_that_is_not_there_and_rows_of_a_vector_are_refused(
+def test_a_missing_file_and_rows_of_a_vector_are_refused(
     model: VisionModel, probe: Tensor
 ) -> None:
     with pytest.raises(FeatvizError, match=r"there is no file none\.npy"):
         units(model, f"{FC1}:none.npy")
-    with pytest.raises(FeatvizError, match="one direction and no rows"):
+    with pytest.raises(FeatvizError, match="a single direction without rows"):
         units(model, f"{FC1}:single.npy.0")
     with pytest.raises(FeatvizError, match=r"probe\.npy has directions 0-1, not 2"):
         units(model, f"{FC1}:probe.npy.2")
-    with pytest.raises(FeatvizError, match="no layer whose outputs have directions"):
+    with pytest.raises(FeatvizError, match="is not a layer"):
         units(model, "blocks.1.attn.qk:probe.npy@same")
 
 
-def test_the_cosine_weighs_the_gain_by_what_else_the_layer_puts_out(
+def test_the_objective_is_the_value_times_a_power_of_the_cosine(
     model: VisionModel, probe: Tensor
 ) -> None:
     images = pictures(4)
@@ -241,10 +241,10 @@ def test_the_cosine_weighs_the_gain_by_what_else_the_layer_puts_out(
         logits[3, 1] / logits[3].norm(),
     ]
     weights = torch.stack(cosines).clamp_min(0.01).square()
-    torch.testing.assert_close(reading.gain, reading.values * weights, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(reading.objective, reading.values * weights, rtol=1e-4, atol=1e-6)
 
 
-def test_weighing_by_the_cosine_makes_pictures_of_the_unit_and_little_else() -> None:
+def test_weighing_by_the_cosine_aligns_the_output_with_the_unit() -> None:
     model = featviz.load("cueworld/vit", device="cpu")
     chosen = units(model, "blocks.8.mlp.fc1:0-7")
     cosines = []

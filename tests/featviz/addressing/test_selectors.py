@@ -78,7 +78,7 @@ def test_a_canonical_address_needs_no_quotes_in_a_shell(unit: Unit) -> None:
         ("blocks.0.attn_out.qk:3", Unit("blocks.0.attn_out.qk", 3)),  # a layer of TNT
     ],
 )
-def test_an_address_says_site_index_and_token(address: str, unit: Unit) -> None:
+def test_an_address_is_made_of_site_index_and_token(address: str, unit: Unit) -> None:
     assert Unit.parse(address) == unit
     assert str(unit) == address
 
@@ -100,7 +100,7 @@ def test_any_text_is_a_unit_or_refused_in_one_line(text: str) -> None:
     | st.text("fc1heads.:@-,0123456789al²", max_size=16)
     | st.from_regex(r"(blocks|head|all|patch_embed)(\.[a0-9,-]{1,5}){0,2}:[0-9,-]{1,5}(@\w{1,3})?")
 )
-def test_any_selector_names_units_that_exist_or_is_refused_in_one_line(text: str) -> None:
+def test_any_selector_gives_existing_units_or_is_refused_in_one_line(text: str) -> None:
     said = ""
     try:
         found = units(VIT, text)
@@ -149,7 +149,7 @@ def test_malformed_text_is_refused_in_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("selector", ["head:0-2", "head:0,1", "head:all", "head:1@0-1", "a:1@all"])
-def test_a_selector_of_several_units_is_no_address_of_one(selector: str) -> None:
+def test_a_selector_of_several_units_is_not_the_address_of_one(selector: str) -> None:
     with pytest.raises(FeatvizError, match="not the address of one unit"):
         Unit.parse(selector)
 
@@ -181,7 +181,7 @@ def test_indices_expand_in_the_order_given_and_once(selector: str, indices: list
     assert addresses(VIT, f"blocks.1.mlp.fc1:{selector}") == expected
 
 
-def test_every_numeric_place_takes_a_selector_and_the_last_one_runs_fastest() -> None:
+def test_every_number_can_be_a_range_and_the_last_one_varies_fastest() -> None:
     assert addresses(VIT, "blocks.2,0.mlp.fc1:4-5@1,3") == [
         "blocks.2.mlp.fc1:4@1",
         "blocks.2.mlp.fc1:4@3",
@@ -194,7 +194,7 @@ def test_every_numeric_place_takes_a_selector_and_the_last_one_runs_fastest() ->
     ]
 
 
-def test_all_names_every_block_and_every_token() -> None:
+def test_all_expands_to_every_block_and_every_token() -> None:
     assert addresses(VIT, "blocks.all.mlp.fc1:3") == [f"blocks.{n}.mlp.fc1:3" for n in range(3)]
     tokens = ["0", "1", "2", "3", "4"]
     assert addresses(VIT, "blocks.0.mlp.fc1:3@all") == [f"blocks.0.mlp.fc1:3@{t}" for t in tokens]
@@ -211,7 +211,7 @@ def test_a_token_is_written_as_it_was_asked_for() -> None:
     assert addresses(VIT, *both) == both
 
 
-def test_place_zero_where_there_is_no_class_token_stays_a_number() -> None:
+def test_position_zero_stays_a_number_where_there_is_no_class_token() -> None:
     assert addresses(VIT, "patch_embed:2@0") == ["patch_embed:2@0"]
     assert addresses(RESNET, "layer2.0.conv1:2@0") == ["layer2.0.conv1:2@0"]
 
@@ -223,7 +223,7 @@ def test_both_paths_of_the_patch_embedding_name_the_same_units() -> None:
     ]
 
 
-def test_all_passes_over_the_blocks_that_have_no_such_layer() -> None:
+def test_all_skips_blocks_that_have_no_such_layer() -> None:
     assert addresses(RESNET, "layer2.all.downsample.0:1") == ["layer2.0.downsample.0:1"]
 
 
@@ -240,28 +240,28 @@ def test_a_range_of_blocks_of_which_one_has_no_such_layer_is_refused() -> None:
         ("blocks.0.mlp.fc1:1@5", "blocks.0.mlp.fc1 has tokens 0-4, not 5"),
         ("blocks.0.mlp.fc1:1@0-999999999", "blocks.0.mlp.fc1 has tokens 0-4, not 999999999"),
         ("patch_embed:1@4", "patch_embed has tokens 0-3, not 4"),
-        ("blocks.0-3.mlp.fc1:1", "blocks has parts 0-2, not 3"),
-        ("blocks.0-999999999.mlp.fc1:1", "blocks has parts 0-2, not 999999999"),
+        ("blocks.0-3.mlp.fc1:1", "blocks has children 0-2, not 3"),
+        ("blocks.0-999999999.mlp.fc1:1", "blocks has children 0-2, not 999999999"),
         ("blocks.3.mlp.fc1:1", "no module blocks.3.mlp.fc1; did you mean blocks."),
         ("blocks.0.mlp.fc1:5-3", "the range 5-3 runs backwards; write 3-5"),
         ("blocks.2-1.mlp.fc1:5", "the range 2-1 runs backwards; write 1-2"),
-        ("blocks.0.mlp.fc1:five", "'five' is none of these, no range 0-15, list 1,4,9 or all"),
-        ("blocks.0.mlp.fc1:9999999999", "units 0-7, and '9999999999' is none of these"),
-        ("blocks.0.mlp.fc1:1,,2", "'1,,2' is none of these"),
+        ("blocks.0.mlp.fc1:five", "a range 0-15, a list 1,4,9 or 'all', got 'five'"),
+        ("blocks.0.mlp.fc1:9999999999", "units 0-7; expected an index, a range 0-15"),
+        ("blocks.0.mlp.fc1:1,,2", "got '1,,2'"),
         ("blocks.0.mlp.fcl:1", "did you mean blocks.0.mlp.fc"),
         ("blocks.0.mlp:1", "is a Mlp, not a convolution or linear layer; inside it are"),
         ("blocks.0.norm1:1", "is a LayerNorm, not a convolution or linear layer"),
         ("blocks.all.norm1:1", "is a LayerNorm, not a convolution or linear layer"),
         ("blocks.all.mlp.fcl:1", "did you mean blocks.0.mlp.fc"),
-        ("all:1", "the model has no numbered parts"),
-        ("head.all:1", "head has no numbered parts"),
-        ("head:1@0", "head has one value an image, so @0 names no place in it"),
-        ("head:1@cls", "head has one value an image, so @cls names no place in it"),
-        ("head:1@all", "head has one value an image, so @all names no place in it"),
-        ("patch_embed:1@cls", "patch_embed has no class token; its places are numbers"),
+        ("all:1", "the model has no numbered children"),
+        ("head.all:1", "head has no numbered children"),
+        ("head:1@0", "head has no token axis; remove @0"),
+        ("head:1@cls", "head has no token axis; remove @cls"),
+        ("head:1@all", "head has no token axis; remove @all"),
+        ("patch_embed:1@cls", "patch_embed has no class token; its positions are 0-3"),
     ],
 )
-def test_a_refusal_says_what_is_wrong_and_what_would_be_right(selector: str, said: str) -> None:
+def test_an_error_says_what_is_wrong_and_what_would_be_right(selector: str, said: str) -> None:
     assert said in refusal(VIT, selector)
 
 
@@ -269,11 +269,11 @@ def test_the_class_token_of_a_convolutional_network_is_refused() -> None:
     assert "has no class token" in refusal(RESNET, "layer2.0.conv1:1@cls")
 
 
-def test_numbered_parts_with_gaps_are_listed() -> None:
+def test_numbered_children_with_gaps_are_listed() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 1))
     model = VisionModel("gaps", module, 4, HALF, HALF)
     assert addresses(model, "all:3") == ["0:3", "2:3"]
-    assert "the model has parts 0, 2, not 1" in refusal(model, "0-2:3")
+    assert "the model has children 0, 2, not 1" in refusal(model, "0-2:3")
 
 
 @pytest.mark.parametrize(
@@ -290,12 +290,12 @@ def test_numbered_parts_with_gaps_are_listed() -> None:
         Unit("blocks.0-1.mlp.fc1", 0),
     ],
 )
-def test_a_unit_made_by_hand_that_the_model_has_not_is_refused(unit: Unit) -> None:
+def test_a_unit_made_by_hand_that_the_model_does_not_have_is_refused(unit: Unit) -> None:
     with pytest.raises(FeatvizError):
         site_of(VIT, unit)
 
 
-def test_expanding_selectors_leaves_random_state_and_model_as_found() -> None:
+def test_expanding_selectors_keeps_random_state_and_model() -> None:
     model = vit()
     model.module.train()
     state = torch.random.get_rng_state()

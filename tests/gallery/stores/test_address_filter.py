@@ -45,7 +45,7 @@ def vit() -> VisionModel:
         ("a:../dir.npy/0-3", ["a:../dir.npy/0-3"], ["a:../dir.npy/2"]),
     ],
 )
-def test_a_selector_stands_for_what_its_numbers_hold(
+def test_a_selector_matches_the_addresses_in_its_ranges(
     selector: str, inside: list[str], outside: list[str]
 ) -> None:
     wanted = included([selector])
@@ -58,7 +58,7 @@ def test_a_selector_stands_for_what_its_numbers_hold(
     ["blocks.0-1.mlp.fc1:0-3", "blocks.1,2.mlp.fc1:2@1-4", "blocks.3.attn.qk:all@same",
      "blocks.0.attn.qk:0,1@q2-3.k1", "patch_embed:0-7", "head:all"],
 )  # fmt: skip
-def test_it_stands_for_the_units_that_it_stands_for_in_the_model(
+def test_a_selector_matches_the_units_that_the_model_expands_it_to(
     selector: str, vit: VisionModel
 ) -> None:
     wide = featviz.units(
@@ -75,7 +75,7 @@ def test_it_stands_for_the_units_that_it_stands_for_in_the_model(
     assert {str(unit) for unit in wide if wanted(str(unit))} == narrow
 
 
-def test_without_selectors_everything_is_taken_in_and_several_add_up() -> None:
+def test_no_selectors_match_everything_and_several_are_a_union() -> None:
     assert included([])("anything at all")
     wanted = included(["head:1", "head:3-4"])
     assert [wanted(f"head:{i}") for i in range(6)] == [False, True, False, True, True, False]
@@ -84,11 +84,11 @@ def test_without_selectors_everything_is_taken_in_and_several_add_up() -> None:
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
-        ("blocks.0.mlp.fc1", "'blocks.0.mlp.fc1' is no selector"),
+        ("blocks.0.mlp.fc1", "'blocks.0.mlp.fc1' is not a selector"),
         ("head:9-3", "the range 9-3 runs backwards; write 3-9"),
     ],
 )
-def test_what_is_no_selector_is_refused(selector: str, message: str) -> None:
+def test_a_malformed_selector_is_refused(selector: str, message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
         included([selector])
 
