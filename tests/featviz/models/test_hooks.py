@@ -147,7 +147,7 @@ def test_hooks_are_removed_after_an_exception(
             net(IMAGES)
     assert not hook_count(net)
     with pytest.raises(error):
-        run_until(vision_model(net), IMAGES, ["first", "last"], lambda *_: fail(Call("", ())))
+        run_until(vision_model(net), IMAGES, ["first", "last"], lambda *_: fail(Call("", (), {})))
     assert not hook_count(net)
 
 
