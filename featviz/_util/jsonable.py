@@ -1,4 +1,4 @@
-"""Results as JSON has them."""
+"""Conversion to values that JSON can represent."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: object) -> Any:
-    """Turn dataclasses, mappings, sequences and arrays into what JSON has.
+def to_jsonable(value: object) -> Any:
+    """Convert dataclasses, mappings, sequences and arrays to values that JSON can represent.
+
+    Parameters
+    ----------
+    value : object
+        Nested to any depth. Keys of mappings become strings.
 
     Returns
     -------
     object
-        Objects by the names of their fields, lists and plain scalars; null for NaN and infinities.
+        Dataclasses and mappings as dicts, sequences and arrays as lists, NumPy scalars as Python
+        scalars, NaN and infinities as None; anything else unchanged.
     """
     if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: to_jsonable(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): to_jsonable(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        return to_jsonable(value.tolist())
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [to_jsonable(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

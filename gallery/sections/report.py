@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from featviz.analysis.evidence.claims import CLAIMS
-from featviz.analysis.evidence.summary import Line, summary_of
-from featviz.analysis.evidence.unit import CHECKS
+from featviz.analysis.evidence.summary import UnitSummary, summarize_units
+from featviz.analysis.evidence.unit_evidence import CHECKS
 
 NAME = "report"
 
 
-def report(model: str, lines: Sequence[Line]) -> dict[str, Any] | None:
-    """Return the data of the report: `featviz.evidence.Summary` as JSON, and how to read it.
+def report(model: str, lines: Sequence[UnitSummary]) -> dict[str, Any] | None:
+    """Return the data of the report: the `Summary` of its units as JSON, and which checks to show.
 
     Parameters
     ----------
-    lines : sequence of Line
+    lines : sequence of UnitSummary
         Of each unit with evidence, in the order of the page.
 
     Returns
@@ -25,7 +25,7 @@ def report(model: str, lines: Sequence[Line]) -> dict[str, Any] | None:
     dict or None
         None if nothing is known of any unit.
     """
-    told = summary_of(model, lines).to_json()
+    told = summarize_units(model, lines).to_json()
     known = [name for name in (*CHECKS, *CLAIMS) if told["overall"]["passes"][name]["known"]]
     if not known and not told["overall"]["numbers"]:
         return None

@@ -37,7 +37,7 @@ class Tokens(Section):
         return [
             scores.address,
             self.heat_map(values, 0, 1, scores.address),
-            *numbers([scores.ratio, scores.alike]),
+            *numbers([scores.median_share, scores.median_similarity]),
             len(scores.tokens),
             detail,
         ]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from featviz.analysis.evidence.causal import PROFILES
-from featviz.analysis.evidence.unit import Evidence
+from featviz.analysis.evidence.causal_tests import PROFILES
+from featviz.analysis.evidence.unit_evidence import UnitEvidence
 from featviz.models.token_grid import patch_box
 from featviz.store.reader import Store
 
@@ -40,7 +40,7 @@ class NaturalImages:
         Parameters
         ----------
         examples : mapping
-            As in `featviz.evidence.Evidence.examples`.
+            As in `featviz.analysis.evidence.unit_evidence.UnitEvidence.examples`.
 
         Returns
         -------
@@ -80,8 +80,8 @@ class NaturalImages:
         return self._names[label] if 0 <= label < len(self._names) else None
 
 
-def told(found: Evidence, images: NaturalImages | None) -> dict[str, Any]:
-    """Tell the evidence of a unit as JSON: as `Evidence.to_json` has it, and less of it.
+def told(found: UnitEvidence, images: NaturalImages | None) -> dict[str, Any]:
+    """Tell the evidence of a unit as JSON: as `UnitEvidence.to_json` has it, and less of it.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ def told(found: Evidence, images: NaturalImages | None) -> dict[str, Any]:
     everything["examples"] = None
     if images is not None and found.examples is not None:
         everything["examples"] = images.told(found.examples)
-    if found.verdict is not None and not found.verdict.silent:
-        totals = found.verdict.profile["total"]
+    if found.causal_tests is not None and not found.causal_tests.silent:
+        totals = found.causal_tests.profile["total"]
         chosen = [name for side in ends(totals).values() for name, _ in side]
         everything["verdict"]["profile"] = {
-            name: [(each, found.verdict.profile[name][each]) for each in chosen]
+            name: [(each, found.causal_tests.profile[name][each]) for each in chosen]
             for name in PROFILES
         }
     shortened: dict[str, Any] = _short(everything)

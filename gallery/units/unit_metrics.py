@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from featviz.analysis.evidence.claims import TESTED_DOSE
-from featviz.analysis.evidence.summary import Line, line_of
-from featviz.analysis.evidence.unit import KINDS, Evidence, Evidences
+from featviz.analysis.evidence.summary import UnitSummary, summarize_unit
+from featviz.analysis.evidence.unit_evidence import KINDS, EvidenceReader, UnitEvidence
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.plan import Render
@@ -51,7 +51,7 @@ class UnitMetrics:
 
     Attributes
     ----------
-    lines : dict of int to Line
+    lines : dict of int to UnitSummary
         What the report needs of each unit that was told, by its number.
     warnings : list of str
         One line for each unit whose picture is damaged, so that its evidence is not told.
@@ -59,9 +59,9 @@ class UnitMetrics:
 
     def __init__(self, stores: Iterable[Store], shown: Callable[[Store], bool]) -> None:
         stores = [store for store in stores if not set(KINDS).isdisjoint(store.kinds)]
-        self._known = {store: Evidences(store) for store in stores}
+        self._known = {store: EvidenceReader(store) for store in stores}
         self._images = {store: NaturalImages(store) for store in stores if shown(store)}
-        self.lines: dict[int, Line] = {}
+        self.lines: dict[int, UnitSummary] = {}
         self.warnings: list[str] = []
 
     def of(self, render: Render) -> tuple[dict[str, Any] | None, dict[Quantity, float]]:
@@ -75,22 +75,22 @@ class UnitMetrics:
         page = told(found, self._images.get(render.store))
         if render.paired:
             return page, {}
-        self.lines.setdefault(render.unit, line_of(found))
+        self.lines.setdefault(render.unit, summarize_unit(found))
         return page, {q: value for q, value in _values(found).items() if math.isfinite(value)}
 
-    def _find(self, render: Render) -> Evidence | None:
+    def _find(self, render: Render) -> UnitEvidence | None:
         evidences = self._known.get(render.store)
         try:
-            return None if evidences is None else evidences.of(render.address)
+            return None if evidences is None else evidences.read(render.address)
         except LostRowError:
-            self._known[render.store] = Evidences(render.store)  # which lists it no longer
+            self._known[render.store] = EvidenceReader(render.store)  # which lists it no longer
             return self._find(render)
         except FeatvizError as error:
             self.warnings.append(f"evidence of {render.address}: {error}")
             return None
 
 
-def _values(found: Evidence) -> dict[Quantity, float]:
+def _values(found: UnitEvidence) -> dict[Quantity, float]:
     """Give the numbers of a unit; what is not known is NaN.
 
     The effects are only those of which a statement is made: the weaker ablation's, and that of the
@@ -98,11 +98,10 @@ def _values(found: Evidence) -> dict[Quantity, float]:
     """
     values = {quantity: float(getattr(found.picture, quantity.key)) for quantity in _PICTURE}
     values |= {quantity: float(getattr(found, quantity.key)) for quantity in _UNIT}
-    values[_PATH] = math.nan if found.route is None else found.route.agreement
+    values[_PATH] = found.naturalness
     held = {name for name, claim in found.claims.items() if claim.holds}
-    if found.verdict is not None and "necessary" in held:
-        removals = found.verdict.removals.values()
-        values[_NECESSITY] = min(removal.effect.estimate for removal in removals)
-    if found.verdict is not None and "sufficient" in held:
-        values[_SUFFICIENCY] = found.verdict.doses[TESTED_DOSE].effect.estimate
+    if found.causal_tests is not None and "necessary" in held:
+        values[_NECESSITY] = found.causal_tests.weaker_ablation.estimate
+    if found.causal_tests is not None and "sufficient" in held:
+        values[_SUFFICIENCY] = found.causal_tests.doses[TESTED_DOSE].effect.estimate
     return values

@@ -1,4 +1,4 @@
-"""Two models side by side: how alike their layers are, and which of their units match."""
+"""Comparison of two models: CKA of their layers, and pictures of matching units."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, ignore, part_of
 from featviz.addressing.address import Unit
-from featviz.analysis.compare.cka import LEAST, cka_matrix
-from featviz.analysis.compare.matching import Match, layers_of, matches
+from featviz.analysis.compare.cka import MIN_IMAGES, cka_matrix
+from featviz.analysis.compare.matching import Match, matchable_sites, matches
 from featviz.analysis.compare.representations import representations
 from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batches import run, split
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 
 if TYPE_CHECKING:
     from featviz.data.datasets import Dataset
     from featviz.models.vision_model import VisionModel
 
-__all__ = ["Comparison", "Match", "Summary", "compare_to_store", "matches", "similarity"]
-
-AT_ONCE = 8
-"""Units that are rendered and stored together."""
+BATCH = 8
+"""Matches that are rendered and stored together."""
+DEFAULT_LAYERS, UNITS_PER_LAYER = 8, 4
+"""Number of layers, and of units in each, that `default_units` chooses."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How alike the layers of two models are.
+class LayerSimilarity:
+    """Similarity of the layers of two models.
 
     Attributes
     ----------
     layers_a, layers_b : list of str
-        Module paths in forward order, see `featviz.models.blocks.find_layers`.
+        Module paths in forward order; see `featviz.models.blocks.find_layers`.
     values : float64 array, shape (layers of A, layers of B)
         Debiased linear CKA, in [-1, 1]; see `featviz.analysis.compare.cka`.
     """
@@ -48,44 +48,30 @@ class Comparison:
     values: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
-
-    Attributes
-    ----------
-    layers, rendered : int
-        Layers and matched units stored by this call.
-    done : int
-        Matched units that the store held before.
-    failures : dict of str to str
-        Addresses of the units of which one picture failed in this call, and why.
-    """
-
-    layers: int
-    rendered: int
-    done: int
-    failures: dict[str, str]
-
-
-def similarity(
+def layer_similarity(
     model_a: VisionModel,
     model_b: VisionModel,
     dataset: Dataset,
     count: int | None = None,
     batch: int = 64,
-) -> Comparison:
+) -> LayerSimilarity:
     """Compare every layer of one model with every layer of another over a dataset.
 
-    A layer is represented by its output's mean over patches or places; both models see the
-    same images, each at its own size.
+    A layer is represented by its mean output over patches or positions.
 
     Parameters
     ----------
+    model_a, model_b : VisionModel
+        Each receives the images at its own size.
+    dataset : Dataset
     count : int, optional
-        How many images, see `Dataset.numbers`.
+        Number of images; all if not given. See `Dataset.indices` for which.
     batch : int
-        Images at once.
+        Images in one forward pass.
+
+    Returns
+    -------
+    LayerSimilarity
 
     Raises
     ------
@@ -97,22 +83,29 @@ def similarity(
         for model in (model_a, model_b)
     )
     values = cka_matrix(list(a.values()), list(b.values())).numpy()
-    return Comparison(list(a), list(b), values)
+    return LayerSimilarity(list(a), list(b), values)
 
 
 def default_units(model: VisionModel) -> list[Unit]:
-    """Choose units that show a whole model: the first 4 of each of 8 layers.
+    """Choose units that represent a whole model: the first 4 of each of 8 layers.
 
-    The layers are evenly spaced, first and last included, among the hidden layers of MLPs
-    (``mlp.fc1``), or where there are none among the convolutions.
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    list of Unit
+        Of evenly spaced layers, from the first to the last of the hidden layers of MLPs
+        (``mlp.fc1``), or of the layers with a grid of positions in a model without MLPs.
     """
     layers = [site for site in model.sites.values() if site.kind == "layer" and site.grid]
     hidden = [site for site in layers if site.path.endswith("mlp.fc1")] or layers
-    places = np.linspace(0, len(hidden) - 1, min(8, len(hidden))).round().astype(int)
+    count = min(DEFAULT_LAYERS, len(hidden))
     return [
-        Unit(hidden[place].path, index)
-        for place in places
-        for index in range(min(4, hidden[place].width))
+        Unit(hidden[layer].path, index)
+        for layer in np.linspace(0, len(hidden) - 1, count).round().astype(int)
+        for index in range(min(UNITS_PER_LAYER, hidden[layer].width))
     ]
 
 
@@ -126,36 +119,55 @@ def compare_to_store(
     count: int | None = None,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
-    """Store the likeness of all layers, and units with their matches, both rendered.
+) -> JobSummary:
+    """Store the similarity of all layers, and units with their matches, both rendered.
 
-    What the store holds already is left out. Eight units are stored at a time.
+    Results that the store holds are not computed again. Eight matches are stored at a time.
 
     Parameters
     ----------
+    model_a, model_b : VisionModel
+        The store is of `model_a`.
+    dataset : Dataset
     chosen : sequence of Unit
         Of `model_a`; see `featviz.analysis.compare.matching.matches`.
     recipes : (Recipe, Recipe)
-        How the pictures of either model are made: of one sample and one size.
+        Recipes for either model, with one sample each and the same size.
+    store : str or Path
+        A folder; created if it does not exist.
     count : int, optional
-        How many images of the dataset, see `Dataset.numbers`.
+        Number of images of the dataset; all if not given. See `Dataset.indices` for which.
     force : bool
-        See `featviz.rendering.render.render_to_store`.
+        Set a store of other models, data or settings aside; see
+        `featviz.rendering.render.render_to_store`.
+    progress : callable
+        Called with the number of pictures finished and in all.
+
+    Returns
+    -------
+    JobSummary
+        Of the matches; ``others["layers"]`` is the number of layers stored by this call. A match
+        fails if one of its pictures does.
 
     Raises
     ------
     FeatvizError
-        If the recipes differ in size or make several samples, the units cannot be matched, an
-        image cannot be read, or the store is of other models, data or settings, damaged, or cannot
-        be written.
+        If the recipes differ in size or have several samples, units cannot be matched, an image
+        cannot be read, or the store is of other models, data or settings, damaged, or cannot be
+        written.
     """
-    if recipes[0].size != recipes[1].size or {recipe.samples for recipe in recipes} != {1}:
-        raise FeatvizError("pictures are compared one by one, at one size")
-    images = len(dataset.numbers(count))
-    if images < LEAST:
-        raise FeatvizError(f"comparing layers takes at least {LEAST} images, not {images}")
-    wanted = layers_of(model_a, chosen)
-    subject = {
+    if recipes[0].size != recipes[1].size:
+        raise FeatvizError(
+            "the recipes of both models must have the same size, got "
+            f"{recipes[0].size} and {recipes[1].size}"
+        )
+    if any(recipe.samples != 1 for recipe in recipes):
+        raise FeatvizError("the recipes of both models must have one sample")
+    images = len(dataset.indices(count))
+    if images < MIN_IMAGES:
+        raise FeatvizError(f"comparing layers takes at least {MIN_IMAGES} images, not {images}")
+    wanted = matchable_sites(model_a, chosen)
+    common = {
         "other": {
             "model": model_b.name,
             "fingerprint": model_b.fingerprint,
@@ -166,63 +178,59 @@ def compare_to_store(
         "images": images,
     }
     layers = {"own_layers": find_layers(model_a), "layers": find_layers(model_b)}
-    writer = open_writer(model_a, store, "cka", subject | layers, force)
+    writer = open_writer(model_a, store, "cka", common | layers, force)
     recipe = {"a": recipes[0].to_json(), "b": recipes[1].to_json()}
-    pairs = open_writer(model_a, store, "matches", subject | {"recipes": recipe}, force)
+    match_writer = open_writer(model_a, store, "matches", common | {"recipes": recipe}, force)
     new = [layer for layer in layers["own_layers"] if layer not in writer.done]
     if new:
-        found = similarity(model_a, model_b, dataset, count)
+        found = layer_similarity(model_a, model_b, dataset, count)
         values = found.values.astype(np.float32)
         writer.add({"address": found.layers_a, "similarity": values})
-    missing = [unit for unit in wanted if str(unit) not in pairs.done]
-    rendered, failures = 0, dict[str, str]()
+    missing = [unit for unit in wanted if str(unit) not in match_writer.done]
+    stored, failures = 0, dict[str, str]()
     matched = matches(model_a, model_b, missing, dataset, count) if missing else []
-    for rows, failed in _rendered(model_a, model_b, matched, recipes, progress):
+    for rows, failed in _render_matches(model_a, model_b, matched, recipes, progress):
         if rows["address"]:
-            pairs.add(rows)
-            rendered += len(rows["address"])
+            match_writer.add(rows)
+            stored += len(rows["address"])
         if failed:
-            pairs.add({"address": list(failed), "error": list(failed.values())}, "failures")
+            match_writer.add({"address": list(failed), "error": list(failed.values())}, "failures")
             failures |= failed
-    return Summary(len(new), rendered, len(wanted) - len(missing), failures)
+    return JobSummary(stored, len(wanted) - len(missing), failures, {"layers": len(new)})
 
 
-def _rendered(
+def _render_matches(
     model_a: VisionModel,
     model_b: VisionModel,
     matched: Sequence[Match],
     recipes: tuple[Recipe, Recipe],
     progress: Progress,
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Render both units of each match, a few matches at a time: rows to store, and failures."""
+    """Render both units of each match, a batch at a time: rows to store, and failures."""
     total = 2 * len(matched)
-    for start in range(0, len(matched), AT_ONCE):
-        some = matched[start : start + AT_ONCE]
+    for start in range(0, len(matched), BATCH):
+        some = matched[start : start + BATCH]
+        count = len(some)
         units_a, units_b = [match.unit for match in some], [match.match for match in some]
-        told = _after(progress, 2 * start, total)
-        here, failed = _pictures(model_a, units_a, recipes[0], told)
-        told = _after(progress, 2 * start + len(some), total)
-        there, failed_there = _pictures(model_b, units_b, recipes[1], told)
+        report_a = part_of(progress, 2 * start, count, total)
+        pictures_a, failed_a = _render(model_a, units_a, recipes[0], report_a)
+        report_b = part_of(progress, 2 * start + count, count, total)
+        pictures_b, failed_b = _render(model_b, units_b, recipes[1], report_b)
         failures = {
             str(match.unit): reason
             for match in some
-            if (reason := failed.get(match.unit) or failed_there.get(match.match))
+            if (reason := failed_a.get(match.unit) or failed_b.get(match.match))
         }
-        whole = [match for match in some if str(match.unit) not in failures]
-        both = [(here[match.unit], there[match.match]) for match in whole]
+        complete = [match for match in some if str(match.unit) not in failures]
+        pairs = [(pictures_a[match.unit], pictures_b[match.match]) for match in complete]
         rows = {
-            "address": [str(match.unit) for match in whole],
-            "match": [str(match.match) for match in whole],
-            "correlation": np.array([match.correlation for match in whole], np.float32),
-            "images": np.array([[a.image, b.image] for a, b in both], np.uint8),
-            "activation": np.array([[a.activation, b.activation] for a, b in both], np.float32),
+            "address": [str(match.unit) for match in complete],
+            "match": [str(match.match) for match in complete],
+            "correlation": np.array([match.correlation for match in complete], np.float32),
+            "images": np.array([[a.image, b.image] for a, b in pairs], np.uint8),
+            "activation": np.array([[a.activation, b.activation] for a, b in pairs], np.float32),
         }
         yield rows, failures
-
-
-def _after(progress: Progress, before: int, total: int) -> Progress:
-    """Count what a part of the job has finished after what was finished before."""
-    return lambda finished, _: progress(before + finished, total)
 
 
 @dataclass(frozen=True)
@@ -231,14 +239,14 @@ class _Picture:
     activation: float
 
 
-def _pictures(
-    model: VisionModel, chosen: Sequence[Unit], recipe: Recipe, progress: Progress
+def _render(
+    model: VisionModel, units: Sequence[Unit], recipe: Recipe, progress: Progress
 ) -> tuple[dict[Unit, _Picture], dict[Unit, str]]:
-    """Render units, each once: their pictures, and why others failed."""
+    """Render units, without duplicates: their pictures, and the reasons why others failed."""
     found: dict[Unit, _Picture] = {}
     failures: dict[Unit, str] = {}
-    layers = split(model, list(dict.fromkeys(chosen)), AT_ONCE)
-    for outcome in run(model, layers, recipe, progress):
+    batches = split(model, list(dict.fromkeys(units)), BATCH)
+    for outcome in run(model, batches, recipe, progress):
         failures |= outcome.failures
         if outcome.pictures is not None:
             images = outcome.pictures.images[:, 0].numpy()

@@ -1,4 +1,4 @@
-"""For a unit of one model, the unit of another that follows it most closely over a dataset."""
+"""Matching of units: for a unit of one model, the unit of another with the highest correlation."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
     from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
 
+MIN_IMAGES = 3
+"""With two images, all correlations are 1 or -1."""
+
 
 @dataclass(frozen=True)
 class Match:
-    """A unit and its nearest counterpart.
+    """A unit and its best match in another model.
 
     Attributes
     ----------
     unit : Unit
         Of model A.
     match : Unit
-        Of model B, over all patches or places.
+        Of model B, averaged over patches or positions.
     correlation : float
-        Pearson's, of their values over the images, in [-1, 1].
+        Pearson correlation of their values over the images, in [-1, 1].
     """
 
     unit: Unit
@@ -50,83 +53,100 @@ def matches(
     count: int | None = None,
     batch: int = 64,
 ) -> list[Match]:
-    """Find for each unit of one model the unit of another that correlates with it most.
+    """Find for each unit of one model the unit of another with the highest correlation.
 
-    Looked for in one layer of the other model, see `counterpart`. Its units are read as the mean
-    over patches or places; those of the first model as their addresses say.
+    The search covers one layer of the other model; see `counterpart`. Its units are averaged over
+    patches or positions; those of the first model are read as their addresses say.
 
     Parameters
     ----------
+    model_a, model_b : VisionModel
+        Each receives the images at its own size.
     units : sequence of Unit
-        Of `model_a`: neurons, channels, filters or classes.
+        Of `model_a`: units of convolutions or linear layers.
     dataset : Dataset
-        Each model sees its images at its own size.
     count : int, optional
-        How many images, see `Dataset.numbers`.
+        Number of images; all if not given. See `Dataset.indices` for which.
     batch : int
-        Images at once.
+        Images in one forward pass.
 
     Returns
     -------
     list of Match
-        One for each unit. Of several best the first; a unit that is the same on all images
-        correlates by 0 with any.
+        One for each unit, without duplicates. Of several best matches the first is taken; a unit
+        that is constant over the images has a correlation of 0 with every unit.
 
     Raises
     ------
     FeatvizError
-        If a unit is no unit of a layer, the other model has no layer to look in, there are fewer
-        than 3 images, or one cannot be read.
+        If a unit is not of a convolution or linear layer, the other model has no layer to search,
+        there are fewer than 3 images, or one cannot be read.
     """
-    wanted = layers_of(model_a, units)
-    if len(dataset.numbers(count)) < 3:
-        raise FeatvizError("units are matched over at least 3 images")
-    there = {site: counterpart(model_a, model_b, site) for site in wanted.values()}
+    sites = matchable_sites(model_a, units)
+    if len(dataset.indices(count)) < MIN_IMAGES:
+        raise FeatvizError(f"matching units takes at least {MIN_IMAGES} images")
+    counterparts = {site: counterpart(model_a, model_b, site) for site in sites.values()}
     candidates = {
         site.path: [Unit(site.path, index) for index in range(site.width)]
-        for site in there.values()
+        for site in counterparts.values()
     }
-    values_a = _read(model_a, list(wanted), dataset, count, batch)
+    values_a = _read(model_a, list(sites), dataset, count, batch)
     values_b = _read(model_b, list(chain(*candidates.values())), dataset, count, batch)
-    found = []
-    for site, other in there.items():
-        mine = [unit for unit in wanted if wanted[unit] == site]
-        columns_a = torch.stack([values_a[unit] for unit in mine], 1)
+    found = {}
+    for site, other in counterparts.items():
+        members = [unit for unit in sites if sites[unit] == site]
+        columns_a = torch.stack([values_a[unit] for unit in members], 1)
         columns_b = torch.stack([values_b[unit] for unit in candidates[other.path]], 1)
         table = correlations(columns_a, columns_b).numpy()
-        for unit, row in zip(mine, table, strict=True):
-            best = int(row.argmax())  # NumPy's is the first of several
-            found.append(Match(unit, candidates[other.path][best], float(row[best])))
-    order = {unit: place for place, unit in enumerate(wanted)}
-    return sorted(found, key=lambda match: order[match.unit])
+        for unit, row in zip(members, table, strict=True):
+            best = int(row.argmax())  # of several maxima NumPy returns the first
+            found[unit] = Match(unit, candidates[other.path][best], float(row[best]))
+    return [found[unit] for unit in sites]
 
 
 def counterpart(model_a: VisionModel, model_b: VisionModel, site: Site) -> Site:
-    """Find the layer of another model that a layer is compared with.
+    """Find the layer of another model that corresponds to a layer.
 
-    Of the layers of the same role (the path behind its last number: ``mlp.fc1``, ``conv1``), or
-    else of the same class of module, or else of any, it is the one at the nearest relative depth:
-    the layer's place among all layers in forward order, from 0 to 1. Layers with one value an
-    image, such as heads, are compared with such, and layers with many places with such.
+    Candidates are the layers with the same role (the path after its last number: ``mlp.fc1``,
+    ``conv1``), else those of the same module class, else all. Among them, the one at the nearest
+    relative depth is taken: the index of a layer among all layers in forward order, scaled to
+    [0, 1]. Layers with one position, such as heads, correspond only to each other, and so do layers
+    with several.
+
+    Parameters
+    ----------
+    model_a, model_b : VisionModel
+    site : Site
+        Of a layer of `model_a`.
+
+    Returns
+    -------
+    Site
+        Of a layer of `model_b`.
 
     Raises
     ------
     FeatvizError
-        If the other model has no layer with as many values an image, one or several.
+        If the other model has no layer with one position, or with several, as `site` has.
     """
     depths = _depths(model_b)
-    like = [other for other in depths if (other.positions > 1) == (site.positions > 1)]
-    if not like:
-        raise FeatvizError(f"{model_b.name} has no layer to compare {site.path} with")
+    similar = [other for other in depths if (other.positions > 1) == (site.positions > 1)]
+    if not similar:
+        count = "several positions" if site.positions > 1 else "one position"
+        raise FeatvizError(
+            f"{model_b.name} has no layer to compare {site.path} with: it has no layer with {count}"
+        )
     kind = type(model_a.module.get_submodule(site.owner))
-    same_role = [other for other in like if _role(other) == _role(site)]
-    same_kind = [other for other in like if type(model_b.module.get_submodule(other.owner)) is kind]
+    same_role = [other for other in similar if _role(other) == _role(site)]
+    same_kind = [
+        other for other in similar if type(model_b.module.get_submodule(other.owner)) is kind
+    ]
     depth = _depths(model_a)[site]
-    return min(same_role or same_kind or like, key=lambda other: abs(depths[other] - depth))
+    return min(same_role or same_kind or similar, key=lambda other: abs(depths[other] - depth))
 
 
 def correlations(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson correlation of every column of one matrix with every column of another.
+    """Compute the Pearson correlation of every column of one matrix with every column of another.
 
     Parameters
     ----------
@@ -135,35 +155,45 @@ def correlations(a: Tensor, b: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (units of a, units of b)
-        float64 in [-1, 1]; 0 where a column is constant.
+        float64, in [-1, 1]; 0 where a column is constant.
     """
-    return (_standard(a).mT @ _standard(b)).clamp(-1, 1)
+    return (_standardized(a).mT @ _standardized(b)).clamp(-1, 1)
 
 
-def _standard(values: Tensor) -> Tensor:
-    """Shift columns to mean 0 and scale them to length 1; constant ones become 0."""
+def _standardized(values: Tensor) -> Tensor:
+    """Shift columns to mean 0 and scale them to norm 1; constant ones become 0."""
     wide = values.to("cpu", torch.float64)
     centered = wide - wide.mean(0)
     length = centered.norm(dim=0)
-    # What is left of a constant is the rounding of float32, in which units are read.
+    # What remains of a constant column is the rounding error of float32.
     varies = length > 1e-6 * wide.norm(dim=0)
     return torch.where(varies, centered / torch.where(varies, length, 1), 0)
 
 
-def layers_of(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, Site]:
-    """Find the layers of units that can be matched, in the order given, each unit once.
+def matchable_sites(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, Site]:
+    """Return the sites of units, and check that the units can be matched.
+
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+
+    Returns
+    -------
+    dict of Unit to Site
+        In the order given, without duplicates.
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist, or is no unit of a convolution or linear layer.
+        If a unit does not exist, or is not of a convolution or linear layer.
     """
     found = {}
     for unit in units:
         site = site_of(model, unit)
         if isinstance(unit, Combination) or site.kind != "layer":
             raise FeatvizError(
-                f"{unit} cannot be matched; units of a convolution or linear layer can"
+                f"{unit} cannot be matched; only units of convolutions and linear layers can"
             )
         found[unit] = site
     return found
@@ -171,7 +201,7 @@ def layers_of(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, Site]:
 
 def _depths(model: VisionModel) -> dict[Site, float]:
     layers = [site for site in model.sites.values() if site.kind == "layer"]
-    return {site: place / max(1, len(layers) - 1) for place, site in enumerate(layers)}
+    return {site: index / max(1, len(layers) - 1) for index, site in enumerate(layers)}
 
 
 def _role(site: Site) -> str:

@@ -1,4 +1,4 @@
-"""Mean activations of each layer over a dataset."""
+"""Representations of images: the mean output of each layer over patches or positions."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ def representations(
     count: int | None = None,
     batch: int = 64,
 ) -> dict[str, Tensor]:
-    """Run images and keep what each layer makes of them: the mean over patches or places.
+    """Compute the mean output of each layer over patches or positions, for images of a dataset.
 
     Class, distillation and register tokens are left out of the mean.
 
     Parameters
     ----------
+    model : VisionModel
+    dataset : Dataset
     layers : list of str
-        Of `find_layers`.
+        Of `featviz.models.blocks.find_layers`.
     count : int, optional
-        How many images of the dataset; all if not given, see `Dataset.numbers`.
+        Number of images; all if not given. See `Dataset.indices` for which.
     batch : int
-        Images at once.
+        Images in one forward pass.
 
     Returns
     -------

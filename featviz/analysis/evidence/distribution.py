@@ -1,7 +1,8 @@
-"""How a number is distributed over units, and which of them have the best and the worst."""
+"""Distribution of a metric over units: quantiles, histogram, and the best and worst units."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,27 +15,27 @@ QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 BINS = 20
 SHOWN = 5
-"""Pictures named as the best and as the worst."""
+"""Number of units listed as the best and as the worst."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How a number is distributed over the units that have it.
+    """Distribution of a metric over the units that have it.
 
     Attributes
     ----------
     count : int
-        Units that have the number.
+        Number of units that have the metric.
     higher_is_better : bool
     quantiles : dict of str to float
         At 0, 5, 25, 50, 75, 95 and 100 percent; linear between two units.
     edges : float64 array, shape (B + 1,)
-        Of bins of equal width from the smallest to the largest value; where all are alike, from
-        half below to half above.
+        Edges of bins of equal width, from the smallest to the largest value. If all values are
+        equal, from 0.5 below to 0.5 above.
     histogram : int64 array, shape (B,)
-        Units in each bin.
+        Number of units in each bin.
     best, worst : tuple of (str, float)
-        The addresses with the best and with the worst values, the extreme one first.
+        Addresses and values of the best and of the worst units, the most extreme first.
     """
 
     count: int
@@ -47,11 +48,22 @@ class Distribution:
 
 
 def distribution(
-    addresses: list[str], values: npt.ArrayLike, higher_is_better: bool
+    addresses: Sequence[str], values: npt.ArrayLike, higher_is_better: bool
 ) -> Distribution | None:
-    """Describe the values of units; NaN is left out. None if nothing remains.
+    """Describe the values of a metric.
 
-    Ties are in the order of the addresses.
+    Parameters
+    ----------
+    addresses : sequence of str
+        N addresses of units.
+    values : array_like, shape (N,)
+        NaN for units that do not have the metric; these are left out.
+    higher_is_better : bool
+
+    Returns
+    -------
+    Distribution or None
+        None if no unit has the metric. Ties are in the order of `addresses`.
     """
     every = np.asarray(values, np.float64)
     (known,) = np.nonzero(~np.isnan(every))
@@ -60,16 +72,18 @@ def distribution(
     some = every[known]
     quantiles = np.percentile(some, QUANTILES)
     edges = np.linspace(some.min(), some.max(), BINS + 1)
-    if not (np.diff(edges) > 0).all():  # all alike, or nearly
+    if not (np.diff(edges) > 0).all():  # all values are equal, or nearly
         edges = np.linspace(some.min() - 0.5, some.max() + 0.5, BINS + 1)
     histogram, _ = np.histogram(some, edges)
     ranks = -some if higher_is_better else some
-    named = [(addresses[place], float(every[place])) for place in known]
+    named = [(addresses[index], float(every[index])) for index in known.tolist()]
     best, worst = (
-        tuple(named[place] for place in np.argsort(key, kind="stable")[:SHOWN])
+        tuple(named[index] for index in np.argsort(key, kind="stable")[:SHOWN])
         for key in (ranks, -ranks)
     )
-    at = {str(percent): float(value) for percent, value in zip(QUANTILES, quantiles, strict=True)}
+    by_percent = {
+        str(percent): float(value) for percent, value in zip(QUANTILES, quantiles, strict=True)
+    }
     return Distribution(
-        len(some), higher_is_better, at, edges, histogram.astype(np.int64), best, worst
+        len(some), higher_is_better, by_percent, edges, histogram.astype(np.int64), best, worst
     )

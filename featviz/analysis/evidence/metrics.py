@@ -1,4 +1,4 @@
-"""How far to trust a picture, in numbers: of natural images, of its spectrum, of its making."""
+"""Metrics of one picture: its activation relative to natural images, and its scores."""
 
 from __future__ import annotations
 
@@ -15,50 +15,60 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Natural:
-    """What the values of a unit on natural images come to.
+class NaturalValues:
+    """Distribution of the values of a unit over natural images.
 
     Attributes
     ----------
     percentiles : float64 array, shape (101,)
-        The 0th to the 100th of its values.
+        Percentiles 0 to 100 of the values.
     """
 
     percentiles: Floats
 
     @property
     def median(self) -> float:
-        """The value on the middle image."""
+        """The median value."""
         return float(self.percentiles[50])
 
     @property
     def best(self) -> float:
-        """The value on the best image."""
+        """The largest value."""
         return float(self.percentiles[100])
 
-    def share(self, value: float) -> float:
-        """Tell how far a value is from the median to the best image.
+    def ratio(self, value: float) -> float:
+        """Return a value relative to the median and the best natural image.
 
-        Values before a nonlinearity have an arbitrary zero and may be negative, so a plain quotient
-        would say nothing. This one does not change when the unit is scaled up or moved.
+        Values before a nonlinearity have an arbitrary zero and may be negative, so the plain
+        quotient ``value / best`` is not meaningful. This ratio does not change when the unit is
+        scaled by a positive factor or a constant is added to it.
+
+        Parameters
+        ----------
+        value : float
 
         Returns
         -------
         float
-            ``(value - median) / (best - median)``: 0 at the median, 1 at the best image, above 1
-            beyond it and negative below the median. NaN where the unit does not vary.
+            ``(value - median) / (best - median)``: 0 at the median, 1 at the best image. NaN if
+            the best value equals the median.
         """
         spread = self.best - self.median
         return (value - self.median) / spread if spread > 0 else NAN
 
-    def rank(self, value: float) -> float:
-        """Tell which percentage of natural images has lower values.
+    def percentile(self, value: float) -> float:
+        """Return the percentage of natural images with lower values.
+
+        Parameters
+        ----------
+        value : float
 
         Returns
         -------
         float
-            From 0 to 100; linear between two percentiles, and in the middle of those that equal
-            the value. 100 above the best image, 0 below the worst.
+            In [0, 100]: linear between two percentiles, and the middle of those that equal
+            `value`. 100 above the best image, 0 below the worst. NaN if `value` or a percentile
+            is NaN.
         """
         lower = int(np.searchsorted(self.percentiles, value, "left"))
         upper = int(np.searchsorted(self.percentiles, value, "right"))
@@ -72,35 +82,49 @@ class Natural:
         return float(lower - 1 + (value - below) / (above - below))
 
     @classmethod
-    def from_row(cls, row: Row) -> Natural:
-        """Take it from a row of examples."""
+    def from_row(cls, row: Row) -> NaturalValues:
+        """Read the distribution from a row of a store.
+
+        Parameters
+        ----------
+        row : Row
+            Of kind ``examples``.
+
+        Returns
+        -------
+        NaturalValues
+        """
         return cls(np.asarray(row["percentiles"], np.float64))
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """How far to trust one picture. What was not measured is NaN.
+class PictureMetrics:
+    """Metrics of one picture. What was not measured is NaN.
 
     Attributes
     ----------
     activation : float
-        The unit's value on the stored picture, without views.
+        Value of the unit on the stored picture, without augmentations.
     ratio : float
-        How far that is from the median natural image, 0, to the best one, 1; see `Natural.share`.
+        The activation relative to the median (0) and the best natural image (1); see
+        `NaturalValues.ratio`.
     percentile : float
-        Percentage of natural images with lower values; see `Natural.rank`.
+        Percentage of natural images with lower values; see `NaturalValues.percentile`.
     held_out : float
-        The mean value over views that the optimization did not use; see `featviz.scores`.
+        Mean value over held-out augmentations; see
+        `featviz.analysis.scores.held_out_views.held_out`.
     kept : float
-        What these views keep of the way from the median natural image to the picture:
-        ``(held_out - median) / (activation - median)``. NaN where the picture is no better than the
-        median image.
+        ``(held_out - median) / (activation - median)``. NaN if the activation is not above the
+        median.
     fine, grid : float
-        Shares of the picture's energy in high frequencies and on the grid of patches.
+        Shares of the picture's energy at high frequencies and on the patch grid; see
+        `featviz.analysis.scores.metrics`.
     spectrum : float
-        Distance of its power spectrum to that of natural images.
+        Distance of its power spectrum from that of natural images; see
+        `featviz.analysis.scores.spectrum_distance`.
     rise : float
-        What the last doubling of the optimization's steps brought; see `featviz.scores`.
+        Gain of the last doubling of the optimization's steps; see
+        `featviz.analysis.scores.metrics.late_gain`.
     """
 
     activation: float
@@ -114,21 +138,24 @@ class Numbers:
     rise: float = NAN
 
 
-def numbers(render: Row, examples: Row | None, scores: Row | None) -> tuple[Numbers, ...]:
-    """Compute the numbers of each sample of a render.
+def picture_metrics(
+    render: Row, examples: Row | None, scores: Row | None
+) -> tuple[PictureMetrics, ...]:
+    """Compute the metrics of each sample of a unit.
 
     Parameters
     ----------
     render : Row
         Of kind ``renders``.
-    examples, scores : Row, optional
+    examples, scores : Row or None
         Of these kinds, of the same unit.
 
     Returns
     -------
-    tuple of Numbers, one for each of D samples
+    tuple of PictureMetrics
+        One for each of D samples.
     """
-    natural = None if examples is None else Natural.from_row(examples)
+    natural = None if examples is None else NaturalValues.from_row(examples)
     found = []
     for sample, activation in enumerate(map(float, render["activation"])):
         values = {
@@ -136,9 +163,9 @@ def numbers(render: Row, examples: Row | None, scores: Row | None) -> tuple[Numb
             for name in ("held_out", "fine", "grid", "spectrum", "rise")
         }
         if natural is not None:
-            way, held_out = activation - natural.median, values["held_out"]
-            values["ratio"] = natural.share(activation)
-            values["percentile"] = natural.rank(activation)
-            values["kept"] = (held_out - natural.median) / way if way > 0 else NAN
-        found.append(Numbers(activation, **values))
+            above, held_out = activation - natural.median, values["held_out"]
+            values["ratio"] = natural.ratio(activation)
+            values["percentile"] = natural.percentile(activation)
+            values["kept"] = (held_out - natural.median) / above if above > 0 else NAN
+        found.append(PictureMetrics(activation, **values))
     return tuple(found)

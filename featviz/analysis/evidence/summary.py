@@ -1,4 +1,4 @@
-"""One model's report: how its pictures do, number by number and layer by layer."""
+"""Summary of the evidence in a store: metrics, checks and claims, overall and by layer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from featviz._util.jsonable import plain
-from featviz.analysis.evidence.claims import CLAIMS, expected_by_rank
+from featviz._util.jsonable import to_jsonable
+from featviz.analysis.evidence.claims import CLAIMS, PICTURE_DOSE, TESTED_DOSE, expected_by_rank
 from featviz.analysis.evidence.distribution import Distribution, distribution
-from featviz.analysis.evidence.unit import CHECKS, Evidence, Evidences
+from featviz.analysis.evidence.unit_evidence import CHECKS, EvidenceReader, UnitEvidence
 from featviz.store.reader import Store
 
-NUMBERS: dict[str, tuple[bool, Callable[[Evidence], float]]] = {
+METRICS: dict[str, tuple[bool, Callable[[UnitEvidence], float]]] = {
     "ratio": (True, lambda unit: unit.picture.ratio),
     "percentile": (True, lambda unit: unit.picture.percentile),
     "kept": (True, lambda unit: unit.picture.kept),
@@ -26,19 +26,19 @@ NUMBERS: dict[str, tuple[bool, Callable[[Evidence], float]]] = {
     "rise": (False, lambda unit: unit.picture.rise),
     "agreement": (True, lambda unit: unit.agreement),
     "diversity": (True, lambda unit: unit.diversity),
-    "route": (True, lambda unit: float("nan") if unit.route is None else unit.route.agreement),
+    "route": (True, lambda unit: unit.naturalness),
 }
-"""Of each unit's best picture; with them, whether more is better."""
+"""Metrics of the best picture of a unit: whether higher is better, and how to read them."""
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many units pass something.
+class PassCount:
+    """Number of units that pass a check or a claim.
 
     Attributes
     ----------
     passed, known : int
-        Units that pass, and units of which it is known whether they do.
+        Units that pass, and units with a known result.
     """
 
     passed: int
@@ -46,75 +46,80 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """The share that passes of those that are known; NaN of none."""
+        """Share of the units with a known result that pass; NaN if there are none."""
         return self.passed / self.known if self.known else float("nan")
 
 
 @dataclass(frozen=True)
-class Group:
-    """The units of one layer, or all.
+class GroupSummary:
+    """Summary of the units of one layer, or of all.
 
     Attributes
     ----------
     units, silent : int
-        With pictures, and of these those that do not vary over the validation's images.
+        Units with pictures, and those among them that do not vary over the validation images.
     numbers : dict of str to Distribution
-        Those of `NUMBERS` that some unit has.
-    passes : dict of str to Tally
-        By `CHECKS` and `CLAIMS`; silent units count as known, and pass no claim.
+        By name; the `METRICS` that at least one unit has.
+    passes : dict of str to PassCount
+        By `CHECKS` and `CLAIMS`. Silent units have a known result and pass no claim.
     by_rank : dict of str to float
-        By `CLAIMS`: of how many of the tested neurons it may hold by rank alone, which is that of
-        one in twenty.
+        By `CLAIMS`: number of tested neurons that are expected to pass by rank alone, 5 %.
     """
 
     units: int
     silent: int
     numbers: dict[str, Distribution]
-    passes: dict[str, Tally]
+    passes: dict[str, PassCount]
     by_rank: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How the pictures of a store do.
+    """Summary of the pictures of a store.
 
     Attributes
     ----------
     model : str
-    overall : Group
-    layers : dict of str to Group
+    overall : GroupSummary
+    layers : dict of str to GroupSummary
         By site, in forward order.
     classes : dict of str to dict of str to tuple of str
-        By class and claim: the addresses of the neurons of which it is made, by falling effect.
+        By class and claim: addresses of the neurons for which it holds, by decreasing effect.
     """
 
     model: str
-    overall: Group
-    layers: dict[str, Group]
+    overall: GroupSummary
+    layers: dict[str, GroupSummary]
     classes: dict[str, dict[str, tuple[str, ...]]]
 
     def to_json(self) -> dict[str, Any]:
-        """Write it in values that JSON has; what is not known is null."""
-        told: dict[str, Any] = plain(self)
-        return told
+        """Convert to values that JSON can represent; None for what is not known.
+
+        Returns
+        -------
+        dict
+            The fields of this class by name.
+        """
+        fields: dict[str, Any] = to_jsonable(self)
+        return fields
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a report needs of one unit.
+class UnitSummary:
+    """What the summary of a store needs of one unit.
 
     Attributes
     ----------
     address : str
     numbers : dict of str to float
-        Those of `NUMBERS`.
-    passes : dict of str to bool, or None
-        By `CHECKS` and `CLAIMS`; None where that is not known.
+        Values of `METRICS`; NaN where not known.
+    passes : dict of str to bool or None
+        By `CHECKS` and `CLAIMS`; None where not known.
     silent : bool
     label : str or None
-        The class that it was tested for.
+        The class that was tested.
     effects : dict of str to float
-        By claim: how strong the effect is that the claim is about; empty if it was not tested.
+        By claim: size of the effect that the claim is about; empty if nothing was tested.
     """
 
     address: str
@@ -125,34 +130,63 @@ class Line:
     effects: dict[str, float]
 
 
-def summary(store: Store | Evidences | str | Path) -> Summary:
+def summarize(store: Store | EvidenceReader | str | Path) -> Summary:
     """Summarize the evidence in a store.
 
-    Memory grows by about a kilobyte a unit; pictures are read one at a time.
+    Memory grows by about 1 kB per unit; pictures are read one at a time.
+
+    Parameters
+    ----------
+    store : Store, EvidenceReader, str or Path
+
+    Returns
+    -------
+    Summary
 
     Raises
     ------
     FeatvizError
-        When there is no such store or it is damaged.
+        If there is no such store, or it is damaged.
     """
-    found = store if isinstance(store, Evidences) else Evidences(store)
-    return summary_of(found.store.model, map(line_of, found))
+    reader = store if isinstance(store, EvidenceReader) else EvidenceReader(store)
+    return summarize_units(reader.store.model, map(summarize_unit, reader))
 
 
-def summary_of(model: str, lines: Iterable[Line]) -> Summary:
-    """Summarize units of which a report has a line each, in forward order of their sites."""
-    lines = list(lines)
-    layers: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        layers[line.address.partition(":")[0]].append(line)
+def summarize_units(model: str, units: Iterable[UnitSummary]) -> Summary:
+    """Combine the summaries of units.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    units : iterable of UnitSummary
+        In forward order of their sites.
+
+    Returns
+    -------
+    Summary
+    """
+    units = list(units)
+    layers: dict[str, list[UnitSummary]] = defaultdict(list)
+    for unit in units:
+        layers[unit.address.partition(":")[0]].append(unit)
     groups = {site: _group(some) for site, some in layers.items()}
-    return Summary(model, _group(lines), groups, _classes(lines))
+    return Summary(model, _group(units), groups, _classes(units))
 
 
-def line_of(unit: Evidence) -> Line:
-    """Take what a report needs from the evidence of a unit."""
-    found = unit.verdict
-    silent = found is not None and found.silent
+def summarize_unit(unit: UnitEvidence) -> UnitSummary:
+    """Reduce the evidence of a unit to what the summary of a store needs.
+
+    Parameters
+    ----------
+    unit : UnitEvidence
+
+    Returns
+    -------
+    UnitSummary
+    """
+    tests = unit.causal_tests
+    silent = tests is not None and tests.silent
     claims = {
         name: None if np.isnan(claim.p) else claim.holds for name, claim in unit.claims.items()
     }
@@ -160,54 +194,54 @@ def line_of(unit: Evidence) -> Line:
         name: False if silent else claims.get(name) for name in CLAIMS
     }
     effects: dict[str, float] = {}
-    if found is not None and not silent:
+    if tests is not None and not silent:
         effects = {
-            "necessary": min(each.effect.estimate for each in found.removals.values()),
-            "sufficient": found.doses["99"].effect.estimate,
-            "pictured": found.doses["picture"].effect.estimate,
+            "necessary": tests.weaker_ablation.estimate,
+            "sufficient": tests.doses[TESTED_DOSE].effect.estimate,
+            "pictured": tests.doses[PICTURE_DOSE].effect.estimate,
         }
-    return Line(
+    return UnitSummary(
         unit.address,
-        {name: read(unit) for name, (_, read) in NUMBERS.items()},
+        {name: read(unit) for name, (_, read) in METRICS.items()},
         unit.checks | tested,
         silent,
-        None if found is None else found.label,
+        None if tests is None else tests.label,
         effects,
     )
 
 
-def _group(lines: list[Line]) -> Group:
-    addresses = [line.address for line in lines]
-    numbers = {
-        name: distribution(addresses, [line.numbers[name] for line in lines], better)
-        for name, (better, _) in NUMBERS.items()
+def _group(units: list[UnitSummary]) -> GroupSummary:
+    addresses = [unit.address for unit in units]
+    distributions = {
+        name: distribution(addresses, [unit.numbers[name] for unit in units], higher_is_better)
+        for name, (higher_is_better, _) in METRICS.items()
     }
-    silent = sum(line.silent for line in lines)
-    passes = {name: _tally(line.passes[name] for line in lines) for name in (*CHECKS, *CLAIMS)}
-    return Group(
-        len(lines),
+    silent = sum(unit.silent for unit in units)
+    passes = {name: _count(unit.passes[name] for unit in units) for name in (*CHECKS, *CLAIMS)}
+    return GroupSummary(
+        len(units),
         silent,
-        {name: found for name, found in numbers.items() if found is not None},
+        {name: found for name, found in distributions.items() if found is not None},
         passes,
         {name: expected_by_rank(max(passes[name].known - silent, 0)) for name in CLAIMS},
     )
 
 
-def _tally(passes: Iterable[bool | None]) -> Tally:
+def _count(passes: Iterable[bool | None]) -> PassCount:
     known = [each for each in passes if each is not None]
-    return Tally(sum(known), len(known))
+    return PassCount(sum(known), len(known))
 
 
-def _classes(lines: list[Line]) -> dict[str, dict[str, tuple[str, ...]]]:
-    named: dict[str, dict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
-    for line in lines:
+def _classes(units: list[UnitSummary]) -> dict[str, dict[str, tuple[str, ...]]]:
+    by_class: dict[str, dict[str, list[UnitSummary]]] = defaultdict(lambda: defaultdict(list))
+    for unit in units:
         for name in CLAIMS:
-            if line.passes[name] and line.label is not None:
-                named[line.label][name].append(line)
+            if unit.passes[name] and unit.label is not None:
+                by_class[unit.label][name].append(unit)
     return {
         label: {
-            name: tuple(line.address for line in sorted(some, key=lambda line: -line.effects[name]))
+            name: tuple(unit.address for unit in sorted(some, key=lambda unit: -unit.effects[name]))
             for name, some in by_claim.items()
         }
-        for label, by_claim in sorted(named.items())
+        for label, by_claim in sorted(by_class.items())
     }

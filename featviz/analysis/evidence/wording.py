@@ -1,167 +1,174 @@
-"""A verdict in words: always what was measured, on what, and against what."""
+"""Sentences that report the causal tests of a neuron."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from featviz.analysis.evidence.causal import Control, Dose, Effect, Verdict
-from featviz.analysis.evidence.claims import PICTURE_DOSE, TESTED_DOSE
-from featviz.analysis.evidence.fdr import LEVEL
+from featviz.analysis.evidence.causal_tests import CausalTests, ControlGroup, Dose, Effect
+from featviz.analysis.evidence.claims import LEVEL, PICTURE_DOSE, TESTED_DOSE
 
 ABLATIONS = {
-    "mean": "Keeping it at its mean activation",
-    "resample": "Giving it its activation on an image of another class",
+    "mean": "Mean ablation",
+    "resample": "Resample ablation (activation of an image of another class)",
 }
 CONTROLS = {
-    "neurons": "neurons of its layer and level",
+    "neurons": "neurons of the same layer and activation level",
     "directions": "random directions of equal norm",
 }
 OTHER_DOSE = "other"
 
 
-def sentences(found: Verdict) -> list[str]:
-    """Word what the tests of a neuron measured.
+def sentences(tests: CausalTests) -> list[str]:
+    """Report the causal tests of a neuron.
+
+    Parameters
+    ----------
+    tests : CausalTests
 
     Returns
     -------
     list of str
-        Whole sentences: what each intervention did, beside what it did to controls, and which
-        statements follow. None says what the neuron detects or means.
+        Sentences that state the effect of each intervention, the effects of the controls, and
+        which claims hold. None states what the neuron detects or represents.
     """
-    if found.silent:
-        return [f"It does not vary over {found.data}: nothing was tested."]
-    return [*_necessity(found), *_sufficiency(found), *_picture(found), *_profile(found)]
+    if tests.silent:
+        return [f"The neuron does not vary over {tests.data}; no causal test was run."]
+    return [*_necessity(tests), *_sufficiency(tests), *_picture(tests), *_profile(tests)]
 
 
-def _necessity(found: Verdict) -> Iterator[str]:
-    where = f"on {found.images} held-out images of {found.data}"
-    for name, removal in found.removals.items():
-        what = ABLATIONS.get(name, f"Ablating it ({name})")
-        change = _change(removal.effect, "lowers", "raises")
-        beside = _beside(removal.controls, "lower")
-        yield f"{what} {change.format(f'the margin of {found.label!r}')} {where}{beside}."
-        where = "on these images"
-    yield _statement(found, "necessary")
+def _necessity(tests: CausalTests) -> Iterator[str]:
+    images = f"{tests.images} held-out images of {tests.data}"
+    for name, ablation in tests.removals.items():
+        intervention = ABLATIONS.get(name, f"Ablation ({name})")
+        change = _change(ablation.effect, "lowers", "raises", f"the margin of {tests.label!r}")
+        yield f"{intervention} {change} on {images}{_controls(ablation.controls, 'lower')}."
+        images = "these images"
+    yield _claim(tests, "necessary")
 
 
-def _sufficiency(found: Verdict) -> Iterator[str]:
-    if TESTED_DOSE not in found.doses or not _known(found.doses[TESTED_DOSE]):
-        yield f"With {found.neutral} neutral images, whether it is sufficient was not tested."
+def _sufficiency(tests: CausalTests) -> Iterator[str]:
+    if TESTED_DOSE not in tests.doses or not _is_known(tests.doses[TESTED_DOSE]):
+        yield (f"Sufficiency was not tested: there are only {tests.neutral} neutral images.")
         return
-    tested = found.doses[TESTED_DOSE]
-    change = _change(tested.effect, "raises", "lowers").format(f"the margin of {found.label!r}")
+    tested = tests.doses[TESTED_DOSE]
     others = [
         f"{name}th: {_number(dose.effect.estimate, '+')}"
-        for name, dose in found.doses.items()
+        for name, dose in tests.doses.items()
         if name.isdecimal() and name != TESTED_DOSE
     ]
+    response = f"p = {_p(tests.response_p)} for a larger effect than at the 50th"
+    details = f"; {', '.join(others)}; {response}"
+    margin = f"the margin of {tests.label!r}"
+    change = _change(tested.effect, "raises", "lowers", margin, details)
     yield (
-        f"Put into {found.neutral} neutral images, its activation on the image at the "
-        f"{TESTED_DOSE}th percentile {change} ({', '.join(others)}; p = {_p(found.response_p)} "
-        f"for more than at the 50th) and makes it the largest logit of "
-        f"{_percent(tested.converted)} of them{_beside(found.controls, 'raise')}."
+        f"Patching the activation of the image at the {TESTED_DOSE}th percentile into "
+        f"{tests.neutral} neutral images {change} and makes it the largest logit of "
+        f"{_percent(tested.converted)} of them{_controls(tests.controls, 'raise')}."
     )
-    yield _statement(found, "sufficient")
+    yield _claim(tests, "sufficient")
 
 
-def _picture(found: Verdict) -> Iterator[str]:
-    own, other = (found.doses.get(name) for name in (PICTURE_DOSE, OTHER_DOSE))
-    if own is not None and _known(own):
-        change = _change(own.effect, "raises", "lowers").format("that margin")
-        against = "; there is no other picture to compare with"
-        if other is not None and _known(other):
-            against = (
-                f"; that on the picture of another neuron of its layer changes it by "
-                f"{_number(other.effect.estimate, '+')} (p = {_p(found.picture_p)} for less)"
-            )
-        yield f"Its activation on its own picture {change} in neutral images{against}."
-    if not math.isnan(found.mediation):
-        control = ""
-        if not math.isnan(found.mediation_control):
-            control = (
-                f"; with another one of its layer and level kept there, the median is "
-                f"{_percent(found.mediation_control)}, and its own share is among the highest "
-                f"{100 * found.mediation_p:.2g} %"
+def _picture(tests: CausalTests) -> Iterator[str]:
+    own, other = (tests.doses.get(name) for name in (PICTURE_DOSE, OTHER_DOSE))
+    if own is not None and _is_known(own):
+        change = _change(own.effect, "raises", "lowers", "this margin")
+        baseline = "; there is no picture of another neuron as a baseline"
+        if other is not None and _is_known(other):
+            baseline = (
+                f"; baseline, the picture of another neuron of the layer: "
+                f"{_number(other.effect.estimate, '+')} "
+                f"(p = {_p(tests.picture_p)} for a smaller effect)"
             )
         yield (
-            f"Of the margin that its picture gives {found.label!r}, {_percent(found.mediation)} is "
-            f"gone with it kept at its mean{control}."
+            f"Patching the activation of the neuron's own picture into neutral images "
+            f"{change}{baseline}."
+        )
+    if not math.isnan(tests.mediation):
+        control = ""
+        if not math.isnan(tests.mediation_control):
+            control = (
+                f"; with a control neuron of the same layer and activation level frozen, the "
+                f"median is {_percent(tests.mediation_control)}, and the neuron is among the "
+                f"highest {100 * tests.mediation_p:.2g} %"
+            )
+        yield (
+            f"Of the margin of {tests.label!r} on the neuron's own picture, "
+            f"{_percent(tests.mediation)} is lost with the neuron frozen at its mean{control}."
         )
 
 
-def _profile(found: Verdict) -> Iterator[str]:
+def _profile(tests: CausalTests) -> Iterator[str]:
     known = [
-        f"{value:.2f} ({pair})" for pair, value in found.agreement.items() if not math.isnan(value)
+        f"{value:.2f} ({pair})" for pair, value in tests.agreement.items() if not math.isnan(value)
     ]
     if known:
-        count = len(found.profile["total"])
-        yield f"Ranks of the {count} classes by effect agree to {', '.join(known)}."
+        count = len(tests.profile["total"])
+        yield f"Rank correlation of the effects on {count} classes: {', '.join(known)}."
 
 
-def _statement(found: Verdict, word: str) -> str:
-    """Say whether a claim is made, on what and against what."""
-    claim = found.claims[word]
-    what = f"{found.label!r} on {found.data}"
+def _claim(tests: CausalTests, name: str) -> str:
+    """State whether a claim holds, for which class and data, and against which controls."""
+    claim = tests.claims[name]
+    data = f"{tests.label!r} on {tests.data}"
     if math.isnan(claim.p):
-        return f"There are too few controls to tell whether it is {word} for {what}."
-    tested = found.controls if word == "sufficient" else _kinds(found)
-    against = " and ".join(CONTROLS.get(each, each) for each in tested)
+        return f"Too few controls to test whether the neuron is {name} for {data}."
+    tested = tests.controls if name == "sufficient" else _kinds(tests)
+    controls = "; ".join(CONTROLS.get(kind, kind) for kind in tested)
     neurons = "neuron" if claim.among == 1 else "neurons"
-    rate = f"{_at_least('q', claim.q)} among {claim.among} {neurons}"
+    rate = f"{_bound('q', claim.q)}, {claim.among} {neurons} tested"
     if claim.holds:
         return (
-            f"{word.capitalize()} for {what}: among the strongest 5 % beside {against}, whichever "
-            f"images are drawn ({rate})."
+            f"{name.capitalize()} for {data}: among the strongest 5 % of the comparison set "
+            f"({controls}), significant under resampling of the images ({rate})."
         )
-    reason = ", since an interval reaches 0" if claim.significant else ""
+    reason = "; a confidence interval includes 0" if claim.significant else ""
     return (
-        f"Not shown to be {word} for {what}, the class that it supports most, beside {against} "
-        f"({rate}){reason}."
+        f"Not shown to be {name} for {data}, the class that it supports most; comparison set: "
+        f"{controls} ({rate}{reason})."
     )
 
 
-def _kinds(found: Verdict) -> list[str]:
-    """Give the kinds of control that some ablation was compared with: where one fails, no other."""
-    kinds = [kind for removal in found.removals.values() for kind in removal.controls]
+def _kinds(tests: CausalTests) -> list[str]:
+    """Return the kinds of control that an ablation was compared with."""
+    kinds = [kind for ablation in tests.removals.values() for kind in ablation.controls]
     return list(dict.fromkeys(kinds))
 
 
-def _beside(controls: dict[str, Control], verb: str) -> str:
-    """Tell what the controls come to, each on its own class."""
-    told = []
+def _controls(controls: dict[str, ControlGroup], verb: str) -> str:
+    """Report the effects of the controls, each on the margin of its own class."""
+    reports = []
     for kind, control in controls.items():
-        p = f"({_at_least('p', control.p)})"
-        of = f"of {control.count} {CONTROLS.get(kind, kind)}"
-        much, least = _number(control.level), control.count - control.within + 1
-        # The test asks for more than nothing, too.
-        if control.p <= LEVEL and control.level <= 0:
-            told.append(f"; {control.within} {of} do not {verb} theirs {p}")
+        name, margin = CONTROLS.get(kind, kind), f"{verb} the margin of their own class"
+        within, level = f"{control.within} of {control.count} {name}", _number(control.level)
+        if control.p <= LEVEL and control.level <= 0:  # the effect is tested against 0, too
+            report = f"{within} do not {margin}"
         elif control.p <= LEVEL:
-            told.append(f"; {control.within} {of} {verb} theirs by at most {much} {p}")
+            report = f"{within} {margin} by at most {level}"
         elif control.level > 0:
-            # Not all of them were run, and their level is no lower.
-            told.append(f"; at least {least} {of} {verb} theirs by {much} or more {p}")
+            # Controls that were not run have an effect of at least this level.
+            reaching = control.count - control.within + 1
+            report = f"at least {reaching} of {control.count} {name} {margin} by {level} or more"
         else:
-            told.append(f"; that it is above 0 and above {control.within} {of} is not shown {p}")
-    return "".join(told)
+            report = f"the effect is not shown to be above 0 and above that of {within}"
+        reports.append(f"{report} ({_bound('p', control.p)})")
+    return f"; controls: {'; '.join(reports)}" if reports else ""
 
 
-def _change(effect: Effect, up: str, down: str) -> str:
-    """Tell an effect with its interval, leaving room for what it is on."""
+def _change(effect: Effect, up: str, down: str, margin: str, details: str = "") -> str:
+    """Report an effect with its confidence interval, as an increase or a decrease."""
     sign = 1 if effect.estimate >= 0 else -1
-    ends = sorted([sign * effect.low, sign * effect.high])
-    verb = up if sign > 0 else down
-    low, high = map(_number, ends)
-    return f"{verb} {{}} by {_number(abs(effect.estimate))} [{low}, {high}]"
+    low, high = map(_number, sorted([sign * effect.low, sign * effect.high]))
+    verb, size = up if sign > 0 else down, _number(abs(effect.estimate))
+    return f"{verb} {margin} by {size} (95 % CI {low} to {high}{details})"
 
 
-def _known(dose: Dose) -> bool:
+def _is_known(dose: Dose) -> bool:
     return not math.isnan(dose.effect.estimate)
 
 
 def _number(value: float, sign: str = "") -> str:
-    """Write a number with two digits behind the point, or two that count if it is small."""
+    """Format with two decimals, or with two significant digits below 0.1."""
     return f"{value:{sign}.2f}" if abs(value) >= 0.1 else f"{value:{sign}.2g}"
 
 
@@ -169,11 +176,11 @@ def _percent(share: float) -> str:
     return f"{round(100 * share)} %"
 
 
-def _at_least(name: str, value: float) -> str:
-    """Write a p-value or q-value, which is a lower bound above the level."""
-    return f"{name} {'at least' if value > LEVEL else '='} {_p(value)}"
+def _bound(name: str, value: float) -> str:
+    """Format a p-value or q-value, which is a lower bound above `LEVEL`."""
+    return f"{name} {'≥' if value > LEVEL else '='} {_p(value)}"
 
 
 def _p(value: float) -> str:
-    """Write a p-value or q-value, never as 0."""
+    """Format a p-value or q-value with two significant digits, never as 0."""
     return "unknown" if math.isnan(value) else f"{value:.2g}"

@@ -1,8 +1,8 @@
-"""The routes of all pictures of a store that has natural examples, beside them."""
+"""Activation paths of all pictures of a store that has natural examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,79 +11,75 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz._util.images import resize
+from featviz._util.images import from_uint8, resize
 from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units, sites_of
-from featviz.analysis.paths.path import Route, route
+from featviz.analysis.paths.path import COLUMNS, ActivationPath
+from featviz.analysis.paths.similarity import activation_path
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers, represent
-from featviz.store.jobs import make_room, open_folder, open_writer
+from featviz.store.jobs import JobSummary, make_room, open_folder, open_writer, store_batches
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
+    from featviz.store.columns import Columns
     from featviz.store.reader import Store
 
 KIND = "paths"
 EXAMPLES = "examples"
-COLUMNS = ("picture", "natural", "same", "different", "agreement")
-BESIDE, OF_EACH_CLASS = 256, 4
-"""Natural images that all pictures are compared with: so many, or so many of each class."""
-TOGETHER = 128
-"""Units that are followed and stored together; their images are read once."""
-AT_ONCE = 32
-"""Images that are run together."""
+REFERENCES, OF_EACH_CLASS = 256, 4
+"""Number of natural images that all pictures are compared with: so many, or so many of each class
+if that is more."""
+UNITS_PER_BATCH = 128
+"""Units that are stored together; their natural images are run once."""
+IMAGES_PER_BATCH = 32
+"""Images in one forward pass."""
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a job has done.
+class _NaturalImages:
+    """Representations of natural images at each layer, and their classes."""
 
-    Attributes
-    ----------
-    followed, done : int
-        Units whose pictures were followed by this call, and before.
-    failures : dict of str to str
-        Addresses that could not be, and why; the next call tries them again.
-    """
-
-    followed: int
-    done: int
-    failures: dict[str, str]
-
-
-@dataclass(frozen=True)
-class _Images:
-    """Natural images at each layer, less their mean, and their classes."""
-
+    indices: Sequence[int]
     vectors: list[Tensor]
     labels: Tensor
+
+    def minus(self, means: Sequence[Tensor]) -> _NaturalImages:
+        vectors = [each - mean for each, mean in zip(self.vectors, means, strict=True)]
+        return _NaturalImages(self.indices, vectors, self.labels)
 
 
 def paths_to_store(
     model: VisionModel, store: str | Path, force: bool = False, progress: Progress = ignore
-) -> Summary:
-    """Follow the best picture of each unit that has natural examples, into the same store.
+) -> JobSummary:
+    """Compute the activation path of the best picture of each unit that has natural examples.
 
-    Pictures are compared with the images at the top of the examples, and with others of the same
-    dataset, evenly spaced: 256, or 4 of each class if that is more. What the store holds is not
-    computed again.
+    Pictures are compared with the natural images that activate the unit most, and with reference
+    images of the same dataset, evenly spaced: 256, or 4 of each class if that is more. Paths that
+    the store holds are not computed again.
 
     Parameters
     ----------
     model : VisionModel
-        The store's.
+        The model of the store.
     store : str or Path
-        A folder, with kinds ``renders`` and ``examples``.
+        A folder with kinds ``renders`` and ``examples``; the paths are added to it.
     force : bool
-        Set paths of other settings, and damaged shards of them, aside under another name.
+        Set paths of another configuration, and damaged shards of them, aside under another name.
+    progress : callable
+        Called with the number of units finished and in all.
+
+    Returns
+    -------
+    JobSummary
 
     Raises
     ------
     FeatvizError
-        If there is no such folder or it has no examples, their dataset is gone or another one now,
-        the store is of another model or has paths of other settings, or it is damaged.
+        If there is no such folder or it has no examples, their dataset is missing or has changed,
+        the store is of another model or has paths of another configuration, or it is damaged.
     """
     opened = open_folder(store)
     if EXAMPLES not in opened.configuration:
@@ -94,130 +90,136 @@ def paths_to_store(
     examples = opened.configuration[EXAMPLES]
     dataset = _dataset(examples)
     layers = find_layers(model)
-    numbers = dataset.numbers(examples["images"])
-    numbers = _spaced(numbers, max(BESIDE, OF_EACH_CLASS * len(examples["classes"])))
+    indices = dataset.indices(examples["images"])
+    indices = _evenly_spaced(indices, max(REFERENCES, OF_EACH_CLASS * len(examples["classes"])))
     configuration = {
         "layers": layers,
-        "beside": len(numbers),
+        "beside": len(indices),
         **{name: examples[name] for name in ("data", "images", "top")},
     }
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
-    there = set(opened.addresses(EXAMPLES))
-    addresses = [address for address in opened.addresses() if address in there]
-    missing = [each for each in addresses if each not in writer.done]
-    todo, failures = read_units(model, missing)
-    done, total = len(addresses) - len(missing), len(todo)
-    if not todo:
-        return Summary(0, done, failures)
-    progress(0, total)
-    means = [torch.zeros(())] * len(layers)
-    beside = _look(model, dataset, layers, numbers, means)
-    means = [vectors.mean(0) for vectors in beside.vectors]
-    beside = _Images(
-        [one - mean for one, mean in zip(beside.vectors, means, strict=True)], beside.labels
-    )
-    for start in range(0, total, TOGETHER):
-        some = todo[start : start + TOGETHER]
-        routes = list(_follow(model, opened, some, dataset, layers, (numbers, beside), means))
-        columns = {name: np.stack([getattr(each, name) for each in routes]) for name in COLUMNS}
-        columns["agreement"] = columns["agreement"].astype(np.float32)
-        writer.add({"address": list(map(str, some)), **columns})
-        progress(start + len(some), total)
-    return Summary(total, done, failures)
+    with_examples = set(opened.addresses(EXAMPLES))
+    addresses = [address for address in opened.addresses() if address in with_examples]
+    missing = [address for address in addresses if address not in writer.done]
+    units, failures = read_units(model, missing)
+    done = len(addresses) - len(missing)
+    if not units:
+        return JobSummary(0, done, failures)
+    progress(0, len(units))
+    references = _represent_images(model, dataset, layers, indices)
+    means = [vectors.mean(0) for vectors in references.vectors]
+    references = references.minus(means)
+
+    def compute(batch: Sequence[Unit]) -> Columns:
+        paths = list(_paths(model, opened, batch, dataset, layers, references, means))
+        columns = {
+            column: np.stack([getattr(path, field) for path in paths]).astype(np.float32)
+            for field, column in COLUMNS.items()
+        }
+        return {"address": list(map(str, batch)), **columns}
+
+    batches = [
+        units[start : start + UNITS_PER_BATCH] for start in range(0, len(units), UNITS_PER_BATCH)
+    ]
+    return JobSummary(store_batches(writer, batches, compute, progress), done, failures)
 
 
-def _dataset(examples: dict[str, Any]) -> Dataset:
-    """Open the dataset of examples, if its images are still those."""
+def _dataset(examples: Mapping[str, Any]) -> Dataset:
+    """Open the dataset of the examples, provided that its images have not changed."""
     dataset = open_data(examples["data"]["name"])
     if dataset.fingerprint() != examples["data"]["fingerprint"]:
         raise FeatvizError(
-            f"{dataset.name} has other images than when the examples were taken from it"
+            f"the images of {dataset.name} have changed since the examples were taken from it; "
+            "take the examples again"
         )
     return dataset
 
 
-def _spaced(numbers: Sequence[int], count: int) -> list[int]:
-    count = min(count, len(numbers))
-    return [numbers[place * len(numbers) // count] for place in range(count)]
+def _evenly_spaced(indices: Sequence[int], count: int) -> list[int]:
+    count = min(count, len(indices))
+    return [indices[step * len(indices) // count] for step in range(count)]
 
 
-def _look(
-    model: VisionModel,
-    dataset: Dataset,
-    layers: list[str],
-    numbers: Sequence[int],
-    means: Sequence[Tensor],
-) -> _Images:
-    """Run natural images, and take the means off what each layer makes of them."""
+def _represent_images(
+    model: VisionModel, dataset: Dataset, layers: list[str], indices: Sequence[int]
+) -> _NaturalImages:
+    """Run natural images through the model."""
     parts = []
-    for start in range(0, len(numbers), AT_ONCE):
-        some = numbers[start : start + AT_ONCE]
-        images = torch.stack([dataset.image(number, model.image_size) for number in some])
+    for start in range(0, len(indices), IMAGES_PER_BATCH):
+        some = indices[start : start + IMAGES_PER_BATCH]
+        images = torch.stack([dataset.image(index, model.image_size) for index in some])
         parts.append(list(represent(model, images, layers).values()))
-    vectors = [
-        torch.cat(part) - mean for part, mean in zip(zip(*parts, strict=True), means, strict=True)
-    ]
-    return _Images(vectors, torch.tensor(dataset.labels(numbers)))
+    vectors = [torch.cat(part) for part in zip(*parts, strict=True)]
+    return _NaturalImages(indices, vectors, torch.tensor(dataset.labels(indices)))
 
 
-def _follow(
+def _paths(
     model: VisionModel,
     store: Store,
     units: Sequence[Unit],
     dataset: Dataset,
     layers: list[str],
-    others: tuple[Sequence[int], _Images],
+    references: _NaturalImages,
     means: Sequence[Tensor],
-) -> Iterator[Route]:
-    """Follow the pictures of some units, whose natural images are run once."""
+) -> Iterator[ActivationPath]:
+    """Compute the paths of some units, whose natural images are run once."""
     tops = [store.row(str(unit), EXAMPLES)["top"] for unit in units]
     tops = [top[top >= 0] for top in tops]
-    numbers = sorted({int(number) for top in tops for number in top})
-    place = {number: index for index, number in enumerate(numbers)}
-    natural, pictures = (
-        _look(model, dataset, layers, numbers, means),
-        _pictures(model, store, units),
-    )
-    seen = [
-        list(represent(model, batch, layers).values()) for batch in torch.split(pictures, AT_ONCE)
+    indices = sorted({int(index) for top in tops for index in top})
+    row_of = {index: row for row, index in enumerate(indices)}
+    natural = _represent_images(model, dataset, layers, indices).minus(means)
+    parts = [
+        list(represent(model, batch, layers).values())
+        for batch in torch.split(_best_pictures(model, store, units), IMAGES_PER_BATCH)
     ]
-    made = [
-        torch.cat(part) - mean for part, mean in zip(zip(*seen, strict=True), means, strict=True)
+    pictures = [
+        torch.cat(part) - mean for part, mean in zip(zip(*parts, strict=True), means, strict=True)
     ]
-    others_numbers, beside = others
-    for index, (unit, top) in enumerate(zip(units, tops, strict=True)):
-        rows = torch.tensor([place[int(number)] for number in top])
+    for number, (unit, top) in enumerate(zip(units, tops, strict=True)):
+        rows = torch.tensor([row_of[int(index)] for index in top])
         own = set(top.tolist())
-        apart = torch.tensor([number not in own for number in others_numbers])
-        yield route(
-            [part[index] for part in made],
-            [part[rows] for part in natural.vectors],
-            [part[apart] for part in beside.vectors],
-            (natural.labels[rows], beside.labels[apart]),
+        others = torch.tensor([index not in own for index in references.indices])
+        yield activation_path(
+            layers,
+            [vectors[number] for vectors in pictures],
+            [vectors[rows] for vectors in natural.vectors],
+            [vectors[others] for vectors in references.vectors],
+            (natural.labels[rows], references.labels[others]),
             last_layer_before(model, unit, layers),
         )
 
 
-def _pictures(model: VisionModel, store: Store, units: Sequence[Unit]) -> Tensor:
+def _best_pictures(model: VisionModel, store: Store, units: Sequence[Unit]) -> Tensor:
     """Read the best picture of each unit, at the size of the model's input."""
     rows = (store.row(str(unit)) for unit in units)
     best = [row["images"][int(row["activation"].argmax())] for row in rows]
-    images = torch.from_numpy(np.stack(best)).permute(0, 3, 1, 2) / 255
-    return resize(images, model.image_size)
+    return resize(from_uint8(np.stack(best)), model.image_size)
 
 
 def last_layer_before(model: VisionModel, unit: Unit, layers: Sequence[str]) -> int:
-    """Find the number of the last layer whose output a unit can depend on.
+    """Find the last layer whose output a unit can depend on.
 
-    The output of the layer that a unit is in tells of the unit itself: there, whatever excites it
-    looks alike. A unit in the first layer has none before it and gets this one.
+    The layer that holds the unit does not count: its output contains the unit itself, so that all
+    images that activate the unit are similar there.
+
+    Parameters
+    ----------
+    model : VisionModel
+    unit : Unit
+    layers : sequence of str
+        Of `featviz.models.blocks.find_layers`.
+
+    Returns
+    -------
+    int
+        Index in `layers`; 0 for a unit in the first layer, which has none before it.
     """
-    order = {site.path: number for number, site in enumerate(model.sites.values())}
+    order = {site.path: index for index, site in enumerate(model.sites.values())}
     last = max(order[site.path] for site in sites_of(model, unit))
     begun = [
-        number
-        for number, layer in enumerate(layers)
+        index
+        for index, layer in enumerate(layers)
         if any(
             order[site.path] <= last and f"{site.owner}.".startswith(f"{layer}.")
             for site in model.sites.values()

@@ -1,4 +1,4 @@
-"""Views of a picture that no optimization used: other shifts, scales and sizes, always the same."""
+"""Held-out augmentations of a picture: fixed shifts, scales and sizes that no preset uses."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from featviz._util.images import resize
+
 SHIFT = 0.3
-"""Of the side, along both axes. Presets shift by 16 pixels, or a patch if that is more."""
+"""Shift along both axes, relative to the side. Presets shift by 16 pixels, or by a patch if that
+is more."""
 SCALES = (0.75, 1.3)
 """Presets scale by up to 10 %."""
 SIZES = (0.5, 0.75)
-"""Sides to which the picture is shrunk and brought back from; presets keep its resolution."""
+"""Sides to which the picture is reduced and enlarged again, relative to its side. Presets keep the
+resolution."""
 VIEWS = (
     *(f"shift {down:+g} {across:+g}" for down in (-SHIFT, SHIFT) for across in (-SHIFT, SHIFT)),
     *(f"scale {scale:g}" for scale in SCALES),
     *(f"size {size:g}" for size in SIZES),
 )
-"""What the views are called, in the order of `held_out`."""
+"""Names of the views, in the order of `held_out`."""
 
 
 def held_out(images: Tensor) -> Tensor:
-    """Look at each picture in eight ways that are not among the views of any preset.
+    """Apply eight augmentations that are not among those of any preset.
 
-    - Four shifts by 3/10 of the side, down or up and left or right. What leaves the picture on one
-      side comes in on the other, so that nothing is lost; a seam appears.
-    - Two scales: shrunk to 3/4 of its side, with its mirror images around it, and enlarged by
-      1.3 and cut.
-    - Two sizes: shrunk to 1/2 and to 3/4 of its side, and brought back to it. What was finer is
-      gone.
+    - Four circular shifts by 0.3 of the side, vertically and horizontally: nothing is cropped,
+      but a seam appears.
+    - Two scales: reduced to 0.75 of the side with reflection padding, and enlarged by 1.3 and
+      cropped at the center.
+    - Two sizes: reduced to 0.5 and to 0.75 of the side and enlarged again, which removes high
+      frequencies.
 
-    No random number is drawn.
+    They are deterministic.
 
     Parameters
     ----------
@@ -44,12 +48,12 @@ def held_out(images: Tensor) -> Tensor:
     """
     side = images.shape[-1]
     step = round(SHIFT * side)
-    rolled = [
+    shifted = [
         images.roll((down, across), (2, 3)) for down in (-step, step) for across in (-step, step)
     ]
     scaled = [_scaled(images, scale) for scale in SCALES]
-    coarse = [_resized(_resized(images, max(1, round(size * side))), side) for size in SIZES]
-    return torch.stack([*rolled, *scaled, *coarse])
+    reduced = [_resized(_resized(images, max(1, round(size * side))), side) for size in SIZES]
+    return torch.stack([*shifted, *scaled, *reduced])
 
 
 def _scaled(images: Tensor, scale: float) -> Tensor:
@@ -64,5 +68,4 @@ def _scaled(images: Tensor, scale: float) -> Tensor:
 
 
 def _resized(images: Tensor, side: int) -> Tensor:
-    resized: Tensor = F.interpolate(images, [side, side], mode="bilinear", antialias=True)
-    return resized.clamp(0, 1)
+    return resize(images, side).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The numbers of one batch of pictures."""
+"""Computation of the scores of a batch of pictures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz._util.images import resize
+from featviz._util.images import from_uint8, resize, to_uint8
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
 from featviz.analysis.scores.held_out_views import held_out
-from featviz.analysis.scores.metrics import fine_share, grid_share, late_gain, spectrum_distance
-from featviz.analysis.tokens.job import likeness
+from featviz.analysis.scores.metrics import fine_share, grid_share, late_gain
+from featviz.analysis.scores.spectrum_distance import spectrum_distance
+from featviz.analysis.tokens.gram_similarity import gram_similarity
 from featviz.models.hooks import eval_mode
 from featviz.models.token_grid import patch_size
 from featviz.optimization.objectives import similarity
@@ -32,23 +33,25 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scores:
-    """Numbers of N units with D pictures each; docs/scores.md says how to read them.
+    """Scores of N units with D pictures each; docs/scores.md explains how to read them.
 
     Attributes
     ----------
     held_out : float32 array, shape (N, D)
-        Mean value over `featviz.analysis.scores.held_out_views.held_out`.
+        Mean value over held-out augmentations; see
+        `featviz.analysis.scores.held_out_views.held_out`.
     fine, grid : float32 array, shape (N, D)
-        See `featviz.analysis.scores.energy`; `grid` is that of the model's patches, NaN if it has none.
+        Shares of the energy at high frequencies, and on the grid of the model's patches (NaN if it
+        has none); see `featviz.analysis.scores.metrics`.
     spectrum : float32 array, shape (N, D)
-        See `featviz.analysis.scores.naturalness`.
+        See `featviz.analysis.scores.spectrum_distance.spectrum_distance`.
     rise : float32 array, shape (N, D)
-        See `featviz.analysis.scores.convergence`.
+        See `featviz.analysis.scores.metrics.late_gain`.
     agreement : float32 array, shape (N,)
-        Mean likeness (`featviz.analysis.tokens.job.likeness`) of the best picture to those of other seeds, in
-        [0, 1]; NaN if there is none.
+        Mean Gram similarity of the best picture to pictures of other seeds, in [0, 1]; NaN if
+        there are none. See `featviz.analysis.tokens.gram_similarity.gram_similarity`.
     similarity : float32 array, shape (N,)
-        Mean likeness of two of the D pictures, in [0, 1]; NaN for one.
+        Mean Gram similarity of pairs of the D pictures, in [0, 1]; NaN if D is 1.
     """
 
     held_out: Floats
@@ -69,27 +72,33 @@ def score(
     natural: Spectrum,
     others: Tensor | None = None,
 ) -> Scores:
-    """Score the pictures of units that share their sites, in one go.
+    """Score the pictures of units that share their sites.
 
-    Everything is measured on the stored 8-bit pictures, at the size at which the model sees them.
+    Everything is measured on the stored 8-bit pictures, resized to the model's input.
 
     Parameters
     ----------
+    model : VisionModel
     units : sequence of Unit
         N units.
     images : uint8 array, shape (N, D, H, H, 3)
     activation : array, shape (N, D)
         Value of the unit on each picture.
     trajectory : array, shape (N, D, T)
+        Value of the unit at each step.
     natural : Spectrum
-        That of natural images, at the side of the model's input.
+        Of natural images, at the side of the model's input.
     others : Tensor of uint8, shape (N, S, H, H, 3), optional
-        Pictures of other seeds.
+        Pictures from other seeds.
+
+    Returns
+    -------
+    Scores
     """
     count, samples = images.shape[:2]
-    site = _seen_last(model, units[0])
-    pictures = _as_images(model, torch.from_numpy(images).flatten(0, 1))
-    seen = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    site = _last_site(model, units[0])
+    pictures = _input_images(model, torch.from_numpy(images).flatten(0, 1))
+    pixels = to_uint8(pictures).cpu().numpy()
     patch = patch_size(model)
     with eval_mode(model.module), torch.no_grad():
         readout = Readout(model, [unit for unit in units for _ in range(samples)])
@@ -100,18 +109,18 @@ def score(
         if others is not None and others.shape[1]:
             best = features[torch.arange(count), torch.from_numpy(activation).argmax(1)]
             agreement = _agreement(model, units, best, others, site)
-    alike = torch.full((count,), torch.nan)
+    among = torch.full((count,), torch.nan)
     if samples > 1:
-        alike = similarity(features[:, :, site.prefix :].float()).clamp(0, 1)
-    each = [
+        among = similarity(features[:, :, site.prefix :].float()).clamp(0, 1)
+    of_each = [
         (
             fine_share(picture),
             grid_share(picture, patch) if patch > 1 else np.nan,
             spectrum_distance(picture, natural),
         )
-        for picture in seen
+        for picture in pixels
     ]
-    fine, grid, spectrum = np.array(each, np.float32).T.reshape(3, count, samples)
+    fine, grid, spectrum = np.array(of_each, np.float32).T.reshape(3, count, samples)
     return Scores(
         _floats(values.mean(0).view(count, samples)),
         fine,
@@ -119,31 +128,31 @@ def score(
         spectrum,
         late_gain(trajectory).astype(np.float32),
         _floats(agreement),
-        _floats(alike),
+        _floats(among),
     )
 
 
 def _agreement(
     model: VisionModel, units: Sequence[Unit], best: Tensor, others: Tensor, site: Site
 ) -> Tensor:
-    """Mean likeness of the best pictures' features (N, T, C) to pictures of other seeds."""
+    """Mean Gram similarity of features (N, T, C) of the best pictures to those of other seeds."""
     readout = Readout(model, units)
     found = [
-        likeness(best, readout.read_pairs(_as_images(model, each)).features, site)
+        gram_similarity(best, readout.read_pairs(_input_images(model, each)).features, site)
         for each in others.unbind(1)
     ]
     return torch.stack(found).mean(0)
 
 
-def _seen_last(model: VisionModel, unit: Unit) -> Site:
-    """Of the sites of a unit the one whose input `Readout` tells: the last that is reached."""
-    order = {site.path: number for number, site in enumerate(model.sites.values())}
+def _last_site(model: VisionModel, unit: Unit) -> Site:
+    """Return the last site of a unit in forward order, whose input `Readout` returns."""
+    order = {site.path: index for index, site in enumerate(model.sites.values())}
     return max(sites_of(model, unit), key=lambda site: order[site.path])
 
 
-def _as_images(model: VisionModel, pictures: Tensor) -> Tensor:
-    images = pictures.permute(0, 3, 1, 2).to(model.device) / 255
-    return resize(images, model.image_size)
+def _input_images(model: VisionModel, pixels: Tensor) -> Tensor:
+    """Convert pixels (N, H, H, 3) to input images (N, 3, side, side) on the model's device."""
+    return resize(from_uint8(pixels.to(model.device)), model.image_size)
 
 
 def _floats(values: Tensor) -> Floats:

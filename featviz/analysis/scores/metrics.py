@@ -1,158 +1,128 @@
-"""Metrics of one picture: convergence, energy at high frequencies, patch grid, spectrum."""
+"""Metrics of a picture: convergence of its optimization, and energy by spatial frequency."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from numpy.typing import NDArray
 
-from featviz.errors import FeatvizError
-from featviz.parametrization.spectrum import Spectrum, measure, power_law
+Floats = npt.NDArray[np.floating]
+Picture = npt.NDArray[np.uint8]
+
+MAX_LATE_GAIN = 0.1
+"""`late_gain` below which an optimization counts as converged.
+
+It holds for 27 % of the neurons of cueworld/vit with 64 steps, and for 73 % with 512.
+"""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue in the luma of a pixel. Source: ITU-R BT.709."""
+HIGH_FREQUENCY = 0.25
+"""In cycles per pixel: a wavelength of four pixels."""
 
 
-def late_gain(trajectory: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Measure what the last doubling of the steps brought.
+def late_gain(trajectory: Floats) -> npt.NDArray[np.float64]:
+    """Measure how much of the total gain the last doubling of the steps contributed.
 
-    The mean over the second half of the steps, less that over the second quarter, in parts of what
-    the former gained over the first step. The steps of an optimization shrink to nothing, so that
-    its very end is flat however early it ends: only longer stretches tell. They are long
-    for another reason, too: each step sees another view.
+    With the mean value over the second half of the steps, this is that mean minus the mean over
+    the second quarter, divided by that mean minus the first value. Means over long stretches are
+    compared for two reasons. The learning rate decays to 0, so that the end of a trajectory is
+    flat even if the optimization has not converged. And every step has another augmentation.
 
     Parameters
     ----------
     trajectory : array, shape (..., T)
-        The value at each step.
+        Value of the unit at each step.
 
     Returns
     -------
-    array, shape (...)
-        Near 0 where more steps would bring no more; about 0.5 on a straight line; below 0 where
-        the value fell. 0 where the two means are equal. NaN where the value changed without any
-        gain, and for fewer than 4 steps.
+    float64 array, shape (...)
+        Near 0 if more steps would not increase the value; about 0.5 for a linear trajectory;
+        negative if the value decreased; 0 if both means are equal. NaN if the value changed but
+        the mean over the second half is not above the first value, and for fewer than 4 steps.
     """
     values = np.asarray(trajectory, np.float64)
     steps = values.shape[-1]
     if steps < 4:
         return np.full(values.shape[:-1], np.nan)
     late = values[..., steps // 2 :].mean(-1)
-    more = late - values[..., steps // 4 : steps // 2].mean(-1)
-    gain = late - values[..., 0]
-    share = np.divide(more, gain, out=np.full_like(more, np.nan), where=gain > 0)
-    return np.where(more == 0, 0.0, share)
+    last = late - values[..., steps // 4 : steps // 2].mean(-1)
+    total = late - values[..., 0]
+    share = np.divide(last, total, out=np.full_like(last, np.nan), where=total > 0)
+    return np.where(last == 0, 0.0, share)
 
 
-Array = NDArray[np.floating]
+def converged(late_gains: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return which optimizations have converged.
+
+    Parameters
+    ----------
+    late_gains : array_like
+        See `late_gain`.
+
+    Returns
+    -------
+    bool array of the same shape
+        Where `late_gains` is below 0.1; False for NaN.
+    """
+    found: npt.NDArray[np.bool_] = np.asarray(np.asarray(late_gains) < MAX_LATE_GAIN)
+    return found
 
 
-LUMA = (0.2126, 0.7152, 0.0722)
-"""Shares of red, green and blue in the light of a pixel. Source: ITU-R BT.709."""
-
-
-FINE = 0.25
-"""Cycles a pixel above which a wave is fine: it is shorter than four pixels."""
-
-
-def fine_share(picture: NDArray[np.uint8]) -> float:
-    """Share of a picture's energy at more than 0.25 cycles a pixel, the mean left out.
+def fine_share(picture: Picture) -> float:
+    """Compute the share of a picture's energy at more than 0.25 cycles per pixel.
 
     Parameters
     ----------
     picture : uint8 array, shape (H, W, 3)
+        The mean of its luma is subtracted first.
 
     Returns
     -------
     float
-        In [0, 1]; NaN if all pixels are equally bright.
+        In [0, 1]; NaN if all pixels have the same luma.
     """
-    energy, down, across = _energy(picture)
-    return _share(energy, np.hypot(down, across) > FINE)
+    energy, vertical, horizontal = _energy(picture)
+    return _share(energy, np.hypot(vertical, horizontal) > HIGH_FREQUENCY)
 
 
-def grid_share(picture: NDArray[np.uint8], period: int = 16) -> float:
-    """Share of a picture's energy that repeats from cell to cell of a grid.
+def grid_share(picture: Picture, period: int = 16) -> float:
+    """Compute the share of a picture's energy that repeats with the period of a grid.
 
-    A picture that is the same in every cell of `period` pixels has energy at the multiples of
-    ``1 / period`` in both directions and nowhere else. Rows and columns behind the last whole cell
-    are left out.
+    A picture that is identical in every cell of `period` pixels has energy only at multiples of
+    ``1 / period`` in both directions. Rows and columns after the last complete cell are cropped.
 
     Parameters
     ----------
     picture : uint8 array, shape (H, W, 3)
+        The mean of its luma is subtracted first.
     period : int
         Side of a cell in pixels, at least 1.
 
     Returns
     -------
     float
-        In [0, 1]; NaN if all pixels are equally bright or no whole cell fits.
+        In [0, 1]; NaN if all pixels have the same luma or no complete cell fits.
     """
     height, width = (side - side % period for side in picture.shape[:2])
     if not height or not width:
         return float("nan")
-    energy, down, across = _energy(picture[:height, :width])
-    return _share(energy, _whole(down * period) & _whole(across * period))
+    energy, vertical, horizontal = _energy(picture[:height, :width])
+    return _share(energy, _is_integer(vertical * period) & _is_integer(horizontal * period))
 
 
-def _energy(picture: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
-    """Energy of each frequency, and its cycles a pixel down and across."""
-    light = (picture / 255) @ np.array(LUMA)
-    energy = np.abs(np.fft.fft2(light - light.mean())) ** 2
+def _energy(picture: Picture) -> tuple[Floats, Floats, Floats]:
+    """Return the energy at each frequency, and the vertical and horizontal cycles per pixel."""
+    luma = (picture / 255) @ np.array(LUMA)
+    energy = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
     energy[0, 0] = 0
-    height, width = light.shape
+    height, width = luma.shape
     return energy, np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
 
 
-def _share(energy: Array, where: NDArray[np.bool_]) -> float:
+def _share(energy: Floats, where: npt.NDArray[np.bool_]) -> float:
     total = energy.sum()
-    # A single pixel that is off by a step of 255 has more than this; rounding has less.
+    # One pixel that differs by 1 / 255 exceeds this threshold; rounding errors do not.
     return float(energy[where].sum() / total) if total > 1e-12 * energy.size else float("nan")
 
 
-def _whole(numbers: Array) -> NDArray[np.bool_]:
-    return np.abs(numbers - np.round(numbers)) < 1e-9
-
-
-DECAY = 1.0
-"""Magnitudes of natural images fall about as one over the frequency, powers as its square.
-
-Source: Field, "Relations between the statistics of natural images and the response properties of
-cortical cells", 1987.
-"""
-
-
-def usual(side: int) -> Spectrum:
-    """Make the spectrum that natural images have in the mean: power falling as ``1 / f**2``."""
-    return power_law(DECAY, side, side)
-
-
-def spectrum_distance(picture: npt.NDArray[np.uint8], natural: Spectrum) -> float:
-    """Measure how differently the light of a picture spreads over fine and coarse waves.
-
-    The power of the brightest of the three decorrelated colors is pooled over directions and
-    over bands of frequencies (see `featviz.parametrization.spectrum.measure`, which fades the edges out, too). The
-    distance is the root of the mean square, over the bands, of the difference of the logarithms
-    to base 10, after the mean difference is taken off: contrast does not count, only the slope and
-    the shape do.
-
-    Parameters
-    ----------
-    picture : uint8 array, shape (H, H, 3)
-    natural : Spectrum
-        Of images of the same side, or a power.
-
-    Returns
-    -------
-    float
-        From 0 up, in powers of ten: 1 if bands are off by a factor of ten. NaN of a flat picture.
-    """
-    light = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
-    try:
-        found = measure("the picture", [light])
-    except FeatvizError:
-        return float("nan")
-    known, wanted = np.log10(natural.frequencies), np.log10(found.frequencies)
-    expected = np.interp(wanted, known, np.log10(natural.levels[0]))
-    # Of magnitudes; powers are their squares.
-    difference = 2 * (np.log10(found.levels[0]) - expected)
-    return float(difference.std())
+def _is_integer(values: Floats) -> npt.NDArray[np.bool_]:
+    return np.abs(values - np.round(values)) < 1e-9

@@ -1,4 +1,4 @@
-"""Pictures of the same units from other seeds."""
+"""Rendering of the units of a store from other seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from featviz._util.progress import Progress
+from featviz._util.progress import Progress, part_of
 from featviz.addressing.address import Unit
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batches import run
@@ -19,36 +19,38 @@ if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
 
-def render_again(
+def render_other_seeds(
     model: VisionModel, units: Sequence[Unit], recipe: Recipe, seeds: int, progress: Progress
 ) -> tuple[dict[Unit, Tensor], dict[Unit, str]]:
-    """Render units by the same recipe from the seeds that follow its own, one picture each.
+    """Render units with the seeds that follow the seed of a recipe, one picture each.
 
     Parameters
     ----------
+    model : VisionModel
+    units : sequence of Unit
+    recipe : Recipe
     seeds : int
-        How many in all, the one of the recipe included.
+        Number of seeds, including the seed of the recipe.
+    progress : callable
+        Called with the number of pictures finished and in all.
 
     Returns
     -------
     pictures : dict of Unit to Tensor of uint8, shape (seeds - 1, H, W, 3)
-        Of the units of which every picture succeeded.
+        Of the units of which no picture failed.
     failures : dict of Unit to str
-        The others, and why.
+        Of the other units, with the reason.
     """
     found: dict[Unit, list[Tensor]] = {unit: [] for unit in units}
     failures: dict[Unit, str] = {}
-    for number in range(1, seeds):
-        other = replace(recipe, seed=recipe.seed + number, samples=1, diversity=0.0)
-        before, batches = number - 1, batches_of(model, units, other, None)
-
-        def told(finished: float, total: int, before: int = before) -> None:
-            progress(before * total + finished, (seeds - 1) * total)
-
-        for outcome in run(model, batches, other, told):
+    count = len(units)
+    for index in range(seeds - 1):
+        other = replace(recipe, seed=recipe.seed + index + 1, samples=1, diversity=0.0)
+        report = part_of(progress, index * count, count, (seeds - 1) * count)
+        for outcome in run(model, batches_of(model, units, other, None), other, report):
             failures |= outcome.failures
             if outcome.pictures is not None:
                 for unit, images in zip(outcome.units, outcome.pictures.images, strict=True):
                     found[unit].append(images[0])
-    whole = {unit: images for unit, images in found.items() if unit not in failures}
-    return {unit: torch.stack(images) for unit, images in whole.items()}, failures
+    complete = {unit: images for unit, images in found.items() if unit not in failures}
+    return {unit: torch.stack(images) for unit, images in complete.items()}, failures

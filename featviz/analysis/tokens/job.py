@@ -1,9 +1,8 @@
-"""How far the picture of a unit over all patches says what it looks for at each token."""
+"""Pictures of units over all patches and at single tokens, and their comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,141 +12,112 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz._util.images import resize
+from featviz._util.images import from_uint8, resize
 from featviz._util.progress import Progress, ignore
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
+from featviz.analysis.tokens.gram_similarity import gram_similarity
 from featviz.analysis.tokens.scores import COLUMNS, TokenScores
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from featviz.optimization.objectives import similarity
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.render import render_to_store
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer, store_batches
 from featviz.store.reader import Store
 
 if TYPE_CHECKING:
-    from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
+    from featviz.store.columns import Columns
 
 KIND = "tokens"
 GRAY = 0.5
-AT_ONCE = 32
-"""Pictures that are read together, and units that are stored together."""
+BATCH = 32
+"""Pictures in one forward pass, and units that are stored together."""
 
-Pictures = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
+def group_by_unit(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, list[Unit]]:
+    """Group units at tokens by the unit over all patches.
 
-    Attributes
+    Parameters
     ----------
-    rendered : int
-        Units over all patches and units at a token rendered by this call.
-    scored, done : int
-        Units over all patches scored by this call, and before.
-    failures : dict of Unit to str
-        Units that could not be rendered, and why. What they are a part of is not scored.
-    """
-
-    rendered: int
-    scored: int
-    done: int
-    failures: dict[Unit, str]
-
-
-def by_unit(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, list[Unit]]:
-    """Put units at tokens beside the mean over patches that they are parts of.
+    model : VisionModel
+    units : sequence of Unit
+        Units of layers at tokens, such as ``blocks.1.mlp.fc1:3@4``.
 
     Returns
     -------
     dict of Unit to list of Unit
-        ``@0`` and ``@cls`` of a model with a class token are the same token; the first counts.
+        Each unit over all patches, and the units at its tokens, without duplicates. ``@0`` and
+        ``@cls`` of a model with a class token are the same token; the first is kept.
 
     Raises
     ------
     FeatvizError
-        If a unit is not read at a token, or is a logit or a sum; or if units do not share their
-        tokens and their grid.
+        If a unit is not at a token, or is a logit or a sum, or if units differ in their tokens or
+        their token grid.
     """
-    parts: dict[Unit, dict[int, Unit]] = {}
+    groups: dict[Unit, dict[int, Unit]] = {}
     for unit in units:
         if isinstance(unit, Combination) or site_of(model, unit).kind != "layer":
             raise FeatvizError(
-                f"{unit} is not a unit of a layer; only those are read token by token"
+                f"{unit} is not a unit of a layer; only these have tokens to compare"
             )
         if unit.token is None:
             raise FeatvizError(f"{unit} names no token; write {unit}@all, or {unit}@1,4,9")
         whole = Unit(unit.site, unit.index)
-        parts.setdefault(whole, {}).setdefault(_number(unit), unit)
-    layouts = {whole: _layout(model, whole, tokens) for whole, tokens in parts.items()}
-    for first, whole in pairwise(layouts):
-        if layouts[first] != layouts[whole]:
+        groups.setdefault(whole, {}).setdefault(_token_index(unit), unit)
+    layouts = {whole: _layout(model, whole, list(tokens)) for whole, tokens in groups.items()}
+    for first, second in pairwise(layouts):
+        if layouts[first] != layouts[second]:
             raise FeatvizError(
-                f"{first} and {whole} do not have the same tokens; give each a store of its own"
+                f"{first} and {second} do not have the same tokens; use one store for each"
             )
-    return {whole: list(tokens.values()) for whole, tokens in parts.items()}
+    return {whole: list(tokens.values()) for whole, tokens in groups.items()}
 
 
-def score(
-    model: VisionModel, unit: Unit, at_tokens: Sequence[Unit], whole: Pictures, own: Pictures
+def score_tokens(
+    model: VisionModel, unit: Unit, at_tokens: Sequence[Unit], whole: Pixels, own: Pixels
 ) -> TokenScores:
-    """Score a unit's picture over all patches against the pictures of its tokens.
+    """Score the picture of a unit over all patches against the pictures at its tokens.
 
     Parameters
     ----------
+    model : VisionModel
     unit : Unit
-        The mean over patches.
+        The unit over all patches.
     at_tokens : sequence of Unit
-        The same at T tokens.
+        The same unit at T tokens.
     whole : uint8 array, shape (H, W, 3)
         The picture of `unit`.
     own : uint8 array, shape (T, H, W, 3)
         The pictures of `at_tokens`.
-    """
-    site = site_of(model, unit)
-    shared = _as_images(model, whole[None])
-    with eval_mode(model.module), torch.no_grad():
-        (_, features), read = _read(model, [unit], shared), Readout(model, at_tokens)
-        reached, gray = read(torch.cat([shared, torch.full_like(shared, GRAY)]))
-        optimum, alike = [], []
-        for start in range(0, len(at_tokens), AT_ONCE):
-            chunk = slice(start, start + AT_ONCE)
-            values, seen = _read(model, at_tokens[chunk], _as_images(model, own[chunk]))
-            optimum.append(values)
-            alike.append(likeness(features.expand_as(seen), seen, site))
-    return TokenScores(
-        str(unit),
-        np.array([_number(each) for each in at_tokens], np.int32),
-        (torch.cat(optimum) - gray).float().cpu().numpy(),
-        (reached - gray).float().cpu().numpy(),
-        torch.cat(alike).float().cpu().numpy(),
-    )
-
-
-def likeness(first: Tensor, second: Tensor, site: Site) -> Tensor:
-    """Compare what a layer sees of two pictures, wherever in them it is.
-
-    The cosine between the Gram matrices of its input's channels over the patches or places: 1
-    when the same channels go together, 0 when they share none; see `featviz.optimization.objectives`. Moving the
-    contents of patches about changes nothing.
-
-    Parameters
-    ----------
-    first, second : Tensor, shape (N, positions, channels)
-        The input of the site's layer. Prefix tokens are left out.
 
     Returns
     -------
-    Tensor, shape (N,)
-        In [0, 1].
+    TokenScores
     """
-    pairs = torch.stack([first, second], 1)[:, :, site.prefix :]
-    return similarity(pairs.float()).clamp(0, 1)
+    site = site_of(model, unit)
+    shared = _input_images(model, whole[None])
+    with eval_mode(model.module), torch.no_grad():
+        (_, features), read = _read(model, [unit], shared), Readout(model, at_tokens)
+        reached, gray = read(torch.cat([shared, torch.full_like(shared, GRAY)]))
+        optimum, similarities = [], []
+        for start in range(0, len(at_tokens), BATCH):
+            chunk = slice(start, start + BATCH)
+            values, seen = _read(model, at_tokens[chunk], _input_images(model, own[chunk]))
+            optimum.append(values)
+            similarities.append(gram_similarity(features.expand_as(seen), seen, site))
+    return TokenScores(
+        str(unit),
+        np.array([_token_index(each) for each in at_tokens], np.int32),
+        (torch.cat(optimum) - gray).float().cpu().numpy(),
+        (reached - gray).float().cpu().numpy(),
+        torch.cat(similarities).float().cpu().numpy(),
+    )
 
 
 def tokens_to_store(
@@ -158,86 +128,100 @@ def tokens_to_store(
     batch: int | None = None,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
+) -> JobSummary:
     """Render units over all patches and at tokens into a store, and score the former.
 
-    The pictures are of the kind ``renders``; what the store holds is not made again. Of several
-    samples the one with the highest activation counts.
+    Pictures are stored as kind ``renders``; those that the store holds are not rendered again. Of
+    several samples, the one with the highest activation is scored. For the other parameters, see
+    `featviz.rendering.render.render_to_store`.
 
     Parameters
     ----------
+    model : VisionModel
     units : sequence of Unit
-        At tokens; see `by_unit`.
-    made, batch, force, progress
-        See `featviz.rendering.render.render_to_store`.
+        Units at tokens; see `group_by_unit`.
+    recipe, store, batch, force, progress
+        As for `render_to_store`.
+
+    Returns
+    -------
+    JobSummary
+        Of the scores; ``others["rendered"]`` is the number of pictures rendered by this call, and
+        failures are those of pictures. A unit with a failed picture is not scored.
 
     Raises
     ------
     FeatvizError
-        If units are not such as `by_unit` takes, or the store is of another model, recipe or list
-        of tokens, damaged, or cannot be written.
+        If `group_by_unit` refuses the units, or the store is of another model, recipe or list of
+        tokens, damaged, or cannot be written.
     """
-    groups = by_unit(model, units)
+    groups = group_by_unit(model, units)
     if recipe.split_qk:
-        raise FeatvizError("pictures of two sides are of logits, not of units at tokens")
-    configuration = recipe.to_json() | _shared(model, groups)
-    # A store that does not fit is refused before anything is rendered. Rendering may set it aside.
+        raise FeatvizError("featviz tokens does not support separate query and key images")
+    configuration = recipe.to_json() | _common_layout(model, groups)
+    # Refuse a store that does not fit before rendering, which may set the store aside.
     open_writer(model, store, KIND, configuration, force)
-    pictured = [each for whole, parts in groups.items() for each in (whole, *parts)]
+    pictured = [each for whole, at_tokens in groups.items() for each in (whole, *at_tokens)]
     summary = render_to_store(model, pictured, recipe, store, batch, (0, 1), force, progress)
     writer = open_writer(model, store, KIND, configuration, force)
     opened = Store(store)
-    waiting = [
-        (whole, parts)
-        for whole, parts in groups.items()
-        if str(whole) not in writer.done and all(str(each) in opened for each in (whole, *parts))
+    missing = [
+        whole
+        for whole, at_tokens in groups.items()
+        if str(whole) not in writer.done
+        and all(str(each) in opened for each in (whole, *at_tokens))
     ]
-    for start in range(0, len(waiting), AT_ONCE):
-        scores = [_score_stored(model, opened, *each) for each in waiting[start : start + AT_ONCE]]
+
+    def compute(batch: Sequence[Unit]) -> Columns:
+        scores = [_score_stored(model, opened, whole, groups[whole]) for whole in batch]
         columns = {name: np.stack([getattr(each, name) for each in scores]) for name in COLUMNS}
-        writer.add({"address": [each.address for each in scores], **columns})
-    done = sum(str(whole) in writer.done for whole in groups)
-    return Summary(summary.rendered, len(waiting), done, summary.failures)
+        return {"address": [each.address for each in scores], **columns}
+
+    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    return JobSummary(
+        store_batches(writer, batches, compute, ignore),
+        sum(str(whole) in writer.done for whole in groups),
+        summary.failures,
+        {"rendered": summary.stored},
+    )
 
 
-def _number(unit: Unit) -> int:
+def _token_index(unit: Unit) -> int:
     return unit.token if isinstance(unit.token, int) else 0
 
 
-def _layout(model: VisionModel, unit: Unit, tokens: dict[int, Unit]) -> tuple[object, ...]:
+def _layout(model: VisionModel, unit: Unit, tokens: list[int]) -> dict[str, Any]:
     site = site_of(model, unit)
-    return site.grid, site.prefix, list(tokens)
-
-
-def _shared(model: VisionModel, groups: dict[Unit, list[Unit]]) -> dict[str, Any]:
-    """Tell what all units of a store of tokens have in common."""
-    if not groups:
-        raise FeatvizError("there is no unit to render")
-    whole, parts = next(iter(groups.items()))
-    site = site_of(model, whole)
-    tokens = [_number(part) for part in parts]
     return {"grid": site.grid, "prefix": site.prefix, "tokens": tokens}
 
 
-def _best(store: Store, unit: Unit) -> Pictures:
-    row = store.row(str(unit))
-    best: Pictures = row["images"][int(row["activation"].argmax())]
-    return best
+def _common_layout(model: VisionModel, groups: dict[Unit, list[Unit]]) -> dict[str, Any]:
+    """Return the layout that all units of a store share, as its configuration has it."""
+    if not groups:
+        raise FeatvizError("there is no unit to render")
+    whole, at_tokens = next(iter(groups.items()))
+    return _layout(model, whole, [_token_index(unit) for unit in at_tokens])
 
 
 def _score_stored(
     model: VisionModel, store: Store, unit: Unit, at_tokens: Sequence[Unit]
 ) -> TokenScores:
-    own = np.stack([_best(store, each) for each in at_tokens])
-    return score(model, unit, at_tokens, _best(store, unit), own)
+    own = np.stack([_best_picture(store, each) for each in at_tokens])
+    return score_tokens(model, unit, at_tokens, _best_picture(store, unit), own)
 
 
-def _as_images(model: VisionModel, pictures: Pictures) -> Tensor:
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(model.device) / 255
-    return resize(images, model.image_size)
+def _best_picture(store: Store, unit: Unit) -> Pixels:
+    row = store.row(str(unit))
+    best: Pixels = row["images"][int(row["activation"].argmax())]
+    return best
+
+
+def _input_images(model: VisionModel, pixels: Pixels) -> Tensor:
+    """Convert pixels (N, H, W, 3) to input images on the model's device."""
+    return resize(from_uint8(torch.from_numpy(pixels).to(model.device)), model.image_size)
 
 
 def _read(model: VisionModel, units: Sequence[Unit], images: Tensor) -> tuple[Tensor, Tensor]:
-    """Read unit i on image i, and what their layer sees of the images."""
+    """Read unit i on image i, and the input of their layer on all images."""
     reading = Readout(model, units).read_pairs(images)
     return reading.values, reading.features

@@ -1,4 +1,4 @@
-"""What a store holds of how pictures over all patches compare with pictures of tokens."""
+"""Scores of a unit's picture over all patches against the pictures at its tokens."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ COLUMNS = ("tokens", "optimum", "reached", "similarity")
 
 @dataclass(frozen=True)
 class TokenScores:
-    """How the picture of a unit over all patches compares with the pictures of its tokens.
+    """How well the picture of a unit over all patches represents each of T tokens.
 
     Attributes
     ----------
     address : str
         Of the unit: the mean over patches.
     tokens : int32 array, shape (T,)
+        Indices of the tokens.
     optimum : float32 array, shape (T,)
-        By how much the value at a token on that token's own picture exceeds that on gray.
+        Value at a token on the token's own picture, minus its value on a gray image.
     reached : float32 array, shape (T,)
-        The same on the picture of the mean over patches.
+        Value at a token on the picture over all patches, minus its value on a gray image.
     similarity : float32 array, shape (T,)
-        Of the two pictures, from 0 to 1; see `featviz.analysis.tokens.job.likeness`.
+        Gram similarity of the two pictures, in [0, 1]; see
+        `featviz.analysis.tokens.gram_similarity.gram_similarity`.
     """
 
     address: str
@@ -37,28 +39,37 @@ class TokenScores:
 
     @classmethod
     def from_row(cls, row: Row) -> TokenScores:
-        """Take the scores from a row of a store."""
+        """Read the scores from a row of a store.
+
+        Parameters
+        ----------
+        row : Row
+            Of kind ``tokens``.
+
+        Returns
+        -------
+        TokenScores
+        """
         return cls(*(row[name] for name in ("address", *COLUMNS)))
 
     @property
     def share(self) -> npt.NDArray[np.float64]:
-        """What was reached in parts of the optimum, shape (T,).
+        """``reached / optimum``, shape (T,).
 
-        Above 1 where the shared picture does better than the token's own, below 0 where it does
-        worse than gray; NaN where the token's own picture is no better than gray.
+        Above 1 where the picture over all patches has a higher value than the token's own picture,
+        negative where its value is below that of gray. NaN where `optimum` is not positive.
         """
-        sound = self.optimum > 0
-        return np.where(sound, self.reached / np.where(sound, self.optimum, 1), np.nan).astype(
-            np.float64
-        )
+        positive = self.optimum > 0
+        share = np.where(positive, self.reached / np.where(positive, self.optimum, 1), np.nan)
+        return share.astype(np.float64)
 
     @property
-    def ratio(self) -> float:
-        """The median of `share` over the tokens that have one; NaN if none has."""
+    def median_share(self) -> float:
+        """Median of `share` over the tokens where it is known; NaN if there are none."""
         known = self.share[np.isfinite(self.share)]
         return float(np.median(known)) if known.size else float("nan")
 
     @property
-    def alike(self) -> float:
-        """The median of `similarity` over the tokens."""
+    def median_similarity(self) -> float:
+        """Median of `similarity` over the tokens."""
         return float(np.median(self.similarity))
