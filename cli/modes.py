@@ -6,8 +6,6 @@ import click
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.activations.qk_modes import strengths
-from featviz.addressing.selectors import units
 
 
 @click.command()
@@ -22,18 +20,26 @@ def modes(
     device: str,
     as_json: bool,
 ) -> None:
-    """Print how strong the query-key modes of attention heads are.
+    """Print the strengths of a head's query-key modes.
 
-    A mode is a singular direction of a head's query-key matrix; its share is that of the sum of
-    all squared strengths of the head. `featviz render` takes the same selectors.
+    The modes are the singular vectors of the query-key matrix, W_q^T W_k, and `strength` is the
+    singular value; the strongest mode is number 0. `share` is the squared strength divided by
+    the sum over all modes of the head. SELECTOR names modes as BLOCK.attn.qk_mode:HEAD.MODE.
 
     \b
-    featviz modes cueworld/vit blocks.2.attn.qk_mode:all.0-3
-    featviz render cueworld/vit blocks.2.attn.qk_mode:0.0-3 -o modes --sides
+    Examples:
+      # The four strongest modes of every head in block 2
+      featviz modes cueworld/vit blocks.2.attn.qk_mode:all.0-3
+      # Render them, with one image for the query and one for the key
+      featviz render cueworld/vit blocks.2.attn.qk_mode:0.0-3 -o modes --split-qk
     """
     loaded = load_model(model, untrained, arch, device)
+
+    from featviz.activations.qk_modes import mode_strengths
+    from featviz.addressing.selectors import units
+
     chosen = units(loaded, *selectors)
-    found = strengths(loaded, chosen)
+    found = mode_strengths(loaded, chosen)
     if as_json:
         keys = ("address", "strength", "share")
         print_json(

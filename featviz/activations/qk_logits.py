@@ -1,4 +1,4 @@
-"""From the input of an attention module to a few of its logits, and to no others."""
+"""From the input of an attention module to some of its query-key logits, and no others."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from featviz.models.sites import Site
 
 @dataclass(frozen=True)
 class _Group:
-    """Units whose logits are means over equally many token pairs.
+    """U units whose logits are means over the same number L of token pairs.
 
     Attributes
     ----------
-    columns, heads : Tensor, shape (U,)
-        Which of all units they are, and the head of each.
+    columns : Tensor, shape (U,)
+        Indices of these units among all.
+    heads : Tensor, shape (U,)
+        Head of each unit.
     queries, keys : Tensor, shape (U, L)
-        Tokens of the L pairs of each.
+        Query and key tokens of the pairs of each unit.
     """
 
     columns: Tensor
@@ -36,9 +38,21 @@ class _Group:
 
 
 class QKLogitReader:
-    """Pre-softmax logits of heads, or the parts of these along one mode.
+    """Reads pre-softmax logits of heads, or their parts along single query-key modes.
 
-    Only the wanted tokens are projected, for the wanted heads.
+    Only the required tokens are projected, by the required heads. A
+    `featviz.activations.layer_readers.LayerReader`.
+
+    Parameters
+    ----------
+    attention : nn.Module
+        The module at ``site.owner``.
+    site : Site
+        Its ``qk`` or ``qk_mode`` site.
+    units : sequence of Unit
+        Units of the site.
+    norm : nn.Module or None
+        The normalization at ``site.norm``; only modes depend on it.
     """
 
     def __init__(
@@ -46,7 +60,7 @@ class QKLogitReader:
     ) -> None:
         heads = heads_of(attention)
         if heads is None:
-            raise ValueError(f"{site.owner} has no heads that are known")
+            raise ValueError(f"the heads of {site.owner} are unknown")
         self.heads = heads
         self._groups = _grouped(site, units, heads.query.weight.device)
         self._count = len(units)
@@ -58,61 +72,80 @@ class QKLogitReader:
             along_query = modes.from_query[head, mode] * modes.strength[head, mode, None]
             self._modes = along_query.float(), modes.from_key[head, mode].float()
 
-    def every(self, inputs: Tensor, context: Context) -> Tensor:
-        """Read every unit on every image, shape (N, units)."""
+    def read_all(self, inputs: Tensor, context: Context) -> Tensor:
+        """See `featviz.activations.layer_readers.LayerReader.read_all`."""
         values = inputs.new_empty(len(inputs), self._count)
-        for column, logits in self.each(inputs, context):
+        for column, logits in self.read_token_pairs(inputs, context):
             values[:, column] = logits.mean(1)
         return values
 
-    def each(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:
+    def read_token_pairs(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:
         """Read the logits that each unit is the mean of, on every image.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (N, ..., channels)
+            Input of the attention module.
+        context : mapping
+            Keyword arguments of its call.
 
         Yields
         ------
         column : int
-            Which unit.
+            Index of the unit.
         logits : Tensor, shape (N, L)
-            Of the L pairs of `featviz.addressing.tokens.token_pairs`.
+            Of its L pairs, see `featviz.addressing.tokens.token_pairs`.
         """
         sequence = self.features(inputs)
         for group in self._groups:
-            for number, column in enumerate(group.columns.tolist()):
-                one = torch.full((len(sequence),), number, device=sequence.device)
-                alone = _Group(
-                    group.columns[one], group.heads[one], group.queries[one], group.keys[one]
+            for row, column in enumerate(group.columns.tolist()):
+                rows = torch.full((len(sequence),), row, device=sequence.device)
+                repeated = _Group(
+                    group.columns[rows], group.heads[rows], group.queries[rows], group.keys[rows]
                 )
-                yield column, self._logits(sequence, sequence, alone, context)
+                yield column, self._logits(sequence, sequence, repeated, context)
 
-    def paired(self, inputs: Tensor, context: Context) -> Tensor:
-        """Read unit i on image i, shape (units,)."""
-        return self.between(inputs, inputs, context)
+    def read_paired(self, inputs: Tensor, context: Context) -> Tensor:
+        """See `featviz.activations.layer_readers.LayerReader.read_paired`."""
+        return self.read_split(inputs, inputs, context)
 
-    def between(self, query_inputs: Tensor, key_inputs: Tensor, context: Context) -> Tensor:
-        """Read unit i with its query on one image and its key on another, shape (units,)."""
+    def read_split(self, query_inputs: Tensor, key_inputs: Tensor, context: Context) -> Tensor:
+        """Read unit i with its query on one image and its key on another.
+
+        Parameters
+        ----------
+        query_inputs, key_inputs : Tensor, shape (units, ..., channels)
+            Inputs of the attention module, one image for each unit.
+        context : mapping
+            Keyword arguments of its call.
+
+        Returns
+        -------
+        Tensor, shape (units,)
+        """
         queries, keys = self.features(query_inputs), self.features(key_inputs)
         values = queries.new_empty(self._count)
         for group in self._groups:
-            there = queries[group.columns], keys[group.columns]
-            values[group.columns] = self._logits(*there, group, context).mean(1).to(values)
+            own = queries[group.columns], keys[group.columns]
+            values[group.columns] = self._logits(*own, group, context).mean(1).to(values)
         return values
 
     def cosines(self, inputs: Tensor, context: Context) -> Tensor:
-        """Read the cosine of query and key of unit i on image i, shape (units,)."""
+        """See `featviz.activations.layer_readers.LayerReader.cosines`."""
         sequence = self.features(inputs)
         values = sequence.new_empty(self._count)
         for group in self._groups:
-            there = sequence[group.columns]
-            query, key = self._vectors(there, there, group, context)
+            own = sequence[group.columns]
+            query, key = self._vectors(own, own, group, context)
             values[group.columns] = F.cosine_similarity(query, key, -1).mean(1).to(values)
         return values
 
     def features(self, inputs: Tensor) -> Tensor:
-        """Arrange the attention's input as (N, positions, channels)."""
+        """See `featviz.activations.layer_readers.LayerReader.features`."""
         return inputs.flatten(1, -2)
 
     def _logits(self, queries: Tensor, keys: Tensor, group: _Group, context: Context) -> Tensor:
-        """Compute the logits of the pairs of a group, shape (U, L)."""
+        """Compute the logits of the pairs of a group, shape (U, L), from tokens (U, T, C)."""
         query, key = self._vectors(queries, keys, group, context)
         if self._modes is not None:
             along_query, along_key = (side[group.columns, :, None] for side in self._modes)
@@ -126,7 +159,7 @@ class QKLogitReader:
     def _vectors(
         self, queries: Tensor, keys: Tensor, group: _Group, context: Context
     ) -> tuple[Tensor, Tensor]:
-        """Compute query and key of each pair, shape (U, L, head_dim), of tokens (U, T, C)."""
+        """Compute query and key of each pair, shape (U, L, head_dim), from tokens (U, T, C)."""
         rotation = self.heads.rotation(context)
         vectors = []
         for sequence, projection, tokens in (

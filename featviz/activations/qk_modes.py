@@ -1,4 +1,4 @@
-"""The strongest query-key modes of a head."""
+"""Query-key modes: the singular value decomposition of the query-key matrix of a head."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Modes:
-    """Singular modes of ``W_q' W_k`` of every head, the strongest first.
+    """Singular vectors of ``W_q' W_k`` of every head, the strongest mode first.
 
-    With normalization and biases folded in, the logit of tokens i and j, less the relative position
-    bias that some models add, is the sum over modes of
+    With the normalization and the biases folded in, the logit of tokens i and j, without the
+    relative position bias that some models add, is the sum over modes of
     ``strength * (query_m . [n_i, 1]) * (key_m . [n_j, 1])``.
 
     Attributes
     ----------
     strength : Tensor, shape (heads, head_dim)
-        Singular values, times the scale of the logits; falling.
+        Singular values times the scale of the logits, in descending order.
     query, key : Tensor, shape (heads, head_dim, channels + 1)
-        Unit vectors of each mode, in what the normalization gives before its gain and bias; the
-        last number belongs to the constant 1.
+        Unit vectors of each mode, in the space of normalized tokens before the normalization's
+        gain and bias; the last entry belongs to the constant 1.
     from_query, from_key : Tensor, shape (heads, head_dim, head_dim)
-        Row m turns a head's query (or key) vector into its part along mode m.
+        The dot product of row m and a head's query (or key) is its coefficient along mode m.
     """
 
     strength: Tensor
@@ -51,19 +51,19 @@ def modes_of(heads: Heads, norm: nn.Module | None) -> Modes:
     heads : Heads
         Bilinear ones.
     norm : nn.Module or None
-        Whose output the attention reads; folded in.
+        The normalization whose output the attention reads; folded into the projections.
 
     Returns
     -------
     Modes
-        In float64. The sign of a mode makes the largest number of its query vector positive.
+        In float64. The sign of a mode makes the largest entry of its query vector positive.
 
     Source: Millidge and Black, "The Singular Value Decompositions of Transformer Weight Matrices
     are Highly Interpretable", 2022; Pan et al., "Dissecting Query-Key Interaction in Vision
     Transformers", 2024.
     """
     query, key = fold_norm(heads.query, norm), fold_norm(heads.key, norm)
-    # Two thin factorizations instead of a large one: the product has rank head_dim at most.
+    # Two thin QR factorizations instead of a large SVD: the product has rank head_dim at most.
     query_basis, query_mix = torch.linalg.qr(query.mT)
     key_basis, key_mix = torch.linalg.qr(key.mT)
     left, strength, right = torch.linalg.svd(query_mix @ key_mix.mT)
@@ -79,30 +79,37 @@ def modes_of(heads: Heads, norm: nn.Module | None) -> Modes:
     )
 
 
-def strengths(model: VisionModel, units: Sequence[Unit]) -> list[tuple[float, float]]:
-    """Tell how strong modes are.
+def mode_strengths(model: VisionModel, units: Sequence[Unit]) -> list[tuple[float, float]]:
+    """Return how strong modes are.
+
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+        Query-key modes, at any tokens.
 
     Returns
     -------
     list of (float, float)
-        Of each unit, its strength, and its share of the sum of squares over the head's modes.
+        For each unit its strength, and its squared strength as a fraction of the sum of squares
+        over the modes of the head, in [0, 1].
 
     Raises
     ------
     FeatvizError
-        If a unit is no mode, or the model has no such site.
+        If a unit is not a mode, or the model has no such site.
     """
     known: dict[str, Tensor] = {}
     found = []
     for unit in units:
         site = model.sites[unit.site]
         if not isinstance(unit.index, Mode):
-            raise FeatvizError(f"{unit} is no mode; one looks like blocks.2.attn.qk_mode:0.3")
+            raise FeatvizError(f"{unit} is not a mode; one looks like blocks.2.attn.qk_mode:0.3")
         if site.path not in known:
             heads = heads_of(model.module.get_submodule(site.owner))
             norm = None if site.norm is None else model.module.get_submodule(site.norm)
             if heads is None:
-                raise FeatvizError(f"{site.owner} has no heads that are known")
+                raise FeatvizError(f"the heads of {site.owner} are unknown")
             known[site.path] = modes_of(heads, norm).strength
         strength = known[site.path][unit.index.head]
         power = strength.square()

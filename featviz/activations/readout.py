@@ -1,7 +1,7 @@
-"""Images -> values of units, running no more of the model than they need.
+"""Readouts: from images to the values of units, running no more of the model than necessary.
 
-The forward pass is stopped at the input of the layer that owns the units, and only the wanted
-rows of that layer are computed. Layers above never run and weights never get gradients.
+The forward pass ends at the input of the layer that owns the units, and only the required rows of
+that layer are computed. Later layers do not run, and weights never get gradients.
 """
 
 from __future__ import annotations
@@ -26,68 +26,70 @@ if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
 Value = TypeVar("Value")
-# Lucid has 0.1, which a single neuron among hundreds never reaches: its pictures would not change.
-LEAST_COSINE = 0.01
+# Lucid has 0.1, which a single neuron among hundreds never reaches: the power would be constant.
+MIN_COSINE = 0.01
 
 
 class Reading(NamedTuple):
-    """What is read of N units in a step of an optimization.
+    """What a step of an optimization reads of N units.
 
     Attributes
     ----------
     values : Tensor, shape (N,)
-    gain : Tensor, shape (N,)
-        What is to be maximized: the values, times a power of the cosine between the unit's
-        direction and all that its layer puts out (of a logit, between query and key); a cosine
-        below 0.01, and that of a negative value, counts as 0.01. Source: Lucid,
-        ``optvis/objectives_util.py``, ``_dot_cossim``.
+        Values of the units.
+    objective : Tensor, shape (N,)
+        What is maximized: the values times a power of the cosine between the unit's direction and
+        the output of its layer (of a logit, between query and key). A cosine below 0.01, and that
+        of a negative value, counts as 0.01. Source: Lucid, ``optvis/objectives_util.py``,
+        ``_dot_cossim``.
     features : Tensor, shape (images, positions, channels)
-        The input of the layer that owns the units; of several, the last that is reached.
+        The input of the layer that owns the units; of several layers, the deepest one.
     """
 
     values: Tensor
-    gain: Tensor
+    objective: Tensor
     features: Tensor
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What is read at one site: terms of the units' sums.
+    """The terms of the units that belong to one site.
 
     Attributes
     ----------
-    rows : LayerReader
+    reader : LayerReader
+        Reads the terms.
     columns : Tensor, shape (terms,)
-        Which of the readout's units each term belongs to.
+        For each term, the index of its unit in the readout.
     weights : Tensor, shape (terms,)
     plain : bool
         Whether the terms are the units themselves, in their order.
     """
 
-    rows: LayerReader
+    reader: LayerReader
     columns: Tensor
     weights: Tensor
     plain: bool
 
     def add(self, values: Tensor, read: Tensor) -> Tensor:
-        """Add what was read of the terms (..., terms) to the values of the units (..., units)."""
+        """Add values of the terms (..., terms) to the values of the units (..., units)."""
         return values.index_add(-1, self.columns, (read * self.weights).to(values))
 
-    def beside(self, images: Tensor) -> Tensor:
-        """Repeat what belongs to image i for every term of unit i."""
+    def expand_to_terms(self, images: Tensor) -> Tensor:
+        """Repeat the row of unit i for every term of unit i: (units, ...) to (terms, ...)."""
         return images if self.plain else images[self.columns]
 
 
 class Readout:
-    """Values of fixed units on any images.
+    """Reads the values of fixed units on any images.
 
     Parameters
     ----------
     model : VisionModel
-        Left as found by every call: hooks, training flags and `requires_grad`, also after an
+        Every call leaves it unchanged: hooks, training flags and `requires_grad`, also after an
         exception. The weights of the units are taken when the readout is made.
     units : sequence of Unit
-        Of one or several sites.
+        Units of one or several sites.
 
     Raises
     ------
@@ -98,14 +100,14 @@ class Readout:
     def __init__(self, model: VisionModel, units: Sequence[Unit]) -> None:
         self.model = model
         self.units = list(units)
-        found: dict[Site, list[tuple[int, float, Unit]]] = {}
+        by_site: dict[Site, list[tuple[int, float, Unit]]] = {}
         for column, unit in enumerate(self.units):
             for weight, term in terms(unit):
-                found.setdefault(site_of(model, term), []).append((column, weight, term))
-        # A tensor born in inference mode could not be saved for a later backward pass.
+                by_site.setdefault(site_of(model, term), []).append((column, weight, term))
+        # Tensors made in inference mode could not be saved for a later backward pass.
         with torch.inference_mode(False):
             self._parts: dict[str, list[_Part]] = {}
-            for site, members in found.items():
+            for site, members in by_site.items():
                 part = self._part(site, members)
                 self._parts.setdefault(site.owner, []).append(part)
 
@@ -132,16 +134,16 @@ class Readout:
         Returns
         -------
         Tensor, shape (N, units)
-            Differentiable in the images, of their type and on their device.
+            Differentiable with respect to the images, of their dtype and on their device.
 
         Raises
         ------
         FeatvizError
-            If the images are of another shape or no floating-point numbers.
+            If the images have another shape or are not floating-point.
         """
         with eval_mode(self.model.module):
             found = self._run(
-                images, lambda part, inputs, context: part.rows.every(inputs, context)
+                images, lambda part, inputs, context: part.reader.read_all(inputs, context)
             )
         values = images.new_zeros(len(images), len(self.units))
         for part, read in found:
@@ -149,80 +151,106 @@ class Readout:
         return values
 
     def paired(self, images: Tensor) -> Tensor:
-        """Read unit i on image i, shape (units,), for as many images as units."""
-        with eval_mode(self.model.module):
-            return self.read_pairs(images).values
-
-    def read_pairs(self, images: Tensor, cosine_power: float = 0.0) -> Reading:
-        """Read unit i on image i, and what the last of the layers sees of the image.
-
-        For a loop of many steps: whoever runs it holds the model `eval_mode` around it.
+        """Read unit i on image i.
 
         Parameters
         ----------
-        images : Tensor, shape (N, 3, H, W)
-        cosine_power : float
-            Power of the cosine that weighs the gain, see `Reading`.
+        images : Tensor, shape (units, 3, H, W)
+            As many images as units.
+
+        Returns
+        -------
+        Tensor, shape (units,)
 
         Raises
         ------
         FeatvizError
-            If the images are not as many as the units, of another shape or no floating-point
-            numbers.
+            If there are not as many images as units, or they have another shape or are not
+            floating-point.
+        """
+        with eval_mode(self.model.module):
+            return self.read_pairs(images).values
+
+    def read_pairs(self, images: Tensor, cosine_power: float = 0.0) -> Reading:
+        """Read unit i on image i, with the objective and the features of an optimization step.
+
+        For a loop of many steps: the caller keeps the model in `eval_mode`.
+
+        Parameters
+        ----------
+        images : Tensor, shape (units, 3, H, W)
+        cosine_power : float
+            Power of the cosine in the objective, see `Reading`; 0 leaves the cosine out.
+
+        Returns
+        -------
+        Reading
+
+        Raises
+        ------
+        FeatvizError
+            See `paired`.
         """
         self._check_count(images, 1)
 
         def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
-            own = part.beside(inputs)
-            values = part.rows.paired(own, context)
-            gain = values
+            own = part.expand_to_terms(inputs)
+            values = part.reader.read_paired(own, context)
+            objective = values
             if cosine_power:
-                aligned = part.rows.cosines(own, context).clamp_min(LEAST_COSINE)
-                # A negative value would gain from a small cosine.
-                aligned = torch.where(values > 0, aligned, LEAST_COSINE)
-                gain = values * aligned**cosine_power
-            return Reading(values, gain, part.rows.features(inputs))
+                cosines = part.reader.cosines(own, context).clamp_min(MIN_COSINE)
+                # A smaller cosine would increase the objective of a negative value.
+                cosines = torch.where(values > 0, cosines, MIN_COSINE)
+                objective = values * cosines**cosine_power
+            return Reading(values, objective, part.reader.features(inputs))
 
         return self._sum(self._run(images, read), images)
 
-    def read_sides(self, images: Tensor) -> Reading:
+    def read_split(self, images: Tensor) -> Reading:
         """Read logit i with its query on image i and its key on image N + i.
 
-        For a loop of many steps: whoever runs it holds the model `eval_mode` around it.
+        For a loop of many steps: the caller keeps the model in `eval_mode`.
 
         Parameters
         ----------
         images : Tensor, shape (2 * N, 3, H, W)
             For N units, first the images of the queries, then those of the keys.
 
+        Returns
+        -------
+        Reading
+            The objective equals the values.
+
         Raises
         ------
         FeatvizError
-            If a unit is no logit, or the images are not twice as many as the units, of another
-            shape or no floating-point numbers.
+            If a unit is not a logit, or there are not twice as many images as units, or they have
+            another shape or are not floating-point.
         """
         self._check_count(images, 2)
         check_logits(self.model, self.units)
 
         def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
-            query, key = (part.beside(side) for side in inputs.chunk(2))
-            if not isinstance(part.rows, QKLogitReader):
-                raise TypeError("only logits are read from two images")
-            values = part.rows.between(query, key, context)
-            return Reading(values, values, part.rows.features(inputs))
+            query, key = (part.expand_to_terms(side) for side in inputs.chunk(2))
+            if not isinstance(part.reader, QKLogitReader):
+                raise TypeError("only logits can be read from two images")
+            values = part.reader.read_split(query, key, context)
+            return Reading(values, values, part.reader.features(inputs))
 
         return self._sum(self._run(images, read), images)
 
-    def _sum(self, found: list[tuple[_Part, Reading]], kind: Tensor) -> Reading:
-        values = gain = torch.zeros(len(self.units), dtype=kind.dtype, device=kind.device)
+    def _sum(self, found: list[tuple[_Part, Reading]], like: Tensor) -> Reading:
+        zeros = torch.zeros(len(self.units), dtype=like.dtype, device=like.device)
+        values = objective = zeros
         for part, reading in found:
-            values, gain = part.add(values, reading.values), part.add(gain, reading.gain)
-        return Reading(values, gain, found[-1][1].features)
+            values = part.add(values, reading.values)
+            objective = part.add(objective, reading.objective)
+        return Reading(values, objective, found[-1][1].features)
 
     def _run(
         self, images: Tensor, read: Callable[[_Part, Tensor, Context], Value]
     ) -> list[tuple[_Part, Value]]:
-        """Run the model until every owner is reached, and read each at its input."""
+        """Run the model until every owner is reached, and read its parts at its input."""
         self._check(images)
         found: list[tuple[_Part, Value]] = []
 
@@ -232,29 +260,23 @@ class Readout:
         run_until(self.model, images, self._parts, take)
         return found
 
-    def _check_count(self, images: Tensor, each: int) -> None:
+    def _check_count(self, images: Tensor, images_per_unit: int) -> None:
         if not self.units:
             raise FeatvizError("there is no unit to read")
-        if len(images) != each * len(self.units):
-            what = "one image" if each == 1 else f"{each} images"
-            raise FeatvizError(
-                f"{what} a unit: {len(self.units)} units need {each * len(self.units)} images, "
-                f"not {len(images)}"
-            )
+        expected = images_per_unit * len(self.units)
+        if len(images) != expected:
+            raise FeatvizError(f"{len(self.units)} units need {expected} images, not {len(images)}")
 
     def _check(self, images: Tensor) -> None:
         side = self.model.image_size
         if images.shape[1:] != (3, side, side) or not images.is_floating_point():
-            kind = str(images.dtype).removeprefix("torch.")
+            dtype = str(images.dtype).removeprefix("torch.")
             raise FeatvizError(
                 f"{self.model.name} reads floating-point images (N, 3, {side}, {side}), "
-                f"not {kind} {tuple(images.shape)}"
+                f"not {dtype} {tuple(images.shape)}"
             )
 
 
 def readout(model: VisionModel, units: Sequence[Unit]) -> Readout:
-    """Make a function from images (N, 3, H, W) in [0, 1] to values (N, units).
-
-    See `Readout`.
-    """
+    """Return a function from images (N, 3, H, W) in [0, 1] to values (N, units); see `Readout`."""
     return Readout(model, units)

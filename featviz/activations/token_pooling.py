@@ -1,4 +1,4 @@
-"""Where the units of a layer are read: at one position each, or as the mean over patches."""
+"""Token pooling: read each unit at one position, or as the mean over the patch positions."""
 
 from __future__ import annotations
 
@@ -10,46 +10,91 @@ from torch import Tensor
 from featviz.addressing.address import Unit
 from featviz.models.sites import Site
 
-MEAN = -1  # stands for "mean over the patch positions" where a position is asked for
+MEAN = -1
+"""Stands for the mean over the patch positions where a position is expected."""
 
 
-class Places:
-    """Where each of a list of units is read: at one position, or as the mean over patches."""
+class TokenPooling:
+    """Pools the positions of a layer for a list of units, each in its own way.
+
+    Parameters
+    ----------
+    site : Site
+        The layer that owns the units.
+    units : sequence of Unit
+    device : torch.device
+        Of the tensors that are pooled.
+
+    Attributes
+    ----------
+    positions : list of int
+        For each unit its position, prefix tokens counted, or `MEAN`.
+    """
 
     def __init__(self, site: Site, units: Sequence[Unit], device: torch.device) -> None:
         self.positions = [_position(unit) for unit in units]
-        self._index = torch.tensor(self.positions, device=device)
+        self._positions = torch.tensor(self.positions, device=device)
         self._prefix = site.prefix
 
     def groups(self) -> list[tuple[int, Tensor]]:
-        """List each position that is read, with the columns of the units read there."""
+        """Return each distinct position with the indices of the units that are read there."""
         return [
-            (position, (self._index == position).nonzero()[:, 0])
+            (position, (self._positions == position).nonzero()[:, 0])
             for position in dict.fromkeys(self.positions)
         ]
 
-    def at(self, sequence: Tensor, position: int) -> Tensor:
-        """Read (N, positions, C) at one position, or as the mean over patches: (N, C)."""
+    def pool_at(self, sequence: Tensor, position: int) -> Tensor:
+        """Read a sequence at one position, or take the mean over its patch positions.
+
+        Parameters
+        ----------
+        sequence : Tensor, shape (N, positions, C)
+        position : int
+            A position, or `MEAN`.
+
+        Returns
+        -------
+        Tensor, shape (N, C)
+        """
         if position == MEAN:
             return sequence[:, self._prefix :].mean(1)
         return sequence[:, position]
 
-    def read(self, sequence: Tensor) -> Tensor:
-        """Read column i of (N, positions, units) where unit i is: (N, units)."""
+    def pool_columns(self, sequence: Tensor) -> Tensor:
+        """Pool channel i as unit i is pooled.
+
+        Parameters
+        ----------
+        sequence : Tensor, shape (N, positions, units)
+
+        Returns
+        -------
+        Tensor, shape (N, units)
+        """
         values = sequence.new_empty(len(sequence), len(self.positions))
         for position, columns in self.groups():
-            values[:, columns] = self.at(sequence[:, :, columns], position)
+            values[:, columns] = self.pool_at(sequence[:, :, columns], position)
         return values
 
-    def pick(self, sequence: Tensor) -> Tensor:
-        """Read row i of (N, positions, C) where unit i is: (N, C)."""
+    def pool_rows(self, sequence: Tensor) -> Tensor:
+        """Pool all channels of image i as unit i is pooled.
+
+        Parameters
+        ----------
+        sequence : Tensor, shape (units, positions, C)
+            Of one image for each unit.
+
+        Returns
+        -------
+        Tensor, shape (units, C)
+        """
         if set(self.positions) == {MEAN}:
-            return self.at(sequence, MEAN)
+            return self.pool_at(sequence, MEAN)
         rows = torch.arange(len(sequence), device=sequence.device)
-        single = sequence[rows, self._index.clamp_min(0)]
+        single = sequence[rows, self._positions.clamp_min(0)]
         if MEAN not in self.positions:
             return single
-        return torch.where((self._index == MEAN)[:, None], self.at(sequence, MEAN), single)
+        return torch.where((self._positions == MEAN)[:, None], self.pool_at(sequence, MEAN), single)
 
 
 def _position(unit: Unit) -> int:
@@ -58,5 +103,5 @@ def _position(unit: Unit) -> int:
     if unit.token is None:
         return MEAN
     if not isinstance(unit.token, int):
-        raise TypeError(f"{unit} is read at no single position")
+        raise TypeError(f"{unit} is not read at a single position")
     return unit.token

@@ -1,4 +1,4 @@
-"""Many units, batch by batch: what runs out of memory is halved, what fails is told apart."""
+"""Running batches: split in two when memory runs out, and isolating units that raise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from featviz._util.device_memory import is_out_of_memory
 from featviz._util.progress import Progress, ignore
-from featviz.activations.single_token_attention import is_narrow
+from featviz.activations.single_token_attention import needs_single_token
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
 from featviz.optimization.optimize import Pictures, optimize
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one batch.
+    """The result of one batch.
 
     Attributes
     ----------
     units : list of Unit
         Those that were rendered.
-    pictures : Pictures
-        Of these units, in this order.
-    failures : dict of unit to str
+    pictures : Pictures or None
+        Of these units, in this order; None if there are none.
+    failures : dict of Unit to str
         The others, and why each failed.
     """
 
@@ -41,35 +41,46 @@ class Outcome:
 
 
 @dataclass
-class Room:
-    """How many units fit into memory at once, as far as is known.
+class BatchLimit:
+    """The largest batch that may fit into memory.
 
     Attributes
     ----------
     units : int
-        No larger batch is tried; it falls when one runs out of memory.
+        Halved whenever a batch runs out of memory.
     """
 
     units: int = sys.maxsize
 
 
 class _ProgressError(BaseException):
-    """Carries what `progress` raised past the handling of what units raise."""
+    """Carries what the progress callback raised past the handling of errors of units."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 def split(model: VisionModel, units: Sequence[Unit], limit: int) -> list[list[Unit]]:
-    """Cut units into batches of at most `limit` units that share a site, keeping their order.
+    """Divide units into batches that share a site, keeping their order.
 
-    Sums share what all their terms are at. Units at one token are apart from means over patches,
-    so that what a batch can leave out does not depend on what else is in it.
+    A sum of units shares the sites of all its terms. Units at one token are separated from means
+    over patches, so that what a batch can skip does not depend on which units are in it.
+
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+    limit : int
+        Largest number of units per batch.
+
+    Returns
+    -------
+    list of lists of Unit
     """
     layers: dict[tuple[tuple[Site, ...], bool], list[Unit]] = {}
     for unit in units:
-        alike = sites_of(model, unit), is_narrow(model, unit)
-        layers.setdefault(alike, []).append(unit)
+        key = sites_of(model, unit), needs_single_token(model, unit)
+        layers.setdefault(key, []).append(unit)
     return [
         layer[start : start + limit]
         for layer in layers.values()
@@ -82,18 +93,23 @@ def run(
     batches: Sequence[Sequence[Unit]],
     recipe: Recipe,
     progress: Progress = ignore,
-    room: Room | None = None,
+    limit: BatchLimit | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Render batches in turn.
+    """Render batches one after another.
 
-    A batch that runs out of memory is halved, and so are those after it. A batch that raises is
-    halved until the unit that raises stands alone; that one is recorded as failed, as is a
-    unit whose value stops being a number. `KeyboardInterrupt` passes through.
+    A batch that runs out of memory is split in two, and so are those after it. A batch that raises
+    is split until the unit that raises is alone; that unit is recorded as failed, as is a unit
+    whose activation becomes NaN or infinite. `KeyboardInterrupt` is not caught.
 
     Parameters
     ----------
-    room : Room, optional
-        What earlier calls found out about the memory; this one adds to it.
+    model : VisionModel
+    batches : sequence of sequences of Unit
+    recipe : Recipe
+    progress : callable
+        Called before every batch and after every step.
+    limit : BatchLimit, optional
+        What earlier calls found out about the memory; updated by this one.
 
     Yields
     ------
@@ -101,12 +117,12 @@ def run(
         Every unit is in exactly one outcome.
     """
     waiting = [list(batch) for batch in reversed(batches)]
-    room, finished = room or Room(), 0
+    limit, finished = limit or BatchLimit(), 0
     total = sum(map(len, waiting)) * recipe.samples
     while waiting:
         batch = waiting.pop()
-        if len(batch) > room.units:
-            waiting += [batch[room.units :], batch[: room.units]]
+        if len(batch) > limit.units:
+            waiting += [batch[limit.units :], batch[: limit.units]]
             continue
         progress(finished, total)
         tick = _ticker(progress, finished, len(batch) * recipe.samples, recipe.steps, total)
@@ -117,12 +133,12 @@ def run(
         except Exception as error:  # noqa: BLE001  whatever a model raises concerns its unit only
             if len(batch) > 1:
                 half = len(batch) // 2
-                room.units = half if is_out_of_memory(error) else room.units
+                limit.units = half if is_out_of_memory(error) else limit.units
                 waiting += [batch[half:], batch[:half]]
                 continue
             outcome = Outcome([], None, {batch[0]: _reason(error)})
         else:
-            outcome = _sift(batch, pictures)
+            outcome = _separate_failures(batch, pictures)
         finished += len(batch) * recipe.samples
         yield outcome
 
@@ -141,25 +157,25 @@ def _ticker(
     return tick
 
 
-def _sift(batch: list[Unit], pictures: Pictures) -> Outcome:
-    """Set units apart whose value was not finite at some step or at the end."""
+def _separate_failures(batch: list[Unit], pictures: Pictures) -> Outcome:
+    """Record units whose activation was not finite in some step or at the end as failed."""
     steps = pictures.trajectory.isfinite().all(1)
-    sound = steps.all(1) & pictures.activation.isfinite().all(1)
+    finite = steps.all(1) & pictures.activation.isfinite().all(1)
     failures = {}
-    for number, unit in enumerate(batch):
-        if not sound[number]:
-            wrong = (~steps[number]).nonzero().flatten().tolist()
+    for index, unit in enumerate(batch):
+        if not finite[index]:
+            wrong = (~steps[index]).nonzero().flatten().tolist()
             when = f"at step {wrong[0]}" if wrong else "on the finished picture"
-            failures[unit] = f"its value is not a finite number {when}"
+            failures[unit] = f"its activation is not finite {when}"
     kept = [unit for unit in batch if unit not in failures]
     chosen = Pictures(
-        pictures.images[sound], pictures.activation[sound], pictures.trajectory[sound]
+        pictures.images[finite], pictures.activation[finite], pictures.trajectory[finite]
     )
     return Outcome(kept, chosen if kept else None, failures)
 
 
 def _reason(error: Exception) -> str:
     if is_out_of_memory(error):
-        return "out of memory even alone; fewer samples or a smaller size need less"
+        return "out of memory with a single unit; use fewer samples or a smaller size"
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -44,4 +44,4 @@ def test_the_strengths_are_the_singular_values_of_the_whole_matrix(
 
 def test_a_head_is_no_mode(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["modes", "cueworld/vit", "blocks.2.attn.qk:1@same"]) == 1
-    assert "is no mode; one looks like" in capsys.readouterr().err
+    assert "is not a mode; one looks like" in capsys.readouterr().err

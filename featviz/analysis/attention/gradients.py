@@ -62,7 +62,7 @@ def side_gradients(
         readout = Readout(model, units)
         for image in images:
             sides = image.detach().repeat(2 * len(units), 1, 1, 1).requires_grad_()
-            values = readout.read_sides(sides).values
+            values = readout.read_split(sides).values
             (gradient,) = torch.autograd.grad(values.sum(), sides)
             found.append((values.detach(), *gradient.chunk(2)))
     values, query, key = (torch.stack(each, 1) for each in zip(*found, strict=True))

@@ -24,7 +24,7 @@ TOKENS = (None, 0, 3, None, 5, 3)
 
 
 class Doubled(nn.Linear):
-    """A linear layer of another class, whose values are others."""
+    """A linear layer of another class, with twice the values."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return 2 * super().forward(inputs)
@@ -92,39 +92,41 @@ def chain(name: str) -> nn.Sequential:
 
 
 def chosen(module: nn.Module) -> tuple[Any, list[Unit]]:
-    """Six units at mixed places, unit 4 twice and out of order."""
+    """Six units at mixed positions, unit 4 twice and out of order."""
     site = find_sites(module, SIDE, 0)["1"]
     tokens = TOKENS if site.positions else (None,) * 6
     return site, [Unit("1", i, t) for i, t in zip((4, 0, 5, 2, 4, 1), tokens, strict=True)]
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_rows_equal_the_output_of_the_layer_for_every_unit_and_place(name: str) -> None:
+def test_values_equal_the_output_of_the_layer_for_every_unit_and_position(name: str) -> None:
     module = chain(name)
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
-    rows, inputs = layer_reader(module[1], site, units), module[0](images)
+    reader, inputs = layer_reader(module[1], site, units), module[0](images)
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
-    torch.testing.assert_close(rows.every(inputs, {}), expected, rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(rows.paired(inputs, {}), expected.diagonal(), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(reader.read_all(inputs, {}), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        reader.read_paired(inputs, {}), expected.diagonal(), rtol=1e-10, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_gradients_of_rows_equal_those_through_the_whole_layer(name: str) -> None:
+def test_gradients_equal_those_through_the_whole_layer(name: str) -> None:
     module = chain(name)
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
-    rows = layer_reader(module[1], site, units)
+    reader = layer_reader(module[1], site, units)
     expected = torch.stack([naive_gradient(module, images, unit, "1") for unit in units], 1)
-    (every,) = torch.autograd.grad(rows.every(module[0](images), {}).sum(), images)
-    torch.testing.assert_close(every, expected.sum(1), rtol=1e-10, atol=1e-12)
-    (paired,) = torch.autograd.grad(rows.paired(module[0](images), {}).sum(), images)
+    (whole,) = torch.autograd.grad(reader.read_all(module[0](images), {}).sum(), images)
+    torch.testing.assert_close(whole, expected.sum(1), rtol=1e-10, atol=1e-12)
+    (paired,) = torch.autograd.grad(reader.read_paired(module[0](images), {}).sum(), images)
     own = torch.stack([expected[i, i] for i in range(6)])
     torch.testing.assert_close(paired, own, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_features_are_the_positions_and_channels_of_the_input(name: str) -> None:
+def test_features_are_the_input_as_positions_and_channels(name: str) -> None:
     module = chain(name)
     site, units = chosen(module)
     inputs = module[0](torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64))
@@ -146,23 +148,23 @@ def test_features_are_the_positions_and_channels_of_the_input(name: str) -> None
         ("over a sequence", FullLayerReader),
     ],
 )
-def test_only_layers_that_compute_something_else_are_run_whole(name: str, kind: type) -> None:
+def test_only_layers_that_compute_something_else_are_run_in_full(name: str, kind: type) -> None:
     module = chain(name)
     assert type(layer_reader(module[1], *chosen(module))) is kind
 
 
-def test_a_layer_whose_own_forward_was_replaced_is_run_whole() -> None:
+def test_a_layer_whose_own_forward_was_replaced_is_run_in_full() -> None:
     module = chain("linear on tokens")
     plain = module[1].forward
     module[1].forward = lambda inputs: plain(inputs) + 1
     site, units = chosen(module)
     images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
-    values = layer_reader(module[1], site, units).every(module[0](images), {})
+    values = layer_reader(module[1], site, units).read_all(module[0](images), {})
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(values, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_a_mean_over_patches_leaves_the_prefix_tokens_out() -> None:
+def test_a_mean_over_patches_excludes_the_prefix_tokens() -> None:
     layer = nn.Linear(1, 1, bias=False)
     nn.init.constant_(layer.weight, 10.0)
     model = VisionModel("sequence", nn.Sequential(nn.Flatten(2), layer), 1, (0,) * 3, (1,) * 3)
@@ -170,12 +172,12 @@ def test_a_mean_over_patches_leaves_the_prefix_tokens_out() -> None:
     tokens = torch.tensor([100.0, 200.0, 1.0, 2.0, 3.0, 6.0])[None, :, None]
     site = type(model.sites["1"])("1", "1", 1, 6, (2, 2), 2)
     units = [Unit("1", 0), Unit("1", 0, "cls"), Unit("1", 0, 1), Unit("1", 0, 5)]
-    assert layer_reader(layer, site, units).every(tokens, {}).tolist() == [
+    assert layer_reader(layer, site, units).read_all(tokens, {}).tolist() == [
         [30.0, 1000.0, 2000.0, 60.0]
     ]
 
 
-def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
+def test_a_convolution_by_hand_at_two_positions_and_on_average() -> None:
     layer = nn.Conv2d(1, 2, 2)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]], [[[0.0, 1.0], [2.0, 0.0]]]]))
@@ -184,5 +186,5 @@ def test_a_convolution_by_hand_at_two_places_and_on_average() -> None:
     image = torch.arange(9.0).view(1, 1, 3, 3)
     site = find_sites(nn.Sequential(nn.Conv2d(3, 1, 1), layer), 3, 0)["1"]
     units = [Unit("1", 0, 3), Unit("1", 1, 0), Unit("1", 1)]
-    # Filter 1 at the four places: 1+6, 2+8, 4+12, 5+14, each less 1; their mean is 12.
-    assert layer_reader(layer, site, units).every(image, {}).tolist() == [[4.5, 6.0, 12.0]]
+    # Filter 1 at the four positions: 1+6, 2+8, 4+12, 5+14, each minus 1; their mean is 12.
+    assert layer_reader(layer, site, units).read_all(image, {}).tolist() == [[4.5, 6.0, 12.0]]

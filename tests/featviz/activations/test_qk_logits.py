@@ -1,4 +1,4 @@
-"""A QK unit is the logit that timm's attention would hand to its softmax."""
+"""A QK unit is the logit that timm's attention passes to its softmax."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_paired_logits_and_their_gradients_are_those_of_unit_i_on_image_i(kind: 
 
 
 class _Products(TorchFunctionMode):
-    """Notes the shapes of the batched products."""
+    """Records the shapes of batched matrix products."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _Products(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_only_the_wanted_tokens_are_projected_for_the_wanted_head() -> None:
+def test_only_the_required_tokens_are_projected_by_the_required_head() -> None:
     model = attention_model(TRAINED)
     read = featviz.readout(model, units(model, f"{BLOCK}.qk:2@q5.k9"))
     with _Products() as products:
@@ -123,7 +123,7 @@ def test_only_the_wanted_tokens_are_projected_for_the_wanted_head() -> None:
     assert products.shapes == [one_token, one_head] * 2
 
 
-def test_attention_below_stays_fused_and_what_is_above_never_runs() -> None:
+def test_earlier_attention_stays_fused_and_later_layers_never_run() -> None:
     model = attention_model(TRAINED)
     called: list[str] = []
     parts = {f"blocks.{block}.{name}" for block in range(12) for name in ("attn.qkv", "mlp")}
@@ -172,12 +172,12 @@ def test_modes_of_a_head_that_is_not_bilinear_are_refused(kind: str) -> None:
     ("selector", "said"),
     [
         ("blocks.1.attn.qk:0", "needs its tokens: @same, @q20.k30 or @shift"),
-        ("blocks.1.attn.qk:0@7", "not at @7"),
+        ("blocks.1.attn.qk:0@7", "not @7"),
         ("blocks.1.attn.qk:4@same", "has heads 0-3, not 4"),
         ("blocks.1.attn.qk:0@q65.k0", "has tokens 0-64, not 65"),
         ("blocks.1.attn.qk:0@shift.0.8", "shift its columns by -7 to 7, not 8"),
-        ("blocks.1.attn.qk:0@shift.1", "not at @shift.1"),
-        ("blocks.1.mlp.fc1:0@same", "read at one of its tokens 0-64, not at @same"),
+        ("blocks.1.attn.qk:0@shift.1", "not @shift.1"),
+        ("blocks.1.mlp.fc1:0@same", "read at one of its tokens 0-64, not @same"),
         ("blocks.1.attn.qk_mode:0", "is written HEAD.MODE"),
         ("blocks.1.attn.qk_mode:0.32", "has modes 0-31, not 32"),
         ("blocks.1.mlp.qk:0@same", "blocks.1.mlp is Mlp"),

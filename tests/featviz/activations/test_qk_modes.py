@@ -1,4 +1,4 @@
-"""Modes: the singular directions between queries and keys, whose parts add up to the logit."""
+"""Query-key modes: singular directions whose parts add up to the logit."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def normalized(model: VisionModel, images: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", BILINEAR)
-@pytest.mark.parametrize("place", ["same", "q0.k3", "q7.k2", "shift.1.-1"])
-def test_the_parts_of_all_modes_add_up_to_the_logit(kind: str, place: str) -> None:
+@pytest.mark.parametrize("token", ["same", "q0.k3", "q7.k2", "shift.1.-1"])
+def test_the_parts_of_all_modes_add_up_to_the_logit(kind: str, token: str) -> None:
     model = attention_model(kind)
     images = pictures(model)
-    logit = featviz.readout(model, units(model, f"{BLOCK}.attn.qk:1@{place}"))(images)[:, 0]
-    parts = featviz.readout(model, units(model, f"{BLOCK}.attn.qk_mode:1.all@{place}"))(images)
+    logit = featviz.readout(model, units(model, f"{BLOCK}.attn.qk:1@{token}"))(images)[:, 0]
+    parts = featviz.readout(model, units(model, f"{BLOCK}.attn.qk_mode:1.all@{token}"))(images)
     scale = float(parts.abs().sum(1).max())
     assert float((parts.sum(1) - logit).abs().max()) <= 1e-5 * scale
 
@@ -71,7 +71,7 @@ def test_a_mode_is_its_strength_times_two_dot_products_with_normalized_tokens(ki
 
 
 @pytest.mark.parametrize("kind", BILINEAR)
-def test_modes_are_orthonormal_and_fall_in_strength(kind: str) -> None:
+def test_modes_are_orthonormal_and_sorted_by_strength(kind: str) -> None:
     heads = heads_of(attention_model(kind).module.get_submodule(f"{BLOCK}.attn"))
     assert heads is not None
     modes = modes_of(heads, attention_model(kind).module.get_submodule(f"{BLOCK}.norm1"))
@@ -126,11 +126,11 @@ def test_an_attention_that_reads_its_block_input_has_no_normalization_to_fold() 
     assert bare.sites["attention.qk_mode"].norm is None
 
 
-def test_without_a_place_a_mode_is_the_mean_over_patches_with_themselves() -> None:
+def test_a_mode_without_a_token_is_the_mean_over_patches_with_themselves() -> None:
     model = attention_model(TRAINED)
     images = pictures(model)
     bare, same = (
-        featviz.readout(model, units(model, f"{BLOCK}.attn.qk_mode:0.0-3{place}"))(images)
-        for place in ("", "@same")
+        featviz.readout(model, units(model, f"{BLOCK}.attn.qk_mode:0.0-3{token}"))(images)
+        for token in ("", "@same")
     )
     assert torch.equal(bare, same)

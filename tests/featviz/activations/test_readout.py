@@ -128,7 +128,7 @@ def count_calls(module: nn.Module) -> Counter[str]:
 
         return counted
 
-    # Layers are counted by a hook, for one with a forward of its own is run whole.
+    # Layers are counted by a hook, because one with a replaced forward is run in full.
     for path, part in module.named_modules():
         if not isinstance(part, nn.Linear | nn.Conv2d):
             part.forward = wrap(path, part.forward)
@@ -139,7 +139,7 @@ def count_calls(module: nn.Module) -> Counter[str]:
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_nothing_past_the_site_runs_and_nor_does_its_layer(
+def test_neither_the_layer_of_the_units_nor_any_later_layer_runs(
     model: VisionModel, paired: bool
 ) -> None:
     read = readout(model, units(model, "blocks.1.mlp.fc1:0-2@cls"))
@@ -181,7 +181,7 @@ def test_a_model_in_training_is_read_as_in_evaluation_and_left_in_training(
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_an_exception_in_the_model_passes_and_leaves_no_trace(
+def test_an_exception_in_the_model_propagates_and_leaves_no_trace(
     model: VisionModel, paired: bool
 ) -> None:
     def fail(*_: Any) -> None:
@@ -228,7 +228,7 @@ class InPlace(nn.Module):
         return values
 
 
-def test_a_later_change_of_the_input_in_place_does_not_reach_back() -> None:
+def test_a_later_change_of_the_input_in_place_does_not_change_the_value() -> None:
     model = VisionModel("in place", InPlace(), 4, (0.0,) * 3, (1.0,) * 3)
     images = torch.rand(2, 3, 4, 4)
     alone = readout(model, [Unit("first", 0)])(images)
@@ -242,10 +242,10 @@ def test_readouts_work_without_gradients_and_after_inference_mode(model: VisionM
     with torch.no_grad():
         assert torch.equal(readout(model, wanted)(images), right)
     with torch.inference_mode():
-        made_there = readout(model, wanted)
-        assert torch.equal(made_there(images), right)
+        made_in_inference_mode = readout(model, wanted)
+        assert torch.equal(made_in_inference_mode(images), right)
     images.requires_grad_()
-    (gradient,) = torch.autograd.grad(made_there.paired(images).sum(), images)
+    (gradient,) = torch.autograd.grad(made_in_inference_mode.paired(images).sum(), images)
     assert gradient.abs().amax((1, 2, 3)).min() > 0
 
 
@@ -262,7 +262,7 @@ def test_gradients_pass_through_a_frozen_checkpointed_model(model: VisionModel) 
 
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_values_have_the_type_of_the_images_whatever_that_of_the_weights(
+def test_values_have_the_dtype_of_the_images_whatever_that_of_the_weights(
     model: VisionModel, dtype: torch.dtype, paired: bool
 ) -> None:
     right = readout(model, units(model, "blocks.1.mlp.fc1:0-2"))
@@ -302,13 +302,13 @@ def test_pairs_need_as_many_images_as_units(model: VisionModel, count: int) -> N
         read.paired(pictures(count))
 
 
-def test_pairs_of_several_sites_are_read_each_at_its_own(model: VisionModel) -> None:
+def test_pairs_may_be_of_several_sites(model: VisionModel) -> None:
     read = readout(model, units(model, "head:0", "patch_embed:0@3", "blocks.0.mlp.fc1:1"))
     images = pictures(3)
     torch.testing.assert_close(read.paired(images), read(images).diagonal())
 
 
-def test_a_readout_without_units_reads_no_pairs(model: VisionModel) -> None:
+def test_a_readout_without_units_refuses_pairs(model: VisionModel) -> None:
     with pytest.raises(FeatvizError, match="there is no unit to read"):
         readout(model, []).paired(pictures(0))
 
@@ -325,6 +325,8 @@ def test_a_readout_without_units_reads_no_pairs(model: VisionModel) -> None:
         Unit("nowhere", 0),
     ],
 )
-def test_units_that_the_model_has_not_are_refused_at_once(model: VisionModel, unit: Unit) -> None:
+def test_units_that_do_not_exist_are_refused_when_the_readout_is_made(
+    model: VisionModel, unit: Unit
+) -> None:
     with pytest.raises(FeatvizError):
         readout(model, [unit])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import featviz
 from featviz.activations.readout import Readout
-from featviz.activations.single_token_attention import at_tokens, is_narrow
+from featviz.activations.single_token_attention import attention_at_tokens, needs_single_token
 from featviz.addressing.combinations import combine
 from featviz.addressing.tokens import Token
 from featviz.models.hooks import eval_mode
@@ -23,7 +23,7 @@ from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
 from featviz.rendering.batches import split
 
-PLACES: tuple[Token, ...] = ("cls", 3, 16, 5)
+TOKENS: tuple[Token, ...] = ("cls", 3, 16, 5)
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "no bias": {"qkv_bias": False},
@@ -45,7 +45,7 @@ def made(**settings: Any) -> featviz.VisionModel:
 
 def neurons(block: int) -> list[featviz.Unit]:
     site = f"blocks.{block}.mlp.fc1"
-    return [featviz.Unit(site, number, token) for number, token in enumerate(PLACES)]
+    return [featviz.Unit(site, number, token) for number, token in enumerate(TOKENS)]
 
 
 def read(model: featviz.VisionModel, units: list[featviz.Unit]) -> list[Tensor]:
@@ -63,49 +63,51 @@ def read(model: featviz.VisionModel, units: list[featviz.Unit]) -> list[Tensor]:
 def test_values_and_gradients_are_those_of_the_whole_block(kind: str, block: int) -> None:
     model = made(**KINDS[kind])
     units = [unit for unit in neurons(block) if unit.token in ("cls", 3)]
-    assert all(is_narrow(model, unit) for unit in units)
+    assert all(needs_single_token(model, unit) for unit in units)
     whole = read(model, units)
-    with at_tokens(model, units):
+    with attention_at_tokens(model, units):
         few = read(model, units)
     for one, other in zip(few, whole, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
-def test_eight_tokens_ask_and_afterwards_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eight_queries_are_computed_inside_the_block_and_all_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model, units = made(), neurons(1)
-    asking: list[int] = []
+    queries: list[int] = []
     softmax = Tensor.softmax
 
     def counting(self: Tensor, dim: int) -> Tensor:
-        asking.append(self.shape[2])
+        queries.append(self.shape[2])
         return softmax(self, dim)
 
     assert "blocks.1.mlp.fc1" in model.sites  # found by a pass of its own
     for block in range(2):
         vars(model.module.get_submodule(f"blocks.{block}.attn"))["fused_attn"] = False
     monkeypatch.setattr(Tensor, "softmax", counting)
-    with at_tokens(model, units):
+    with attention_at_tokens(model, units):
         read(model, units)
     read(model, units)
-    assert asking == [17, 8, 17, 17]
+    assert queries == [17, 8, 17, 17]
 
 
 @pytest.mark.parametrize("part", ["attn.proj", "norm2", "mlp.act"])
-def test_a_hook_may_want_all_tokens(part: str) -> None:
+def test_a_hook_in_the_block_makes_all_tokens_necessary(part: str) -> None:
     model = made()
     hook = model.module.get_submodule(f"blocks.1.{part}").register_forward_hook(lambda *_: None)
-    assert not is_narrow(model, neurons(1)[0])
+    assert not needs_single_token(model, neurons(1)[0])
     hook.remove()
-    assert is_narrow(model, neurons(1)[0])
+    assert needs_single_token(model, neurons(1)[0])
 
 
-def test_what_is_masked_is_computed_whole() -> None:
+def test_masked_attention_is_computed_in_full() -> None:
     model, units = made(), neurons(1)
     attention = model.module.get_submodule("blocks.1.attn")
     tokens = torch.ones(len(units), 17, 24, dtype=torch.float64).cumsum(1)
     mask = torch.ones(17, 17, dtype=torch.bool).tril()
     expected = attention(tokens, attn_mask=mask)
-    with at_tokens(model, units):
+    with attention_at_tokens(model, units):
         assert torch.equal(attention(tokens, attn_mask=mask), expected)
 
 
@@ -122,8 +124,8 @@ def test_what_is_masked_is_computed_whole() -> None:
 def test_other_units_need_all_tokens(address: str) -> None:
     model = made()
     (unit,) = featviz.units(model, address)
-    assert not is_narrow(model, unit)
-    with at_tokens(model, [*neurons(1), unit]):
+    assert not needs_single_token(model, unit)
+    with attention_at_tokens(model, [*neurons(1), unit]):
         assert all("forward" not in vars(part) for part in model.module.modules())
 
 
@@ -140,25 +142,25 @@ def _with_gate(attention: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [_with_own_forward, _with_gate])
-def test_an_attention_that_may_do_something_else_is_left_alone(
+def test_a_changed_attention_is_left_alone(
     change: Callable[[Any], None],
 ) -> None:
     model = made()
     change(model.module.get_submodule("blocks.1.attn"))
-    assert not is_narrow(model, neurons(1)[0])
-    assert is_narrow(model, neurons(0)[0])
+    assert not needs_single_token(model, neurons(1)[0])
+    assert needs_single_token(model, neurons(0)[0])
 
 
 @pytest.mark.parametrize("block_fn", [_OwnBlock, ParallelScalingBlock])
 def test_blocks_of_another_class_are_left_alone(block_fn: type[nn.Module]) -> None:
     model = made(block_fn=block_fn)
     names = [name for name in model.sites if name.endswith("mlp.fc1")]
-    assert not any(is_narrow(model, featviz.Unit(name, 0, 3)) for name in names)
+    assert not any(needs_single_token(model, featviz.Unit(name, 0, 3)) for name in names)
 
 
 def test_sums_of_units_are_left_alone() -> None:
     model = made()
-    assert not is_narrow(model, combine(neurons(1)[:2]))
+    assert not needs_single_token(model, combine(neurons(1)[:2]))
 
 
 def test_units_at_a_token_and_means_over_patches_are_in_different_batches() -> None:
@@ -169,12 +171,12 @@ def test_units_at_a_token_and_means_over_patches_are_in_different_batches() -> N
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_picture_is_the_same_bit_for_bit_alone_and_beside_others(precision: str) -> None:
+def test_a_picture_is_the_same_bit_for_bit_alone_and_in_a_batch(precision: str) -> None:
     model = featviz.load("cueworld/vit", device="cpu")
-    made_so = replace(make_recipe(model, steps=3), precision=precision)
-    units = [featviz.Unit("blocks.2.mlp.fc1", n, PLACES[n % 4]) for n in range(12)]
-    together = optimize(model, units, made_so)
+    recipe = replace(make_recipe(model, steps=3), precision=precision)
+    units = [featviz.Unit("blocks.2.mlp.fc1", n, TOKENS[n % 4]) for n in range(12)]
+    together = optimize(model, units, recipe)
     for number in (0, 7):
-        alone = optimize(model, [units[number]], made_so)
+        alone = optimize(model, [units[number]], recipe)
         assert torch.equal(alone.trajectory[0], together.trajectory[number])
         assert torch.equal(alone.images[0], together.images[number])

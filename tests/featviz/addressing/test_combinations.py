@@ -44,7 +44,9 @@ def outputs(model: VisionModel, images: Tensor, path: str) -> Tensor:
     return found[0]
 
 
-def test_a_combination_is_the_weighted_sum_of_the_values_also_across_layers(model: VisionModel) -> None:
+def test_a_combination_is_the_weighted_sum_of_the_values_also_across_layers(
+    model: VisionModel,
+) -> None:
     single = featviz.readout(model, SOME)(pictures())
     total = combine(SOME, [1, -0.5, 2.25, 1e-3])
     right = single @ torch.tensor([1, -0.5, 2.25, 1e-3])
@@ -212,9 +214,7 @@ def test_a_file_name_that_is_too_long_is_refused(model: VisionModel) -> None:
         units(model, f"{FC1}:{'a' * 300}-12345678.npy")
 
 
-def test_a_missing_file_and_rows_of_a_vector_are_refused(
-    model: VisionModel, probe: Tensor
-) -> None:
+def test_a_missing_file_and_rows_of_a_vector_are_refused(model: VisionModel, probe: Tensor) -> None:
     with pytest.raises(FeatvizError, match=r"there is no file none\.npy"):
         units(model, f"{FC1}:none.npy")
     with pytest.raises(FeatvizError, match="a single direction without rows"):

@@ -36,7 +36,7 @@ def test_of_one_image_on_both_sides_the_value_is_that_of_the_image(kind: str) ->
     chosen = units(model, *SELECTORS)
     images = pictures(model, len(chosen))
     read = featviz.readout(model, chosen)
-    values = read.read_sides(torch.cat([images, images])).values
+    values = read.read_split(torch.cat([images, images])).values
     torch.testing.assert_close(values, read.paired(images), rtol=1e-4, atol=1e-4)
 
 
@@ -56,7 +56,7 @@ def test_the_query_is_read_from_the_first_image_and_the_key_from_the_second() ->
     same = (query[1:] * key[1:]).sum(-1).mean() / 32**0.5
     chosen = units(model, f"{BLOCK}.qk:1@q5.k9", f"{BLOCK}.qk:1@same")
     both = images[[0, 0, 1, 1]]
-    values = featviz.readout(model, chosen).read_sides(both).values
+    values = featviz.readout(model, chosen).read_split(both).values
     torch.testing.assert_close(values, torch.stack([right, same]), rtol=1e-4, atol=1e-4)
 
 
@@ -64,7 +64,7 @@ def test_neurons_have_no_sides() -> None:
     model = attention_model(TRAINED)
     read = featviz.readout(model, units(model, "blocks.1.mlp.fc1:0"))
     with pytest.raises(FeatvizError, match=r"blocks\.1\.mlp\.fc1:0 has no query and key"):
-        read.read_sides(pictures(model, 2))
+        read.read_split(pictures(model, 2))
 
 
 def test_a_job_of_sides_refuses_neurons_before_it_begins(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_sides_need_two_images_a_unit() -> None:
     model = attention_model(TRAINED)
     read = featviz.readout(model, units(model, f"{BLOCK}.qk:0-1@same"))
     with pytest.raises(FeatvizError, match="2 units need 4 images, not 2"):
-        read.read_sides(pictures(model, 2))
+        read.read_split(pictures(model, 2))
 
 
 def test_two_sides_are_stored_beside_each_other_and_measured_between_them() -> None:
@@ -105,7 +105,7 @@ def test_two_sides_are_stored_beside_each_other_and_measured_between_them() -> N
     assert found.images.shape == (3, 2, 2, 32, 32, 3)
     for number, unit in enumerate(chosen):
         pixels = found.images[number].permute(1, 0, 4, 2, 3).flatten(0, 1) / 255
-        values = featviz.readout(model, [unit, unit]).read_sides(pixels).values
+        values = featviz.readout(model, [unit, unit]).read_split(pixels).values
         torch.testing.assert_close(found.activation[number], values, rtol=1e-4, atol=1e-5)
     first = found.images[0, 0]
     assert not torch.equal(first[0], first[1])

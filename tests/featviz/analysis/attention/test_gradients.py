@@ -78,7 +78,7 @@ def test_a_map_is_the_norm_of_finite_differences_over_the_colors() -> None:
             for step in (-1e-4, 1e-4):
                 both = image.repeat(2, 1, 1, 1)
                 both[side, color, 5, 9] += step
-                ends.append(float(readout.read_sides(both).values))
+                ends.append(float(readout.read_split(both).values))
             squares += ((ends[1] - ends[0]) / 2e-4) ** 2
         assert float(found[0, 0, 5, 9]) == pytest.approx(squares**0.5, rel=1e-5)
 
