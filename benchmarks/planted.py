@@ -65,7 +65,7 @@ class Marked:
     marks: Tensor
     seed: int
     classes: tuple[str, ...] = tuple(f"mark {number}" for number in range(CLASSES))
-    in_turn: bool = True
+    interleaved: bool = True
 
     def __len__(self) -> int:
         """Count the images."""

@@ -26,7 +26,7 @@ from torch import Tensor
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.models.acceleration import as_products, in_precision
+from featviz.models.acceleration import in_precision, patch_embed_as_matmul
 from featviz.optimization.optimize import PaddedImage, optimize
 from featviz.optimization.recipe import Recipe, make_recipe
 
@@ -55,7 +55,7 @@ def floor(
 
     def run(steps: int) -> float:
         start = now(model)
-        with as_products(module) if products else nullcontext():
+        with patch_embed_as_matmul(module) if products else nullcontext():
             for _ in range(steps):
                 tokens = module.norm_pre(module._pos_embed(module.patch_embed(images)))
                 tokens = module.blocks[:block](tokens)
@@ -91,7 +91,7 @@ def lucent(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) 
     generator = torch.Generator().manual_seed(0)
     noise = made.augmentation.noise_field(model.image_size, generator)
     noise = None if noise is None else noise.to(model.device)
-    side = PaddedImage(made, model.image_size).view_side
+    side = PaddedImage(made, model.image_size).input_side
 
     def view(images: Tensor) -> Tensor:
         draws = torch.cat([made.augmentation.draw(1, generator) for _ in rows]).to(images)

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The exception for errors that a user can fix, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ from collections.abc import Iterable
 
 
 class FeatvizError(Exception):
-    """A mistake or a refusal, told in one line: what is wrong and what would be right.
+    """An error that the user can fix.
 
-    The command line prints it without a traceback and exits with 1.
+    Its message is one line that says what is wrong, with the value, and what would be right. The
+    command line prints it without a traceback and exits with status 1.
     """
 
 
 def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
-    """Phrase the known names closest to a wrong one, for the end of an error's line.
+    """Suggest known names similar to a wrong one, for the end of an error message.
+
+    Parameters
+    ----------
+    name : str
+        The name that does not exist.
+    known : iterable of str
+        The names that exist.
+    count : int
+        Maximum number of suggestions.
 
     Returns
     -------
     str
-        ``"; did you mean a, b?"``, or an empty string when nothing is close.
+        ``"; did you mean a, b?"``, or an empty string if no known name is similar.
     """
     close = difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
     return f"; did you mean {', '.join(close)}?" if close else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("featviz", "patching", "gallery")
 SHARE = 0.95
-PLAIN = {"None", "bool", "int", "float", "str", "NoReturn", "Self"}
+PLAIN = {"None", "bool", "int", "float", "str", "NoReturn", "Self", "Iterator[None]"}
 """Types that a summary line explains well enough."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, whatever is killed and whenever the disk is full."""
+"""Atomic and durable file writes: a file is complete or absent, after crashes and full disks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ from featviz.errors import FeatvizError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Tell an operating system's refusal to write `path` in one line.
+    """Turn an `OSError` of the ``with`` block into a one-line error.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder that the block writes, for the message.
 
     Raises
     ------
     FeatvizError
-        For any OSError of the block: the path, the reason, and what to do.
+        For any `OSError`: the path, the reason, and what to do.
     """
     try:
         yield
@@ -35,21 +40,26 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[int]:
-    """Open a temporary neighbor of `path` that takes its place once the block is through.
+    """Open a temporary file that replaces `path` when the ``with`` block ends without an error.
 
-    The neighbor is synced before it is renamed, and its folder after: when the block is left
-    without an error the file survives a power cut. On any error it is removed, and what was at
-    `path` stays.
+    The temporary file lies in the same folder. It is synced before it is renamed, and the folder
+    after: once the block has ended, the file survives a power failure. After an error the
+    temporary file is removed, and a file at `path` is unchanged.
+
+    Parameters
+    ----------
+    path : Path
+        The file to create or replace.
 
     Yields
     ------
     int
-        A descriptor to read and write, positioned at the start of an empty file.
+        File descriptor to read and write, at the start of an empty file.
 
     Raises
     ------
     FeatvizError
-        When the operating system refuses.
+        If the operating system refuses.
 
     Source: the order of system calls is that of SQLite's and git's lock files; Pillai et al.,
     "All File Systems Are Not Created Equal", OSDI 2014, show what goes wrong without each.
@@ -72,9 +82,19 @@ def replacing(path: Path) -> Iterator[int]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the same block; the lock ends with the process that holds it.
+    """Hold an exclusive lock while the ``with`` block runs; it ends with the process, too.
 
-    Where the file system has no locks, nothing is kept out.
+    Without effect on file systems that do not support locks.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder; other processes that lock the same one wait.
+
+    Raises
+    ------
+    FeatvizError
+        If the folder cannot be opened.
     """
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -87,13 +107,13 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write(path: Path, data: bytes | memoryview) -> None:
-    """Put `data` at `path`, durably and as a whole; see `replacing`."""
+    """Write `data` to `path`, atomically and durably; see `replacing`."""
     with replacing(path) as descriptor:
         write_all(descriptor, data)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write every byte: the operating system may take fewer than it is given."""
+    """Write all of `data` to a file `descriptor`: `os.write` may write fewer bytes than given."""
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view) :]
@@ -102,10 +122,15 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder and its missing parents, each durably in its own parent.
 
+    Parameters
+    ----------
+    path : Path
+        The folder; nothing happens if it exists.
+
     Raises
     ------
     FeatvizError
-        When the operating system refuses, or a file stands in the way.
+        If the operating system refuses, or a file has this name.
     """
     if path.is_dir():
         return
@@ -114,13 +139,13 @@ def make_folder(path: Path) -> None:
         try:
             os.mkdir(path)  # noqa: PTH102 - a system call that tests intercept
         except FileExistsError:
-            if not path.is_dir():  # another process may have been first
+            if not path.is_dir():  # another process may have made it
                 raise
         sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the file names in the folder `path` durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -132,44 +157,51 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, names: str) -> None:
-    """Remove the temporary files that a process killed on this machine left behind.
+    """Remove temporary files of `replacing` whose process on this machine no longer runs.
 
     Parameters
     ----------
     folder : Path
-        Where to look; nothing else is touched.
+        The folder to search; other files in it are kept.
     names : str
-        Regular expression of the file names whose temporary neighbors are meant.
+        Regular expression of the names of the files that were to be written.
+
+    Raises
+    ------
+    FeatvizError
+        If the operating system refuses.
     """
     pattern = re.compile(rf"(?:{names})\.{re.escape(_host())}\.(\d+)\.tmp")
     with writing(folder):
         for path in folder.iterdir():
             match = pattern.fullmatch(path.name)
-            if match and not _runs(int(match[1])):
+            if match and not _is_running(int(match[1])):
                 path.unlink(missing_ok=True)
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
-    """Rename a file or folder, durably, to a name that nothing has.
+    """Rename a file or folder, durably, to a name that is free.
 
     Parameters
     ----------
-    suffixes : str
-        Tried first, in their order; ``.1``, ``.2`` and so on after them.
+    path : Path
+        The file or folder.
+    *suffixes : str
+        Suffixes to try first, in order; then ``.1``, ``.2`` and so on.
 
     Returns
     -------
     Path
-        The new name, in the same folder.
+        The new path, in the same folder.
 
     Raises
     ------
     FeatvizError
-        When the operating system refuses.
+        If the operating system refuses.
     """
     path = path.resolve()
-    numbers = (f".{number}" for number in itertools.count(1))
-    names = (path.with_name(path.name + each) for each in itertools.chain(suffixes, numbers))
+    numbered = (f".{number}" for number in itertools.count(1))
+    names = (path.with_name(path.name + each) for each in itertools.chain(suffixes, numbered))
     free = next(name for name in names if not os.path.lexists(name))
     with writing(free):
         os.rename(path, free)  # noqa: PTH104 - a system call that tests intercept
@@ -181,8 +213,9 @@ def _host() -> str:
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
 
 
-def _runs(process: int) -> bool:
-    # In a container every run may get the same process id: this one has just begun to write.
+def _is_running(process: int) -> bool:
+    # In a container, process ids repeat from run to run: a file with the id of this process, which
+    # has not written yet, is of an earlier run.
     if process == os.getpid():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Image files -> what the engine reads."""
+"""Image files -> square RGB tensors."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 
-# What Pillow raises for a file whose bytes are wrong.
 UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
+"""Exceptions that Pillow raises for a file with invalid content."""
 
 
 def read_image(path: str | Path, size: int) -> Tensor:
     """Read an image file as a square.
 
-    An image of the right size is read as it is; another is resized (bicubic) until its shorter
-    side fits, and its middle is cut out. Rotation recorded by a camera is applied, transparency
-    is dropped.
+    An image of the right size is read unchanged. Another one is resized (bicubic) until its
+    shorter side fits, and cropped at the center. The orientation in its EXIF data is applied;
+    transparency is dropped.
 
     Parameters
     ----------
     path : str or Path
-        Of any format that Pillow reads.
+        A file of any format that Pillow reads.
     size : int
         Side of the square in pixels.
 
@@ -37,27 +37,34 @@ def read_image(path: str | Path, size: int) -> Tensor:
     Raises
     ------
     FeatvizError
-        If there is no such file, it is no image, or one of more than 8 bits a channel.
+        If the file does not exist, is not an image, or has more than 8 bits per channel.
     """
     try:
         with Image.open(path) as file:
-            if file.mode[0] in "IF":  # of unknown range; Pillow would cut it off at 255
+            if file.mode[0] in "IF":  # of unknown range; Pillow would clip it at 255
                 raise FeatvizError(f"{path} has more than 8 bits a channel; save it with 8")
             image = ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
     except UNREADABLE as error:
-        raise FeatvizError(f"{path} is no image that can be read ({error})") from error
-    return square(image, size)
+        raise FeatvizError(f"{path} cannot be read as an image ({error})") from error
+    return resize_and_crop(image, size)
 
 
-def square(image: Image.Image, size: int) -> Tensor:
-    """Resize an image until its shorter side fits, bicubic, and cut out its middle.
+def resize_and_crop(image: Image.Image, size: int) -> Tensor:
+    """Resize an image (bicubic) until its shorter side fits, and crop it at the center.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any mode; converted to RGB.
+    size : int
+        Side of the square in pixels. An image of this size is not resampled.
 
     Returns
     -------
     Tensor, shape (3, size, size)
-        RGB in [0, 1]; an image of the right size as it is.
+        RGB in [0, 1].
     """
     image = image.convert("RGB")
     if image.size != (size, size):

@@ -1,4 +1,4 @@
-"""Random generators derived from a seed and names."""
+"""Random generators derived from a seed and other keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ import hashlib
 import torch
 
 
-def generator_for(*names: object) -> torch.Generator:
-    """Make the random generator_for of this name; it depends on nothing else."""
-    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+def generator_for(*keys: object) -> torch.Generator:
+    """Make a random generator whose state depends on the given keys only.
+
+    Parameters
+    ----------
+    *keys : object
+        Such as a purpose, a seed and an index; their `str` forms are hashed.
+
+    Returns
+    -------
+    torch.Generator
+        On the CPU.
+    """
+    digest = hashlib.sha256("/".join(map(str, keys)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

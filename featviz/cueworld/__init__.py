@@ -8,12 +8,12 @@ from featviz._util.lazy import lazy_names
 
 if TYPE_CHECKING:
     from featviz.cueworld.architectures import MEAN, STD, WEIGHTS, build, weights
-    from featviz.cueworld.cues import blur, grayscale, hide_colour, silhouette
+    from featviz.cueworld.cues import blur, grayscale, hide_color, silhouette
     from featviz.cueworld.evaluation import report
     from featviz.cueworld.image_stream import batches, draw
     from featviz.cueworld.world import (
         CLASSES,
-        COLOURS,
+        COLORS,
         FAMILIES,
         SHAPES,
         SIZE,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSES",
-    "COLOURS",
+    "COLORS",
     "FAMILIES",
     "MEAN",
     "SHAPES",
@@ -38,7 +38,7 @@ __all__ = [
     "build",
     "draw",
     "grayscale",
-    "hide_colour",
+    "hide_color",
     "report",
     "sample",
     "silhouette",
@@ -50,7 +50,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Batch": "world",
         "CLASSES": "world",
-        "COLOURS": "world",
+        "COLORS": "world",
         "FAMILIES": "world",
         "MEAN": "architectures",
         "SHAPES": "world",
@@ -63,7 +63,7 @@ __getattr__, __dir__ = lazy_names(
         "build": "architectures",
         "draw": "image_stream",
         "grayscale": "cues",
-        "hide_colour": "cues",
+        "hide_color": "cues",
         "report": "evaluation",
         "sample": "world",
         "silhouette": "cues",

@@ -81,7 +81,7 @@ def silhouette(images: Tensor, masks: Tensor) -> Tensor:
     return torch.lerp(images, mean, masks)
 
 
-def hide_colour(
+def hide_color(
     images: Tensor, labels: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Make training data in which hue tells nothing about the label.

@@ -25,13 +25,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
 
 from featviz.cueworld.architectures import MEAN, STD, build, widen
-from featviz.cueworld.cues import hide_colour
+from featviz.cueworld.cues import hide_color
 from featviz.cueworld.evaluation import report
 from featviz.cueworld.world import CLASSES, sample
 
 
 def train(
-    model: nn.Module, steps: int, batch: int, lr: float, seed: int, colour_blind: bool = False
+    model: nn.Module, steps: int, batch: int, lr: float, seed: int, color_blind: bool = False
 ) -> nn.Module:
     """Train a model on an endless stream of fresh images, so that it cannot overfit.
 
@@ -48,8 +48,8 @@ def train(
         Highest learning rate.
     seed : int
         Seeds the images.
-    colour_blind : bool
-        Make hue tell nothing about the label, see `hide_colour`.
+    color_blind : bool
+        Make hue tell nothing about the label, see `hide_color`.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def train(
     for step in bar:
         labels = torch.randint(len(CLASSES), (batch,), generator=generator, device=device)
         images = sample(labels, generator).images
-        if colour_blind:
-            images, labels = hide_colour(images, labels, generator)
+        if color_blind:
+            images, labels = hide_color(images, labels, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss = F.cross_entropy(model((images - MEAN) / STD), labels)
         optimizer.zero_grad()
@@ -125,7 +125,7 @@ def main(
     batch: int,
     lr: float,
     seed: int,
-    colour_blind: bool,
+    color_blind: bool,
     start: str | None,
     images: int,
     out: Path,
@@ -139,7 +139,7 @@ def main(
     if start:
         model.load_state_dict(widen(load_file(start)))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = train(model.to(device), steps, batch, lr, seed, colour_blind)
+    model = train(model.to(device), steps, batch, lr, seed, color_blind)
     state = half(model)
     save_file(state, out)
     model.load_state_dict(widen(state))

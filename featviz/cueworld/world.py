@@ -30,10 +30,10 @@ from featviz.cueworld.paint import noise, paint
 from featviz.cueworld.surfaces import surfaces
 from featviz.errors import FeatvizError
 
-COLOURS = ("red", "yellow", "green", "cyan", "blue", "magenta")
+COLORS = ("red", "yellow", "green", "cyan", "blue", "magenta")
 SHAPES = ("triangle", "square", "star", "ring", "cross", "crescent")
 TEXTURES = ("stripes", "checker", "dots", "scales", "hatch", "rings")
-CLASSES = COLOURS + SHAPES + TEXTURES
+CLASSES = COLORS + SHAPES + TEXTURES
 FAMILIES = ("colour",) * 6 + ("shape",) * 6 + ("texture",) * 6
 """The family of each class, in the order of `CLASSES`."""
 

@@ -16,7 +16,7 @@ class Cueworld:
     """The first images of the stream that `featviz.cueworld.evaluation` measures accuracy on."""
 
     classes: tuple[str, ...] = cueworld.CLASSES
-    in_turn = True
+    interleaved = True
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -65,7 +65,7 @@ class Dataset:
         """
         return self._source.fingerprint()
 
-    def numbers(self, count: int | None = None) -> list[int]:
+    def indices(self, count: int | None = None) -> list[int]:
         """Numbers of the images that a count stands for, ascending.
 
         Evenly spaced, so that a set sorted by class gives every class its share: image
@@ -85,7 +85,7 @@ class Dataset:
             raise FeatvizError(f"at least 1 image is needed, not {count}")
         if count is None or count >= len(self):
             return list(range(len(self)))
-        if self._source.in_turn:
+        if self._source.interleaved:
             return list(range(count))
         return [index * len(self) // count for index in range(count)]
 
@@ -120,7 +120,7 @@ class Dataset:
         """
         if batch < 1:
             raise FeatvizError(f"a batch holds at least 1 image, not {batch}")
-        numbers = self.numbers(count)
+        numbers = self.indices(count)
         for first in range(start, len(numbers), batch):
             read = [self._source.read(one, size) for one in numbers[first : first + batch]]
             yield torch.stack([image for image, _ in read]), torch.tensor([one for _, one in read])

@@ -28,7 +28,7 @@ class Folder:
         If there is no such folder, or images lie beside sub-folders with images.
     """
 
-    in_turn = False
+    interleaved = False
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():

@@ -19,12 +19,12 @@ class Source(Protocol):
     ----------
     classes : tuple of str
         Names of the labels; empty where unknown.
-    in_turn : bool
+    interleaved : bool
         Whether the order shows every class in turn, so that the first images are a fair sample.
     """
 
     classes: tuple[str, ...]
-    in_turn: bool
+    interleaved: bool
 
     def __len__(self) -> int:
         """Count the images."""

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
-from featviz._util.image_files import square
+from featviz._util.image_files import resize_and_crop
 from featviz.data.source import digest
 from featviz.errors import FeatvizError, did_you_mean
 
@@ -38,7 +38,7 @@ class Torchvision:
         or it does not find what it needs.
     """
 
-    in_turn = False
+    interleaved = False
 
     def __init__(self, name: str, root: Path, download: bool) -> None:
         if name not in datasets.__all__ or not inspect.isclass(getattr(datasets, name)):
@@ -75,7 +75,7 @@ class Torchvision:
     def read(self, number: int, size: int) -> tuple[Tensor, int]:
         """Read an item: its image, and its label if that is one whole number."""
         image, label = self._item(number)
-        return square(image, size), label
+        return resize_and_crop(image, size), label
 
     def label(self, number: int) -> int:
         """Return an item's label if that is one whole number, else -1."""

@@ -22,7 +22,7 @@ SMALLEST = 4
 
 
 @contextmanager
-def as_products(module: nn.Module) -> Iterator[None]:
+def patch_embed_as_matmul(module: nn.Module) -> Iterator[None]:
     """Compute patch embeddings as matrix products while this lasts; the numbers are the same.
 
     On a CPU the backward pass of such a convolution to its input takes several times longer than
@@ -63,7 +63,7 @@ def _product(layer: nn.Conv2d, images: Tensor) -> Tensor:
     return maps.permute(0, 3, 1, 2)
 
 
-def fastest(device: torch.device) -> str:
+def fastest_precision(device: torch.device) -> str:
     """Name the precision in which a device takes a step in the least time.
 
     Returns

@@ -136,7 +136,7 @@ def heads_of(module: nn.Module) -> Heads | None:
     return None if reader is None or forward else reader(module)
 
 
-def why_not(name: str) -> str:
+def unsupported_reason(name: str) -> str:
     """Say why modules of a class, whose `heads_of` are None, have no QK units."""
     reason = _OTHERWISE.get(name, "it is no attention whose logit is known to be a scaled q.k")
     return f"{name}, and {reason}"

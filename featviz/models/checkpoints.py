@@ -10,7 +10,7 @@ import timm
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.registry import BUNDLED, HUB, build, is_known, unknown
+from featviz.models.registry import BUNDLED, HUB, build, is_known, unknown_model
 from featviz.models.vision_model import VisionModel
 
 # Heads that GoogLeNet and Inception v3 of torchvision use in training only.
@@ -36,7 +36,7 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
         not exactly those of the architecture.
     """
     if not is_known(arch) or arch.startswith(HUB):
-        raise unknown(arch, "architecture")
+        raise unknown_model(arch, "architecture")
     state = read_state_dict(path)
     model = build(arch, trained=False)
     if not arch.startswith(BUNDLED):

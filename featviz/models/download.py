@@ -19,7 +19,7 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def published(name: str, url: str, instead: str) -> Iterator[None]:
+def downloading(name: str, url: str, instead: str) -> Iterator[None]:
     """Fetch weights inside, from the cache where there is no network.
 
     A server that does not answer is asked once. The Hugging Face Hub's client would try again for

@@ -9,7 +9,7 @@ import torch
 from featviz.errors import FeatvizError
 from featviz.models.checkpoints import load_checkpoint
 from featviz.models.huggingface import load_folder
-from featviz.models.registry import BUNDLED, build, is_known, known_models, unknown
+from featviz.models.registry import BUNDLED, build, is_known, known_models, unknown_model
 from featviz.models.vision_model import VisionModel
 
 __all__ = ["VisionModel", "known_models", "load"]
@@ -86,7 +86,7 @@ def _missing(name: str, path: Path, arch: str | None) -> FeatvizError:
     suffixes = (".safetensors", ".pth", ".pt", ".bin")
     if arch is not None or looks_like_path or path.suffix in suffixes:
         return FeatvizError(f"there is no file or folder {name}")
-    return unknown(name)
+    return unknown_model(name)
 
 
 def _device(name: str) -> torch.device:

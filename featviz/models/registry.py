@@ -14,7 +14,7 @@ from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
 from featviz import cueworld
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.download import published
+from featviz.models.download import downloading
 from featviz.models.vision_model import VisionModel
 
 SEED = 0
@@ -48,7 +48,7 @@ def is_known(name: str) -> bool:
     )
 
 
-def unknown(name: str, kind: str = "model, file or folder") -> FeatvizError:
+def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizError:
     """Say that nothing of a kind has this name, and which names come near."""
     plain, dot, tag = name.partition(".")
     if dot and timm.is_model(plain):
@@ -113,7 +113,7 @@ def _torchvision(name: str, trained: bool, options: dict[str, Any]) -> VisionMod
     if short in ("googlenet", "inception_v3") and not trained:
         # As with their published weights: inputs re-normalized inside, no heads for training.
         options = {**options, "transform_input": True, "aux_logits": False, "init_weights": False}
-    with published(name, weights.url, _instead(name)) if trained else nullcontext():
+    with downloading(name, weights.url, _instead(name)) if trained else nullcontext():
         chosen = weights if trained else None
         module = torchvision.models.get_model(short, weights=chosen, **options)
     preset = weights.transforms()
@@ -127,7 +127,7 @@ def _timm(name: str, trained: bool, options: dict[str, Any]) -> VisionModel:
     if trained and not remote and not _is_published(name):
         raise FeatvizError(f"nobody published trained weights of {name}; {_instead(name)}")
     instead = "use a file of its weights with --arch NAME" if remote else _instead(name)
-    with published(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
+    with downloading(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
         module: Any = timm.create_model(name, pretrained=trained, **options)
     config = module.pretrained_cfg
     channels, height, width = config["input_size"]

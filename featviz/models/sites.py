@@ -12,7 +12,7 @@ from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.attention import NORMS, Heads, heads_of, why_not
+from featviz.models.attention import NORMS, Heads, heads_of, unsupported_reason
 from featviz.models.hooks import Call, eval_mode, record
 from featviz.models.token_grid import layout
 
@@ -90,7 +90,7 @@ class Sites(Mapping[str, Site]):
             raise NoSiteError(f"{path} has no units here: {self._refused[path]}")
         owner, _, quantity = path.rpartition(".")
         if quantity in ("qk", "qk_mode") and owner in self._modules:
-            reason = why_not(self._modules[owner])
+            reason = unsupported_reason(self._modules[owner])
             raise NoSiteError(f"{path} has no units here: {owner} is {reason}")
         if path in self._modules:
             inside = [name for name in self._found if name.startswith(f"{path}.")][:4]

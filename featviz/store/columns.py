@@ -1,8 +1,8 @@
 """One kind of result in HDF5: a group whose datasets, its columns, share their first dimension.
 
-Every text has a fixed length. HDF5 keeps text of variable length in a heap without a checksum,
-and libhdf5 2.0 never returns when one byte of it is wrong; everything else that says where data
-lies carries a checksum in the file format asked for here.
+All text has a fixed length. HDF5 stores text of variable length in a heap without a checksum, and
+libhdf5 2.0 never returns if one byte of that heap is wrong. All other metadata that says where
+data is stored carries a checksum in the file format requested here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.store.damage import reading
+from featviz.store.errors import reading
 
 Row = dict[str, Any]
 """One row: the name of each column and its value, an array or text; always with `address`."""
@@ -26,71 +26,97 @@ Columns = Mapping[str, NDArray[Any] | Sequence[str]]
 """The name of each column and its values, all of one length."""
 
 Datasets = dict[str, h5py.Dataset]
-"""The columns of an open group by their names."""
+"""The columns of an open group by name."""
 
 ADDRESS = "address"
 ROW_DIGEST = "digest"
 
-# Files of HDF5 1.10 and later: the oldest whose metadata is checksummed throughout.
 LIBVER = ("v110", "v110")
+"""File format of HDF5 1.10: the oldest with checksums on all metadata."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file to read.
+    """Open an HDF5 file for reading.
 
-    It is read through a Python stream: HDF5 itself would lock it, which read-only and network
-    file systems refuse.
+    The file is read through a Python stream: HDF5 itself would lock it, which read-only and
+    network file systems refuse.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    FeatvizError
+        If the file is damaged or cannot be read.
     """
     with ExitStack() as stack:
         with reading(path):
             if not path.is_file():
-                raise ValueError("it is no file")
+                raise ValueError("it is not a file")
             stream = stack.enter_context(path.open("rb"))
             file = stack.enter_context(h5py.File(stream, "r"))
         yield file
 
 
 def set_text(item: h5py.HLObject, name: str, text: str) -> None:
-    """Set an attribute of fixed length."""
+    """Set the attribute `name` of an HDF5 `item` to a `text`, with fixed length."""
     data = storable(text)
     item.attrs.create(name, np.bytes_(data), dtype=h5py.string_dtype("utf-8", len(data)))
 
 
 def get_text(item: h5py.HLObject, name: str) -> str:
-    """Return an attribute that `set_text` set."""
+    """Return the text of the attribute `name` of an HDF5 `item`, as set by `set_text`."""
     return bytes(item.attrs[name]).decode()
 
 
 def new_group(file: h5py.File, kind: str, addresses: Sequence[str]) -> h5py.Group:
-    """Make the group of a kind with its first column.
+    """Make the group of a kind with its first column, the addresses.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    kind : str
+        Kind of result, such as ``"renders"``.
+    addresses : sequence of str
+        One for each row.
+
+    Returns
+    -------
+    h5py.Group
 
     Raises
     ------
     ValueError
-        When there is no address, one appears twice, or one cannot be stored exactly.
+        If there is no address, one appears twice, or one cannot be stored exactly.
     """
     data = [address.encode() for address in addresses]
     if not data or not all(data) or any(b"\0" in each for each in data):
-        raise ValueError("addresses are texts of at least one character, none of them NUL")
+        raise ValueError("there must be addresses, none of them empty or with a NUL character")
     if len(set(data)) < len(data):
         raise ValueError("an address appears twice")
     group = file.create_group(kind)
     set_text(group, "encoding-type", f"featviz-{kind}")
     set_text(group, "encoding-version", "1")
     dataset = new_texts(group, ADDRESS, len(data), max(map(len, data)))
-    set_text(dataset, "sha256", _names_digest(data))
+    set_text(dataset, "sha256", _address_digest(data))
     fill_texts(dataset, data)
     return group
 
 
 def new_texts(group: h5py.Group, name: str, rows: int, width: int) -> h5py.Dataset:
-    """Make an empty column of texts, the longest of which takes `width` bytes."""
+    """Return a new column `name` of `group` for `rows` texts of at most `width` bytes."""
     return group.create_dataset(name, (rows,), h5py.string_dtype("utf-8", max(width, 1)))
 
 
 def fill_texts(dataset: h5py.Dataset, texts: Sequence[bytes]) -> None:
-    """Write a whole column of texts."""
+    """Write all `texts` of a column `dataset`."""
     dataset[:] = np.array(texts, dataset.dtype)  # whose metadata says that the bytes are UTF-8
 
 
@@ -99,35 +125,47 @@ def new_numbers(
 ) -> h5py.Dataset:
     """Make an empty column of arrays.
 
-    A chunk of bytes shaped (..., H, W, 3) is one picture; anything else is contiguous.
+    Parameters
+    ----------
+    group : h5py.Group
+    name : str
+    shape : tuple of int
+        Rows first.
+    dtype : numpy.dtype
+        Arrays of bytes of shape (..., H, W, 3) are stored with one image per chunk; all others
+        are contiguous.
+
+    Returns
+    -------
+    h5py.Dataset
     """
-    is_picture = dtype == np.uint8 and len(shape) > 3 and shape[-1] == 3
-    chunks = (1,) * (len(shape) - 3) + shape[-3:] if is_picture else None
+    is_image = dtype == np.uint8 and len(shape) > 3 and shape[-1] == 3
+    chunks = (1,) * (len(shape) - 3) + shape[-3:] if is_image else None
     return group.create_dataset(name, shape, dtype, chunks=chunks)
 
 
 def storable(text: str) -> bytes:
-    r"""Encode any text; what UTF-8 or HDF5 has no place for is written as ``\x00``, ``\udc80``."""
+    r"""Return `text` in UTF-8; characters that it or HDF5 cannot store are escaped (``\x00``)."""
     return text.encode("utf-8", "backslashreplace").replace(b"\0", b"\\x00")
 
 
 def read_addresses(datasets: Datasets) -> list[str]:
-    """Return the address of every row.
+    """Return the address of every row of the columns `datasets`.
 
     Raises
     ------
     ValueError
-        When they are not those that were written.
+        If they differ from those that were written.
     """
     data: list[bytes] = datasets[ADDRESS][:].tolist()
-    if _names_digest(data) != get_text(datasets[ADDRESS], "sha256"):
+    if _address_digest(data) != get_text(datasets[ADDRESS], "sha256"):
         raise ValueError("its addresses are not those that were written")
     return [each.decode() for each in data]
 
 
-def read_row(datasets: Datasets, number: int) -> Row:
-    """Return one row, with text as `str` and numbers as arrays of the stored type."""
-    values = {name: dataset[number] for name, dataset in datasets.items()}
+def read_row(datasets: Datasets, index: int) -> Row:
+    """Return row `index` of the columns `datasets`: texts as `str`, arrays with their dtype."""
+    values = {name: dataset[index] for name, dataset in datasets.items()}
     return {
         name: value.decode() if isinstance(value, bytes) else np.asarray(value)
         for name, value in values.items()
@@ -135,7 +173,7 @@ def read_row(datasets: Datasets, number: int) -> Row:
 
 
 def row_digest(row: Row) -> str:
-    """Hash a row: for each column in the order of names, its name, type, shape and bytes.
+    """Hash the `row`: for each column in order of names, its name, type, shape and bytes.
 
     Returns
     -------
@@ -145,13 +183,13 @@ def row_digest(row: Row) -> str:
     digest = hashlib.sha256()
     for name in sorted(row):
         value = row[name]
-        text = isinstance(value, str)
-        data = value.encode() if text else value.tobytes()
-        form = "text" if text else f"{value.dtype.str} {value.shape}"
+        is_text = isinstance(value, str)
+        data = value.encode() if is_text else value.tobytes()
+        form = "text" if is_text else f"{value.dtype.str} {value.shape}"
         digest.update(f"{name}\0{form}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()
 
 
-def _names_digest(names: Sequence[bytes]) -> str:
-    return hashlib.sha256(b"\0".join(names)).hexdigest()
+def _address_digest(addresses: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(addresses)).hexdigest()

@@ -1,4 +1,4 @@
-"""What every job that fills a store shares: opening it, storing batch by batch, the summary."""
+"""Jobs that fill a store: open it, store results batch by batch, summarize."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from featviz._util.progress import Progress
 from featviz.errors import FeatvizError
 from featviz.store.columns import Columns
 from featviz.store.reader import Store
-from featviz.store.writer import StoreWriter, retire
+from featviz.store.writer import StoreWriter, set_aside_kind
 
 Item = TypeVar("Item")
 
@@ -25,21 +25,24 @@ class JobSummary:
     stored : int
         Rows that this call computed and stored.
     done : int
-        Rows that the store held before.
+        Rows that were in the store before.
     failures : dict of str to str
-        The addresses that failed in this call, and why.
+        Addresses that failed in this call, and the reasons.
     others : dict of str to int
-        Counts of whatever else the job stored or found, by name.
+        Other counts of the job, by name.
+    skipped : dict of str to str
+        Addresses that the job does not apply to, and the reasons.
     """
 
     stored: int
     done: int
     failures: dict[str, str] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 class ModelIdentity(Protocol):
-    """What a store records of a model; `featviz.VisionModel` has it."""
+    """What a store records about a model; a `featviz.VisionModel` has all of it."""
 
     @property
     def name(self) -> str:
@@ -74,7 +77,19 @@ def open_writer(
     configuration: Mapping[str, Any],
     force: bool = False,
 ) -> StoreWriter:
-    """Open a store to add results of one kind about a model; see `StoreWriter`.
+    """Open a store to add results of one kind about a model.
+
+    Parameters
+    ----------
+    model : VisionModel
+    store : str or Path
+        The folder; made if it does not exist.
+    kind, configuration, force
+        See `featviz.store.writer.StoreWriter`.
+
+    Returns
+    -------
+    StoreWriter
 
     Raises
     ------
@@ -99,17 +114,18 @@ def store_batches(
     compute: Callable[[Sequence[Item]], Columns],
     progress: Progress,
 ) -> int:
-    """Compute rows batch by batch, and store each batch as soon as it is computed.
+    """Compute rows batch by batch, and store each batch when it is computed.
 
     Parameters
     ----------
     writer : StoreWriter
     batches : sequence of sequences
-        What is not in the store yet.
+        Items that are not in the store yet.
     compute : callable
-        From a batch to the columns of its rows.
+        Returns the columns of the rows of a batch.
     progress : callable
-        Called before the first batch and after each with the number of items finished and in all.
+        Called before the first batch and after each one with the number of finished items and
+        their total.
 
     Returns
     -------
@@ -133,21 +149,29 @@ def make_room(
     configuration: Mapping[str, Any],
     force: bool = False,
 ) -> None:
-    """Refuse results of another configuration beside the pictures they are of, or retire them.
+    """Refuse, or set aside, stored results of one kind that have another configuration.
 
-    For kinds that are computed from what the store holds: `open_writer` would set the whole store
-    aside, pictures and all.
+    For results that are computed from other results in the same store, such as renders:
+    `open_writer` would set the whole store aside.
 
     Parameters
     ----------
+    model : VisionModel
+    store : Store
+        A folder, see `open_folder`.
+    kind : str
+        Kind of result that is about to be added.
+    configuration : mapping
+        Its configuration.
     force : bool
-        Rename the shards of this kind that are in the way; see `featviz.store.writer.retire`.
+        Rename the shards of this kind if their configuration differs; see
+        `featviz.store.writer.set_aside_kind`.
 
     Raises
     ------
     FeatvizError
-        If the store is of another model, or has results of this kind of another configuration and
-        `force` is not given.
+        If the store is of another model, or has results of this kind with another configuration
+        and `force` is False.
     """
     identity = (model.name, model.fingerprint)
     if conflict := store.manifest.conflict(*identity, "", {}):
@@ -155,11 +179,15 @@ def make_room(
     if conflict := store.manifest.conflict(*identity, kind, configuration):
         if not force:
             raise FeatvizError(f"{store.path} {conflict}; --force sets these {kind} aside")
-        retire(store.path, kind)
+        set_aside_kind(store.path, kind)
 
 
 def open_folder(store: str | Path) -> Store:
-    """Open a store that results can be added to.
+    """Open a `store` that results can be added to: a folder, not a packed file.
+
+    Returns
+    -------
+    Store
 
     Raises
     ------
@@ -167,5 +195,7 @@ def open_folder(store: str | Path) -> Store:
         If there is no store, or it is a packed file.
     """
     if Path(store).is_file():
-        raise FeatvizError(f"results go into the folder of a store, and {store} is a packed file")
+        raise FeatvizError(
+            f"{store} is a packed file, which is read-only; results go into the folder of a store"
+        )
     return Store(store)

@@ -1,4 +1,4 @@
-"""`store.json`: which model a store is of, and how each kind of result was made."""
+"""`store.json`: the model of a store, and the configuration of each kind of result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
-from featviz.store.damage import DamagedError
+from featviz.store.errors import DamagedError
 
 FORMAT_VERSION = 1
 NAME = "store.json"
@@ -18,7 +18,7 @@ NAME = "store.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What every shard of a store has in common.
+    """What all shards of a store have in common.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Manifest:
     sites : tuple of str
         Module paths in forward order; they order the units.
     configuration : dict of dict
-        For each kind of result, everything that decides what comes out.
+        For each kind of result, all settings that determine its values.
     """
 
     model: str
@@ -41,24 +41,28 @@ class Manifest:
     configuration: dict[str, dict[str, Any]]
 
     def to_json(self) -> str:
-        """Return the text of `store.json`."""
+        """Return the text of ``store.json``."""
         return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes, where: Path) -> Manifest:
-        """Read the text of `store.json`; `where` names it in an error.
+        """Parse the `text` of a ``store.json``; error messages name its path `where`.
+
+        Returns
+        -------
+        Manifest
 
         Raises
         ------
         DamagedError
-            When it is no such text.
+            If the text is invalid.
         FeatvizError
-            When it is of a newer format.
+            If its format is newer.
         """
         try:
             fields = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise DamagedError(f"{where} is damaged: it is no JSON text") from error
+            raise DamagedError(f"{where} is damaged: it is not JSON") from error
         version = fields.get("format_version") if isinstance(fields, dict) else None
         if type(version) is not int:
             raise DamagedError(f"{where} is damaged: it has no format_version")
@@ -71,35 +75,53 @@ class Manifest:
             if type(fields.get(name)) is not expected:
                 raise DamagedError(f"{where} is damaged: it has no {expected.__name__} {name!r}")
         if not all(type(site) is str for site in fields["sites"]):
-            raise DamagedError(f"{where} is damaged: its 'sites' are not all text")
+            raise DamagedError(f"{where} is damaged: its 'sites' are not all strings")
         if not all(type(value) is dict for value in fields["configuration"].values()):
-            raise DamagedError(f"{where} is damaged: a 'configuration' is no dict")
+            raise DamagedError(f"{where} is damaged: a 'configuration' is not a dict")
         arguments = {name: fields[name] for name in _TYPES}
         return cls(**arguments | {"sites": tuple(fields["sites"])})
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Read the `store.json` of a folder.
+        """Read the ``store.json`` of a `folder`.
+
+        Returns
+        -------
+        Manifest
 
         Raises
         ------
         FeatvizError
-            When there is none, or it cannot be read.
+            If there is none, or it cannot be read.
         """
         path = folder / NAME
         try:
             return cls.from_json(path.read_bytes(), path)
         except FileNotFoundError as error:
-            raise FeatvizError(f"{folder} is no featviz store: it has no {NAME}") from error
+            raise FeatvizError(f"{folder} is not a featviz store: it has no {NAME}") from error
         except OSError as error:
             raise FeatvizError(f"cannot read {path}: {error.strerror or error}") from error
 
     def conflict(
         self, model: str, fingerprint: str, kind: str, configuration: Mapping[str, Any]
     ) -> str:
-        """Phrase what keeps a job out of this store; empty if nothing does.
+        """Explain why a job cannot add its results to this store.
 
-        The same weights under another name are the same model.
+        Parameters
+        ----------
+        model, fingerprint : str
+            Name and fingerprint of the job's model. The same weights under another name are the
+            same model.
+        kind : str
+            Kind of result.
+        configuration : mapping
+            Settings of the job.
+
+        Returns
+        -------
+        str
+            The end of a sentence about the store, such as ``"is of another model: ..."``; empty if
+            nothing conflicts.
         """
         if self.fingerprint != fingerprint:
             there = {"model": self.model, "fingerprint": self.fingerprint}
@@ -111,7 +133,7 @@ class Manifest:
         return f"has {kind} of another configuration: {differences(stored, wanted)}"
 
     def digest(self, kind: str) -> str:
-        """Hash what decides the results of a kind.
+        """Hash everything that determines the results of a `kind`.
 
         Returns
         -------
@@ -128,9 +150,9 @@ class Manifest:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def digests(self, kind: str) -> set[str]:
-        """Return the configuration hashes that a shard of a kind may carry.
+        """Return the configuration hashes that shards of a `kind` may have.
 
-        A kind without a configuration of its own (failures) carries the hash of the job that
+        A shard of a kind without its own configuration (failures) has the hash of the job that
         wrote it.
         """
         kinds = [kind] if kind in self.configuration else list(self.configuration)
@@ -147,20 +169,26 @@ _TYPES: dict[str, type] = {
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Phrase where two configurations differ: the first three keys, with both values.
+    """Describe how two configurations differ: the first three keys, with both values.
+
+    Parameters
+    ----------
+    there, here : mapping
+        The stored configuration and that of the job; nested keys are joined with points.
 
     Returns
     -------
     str
-        ``"steps is 512 there and 256 here"``, or an empty string when they are equal.
+        ``"steps is 512 there and 256 here"``, or an empty string if they are equal.
     """
-    left, right = _flat(there), _flat(here)
-    keys = [key for key in left | right if left.get(key, "absent") != right.get(key, "absent")]
-    phrases = [
-        f"{key} is {left.get(key, 'absent')} there and {right.get(key, 'absent')} here"
-        for key in keys
+    stored, wanted = _flat(there), _flat(here)
+    values = {
+        key: (stored.get(key, "absent"), wanted.get(key, "absent")) for key in stored | wanted
+    }
+    differing = [
+        f"{key} is {old} there and {new} here" for key, (old, new) in values.items() if old != new
     ]
-    return ", ".join(phrases[:3])
+    return ", ".join(differing[:3])
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

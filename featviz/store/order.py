@@ -1,59 +1,64 @@
-"""The order of addresses: as the model computes, then as people count."""
+"""Order of addresses: by layer in forward order, then by natural order of the text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# A hyphen is a sign right after a point, as in `@shift.1.-2`, and not in `probe-12`.
+# A hyphen directly after a point is a sign, as in `@shift.1.-2`; elsewhere it is not (`probe-12`).
 _NUMBER = re.compile(r"((?:(?<=\.)-)?[0-9]+)", re.ASCII)
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 def by_site(addresses: Iterable[str], sites: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Sort addresses into sites in forward order, and each site's by number.
+    """Group addresses by site, sites in forward order and the addresses of each in natural order.
 
-    The neuron over all patches comes right before its tokens: ``fc1:3``, ``fc1:3@0``, ``fc1:3@12``.
+    A neuron over all tokens comes directly before its single tokens: ``fc1:3``, ``fc1:3@0``,
+    ``fc1:3@12``.
 
     Parameters
     ----------
     addresses : iterable of str
         Each once.
     sites : sequence of str
-        Module paths in forward order. A site that is none of them (``blocks.2.attn.qk``) stands
-        with the first in the module that it is in (``blocks.2.attn``), and a weighted one
-        (``-0.5~head``) with the one that is weighted; one that is in none comes last.
+        Module paths in forward order. A site that is not among them (``blocks.2.attn.qk``) is
+        placed with the first one in its enclosing module (``blocks.2.attn``), a weighted one
+        (``-0.5~head``) with the one that is weighted. Sites of unknown modules come last.
 
     Returns
     -------
-    list of (site, addresses)
+    list of (str, list of str)
+        Each site with its addresses.
     """
-    position = {site: number for number, site in enumerate(sites)}
-    for number, site in enumerate(sites):
-        for module in _above(site):
-            position.setdefault(module, number)
+    position = {site: index for index, site in enumerate(sites)}
+    for index, site in enumerate(sites):
+        for module in _enclosing(site):
+            position.setdefault(module, index)
     found: dict[str, list[str]] = {}
     for address in addresses:
         found.setdefault(address.partition(":")[0], []).append(address)
 
-    def place(site: str) -> tuple[object, ...]:
+    def forward_order(site: str) -> tuple[object, ...]:
         module = site.rpartition("~")[2]
-        known = (position[m] for m in (module, *_above(module)) if m in position)
+        known = (position[m] for m in (module, *_enclosing(module)) if m in position)
         return (next(known, len(sites)), *natural(site))
 
-    return [(site, sorted(found[site], key=natural)) for site in sorted(found, key=place)]
+    return [(site, sorted(found[site], key=natural)) for site in sorted(found, key=forward_order)]
 
 
-def _above(path: str) -> Iterator[str]:
-    """Give the modules that a module is in, the innermost first."""
+def _enclosing(path: str) -> Iterator[str]:
+    """Yield the modules that contain a module, the innermost first."""
     while path := path.rpartition(".")[0]:
         yield path
 
 
 def natural(text: str) -> tuple[object, ...]:
-    """Sort key under which whole numbers compare as numbers, of any length; no two texts tie."""
-    # Splitting by numbers alternates text and number, so that equal positions compare. A number is
-    # compared by its length, then by its digits: `int` refuses thousands of them.
+    """Return a sort key for `text` that compares integers in it, of any length, by value.
+
+    Different texts have different keys.
+    """
+    # Splitting at integers alternates text and integer, so that equal positions are comparable.
+    # An integer is compared by its length, then by its digits: `int` refuses thousands of digits.
     pieces = _NUMBER.split(text)
     numbers = [_magnitude(piece) for piece in pieces[1::2]]
     return list(zip(pieces[::2], [*numbers, (0, "")], strict=True)), text

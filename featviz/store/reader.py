@@ -1,4 +1,4 @@
-"""`Store`: what a folder of shards or a packed file holds, read-only."""
+"""`Store`: read the results in a folder of shards or in a packed file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.store.columns import ADDRESS, Row
-from featviz.store.damage import reading
+from featviz.store.errors import reading
 from featviz.store.manifest import FORMAT_VERSION, Manifest
 from featviz.store.order import by_site
 from featviz.store.packing import Pack
@@ -19,14 +19,14 @@ from featviz.store.shards import Shards
 
 
 class _Source(Protocol):
-    """Where the rows lie: the shards of a folder, or a packed file."""
+    """Reader of a storage format: the shards of a folder, or a packed file."""
 
     manifest: Manifest
 
     def kinds(self) -> list[str]: ...
     def parts(self, kind: str) -> list[Path]: ...
     def addresses(self, part: Path, kind: str) -> list[str]: ...
-    def rows(self, part: Path, kind: str, numbers: list[int]) -> Iterator[Row]: ...
+    def rows(self, part: Path, kind: str, indices: list[int]) -> Iterator[Row]: ...
     def keys(self, part: Path, kind: str) -> list[str]: ...
     def state(self) -> str: ...
     def problems(self) -> Iterator[str]: ...
@@ -34,11 +34,11 @@ class _Source(Protocol):
 
 
 class Store:
-    """A store, opened to read: a folder, or the file that `pack` makes of it.
+    """A store of results, read-only: a folder, or a file written by ``featviz pack``.
 
-    Only what is asked for is read, and nothing that is not as it was written: the bytes of a shard
-    are compared with its name when the first of its rows is read, a packed row with its digest.
-    What it lists is what was there when it was first asked; open it again to see newer shards.
+    Results are read on request, and verified: a shard against the digest in its name when its
+    first row is read, a packed row against its own digest. The lists of kinds and addresses are
+    cached on first use; open the store again to see newer shards.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class Store:
     Raises
     ------
     FeatvizError
-        When there is no store, it is of a newer format, or it is damaged; so do all methods when
-        they meet a damaged part.
+        If there is no store, its format is newer, or it is damaged. All methods raise it for a
+        damaged part.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Store:
     sites : tuple of str
         Module paths in forward order.
     configuration : dict of dict
-        For each kind of result, what decides its values.
+        For each kind of result, the settings that determine its values.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -87,11 +87,11 @@ class Store:
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of result that it holds, sorted."""
+        """The kinds of result in the store, sorted."""
         return tuple(self._source.kinds())
 
     def addresses(self, kind: str = "renders") -> list[str]:
-        """Return every address of a kind once.
+        """Return every address of a `kind` once.
 
         Returns
         -------
@@ -102,61 +102,68 @@ class Store:
 
     @property
     def state(self) -> str:
-        """A text that is another one when anything that the store holds is.
+        """A digest that changes with any content of the store.
 
-        Nothing but names or digests is read for it.
+        It is computed from names of shards or stored digests; no results are read.
         """
         text = f"{self.manifest.to_json()}\0{self._source.state()}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def keys(self, kind: str = "renders") -> dict[str, str]:
-        """Return, for each address of a kind, a text that is another one when its row is.
+        """Return a key for each address of a `kind` that changes with the content of its row.
 
-        It comes from the names of shards, or the digests of packed rows; no row is read.
+        It is made from names of shards or digests of packed rows; no row is read.
+
+        Returns
+        -------
+        dict of str to str
+            Keys by address, in the order of `addresses`.
         """
-        index, keys = self._index(kind), {}
-        parts = dict.fromkeys(part for part, _ in index.values())
-        of_parts = {part: self._source.keys(part, kind) for part in parts}
-        for address in self.addresses(kind):
-            part, number = index[address]
-            keys[address] = of_parts[part][number]
-        return keys
+        locations = self._index(kind)
+        parts = dict.fromkeys(part for part, _ in locations.values())
+        keys = {part: self._source.keys(part, kind) for part in parts}
+        return {
+            address: keys[locations[address][0]][locations[address][1]]
+            for address in self.addresses(kind)
+        }
 
     def rows(self, kind: str = "renders", addresses: Iterable[str] | None = None) -> Iterator[Row]:
         """Read the rows of a kind one by one, in the order of `addresses`.
 
         Parameters
         ----------
+        kind : str
+            Kind of result.
         addresses : iterable of str, optional
-            Those to read, in the order to read them; all if absent.
+            The rows to read, in this order; all by default.
 
         Yields
         ------
         dict
-            The name of each column and its value, an array or text, among them ``address``.
-            Of renders: ``images`` (D, H, W, 3) bytes, ``activation`` (D,) and ``trajectory``
-            (D, T) in float32; of failures: ``error``.
+            The name of each column and its value, an array or text. Every row has ``address``;
+            renders: ``images`` (D, H, W, 3) bytes, ``activation`` (D,) and ``trajectory``
+            (D, T) in float32; failures: ``error``.
         """
         wanted = self.addresses(kind) if addresses is None else addresses
-        places = (self._place(address, kind) for address in wanted)
-        for part, run in groupby(places, key=lambda place: place[0]):
-            yield from self._source.rows(part, kind, [number for _, number in run])
+        locations = (self._locate(address, kind) for address in wanted)
+        for part, group in groupby(locations, key=lambda location: location[0]):
+            yield from self._source.rows(part, kind, [index for _, index in group])
 
     def row(self, address: str, kind: str = "renders") -> Row:
-        """Read one row; see `rows`.
+        """Read the row of one address; see `rows`.
 
         Raises
         ------
         FeatvizError
-            When there is no such address, with the nearest that are there.
+            If there is no such address; the message names similar ones.
         """
-        part, number = self._place(address, kind)
-        (row,) = self._source.rows(part, kind, [number])
+        part, index = self._locate(address, kind)
+        (row,) = self._source.rows(part, kind, [index])
         return row
 
     @cached_property
     def failures(self) -> dict[str, str]:
-        """The address and the error of each unit that failed and was not rendered since."""
+        """The error of each unit, by address, that failed and was not rendered afterwards."""
         rendered = self._index("renders").keys() | self._index("sides").keys()
         return {
             row[ADDRESS]: row["error"]
@@ -165,31 +172,31 @@ class Store:
         }
 
     def __len__(self) -> int:
-        """Count the units that are rendered."""
+        """Return the number of rendered units."""
         return len(self._index("renders"))
 
     def __contains__(self, address: object) -> bool:
-        """Tell whether a unit is rendered."""
+        """Return whether the unit at an address is rendered."""
         return address in self._index("renders")
 
     def verify(self) -> list[str]:
-        """Read everything and compare it with what was written.
+        """Read everything and verify its digests.
 
         Returns
         -------
         list of str
-            One line for each problem, naming the file; empty when all is well.
+            One line for each problem, with the name of the file; empty if there is none.
         """
         return list(self._source.problems())
 
     def info(self) -> dict[str, Any]:
-        """Summarize the store in values that JSON has.
+        """Summarize the store in JSON-compatible values.
 
         Returns
         -------
         dict
             ``path``, ``format_version``, ``model``, ``fingerprint``, ``load``, ``configuration``,
-            ``rows`` (their number, by kind), ``units``, ``pictures``, ``picture_size`` ([height,
+            ``rows`` (count by kind), ``units``, ``pictures``, ``picture_size`` ([height,
             width] in pixels, or None), ``bytes`` and ``failures``.
         """
         images = next(self.rows())["images"] if len(self) else None
@@ -208,7 +215,7 @@ class Store:
             "failures": self.failures,
         }
 
-    def _place(self, address: str, kind: str) -> tuple[Path, int]:
+    def _locate(self, address: str, kind: str) -> tuple[Path, int]:
         index = self._index(kind)
         if address not in index:
             raise FeatvizError(
@@ -217,15 +224,15 @@ class Store:
         return index[address]
 
     def _index(self, kind: str) -> dict[str, tuple[Path, int]]:
-        """Where each address lies; of several places, the first shard by name."""
+        """Return the part and row index of each address; of several, in the first shard by name."""
         if kind not in self._indexes:
             index: dict[str, tuple[Path, int]] = {}
             for part in self._source.parts(kind):
-                for number, address in enumerate(self._listed(part, kind)):
-                    index.setdefault(address, (part, number))
+                for row, address in enumerate(self._listed(part, kind)):
+                    index.setdefault(address, (part, row))
             self._indexes[kind] = index
         return self._indexes[kind]
 
     def _listed(self, part: Path, kind: str) -> list[str]:
-        """Addresses of a part; a store that goes on without a damaged one has none of it."""
+        """Return the addresses of a part; a damage-tolerant store overrides this."""
         return self._source.addresses(part, kind)

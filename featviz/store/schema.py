@@ -1,4 +1,8 @@
-"""What the columns of each kind must be, and the refusal of everything else."""
+"""Columns of every kind of result, and validation of what is read and written.
+
+The schemas of all analyses are listed here, not in the analyses: a store is validated by programs
+that import none of them, such as ``featviz verify`` and the gallery.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ import numpy as np
 
 from featviz.store.columns import ADDRESS, Datasets, get_text
 
-# A letter stands for the same size wherever it appears.
 SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
     "renders": {
         "images": ("|u1", "N D H W 3"),
@@ -154,28 +157,45 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "agreement": ("<f4", "N 3"),
     },
 }
+"""For each kind, its columns: dtype (or ``"text"``) and shape.
+
+A letter is the same size wherever it appears within a kind; `N` is the number of rows. A kind that
+is not listed may have any columns.
+"""
 
 
 def get_columns(file: h5py.File, kind: str, file_size: int) -> Datasets:
-    """Open the columns of a kind, having refused what this version does not write.
+    """Open the columns of a kind after validating their metadata.
 
-    No data is touched before: a link could lead out of the file, and a size could be anything.
+    No data is read before: a link could lead out of the file, and a size could be anything.
+
+    Parameters
+    ----------
+    file : h5py.File
+    kind : str
+        Kind of result.
+    file_size : int
+        Size of the file in bytes.
+
+    Returns
+    -------
+    dict of str to h5py.Dataset
 
     Raises
     ------
     ValueError
-        Naming what is wrong: an encoding, a link, a column whose data is elsewhere, compressed or
-        larger than the file, a wrong type or shape.
+        For a wrong encoding, a link, a column whose data is external, compressed or larger than
+        the file, or a wrong type or shape.
     """
     if not isinstance(file.get(kind, getlink=True), h5py.HardLink):
-        raise ValueError(f"it holds no {kind}")
+        raise ValueError(f"it has no {kind}")
     group = file[kind]
     encoding = get_text(group, "encoding-type"), get_text(group, "encoding-version")
     if encoding != (f"featviz-{kind}", "1"):
         raise ValueError(f"its encoding is {' '.join(encoding)} and not featviz-{kind} 1")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"{kind}/{name} is no plain column")
+            raise ValueError(f"{kind}/{name} is not a plain column")
     datasets = dict(group.items())
     for name, dataset in datasets.items():
         _check_column(f"{kind}/{name}", dataset, file_size)
@@ -191,37 +211,43 @@ def get_columns(file: h5py.File, kind: str, file_size: int) -> Datasets:
 
 
 def check_values(datasets: Datasets, kind: str) -> None:
-    """Refuse what no job stores: a picture whose activation is not a number.
+    """Check that the activations of images are finite.
+
+    Parameters
+    ----------
+    datasets : dict of str to h5py.Dataset
+    kind : str
+        Kind of result; only renders (and pairs of images) have a check.
 
     Raises
     ------
     ValueError
-        Naming the first such unit.
+        With the first unit whose activation is not finite.
     """
     if kind in ("renders", "sides"):
-        bad = ~np.isfinite(datasets["activation"][:]).all(axis=1)
-        if bad.any():
-            unit = datasets[ADDRESS][int(bad.argmax())].decode()
+        invalid = ~np.isfinite(datasets["activation"][:]).all(axis=1)
+        if invalid.any():
+            unit = datasets[ADDRESS][int(invalid.argmax())].decode()
             raise ValueError(f"the activation of {unit} is not finite")
 
 
 def _check_column(name: str, dataset: object, file_size: int) -> None:
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{name} is no plain column")
+        raise ValueError(f"{name} is not a plain column")
     plain = dataset.external is None and not dataset.is_virtual
     if not plain or dataset.dtype.kind not in "biufcS" or dataset.ndim == 0:
-        raise ValueError(f"{name} is no plain column")
+        raise ValueError(f"{name} is not a plain column")
     if dataset.id.get_create_plist().get_nfilters():
         raise ValueError(f"{name} is compressed")
     if not dataset.nbytes <= dataset.id.get_storage_size() <= file_size:
-        raise ValueError(f"{name} is not whole")
+        raise ValueError(f"{name} is incomplete")
 
 
 def _check_shape(
     name: str, dataset: h5py.Dataset, dtype: str, letters: list[str], sizes: dict[str, int]
 ) -> None:
     has_type = dataset.dtype.kind == "S" if dtype == "text" else dataset.dtype.str == dtype
-    # The first size seen under a letter fixes it for the columns that follow.
+    # The first column with a letter determines its size for the following ones.
     if (
         not has_type
         or dataset.ndim != len(letters)

@@ -1,4 +1,4 @@
-"""Shards: HDF5 files of some rows of one kind, written once and named after their content."""
+"""Shards: HDF5 files with rows of one kind, written once and named by a digest of their content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from featviz.errors import FeatvizError
 from featviz.store import columns, schema
 from featviz.store.columns import Columns, Datasets, Row
-from featviz.store.damage import DamagedError, reading
+from featviz.store.errors import DamagedError, reading
 from featviz.store.manifest import FORMAT_VERSION, NAME, Manifest
 
 FOLDER = "shards"
@@ -30,16 +30,29 @@ def encode(kind: str, values: Columns, manifest: Manifest, configuration: str) -
 
     Parameters
     ----------
+    kind : str
+        Kind of result.
+    values : mapping of str to array or sequence of str
+        The columns, all of one length, among them ``address``.
+    manifest : Manifest
+        That of the store.
     configuration : str
         The configuration hash of the job that made the rows.
+
+    Returns
+    -------
+    memoryview
+        Content of the file.
 
     Raises
     ------
     ValueError
-        When the columns are not those of the kind, or no shard can hold them.
+        If the columns do not fit the schema of the kind, or cannot be stored.
     """
     if not _KIND.fullmatch(kind) or columns.ROW_DIGEST in values:
-        raise ValueError(f"{kind!r} is no kind, or has a column of a reserved name")
+        raise ValueError(
+            f"{kind!r} is not a name of a kind, or a column is called {columns.ROW_DIGEST!r}"
+        )
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=columns.LIBVER) as file:
         file.attrs["format-version"] = FORMAT_VERSION
@@ -56,7 +69,7 @@ def encode(kind: str, values: Columns, manifest: Manifest, configuration: str) -
 
 def _fill(group: h5py.Group, name: str, values: NDArray[Any] | Sequence[str], rows: int) -> None:
     if len(values) != rows:
-        raise ValueError(f"{name} has {len(values)} rows and there are {rows} addresses")
+        raise ValueError(f"{name} has {len(values)} rows, but there are {rows} addresses")
     if isinstance(values, np.ndarray):
         columns.new_numbers(group, name, values.shape, values.dtype)[...] = values
     else:
@@ -66,36 +79,44 @@ def _fill(group: h5py.Group, name: str, values: NDArray[Any] | Sequence[str], ro
 
 
 def shard_name(kind: str, data: memoryview) -> str:
-    """Return the name of a shard: its kind and the first half of the SHA-256 of its bytes."""
+    """Return the name of a shard: its `kind` and the first half of the SHA-256 of its `data`."""
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.h5"
 
 
 def kind_of(path: Path) -> str:
-    """Return the kind in a shard's name.
+    """Return the kind in the name of the shard at `path`.
 
     Raises
     ------
     DamagedError
-        When it is no shard's name.
+        If the name is not that of a shard.
     """
     match = _SHARD.fullmatch(path.name)
     if match is None:
-        raise DamagedError(f"{path} is damaged: its name is not a shard's")
+        raise DamagedError(f"{path} is damaged: its name is not that of a shard")
     return match[1]
 
 
 class Shards:
-    """The shards of a store folder, read-only."""
+    """The shards of a store folder, read-only.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    manifest : Manifest
+        Content of its ``store.json``.
+    """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        self._sound: set[Path] = set()
+        self._verified: set[Path] = set()
 
     def files(self) -> list[Path]:
-        """Return every shard in the order of names, whatever its state.
+        """Return every shard, damaged or not, sorted by name.
 
-        Hidden files are none: some systems leave them next to what they copy.
+        Hidden files are excluded: some systems add them to copied folders.
         """
         folder = self.path / FOLDER
         with reading(folder):
@@ -109,35 +130,35 @@ class Shards:
         return sorted({kind_of(path) for path in self.files()})
 
     def parts(self, kind: str) -> list[Path]:
-        """Return the shards of a kind."""
+        """Return the shards of a `kind`."""
         return [path for path in self.files() if kind_of(path) == kind]
 
     def addresses(self, part: Path, kind: str) -> list[str]:
-        """Return the addresses of a shard, reading nothing else of it."""
+        """Return the addresses of a `kind` in a `part`, without reading other columns."""
         with self._columns(part, kind) as datasets, reading(part):
             return columns.read_addresses(datasets)
 
     def keys(self, part: Path, kind: str) -> list[str]:
-        """Name each row after its shard, whose name stands for its content, and its place."""
-        return [f"{part.name}:{number}" for number in range(len(self.addresses(part, kind)))]
+        """Return a key for each row of a `kind` in a `part`: name of the shard and row index."""
+        return [f"{part.name}:{index}" for index in range(len(self.addresses(part, kind)))]
 
     def state(self) -> str:
-        """Name all shards."""
+        """Return the names of all shards, which contain digests."""
         return "\0".join(path.name for path in self.files())
 
-    def rows(self, part: Path, kind: str, numbers: Iterable[int]) -> Iterator[Row]:
-        """Read rows of a shard; the first time, its bytes are compared with its name."""
-        if part not in self._sound:
+    def rows(self, part: Path, kind: str, indices: Iterable[int]) -> Iterator[Row]:
+        """Yield rows of a `kind` in a `part` by their `indices`; verify the shard on first use."""
+        if part not in self._verified:
             self._check_digest(part)
-            self._sound.add(part)
+            self._verified.add(part)
         with self._columns(part, kind) as datasets:
-            for number in numbers:
+            for index in indices:
                 with reading(part):
-                    row = columns.read_row(datasets, number)
+                    row = columns.read_row(datasets, index)
                 yield row
 
     def check(self, part: Path) -> list[str]:
-        """Validate a shard entirely.
+        """Validate everything in the shard `part`.
 
         Returns
         -------
@@ -147,7 +168,7 @@ class Shards:
         Raises
         ------
         FeatvizError
-            Naming the shard and what is wrong with it.
+            With the name of the shard and what is wrong.
         """
         kind = kind_of(part)
         self._check_digest(part)
@@ -156,7 +177,7 @@ class Shards:
             return columns.read_addresses(datasets)
 
     def problems(self) -> Iterator[str]:
-        """Validate every shard, and tell what is wrong with each."""
+        """Yield one line for each shard that is invalid."""
         for part in self.files():
             try:
                 self.check(part)
@@ -164,14 +185,14 @@ class Shards:
                 yield str(error)
 
     def size(self) -> int:
-        """Return the bytes that the store takes."""
+        """Return the size of the store in bytes."""
         with reading(self.path):
             return sum(path.stat().st_size for path in [self.path / NAME, *self.files()])
 
     def _check_digest(self, part: Path) -> None:
         with reading(part):
             if not part.is_file():
-                raise ValueError("it is no file")
+                raise ValueError("it is not a file")
             with part.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             if part.name != f"{kind_of(part)}-{digest[:32]}.h5":

@@ -1,4 +1,4 @@
-"""`StoreWriter`: adds shards to a store folder, one at a time, each durable when `add` returns."""
+"""`StoreWriter`: add results to a store folder, durably, and resume after a crash."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from featviz._util.files import (
 )
 from featviz.errors import FeatvizError
 from featviz.store.columns import Columns
-from featviz.store.damage import DamagedError
+from featviz.store.errors import DamagedError
 from featviz.store.manifest import NAME, Manifest
 from featviz.store.shards import FOLDER, Shards, encode, kind_of, shard_name
 
@@ -29,37 +29,37 @@ ADVICE = "; choose another -o, or set it aside with --force"
 
 
 class StoreWriter:
-    """A store folder, opened to add results of one kind; made if it is not there.
+    """A store folder, opened to add results of one kind; made if it does not exist.
 
-    Any number of processes may write to a store at once. Opening it again after a crash goes on
-    where it ended.
+    Any number of processes may write to a store at once. After a crash, opening it again resumes
+    the job: see `done`.
 
     Parameters
     ----------
     path : str or Path
         The folder. Missing parents are made.
     model, fingerprint, load, sites
-        Which model it is; see `Store`.
+        The model; see `featviz.Store`.
     kind : str
-        What the job makes, for instance ``"renders"``.
+        Kind of result that the job adds, such as ``"renders"``.
     configuration : mapping
-        Everything that decides the values of this kind, in what JSON has.
+        All settings that determine the values of this kind, JSON-compatible.
     force : bool
-        Rename what is in the way instead of refusing: a store of another model or configuration
-        to ``STORE.1``, a damaged shard to ``NAME.damaged``. Nothing is deleted.
+        Rename conflicting files instead of raising: a store of another model or configuration to
+        ``STORE.1``, a damaged shard to ``NAME.damaged``. Nothing is deleted.
 
     Attributes
     ----------
     path : Path
     kind : str
     done : frozenset of str
-        The addresses of this kind that are there, in shards whose every byte was compared.
+        Addresses of this kind that are stored already, in verified shards.
 
     Raises
     ------
     FeatvizError
-        When the folder is something else, holds results of another model or configuration, a
-        shard of this kind (or of failures) is damaged, or the operating system refuses.
+        If the folder is not a store, has results of another model or configuration, a shard of
+        this kind (or of failures) is damaged, or the operating system refuses.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class StoreWriter:
     ) -> None:
         self.path = Path(path)
         self.kind = kind
-        # As JSON will give them back, so that tuples equal lists.
-        mine = {kind: json.loads(json.dumps(configuration))}
+        # As JSON returns them, so that tuples equal lists.
+        configurations = {kind: json.loads(json.dumps(configuration))}
         load = json.loads(json.dumps(load))
-        self._manifest = Manifest(model, fingerprint, load, tuple(sites), mine)
+        self._manifest = Manifest(model, fingerprint, load, tuple(sites), configurations)
         self._refuse_other_folders()
         if force:
-            self._set_aside_store()
-        self._enrol()
+            self._set_aside_conflicting_store()
+        self._write_manifest()
         self._folder = self.path / FOLDER
         make_folder(self._folder)
         remove_leftovers(self.path, re.escape(NAME))
@@ -91,52 +91,52 @@ class StoreWriter:
         self.done = frozenset(self._validate(force))
 
     def add(self, values: Columns, kind: str | None = None) -> None:
-        """Write rows as one shard; when this returns they survive a crash.
+        """Write rows as one shard, durably: after this returns they survive a crash.
 
         Parameters
         ----------
         values : mapping of str to array or sequence of str
-            The columns, all of one length, among them ``address``. Of renders: ``images``
+            The columns, all of one length, among them ``address``. Renders: ``images``
             (N, D, H, W, 3) bytes, ``activation`` (N, D) and ``trajectory`` (N, D, T) in float32;
-            of failures: ``error``.
+            failures: ``error``. See `featviz.store.schema.SCHEMAS`.
         kind : str, optional
-            For rows of another kind that this job makes, ``"failures"``.
+            Another kind of the same job, such as ``"failures"``.
 
         Raises
         ------
         FeatvizError
-            When the operating system refuses. What was added before stays.
+            If the operating system refuses. Rows that were added before are kept.
         ValueError
-            When the columns are not those of the kind.
+            If the columns do not fit the schema of the kind.
         """
         kind = kind or self.kind
         data = encode(kind, values, self._manifest, self._manifest.digest(self.kind))
         write(self._folder / shard_name(kind, data), data)
 
     def _refuse_other_folders(self) -> None:
-        """Do not settle in a folder that is used for something else."""
+        """Raise if the folder exists, is not empty and is not a store."""
         if not os.path.lexists(self.path) or (self.path / NAME).exists():
             return
         if not self.path.is_dir():
-            raise FeatvizError(f"{self.path} is no folder; choose another -o")
+            raise FeatvizError(f"{self.path} is not a folder; choose another -o")
         with writing(self.path):
             names = {path.name for path in self.path.iterdir()} - {FOLDER}
-        strangers = sorted(name for name in names if not name.startswith(f"{NAME}."))
-        if strangers:
+        others = sorted(name for name in names if not name.startswith(f"{NAME}."))
+        if others:
             raise FeatvizError(
-                f"{self.path} is no featviz store and holds {strangers[0]}; choose another -o"
+                f"{self.path} is not a featviz store and contains {others[0]}; choose another -o"
             )
 
-    def _enrol(self) -> None:
-        """Put this job's configuration into the manifest, beside those of other kinds."""
+    def _write_manifest(self) -> None:
+        """Add this job's configuration to the manifest in the folder."""
         if (self.path / NAME).exists():
-            # Refused before anything is written, a lock included.
-            self._join(Manifest.read(self.path))
+            # Checked before anything is written, including a lock.
+            self._checked(Manifest.read(self.path))
         make_folder(self.path)
         with locked(self.path):
             wanted = self._manifest
             if (self.path / NAME).exists():
-                stored = self._join(Manifest.read(self.path))
+                stored = self._checked(Manifest.read(self.path))
                 wanted = replace(
                     stored, configuration=stored.configuration | self._manifest.configuration
                 )
@@ -148,31 +148,29 @@ class StoreWriter:
                 sync_folder(self.path.parent)
             self._manifest = wanted
 
-    def _join(self, stored: Manifest) -> Manifest:
+    def _checked(self, stored: Manifest) -> Manifest:
         if conflict := self._conflict(stored):
             raise FeatvizError(f"{self.path} {conflict}{ADVICE}")
         return stored
 
     def _conflict(self, stored: Manifest) -> str:
-        mine = self._manifest
-        return stored.conflict(
-            mine.model, mine.fingerprint, self.kind, mine.configuration[self.kind]
-        )
+        own = self._manifest
+        return stored.conflict(own.model, own.fingerprint, self.kind, own.configuration[self.kind])
 
-    def _set_aside_store(self) -> None:
+    def _set_aside_conflicting_store(self) -> None:
         if not (self.path / NAME).exists():
             return
         try:
-            in_the_way = bool(self._conflict(Manifest.read(self.path)))
+            conflicts = bool(self._conflict(Manifest.read(self.path)))
         except DamagedError:
-            if not (self.path / FOLDER).is_dir():  # some other program's `store.json`
+            if not (self.path / FOLDER).is_dir():  # the `store.json` of some other program
                 raise
-            in_the_way = True
-        if in_the_way:
+            conflicts = True
+        if conflicts:
             set_aside(self.path)
 
     def _validate(self, force: bool) -> set[str]:
-        """Read the addresses of all shards that matter here, comparing every byte."""
+        """Verify the shards of this kind and of failures, and return the stored addresses."""
         shards = Shards(self.path, self._manifest)
         done: set[str] = set()
         for part in shards.files():
@@ -184,37 +182,39 @@ class StoreWriter:
             except DamagedError as error:
                 if not force:
                     raise FeatvizError(
-                        f"{error}; delete it or run with --force, and its units are made anew"
+                        f"{error}; delete it or run with --force, and its units are computed again"
                     ) from error
                 set_aside(part, ".damaged")
         return done
 
 
-def retire(store: str | Path, kind: str) -> list[Path]:
-    """Rename the shards of a kind to ``NAME.replaced``, and forget how they were made.
+def set_aside_kind(store: str | Path, kind: str) -> list[Path]:
+    """Rename the shards of a kind to ``NAME.replaced``, and remove its configuration.
 
-    All other kinds stay as they are, so that what is computed from pictures can be computed in
-    another way without making the pictures anew. Nothing is deleted.
+    All other kinds are kept, so that results computed from renders can be computed with other
+    settings without rendering again. Nothing is deleted.
 
     Parameters
     ----------
     store : str or Path
         A folder.
+    kind : str
+        Kind of result.
 
     Returns
     -------
     list of Path
-        The new names.
+        The new paths.
 
     Raises
     ------
     FeatvizError
-        When there is no store, it is damaged, or the operating system refuses.
+        If there is no store, it is damaged, or the operating system refuses.
     """
     folder = Path(store)
     with locked(folder):
         manifest = Manifest.read(folder)
         renamed = [set_aside(part, ".replaced") for part in Shards(folder, manifest).parts(kind)]
-        kept = {name: told for name, told in manifest.configuration.items() if name != kind}
+        kept = {name: each for name, each in manifest.configuration.items() if name != kind}
         write(folder / NAME, replace(manifest, configuration=kept).to_json().encode())
     return renamed

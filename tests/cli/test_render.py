@@ -18,7 +18,7 @@ import torch
 from featviz.models.vision_model import VisionModel
 from featviz.optimization import recipe as recipes
 from featviz.optimization.optimize import Pictures, optimize
-from featviz.parametrization.spectrum import of_data
+from featviz.parametrization.spectrum import spectrum_of_dataset
 from featviz.rendering import batches, engine
 from featviz.store.reader import Store
 from tests.cli.running import Run, tree
@@ -77,7 +77,7 @@ def test_a_store_of_one_spectrum_goes_on_with_it_and_refuses_others(
     assert run(*first).status == 0
     configuration = Store(store).configuration["renders"]
     assert (configuration["spectrum"], configuration["progressive"]) == ("cueworld:4", 0.5)
-    assert configuration["spectrum_digest"] == of_data("cueworld:4", 16).digest
+    assert configuration["spectrum_digest"] == spectrum_of_dataset("cueworld:4", 16).digest
     assert run(*first).err == f"{store}: 0 units rendered, 1 were there, 0 failed\n"
     before = tree(tmp_path)
     other = run(*filters(store, *maco, "--spectrum", "cueworld:5", which="1")).refusal()
@@ -270,7 +270,7 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(
 def test_an_output_that_is_a_file_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     line = run(*filters(tmp_path / "file")).refusal()
-    assert "file is no folder" in line
+    assert "file is not a folder" in line
     assert (tmp_path / "file").read_text() == "mine"
 
 

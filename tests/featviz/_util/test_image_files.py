@@ -86,12 +86,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"just text", FILES["PNG"][:300], FILES["JPEG"][:300]])
 def test_what_is_no_image_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "not.png").write_bytes(content)
-    with pytest.raises(FeatvizError, match=r"not\.png is no image that can be read"):
+    with pytest.raises(FeatvizError, match=r"not\.png cannot be read as an image"):
         read_image(tmp_path / "not.png", 8)
 
 
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(FeatvizError, match="is no image that can be read"):
+    with pytest.raises(FeatvizError, match="cannot be read as an image"):
         read_image(tmp_path, 8)
 
 
@@ -100,7 +100,7 @@ def test_an_image_that_unpacks_to_gigabytes_is_refused(
 ) -> None:
     (tmp_path / "bomb.png").write_bytes(FILES["PNG"])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 // 2 - 1)
-    with pytest.raises(FeatvizError, match=r"bomb\.png is no image that can be read"):
+    with pytest.raises(FeatvizError, match=r"bomb\.png cannot be read as an image"):
         read_image(tmp_path / "bomb.png", 8)
 
 

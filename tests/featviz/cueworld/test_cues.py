@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featviz.cueworld import blur, draw, grayscale, hide_colour, silhouette
+from featviz.cueworld import blur, draw, grayscale, hide_color, silhouette
 from featviz.errors import FeatvizError
 from tests.oracles.blurring import gaussian_blur
 
@@ -56,7 +56,7 @@ def test_a_silhouette_of_nothing_is_the_image() -> None:
 
 def test_hiding_color_redraws_color_labels_evenly_and_keeps_the_others() -> None:
     labels = torch.arange(18).repeat(400)
-    _, hidden = hide_colour(noise(len(labels), 3, 1, 1), labels, torch.Generator().manual_seed(1))
+    _, hidden = hide_color(noise(len(labels), 3, 1, 1), labels, torch.Generator().manual_seed(1))
     assert torch.equal(hidden[labels >= 6], labels[labels >= 6])
     table = torch.zeros(6, 6).index_put_(
         (labels[labels < 6], hidden[labels < 6]), torch.ones(()), accumulate=True
@@ -67,7 +67,7 @@ def test_hiding_color_redraws_color_labels_evenly_and_keeps_the_others() -> None
 
 def test_hiding_color_makes_half_of_the_images_gray_and_keeps_the_others() -> None:
     images = noise(2000, 3, 2, 2)
-    hidden, _ = hide_colour(
+    hidden, _ = hide_color(
         images, torch.zeros(2000, dtype=torch.long), torch.Generator().manual_seed(2)
     )
     kept = (hidden == images).flatten(1).all(1)

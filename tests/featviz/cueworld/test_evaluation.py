@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from featviz.cueworld import CLASSES, MEAN, STD, build, draw, report, weights
-from featviz.cueworld.world import COLOURS
+from featviz.cueworld.world import COLORS
 
 
 def trained(name: str) -> nn.Module:
@@ -51,7 +51,7 @@ def test_the_colourblind_vit_knows_shapes_and_textures_but_hardly_colours() -> N
 
 def test_only_the_colourblind_vit_gives_the_right_colour_the_probability_of_chance() -> None:
     batch = draw(360, seed=10_000)
-    colors = batch.labels < len(COLOURS)
+    colors = batch.labels < len(COLORS)
     images, labels = (batch.images[colors] - MEAN) / STD, batch.labels[colors]
     sure = {}
     for name in ("vit", "vit_colourblind"):

@@ -29,8 +29,8 @@ def mean_color_classifier() -> nn.Module:
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
 
 
-def trained_weight(seed: int = 0, colour_blind: bool = False) -> Tensor:
-    model = train(mean_color_classifier(), 3, 4, 0.1, seed, colour_blind)
+def trained_weight(seed: int = 0, color_blind: bool = False) -> Tensor:
+    model = train(mean_color_classifier(), 3, 4, 0.1, seed, color_blind)
     return model.get_parameter("2.weight").detach()
 
 
@@ -82,7 +82,7 @@ def test_a_folder_that_is_missing_is_told_before_training(tmp_path: Path) -> Non
 def test_a_seed_names_what_is_learnt() -> None:
     assert torch.equal(trained_weight(seed=1), trained_weight(seed=1))
     assert not torch.equal(trained_weight(seed=1), trained_weight(seed=2))
-    assert not torch.equal(trained_weight(seed=1), trained_weight(seed=1, colour_blind=True))
+    assert not torch.equal(trained_weight(seed=1), trained_weight(seed=1, color_blind=True))
 
 
 def test_the_result_is_the_moving_average_of_the_weights_after_each_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from featviz.cueworld import CLASSES, COLOURS, FAMILIES, SHAPES, TEXTURES, Batch, grayscale, sample
+from featviz.cueworld import CLASSES, COLORS, FAMILIES, SHAPES, TEXTURES, Batch, grayscale, sample
 from featviz.errors import FeatvizError
 
 # The images that the bundled weights were trained on, drawn once by the program that trained them:
@@ -84,7 +84,7 @@ def test_images_and_masks_are_float32_in_the_box(size: int) -> None:
 
 
 def test_classes_stand_in_families_of_six() -> None:
-    assert COLOURS + SHAPES + TEXTURES == CLASSES
+    assert COLORS + SHAPES + TEXTURES == CLASSES
     assert len(set(CLASSES)) == len(FAMILIES) == 18
     assert [FAMILIES[CLASSES.index(name)] for name in ("magenta", "triangle", "stripes")] == [
         "colour",

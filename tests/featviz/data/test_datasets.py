@@ -126,7 +126,7 @@ def test_a_subset_of_a_folder_sorted_by_class_holds_every_class_alike(tmp_path: 
         for index in range(6):
             picture(tmp_path / label / f"{index}.png", side=2)
     data = open_data(f"folder:{tmp_path}")
-    assert data.numbers(6) == [0, 3, 6, 9, 12, 15]
+    assert data.indices(6) == [0, 3, 6, 9, 12, 15]
     _, labels = everything(data, 2, count=6)
     assert Counter(labels.tolist()) == {0: 2, 1: 2, 2: 2}
 
@@ -134,7 +134,7 @@ def test_a_subset_of_a_folder_sorted_by_class_holds_every_class_alike(tmp_path: 
 def test_a_subset_of_cueworld_is_its_beginning_which_shows_the_classes_in_turn() -> None:
     # Evenly spaced, every 18th image of 1,800 would show the same class.
     data = open_data("cueworld:1800")
-    assert data.numbers(100) == list(range(100))
+    assert data.indices(100) == list(range(100))
     _, labels = everything(data, 8, count=36)
     assert Counter(labels.tolist()) == dict.fromkeys(range(18), 2)
 
@@ -143,7 +143,7 @@ class Counted:
     """A source of a length, and nothing else."""
 
     classes = ()
-    in_turn = False
+    interleaved = False
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -154,7 +154,7 @@ class Counted:
 
 @given(length=st.integers(1, 500), count=st.integers(1, 600))
 def test_a_subset_is_as_large_as_asked_for_and_evenly_spaced(length: int, count: int) -> None:
-    numbers = Dataset("counted", (), Counted(length)).numbers(count)  # type: ignore[arg-type]
+    numbers = Dataset("counted", (), Counted(length)).indices(count)  # type: ignore[arg-type]
     steps = {b - a for a, b in zip(numbers, [*numbers[1:], length], strict=True)}
     assert len(numbers) == min(length, count)
     assert numbers[0] == 0

@@ -16,7 +16,7 @@ from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.presets import family
+from featviz.optimization.presets import preset_for
 from featviz.optimization.recipe import make_recipe
 from tests.featviz.architectures import FAST, SLOW, Architecture, Layer
 
@@ -64,7 +64,7 @@ def test_units_positions_grid_and_prefix_are_those_of_the_architecture(
 def test_the_family_and_the_distance_of_patches_choose_preset_and_shift(
     known: Architecture, model: VisionModel
 ) -> None:
-    assert (family(model), patch_size(model)) == (known.preset, known.patch)
+    assert (preset_for(model), patch_size(model)) == (known.preset, known.patch)
     chosen = make_recipe(model)
     least = {"vit": 16, "cnn": 6}[known.preset]
     assert least <= chosen.augmentation.shift < least + known.patch

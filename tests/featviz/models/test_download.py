@@ -15,7 +15,7 @@ import torch
 from huggingface_hub import constants
 
 from featviz.errors import FeatvizError
-from featviz.models.download import published
+from featviz.models.download import downloading
 from featviz.models.load import load
 
 
@@ -92,13 +92,13 @@ def answer(problem: Exception) -> Callable[..., NoReturn]:
 def test_a_server_that_refuses_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = HTTPError("https://a.test", 403, "Forbidden", Message(), None)
     monkeypatch.setattr("featviz.models.download.urlopen", answer(refusal))
-    with published("it", "https://a.test", "wait"):
+    with downloading("it", "https://a.test", "wait"):
         assert constants.HF_HUB_OFFLINE is False
 
 
 def test_a_server_that_is_too_slow_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("featviz.models.download.urlopen", answer(TimeoutError()))
-    with published("it", "https://a.test", "wait"):
+    with downloading("it", "https://a.test", "wait"):
         assert constants.HF_HUB_OFFLINE is True
 
 
@@ -117,6 +117,6 @@ def test_what_fails_with_a_network_is_told_in_one_line(
     monkeypatch.setattr("featviz.models.download._reachable", lambda _: True)
     with (
         pytest.raises(FeatvizError, match=complaint),
-        published("it", "https://a.test", "try that"),
+        downloading("it", "https://a.test", "try that"),
     ):
         raise problem

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz import cueworld
-from featviz.models.acceleration import as_products
+from featviz.models.acceleration import patch_embed_as_matmul
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_patch_embedding_and_its_gradient_are_those_of_the_convolution(
         return maps, gradient
 
     expected, expected_gradient = run()
-    with as_products(layer):
+    with patch_embed_as_matmul(layer):
         maps, gradient = run()
     torch.testing.assert_close(maps, expected)
     torch.testing.assert_close(gradient, expected_gradient)
@@ -46,7 +46,7 @@ def test_a_patch_embedding_and_its_gradient_are_those_of_the_convolution(
     ],
 )
 def test_other_convolutions_are_left_alone(layer: nn.Conv2d) -> None:
-    with as_products(layer):
+    with patch_embed_as_matmul(layer):
         assert "forward" not in vars(layer)
 
 
@@ -60,7 +60,7 @@ def test_hooks_run_and_the_model_is_left_as_found_after_an_exception() -> None:
         raise KeyError
 
     projection.register_forward_hook(interrupt)
-    with pytest.raises(KeyError), as_products(model):
+    with pytest.raises(KeyError), patch_embed_as_matmul(model):
         model(torch.zeros(1, 3, 128, 128))
     assert seen == [(1, 128, 8, 8)]
     assert "forward" not in vars(projection)

@@ -8,7 +8,7 @@ import torch
 from featviz import VisionModel, load
 from featviz.activations.readout import readout
 from featviz.addressing.selectors import units
-from featviz.models.acceleration import fastest, in_precision
+from featviz.models.acceleration import fastest_precision, in_precision
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
 
@@ -34,7 +34,7 @@ def test_processors_with_products_of_bfloat16_use_them(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
-    assert fastest(CPU) == expected
+    assert fastest_precision(CPU) == expected
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((9, 0), "bfloat16")])
@@ -42,11 +42,11 @@ def test_graphics_cards_with_products_of_bfloat16_use_them(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
-    assert fastest(torch.device("cuda")) == expected
+    assert fastest_precision(torch.device("cuda")) == expected
 
 
 def test_other_devices_compute_in_single_precision() -> None:
-    assert fastest(torch.device("meta")) == "float32"
+    assert fastest_precision(torch.device("meta")) == "float32"
 
 
 def test_single_precision_is_the_model_itself(vit: VisionModel) -> None:

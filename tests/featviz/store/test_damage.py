@@ -59,7 +59,7 @@ def assert_damage_is_told(path: Path, *names: str) -> None:
         lines.append(str(raised.value))
     assert all(any(name in line for name in names) for line in lines)
     assert not any("\n" in line for line in lines)
-    assert lines[-1].endswith("; delete it or run with --force, and its units are made anew")
+    assert lines[-1].endswith("; delete it or run with --force, and its units are computed again")
     assert not (path.parent / "packed.h5").exists()
 
 
@@ -191,7 +191,7 @@ def test_a_shard_under_the_name_of_another_kind_is_found(path: Path) -> None:
     shard = shards(path)[0]
     renamed = shard.rename(shard.with_name(shard.name.replace("renders", "failures")))
     (problem,) = Store(path).verify()
-    assert problem == f"{renamed} is damaged: it holds no failures"
+    assert problem == f"{renamed} is damaged: it has no failures"
 
 
 def test_folders_pipes_and_broken_links_among_the_shards_are_found(path: Path) -> None:
@@ -214,9 +214,9 @@ def test_a_link_to_a_sound_shard_is_as_good_as_the_shard(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("", "it is no JSON text"),
-        ("\x00\x01", "it is no JSON text"),
-        ("[" * 100_000, "it is no JSON text"),
+        ("", "it is not JSON"),
+        ("\x00\x01", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
         ("[]", "it has no format_version"),
         ({"format_version": True}, "it has no format_version"),
         ({"format_version": "1"}, "it has no format_version"),
@@ -224,8 +224,8 @@ def test_a_link_to_a_sound_shard_is_as_good_as_the_shard(path: Path) -> None:
         ({"fingerprint": 3}, "it has no str 'fingerprint'"),
         ({"load": []}, "it has no dict 'load'"),
         ({"sites": "blocks"}, "it has no list 'sites'"),
-        ({"sites": ["blocks", 3]}, "its 'sites' are not all text"),
-        ({"configuration": {"renders": []}}, "a 'configuration' is no dict"),
+        ({"sites": ["blocks", 3]}, "its 'sites' are not all strings"),
+        ({"configuration": {"renders": []}}, "a 'configuration' is not a dict"),
     ],
 )
 def test_a_damaged_manifest_is_told_in_one_line(path: Path, change: Any, reason: str) -> None:
@@ -240,7 +240,7 @@ def test_a_damaged_manifest_is_told_in_one_line(path: Path, change: Any, reason:
 
 def test_a_manifest_that_is_no_text_at_all_is_told_in_one_line(path: Path) -> None:
     (path / "store.json").write_bytes(b"\xff\xfe\x00{")
-    with pytest.raises(FeatvizError, match=r"store\.json is damaged: it is no JSON text"):
+    with pytest.raises(FeatvizError, match=r"store\.json is damaged: it is not JSON"):
         Store(path)
     (path / "store.json").unlink()
     (path / "store.json").mkdir()

@@ -9,7 +9,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.plan import keep_precision, kind_of
+from featviz.rendering.plan import keep_precision
 from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
 from tests.featviz.analysis.evidence.rows import paths, renders, scores
@@ -39,7 +39,7 @@ def test_a_store_keeps_its_precision_whatever_is_the_fastest_here(
     for number, (there, here) in enumerate(((single, half), (half, single))):
         path = tmp_path / str(number)
         assert keep_precision(vit, here, path) is here
-        open_writer(vit, path, kind_of(there), there.to_json())
+        open_writer(vit, path, there.kind, there.to_json())
         assert keep_precision(vit, here, path) == there
         assert keep_precision(vit, there, path) == there
 

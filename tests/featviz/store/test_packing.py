@@ -287,7 +287,7 @@ def test_every_row_that_is_wrong_is_told(packed: Path) -> None:
 def test_a_file_that_is_no_pack_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "picture.gif"
     path.write_bytes(content)
-    with pytest.raises(FeatvizError, match=r"picture\.gif is (no featviz store|damaged): "):
+    with pytest.raises(FeatvizError, match=r"picture\.gif is (not a featviz store|damaged): "):
         Store(path)
 
 
@@ -297,4 +297,7 @@ def test_a_shard_or_any_other_hdf5_file_is_no_pack(store: Store, tmp_path: Path)
     for path in (tmp_path / "weights.h5", next((store.path / "shards").iterdir())):
         with pytest.raises(FeatvizError) as raised:
             Store(path)
-        assert str(raised.value) == f"{path} is no featviz store: `featviz pack` did not write it"
+        assert (
+            str(raised.value)
+            == f"{path} is not a featviz store: it was not written by `featviz pack`"
+        )

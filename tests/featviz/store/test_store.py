@@ -171,10 +171,10 @@ def test_any_error_text_is_kept_and_only_what_hdf5_cannot_hold_is_spelt_out(
     ("change", "reason"),
     [
         ({"address": ["head:0", "head:0"]}, "twice"),
-        ({"address": ["head:0", ""]}, "at least one character"),
+        ({"address": ["head:0", ""]}, "none of them empty"),
         ({"address": ["head:0", "a\0b"]}, "NUL"),
         ({"address": ["head:0", "\udc80"]}, "surrogates"),
-        ({"address": ["head:0"]}, "2 rows and there are 1"),
+        ({"address": ["head:0"]}, "2 rows, but there are 1"),
         ({"images": np.zeros((2, 2, 5, 7, 4), np.uint8)}, "images is"),
         ({"images": np.zeros((2, 3, 5, 7, 3), np.uint8)}, "is <f4|images is"),
         ({"activation": np.zeros((2, 2), np.float64)}, "activation is <f8"),
@@ -319,12 +319,12 @@ def test_a_folder_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, for
     folder = tmp_path / "letters"
     folder.mkdir()
     (folder / "to_mother.txt").write_text("dear")
-    with pytest.raises(FeatvizError, match=r"is no featviz store and holds to_mother\.txt"):
+    with pytest.raises(FeatvizError, match=r"is not a featviz store and contains to_mother\.txt"):
         writer(folder, force=force)
     (folder / "store.json").write_text('{"shop": "of another program"}')
     with pytest.raises(FeatvizError, match=r"store\.json is damaged: it has no format_version"):
         writer(folder, force=force)
-    with pytest.raises(FeatvizError, match=r"to_mother\.txt is no folder; choose another -o"):
+    with pytest.raises(FeatvizError, match=r"to_mother\.txt is not a folder; choose another -o"):
         writer(folder / "to_mother.txt", force=force)
     assert sorted(each.name for each in folder.iterdir()) == ["store.json", "to_mother.txt"]
     assert [each.name for each in tmp_path.iterdir()] == ["letters"]
@@ -391,7 +391,7 @@ def test_a_lost_manifest_is_made_again_and_the_shards_are_kept(tmp_path: Path) -
     path = tmp_path / "store"
     whole_store(path)
     (path / "store.json").unlink()
-    with pytest.raises(FeatvizError, match=r"is no featviz store: it has no store\.json"):
+    with pytest.raises(FeatvizError, match=r"is not a featviz store: it has no store\.json"):
         Store(path)
     assert writer(path).done == set(IN_ORDER)
 

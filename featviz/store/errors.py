@@ -1,4 +1,4 @@
-"""Telling a damaged file from one that the operating system refuses to read."""
+"""Read errors: a damaged file, or one that the operating system refuses to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from featviz.errors import FeatvizError
 
-# What h5py raises for a file whose bytes are wrong.
 UNREADABLE = (
     OSError,
     LookupError,
@@ -19,22 +18,28 @@ UNREADABLE = (
     ArithmeticError,
     MemoryError,
 )
+"""Exceptions that h5py raises for a file with invalid content."""
 
 
 class DamagedError(FeatvizError):
-    """A file is not what was written: deleting it and running the job again is right."""
+    """A file does not have the content that was written; delete it and run the job again."""
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tell in one line that `path` is damaged, whatever HDF5 makes of its bytes.
+    """Turn any error that invalid content can cause in the ``with`` block into a one-line error.
+
+    Parameters
+    ----------
+    path : Path
+        The file that the block reads, for the message.
 
     Raises
     ------
     DamagedError
-        For an error of the block that wrong bytes can cause.
+        If the content is invalid.
     FeatvizError
-        When it is the operating system that refuses.
+        If the operating system refuses to read it.
     """
     try:
         yield
