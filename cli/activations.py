@@ -5,44 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import torch
 
-from cli.options import load_model, model_options
+from cli.options import MultiImageCommand, image_files_option, load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz._util.image_files import read_image
-from featviz.activations.readout import readout
-from featviz.addressing.selectors import units
 
 
-class ManyImages(click.Command):
-    """A command in which one `--image` may be followed by several files."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `--image` before each file that follows one, once MODEL and SELECTOR are given."""
-        spread: list[str] = []
-        words, valued, many = 0, False, False
-        options = [each for each in self.params if isinstance(each, click.Option)]
-        takers = {name for option in options if not option.is_flag for name in option.opts}
-        for argument in args:
-            if argument.startswith("-"):
-                valued = argument in takers
-                many = argument.partition("=")[0] == "--image" and words >= 2
-            elif valued:
-                valued = False
-            elif many:
-                spread.append("--image")
-            else:
-                words += 1
-            spread.append(argument)
-        return super().parse_args(ctx, spread)
-
-
-@click.command(cls=ManyImages)
+@click.command(cls=MultiImageCommand)
 @model_options
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
-@click.option(
-    "--image", "files", multiple=True, required=True, metavar="FILE...", help="Image files to read."
-)
+@image_files_option
 @json_option
 def activations(
     model: str,
@@ -53,16 +24,25 @@ def activations(
     device: str,
     as_json: bool,
 ) -> None:
-    """Print the value of units on image files.
+    """Print the activations of units on image files.
 
-    Recolor a picture, blur it, hide a part, and see what a neuron makes of it. Images of
-    another size are resized until the shorter side fits, and their middle is read.
+    For example, edit an image and see how a neuron responds.
 
     \b
-    featviz activations cueworld/vit blocks.9.mlp.fc1:3 --image red.png blue.png
-    featviz activations cueworld/vit blocks.9.mlp.fc1:0-7@cls --image red.png --json
+    Examples:
+      # One neuron on two images
+      featviz activations cueworld/vit blocks.9.mlp.fc1:3 --image a.png b.png
+      # Eight neurons at the class token
+      featviz activations cueworld/vit blocks.9.mlp.fc1:0-7@cls --image a.png
     """
     loaded = load_model(model, untrained, arch, device)
+
+    import torch
+
+    from featviz._util.image_files import read_image
+    from featviz.activations.readout import readout
+    from featviz.addressing.selectors import units
+
     chosen = units(loaded, *selectors)
     read = readout(loaded, chosen)
     columns = []

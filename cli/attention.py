@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import data_options, force_option, load_model, model_options, store_option
-from cli.output import json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.analysis.attention.heads import Head, find_heads
-from featviz.analysis.attention.maps import maps_to_store
-from featviz.analysis.attention.suggest import strongest_displacement, suggest
-from featviz.data.datasets import open_data
-from featviz.store.columns import Row
-from featviz.store.reader import Store
+from cli.options import (
+    data_options,
+    force_option,
+    images_option,
+    load_model,
+    model_options,
+    store_option,
+)
+from cli.output import finish, json_option, print_json, print_table
+from cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from featviz.analysis.attention.heads import Head
+    from featviz.store.columns import Row
 
 SHARES = ("prefix", "self", "local", "entropy")
 
 
 @click.command()
 @model_options
-@click.argument("sites", nargs=-1, metavar="[SITE]...")
+@click.argument("sites", nargs=-1, metavar="[HEAD]...")
 @data_options
 @store_option
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Of the data; all if absent.")
+@images_option(1)
 @force_option
 @json_option
 def attention(
@@ -40,22 +45,32 @@ def attention(
     arch: str | None,
     device: str,
 ) -> None:
-    """Store where heads look on average over a dataset, and say which logits to render.
+    """Map where attention heads attend over a dataset.
 
-    A SITE such as blocks.3.attn.qk:0-2 names heads; without any, all of them are mapped. What is
-    in the store is not computed again. The table has, for each head, the shares of the patches'
-    attention to class and register tokens, to the patch itself and to its eight neighbors, the
-    entropy in nats, the strongest displacement with its lift over uniform attention, and
-    selectors that `featviz render` and `featviz gradients` take.
+    Stores the mean attention pattern of each HEAD, such as blocks.3.attn.qk:0-2; of all heads if
+    none is given. Prints, for each head: the shares of the patches' attention that go to class
+    and register tokens (prefix), to the patch itself (self) and to its eight neighbors (local);
+    the entropy in nats; the displacement with the strongest attention (rows.columns) and its lift
+    over uniform attention; and selectors of logits worth rendering (suggestion), for `featviz
+    render`, `featviz grid` and `featviz gradients`.
 
     \b
-    featviz attention cueworld/vit --data cueworld:500 -o attention
-    featviz attention cueworld/vit blocks.3.attn.qk:0-2 --data cueworld:90 -o some --json
+    Examples:
+      # All heads, over 500 images
+      featviz attention cueworld/vit --data cueworld:500 -o attention
+      # Three heads of block 3
+      featviz attention cueworld/vit blocks.3.attn.qk:0-2 --data cueworld -o some
     """
     loaded = load_model(model, untrained, arch, device)
+
+    from featviz.analysis.attention.heads import find_heads
+    from featviz.analysis.attention.maps import maps_to_store
+    from featviz.data.datasets import open_data
+    from featviz.store.reader import Store
+
     heads = find_heads(loaded, *sites)
     dataset = open_data(data, download)
-    with picture_bar("") as progress:
+    with progress_bar() as progress:
         summary = maps_to_store(loaded, heads, dataset, store, images, force, progress)
     opened = Store(store)
     found = [
@@ -66,24 +81,25 @@ def attention(
     else:
         headings = ("head", *SHARES, "strongest", "lift", "suggestion")
         print_table([headings, *map(_row, found)])
-    counts = f"{summary.stored} heads mapped, {summary.done} were there"
-    click.echo(f"{store}: {counts}", err=True)
+    finish(store, summary, "heads mapped")
 
 
 def _report(head: Head, row: Row, has_class_token: bool) -> dict[str, Any]:
+    from featviz.analysis.attention.suggest import strongest_displacement, suggest
+
     shift, lift = strongest_displacement(row["displacement"], head.site.positions)
-    named = suggest(head, row["pattern"], row["displacement"], has_class_token)
+    suggestions = suggest(head, row["pattern"], row["displacement"], has_class_token)
     return {
         "address": str(head),
         **{name: float(row[name]) for name in SHARES},
         "displacement": {"rows": shift.rows, "columns": shift.columns, "lift": lift},
-        "suggestions": [{"address": str(one.unit), "lift": one.lift} for one in named],
+        "suggestions": [{"address": str(each.unit), "lift": each.lift} for each in suggestions],
     }
 
 
 def _row(report: dict[str, Any]) -> tuple[object, ...]:
-    way = report["displacement"]
+    displacement = report["displacement"]
     shares = (round(report[name], 3) for name in SHARES)
-    where = f"{way['rows']}.{way['columns']}"
-    addresses = " ".join(one["address"] for one in report["suggestions"])
-    return report["address"], *shares, where, round(way["lift"], 2), addresses
+    strongest = f"{displacement['rows']}.{displacement['columns']}"
+    addresses = " ".join(each["address"] for each in report["suggestions"])
+    return report["address"], *shares, strongest, round(displacement["lift"], 2), addresses

@@ -6,52 +6,60 @@ from functools import partial
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from cli.output import SOME_FAILED
-from cli.progress import picture_bar
-from cli.render import tell
-from featviz.addressing.selectors import units
-from featviz.models.load import load
-from featviz.optimization.recipe import make_recipe
-from featviz.rendering.plan import keep_precision
-from featviz.rendering.render import render_to_store
-from gallery import export
+from cli.options import load_model
+from cli.output import SOME_FAILED, print_summary
+from cli.progress import progress_bar
 
 MODEL = "cueworld/vit"
 STEPS = 192
-# Of each store: its name, the selectors, and the samples of each unit.
 STORES = (
     ("neurons", ("blocks.all.mlp.fc1:0-7",), 1),
     ("diverse", ("blocks.3,6,9,11.mlp.fc1:3",), 4),
     ("tokens", ("blocks.8.mlp.fc1:2@cls", "blocks.8.mlp.fc1:2@1,8,28,37,57,64"), 1),
 )
+"""Name, selectors, and images per unit of each store."""
 
 
 @click.command()
 @click.option(
-    "-o", "--output", "folder", default="demo", show_default=True, metavar="DIR", help="A folder."
+    "-o",
+    "--output",
+    "folder",
+    default="demo",
+    show_default=True,
+    metavar="DIR",
+    help="Folder for the stores and the gallery.",
 )
-@click.pass_context
-def demo(ctx: click.Context, folder: str) -> None:
-    """Render neurons of the bundled vision transformer and make a gallery: a few minutes.
+def demo(folder: str) -> None:
+    """Render neurons of a bundled model and build a gallery.
 
-    Prints the page to open. Running it again resumes it.
+    Takes a few minutes on a CPU and downloads nothing. Prints the path of the page to open.
 
     \b
-    featviz demo -o demo
+    Example:
+      featviz demo -o demo
     """
-    model = load(MODEL)
+    model = load_model(MODEL, untrained=False, arch=None, device="auto")
+
+    from tqdm import tqdm
+
+    from featviz.addressing.selectors import units
+    from featviz.optimization.recipe import make_recipe
+    from featviz.rendering.plan import keep_precision
+    from featviz.rendering.render import render_to_store
+    from gallery import export
+
     stores, failed = [], False
     for name, selectors, samples in STORES:
         store = Path(folder, name)
         recipe = keep_precision(model, make_recipe(model, samples=samples, steps=STEPS), store)
-        with picture_bar(f"{name}: ") as progress:
-            chosen = units(model, *selectors)
+        chosen = units(model, *selectors)
+        with progress_bar(f"{name}: ") as progress:
             summary = render_to_store(model, chosen, recipe, store, progress=progress)
-        tell(store, summary)
+        print_summary(store, summary, "units rendered")
         stores.append(store)
         failed |= bool(summary.failures)
     exported = export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units"))
     click.echo(exported.page)
-    ctx.exit(SOME_FAILED if failed else 0)
+    click.get_current_context().exit(SOME_FAILED if failed else 0)

@@ -4,40 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-import numpy.typing as npt
 
-from cli.options import data_options, force_option, load_model, model_options, store_option
-from cli.output import SOME_FAILED, json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.addressing.address import Unit
-from featviz.addressing.selectors import units
-from featviz.analysis.examples.job import examples_to_store
-from featviz.analysis.examples.result import Examples
-from featviz.data.datasets import Dataset, open_data
+from cli.options import (
+    data_options,
+    force_option,
+    images_option,
+    load_model,
+    model_options,
+    store_option,
+)
+from cli.output import finish, json_option, print_json, print_table
+from cli.progress import progress_bar
 from featviz.errors import FeatvizError
-from featviz.models.vision_model import VisionModel
-from featviz.store.reader import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from featviz.addressing.address import Unit
+    from featviz.analysis.examples.result import Examples
+    from featviz.data.datasets import Dataset
+    from featviz.models.vision_model import VisionModel
 
 
 @click.command()
 @model_options
-@click.argument("selectors", nargs=-1, metavar="[SELECTOR...]")
+@click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
 @data_options
 @store_option
-@click.option("--images", type=int, metavar="N", help="How many images; all if absent.")
+@images_option()
 @click.option(
-    "--top", default=9, show_default=True, metavar="K", help="Images at the top, and at the bottom."
+    "--top",
+    default=9,
+    show_default=True,
+    metavar="K",
+    help="Number of images with the highest and with the lowest activation to store.",
 )
 @force_option
 @json_option
-@click.pass_context
 def examples(
-    ctx: click.Context,
-    /,
     model: str,
     selectors: tuple[str, ...],
     data: str,
@@ -51,49 +59,60 @@ def examples(
     arch: str | None,
     device: str,
 ) -> None:
-    """Find the images of a dataset that excite units most, and what their values are like.
+    """Find the dataset images that activate units most.
 
-    One pass over the images serves all units that the SELECTORs stand for; without any, all
-    units that are rendered in the store. Prints for each the number of its best image, the value
-    there, the class with the highest mean value, and how sparse the values are. Running the
-    command again resumes it.
+    Stores, for each unit, the images with the highest and lowest activation, images at quantiles
+    in between, and statistics of all activations. Prints the best image (its index in the
+    dataset), its activation, the class with the highest mean, and the sparsity. Without a
+    SELECTOR, uses all units that the store holds rendered images of.
 
     \b
-    featviz examples cueworld/vit blocks.9.mlp.fc1:0-15 --data cueworld:5000 -o neurons
-    featviz examples cueworld/vit blocks.3.attn.qk:all@same --data cueworld -o heads --images 500
-    featviz examples cueworld/vit --data cueworld:5000 -o neurons --top 16 --json
+    Examples:
+      # 16 MLP neurons, on your own images
+      featviz examples cueworld/vit blocks.9.mlp.fc1:0-15 --data folder:dogs -o a
+      # Attention logits of all heads in block 3
+      featviz examples cueworld/vit blocks.3.attn.qk:all@same --data cueworld -o b
+      # Every unit that was rendered into the store
+      featviz examples cueworld/vit --data cueworld:5000 -o neurons --top 16
     """
     loaded = load_model(model, untrained, arch, device)
+
+    from featviz.addressing.selectors import units
+    from featviz.analysis.examples.job import examples_to_store
+    from featviz.analysis.examples.result import Examples
+    from featviz.data.datasets import open_data
+    from featviz.store.reader import Store
+
     chosen = units(loaded, *selectors) if selectors else _rendered(loaded, store)
     dataset = open_data(data, download)
-    with picture_bar("") as progress:
+    with progress_bar() as progress:
         summary = examples_to_store(loaded, chosen, dataset, store, images, top, force, progress)
     opened = Store(store)
-    kept = [str(unit) for unit in chosen if unit not in summary.failures]
-    found = [Examples.from_row(opened.row(address, "examples")) for address in kept]
+    addresses = [str(unit) for unit in chosen if str(unit) not in summary.failures]
+    found = [Examples.from_row(opened.row(address, "examples")) for address in addresses]
     if as_json:
-        told = opened.configuration["examples"]
-        failures = {str(unit): reason for unit, reason in summary.failures.items()}
-        reports = [_report(each, dataset, told["quantiles"]) for each in found]
-        print_json({"store": store, **told, "units": reports, "failures": failures})
+        settings = opened.configuration["examples"]
+        reports = [_report(each, dataset, settings["quantiles"]) for each in found]
+        print_json({"store": store, **settings, "units": reports, "failures": summary.failures})
     else:
         rows = [_row(each, dataset.classes) for each in found]
         print_table([("unit", "image", "value", "class", "sparsity"), *rows])
-    for unit, reason in summary.failures.items():
-        click.echo(f"failed: {unit}: {reason}", err=True)
-    counts = f"{summary.stored} units stored, {summary.done} were there"
-    click.echo(f"{store}: {counts}, {len(summary.failures)} failed", err=True)
-    ctx.exit(SOME_FAILED if summary.failures else 0)
+    finish(store, summary, "units stored")
 
 
 def _rendered(model: VisionModel, store: str) -> list[Unit]:
-    """List the units that a store has pictures of."""
+    """List the units that a store holds rendered images of."""
+    from featviz.addressing.selectors import units
+    from featviz.store.reader import Store
+
     opened = Store(store)
     if conflict := opened.manifest.conflict(model.name, model.fingerprint, "", {}):
         raise FeatvizError(f"{store} {conflict}")
     addresses = [*opened.addresses(), *opened.addresses("sides")]
     if not addresses:
-        raise FeatvizError(f"{store} holds no pictures; name the units, such as patch_embed:0-15")
+        raise FeatvizError(
+            f"{store} holds no rendered images; add a SELECTOR, such as patch_embed:0-15"
+        )
     return units(model, *addresses)
 
 
@@ -104,7 +123,7 @@ def _row(each: Examples, names: Sequence[str]) -> tuple[object, ...]:
 
 
 def _report(each: Examples, dataset: Dataset, quantiles: Sequence[float]) -> dict[str, Any]:
-    """Put what is known of a unit into values that JSON has."""
+    """Convert the examples and statistics of a unit to JSON."""
     spread = _images(dataset, each.spread, each.spread_values, each.spread_tokens)
     return {
         "address": each.address,
@@ -112,8 +131,8 @@ def _report(each: Examples, dataset: Dataset, quantiles: Sequence[float]) -> dic
         "bottom": _images(dataset, each.bottom, each.bottom_values, each.bottom_tokens),
         "spread": [{"quantile": q} | image for q, image in zip(quantiles, spread, strict=True)],
         "classes": [
-            {"class": dataset.classes[number], "mean": float(each.classes[number])}
-            for number in each.top_classes
+            {"class": dataset.classes[index], "mean": float(each.classes[index])}
+            for index in each.top_classes
         ],
         "mean": each.mean,
         "deviation": each.deviation,
@@ -128,25 +147,25 @@ def _report(each: Examples, dataset: Dataset, quantiles: Sequence[float]) -> dic
 
 def _images(
     dataset: Dataset,
-    numbers: npt.NDArray[np.int32],
+    images: npt.NDArray[np.int32],
     values: npt.NDArray[np.float32],
     tokens: npt.NDArray[np.int32],
 ) -> list[dict[str, Any]]:
-    """Describe images, leaving out the places where the dataset had none to put."""
-    there = [place for place, number in enumerate(numbers) if number >= 0]
-    labels = dataset.labels(numbers[there].tolist())
+    """Describe images; -1 marks missing ones, which are left out."""
+    there = [row for row, image in enumerate(images) if image >= 0]
+    labels = dataset.labels(images[there].tolist())
     return [
         {
-            "image": int(numbers[place]),
-            "value": float(values[place]),
+            "image": int(images[row]),
+            "value": float(values[row]),
             "class": dataset.classes[label] if 0 <= label < len(dataset.classes) else None,
-            **_place(*tokens[place].tolist()),
+            **_position(*tokens[row].tolist()),
         }
-        for place, label in zip(there, labels, strict=True)
+        for row, label in zip(there, labels, strict=True)
     ]
 
 
-def _place(token: int, key: int) -> dict[str, int]:
+def _position(token: int, key: int) -> dict[str, int]:
     if key >= 0:
         return {"query": token, "key": key}
     return {"token": token} if token >= 0 else {}

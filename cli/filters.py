@@ -8,7 +8,6 @@ import click
 
 from cli.options import force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
-from featviz.store.reader import Store
 
 
 @click.command()
@@ -25,21 +24,24 @@ def filters(
     arch: str | None,
     device: str,
 ) -> None:
-    """Store the filters of the first layer, and count their classes.
+    """Store and classify the filters of the first layer.
 
-    The layer is a patch embedding or another convolution on RGB. Besides its filters, their
-    principal components are stored, and how alike the learned position embeddings are, if the
-    model has any. What is in the store is not computed again.
+    The first layer is a patch embedding or another convolution on RGB. Stores the filters as
+    images with their class, their principal components, and the similarities of learned position
+    embeddings if the model has any. Prints the number of filters in each class.
 
     \b
-    featviz filters cueworld/vit -o filters
-    featviz filters torchvision/googlenet --untrained -o filters --json
+    Examples:
+      featviz filters cueworld/vit -o filters
+      featviz filters torchvision/googlenet --untrained -o filters --json
     """
-    # scikit-learn takes a second to import, and no other command needs it.
-    from featviz.analysis.filters.classes import CLASSES  # noqa: PLC0415
-    from featviz.analysis.filters.job import store_filters
+    loaded = load_model(model, untrained, arch, device)
 
-    summary = store_filters(load_model(model, untrained, arch, device), store, force)
+    from featviz.analysis.filters.classes import CLASSES
+    from featviz.analysis.filters.job import store_filters
+    from featviz.store.reader import Store
+
+    summary = store_filters(loaded, store, force)
     found = Counter(row["class"] for row in Store(store).rows("filters"))
     counts = {name: found[name] for name in CLASSES}
     if as_json:
@@ -50,4 +52,5 @@ def filters(
         rows: list[tuple[object, ...]] = [("class", "filters"), *counts.items()]
         print_table(rows)
     for kind, stored in summary.stored.items():
-        click.echo(f"{store}: {stored} {kind} stored, {summary.done[kind]} were there", err=True)
+        done = summary.done[kind]
+        click.echo(f"{store}: {stored} {kind} stored, {done} already stored", err=True)

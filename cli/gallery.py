@@ -4,44 +4,52 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
 from cli.output import SOME_FAILED, json_option, print_json
-from gallery import export
-from gallery.build.images import FORMS
-from gallery.build.size_estimate import Estimate
-from gallery.exporter import Exported
-from gallery.serve import serve
+
+if TYPE_CHECKING:
+    from gallery.build.size_estimate import Estimate
+    from gallery.exporter import Exported
+
+FORMS = ("webp", "avif")
+"""Image formats; see `gallery.build.images.FORMS`."""
 
 
 @click.command()
 @click.argument("stores", nargs=-1, required=True, metavar="STORE...")
-@click.option("-o", "--output", "folder", required=True, metavar="DIR", help="The site's folder.")
+@click.option(
+    "-o", "--output", "folder", required=True, metavar="DIR", help="Folder of the website."
+)
 @click.option(
     "--include",
     multiple=True,
     metavar="SELECTOR",
-    help="Only these units; may be given several times.",
+    help="Show only these units; may be repeated.  [default: all]",
 )
-@click.option("--thumbnails-only", is_flag=True, help="Leave the large pictures out.")
+@click.option("--thumbnails-only", is_flag=True, help="Leave out the full-size images.")
 @click.option(
-    "--pictures", type=click.Choice(list(FORMS)), default="webp", show_default=True, help="Format."
+    "--pictures",
+    type=click.Choice(FORMS),
+    default="webp",
+    show_default=True,
+    help="Format of the full-size images; avif has truer colors and takes four times as long.",
 )
-@click.option("--labels", metavar="FILE", help="Labels that a page exported, to show to all.")
-@click.option("--serve", "serving", is_flag=True, help="Serve it to this machine until Ctrl-C.")
+@click.option("--labels", metavar="FILE", help="Show the labels in a file that a page exported.")
+@click.option(
+    "--serve", "serving", is_flag=True, help="Then serve the folder on 127.0.0.1 until Ctrl-C."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="For --serve; 0 takes any that is free.",
+    help="Port of --serve; 0 chooses a free one.",
 )
 @json_option
-@click.pass_context
 def gallery(
-    ctx: click.Context,
     stores: tuple[str, ...],
     folder: str,
     include: tuple[str, ...],
@@ -52,21 +60,32 @@ def gallery(
     port: int,
     as_json: bool,
 ) -> None:
-    """Export stores as a static site that opens from disk, and print the page to open.
+    """Build a static website from stores.
 
-    Into the folder of a gallery, only what has changed is made again.
+    Prints the path of the page to open; it needs no server and no network. Exporting again into
+    the same folder updates what has changed.
 
     \b
-    featviz gallery neurons -o site
-    featviz gallery neurons diverse tokens.h5 -o site --labels labels.json
-    featviz gallery neurons -o site --include blocks.0-3.mlp.fc1:all --thumbnails-only
-    featviz gallery neurons -o site --serve --port 8080
+    Examples:
+      # One store
+      featviz gallery neurons -o site
+      # Several stores on one site, with labels
+      featviz gallery neurons diverse tokens.h5 -o site --labels labels.json
+      # Only the neurons of four blocks
+      featviz gallery neurons -o site --include blocks.0-3.mlp.fc1:all
+      # View it from another port
+      featviz gallery neurons -o site --serve --port 8080
     """
+    from tqdm import tqdm
+
+    from gallery import export
+    from gallery.serve import serve
+
     estimates: list[Estimate] = []
 
-    def announce(found: Estimate) -> None:
-        estimates.append(found)
-        click.echo(found, err=True)
+    def announce(estimate: Estimate) -> None:
+        estimates.append(estimate)
+        click.echo(estimate, err=True)
 
     exported = export(
         stores,
@@ -78,7 +97,7 @@ def gallery(
         labels=labels,
         announce=announce,
     )
-    # An address can hold anything, and acts on a terminal only if it is printed.
+    # Control characters in an address must not reach the terminal.
     for line in (*exported.remarks, *(f"damaged: {warning}" for warning in exported.warnings)):
         click.echo("".join(c if c.isprintable() else "?" for c in line), err=True)
     if as_json:
@@ -87,10 +106,14 @@ def gallery(
         click.echo(exported.page)
     if serving:
         serve(folder, port, partial(click.echo, err=True))
-    ctx.exit(SOME_FAILED if exported.warnings else 0)
+    click.get_current_context().exit(SOME_FAILED if exported.warnings else 0)
 
 
 def _report(exported: Exported, estimates: list[Estimate]) -> dict[str, object]:
-    lines = {"warnings": list(exported.warnings), "remarks": list(exported.remarks)}
-    told = asdict(exported) | {"page": str(exported.page), **lines}
-    return told | {"estimate": asdict(estimates[0]) if estimates else None}
+    return {
+        **asdict(exported),
+        "page": str(exported.page),
+        "warnings": list(exported.warnings),
+        "remarks": list(exported.remarks),
+        "estimate": asdict(estimates[0]) if estimates else None,
+    }

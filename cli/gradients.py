@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import numpy as np
 
-from cli.activations import ManyImages
-from cli.options import force_option, load_model, model_options, store_option
-from cli.output import json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.addressing.selectors import units
-from featviz.analysis.attention.gradients import gradients_to_store
-from featviz.store.reader import Store
-
-
-@click.command(cls=ManyImages)
-@model_options
-@click.argument("selectors", nargs=-1, required=True, metavar="QK_UNIT...")
-@click.option(
-    "--image", "files", multiple=True, required=True, metavar="FILE...", help="Image files to read."
+from cli.options import (
+    MultiImageCommand,
+    force_option,
+    image_files_option,
+    load_model,
+    model_options,
+    store_option,
 )
+from cli.output import finish, json_option, print_json, print_table
+from cli.progress import progress_bar
+
+
+@click.command(cls=MultiImageCommand)
+@model_options
+@click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
+@image_files_option
 @store_option
 @force_option
 @json_option
@@ -36,33 +36,42 @@ def gradients(
     arch: str | None,
     device: str,
 ) -> None:
-    """Store which pixels of images move a logit, through its query and through its key.
+    """Store gradient maps of attention logits on images.
 
-    Two maps of each unit and image: the gradient's norm over the colors when it may flow through
-    the query only, and through the key only. The table has the logit and the norm of either whole
-    gradient. What is in the store is not computed again.
+    A map is the gradient of a logit with respect to the pixels, as a norm over the colors. Each
+    logit and image has two: with the gradient flowing through the query only, and through the key
+    only. Prints the logit and the norms of both gradients.
 
     \b
-    featviz gradients cueworld/vit blocks.2.attn.qk:0@q20.k30 --image red.png blue.png -o gradients
-    featviz gradients cueworld/vit blocks.6.attn.qk:all@same --image red.png -o same --json
+    Examples:
+      # Head 0 of block 2, query token 20 and key token 30
+      featviz gradients cueworld/vit blocks.2.attn.qk:0@q20.k30 --image a.png -o a
+      # All heads of block 6, averaged over the patches as query and key
+      featviz gradients cueworld/vit blocks.6.attn.qk:all@same --image a.png -o b
     """
     loaded = load_model(model, untrained, arch, device)
+
+    import numpy as np
+
+    from featviz.addressing.selectors import units
+    from featviz.analysis.attention.gradients import gradients_to_store
+    from featviz.store.reader import Store
+
     chosen = units(loaded, *selectors)
-    with picture_bar("") as progress:
+    with progress_bar() as progress:
         summary = gradients_to_store(loaded, chosen, files, store, force, progress)
     opened = Store(store)
     found = []
     for unit in chosen:
         row = opened.row(str(unit), "gradients")
-        for number, file in enumerate(files):
-            query, key = (float(np.linalg.norm(row[side][number])) for side in ("query", "key"))
-            found.append((str(unit), file, float(row["activation"][number]), query, key))
+        for index, file in enumerate(files):
+            query, key = (float(np.linalg.norm(row[side][index])) for side in ("query", "key"))
+            found.append((str(unit), file, float(row["activation"][index]), query, key))
     if as_json:
         names = ("address", "image", "activation", "query", "key")
-        rows = [dict(zip(names, one, strict=True)) for one in found]
+        rows = [dict(zip(names, each, strict=True)) for each in found]
         print_json({"store": store, "gradients": rows})
     else:
-        told = [(one[0], Path(one[1]).name, *one[2:]) for one in found]
-        print_table([("unit", "image", "activation", "query", "key"), *told])
-    counts = f"{summary.stored} units mapped, {summary.done} were there"
-    click.echo(f"{store}: {counts}", err=True)
+        shown = [(address, Path(file).name, *values) for address, file, *values in found]
+        print_table([("unit", "image", "activation", "query", "key"), *shown])
+    finish(store, summary, "units mapped")

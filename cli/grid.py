@@ -14,9 +14,8 @@ from cli.options import (
     recipe_options,
     store_option,
 )
-from cli.output import SOME_FAILED, json_option, print_json
-from cli.progress import picture_bar
-from featviz.analysis.attention.grid import find_grids, grids_to_store
+from cli.output import finish, json_option, print_json
+from cli.progress import progress_bar
 
 
 @click.command()
@@ -26,10 +25,7 @@ from featviz.analysis.attention.grid import find_grids, grids_to_store
 @recipe_options
 @force_option
 @json_option
-@click.pass_context
 def grid(
-    ctx: click.Context,
-    /,
     model: str,
     selectors: tuple[str, ...],
     store: str,
@@ -40,26 +36,28 @@ def grid(
     device: str,
     **settings: Any,
 ) -> None:
-    """Render every pair of some query and some key tokens, and draw a figure for each head.
+    """Render query-key pairs of attention heads as a figure.
 
-    The figure has a row for each query and a column for each key, with every picture's value and a
-    map of where the two tokens lie. `featviz gallery` shows it. Running the command again
-    resumes it.
+    Renders the logit of every pair of the query and key tokens that a SELECTOR lists, and draws
+    one figure per head: a row for each query, a column for each key, with the activation and the
+    positions of both tokens. `featviz gallery` shows the figures.
 
     \b
-    featviz grid cueworld/vit blocks.2.attn.qk:0@q10,20,30.k10,20,30 -o grid
-    featviz grid cueworld/vit blocks.2,6.attn.qk:all@q1,37.k0,1,37 -o grids --steps 256
+    Examples:
+      # 3 x 3 pairs of head 0 in block 2
+      featviz grid cueworld/vit blocks.2.attn.qk:0@q10,20,30.k10,20,30 -o grid
+      # All heads of two blocks
+      featviz grid cueworld/vit blocks.2,6.attn.qk:all@q1,37.k0,1,37 -o grids
     """
     loaded = load_model(model, untrained, arch, device)
+
+    from featviz.analysis.attention.grid import find_grids, grids_to_store
+
     grids = find_grids(loaded, *selectors)
     recipe = recipe_for(loaded, store, **settings)
-    with picture_bar("") as progress:
+    with progress_bar() as progress:
         summary = grids_to_store(loaded, grids, recipe, store, force, progress)
     if as_json:
-        counts = {"store": store, "drawn": summary.drawn, "done": summary.done}
+        counts = {"store": store, "drawn": summary.stored, "done": summary.done}
         print_json({**counts, "grids": list(map(str, grids)), "failures": summary.failures})
-    for unit, reason in summary.failures.items():
-        click.echo(f"failed: {unit}: {reason}", err=True)
-    counts_told = f"{summary.drawn} figures drawn, {summary.done} were there"
-    click.echo(f"{store}: {counts_told}, {len(summary.failures)} pictures failed", err=True)
-    ctx.exit(SOME_FAILED if summary.failures else 0)
+    finish(store, summary, "figures drawn")

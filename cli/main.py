@@ -1,111 +1,111 @@
-"""The command group, and how its errors end."""
+"""The command line: its commands, errors and exit status."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
-from featviz.errors import FeatvizError, did_you_mean
+from cli.activations import activations
+from cli.attention import attention
+from cli.compare import compare
+from cli.demo import demo
+from cli.examples import examples
+from cli.filters import filters
+from cli.gallery import gallery
+from cli.gradients import gradients
+from cli.grid import grid
+from cli.group import Group
+from cli.info import info
+from cli.models import models
+from cli.modes import modes
+from cli.pack import pack
+from cli.render import render
+from cli.score import score
+from cli.tokens import tokens
+from cli.trace import trace
+from cli.units import units
+from cli.validate import validate
+from cli.verify import verify
+from featviz.errors import FeatvizError
 
 INTERRUPTED = 130
 
-_HOMES = {
-    "activations": "activations",
-    "attention": "attention",
-    "compare": "compare",
-    "demo": "demo",
-    "examples": "examples",
-    "filters": "filters",
-    "gallery": "export",
-    "gradients": "gradients",
-    "grid": "grid",
-    "info": "stores",
-    "models": "models",
-    "modes": "modes",
-    "pack": "stores",
-    "render": "render",
-    "score": "score",
-    "tokens": "tokens",
-    "trace": "trace",
-    "units": "units",
-    "validate": "validate",
-    "verify": "stores",
+SECTIONS = {
+    "Render images": (render, grid, tokens, demo),
+    "View and check stores": (gallery, info, verify, pack),
+    "Inspect a model": (models, units, activations, examples, filters, compare),
+    "Inspect attention heads": (attention, modes, gradients),
+    "Test explanations": (score, validate, trace),
 }
 
 
-class _Commands(Mapping[str, click.Command]):
-    """The commands by name, each loaded when it is asked for.
-
-    torch takes seconds and half a gigabyte, which those need not pay that only read stores.
-    """
-
-    def __getitem__(self, name: str) -> click.Command:
-        command: click.Command = getattr(import_module(f"cli.{_HOMES[name]}"), name)
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
-
-    def __len__(self) -> int:
-        return len(_HOMES)
-
-
-class Commands(click.Group):
-    """A group that names the nearest command to a wrong one."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first argument names."""
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
-            known = self.list_commands(ctx)
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise click.UsageError(f"no command {name!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 error, 2 wrong usage, 3 finished but some units failed, "
+    "130 interrupted. Most commands resume: run the same command again.",
+)
 @click.version_option(package_name="featviz")
 def featviz() -> None:
-    """See what the units of a vision model look for.
+    """Show what the units of a vision model respond to, and test it.
+
+    A unit is a neuron, a channel, a class or an attention logit. featviz optimizes images that
+    maximize a unit's activation, finds dataset images that do, and tests both by intervention.
+    Results go to a folder (the store); a static website (the gallery) shows them.
 
     \b
-    featviz units cueworld/vit                            what can be rendered
-    featviz render cueworld/vit blocks.9.mlp.fc1:0-15 -o neurons
-    featviz gallery neurons -o site                       then open site/index.html
-
-    Exit status: 0 done, 1 error, 2 wrong usage, 3 finished but some units failed,
-    130 interrupted.
+    Examples:
+      # List the layers of the bundled vision transformer
+      featviz units cueworld/vit
+      # Render 16 MLP neurons of block 9
+      featviz render cueworld/vit blocks.9.mlp.fc1:0-15 -o neurons
+      # Build the gallery; then open site/index.html
+      featviz gallery neurons -o site
     """
+
+
+featviz.add_sections(SECTIONS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit with its status; a user's mistake costs one line on stderr."""
+    """Run a command line and exit with its status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``featviz``; those of the process by default.
+    """
     sys.exit(status(arguments))
 
 
 def status(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit status."""
+    """Run a command line and return its exit status; an error is one line on stderr.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``featviz``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 error, 2 wrong usage, 3 finished but some units failed, 130 interrupted.
+    """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        # What `featviz.main` does, which would answer a broken pipe with an exit of its own.
+        # As `featviz.main` does, which would exit by itself on a broken pipe.
         with featviz.make_context("featviz", words) as context:
             featviz.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted; what is stored is kept, the same command goes on", err=True)
+        click.echo(
+            "\ninterrupted; stored results are kept, run the same command again to resume", err=True
+        )
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -117,7 +117,7 @@ def status(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"Error: {_one_line(str(error))}", err=True)
         return 1
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does. Python must not flush to it at exit.
+        # The reader of stdout is gone, as with `| head`. Python must not flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

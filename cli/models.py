@@ -5,21 +5,25 @@ from __future__ import annotations
 import click
 
 from cli.output import json_option, print_json
-from featviz.models.registry import known_models
+from cli.progress import loading_pytorch
 
 
 @click.command()
 @json_option
 def models(as_json: bool) -> None:
-    """List the models that can be named: bundled, torchvision's, timm's.
+    """List the names of models that can be loaded.
 
-    Besides, MODEL may be a timm name with a tag or hf-hub:OWNER/NAME, a folder of a Hugging Face
-    ViT, or a file of weights with --arch.
+    Bundled models (cueworld/...) come first, then those of torchvision (torchvision/...) and of
+    timm. Models without a name here: see MODEL in `featviz --help`.
 
     \b
-    featviz models
-    featviz models | grep deit
+    Examples:
+      featviz models
+      featviz models | grep deit
     """
+    with loading_pytorch():
+        from featviz.models.registry import known_models
+
     names = known_models()
     if as_json:
         print_json(names)

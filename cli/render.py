@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.options import (
+    batch_option,
     force_option,
     load_model,
     model_options,
     recipe_for,
     recipe_options,
+    setting_options,
     store_option,
 )
-from cli.output import SOME_FAILED, json_option, print_json
-from cli.progress import picture_bar
-from featviz.addressing.selectors import units
-from featviz.rendering.engine import NAMES, engine_named
-from featviz.rendering.plan import plan
-from featviz.rendering.render import Summary, render_to_store
-from featviz.rendering.time_estimate import estimate
+from cli.output import finish, json_option, print_json
+from cli.progress import progress_bar
+from featviz.optimization.settings import ENGINE_NAMES
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -35,30 +32,14 @@ class Shard(click.ParamType[tuple[int, int]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """Read ``I/N`` with 0 <= I <= N."""
+        """Parse ``I/N`` with 0 <= I <= N."""
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"([0-9]+)/([0-9]+)", str(value))
-        number, count = map(int, match.groups()) if match else (1, 0)
-        if not number <= count or not count:
-            self.fail(f"{value!r} is not I/N, such as 0/4, 1/4, 2/4 and 3/4", param, ctx)
-        return number, count
-
-
-class Batch(click.ParamType[int | None]):
-    """``auto`` or a number of pictures."""
-
-    name = "auto|N"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
-        """Read a number from 1 up; ``auto`` is None."""
-        if value == "auto":
-            return None
-        if not re.fullmatch("[1-9][0-9]{0,8}", str(value)):
-            self.fail(f"{value!r} is not auto or a number of pictures", param, ctx)
-        return int(str(value))
+        index, count = map(int, match.groups()) if match else (1, 0)
+        if not index <= count or not count:
+            self.fail(f"expected I/N, such as 0/4, 1/4, 2/4 or 3/4, got {value!r}", param, ctx)
+        return index, count
 
 
 @click.command()
@@ -66,41 +47,36 @@ class Batch(click.ParamType[int | None]):
 @click.argument("selectors", nargs=-1, required=True, metavar="SELECTOR...")
 @store_option
 @recipe_options
+@setting_options("split_qk")
+@batch_option
 @click.option(
-    "--split-qk",
-    "--sides",
-    "split_qk",
-    is_flag=True,
-    help="Two pictures a logit: one for the query, one for the key.",
-)
-@click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
-@click.option(
-    "--shard", type=Shard(), default="0/1", help="Make every N-th unit only; I counts from 0 or 1."
+    "--shard",
+    type=Shard(),
+    default="0/1",
+    help="Render only shard I of N, every N-th unit, to split a job over processes or machines.",
 )
 @click.option(
     "--engine",
-    type=click.Choice(NAMES),
+    type=click.Choice(ENGINE_NAMES),
     default="local",
     show_default=True,
-    help="In this process, or by the workers of a Ray cluster.",
+    help="Render in this process, or on a Ray cluster.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Of --engine ray; as many as the cluster has GPUs, or cores, if absent.",
+    help="Workers of --engine ray.  [default: one per GPU, or per core without GPUs]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what there is to do, and stop.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the number of images, their size and the time; stop."
+)
 @force_option
 @json_option
-@click.pass_context
 def render(
-    ctx: click.Context,
-    /,
     model: str,
     selectors: tuple[str, ...],
     store: str,
-    split_qk: bool,
     batch: int | None,
     shard: tuple[int, int],
     engine: str,
@@ -113,30 +89,46 @@ def render(
     device: str,
     **settings: Any,
 ) -> None:
-    """Render the units that selectors stand for into a store.
+    """Render images that maximize the activation of units.
 
-    Running the command again resumes it. Several machines share a job by --shard, or as a Ray
-    cluster.
+    Optimizes an image for each unit, and stores it with its activation. Units that the store
+    already holds are skipped, so running the command again resumes it.
 
     \b
-    featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
-    featviz render cueworld/vit blocks.9.mlp.fc1:3 -o diverse --samples 4
-    featviz render cueworld/vit blocks.6.mlp.fc1:5@1-16 -o tokens --dry-run
-    featviz render cueworld/vit blocks.9.mlp.fc1:3 -o natural --param maco --spectrum cueworld
-    featviz render cueworld/vit blocks.3.attn.qk:all@same -o heads --sides
-    featviz render cueworld/vit blocks.3.mlp.fc1:42+-0.5~blocks.3.mlp.fc1:7 -o sums
-    featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
-    featviz render cueworld/vit blocks.all.mlp.fc1:all -o all --engine ray --workers 2
+    Examples:
+      # 16 MLP neurons of every block
+      featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
+      # Four different images of one neuron
+      featviz render cueworld/vit blocks.9.mlp.fc1:3 -o diverse --samples 4
+      # A neuron at each of 16 tokens; only print what there is to do
+      featviz render cueworld/vit blocks.6.mlp.fc1:5@1-16 -o tokens --dry-run
+      # A class, by MaCo with the spectrum of a dataset
+      featviz render cueworld/vit head:3 -o maco --param maco --spectrum cueworld
+      # Attention logits: an image for the query and one for the key
+      featviz render cueworld/vit blocks.3.attn.qk:all@same -o heads --split-qk
+      # A weighted sum: class 3 minus half of class 7
+      featviz render cueworld/vit head:3+-0.5~head:7 -o sums
+      # The first of four processes that share a job
+      featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
+      # Two workers of a Ray cluster
+      featviz render cueworld/vit head:all -o all --engine ray --workers 2
     """
     if workers is not None and engine == "local":
-        raise click.UsageError("--workers is for --engine ray")
+        raise click.UsageError("--workers requires --engine ray")
     if engine == "ray" and device != "auto":
-        raise click.UsageError("--device is for --engine local: Ray gives each worker its own")
+        raise click.UsageError("--device requires --engine local: Ray assigns devices to workers")
     if engine == "ray" and dry_run:
-        raise click.UsageError("--dry-run tells of this machine alone: leave --engine ray out")
+        raise click.UsageError("--dry-run requires --engine local: it measures this machine")
     loaded = load_model(model, untrained, arch, device)
+
+    from featviz.addressing.selectors import units
+    from featviz.rendering.engine import make_engine
+    from featviz.rendering.plan import plan
+    from featviz.rendering.render import render_to_store
+    from featviz.rendering.time_estimate import estimate_seconds
+
     chosen = units(loaded, *selectors)
-    recipe = recipe_for(loaded, store, split_qk=split_qk, **settings)
+    recipe = recipe_for(loaded, store, **settings)
     if dry_run:
         todo = plan(loaded, chosen, recipe, store, batch, shard, force)
         report = {
@@ -145,30 +137,20 @@ def render(
             "pictures": todo.pictures,
             "batches": len(todo.batches),
             "bytes": todo.bytes,
-            "seconds": round(estimate(loaded, todo.batches, recipe)),
+            "seconds": round(estimate_seconds(loaded, todo.batches, recipe)),
         }
         if as_json:
             print_json(report)
         else:
             click.echo("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
         return
-    where = engine_named(engine, workers)
-    # Ray tells on stdout of workers that died.
-    with redirect_stdout(sys.stderr), picture_bar("") as progress:
+    made = make_engine(engine, workers)
+    # Ray reports workers that died on stdout.
+    with redirect_stdout(sys.stderr), progress_bar() as progress:
         summary = render_to_store(
-            loaded, chosen, recipe, store, batch, shard, force, progress, where
+            loaded, chosen, recipe, store, batch, shard, force, progress, made
         )
     if as_json:
-        counts = {"store": store, "rendered": summary.rendered, "done": summary.done}
-        failures = {str(unit): reason for unit, reason in summary.failures.items()}
-        print_json({**counts, "failures": failures})
-    tell(store, summary)
-    ctx.exit(SOME_FAILED if summary.failures else 0)
-
-
-def tell(store: str | Path, summary: Summary) -> None:
-    """Tell on stderr what a job has done."""
-    for unit, reason in summary.failures.items():
-        click.echo(f"failed: {unit}: {reason}", err=True)
-    counts = f"{summary.rendered} units rendered, {summary.done} were there"
-    click.echo(f"{store}: {counts}, {len(summary.failures)} failed", err=True)
+        counts = {"store": store, "rendered": summary.stored, "done": summary.done}
+        print_json({**counts, "failures": summary.failures})
+    finish(store, summary, "units rendered")

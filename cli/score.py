@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import load_model_of
-from cli.output import SOME_FAILED, json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.analysis.evidence.checks import converged
-from featviz.analysis.scores.job import KIND, scores_to_store
-from featviz.store.columns import Row
-from featviz.store.reader import Store
+from cli.options import device_option, load_model_of
+from cli.output import finish, json_option, print_json, print_table
+from cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from featviz.store.columns import Row
 
 SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarity")
-DATA_HELP = "A dataset whose spectrum is the natural one; a power of 1 / f^2 if absent."
 
 
 @click.command()
 @click.argument("store")
-@click.option("--data", metavar="DATA", help=DATA_HELP)
+@click.option(
+    "--data",
+    metavar="DATA",
+    help="Dataset whose mean power spectrum is the natural one.  [default: 1 / f^2]",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(1),
     default=1,
     show_default=True,
     metavar="N",
-    help="Render from N seeds to tell how far they agree.",
+    help="Number of seeds to measure the agreement of; renders each unit N - 1 more times.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
-@click.option("--force", is_flag=True, help="Rename scores that are in the way.")
+@device_option
+@click.option("--force", is_flag=True, help="Rename scores of other settings that the store holds.")
 @json_option
-@click.pass_context
 def score(
-    ctx: click.Context,
     store: str,
     data: str | None,
     seeds: int,
@@ -43,49 +43,61 @@ def score(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Tell how far the pictures in a STORE may be trusted, in numbers.
+    """Score the quality of the images in a store.
 
-    Of each picture: its unit's value on views that no optimization used, shares of its energy at
-    fine frequencies and on the patch grid, the distance of its spectrum from that of natural
-    images, and whether the optimization was over. Of each unit: how alike its pictures are, and
-    those of other seeds. The table shows the best picture of each unit. Running the command again
-    resumes it.
+    Stores the scores with the images, and prints those of each unit's best image:
 
     \b
-    featviz score neurons
-    featviz score neurons --data cueworld --json
+      held_out    activation under transformations that no recipe uses
+      fine        share of the energy above 0.25 cycles per pixel
+      grid        share of the energy that repeats from patch to patch
+      spectrum    distance from the natural power spectrum, in powers of ten
+      rise        share of the increase that the last doubling of steps made
+      agreement   similarity to images of other seeds, in [0, 1]
+      similarity  similarity between the images of the unit, in [0, 1]
+
+    \b
+    Examples:
+      featviz score neurons
+      featviz score neurons --data cueworld --json
     """
+    from featviz.store.reader import Store
+
     opened = Store(store)
-    with picture_bar("") as progress:
-        summary = scores_to_store(
-            load_model_of(opened, device), store, data, seeds, force, progress
-        )
+    model = load_model_of(opened, device)
+
+    from featviz.analysis.scores.job import KIND, scores_to_store
+
+    with progress_bar() as progress:
+        summary = scores_to_store(model, store, data, seeds, force, progress)
     opened = Store(store)
     reports = [_report(row, opened.row(row["address"])) for row in opened.rows(KIND)]
+    sides = summary.others["sides"]
     if as_json:
-        rest = {"sides": summary.sides, "failures": summary.failures}
-        print_json({"store": store, "units": [_plain(each) for each in reports], **rest})
+        units = [_without_nan(each) for each in reports]
+        failures = summary.failures
+        print_json({"store": store, "units": units, "sides": sides, "failures": failures})
     else:
         print_table([("unit", "activation", *SHOWN), *map(_best, reports)])
-    for address, reason in summary.failures.items():
-        click.echo(f"failed: {address}: {reason}", err=True)
-    if summary.sides:
-        click.echo(f"{summary.sides} units with pictures of two sides are not scored", err=True)
-    counts = f"{summary.scored} units scored, {summary.done} were there"
-    click.echo(f"{store}: {counts}, {len(summary.failures)} failed", err=True)
-    ctx.exit(SOME_FAILED if summary.failures else 0)
+    if sides:
+        click.echo(f"{sides} units with separate query and key images are not scored", err=True)
+    finish(store, summary, "units scored")
 
 
 def _report(row: Row, render: Row) -> dict[str, Any]:
-    """Put the numbers of a unit beside its activation; those of pictures are lists."""
-    columns = {name: row[name].tolist() for name in SHOWN}
-    over = converged(row["rise"]).tolist()
-    activation = render["activation"].tolist()
-    return {"address": row["address"], "activation": activation, **columns, "converged": over}
+    """Collect the scores of a unit; those of single images are lists."""
+    from featviz.analysis.scores.metrics import converged
+
+    return {
+        "address": row["address"],
+        "activation": render["activation"].tolist(),
+        **{name: row[name].tolist() for name in SHOWN},
+        "converged": converged(row["rise"]).tolist(),
+    }
 
 
 def _best(report: dict[str, Any]) -> tuple[object, ...]:
-    """Make the row of the table: the numbers of the picture with the highest activation."""
+    """Make the row of the table: the scores of the image with the highest activation."""
     activation = report["activation"]
     best = activation.index(max(activation))
     cells = (report[name] for name in SHOWN)
@@ -93,12 +105,10 @@ def _best(report: dict[str, Any]) -> tuple[object, ...]:
     return (report["address"], activation[best], *picked)
 
 
-def _plain(report: dict[str, Any]) -> dict[str, Any]:
-    """Replace what JSON has not, NaN, by null."""
-    return {name: _known(value) for name, value in report.items()}
-
-
-def _known(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:
+    """Replace NaN, which JSON does not have, by null."""
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_known(each) for each in value]
+        return [_without_nan(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,52 +2,86 @@
 
 from __future__ import annotations
 
-import click
-import numpy as np
+from typing import TYPE_CHECKING
 
-from cli.options import data_options, force_option, load_model, model_options, store_option
-from cli.output import json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.data.datasets import open_data
+import click
+
+from cli.options import (
+    data_options,
+    force_option,
+    images_option,
+    load_model,
+    model_options,
+    store_option,
+)
+from cli.output import json_option, print_json, print_summary, print_table
+from cli.progress import loading_pytorch, progress_bar
 from featviz.errors import FeatvizError
-from patching.effects.labels import classes_for
-from patching.effects.metrics import METRICS
-from patching.effects.report import Found, Peak, name_of, summarize
-from patching.effects.report import as_json as averages_json
-from patching.effects.table import Floats, read_traces
-from patching.interventions.corruptions import FORMS, corruption
-from patching.interventions.donors import ABLATIONS
-from patching.interventions.selection import BY, Where, windows_of
-from patching.plots.job import figures_to_store
-from patching.plots.style import check_plots
-from patching.trace_job import Settings, trace_to_store
+from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
+
+if TYPE_CHECKING:
+    from patching.effects.report import GroupEffects, Peak
+    from patching.effects.table import Floats
 
 SHOWN = 24
-"""Sites in the printed table, at most; the strongest ones, if there are more."""
+"""Maximum number of sites in the printed table; the ones with the largest effects."""
 
 
 @click.command()
 @model_options
 @data_options
+@images_option(1)
+@store_option
 @click.option(
     "--corrupt",
     metavar="NAME",
-    help=f"What takes the cue away: {', '.join(FORMS.values())}, or none.",
+    help=f"Corruption of the images: {', '.join(CORRUPTIONS)}, or none (with --donor).",
+)
+@click.option(
+    "--noising",
+    is_flag=True,
+    help="Patch corrupted activations into the clean run, instead of the reverse.",
+)
+@click.option("--donor", metavar="MODEL", help="Take the activations from this model.")
+@click.option(
+    "--donor-arch", metavar="NAME", help="Architecture, if the donor is a file of weights."
+)
+@click.option("--donor-untrained", is_flag=True, help="Use random weights for the donor.")
+@click.option(
+    "--ablate",
+    type=click.Choice(ABLATIONS),
+    help="Ablate activations of the clean run instead: replace them by zeros, by their mean over "
+    "the images, or by those of an image of another class.",
 )
 @click.option(
     "--site",
-    default="attn",
+    default="attn_out",
     show_default=True,
-    help="attn, mlp, resid, head, resid_pre, resid_mid, q, k, v, pattern, neurons, patch_embed or "
-    "pos_embed.",
+    metavar="SITE",
+    help=f"Activation to patch: {', '.join(SITES)}; or head (z, by head), neurons (mlp_act), attn, "
+    "mlp, resid.",
 )
 @click.option(
-    "--window", default="1", show_default=True, metavar="N[,N...]", help="Blocks patched together."
+    "--by",
+    type=click.Choice(BY),
+    help="Patch each layer, head, neuron or token by itself.  [default: layer; head for head]",
 )
-@click.option("--by", type=click.Choice(BY), help="What has a patch of its own: layer if absent.")
-@click.option("--layers", default="all", show_default=True, metavar="NUMBERS", help="As 0-3,7.")
 @click.option(
-    "--heads", default="all", show_default=True, metavar="NUMBERS", help="Heads, or neurons."
+    "--window",
+    default="1",
+    show_default=True,
+    metavar="N[,N...]",
+    help="Number of adjacent blocks that are patched together.",
+)
+@click.option(
+    "--layers", default="all", show_default=True, metavar="RANGE", help="Blocks, such as 0-3,7."
+)
+@click.option(
+    "--heads",
+    default="all",
+    show_default=True,
+    metavar="RANGE",
+    help="Heads (or neurons of mlp_act), such as 0-3,7.",
 )
 @click.option(
     "--tokens",
@@ -55,27 +89,29 @@ SHOWN = 24
     default=("all",),
     show_default=True,
     metavar="NAMES",
-    help="class, registers, patches, 0-3x2-5 or numbers, joined by +; again for another set.",
+    help="Tokens: all, class, registers, prefix, patches, a rectangle of patches 0-3x2-5 (rows, "
+    "columns) or indices, joined by +; repeat the option to compare sets.",
 )
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Of the data; all if absent.")
-@click.option("--noising", is_flag=True, help="Put corrupted activations into the clean run.")
-@click.option("--donor", metavar="MODEL", help="Take activations from another model.")
-@click.option("--donor-arch", metavar="NAME", help="The architecture, if it is a file of weights.")
-@click.option("--donor-untrained", is_flag=True, help="Random weights for the donor.")
 @click.option(
-    "--ablate", type=click.Choice(ABLATIONS), help="Take activations of the clean run away."
+    "--frozen-norms",
+    is_flag=True,
+    help="Keep the scale of every LayerNorm on the residual stream as in the unpatched run.",
 )
-@click.option("--frozen-norms", is_flag=True, help="Keep the scale of every norm of the stream.")
 @click.option(
     "--metric",
     type=click.Choice(METRICS),
     default="probability",
     show_default=True,
-    help="That is printed and drawn; all are stored.",
+    help="Metric to print and plot; all of them are stored.",
 )
-@click.option("--all-images", is_flag=True, help="Count what the clean run gets wrong, too.")
-@store_option
-@click.option("--plots", metavar="DIR", help="Draw the effects there, and into the store.")
+@click.option(
+    "--all-images", is_flag=True, help="Include images that the clean run classifies wrongly."
+)
+@click.option(
+    "--plots",
+    metavar="DIR",
+    help="Plot the effects as PNG and SVG files (needs matplotlib); the store keeps a copy.",
+)
 @force_option
 @json_option
 def trace(
@@ -106,43 +142,63 @@ def trace(
     arch: str | None,
     device: str,
 ) -> None:
-    """Find which part of MODEL carries a cue, by putting activations of one run into another.
+    """Find the layers that carry a cue, by activation patching.
 
-    Clean activations are put into the run on corrupted images, one site after the other. The
-    indirect effect of a site is what that does to the label's probability. Every effect is stored
-    image by image; running the command again goes on where it ended.
+    Corrupts images so that they lose a cue, such as color, and patches clean activations into the
+    corrupted run, one site at a time. The indirect effect of a site is the change of the metric
+    (by default the label's probability); its share is the fraction of the total effect. Stores the
+    effects on each image; prints means with 95 % bootstrap intervals (from, to).
 
     \b
-    featviz trace cueworld/vit --data cueworld --corrupt grayscale --window 1,3 -o traces
-    featviz trace cueworld/vit --data cueworld --corrupt blur --site head -o heads --plots plots
-    featviz trace cueworld/vit_colourblind --data cueworld --donor cueworld/vit --site head -o two
-    featviz trace cueworld/vit --data cueworld:180 --ablate mean --site mlp -o ablated --json
+    Examples:
+      # Which attention layers carry color?
+      featviz trace cueworld/vit --data cueworld --corrupt grayscale -o color
+      # Which carry texture? Three adjacent blocks at a time
+      featviz trace cueworld/vit --data cueworld --corrupt blur --window 3 -o b
+      # Head by head
+      featviz trace cueworld/vit --data cueworld --corrupt blur --site head -o z
+      # Plots of the effects
+      featviz trace cueworld/vit --data cueworld --corrupt blur -o blur --plots .
+      # Activations of another model
+      featviz trace cueworld/vit_colourblind --data cueworld --donor cueworld/vit -o two
+      # Mean ablation of each MLP
+      featviz trace cueworld/vit --data cueworld --ablate mean --site mlp -o c
     """
+    with loading_pytorch():
+        from featviz.data.datasets import open_data
+        from patching.effects.labels import classes_for
+        from patching.effects.report import as_json as averages_json
+        from patching.effects.report import summarize
+        from patching.effects.table import read_traces
+        from patching.interventions.corruptions import corruption
+        from patching.interventions.selection import Selection, windows_of
+        from patching.plots.job import figures_to_store
+        from patching.plots.style import check_plots
+        from patching.trace_job import Settings, trace_to_store
+
     if plots is not None:
         check_plots()
     loaded = load_model(model, untrained, arch, device)
     other = None if donor is None else load_model(donor, donor_untrained, donor_arch, device)
     dataset = open_data(data, download)
     settings = Settings(
-        Where(site, windows_of(window), by, layers, heads, tokens),
+        Selection(site, windows_of(window), by, layers, heads, tokens),
         None if corrupt in {None, "none"} else corruption(str(corrupt)),
         "noising" if noising else "denoising",
         ablate,
         frozen_norms,
     )
-    with picture_bar("") as progress:
+    with progress_bar() as progress:
         summary = trace_to_store(loaded, dataset, settings, store, images, other, force, progress)
+    print_summary(store, summary, "images traced")
     traced = read_traces(store)
     counted = traced if all_images else traced.only_right()
-    click.echo(f"{store}: {summary.stored} images traced, {summary.done} were there", err=True)
     if counted.left_out:
-        wrong = f"{counted.left_out} of {len(traced.image)} images are left out"
-        click.echo(f"{wrong}: the clean run gets them wrong", err=True)
+        count = f"{counted.left_out} of {len(traced.image)} images"
+        click.echo(f"{count} are left out: the clean run classifies them wrongly", err=True)
     if not len(counted.image):
-        raise FeatvizError(
-            "no image counts; --all-images counts those that the clean run gets wrong"
-        )
-    classes = classes_for(loaded, dataset, dataset.numbers(images))
+        raise FeatvizError("the clean run classifies no image correctly; add --all-images")
+    classes = classes_for(loaded, dataset, dataset.indices(images))
     found = summarize(counted.select(metric=metric), classes)
     if plots is not None:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
@@ -157,84 +213,76 @@ def trace(
             }
         )
     else:
-        print_table(_groups(found))
+        print_table(_group_rows(found))
         click.echo()
-        print_table(_sites(found))
+        print_table(_site_rows(found))
         if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
             click.echo(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all", err=True)
 
 
-def _groups(found: list[Found]) -> list[tuple[object, ...]]:
-    """Tell the total effect on each group of images, and where the indirect effect peaks."""
-    rows: list[tuple[object, ...]] = [
-        (
-            "images",
-            "window",
-            "count",
-            "total",
-            "from",
-            "to",
-            "peak",
-            "effect",
-            "from",
-            "to",
-            "share",
-        )
-    ]
-    for one in found:
-        average = one.average
+def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
+    """Make a row for each group of images: the total effect, and the site of the largest one."""
+    interval = ("from", "to")
+    headings = ("images", "window", "count", "total", *interval, "peak", "effect", *interval)
+    rows: list[tuple[object, ...]] = [(*headings, "share")]
+    for each in found:
+        average = each.average
         total = _cells(average.total.estimate, average.total.low, average.total.high, 0)
         peak: tuple[object, ...] = ("none",)
-        if one.peak is not None:
-            place, effect = one.peak.place, average.effect
-            # The highest of many sites, so with an interval that is right for all of them.
-            cells = _cells(effect.estimate, effect.all_low, effect.all_high, place)
-            share = round(float(average.share.estimate[place]), 3)
-            peak = (_peak(one, one.peak), *cells, share)
-        row = (average.group.name, one.window, average.count, *total, *peak)
+        if each.peak is not None:
+            site, effect = each.peak.site, average.effect
+            # The largest of many sites needs the simultaneous interval.
+            cells = _cells(effect.estimate, effect.all_low, effect.all_high, site)
+            share = round(float(average.share.estimate[site]), 3)
+            peak = (_peak_name(each, each.peak), *cells, share)
+        row = (average.group.name, each.window, average.count, *total, *peak)
         rows.append((*row, *[""] * (len(rows[0]) - len(row))))
     return rows
 
 
-def _sites(found: list[Found]) -> list[tuple[object, ...]]:
-    """Tell the indirect effect of each site on all images, and on each family."""
-    names = list(dict.fromkeys(one.average.group.name for one in found))
+def _site_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
+    """Make a row for each site: the indirect effect on all images, and on each family."""
+    from patching.effects.report import name_of
+
+    names = list(dict.fromkeys(each.average.group.name for each in found))
     rows: list[tuple[object, ...]] = [
         ("window", "site", "effect", "from", "to", "share", *names[1:])
     ]
-    for whole in (one for one in found if one.average.group.kind == "all"):
+    for whole in (each for each in found if each.average.group.kind == "all"):
         effect = whole.average.effect
-        beside = [one for one in found if one.window == whole.window and one is not whole]
-        for place in _strongest(effect.estimate):
-            share = float(whole.average.share.estimate[place])
-            cells = _cells(effect.estimate, effect.low, effect.high, place)
-            others = [_rounded(one.average.effect.estimate[place]) for one in beside]
-            name = name_of(whole.table.sites, place)
+        families = [each for each in found if each.window == whole.window and each is not whole]
+        for site in _strongest(effect.estimate):
+            share = float(whole.average.share.estimate[site])
+            cells = _cells(effect.estimate, effect.low, effect.high, site)
+            others = [_rounded(each.average.effect.estimate[site]) for each in families]
+            name = name_of(whole.table.sites, site)
             rows.append((whole.window, name, *cells, _rounded(share), *others))
     return rows
 
 
 def _strongest(estimates: Floats) -> list[int]:
-    """All sites in order, or the strongest ones first if there are too many to read."""
+    """All sites in order, or the largest effects first if there are more than `SHOWN`."""
     if len(estimates) <= SHOWN:
         return list(range(len(estimates)))
-    order: list[int] = np.argsort(-np.abs(estimates), kind="stable")[:SHOWN].tolist()
+    order: list[int] = (-abs(estimates)).argsort(kind="stable")[:SHOWN].tolist()
     return order
 
 
-def _peak(found: Found, peak: Peak) -> str:
-    """Name the peak, and how many other sites may be it."""
-    others = len(set(peak.likely) - {peak.place})
+def _peak_name(found: GroupEffects, peak: Peak) -> str:
+    """Name the peak, and how many other sites it may be."""
+    from patching.effects.report import name_of
+
     sites = found.table.sites
-    if 0 < others < 3:
-        named = [name_of(sites, place) for place in peak.likely if place != peak.place]
-        return f"{name_of(sites, peak.place)} (or {' or '.join(named)})"
-    return name_of(sites, peak.place) + (f" (or {others} others)" if others else "")
+    others = [site for site in dict.fromkeys(peak.likely) if site != peak.site]
+    name = name_of(sites, peak.site)
+    if len(others) in {1, 2}:
+        return f"{name} (or {' or '.join(name_of(sites, site) for site in others)})"
+    return f"{name} (or {len(others)} others)" if others else name
 
 
-def _cells(middle: Floats, low: Floats, high: Floats, place: int) -> tuple[float, ...]:
-    return tuple(_rounded(column[place]) for column in (middle, low, high))
+def _cells(middle: Floats, low: Floats, high: Floats, index: int) -> tuple[float, ...]:
+    return tuple(_rounded(column[index]) for column in (middle, low, high))
 
 
 def _rounded(value: float) -> float:
-    return round(float(value), 4) + 0.0  # of minus zero, zero
+    return round(float(value), 4) + 0.0  # adding 0.0 turns -0.0 into 0.0

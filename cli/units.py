@@ -6,7 +6,6 @@ import click
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.addressing.selectors import units as select
 
 
 @click.command()
@@ -21,16 +20,26 @@ def units(
     device: str,
     as_json: bool,
 ) -> None:
-    """List the addresses that selectors stand for; without any, the sites of MODEL.
+    """List the layers of a model, or the units of selectors.
+
+    Without a SELECTOR, prints for each layer its number of units, its positions (tokens, or
+    places of a feature map), their grid, and how many class and register tokens come first.
+    With selectors, prints the address of each unit.
 
     \b
-    featviz units cueworld/vit
-    featviz units cueworld/vit blocks.0-4.mlp.fc1:0-9@cls
-    featviz units deit_small_patch16_224 --untrained patch_embed:all
+    Examples:
+      # Layers of the bundled vision transformer
+      featviz units cueworld/vit
+      # Ten neurons in each of five blocks, at the class token
+      featviz units cueworld/vit blocks.0-4.mlp.fc1:0-9@cls
+      # All patch embedding filters, without downloading the weights
+      featviz units deit_small_patch16_224 --untrained patch_embed:all
     """
     loaded = load_model(model, untrained, arch, device)
     if selectors:
-        addresses = [str(unit) for unit in select(loaded, *selectors)]
+        from featviz.addressing.selectors import units as expand
+
+        addresses = [str(unit) for unit in expand(loaded, *selectors)]
         if as_json:
             print_json(addresses)
         else:
