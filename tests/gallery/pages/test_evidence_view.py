@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import gallery
-from featviz.analysis.evidence.unit import evidence
+from featviz.analysis.evidence.unit_evidence import read_evidence
 from tests.gallery.browsing import open_page, violations
 from tests.gallery.evidence import HOSTILE, LOGIT, UNITS, write_evidence
 
@@ -81,12 +81,12 @@ def test_a_logit_tells_its_two_patches_apart_in_words(page: Page, model_page: Pa
 
 def test_statements_are_the_sentences_of_the_evidence(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
-    said = evidence(model_page.parent.parent / "s", UNITS[0]).sentences
+    said = read_evidence(model_page.parent.parent / "s", UNITS[0]).sentences
     expect(page.locator(".sentences li")).to_have_text(said)
     expect(page.get_by_role("list", name="Statements").locator(".passed")).to_have_count(3)
     open_page(page, model_page, f"#unit={UNITS[2]}")
     expect(page.locator(".sentences li")).to_have_text(
-        ["It does not vary over cueworld (720 images): nothing was tested."]
+        ["The neuron does not vary over cueworld (720 images); no causal test was run."]
     )
     expect(page.get_by_role("list", name="Statements")).to_have_count(0)
 

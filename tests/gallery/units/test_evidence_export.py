@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gallery
-from featviz.analysis.evidence.summary import summary
-from featviz.analysis.evidence.unit import evidence
+from featviz.analysis.evidence.summary import summarize
+from featviz.analysis.evidence.unit_evidence import read_evidence
 from gallery.units.evidence import STRONGEST, ends
 from tests.gallery.evidence import HOSTILE, LOGIT, QUANTILES, SITE, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
@@ -77,7 +77,7 @@ def test_ends_are_the_extremes_and_share_no_class(values: dict[str, float]) -> N
 
 def test_sentences_checks_and_numbers_are_those_of_the_evidence(store: Path, site: Path) -> None:
     for unit in UNITS:
-        expected = evidence(store, unit).to_json()
+        expected = read_evidence(store, unit).to_json()
         found = told(site, unit)
         for name in ("sentences", "checks", "best"):
             assert found[name] == expected[name]
@@ -110,7 +110,7 @@ def test_pictures_of_two_sides_have_no_numbers_of_one_picture(site: Path) -> Non
 
 def test_the_report_is_the_summary_of_the_store(store: Path, site: Path) -> None:
     found = data(site, "1/sections/report")
-    expected = json.loads(json.dumps(summary(store).to_json()))
+    expected = json.loads(json.dumps(summarize(store).to_json()))
     assert {name: found[name] for name in expected} == expected
     assert found["units"] == len(UNITS)
     assert data(site, "1/model")["sections"][0] == ["report", len(UNITS)]

@@ -9,5 +9,5 @@ from tests.featviz.analysis.evidence.rows import whole_store
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of four neurons with all kinds of evidence; not to be changed."""
+    """A store of four neurons with all kinds of evidence; tests must not change it."""
     return whole_store(tmp_path_factory.mktemp("evidence") / "s")

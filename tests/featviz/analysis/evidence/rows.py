@@ -1,4 +1,4 @@
-"""Stores of evidence made by hand: four neurons whose every number is known."""
+"""Rows and stores of evidence with known values: four neurons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAN = np.nan
 
 
 def passing(address: str, **changes: Any) -> dict[str, Any]:
-    """A row of validations: a neuron that is necessary and sufficient for stripes."""
+    """A row of kind ``validations``: a neuron that is necessary and sufficient for stripes."""
     row: dict[str, Any] = {
         "address": address,
         "silent": 0,
@@ -62,7 +62,7 @@ def passing(address: str, **changes: Any) -> dict[str, Any]:
 
 
 def failing(address: str, **changes: Any) -> dict[str, Any]:
-    """A row of a neuron that exceeds no neurons, so that no directions were drawn."""
+    """A neuron that does not exceed its control neurons, so that no directions were drawn."""
     rest: dict[str, Any] = {
         "controls": [39, 0],
         "necessity": [-0.1, 0.05],
@@ -82,14 +82,14 @@ def failing(address: str, **changes: Any) -> dict[str, Any]:
 
 
 def silent(address: str) -> dict[str, Any]:
-    """A row of a neuron that does not vary."""
+    """A neuron that does not vary."""
     row = {name: np.full(np.shape(value), NAN) for name, value in passing(address).items()}
     counts = {"silent": 1, "class": -1, "images": 0, "neutral": 0, "controls": [0, 0], "level": 0}
     return row | counts | {"address": address}
 
 
 def columns(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The columns of some rows, as a job writes them."""
+    """The columns of rows, as a job writes them."""
     whole = {"silent": "u1", "class": "i4", "images": "i4", "neutral": "i4", "controls": "i4"}
     return {
         name: [row[name] for row in rows]
@@ -100,7 +100,7 @@ def columns(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def as_read(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as a store gives it back."""
+    """A row as a store returns it."""
     return {name: column[0] for name, column in columns([row]).items()}
 
 
@@ -120,20 +120,20 @@ def examples(addresses: Sequence[str]) -> dict[str, Any]:
     count = len(addresses)
     values = np.arange(-4, 5).astype(np.float32)
 
-    def all_alike(value: Any) -> Any:
+    def repeated(value: Any) -> Any:
         return np.stack([np.asarray(value)] * count)
 
     tokens = np.full((3, 2), -1, np.int32)
     return {
         "address": list(addresses),
-        **{name: all_alike(np.array(numbers, np.int32)) for name, numbers in IMAGES.items()},
+        **{name: repeated(np.array(indices, np.int32)) for name, indices in IMAGES.items()},
         **{
-            f"{name}_values": all_alike(values[numbers]).astype(np.float32)
-            for name, numbers in IMAGES.items()
+            f"{name}_values": repeated(values[indices]).astype(np.float32)
+            for name, indices in IMAGES.items()
         },
-        **{f"{name}_tokens": all_alike(tokens) for name in IMAGES},
-        "percentiles": all_alike(np.percentile(values, range(101)).astype(np.float32)),
-        "histogram": all_alike(np.ones(3, np.int32) * 3),
+        **{f"{name}_tokens": repeated(tokens) for name in IMAGES},
+        "percentiles": repeated(np.percentile(values, range(101)).astype(np.float32)),
+        "histogram": repeated(np.ones(3, np.int32) * 3),
         **{
             name: np.full(count, value, np.float32)
             for name, value in {
@@ -143,14 +143,14 @@ def examples(addresses: Sequence[str]) -> dict[str, Any]:
                 "active": 4 / 9,
             }.items()
         },
-        "classes": all_alike(np.array([-3, 0, NAN], np.float32)),
-        "grid": all_alike(np.array([8, 8], np.int32)),
+        "classes": repeated(np.array([-3, 0, NAN], np.float32)),
+        "grid": repeated(np.array([8, 8], np.int32)),
         "prefix": np.ones(count, np.int32),
     }
 
 
 IMAGES = {"top": [8, 7, 6], "bottom": [0, 1, 2], "spread": [2, 4, 6]}
-"""Images of `examples`: image i has the value i - 4."""
+"""Indices of images in `examples`: image i has the value i - 4."""
 
 
 def scores(addresses: Sequence[str], **changes: Any) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def scores(addresses: Sequence[str], **changes: Any) -> dict[str, Any]:
     return {"address": list(addresses), **found}
 
 
-def paths(addresses: Sequence[str], agreement: Sequence[float]) -> dict[str, Any]:
+def paths(addresses: Sequence[str], naturalness: Sequence[float]) -> dict[str, Any]:
     """Paths through two layers."""
     count = len(addresses)
     return {
@@ -181,18 +181,18 @@ def paths(addresses: Sequence[str], agreement: Sequence[float]) -> dict[str, Any
         "natural": np.tile(np.array([1, 0.875], np.float32), (count, 1)),
         "same": np.tile(np.array([0.5, 0.5], np.float32), (count, 1)),
         "different": np.tile(np.array([0.25, 0], np.float32), (count, 1)),
-        "agreement": np.asarray(agreement, np.float32),
+        "agreement": np.asarray(naturalness, np.float32),
     }
 
 
-UNITS = tuple(f"{SITE}:{number}" for number in range(4))
+UNITS = tuple(f"{SITE}:{index}" for index in range(4))
 
 
 def whole_store(path: Path) -> Path:
     """A store of four neurons: one necessary and sufficient, one neither, one silent, one untested.
 
-    The last has a picture only. Everything else is there for the other three, and examples are
-    for another neuron, too, that has no picture.
+    The untested neuron has only a picture; the other three have results of every kind. A fifth
+    neuron has examples, but no picture.
     """
     made = writer(path, configuration={"steps": 4, "samples": 2})
     made.add(renders(UNITS, [[6, 5], [1, 2], [-1, -2], [0, 1]]))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from featviz.analysis.evidence.distribution import SHOWN, distribution
 
 
-def test_the_distribution_of_hand_made_values_is_this() -> None:
-    names = [f"u{number}" for number in range(101)]
+def test_quantiles_bins_and_extremes_of_known_values() -> None:
+    names = [f"u{index}" for index in range(101)]
     found = distribution(names, np.arange(101)[::-1], higher_is_better=True)
     assert found is not None
     assert found.quantiles == {str(q): q for q in (0, 5, 25, 50, 75, 95, 100)}
@@ -20,14 +20,14 @@ def test_the_distribution_of_hand_made_values_is_this() -> None:
     assert found.worst == tuple((f"u{100 - n}", n) for n in range(5))
 
 
-def test_of_numbers_that_should_be_low_the_best_are_the_lowest_and_ties_keep_their_order() -> None:
+def test_if_lower_is_better_the_best_are_the_lowest_and_ties_keep_their_order() -> None:
     found = distribution(["a", "b", "c"], [2.0, 1.0, 1.0], higher_is_better=False)
     assert found is not None
     assert [name for name, _ in found.best] == ["b", "c", "a"]
     assert [name for name, _ in found.worst] == ["a", "b", "c"]
 
 
-def test_units_without_a_number_are_left_out_and_without_any_there_is_no_distribution() -> None:
+def test_units_without_the_metric_are_left_out_and_without_any_there_is_no_distribution() -> None:
     found = distribution(["a", "b"], [np.nan, 3.0], higher_is_better=True)
     assert found is not None
     assert (found.count, found.best, found.histogram.sum()) == (1, (("b", 3.0),), 1)
