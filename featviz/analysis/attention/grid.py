@@ -1,4 +1,4 @@
-"""What a head compares: a picture for each pair of some query and some key tokens."""
+"""Grids of pictures: one for each pair of some query and some key tokens of a head."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.addressing.tokens import Pair
-from featviz.analysis.attention.figure import Tokens, draw_grid
+from featviz.analysis.attention.figure import TokenLayout, draw_grid
 from featviz.analysis.attention.heads import Head
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.render import render_to_store
 from featviz.store.columns import Columns
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.reader import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 class Grid:
     """All pairs of some query and some key tokens in one head.
 
-    `str` gives its address, ``blocks.2.attn.qk:0@q10,20.k10,30``.
+    `str` returns its address, ``blocks.2.attn.qk:0@q10,20.k10,30``.
+
+    Attributes
+    ----------
+    head : Head
+    queries, keys : tuple of int
+        Positions; the class token is 0.
     """
 
     head: Head
@@ -43,56 +49,42 @@ class Grid:
 
     @property
     def units(self) -> list[Unit]:
-        """Return the logit of each pair, one query after the other."""
+        """The logit of each pair, in rows of a query each."""
         return [
-            Unit(self.head.site.path, self.head.number, Pair(query, key))
+            Unit(self.head.site.path, self.head.index, Pair(query, key))
             for query in self.queries
             for key in self.keys
         ]
 
 
 def find_grids(model: VisionModel, *selectors: str) -> list[Grid]:
-    """Expand selectors such as ``blocks.2.attn.qk:0-3@q10,20.k10,30`` to a grid for each head.
-
-    The class token is token 0 here, however it is written.
+    """Expand selectors to a grid for each head.
 
     Parameters
     ----------
-    selectors : str
-        All of the same query and key tokens, so that their figures have one shape.
+    model : VisionModel
+    *selectors : str
+        Such as ``blocks.2.attn.qk:0-3@q10,20.k10,30``. All must have the same query and key
+        tokens, so that the figures have one shape.
+
+    Returns
+    -------
+    list of Grid
+        In the order given, each once. The class token is token 0, however it was written.
 
     Raises
     ------
     FeatvizError
-        If a selector is malformed, names what the model has not, or no pairs of tokens, or the
-        selectors differ in their tokens.
+        If a selector is malformed, names something that the model does not have or no token pairs,
+        or the selectors differ in their tokens.
     """
     found = dict.fromkeys(grid for selector in selectors for grid in _expand(model, selector))
     sides = {(grid.queries, grid.keys) for grid in found}
     if len(sides) > 1:
         raise FeatvizError(
-            "the grids of one store have the same queries and keys; give each set a store of its "
-            "own"
+            "the grids of one store must have the same queries and keys; use a store for each set"
         )
     return list(found)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
-
-    Attributes
-    ----------
-    drawn, done : int
-        Figures made by this call, and figures that were there.
-    failures : dict of str to str
-        Addresses of pairs that could not be rendered in this call, and why; their grids are not
-        drawn.
-    """
-
-    drawn: int
-    done: int
-    failures: dict[str, str]
 
 
 def grids_to_store(
@@ -102,20 +94,29 @@ def grids_to_store(
     store: str | Path,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
-    """Render every pair of some grids and draw a figure of each, as far as they are not there.
+) -> JobSummary:
+    """Render every pair of grids and draw a figure of each, except those in the store.
 
-    The pictures are `renders` of the store, which are kept one by one. A figure shows the sample
-    with the highest value.
+    The pictures are stored as `renders`, one for each pair. A figure shows the sample with the
+    highest activation.
 
     Parameters
     ----------
+    model : VisionModel
     grids : sequence of Grid
         See `find_grids`.
     recipe : Recipe
-        Of one image a unit, not of two sides.
-    force : bool
+        Without `split_qk`: one image for each unit.
+    store : str or Path
+        The folder; made if it does not exist.
+    force, progress
         See `featviz.rendering.render.render_to_store`.
+
+    Returns
+    -------
+    JobSummary
+        Counts are of figures. The failures are pairs that could not be rendered; their grids are
+        not drawn.
 
     Raises
     ------
@@ -126,35 +127,32 @@ def grids_to_store(
         "queries": list(grids[0].queries),
         "keys": list(grids[0].keys),
     }
-    # With force, opening the renders may set the store aside under this writer.
+    # With force, opening the renders may set aside the store of this first writer.
     open_writer(model, store, "grids", configuration, force)
     open_writer(model, store, "renders", recipe.to_json(), force)
     writer = open_writer(model, store, "grids", configuration)
     missing = [grid for grid in grids if str(grid) not in writer.done]
-    wanted = [unit for grid in missing for unit in grid.units]
-    summary = render_to_store(model, wanted, recipe, store, progress=progress)
-    failures = {str(unit): reason for unit, reason in summary.failures.items()}
+    pairs = [unit for grid in missing for unit in grid.units]
+    failures = render_to_store(model, pairs, recipe, store, progress=progress).failures
     rendered, drawn = Store(store), 0
     for grid in missing:
         if failures.keys().isdisjoint(map(str, grid.units)):
             writer.add(_columns(model, grid, rendered))
             drawn += 1
-    return Summary(drawn, len(grids) - len(missing), failures)
+    return JobSummary(drawn, len(grids) - len(missing), failures)
 
 
 def _columns(model: VisionModel, grid: Grid, store: Store) -> Columns:
     rows = [store.row(str(unit)) for unit in grid.units]
-    best = [int(row["activation"].argmax()) for row in rows]
+    best = [row["images"][int(row["activation"].argmax())] for row in rows]
     shape = (len(grid.queries), len(grid.keys))
-    pictures = np.stack([row["images"][one] for row, one in zip(rows, best, strict=True)])
+    pictures = np.stack(best)
     values = np.array([row["activation"].max() for row in rows], np.float32).reshape(shape)
     site = grid.head.site
-    side = site.grid or (1, site.positions - site.prefix)
-    tokens = Tokens(side, site.prefix, model.has_class_token)
-    title = f"{model.name}  {grid.head}"
+    patches = site.grid or (1, site.positions - site.prefix)
     figure = draw_grid(
-        title,
-        tokens,
+        f"{model.name}  {grid.head}",
+        TokenLayout(patches, site.prefix, model.has_class_token),
         grid.queries,
         grid.keys,
         pictures.reshape(*shape, *pictures.shape[1:]),
@@ -174,19 +172,19 @@ def _expand(model: VisionModel, selector: str) -> list[Grid]:
     for unit in units(model, selector):
         if not (isinstance(unit.index, int) and isinstance(unit.token, Pair)):
             raise FeatvizError(
-                f"{selector} names no pairs of tokens of a head; a grid looks like "
+                f"{selector} names no token pairs of a head; a grid looks like "
                 "blocks.2.attn.qk:0@q10,20,30.k10,20,30"
             )
         pairs.setdefault((unit.site, unit.index), []).append(unit.token)
     return [
         Grid(
-            Head(model.sites[site], number),
-            _numbers([pair.query for pair in found]),
-            _numbers([pair.key for pair in found]),
+            Head(model.sites[site], index),
+            _positions([pair.query for pair in found]),
+            _positions([pair.key for pair in found]),
         )
-        for (site, number), found in pairs.items()
+        for (site, index), found in pairs.items()
     ]
 
 
-def _numbers(tokens: list[Any]) -> tuple[int, ...]:
+def _positions(tokens: list[Any]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(0 if token == "cls" else token for token in tokens))

@@ -1,4 +1,4 @@
-"""Selectors -> heads of attentions."""
+"""Selectors -> attention heads."""
 
 from __future__ import annotations
 
@@ -7,46 +7,51 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featviz.addressing.address import split_address
-from featviz.addressing.selectors import members
+from featviz.addressing.selectors import expand_site_index
 from featviz.errors import FeatvizError
 from featviz.models.sites import Site, require_grid
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-_FORM = "heads are named as in blocks.3.attn.qk:0-2"
-
 
 @dataclass(frozen=True)
 class Head:
-    """One head of an attention; `str` gives its address, ``blocks.3.attn.qk:0``."""
+    """One head of an attention; `str` returns its address, ``blocks.3.attn.qk:0``."""
 
     site: Site
-    number: int
+    index: int
 
     def __str__(self) -> str:
-        return f"{self.site.path}:{self.number}"
+        return f"{self.site.path}:{self.index}"
 
 
 def find_heads(model: VisionModel, *selectors: str) -> list[Head]:
-    """Expand selectors such as ``blocks.all.attn.qk:0-2`` to heads, in the order given, each once.
+    """Expand selectors to attention heads.
 
     Parameters
     ----------
-    selectors : str
-        Without any, all heads of the model whose patches stand on a grid.
+    model : VisionModel
+    *selectors : str
+        Such as ``blocks.all.attn.qk:0-2``. Without any, all heads of the model whose patches are
+        on a grid.
+
+    Returns
+    -------
+    list of Head
+        In the order given, each once.
 
     Raises
     ------
     FeatvizError
-        If a selector is malformed, names no head, or one whose patches stand on no grid, or the
-        model has no head at all.
+        If a selector is malformed, or names no head or one whose patches are not on a grid, or the
+        model has no heads.
     """
     if not selectors:
         sites = [site for site in model.sites.values() if site.kind == "qk" and site.grid]
         if not sites:
             raise FeatvizError(f"{model.name} has no attention whose heads can be mapped")
-        return [Head(site, number) for site in sites for number in range(site.width)]
+        return [Head(site, index) for site in sites for index in range(site.width)]
     found = (head for selector in selectors for head in _expand(model, selector))
     return list(dict.fromkeys(found))
 
@@ -54,9 +59,9 @@ def find_heads(model: VisionModel, *selectors: str) -> list[Head]:
 def _expand(model: VisionModel, selector: str) -> Iterator[Head]:
     path, index, token = split_address(selector)
     if token is not None:
-        raise FeatvizError(f"{selector} names tokens, and a map has them all: leave out @{token}")
-    for site, number in members(model, path, index):
-        if site.kind != "qk" or not isinstance(number, int):
-            raise FeatvizError(f"{site.path} has no heads; {_FORM}")
+        raise FeatvizError(f"{selector}: a map covers all tokens; remove @{token}")
+    for site, each in expand_site_index(model, path, index):
+        if site.kind != "qk" or not isinstance(each, int):
+            raise FeatvizError(f"{site.path} has no heads; heads look like blocks.3.attn.qk:0-2")
         require_grid(site)
-        yield Head(site, number)
+        yield Head(site, each)

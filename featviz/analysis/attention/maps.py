@@ -1,4 +1,4 @@
-"""Where heads look on average over a dataset: patterns, and what they are in short."""
+"""Attention maps: mean attention patterns of heads over a dataset, and their summaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from featviz.models.attention import Heads, heads_of
 from featviz.models.hooks import Context, eval_mode, run_until
 from featviz.models.sites import Site, require_grid
 from featviz.store.columns import Columns
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 
 if TYPE_CHECKING:
     from featviz.data.datasets import Dataset
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Maps:
-    """Where one head looks, on average over images.
+    """Where one head attends, averaged over images.
 
-    Patches are the tokens behind the class, distillation and register tokens.
+    Patches are the tokens after the class, distillation and register tokens.
 
     Attributes
     ----------
     pattern : Tensor, shape (T, T)
         Mean attention of each query token (rows) to each key token; rows sum to 1. float64.
     displacement : Tensor, shape (2 * R - 1, 2 * C - 1)
-        Mean attention of patches to the patch so many rows and columns away, over the pairs
-        that there are on the grid of R rows and C columns; a key on its query is in the middle.
+        Mean attention between patches by the displacement from query to key on the grid of R rows
+        and C columns; zero displacement is in the middle. See `displacement`.
     prefix, self_, local : float
-        Share of the patches' attention that goes to prefix tokens, to the patch itself, to its
-        eight neighbors (fewer at the border).
+        Shares of the patches' attention that go to prefix tokens, to the patch itself, and to its
+        eight neighbors (fewer at the border), in [0, 1].
     entropy : float
-        Of the attention of one patch in one image, in nats, averaged; at most ln T.
+        Mean entropy of the attention of a patch in an image, in nats; at most ln T.
     """
 
     pattern: Tensor
@@ -60,20 +60,27 @@ def mean_attention(
     batch: int = 32,
     progress: Progress = ignore,
 ) -> dict[Head, Maps]:
-    """Average where heads look over the images of a dataset.
+    """Average the attention of heads over the images of a dataset.
 
-    The model runs once a batch, up to the deepest attention; sums are kept in float64.
+    The model runs once for each batch, up to the deepest of the attention modules; sums are kept in
+    float64.
 
     Parameters
     ----------
+    model : VisionModel
     heads : sequence of Head
-        See `featviz.analysis.attention.heads.find_heads`; at least one.
+        At least one; see `featviz.analysis.attention.heads.find_heads`.
+    dataset : Dataset
     count : int, optional
-        How many images, see `featviz.data.datasets.Dataset.numbers`.
+        Number of images, see `featviz.data.datasets.Dataset.indices`.
     batch : int
-        Images at once.
+        Images per batch.
     progress : callable
-        Told after every batch how many images are through, and of how many.
+        Called after every batch with the number of finished images and their total.
+
+    Returns
+    -------
+    dict of Head to Maps
 
     Raises
     ------
@@ -90,20 +97,20 @@ def mean_attention(
     entropies = dict.fromkeys(heads, 0.0)
 
     def take(owner: str, inputs: Tensor, context: Context) -> None:
-        attention, wanted = by_owner[owner]
-        for head in wanted:
-            found = head_pattern(attention, inputs, context, head.number)
+        attention, own_heads = by_owner[owner]
+        for head in own_heads:
+            found = head_pattern(attention, inputs, context, head.index)
             total = found.sum(0, dtype=torch.float64).cpu()
             patterns[head] = patterns[head] + total if head in patterns else total
             each = torch.special.entr(found).sum(-1)[:, head.site.prefix :].mean(1)
             entropies[head] += float(each.sum(dtype=torch.float64))
 
-    images = len(dataset.numbers(count))
+    images = len(dataset.indices(count))
     with eval_mode(model.module), torch.no_grad():
         read = 0
-        for some, _ in dataset.batches(model.image_size, batch, count):
-            run_until(model, some.to(model.device), by_owner, take)
-            read += len(some)
+        for batch_images, _ in dataset.batches(model.image_size, batch, count):
+            run_until(model, batch_images.to(model.device), by_owner, take)
+            read += len(batch_images)
             progress(read, images)
     return {
         head: summarize(patterns[head] / images, head.site, entropies[head] / images)
@@ -112,7 +119,21 @@ def mean_attention(
 
 
 def summarize(pattern: Tensor, site: Site, entropy: float) -> Maps:
-    """Say in short where a head looks, given its mean pattern (T, T) and mean entropy."""
+    """Summarize the mean pattern of a head.
+
+    Parameters
+    ----------
+    pattern : Tensor, shape (T, T)
+        Mean attention of queries (rows) to keys.
+    site : Site
+        The attention's logits, whose patches are on a grid.
+    entropy : float
+        Mean entropy, passed on.
+
+    Returns
+    -------
+    Maps
+    """
     patches = range(site.prefix, site.positions)
     of_patches = pattern[patches.start :]
     rows, columns = require_grid(site)
@@ -134,29 +155,29 @@ def summarize(pattern: Tensor, site: Site, entropy: float) -> Maps:
 
 
 def displacement(pattern: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Average attention between patches (R * C, R * C) by the way from query to key.
+    """Average attention between patches by the displacement from query to key.
+
+    Parameters
+    ----------
+    pattern : Tensor, shape (R * C, R * C)
+        Attention of query patches (rows) to key patches.
+    grid : (int, int)
+        R and C: rows and columns of the patches.
 
     Returns
     -------
     Tensor, shape (2 * R - 1, 2 * C - 1)
-        Over the pairs of patches so many rows and columns apart; (R - 1, C - 1) is no way.
+        Mean over the pairs of patches so many rows and columns apart; zero displacement is at
+        (R - 1, C - 1).
     """
     rows, columns = grid
-    place = torch.arange(rows * columns)
-    row, column = place // columns, place % columns
+    patch = torch.arange(rows * columns)
+    row, column = patch // columns, patch % columns
     down, right = row[None] - row[:, None] + rows - 1, column[None] - column[:, None] + columns - 1
-    where = (down * (2 * columns - 1) + right).flatten()
+    index = (down * (2 * columns - 1) + right).flatten()
     size = (2 * rows - 1) * (2 * columns - 1)
-    totals = torch.bincount(where, pattern.double().flatten(), size)
-    return (totals / torch.bincount(where, minlength=size)).view(2 * rows - 1, 2 * columns - 1)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done: how many heads it stored, and how many were there."""
-
-    stored: int
-    done: int
+    totals = torch.bincount(index, pattern.double().flatten(), size)
+    return (totals / torch.bincount(index, minlength=size)).view(2 * rows - 1, 2 * columns - 1)
 
 
 def maps_to_store(
@@ -167,15 +188,21 @@ def maps_to_store(
     count: int | None = None,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
-    """Store where heads look, leaving out those that the store holds already.
+) -> JobSummary:
+    """Store the attention maps of heads, except those that the store already holds.
 
     Parameters
     ----------
-    count : int, optional
-        How many images, see `featviz.data.datasets.Dataset.numbers`.
+    model, heads, dataset, count, progress
+        See `mean_attention`.
+    store : str or Path
+        The folder; made if it does not exist.
     force : bool
         See `featviz.rendering.render.render_to_store`.
+
+    Returns
+    -------
+    JobSummary
 
     Raises
     ------
@@ -185,7 +212,7 @@ def maps_to_store(
     """
     configuration = {
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": len(dataset.numbers(count)),
+        "images": len(dataset.indices(count)),
     }
     writer = open_writer(model, store, "attention", configuration, force)
     missing = [head for head in heads if str(head) not in writer.done]
@@ -193,39 +220,43 @@ def maps_to_store(
         found = mean_attention(model, missing, dataset, count, progress=progress)
         for site in dict.fromkeys(head.site for head in missing):
             writer.add(_columns({head: maps for head, maps in found.items() if head.site == site}))
-    return Summary(len(missing), len(heads) - len(missing))
+    return JobSummary(len(missing), len(heads) - len(missing))
 
 
 def _columns(found: dict[Head, Maps]) -> Columns:
     maps = list(found.values())
-    numbers = {
-        "pattern": [one.pattern.numpy() for one in maps],
-        "displacement": [one.displacement.numpy() for one in maps],
-        "prefix": [one.prefix for one in maps],
-        "self": [one.self_ for one in maps],
-        "local": [one.local for one in maps],
-        "entropy": [one.entropy for one in maps],
+    columns = {
+        "pattern": [each.pattern.numpy() for each in maps],
+        "displacement": [each.displacement.numpy() for each in maps],
+        "prefix": [each.prefix for each in maps],
+        "self": [each.self_ for each in maps],
+        "local": [each.local for each in maps],
+        "entropy": [each.entropy for each in maps],
     }
-    columns = {name: np.array(values, np.float32) for name, values in numbers.items()}
-    return {"address": [str(head) for head in found], **columns}
+    arrays = {name: np.array(values, np.float32) for name, values in columns.items()}
+    return {"address": [str(head) for head in found], **arrays}
 
 
 def _heads(model: VisionModel, owner: str) -> Heads:
     heads = heads_of(model.module.get_submodule(owner))
     if heads is None:
-        raise ValueError(f"{owner} has no heads that are known")
+        raise ValueError(f"the heads of {owner} are unknown")
     return heads
 
 
 def head_pattern(heads: Heads, inputs: Tensor, context: Context, head: int) -> Tensor:
-    """Compute the attention of every query token to every key token in one head.
+    """Compute the attention pattern of one head.
 
     Parameters
     ----------
+    heads : Heads
+        The heads of the attention module.
     inputs : Tensor, shape (N, ..., channels)
-        What the attention module was given.
+        Input of the attention module.
     context : mapping
-        Keyword arguments of that call.
+        Keyword arguments of its call.
+    head : int
+        Index of the head.
 
     Returns
     -------
@@ -233,8 +264,8 @@ def head_pattern(heads: Heads, inputs: Tensor, context: Context, head: int) -> T
         Queries in rows, each of which sums to 1; float32, or float64 if the inputs are.
     """
     tokens = inputs.flatten(1, -2)
-    number = torch.full((len(tokens),), head, device=tokens.device)
-    query, key = (side.of(tokens, number) for side in (heads.query, heads.key))
+    index = torch.full((len(tokens),), head, device=tokens.device)
+    query, key = (side.project(tokens, index) for side in (heads.query, heads.key))
     rotation = heads.rotation(context)
     if rotation is not None:
         own = rotation[head if len(rotation) > 1 else 0]

@@ -1,4 +1,4 @@
-"""Gradients through the two sides of a logit: they add up, and reach what the sides see."""
+"""Gradients of a logit through its query and its key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import featviz
-from featviz.analysis.attention.gradients import gradient_maps, gradients_to_store, side_gradients
+from featviz.analysis.attention.gradients import gradient_maps, gradients_to_store, split_gradients
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.store.reader import Store
@@ -36,11 +36,11 @@ def saved(folder: Path, count: int = 2) -> list[Path]:
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_the_gradients_of_the_two_sides_add_up_to_the_whole(kind: str) -> None:
+def test_the_gradients_through_query_and_key_add_up_to_the_whole(kind: str) -> None:
     model = attention_model(kind)
     units = featviz.units(model, *LOGITS)
     images = pictures(model)
-    values, query, key = side_gradients(model, units, images)
+    values, query, key = split_gradients(model, units, images)
     images.requires_grad_()
     whole = featviz.readout(model, units)(images)
     torch.testing.assert_close(values, whole.T, rtol=1e-5, atol=1e-5)
@@ -48,15 +48,15 @@ def test_the_gradients_of_the_two_sides_add_up_to_the_whole(kind: str) -> None:
         (right,) = torch.autograd.grad(whole[:, number].sum(), images, retain_graph=True)
         error = (query[number] + key[number] - right).abs().max() / right.abs().max()
         assert error <= 1e-5
-        # The two are no halves of the same.
+        # They are not halves of the same gradient.
         assert (query[number] - key[number]).abs().max() > 0.1 * right.abs().max()
 
 
-def test_before_any_mixing_each_side_sees_its_own_patch_only() -> None:
+def test_in_the_first_block_query_and_key_depend_on_their_own_patch_only() -> None:
     model = toy_vit()
     units = featviz.units(model, "blocks.0.attn.qk:0@q2.k3")
     _, query, key = gradient_maps(model, units, pictures(model, 1))
-    # Patches of 16 pixels on a grid of 2 x 2, behind a class token: 2 is upper right, 3 lower left.
+    # Patches of 16 pixels on a grid of 2 x 2, after a class token: 2 is upper right, 3 lower left.
     assert query[0, 0, :16, 16:].min() > 0
     assert key[0, 0, 16:, :16].min() > 0
     query[0, 0, :16, 16:] = 0
@@ -83,7 +83,7 @@ def test_a_map_is_the_norm_of_finite_differences_over_the_colors() -> None:
         assert float(found[0, 0, 5, 9]) == pytest.approx(squares**0.5, rel=1e-5)
 
 
-def test_each_image_and_unit_is_alone() -> None:
+def test_each_image_and_unit_is_independent_of_the_others() -> None:
     model = toy_vit()
     units, images = featviz.units(model, *LOGITS[:2]), pictures(model, 3)
     together = gradient_maps(model, units, images)
@@ -98,8 +98,8 @@ def test_the_gradients_of_a_sum_are_those_of_its_terms() -> None:
     model = toy_vit()
     images = pictures(model, 1)
     texts = ("blocks.1.attn.qk:0@q3.k1", "blocks.0.attn.qk:1@same")
-    parts = side_gradients(model, featviz.units(model, *texts), images)
-    both = side_gradients(model, featviz.units(model, f"{texts[0]}+-2~{texts[1]}"), images)
+    parts = split_gradients(model, featviz.units(model, *texts), images)
+    both = split_gradients(model, featviz.units(model, f"{texts[0]}+-2~{texts[1]}"), images)
     for part, whole in zip(parts, both, strict=True):
         torch.testing.assert_close(whole[0], part[0] - 2 * part[1], rtol=1e-4, atol=1e-6)
 
@@ -107,13 +107,13 @@ def test_the_gradients_of_a_sum_are_those_of_its_terms() -> None:
 def test_the_gradients_of_all_modes_add_up_to_that_of_the_logit() -> None:
     model = toy_vit()
     images = pictures(model, 1)
-    modes = side_gradients(model, featviz.units(model, "blocks.1.attn.qk_mode:0.all"), images)
-    logit = side_gradients(model, featviz.units(model, "blocks.1.attn.qk:0@same"), images)
+    modes = split_gradients(model, featviz.units(model, "blocks.1.attn.qk_mode:0.all"), images)
+    logit = split_gradients(model, featviz.units(model, "blocks.1.attn.qk:0@same"), images)
     for part, whole in zip(modes, logit, strict=True):
         torch.testing.assert_close(part.sum(0), whole[0], rtol=1e-4, atol=1e-6)
 
 
-def test_gradients_leave_the_model_and_the_images_as_found() -> None:
+def test_computing_gradients_changes_neither_the_model_nor_the_images() -> None:
     model = toy_vit()
     units, images = featviz.units(model, LOGITS[0]), pictures(model)
     model.module.train().requires_grad_(True)
@@ -126,7 +126,7 @@ def test_gradients_leave_the_model_and_the_images_as_found() -> None:
     assert not images.requires_grad
 
 
-def test_what_is_no_logit_is_refused_before_the_store_is_made(tmp_path: Path) -> None:
+def test_a_unit_without_query_and_key_is_refused_before_the_store_is_made(tmp_path: Path) -> None:
     model = toy_vit()
     for text in ("blocks.0.mlp.fc1:0", "blocks.0.attn.qk:0@same+1~head:0"):
         with pytest.raises(FeatvizError, match="has no query and key"):

@@ -1,4 +1,4 @@
-"""Grids: every pair is rendered and drawn where it belongs, once."""
+"""Grids: every pair is rendered once, and drawn in its cell."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 import featviz
 from featviz.analysis.attention import grid as module
 from featviz.analysis.attention.figure import (
+    BACKGROUND,
     CELL,
     INK,
     KEY,
-    PAPER,
     QUERY,
     Pictures,
-    Tokens,
+    TokenLayout,
     draw_grid,
 )
 from featviz.analysis.attention.grid import Grid, find_grids, grids_to_store
@@ -30,7 +30,7 @@ from tests.featviz.toys import toy_vit
 
 SELECTOR = "blocks.1.attn.qk:all@q1,2.k2,3,4"
 GRAYS = np.arange(30, 36)
-"""Grays that nothing but a picture has."""
+"""Gray levels that only pictures have."""
 
 
 def fast(model: VisionModel, **changes: Any) -> Recipe:
@@ -40,7 +40,7 @@ def fast(model: VisionModel, **changes: Any) -> Recipe:
 def figure(
     queries: tuple[int, ...] = (1, 2),
     keys: tuple[int, ...] = (2, 3, 4),
-    tokens: Tokens = Tokens((2, 2), 1, True),  # noqa: B008
+    tokens: TokenLayout = TokenLayout((2, 2), 1, True),  # noqa: B008
     side: int = 128,
     title: str = "a head",
 ) -> Pictures:
@@ -83,7 +83,7 @@ def test_only_the_pair_of_equal_tokens_has_a_frame() -> None:
 
 
 def below(image: Pictures, gray: int) -> Pictures:
-    """What is under a picture, to the right half."""
+    """The area under a picture, its right half."""
     _, left, bottom, right = box(image, (gray,) * 3)
     return image[bottom + 7 : bottom + 62, (left + right) // 2 : right + 1]
 
@@ -120,7 +120,7 @@ def test_a_long_title_fits() -> None:
     short = figure(queries=(1,), keys=(2,))
     assert image.shape[1] > short.shape[1]
     # The last columns are margin.
-    assert (image[:, -15:] == np.array(PAPER)).all()
+    assert (image[:, -15:] == np.array(BACKGROUND)).all()
 
 
 def test_rows_and_columns_are_labeled_apart() -> None:
@@ -129,9 +129,9 @@ def test_rows_and_columns_are_labeled_apart() -> None:
     labels = image[top - 30 : top - 7, left:right], image[top : top + 128, : left - 6]
     for part, color in zip(labels, (KEY, QUERY), strict=True):
         assert (part == np.array(color)).all(2).any()
-    names = [Tokens((2, 2), 1, True).name(*one) for one in (("q", 0), ("k", 3))]
+    names = [TokenLayout((2, 2), 1, True).name(*one) for one in (("q", 0), ("k", 3))]
     assert names == ["qcls", "k3"]
-    assert Tokens((2, 2), 1, False).name("q", 0) == "q0"
+    assert TokenLayout((2, 2), 1, False).name("q", 0) == "q0"
 
 
 def test_a_grid_is_its_pairs_in_reading_order_for_each_head() -> None:
@@ -153,12 +153,12 @@ def test_the_class_token_is_token_0_of_a_grid() -> None:
 @pytest.mark.parametrize(
     "selector", ["blocks.1.attn.qk:0@same", "blocks.1.attn.qk_mode:0.1", "blocks.1.mlp.fc1:3@2"]
 )
-def test_what_is_no_pair_of_tokens_is_refused(selector: str) -> None:
-    with pytest.raises(FeatvizError, match="names no pairs"):
+def test_a_selector_without_token_pairs_is_refused(selector: str) -> None:
+    with pytest.raises(FeatvizError, match="names no token pairs"):
         find_grids(toy_vit(), selector)
 
 
-def test_grids_of_other_tokens_are_refused_together() -> None:
+def test_grids_with_different_tokens_are_refused_together() -> None:
     with pytest.raises(FeatvizError, match="same queries and keys"):
         find_grids(toy_vit(), SELECTOR, "blocks.1.attn.qk:0@q1.k2,3,4")
 
@@ -168,7 +168,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two grids; not to be changed."""
     model, store = toy_vit(), tmp_path_factory.mktemp("grids") / "s"
     summary = grids_to_store(model, find_grids(model, SELECTOR), fast(model, samples=2), store)
-    assert (summary.drawn, summary.done, summary.failures) == (2, 0, {})
+    assert (summary.stored, summary.done, summary.failures) == (2, 0, {})
     return store
 
 
@@ -186,7 +186,7 @@ def test_a_figure_shows_the_best_sample_of_every_stored_pair(drawn: Path) -> Non
             pictures[place] = pair["images"][pair["activation"].argmax()]
         right = draw_grid(
             f"toy  blocks.1.attn.qk:{number}",
-            Tokens((2, 2), 1, True),
+            TokenLayout((2, 2), 1, True),
             [1, 2],
             [2, 3, 4],
             pictures,
@@ -204,7 +204,7 @@ def test_the_configuration_is_the_recipe_and_the_tokens(drawn: Path) -> None:
     assert configuration["grids"] == made | {"queries": [1, 2], "keys": [2, 3, 4]}
 
 
-def test_figures_that_are_there_are_not_made_again(
+def test_figures_in_the_store_are_not_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = toy_vit()
@@ -221,7 +221,7 @@ def test_figures_that_are_there_are_not_made_again(
 
     monkeypatch.setattr(module, "draw_grid", refuse)
     again = grids_to_store(model, grids, made, tmp_path / "s")
-    assert [(each.drawn, each.done) for each in (one, both, again)] == [(1, 0), (1, 1), (0, 2)]
+    assert [(each.stored, each.done) for each in (one, both, again)] == [(1, 0), (1, 1), (0, 2)]
 
 
 def test_pictures_that_were_rendered_before_are_used(tmp_path: Path) -> None:
@@ -243,15 +243,15 @@ def test_a_grid_with_a_failed_pair_is_not_drawn_until_it_succeeds(
 
     def failing(_model: Any, units: Any, *rest: Any, **named: Any) -> Any:
         summary = render_to_store(model, units[1:], *rest, **named)
-        summary.failures[units[0]] = "it blew up"
+        summary.failures[str(units[0])] = "it blew up"
         return summary
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "render_to_store", failing)
         summary = grids_to_store(model, grids, made, tmp_path / "s")
-    assert (summary.drawn, summary.failures) == (1, {"blocks.1.attn.qk:0@q1.k2": "it blew up"})
+    assert (summary.stored, summary.failures) == (1, {"blocks.1.attn.qk:0@q1.k2": "it blew up"})
     again = grids_to_store(model, grids, made, tmp_path / "s")
-    assert (again.drawn, again.done, again.failures) == (1, 1, {})
+    assert (again.stored, again.done, again.failures) == (1, 1, {})
 
 
 def test_other_tokens_are_refused_and_set_aside_with_force(drawn: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from featviz.addressing.selectors import units
 from featviz.addressing.tokens import Shift
 from featviz.analysis.attention.heads import Head, find_heads
 from featviz.analysis.attention.maps import displacement, maps_to_store, mean_attention, summarize
-from featviz.analysis.attention.suggest import LEAST_LIFT, strongest_displacement, suggest
+from featviz.analysis.attention.suggest import MIN_LIFT, strongest_displacement, suggest
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.models.sites import Site
@@ -59,8 +59,8 @@ def test_mean_patterns_are_means_of_softmaxes_of_unfused_logits(kind: str) -> No
         entropy = -(patterns * patterns.log()).sum(-1)[:, :, prefix:].mean((0, 2))
         for head, maps in found.items():
             if head.site.owner == f"blocks.{block}.attn":
-                torch.testing.assert_close(maps.pattern, right[head.number], rtol=1e-4, atol=1e-7)
-                assert maps.entropy == pytest.approx(float(entropy[head.number]), rel=1e-5)
+                torch.testing.assert_close(maps.pattern, right[head.index], rtol=1e-4, atol=1e-7)
+                assert maps.entropy == pytest.approx(float(entropy[head.index]), rel=1e-5)
                 rows = maps.pattern.sum(1)
                 torch.testing.assert_close(rows, torch.ones_like(rows), rtol=1e-6, atol=0)
     assert set(found) == set(heads)
@@ -90,7 +90,7 @@ def test_a_head_without_weights_is_uniform() -> None:
     torch.testing.assert_close(maps.displacement, torch.full((3, 3), 1 / tokens).double())
 
 
-def test_a_head_that_looks_one_patch_to_the_right_has_one_bright_displacement() -> None:
+def test_a_head_that_attends_one_patch_to_the_right_has_one_displacement() -> None:
     maps = summarize(one_to_the_right((3, 4), 1), site(), 0.0)
     right = torch.zeros(5, 7).double()
     right[2, 4] = 1
@@ -134,7 +134,7 @@ def test_displacement_of_a_uniform_pattern_is_uniform() -> None:
     torch.testing.assert_close(found, torch.full((3, 5), 0.125).double())
 
 
-def test_one_pass_a_batch_stops_below_the_deepest_attention_and_leaves_no_trace() -> None:
+def test_each_batch_runs_once_up_to_the_deepest_attention_and_leaves_no_trace() -> None:
     model = toy_vit()
     module = model.module
     heads = find_heads(model, "blocks.0-2.attn.qk:all")
@@ -156,7 +156,7 @@ def test_one_pass_a_batch_stops_below_the_deepest_attention_and_leaves_no_trace(
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_what_is_in_a_store_is_not_computed_again(tmp_path: Path) -> None:
+def test_maps_in_the_store_are_not_computed_again(tmp_path: Path) -> None:
     model, data = toy_vit(), open_data("cueworld:3")
     some, every = find_heads(model, "blocks.1.attn.qk:0"), find_heads(model)
     first = maps_to_store(model, some, data, tmp_path / "s")
@@ -193,13 +193,13 @@ def test_a_store_of_other_data_is_refused(tmp_path: Path, changed: tuple[str, in
     [
         ("blocks.0.mlp.fc1:0", "has no heads"),
         ("blocks.0.attn.qk_mode:0.1", "has no heads"),
-        ("blocks.0.attn.qk:0@same", "leave out @same"),
+        ("blocks.0.attn.qk:0@same", "remove @same"),
         ("blocks.0.attn.qk:2", "heads 0-1, not 2"),
         ("blocks.9.attn.qk:0", r"blocks\.9"),
         ("blocks.0.attn.qk", "is not an address"),
     ],
 )
-def test_what_names_no_head_is_refused_in_one_line(selector: str, words: str) -> None:
+def test_a_selector_without_heads_is_refused_in_one_line(selector: str, words: str) -> None:
     with pytest.raises(FeatvizError, match=words) as caught:
         find_heads(toy_vit(), selector)
     assert "\n" not in str(caught.value)
@@ -213,7 +213,7 @@ def test_heads_are_found_once_and_all_of_them_without_a_selector() -> None:
     assert len(find_heads(model)) == 8
 
 
-def test_nothing_is_suggested_of_a_uniform_head() -> None:
+def test_nothing_is_suggested_for_a_uniform_head() -> None:
     where = site()
     pattern = np.full((13, 13), 1 / 13)
     shift = summarize(torch.from_numpy(pattern), where, 0.0).displacement.numpy()
@@ -249,7 +249,7 @@ def test_a_head_that_looks_at_the_first_token_suggests_the_patch_that_does_most(
     assert found == {f"blocks.0.attn.qk:1@q7.{name}": pytest.approx(0.9 * 13)}
 
 
-def test_the_strongest_pair_is_suggested_unless_a_mean_has_it() -> None:
+def test_the_strongest_pair_is_suggested_unless_a_suggested_mean_includes_it() -> None:
     pattern = torch.full((13, 13), 1 / 13).double()
     pattern[3] = 0.8 / 12
     pattern[3, 9] = 0.2
@@ -258,7 +258,7 @@ def test_the_strongest_pair_is_suggested_unless_a_mean_has_it() -> None:
     assert list(suggested(with_itself, site())) == ["blocks.0.attn.qk:1@same"]
 
 
-def test_a_single_pair_at_a_corner_is_no_strongest_displacement() -> None:
+def test_a_single_pair_at_a_corner_is_not_the_strongest_displacement() -> None:
     pattern = torch.full((12, 12), 1 / 12).double()
     pattern[0, 11] = 1.0
     shift = displacement(pattern, (3, 4)).numpy()
@@ -267,14 +267,14 @@ def test_a_single_pair_at_a_corner_is_no_strongest_displacement() -> None:
     assert strongest_displacement(np.pad([[1.0]], 1), 4) == (Shift(0, 0), 4.0)
 
 
-def test_suggestions_are_units_of_the_model_in_falling_order() -> None:
+def test_suggestions_are_units_of_the_model_in_descending_order() -> None:
     model = attention_model(TRAINED)
     heads = find_heads(model, "blocks.6.attn.qk:all")
     for head, maps in mean_attention(model, heads, open_data("cueworld:18")).items():
         found = suggest(head, maps.pattern.numpy(), maps.displacement.numpy(), True)
         lifts = [one.lift for one in found]
         assert lifts == sorted(lifts, reverse=True)
-        assert min(lifts) >= LEAST_LIFT
+        assert min(lifts) >= MIN_LIFT
         assert units(model, *(str(one.unit) for one in found)) == [one.unit for one in found]
 
 
