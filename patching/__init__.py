@@ -32,7 +32,7 @@ __getattr__, __dir__ = lazy_names(
         "averages": "effects.averages",
         "corruption": "interventions.corruptions",
         "groups": "effects.averages",
-        "read_traces": "trace_job",
+        "read_traces": "effects.table",
         "sweep": "activation_patching",
         "trace_to_store": "trace_job",
         "validate_to_store": "validation.job",

@@ -1,4 +1,4 @@
-"""Patching everywhere: the effect of each site on each image."""
+"""Activation patching: the effect of replacing each selected activation, on each image."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.effects.metrics import METRICS, Reference, measure
-from patching.effects.table import ALL, Mode, Table, joined
+from patching.effects.table import ALL, Mode, Table, concatenate
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.donors import ABLATIONS, check_alike, mean_run, repeated, zeros
-from patching.interventions.selection import Places, Where, places
+from patching.interventions.donors import ABLATIONS, check_compatible, mean_run, repeated, zeros
+from patching.interventions.selection import Selection, TargetTable, target_table
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from patching.vit.stream_norms import frozen_norms
 
 BATCH = {"cpu": 16, "cuda": 128}
-"""Images whose unpatched runs are kept at once."""
+"""Number of images whose unpatched runs are cached at once."""
 
 MODES: tuple[Mode, ...] = ("denoising", "noising")
 
@@ -38,155 +38,214 @@ class Experiment:
     vit : ResidualViT
         Of the model that is patched.
     source : ResidualViT
-        Of the model whose run gives the activations; most often the same.
-    places : Places
+        Of the model that activations are taken from; the same unless there is a donor.
+    targets : TargetTable
+        The P patches.
     mode : str
-        ``"denoising"`` puts clean activations into the corrupted run, ``"noising"`` the other way.
-    metrics : tuple of str
+        ``"denoising"`` patches clean activations into the corrupted run, ``"noising"`` corrupted
+        activations into the clean run.
+    metrics : tuple of str, length M
         See `patching.effects.metrics.measure`.
     frozen : bool
-        Whether the stream's norms keep the scale of the run that is patched.
+        Whether the norms of the stream keep the scale of the run that is patched.
     ablated : ActivationCache or None
-        Of 1 image, or None: what stands in for the corrupted run's activations.
+        Activations of 1 image that replace those of the corrupted run, for zero and mean ablation.
     """
 
     vit: ResidualViT
     source: ResidualViT
-    places: Places
+    targets: TargetTable
     mode: Mode
     metrics: tuple[str, ...] = METRICS
     frozen: bool = False
     ablated: ActivationCache | None = None
 
     @property
-    def of_clean(self) -> ResidualViT:
-        """Whose run is the clean one."""
+    def clean_vit(self) -> ResidualViT:
+        """The model of the clean run."""
         return self.source if self.mode == "denoising" else self.vit
 
     @property
-    def of_corrupted(self) -> ResidualViT:
-        """Whose run is the corrupted one."""
+    def corrupted_vit(self) -> ResidualViT:
+        """The model of the corrupted run."""
         return self.vit if self.mode == "denoising" else self.source
 
     def measure(
-        self, clean: Tensor, corrupted: Tensor | None, labels: Tensor, numbers: Sequence[int]
+        self, clean: Tensor, corrupted: Tensor | None, labels: Tensor, indices: Sequence[int]
     ) -> Table:
-        """Run a batch without and with every patch.
+        """Run a batch of images unpatched and with every patch.
 
         Parameters
         ----------
-        clean, corrupted : Tensor, shape (N, T, C)
-            Residual streams before the first block, of `of_clean` and `of_corrupted`; there is no
-            corrupted one if activations are ablated.
+        clean : Tensor, shape (N, T, C)
+            Residual stream of `clean_vit` before the first block.
+        corrupted : Tensor, shape (N, T, C), or None
+            Residual stream of `corrupted_vit` before the first block; None if activations are
+            ablated.
         labels : Tensor, shape (N,), int64
-        numbers : sequence of int
-            Of the images in their dataset.
+            Indices of logits.
+        indices : sequence of int, length N
+            Indices of the images in their dataset.
+
+        Returns
+        -------
+        Table
 
         Raises
         ------
         FeatvizError
-            If an image has no label that is a class of the model.
+            If the label of an image is not a class of the model.
         """
-        patches = self.places.patches
+        patches = self.targets.patches
         if corrupted is None:
             base = run_with_cache(self.vit, clean, patches)
             assert self.ablated is not None
             donor = repeated(self.ablated, len(clean))
         else:
-            starts = (corrupted, clean) if self.mode == "denoising" else (clean, corrupted)
-            base = run_with_cache(self.vit, starts[0], patches)
-            donor = run_with_cache(self.source, starts[1], patches)
-        unpatched = (donor, base) if self.mode == "denoising" else (base, donor)
+            base_start, donor_start = (
+                (corrupted, clean) if self.mode == "denoising" else (clean, corrupted)
+            )
+            base = run_with_cache(self.vit, base_start, patches)
+            donor = run_with_cache(self.source, donor_start, patches)
+        clean_run, corrupted_run = (donor, base) if self.mode == "denoising" else (base, donor)
         labels = labels.to(base.logits.device)
-        reference = Reference(labels, unpatched[0].logits, unpatched[1].logits)
+        reference = Reference(labels, clean_run.logits, corrupted_run.logits)
         with frozen_norms(self.vit, base) if self.frozen else nullcontext():
-            logits = patched_logits(self.vit, base, donor, patches)
+            patched = patched_logits(self.vit, base, donor, patches)
         return Table(
             self.mode,
             self.metrics,
-            self.places.sites,
-            np.array(numbers, np.int64),
+            self.targets.sites,
+            np.array(indices, np.int64),
             labels.cpu().numpy(),
             reference.right.cpu().numpy(),
             self._measured(reference.clean, reference),
             self._measured(reference.corrupted, reference),
-            self._measured(logits, reference),
+            self._measured(patched, reference),
         )
 
     def _measured(self, logits: Tensor, reference: Reference) -> NDArray[np.float64]:
+        """Compute all metrics, (M, N) or (M, P, N)."""
         found = measure(logits, reference, self.metrics)
         return np.stack([values.cpu().numpy() for values in found.values()])
 
 
-def experiment(
+def make_experiment(
     vit: ResidualViT,
-    where: Where,
+    selection: Selection,
     mode: Mode = "denoising",
     donor: ResidualViT | None = None,
     frozen: bool = False,
 ) -> Experiment:
-    """Prepare an experiment; for zero and mean ablation, add what is `ablated`.
+    """Prepare an experiment; `with_ablation` adds zero or mean ablation.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+        Of the model that is patched.
+    selection : Selection
+        Which activations are patched.
+    mode : str
+        ``"denoising"`` or ``"noising"``.
+    donor : ResidualViT, optional
+        Of another model, whose activations are used.
+    frozen : bool
+        Whether the norms of the stream keep the scale of the run that is patched.
+
+    Returns
+    -------
+    Experiment
 
     Raises
     ------
     FeatvizError
-        If there is no such mode or place, or the donor's activations do not fit.
+        If the mode is unknown, the model lacks what is selected, or the donor has another shape.
     """
     if mode not in MODES:
         hint = did_you_mean(mode, MODES)
-        raise FeatvizError(f"patching is {' or '.join(MODES)}, not {mode!r}{hint}")
+        raise FeatvizError(f"direction must be {' or '.join(MODES)}, got {mode!r}{hint}")
     if donor is not None:
-        check_alike(vit, donor)
-    return Experiment(vit, donor or vit, places(vit, where), mode, frozen=frozen)
+        check_compatible(vit, donor)
+    return Experiment(vit, donor or vit, target_table(vit, selection), mode, frozen=frozen)
 
 
-def with_ablation(made: Experiment, ablate: str, starts: Iterable[Tensor]) -> Experiment:
-    """Let activations be ablated.
+def with_ablation(experiment: Experiment, ablate: str, starts: Iterable[Tensor]) -> Experiment:
+    """Replace the activations of the corrupted run by zeros or means.
 
     Parameters
     ----------
+    experiment : Experiment
     ablate : str
         ``"zero"`` or ``"mean"``.
-    starts : iterable of Tensors, shape (N, T, C)
-        Clean residual streams before the first block: of all images, which are averaged over, or
-        for zeros of any.
+    starts : iterable of Tensor, each of shape (N, T, C)
+        Residual streams of clean images before the first block: of all images, which are averaged,
+        or for zeros of any image.
+
+    Returns
+    -------
+    Experiment
+        With `ablated` set.
     """
-    patches = made.places.patches
+    patches = experiment.targets.patches
     if ablate == "mean":
-        return replace(made, ablated=mean_run(made.vit, starts, patches))
+        return replace(experiment, ablated=mean_run(experiment.vit, starts, patches))
     start = next(iter(starts))[:1]
-    return replace(made, ablated=zeros(made.vit, run_with_cache(made.vit, start, patches)))
+    like = run_with_cache(experiment.vit, start, patches)
+    return replace(experiment, ablated=zeros(experiment.vit, like))
 
 
 def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) -> Mode:
-    """Choose the direction, and refuse what contradicts itself.
+    """Choose between denoising and noising, and reject contradicting settings.
 
     Parameters
     ----------
+    direction : str
+        ``"denoising"`` or ``"noising"``; ignored with ablation, which is noising.
     crossed : bool
-        Whether the activations are another model's.
+        Whether the activations are those of another model.
     ablate : str or None
-        One of `ABLATIONS`, all of which put something into the clean run.
+        One of `patching.interventions.donors.ABLATIONS`.
     corrupts : bool
         Whether there are corrupted images.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     FeatvizError
+        If the settings contradict each other.
     """
     if ablate is None:
         if not corrupts and not crossed:
-            raise FeatvizError("nothing is patched: there is no corruption, donor or ablation")
+            raise FeatvizError("nothing to patch with: give a corruption, a donor or an ablation")
         return direction
     if ablate not in ABLATIONS:
-        hint = did_you_mean(ablate, ABLATIONS) or f"; there are {', '.join(ABLATIONS)}"
-        raise FeatvizError(f"there is no ablation {ablate!r}{hint}")
+        hint = did_you_mean(ablate, ABLATIONS) or f"; choose from {', '.join(ABLATIONS)}"
+        raise FeatvizError(f"unknown ablation {ablate!r}{hint}")
     if crossed:
-        raise FeatvizError("activations are a donor's or are ablated, not both")
+        raise FeatvizError("a donor and an ablation cannot be combined")
     if corrupts != (ablate == "resample"):
-        needs = "other images" if ablate == "resample" else "clean images alone"
-        raise FeatvizError(f"{ablate} ablation takes {needs}")
+        needs = "needs other images" if ablate == "resample" else "takes clean images only"
+        raise FeatvizError(f"{ablate} ablation {needs}")
     return "noising"
+
+
+def batches(model: VisionModel, indices: Sequence[int]) -> list[Sequence[int]]:
+    """Split images into batches of the size for a model's device; see `BATCH`.
+
+    Parameters
+    ----------
+    model : VisionModel
+    indices : sequence of int
+
+    Returns
+    -------
+    list of sequence of int
+    """
+    size = BATCH.get(model.device.type, BATCH["cpu"])
+    return [indices[start : start + size] for start in range(0, len(indices), size)]
 
 
 def sweep(  # noqa: PLR0913  one call with every choice of an experiment
@@ -195,7 +254,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     corrupted: Tensor | None,
     labels: Tensor,
     *,
-    site: str = "attn",
+    site: str = "attn_out",
     window: int | Sequence[int] = 1,
     by: str | None = None,
     layers: str = ALL,
@@ -206,76 +265,81 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     ablate: str | None = None,
     frozen: bool = False,
 ) -> Table:
-    """Patch one site after the other, and measure what each does to every image.
+    """Patch one site after another, and measure the effect of each on every image.
 
-    The indirect effect of a site is the metric with its activations replaced, less the metric of
-    the run that they are put into.
+    The indirect effect of a site is the metric of the patched run minus that of the same run
+    without the patch.
 
     Parameters
     ----------
     model : VisionModel
-        A vision transformer; it is left as found.
-    clean, corrupted : Tensor, shape (N, 3, H, W)
-        RGB in [0, 1], of the model's size. Without corrupted images, give a donor, whose clean run
-        is put into the model's own, or an ablation.
+        A vision transformer. Its mode, gradients and hooks are restored.
+    clean : Tensor, shape (N, 3, H, W)
+        RGB in [0, 1]; H and W are the model's `image_size`.
+    corrupted : Tensor, shape (N, 3, H, W), or None
+        RGB in [0, 1]. None with a donor, whose clean run is patched into the model's, or with an
+        ablation.
     labels : Tensor, shape (N,), int64
         Indices of logits.
     site, by, layers, heads : str
-        See `patching.interventions.selection.Where`.
-    window : int, or sequence of int
-        How many blocks are patched together; of several, each in turn.
-    tokens : str, or sequence of str
-        Names of `patching.interventions.token_names.tokens_of`; of several, each in turn.
+        See `patching.interventions.selection.Selection`.
+    window : int or sequence of int
+        Number of blocks that are patched together; a sequence measures each window size.
+    tokens : str or sequence of str
+        Names of tokens, see `patching.interventions.token_names.tokens_of`; a sequence measures
+        each entry.
     direction : str
-        ``"denoising"``: clean activations into the corrupted run; ``"noising"``: the other way.
+        ``"denoising"`` patches clean activations into the corrupted run, ``"noising"`` corrupted
+        activations into the clean run.
     donor : VisionModel, optional
-        Of the same shape: the activations are those of its run.
+        Another model of the same shape, whose activations are used.
     ablate : str, optional
-        Put into the clean run, instead of the corrupted run's activations, ``"zero"`` or
-        ``"mean"``, the mean over the clean images, token by token; or ``"resample"``, the
-        activations of the images given as corrupted ones.
+        Patches the clean run with ``"zero"``, with ``"mean"`` (the mean over the clean images, for
+        each token) or with ``"resample"`` (the activations of the images given as `corrupted`).
     frozen : bool
-        Let the norms of the stream keep the scale of the run that is patched; see
+        Whether the norms of the stream keep the scale of the run that is patched; see
         `patching.vit.stream_norms.frozen_norms`.
 
     Returns
     -------
     Table
-        With every metric of `patching.effects.metrics.METRICS`. All images are in it;
-        `Table.only_right` leaves out those that the clean run gets wrong.
+        All metrics of `patching.effects.metrics.METRICS`, for all images. `Table.only_right`
+        removes images that the clean run misclassifies.
 
     Raises
     ------
     FeatvizError
-        If there is no such site, the images or a label are none of the model's, or choices
-        contradict each other.
+        If the model lacks the site, images or labels do not fit the model, or settings contradict
+        each other.
     """
     mode = mode_of(direction, donor is not None, ablate, corrupted is not None)
     _check_images(model, clean, corrupted, labels)
+    windows = (window,) if isinstance(window, int) else tuple(window)
+    names = (tokens,) if isinstance(tokens, str) else tuple(tokens)
+    selection = Selection(site, windows, by, layers, heads, names)
+    parts = batches(model, range(len(clean)))
+
+    def start(vit: ResidualViT, images: Tensor, part: Sequence[int]) -> Tensor:
+        return vit.embed(images[part[0] : part[-1] + 1].to(model.device))
+
     with eval_mode(model.module), torch.no_grad():
-        windows = (window,) if isinstance(window, int) else tuple(window)
-        named = (tokens,) if isinstance(tokens, str) else tuple(tokens)
-        where = Where(site, windows, by, layers, heads, named)
         source = None if donor is None else residual_vit(donor)
-        made = experiment(residual_vit(model), where, mode, source, frozen)
-        with eval_mode(made.source.model.module):
-            size = BATCH.get(model.device.type, BATCH["cpu"])
-            parts = [range(i, min(i + size, len(clean))) for i in range(0, len(clean), size)]
-
-            def start(vit: ResidualViT, images: Tensor, part: range) -> Tensor:
-                return vit.embed(images[part.start : part.stop].to(model.device))
-
+        experiment = make_experiment(residual_vit(model), selection, mode, source, frozen)
+        with eval_mode(experiment.source.model.module):
             if ablate in {"zero", "mean"}:
-                starts = (start(made.vit, clean, part) for part in parts)
-                made = with_ablation(made, str(ablate), starts)
-            other = clean if corrupted is None and made.ablated is None else corrupted
+                starts = (start(experiment.vit, clean, part) for part in parts)
+                experiment = with_ablation(experiment, str(ablate), starts)
+            # With a donor and no corrupted images, both models run on the clean images.
+            other = clean if corrupted is None and experiment.ablated is None else corrupted
             tables = []
             for part in parts:
-                ours = start(made.of_clean, clean, part)
-                theirs = None if other is None else start(made.of_corrupted, other, part)
-                chosen = labels[part.start : part.stop]
-                tables.append(made.measure(ours, theirs, chosen, part))
-            return joined(tables)
+                clean_start = start(experiment.clean_vit, clean, part)
+                corrupted_start = (
+                    None if other is None else start(experiment.corrupted_vit, other, part)
+                )
+                chosen = labels[part[0] : part[-1] + 1]
+                tables.append(experiment.measure(clean_start, corrupted_start, chosen, part))
+            return concatenate(tables)
 
 
 def _check_images(
@@ -287,7 +351,7 @@ def _check_images(
     for name, images in (("clean", clean), ("corrupted", corrupted)):
         if images is not None and tuple(images.shape) != shape:
             raise FeatvizError(
-                f"{name} images are of shape {tuple(images.shape)}, and {model.name} takes {shape}"
+                f"{model.name} needs {name} images of shape {shape}, got {tuple(images.shape)}"
             )
     if tuple(labels.shape) != shape[:1]:
-        raise FeatvizError(f"there are {len(clean)} images, and labels of {tuple(labels.shape)}")
+        raise FeatvizError(f"labels need shape ({len(clean)},), got {tuple(labels.shape)}")

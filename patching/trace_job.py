@@ -1,8 +1,8 @@
-"""Sweeps over a dataset, stored image by image: what is there is not computed again."""
+"""Sweeps over a dataset into a store, image by image, resuming where an earlier call stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,47 +17,46 @@ from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer, store_batches
 from featviz.store.reader import Store
-from patching.activation_patching import BATCH, Experiment, experiment, mode_of, with_ablation
+from patching.activation_patching import (
+    Experiment,
+    batches,
+    make_experiment,
+    mode_of,
+    with_ablation,
+)
 from patching.effects.labels import classes_for, labels_for
 from patching.effects.metrics import METRICS
 from patching.effects.table import SITES, TRACES, Mode, Sites, Table
 from patching.interventions.corruptions import Corruption, Corruptor
-from patching.interventions.selection import Where
+from patching.interventions.selection import Selection
 from patching.vit.residual_vit import residual_vit
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the effects of a job, besides the model and the images.
+    """Settings of a sweep over a dataset.
 
     Attributes
     ----------
-    where : Where
+    selection : Selection
+        Which activations are patched.
     corruption : Corruption or None
     mode : str
         ``"denoising"`` or ``"noising"``; ablations are noising.
     ablate : str or None
-        One of `patching.interventions.donors.ABLATIONS`. ``resample`` takes the images of the corruption
-        ``swap``: each image's partner is of another class, and has it for a partner.
+        One of `patching.interventions.donors.ABLATIONS`. ``resample`` uses the images of the
+        corruption ``swap``: each image has a partner of another class, and the pairs are mutual.
     frozen : bool
         See `patching.activation_patching.sweep`.
     """
 
-    where: Where
+    selection: Selection
     corruption: Corruption | None = None
     mode: Mode = "denoising"
     ablate: str | None = None
     frozen: bool = False
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done: how many images it stored, and how many were there."""
-
-    stored: int
-    done: int
 
 
 def trace_to_store(
@@ -69,21 +68,31 @@ def trace_to_store(
     donor: VisionModel | None = None,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
-    """Store the effects of a sweep on each image, leaving out images that the store holds already.
+) -> JobSummary:
+    """Store the effects of a sweep on each image, skipping images that are in the store already.
 
-    Every batch is stored as soon as it is measured, and stays whatever happens after.
+    Each batch is stored as soon as it is measured, and is kept if a later batch fails.
 
     Parameters
     ----------
+    model : VisionModel
+    dataset : Dataset
+    settings : Settings
+    store : str or Path
+        Folder of the store; created if missing.
     count : int, optional
-        How many images, see `featviz.data.datasets.Dataset.numbers`.
+        Number of images, see `featviz.data.datasets.Dataset.indices`.
     donor : VisionModel, optional
         See `patching.activation_patching.sweep`.
     force : bool
         See `featviz.rendering.render.render_to_store`.
     progress : callable
-        Told before the first and after every batch how many images are through, and of how many.
+        Called before the first batch and after each with the number of images finished and in all.
+
+    Returns
+    -------
+    JobSummary
+        Counts of images.
 
     Raises
     ------
@@ -92,84 +101,69 @@ def trace_to_store(
         cannot be read or has no label, or the store is of another model or configuration, damaged,
         or cannot be written.
     """
-    numbers = dataset.numbers(count)
-    settings, corruptor = _settled(model, dataset, numbers, settings, donor)
+    indices = dataset.indices(count)
+    settings, corruptor = _resolved(model, dataset, indices, settings, donor)
     with eval_mode(model.module), torch.no_grad():
         source = None if donor is None else residual_vit(donor)
-        made = experiment(
-            residual_vit(model), settings.where, settings.mode, source, settings.frozen
+        experiment = make_experiment(
+            residual_vit(model), settings.selection, settings.mode, source, settings.frozen
         )
-        labels = dict(zip(numbers, labels_for(model, dataset, numbers), strict=True))
-        configuration = _configuration(
-            dataset, settings, classes_for(model, dataset, numbers), len(numbers), donor
-        )
+        labels = dict(zip(indices, labels_for(model, dataset, indices), strict=True))
+        classes = classes_for(model, dataset, indices)
+        configuration = _configuration(dataset, settings, classes, len(indices), donor)
         writer = open_writer(model, store, TRACES, configuration, force)
-        missing = [number for number in numbers if _address(number) not in writer.done]
+        missing = [index for index in indices if _address(index) not in writer.done]
         if not missing:
-            return Summary(0, len(numbers))
-        progress(0, len(missing))
+            return JobSummary(0, len(indices))
         if SITES not in Store(store).kinds:
-            writer.add(_site_columns(made.places.sites), SITES)
-        images = _Images(dataset, model)
-        with eval_mode(made.source.model.module):
+            writer.add(_site_columns(experiment.targets.sites), SITES)
+
+        def read(part: Sequence[int]) -> Tensor:
+            images = [dataset.image(index, model.image_size) for index in part]
+            return torch.stack(images).to(model.device)
+
+        with eval_mode(experiment.source.model.module):
             if settings.ablate in {"zero", "mean"}:
-                starts = (made.vit.embed(images(some)) for some in _split(model, numbers))
-                made = with_ablation(made, str(settings.ablate), starts)
-            finished = 0
-            for some in _split(model, missing):
-                chosen = torch.tensor([labels[number] for number in some])
-                starts_ = _starts(made, images(some), corruptor, some)
-                writer.add(_columns(made.measure(*starts_, chosen, some)))
-                finished += len(some)
-                progress(finished, len(missing))
-    return Summary(len(missing), len(numbers) - len(missing))
+                starts = (experiment.vit.embed(read(part)) for part in batches(model, indices))
+                experiment = with_ablation(experiment, str(settings.ablate), starts)
+
+            def compute(part: Sequence[int]) -> Columns:
+                clean, corrupted = _starts(experiment, read(part), corruptor, part)
+                chosen = torch.tensor([labels[index] for index in part])
+                return _columns(experiment.measure(clean, corrupted, chosen, part))
+
+            stored = store_batches(writer, batches(model, missing), compute, progress)
+    return JobSummary(stored, len(indices) - stored)
 
 
-class _Images:
-    """Images of a dataset by number, on the device of a model."""
-
-    def __init__(self, dataset: Dataset, model: VisionModel) -> None:
-        self._dataset, self._model = dataset, model
-
-    def __call__(self, numbers: Sequence[int]) -> Tensor:
-        side = self._model.image_size
-        images = [self._dataset.image(number, side) for number in numbers]
-        return torch.stack(images).to(self._model.device)
-
-
-def _settled(
+def _resolved(
     model: VisionModel,
     dataset: Dataset,
-    numbers: Sequence[int],
+    indices: Sequence[int],
     settings: Settings,
     donor: VisionModel | None,
 ) -> tuple[Settings, Corruptor | None]:
-    """Choose direction and corruption, and refuse what contradicts itself."""
+    """Resolve mode and corruption, and reject contradicting settings."""
     corruption = settings.corruption
     if settings.ablate is not None and corruption is not None:
-        raise FeatvizError("ablation is of the clean run; leave the corruption out")
+        raise FeatvizError("an ablation patches the clean run; remove the corruption")
     if settings.ablate == "resample":
         corruption = Corruption("swap")
     mode = mode_of(settings.mode, donor is not None, settings.ablate, corruption is not None)
-    corruptor = None if corruption is None else corruption.bind(model, dataset, numbers)
+    corruptor = None if corruption is None else corruption.bind(model, dataset, indices)
     return replace(settings, mode=mode), corruptor
 
 
 def _starts(
-    made: Experiment, images: Tensor, corruptor: Corruptor | None, numbers: Sequence[int]
+    experiment: Experiment, images: Tensor, corruptor: Corruptor | None, indices: Sequence[int]
 ) -> tuple[Tensor, Tensor | None]:
-    """Embed clean images, and corrupted ones."""
-    clean = made.of_clean.embed(images)
-    if made.ablated is not None:
+    """Compute the streams of clean and of corrupted images before the first block."""
+    clean = experiment.clean_vit.embed(images)
+    if experiment.ablated is not None:
         return clean, None
     if corruptor is None:
-        return clean, made.of_corrupted.embed(images)
-    return clean, corruptor.start(made.of_corrupted, images, numbers)
-
-
-def _split(model: VisionModel, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    size = BATCH.get(model.device.type, BATCH["cpu"])
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+        return clean, experiment.corrupted_vit.embed(images)
+    return clean, corruptor.start(experiment.corrupted_vit, images, indices)
 
 
 def _configuration(
@@ -189,20 +183,20 @@ def _configuration(
         "ablate": settings.ablate,
         "donor": other,
         "frozen": settings.frozen,
-        **asdict(settings.where),
-        "site": settings.where.kind,
-        "by": settings.where.each,
+        **asdict(settings.selection),
+        "site": settings.selection.kind,
+        "by": settings.selection.each,
         "metrics": list(METRICS),
     }
 
 
-def _address(number: int) -> str:
-    return f"image:{number}"
+def _address(index: int) -> str:
+    return f"image:{index}"
 
 
 def _columns(table: Table) -> Columns:
     return {
-        "address": [_address(number) for number in table.image.tolist()],
+        "address": [_address(index) for index in table.image.tolist()],
         "label": table.label.astype(np.int32),
         "right": table.right.astype(np.uint8),
         "clean": table.clean.T.astype(np.float32),
@@ -214,9 +208,7 @@ def _columns(table: Table) -> Columns:
 def _site_columns(sites: Sites) -> Columns:
     names = [
         f"blocks.{layer}.{site}:{head}@{token}~{window}"
-        for site, layer, head, token, window in zip(
-            sites.site, sites.layer, sites.head, sites.token, sites.window, strict=True
-        )
+        for site, layer, head, token, window in sites
     ]
     return {
         "address": names,

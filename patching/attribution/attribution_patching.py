@@ -1,8 +1,8 @@
-"""Attribution patching: the effect of every target at once, from one gradient.
+"""Attribution patching: first-order estimates of all patching effects, from one gradient.
 
-Replacing an activation by a donor's changes the metric, to first order, by the difference of the
-activations times the metric's gradient there. One backward pass gives that for every token, head
-and neuron of every layer.
+To first order, replacing an activation by a donor's changes the metric by the difference of the two
+activations times the gradient of the metric. One backward pass gives this for every token, head and
+neuron of every layer.
 
 Source: Nanda, "Attribution Patching: Activation Patching At Industrial Scale", 2023; Syed et al.,
 "Attribution Patching Outperforms Automated Circuit Discovery", 2023.
@@ -16,40 +16,48 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from patching.attribution.diagnostics import Place, doubts
-from patching.forward.cache import ActivationCache, run_with_cache
+from patching.attribution.diagnostics import diagnostics
+from patching.forward.cache import ActivationCache, ActivationKey, run_with_cache
 from patching.interventions.targets import INSIDE, OUTPUTS, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 
 Metric = Callable[[Tensor, Tensor], Tensor]
-"""From logits (N, classes) and labels (N,) to one number an image, (N,)."""
+"""From logits (N, classes) and labels (N,) to one number for each image, (N,)."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """First-order effects of replacing parts of activations.
+    """First-order estimates of the effects of replacing activations.
 
     Attributes
     ----------
     effects : dict of (kind, layer) to Tensor, each of shape (N, T, G)
-        For every image, token, and head or neuron, an estimate of how much the metric rises when
-        the donor's activation replaces the base run's there. Streams and outputs have one group.
+        For every image, token, and head or neuron: the estimated increase of the metric when the
+        donor's activation replaces that of the base run there. Streams and outputs have one group.
     base : ActivationCache
         The base run, with the activations of all targets.
-    doubts : list of str
-        Sentences on why these estimates may be wrong; see `patching.attribution.diagnostics`.
+    diagnostics : list of str
+        Reasons to distrust these estimates; see `patching.attribution.diagnostics`.
     """
 
-    effects: dict[Place, Tensor]
+    effects: dict[ActivationKey, Tensor]
     base: ActivationCache
-    doubts: list[str]
+    diagnostics: list[str]
 
     def effect(self, target: PatchTarget) -> Tensor:
-        """Add up the effects of a target's tokens and groups, (N,).
+        """Sum the effects over a target's tokens and groups.
 
-        Spots of different layers do not add up, not even to first order: the change that one
-        makes runs through the other, where it would be overwritten.
+        Effects of targets in different layers must not be summed, even to first order: the change
+        made by one target passes through the other, where patching would overwrite it.
+
+        Parameters
+        ----------
+        target : PatchTarget
+
+        Returns
+        -------
+        Tensor, shape (N,)
         """
         effects = self.effects[target.kind, target.layer]
         if target.tokens is not None:
@@ -68,129 +76,137 @@ def attribute(
     labels: Tensor,
     steps: int = 0,
 ) -> Attribution:
-    """Estimate what replacing each part of the activations at targets does to a metric.
+    """Estimate the effect of replacing each part of the activations of targets on a metric.
 
-    Costs one forward and one backward pass for all. With `steps`, each kind and layer costs as many
-    more of both, from that layer on. The activations of all targets and all that the backward pass
-    reads are held at once, so that memory grows with the images.
+    Costs one forward and one backward pass in total. With `steps`, each kind and layer costs
+    `steps` further passes of both, from its layer on. All activations that the backward pass needs
+    are in memory at once, so memory grows with the number of images.
 
     Parameters
     ----------
+    vit : ResidualViT
+        In evaluation mode; see `featviz.models.hooks.eval_mode`.
     start : Tensor, shape (N, T, C)
-        The base run's stream before the first block.
+        Residual stream of the base run before the first block.
     donor : ActivationCache
-        Of as many images, with the activations of all targets.
+        Of N images, with the activations of all targets.
     targets : iterable of PatchTarget
-        Their kinds and layers say what is attributed: all tokens and groups of these are.
+        Their kinds and layers are attributed, with all tokens and groups.
     metric : callable
-        Differentiable; each image's value must depend on that image alone.
+        From logits (N, classes) and labels (N,) to (N,). Differentiable; the value of an image must
+        depend on that image only.
     labels : Tensor, shape (N,)
     steps : int
-        0 takes the gradient at the base run. Above, it is the average over that many runs in which
-        the whole activation of the kind and layer lies between the base's and the donor's, in the
-        middles of equal steps. The effects at all its tokens and groups then add up to that of
-        replacing the whole, ever better with more steps.
+        0 uses the gradient at the base run. A positive number averages the gradient over that many
+        points between the base's activation and the donor's (midpoints of equal intervals), where
+        the whole activation of the kind and layer moves at once. The effects of all its tokens and
+        groups then sum to the effect of replacing the whole activation, more closely with more
+        steps.
+
+    Returns
+    -------
+    Attribution
 
     Raises
     ------
     FeatvizError
-        If the model never shows a kind of activation.
+        If the model does not expose a kind of activation.
     ValueError
-        If `steps` is below 0.
+        If `steps` is negative.
 
-    Source of the average: Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML
-    2017; along a path of activations, Hanna et al., "Have Faith in Faithfulness", 2024, and Marks
-    et al., "Sparse Feature Circuits", 2024. The path of inputs that Hanna et al. prefer for edges
-    leaves the base run, from which a single target does not lead far: on cueworld/vit it ranks heads
-    and neurons worse than one gradient at the base.
+    Source of the averaged gradient: Sundararajan et al., "Axiomatic Attribution for Deep Networks",
+    ICML 2017; along a path of activations, Hanna et al., "Have Faith in Faithfulness", 2024, and
+    Marks et al., "Sparse Feature Circuits", 2024. The path of inputs, which Hanna et al. prefer for
+    edges, moves away from the base run, while a single target changes it little: on cueworld/vit it
+    ranks heads and neurons less accurately than one gradient at the base run.
     """
     if steps < 0:
-        raise ValueError(f"steps is 0 or more, not {steps}")
-    places = list(dict.fromkeys((target.kind, target.layer) for target in targets))
+        raise ValueError(f"steps must be >= 0, got {steps}")
+    keys = list(dict.fromkeys((target.kind, target.layer) for target in targets))
     with torch.inference_mode(False):
-        # Clones, since what was made in inference mode cannot enter a backward pass.
+        # Cloned, because tensors made in inference mode cannot take part in a backward pass.
         start = start.detach().clone()
-        base, slopes, at_start = _gradients(vit, start, places, metric, labels)
-        ways = {place: _way(base, donor, place) for place in places}
+        base, gradients, start_gradient = _gradients(vit, start, keys, metric, labels)
+        differences = {key: _difference(base, donor, key) for key in keys}
         if steps:
-            slopes = {
-                place: _average(vit, base, place, ways[place], steps, metric, labels)
-                for place in places
+            gradients = {
+                key: _average_gradient(vit, base, key, differences[key], steps, metric, labels)
+                for key in keys
             }
-        effects = {place: (ways[place] * slopes[place]).sum(-1) for place in places}
-        rise = metric(donor.logits, labels) - metric(base.logits, labels)
-        first_order = ((donor.streams[0] - start) * at_start).sum((1, 2))
-        total = rise.mean().item(), first_order.mean().item()
-        return Attribution(effects, base, doubts(vit, base, donor, places, total, steps))
+        effects = {key: (differences[key] * gradients[key]).sum(-1) for key in keys}
+        exact = metric(donor.logits, labels) - metric(base.logits, labels)
+        first_order = ((donor.streams[0] - start) * start_gradient).sum((1, 2))
+        total = exact.mean().item(), first_order.mean().item()
+        return Attribution(effects, base, diagnostics(vit, base, donor, keys, total, steps))
 
 
-def _way(base: ActivationCache, donor: ActivationCache, place: Place) -> Tensor:
-    target = PatchTarget(*place)
+def _difference(base: ActivationCache, donor: ActivationCache, key: ActivationKey) -> Tensor:
+    """Return the donor's activation minus the base's, (N, T, G, D)."""
+    target = PatchTarget(*key)
     return (donor.value(target) - base.value(target)).detach().clone()
 
 
-def _whole(places: Iterable[Place]) -> list[tuple[PatchTarget]]:
-    return [(PatchTarget(kind, layer),) for kind, layer in places]
-
-
 def _gradients(
-    vit: ResidualViT, start: Tensor, places: list[Place], metric: Metric, labels: Tensor
-) -> tuple[ActivationCache, dict[Place, Tensor], Tensor]:
-    """Run from a stream, and differentiate the metric by activations, and by that stream."""
+    vit: ResidualViT, start: Tensor, keys: list[ActivationKey], metric: Metric, labels: Tensor
+) -> tuple[ActivationCache, dict[ActivationKey, Tensor], Tensor]:
+    """Run the model, and compute the gradient at activations and at the initial stream."""
     with torch.enable_grad():
-        found = run_with_cache(vit, start.detach().requires_grad_(), _whole(places))
+        wanted = [(PatchTarget(*key),) for key in keys]
+        found = run_with_cache(vit, start.detach().requires_grad_(), wanted)
         value = metric(found.logits, labels).sum()
-        slots = [_slot(found, place) for place in places]
-        *gradients, at_start = torch.autograd.grad(value, [*slots, found.streams[0]])
-    slopes = {
+        tensors = [_graph_tensor(found, key) for key in keys]
+        *gradients, start_gradient = torch.autograd.grad(value, [*tensors, found.streams[0]])
+    by_key = {
         (kind, layer): gradient if kind in INSIDE else gradient[:, :, None]
-        for (kind, layer), gradient in zip(places, gradients, strict=True)
+        for (kind, layer), gradient in zip(keys, gradients, strict=True)
     }
-    return _detached(found), slopes, at_start
+    return _detached(found), by_key, start_gradient
 
 
-def _slot(found: ActivationCache, place: Place) -> Tensor:
-    """Return the tensor of a run's graph whose gradient is that of an activation.
+def _graph_tensor(found: ActivationCache, key: ActivationKey) -> Tensor:
+    """Return a tensor of the autograd graph that has the gradient of an activation.
 
     What is added to the stream has the gradient of the sum.
     """
-    kind, layer = place
+    kind, layer = key
     target = PatchTarget(kind, layer)
     if kind in INSIDE:
-        return found.values[place]
+        return found.values[key]
     return found.streams[target.sublayer + 1 if kind in OUTPUTS else target.sublayer]
 
 
 def _detached(found: ActivationCache) -> ActivationCache:
     return ActivationCache(
         [stream.detach() for stream in found.streams],
-        {place: value.detach() for place, value in found.values.items()},
+        {key: value.detach() for key, value in found.values.items()},
         found.logits.detach(),
     )
 
 
-def _average(
+def _average_gradient(
     vit: ResidualViT,
     base: ActivationCache,
-    place: Place,
-    way: Tensor,
+    key: ActivationKey,
+    difference: Tensor,
     steps: int,
     metric: Metric,
     labels: Tensor,
 ) -> Tensor:
-    """Average the gradient by an activation on its way to the donor's, (N, T, G, D)."""
-    own, total = base.value(PatchTarget(*place)), torch.zeros_like(way)
+    """Average the gradient between an activation and the donor's, (N, T, G, D)."""
+    own, total = base.value(PatchTarget(*key)), torch.zeros_like(difference)
     for step in range(steps):
         with torch.enable_grad():
-            value = (own + way * ((step + 0.5) / steps)).requires_grad_()
-            logits = _resumed(vit, base, place, value)
+            value = (own + difference * ((step + 0.5) / steps)).requires_grad_()
+            logits = _logits_with(vit, base, key, value)
             total += torch.autograd.grad(metric(logits, labels).sum(), value)[0]
     return total / steps
 
 
-def _resumed(vit: ResidualViT, base: ActivationCache, place: Place, value: Tensor) -> Tensor:
-    """Run the base from where an activation is another, to the logits."""
-    target = PatchTarget(*place)
+def _logits_with(
+    vit: ResidualViT, base: ActivationCache, key: ActivationKey, value: Tensor
+) -> Tensor:
+    """Run the base run from an activation on, with another value of it."""
+    target = PatchTarget(*key)
     stream = base.streams[target.sublayer]
     if target.kind in INSIDE:
         sublayer = vit.sublayers[target.sublayer]
@@ -200,5 +216,5 @@ def _resumed(vit: ResidualViT, base: ActivationCache, place: Place, value: Tenso
         after = stream + value[:, :, 0]
     else:
         after = stream + (value - base.value(target))[:, :, 0]
-    inside = target.kind in INSIDE or target.kind in OUTPUTS
-    return vit.finish(vit.run(after, target.sublayer + inside))
+    in_sublayer = target.kind in INSIDE or target.kind in OUTPUTS
+    return vit.finish(vit.run(after, target.sublayer + in_sublayer))

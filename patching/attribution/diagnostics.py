@@ -1,4 +1,4 @@
-"""Why a first-order estimate of a patch may be wrong, told from the two runs."""
+"""Diagnostics of attribution patching: reasons to distrust a first-order estimate."""
 
 from __future__ import annotations
 
@@ -8,92 +8,100 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.forward.cache import ActivationCache
+from patching.forward.cache import ActivationCache, ActivationKey
 from patching.interventions.targets import INSIDE, OUTPUTS, STREAM, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 from patching.vit.stream_norms import norms_of
 
-Place = tuple[str, int]
-"""A kind of activation and its layer."""
-
 ONE_HOT = 0.95
-"""A query is saturated if one key has more of its attention: the slope p(1 - p) is below 0.05."""
+"""Attention to one key above which a query is saturated: the slope p(1 - p) is below 0.05."""
 
 SATURATED = 0.1
-"""Share of a layer's heads and queries above which it is told."""
+"""Fraction of saturated heads' queries in a layer above which it is reported."""
 
 RESCALED = 1.5
-"""Ratio of a norm's scales before and after replacing, either way, above which it is told."""
+"""Ratio of a norm's scales before and after replacing, in either direction, to report."""
 
-FAR = 5.0
-"""Ratio of the metric's first-order and exact change, either way, above which it is told."""
+NONLINEAR = 5.0
+"""Ratio of the metric's first-order and exact change, in either direction, to report."""
 
 IMAGES = 16
-"""Images that attention is measured on."""
+"""Number of images that saturation is measured on."""
 
 
-def doubts(
+def diagnostics(
     vit: ResidualViT,
     base: ActivationCache,
     donor: ActivationCache,
-    places: Collection[Place],
+    keys: Collection[ActivationKey],
     total: tuple[float, float],
     steps: int = 0,
 ) -> list[str]:
-    """Say where a gradient at the base run is known to mislead about replacing activations.
+    """List conditions under which gradients are known to mislead about replacing activations.
 
     Parameters
     ----------
-    places : collection of (kind, layer)
+    vit : ResidualViT
+    base : ActivationCache
+        The run that is patched, with the activations of all `keys`.
+    donor : ActivationCache
+        The run that activations are taken from.
+    keys : collection of (kind, layer)
         What is replaced.
     total : (float, float)
-        How much the metric rises from the base run to the donor's, exactly and to first order in
-        the stream before the first block; averages over images.
+        Increase of the metric from the base run to the donor run, averaged over images: exact, and
+        to first order in the stream before the first block.
     steps : int
-        Over how many points of the way from base to donor the gradient is an average; 0 is at the
-        base alone.
+        Number of points between base and donor that the gradient is averaged over; 0 if it is the
+        gradient at the base run.
 
     Returns
     -------
     list of str
-        Sentences; none if nothing speaks against the estimates, which does not make them right.
+        Sentences. An empty list does not show that the estimates are right.
 
-    What is told of outputs, and of averages for neurons, was measured on cueworld/vit.
+    Those of outputs, and of averaged gradients of neurons, were found on cueworld/vit.
 
     Source: Nanda, "Attribution Patching", 2023 (residual stream, LayerNorm); Kramár et al., "AtP*:
     An efficient and scalable method for localizing LLM behavior to components", 2024 (saturated
     attention).
     """
-    if not places:
+    if not keys:
         return []
-    kinds = {kind for kind, _ in places}
+    kinds = {kind for kind, _ in keys}
     if steps:
-        return [*_of_streams(kinds), *_of_shares(kinds)]
+        return [*_of_streams(kinds), *_of_averaged_neurons(kinds)]
     return [
         *_of_metric(total),
         *_of_streams(kinds),
         *_of_outputs(kinds),
-        *_of_attention(saturation(vit, base), min(layer for _, layer in places)),
-        *_of_norms(scale_changes(vit, base, donor, places)),
+        *_of_attention(saturation(vit, base), min(layer for _, layer in keys)),
+        *_of_norms(scale_changes(vit, base, donor, keys)),
     ]
 
 
 def saturation(vit: ResidualViT, base: ActivationCache) -> list[float | None]:
-    """Measure in how far attention is near one-hot, where its softmax has little slope.
+    """Measure how much of the attention is nearly one-hot, where its softmax has little slope.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+    base : ActivationCache
+        Its first `IMAGES` images are used.
 
     Returns
     -------
-    list of float or None, one a block
-        Share of heads and queries, over up to `IMAGES` images, that give more than `ONE_HOT` of
-        their attention to one key; None where the pattern is never shown.
+    list of float or None, one for each block
+        Fraction of queries, over heads and images, that give more than `ONE_HOT` of their
+        attention to one key; None if the model does not expose the pattern.
     """
     return list(_saturation(vit, base))
 
 
 def _saturation(vit: ResidualViT, base: ActivationCache) -> Iterator[float | None]:
-    for number in range(0, len(vit.sublayers), 2):
-        sublayer, shares = vit.sublayers[number], list[float]()
+    for index in range(0, len(vit.sublayers), 2):
+        sublayer, shares = vit.sublayers[index], list[float]()
 
         def measure(pattern: Tensor, shares: list[float] = shares) -> Tensor:
             shares.append((pattern.amax(-1) > ONE_HOT).double().mean().item())
@@ -101,7 +109,7 @@ def _saturation(vit: ResidualViT, base: ActivationCache) -> Iterator[float | Non
 
         try:
             with torch.no_grad(), hooked(sublayer, {"pattern": measure}):
-                sublayer.branch(base.streams[number][:IMAGES])
+                sublayer.branch(base.streams[index][:IMAGES])
         except FeatvizError:
             yield None
         else:
@@ -109,21 +117,30 @@ def _saturation(vit: ResidualViT, base: ActivationCache) -> Iterator[float | Non
 
 
 def scale_changes(
-    vit: ResidualViT, base: ActivationCache, donor: ActivationCache, places: Collection[Place]
-) -> dict[Place, float]:
+    vit: ResidualViT, base: ActivationCache, donor: ActivationCache, keys: Collection[ActivationKey]
+) -> dict[ActivationKey, float]:
     """Measure how much replacing a stream or an output changes the scale of the next norm.
 
-    Heads and neurons are left out: one of many, they change it little.
+    Heads and neurons are skipped: a single one changes the scale little.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+    base : ActivationCache
+        The run that is patched.
+    donor : ActivationCache
+        The run that activations are taken from.
+    keys : collection of (kind, layer)
 
     Returns
     -------
     dict of (kind, layer) to float
-        The 90th percentile, over images and tokens, of the larger of the two scales by the
-        smaller, at least 1; for places that a norm of the stream follows.
+        For activations that a norm of the stream follows: the 90th percentile, over images and
+        tokens, of the ratio of the larger of the two scales to the smaller, at least 1.
     """
     norms = {norm.start: norm for norm in norms_of(vit) if norm.reads_stream(vit)}
     changes = {}
-    for kind, layer in places:
+    for kind, layer in keys:
         target = PatchTarget(kind, layer)
         after = target.sublayer + (kind in OUTPUTS)
         if kind in INSIDE or after not in norms:
@@ -139,10 +156,11 @@ def scale_changes(
 
 def _of_metric(total: tuple[float, float]) -> Iterator[str]:
     exact, estimated = total
-    if exact and not 1 / FAR < estimated / exact < FAR:
+    if exact and not 1 / NONLINEAR < estimated / exact < NONLINEAR:
         yield (
-            f"the metric is far from linear between the runs: it changes by {exact:.3g}, and by "
-            f"{estimated:.3g} to first order (a probability near 0 or 1 has little slope, for one)"
+            f"the metric is far from linear between the runs: it changes by {exact:.3g}, but by "
+            f"{estimated:.3g} to first order (probabilities near 0 or 1, for example, have little "
+            "slope)"
         )
 
 
@@ -150,8 +168,8 @@ def _of_streams(kinds: set[str]) -> Iterator[str]:
     streams = sorted(kinds & set(STREAM))
     if streams:
         yield (
-            f"{', '.join(streams)}: replacing the residual stream is a large step, for which a "
-            "gradient is often wrong; check against exact patching"
+            f"{', '.join(streams)}: replacing the residual stream is a large change, for which "
+            "gradients are often wrong; check against exact patching"
         )
 
 
@@ -159,48 +177,51 @@ def _of_outputs(kinds: set[str]) -> Iterator[str]:
     outputs = sorted(kinds & set(OUTPUTS))
     if outputs:
         yield (
-            f"{', '.join(outputs)}: replacing a whole output is a large step; gradients averaged "
-            "over a few steps come nearer"
+            f"{', '.join(outputs)}: replacing a whole output is a large change; gradients averaged "
+            "over a few steps are more accurate"
         )
 
 
-def _of_shares(kinds: set[str]) -> Iterator[str]:
+def _of_averaged_neurons(kinds: set[str]) -> Iterator[str]:
     if "neurons" in kinds:
         yield (
-            "neurons: gradients averaged while all neurons of a block move share out their joint "
-            "effect; for one neuron the gradient at the base run is nearer"
+            "neurons: gradients averaged over steps divide the joint effect of all neurons of a "
+            "block among them; for a single neuron the gradient at the base run is more accurate"
         )
 
 
 def _of_attention(shares: list[float | None], first: int) -> Iterator[str]:
-    unseen = [block for block, share in enumerate(shares) if share is None and block >= first]
-    if unseen:
-        yield f"attention of blocks {_listed(unseen)} shows no pattern: saturation is not measured"
-    full = {block: share for block, share in enumerate(shares) if share and share > SATURATED}
-    full = {block: share for block, share in full.items() if block >= first}
-    if full:
-        worst = max(full, key=lambda block: full[block])
+    hidden = [block for block, share in enumerate(shares) if share is None and block >= first]
+    if hidden:
         yield (
-            f"attention of blocks {_listed(full)} is saturated: in block {worst}, "
-            f"{full[worst]:.0%} of heads' queries give over {ONE_HOT:.0%} to one key, where the "
-            "gradient through queries and keys is near 0"
+            f"the attention of blocks {_listed(hidden)} does not expose its pattern, so its "
+            "saturation is not measured"
+        )
+    saturated = {block: share for block, share in enumerate(shares) if share and share > SATURATED}
+    saturated = {block: share for block, share in saturated.items() if block >= first}
+    if saturated:
+        worst = max(saturated, key=lambda block: saturated[block])
+        yield (
+            f"the attention of blocks {_listed(saturated)} is saturated: in block {worst}, "
+            f"{saturated[worst]:.0%} of the heads' queries give over {ONE_HOT:.0%} to one key, "
+            "where the gradient through queries and keys is near 0"
         )
 
 
-def _of_norms(changes: dict[Place, float]) -> Iterator[str]:
-    large = {place: change for place, change in changes.items() if change > RESCALED}
+def _of_norms(changes: dict[ActivationKey, float]) -> Iterator[str]:
+    large = {key: change for key, change in changes.items() if change > RESCALED}
     if large:
-        kind, layer = worst = max(large, key=lambda place: large[place])
+        kind, layer = worst = max(large, key=lambda key: large[key])
         yield (
-            f"replacing {_names(large)} changes the scale of the next LayerNorm, most {kind} of "
-            f"block {layer}: over {large[worst]:.1f} times in a tenth of the tokens"
+            f"replacing {_names(large)} changes the scale of the next LayerNorm, most for {kind} "
+            f"of block {layer}: by a factor over {large[worst]:.1f} in a tenth of the tokens"
         )
 
 
-def _names(places: Collection[Place]) -> str:
-    kinds = sorted({kind for kind, _ in places})
+def _names(keys: Collection[ActivationKey]) -> str:
+    kinds = sorted({kind for kind, _ in keys})
     return ", ".join(
-        f"{kind} of blocks {_listed([b for k, b in places if k == kind])}" for kind in kinds
+        f"{kind} of blocks {_listed([b for k, b in keys if k == kind])}" for kind in kinds
     )
 
 

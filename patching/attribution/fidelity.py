@@ -1,4 +1,4 @@
-"""Estimated effects of patches beside exact ones: whether ranks and signs agree."""
+"""Fidelity of estimated effects: agreement of ranks and signs with exact patching."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Agreement:
     ----------
     targets : list of PatchTarget
     exact, estimated : Tensor, shape (P, N)
-        How much the metric rises when the target is replaced.
+        Increase of the metric when the target is replaced.
     """
 
     targets: list[PatchTarget]
@@ -35,7 +35,7 @@ class Agreement:
     def rank(self) -> float:
         """Spearman's rank correlation of the targets' mean effects over images.
 
-        NaN if one of the two is the same for all targets.
+        NaN if the exact or the estimated effects are equal for all targets.
         """
         ranks = torch.tensor(rankdata(self._means.cpu().numpy(), axis=1))
         return _correlation(*ranks)
@@ -47,18 +47,26 @@ class Agreement:
 
     @property
     def sign(self) -> float:
-        """Share of targets whose mean effects have one sign; NaN if no exact effect is other than 0.
+        """Fraction of targets whose two mean effects have the same sign.
 
-        Spots whose exact effect is 0 are left out.
+        Targets whose exact effect is 0 are skipped; NaN if that is all of them.
         """
         exact, estimated = self._means
         some = exact != 0
         return float((exact[some].sign() == estimated[some].sign()).double().mean())
 
     def worst(self, count: int) -> list[tuple[PatchTarget, float, float]]:
-        """Return the targets that are most wrong: each with its exact and its estimated mean effect.
+        """List the targets with the largest absolute errors, in descending order.
 
-        From the largest absolute difference down.
+        Parameters
+        ----------
+        count : int
+            Maximum number of targets.
+
+        Returns
+        -------
+        list of (PatchTarget, float, float)
+            Targets with their exact and estimated mean effects.
         """
         exact, estimated = self._means
         order = (exact - estimated).abs().argsort(descending=True, stable=True)[:count].tolist()
@@ -70,15 +78,19 @@ class Agreement:
 
 
 def agreement(attribution: Attribution, targets: Sequence[PatchTarget], exact: Tensor) -> Agreement:
-    """Put an attribution's estimates beside exact effects.
+    """Compare an attribution's estimates with exact effects.
 
     Parameters
     ----------
     attribution : Attribution
-        Of these targets' kinds and layers, and others as may be.
+        Includes the kinds and layers of all targets.
     targets : sequence of PatchTarget
     exact : Tensor, shape (P, N)
-        From `exact_effects`, with the metric, the images and the donor of the attribution.
+        From `exact_effects`, with the metric, images and donor of the attribution.
+
+    Returns
+    -------
+    Agreement
     """
     estimated = torch.stack([attribution.effect(target) for target in targets])
     return Agreement(list(targets), exact, estimated)
@@ -92,14 +104,21 @@ def exact_effects(
     metric: Metric,
     labels: Tensor,
 ) -> Tensor:
-    """Patch each target by itself, and say how much the metric rises, (P, N).
+    """Compute the increase of a metric when each target is patched on its own.
 
     Parameters
     ----------
+    vit : ResidualViT
     base, donor : ActivationCache
         Of N images, with the activations of all targets.
+    targets : sequence of PatchTarget
     metric : callable
         From logits (N, classes) and labels (N,) to (N,).
+    labels : Tensor, shape (N,)
+
+    Returns
+    -------
+    Tensor, shape (P, N)
     """
     with torch.no_grad():
         logits = patched_logits(vit, base, donor, [(target,) for target in targets])
@@ -108,7 +127,20 @@ def exact_effects(
 
 
 def sampled(targets: Sequence[PatchTarget], count: int, seed: int = 0) -> list[PatchTarget]:
-    """Draw up to `count` different targets, all equally likely; the same for the same seed."""
+    """Draw targets at random without replacement.
+
+    Parameters
+    ----------
+    targets : sequence of PatchTarget
+    count : int
+        Maximum number of targets.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    list of PatchTarget
+    """
     generator = torch.Generator().manual_seed(seed)
     return [targets[i] for i in torch.randperm(len(targets), generator=generator)[:count].tolist()]
 

@@ -1,4 +1,4 @@
-"""How far an affine map stands in for each normalization of the residual stream."""
+"""Linearity of LayerNorm: how well an affine map approximates each norm of the residual stream."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from patching.vit.stream_norms import StreamNorm, norm_inputs, norms_of, rescale
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """How well an affine map does a norm's work.
+class AffineFit:
+    """How well an affine map approximates a norm.
 
     Attributes
     ----------
     path : str
-        Of the norm.
+        Path of the norm.
     scale : float
-        The map is ``gain * (x - mean of x) * scale + bias``: the average scale in the data.
+        The scale of the map, ``gain * (x - mean(x)) * scale + bias``: the norm's average scale.
     r2 : float
-        Share of the variance of the norm's outputs, over images, tokens and channels and around
-        each channel's mean, that the map explains on the unreplaced stream; 1 at best.
+        Coefficient of determination of the norm's outputs on the unmodified stream, over images,
+        tokens and channels, where the variance is around each channel's mean; at most 1.
     accuracy : float
-        Share of right answers that is left when the map replaces this norm alone.
+        Accuracy of the model in [0, 1] when the map replaces this norm only.
     """
 
     path: str
@@ -40,33 +40,34 @@ class StandIn:
 
 @dataclass(frozen=True)
 class Linearity:
-    """How far affine maps stand in for the norms of a model.
+    """How well affine maps approximate the norms of a model.
 
     Attributes
     ----------
-    norms : list of StandIn
+    norms : list of AffineFit
         In the order of the forward pass.
     accuracy : float
-        Share of right answers of the model as it is.
+        Accuracy of the unmodified model in [0, 1].
     accuracy_all : float
-        The same when every norm is replaced at once.
+        Accuracy when maps replace all norms at once.
     images : int
-        How many the shares and the R^2 are of.
+        Number of images.
     """
 
-    norms: list[StandIn]
+    norms: list[AffineFit]
     accuracy: float
     accuracy_all: float
     images: int
 
 
 def mean_scales(vit: ResidualViT, starts: Iterable[Tensor]) -> dict[str, float]:
-    """Average what each norm multiplies by, over all images and tokens.
+    """Average the scale of each norm over all images and tokens.
 
     Parameters
     ----------
+    vit : ResidualViT
     starts : iterable of Tensor, each of shape (N, T, C)
-        The streams of batches of images before the first block.
+        Residual streams before the first block, batch by batch.
 
     Returns
     -------
@@ -93,39 +94,44 @@ def mean_scales(vit: ResidualViT, starts: Iterable[Tensor]) -> dict[str, float]:
 def linearity(
     vit: ResidualViT, scales: Mapping[str, float], batches: Iterable[tuple[Tensor, Tensor]]
 ) -> Linearity:
-    """Measure affine maps in the place of each norm, and of all of them.
+    """Measure affine maps in place of each norm, and of all norms.
 
     Parameters
     ----------
+    vit : ResidualViT
     scales : mapping of str to float
-        From `mean_scales`, better of other images than these.
+        From `mean_scales`, preferably of other images.
     batches : iterable of (Tensor, Tensor)
-        Streams before the first block, (N, T, C), and labels (N,); at least one batch.
+        Residual streams before the first block, (N, T, C), and labels, (N,); at least one batch.
+
+    Returns
+    -------
+    Linearity
     """
     norms = norms_of(vit)
     moments = [_Moments() for _ in norms]
     alone = [0] * len(norms)
-    as_is = together = images = 0
+    unmodified = together = images = 0
     with torch.no_grad():
         for start, labels in batches:
             whole = run_with_cache(vit, start)
             images += len(labels)
-            as_is += _right(whole.logits, labels)
+            unmodified += _correct(whole.logits, labels)
             inputs = norm_inputs(vit, whole)
-            for number, norm in enumerate(norms):
+            for index, norm in enumerate(norms):
                 read = inputs[norm.path]
                 fixed = _fixed(scales[norm.path], read)
-                moments[number].add(norm.apply(read, norm.scale(read)), norm.apply(read, fixed))
+                moments[index].add(norm.apply(read, norm.scale(read)), norm.apply(read, fixed))
                 with _replaced([norm], scales):
                     stream = vit.run(whole.streams[norm.start], norm.start)
-                    alone[number] += _right(vit.finish(stream), labels)
+                    alone[index] += _correct(vit.finish(stream), labels)
             with _replaced(norms, scales):
-                together += _right(vit.finish(vit.run(start)), labels)
-    found = [
-        StandIn(norm.path, scales[norm.path], part.r2, right / images)
-        for norm, part, right in zip(norms, moments, alone, strict=True)
+                together += _correct(vit.finish(vit.run(start)), labels)
+    fits = [
+        AffineFit(norm.path, scales[norm.path], moment.r2, correct / images)
+        for norm, moment, correct in zip(norms, moments, alone, strict=True)
     ]
-    return Linearity(found, as_is / images, together / images, images)
+    return Linearity(fits, unmodified / images, together / images, images)
 
 
 @contextmanager
@@ -140,12 +146,12 @@ def _fixed(scale: float, tokens: Tensor) -> Tensor:
     return tokens.new_tensor(scale)
 
 
-def _right(logits: Tensor, labels: Tensor) -> int:
+def _correct(logits: Tensor, labels: Tensor) -> int:
     return int((logits.argmax(-1) == labels.to(logits.device)).sum())
 
 
 class _Moments:
-    """Sums over tokens from which a coefficient of determination follows, in float64."""
+    """Sums over tokens, in float64, for a coefficient of determination."""
 
     def __init__(self) -> None:
         self.tokens = 0
@@ -153,12 +159,12 @@ class _Moments:
         self.first: Tensor | float = 0.0
         self.second: Tensor | float = 0.0
 
-    def add(self, right: Tensor, found: Tensor) -> None:
-        right, found = (each.double().flatten(0, -2) for each in (right, found))
-        self.tokens += len(right)
-        self.error += (right - found).square().sum().item()
-        self.first = self.first + right.sum(0)
-        self.second = self.second + right.square().sum(0)
+    def add(self, exact: Tensor, estimated: Tensor) -> None:
+        exact, estimated = (each.double().flatten(0, -2) for each in (exact, estimated))
+        self.tokens += len(exact)
+        self.error += (exact - estimated).square().sum().item()
+        self.first = self.first + exact.sum(0)
+        self.second = self.second + exact.square().sum(0)
 
     @property
     def r2(self) -> float:

@@ -1,4 +1,4 @@
-"""Effects averaged over images: over all, over each family and over each class."""
+"""Effects averaged over images: over all images, each family and each class."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Group:
     kind : str
         ``"all"``, ``"family"`` or ``"class"``.
     name : str
-        Of the family or class; ``all``.
+        Name of the family or class, or ``"all"``.
     labels : frozenset of int or None
-        None for every image, also one without a label.
+        None for all images, including those without a label.
     """
 
     kind: Literal["all", "family", "class"]
@@ -33,8 +33,19 @@ class Group:
     labels: frozenset[int] | None
 
     def holds(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which images belong to it, (N,)."""
-        return np.ones(len(labels), bool) if self.labels is None else _among(labels, self.labels)
+        """Return which of N images belong to the group.
+
+        Parameters
+        ----------
+        labels : int64 array, shape (N,)
+
+        Returns
+        -------
+        bool array, shape (N,)
+        """
+        if self.labels is None:
+            return np.ones(len(labels), bool)
+        return np.isin(labels, list(self.labels))
 
 
 @dataclass(frozen=True)
@@ -50,14 +61,14 @@ class Average:
     clean, corrupted : float
         Means of the unpatched runs.
     total : Intervals
-        The mean total effect, as one site.
+        The mean total effect, as a single site.
     effect : Intervals
         The mean indirect effect of each of S sites.
     share : Intervals
-        The mean indirect effect of each site as a share of the mean total effect: 0 where patching
-        does nothing, 1 where it does all that the donor's run does. A ratio of means, because an
-        image whose own total effect is near 0 would rule a mean of ratios. NaN where the
-        interval of the total effect holds 0, so that there is nothing to share.
+        The mean indirect effect of each site divided by the mean total effect: 0 if patching does
+        nothing, 1 if it does what the donor run does. It is a ratio of means, because images whose
+        total effect is near 0 would dominate a mean of ratios. NaN if the interval of the total
+        effect contains 0.
     """
 
     group: Group
@@ -71,17 +82,21 @@ class Average:
 
 
 def groups(classes: Sequence[str]) -> list[Group]:
-    """List what averages are taken over: everything, cueworld's families, and every class.
+    """List the groups to average over: all images, the families of cueworld, and every class.
 
     Parameters
     ----------
     classes : sequence of str
-        Names of the labels 0, 1, ..., as a dataset gives them.
+        Names of the labels 0, 1, ... of a dataset.
+
+    Returns
+    -------
+    list of Group
     """
     found = [Group("all", "all", None)]
     if tuple(classes) == cueworld.CLASSES:
         for family in dict.fromkeys(cueworld.FAMILIES):
-            own = (label for label, one in enumerate(cueworld.FAMILIES) if one == family)
+            own = (label for label, each in enumerate(cueworld.FAMILIES) if each == family)
             found.append(Group("family", family, frozenset(own)))
     found += [Group("class", name, frozenset([label])) for label, name in enumerate(classes)]
     return found
@@ -94,15 +109,23 @@ def averages(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Average]:
-    """Average every metric over groups of images; groups without images are passed over.
+    """Average every metric of a table over groups of images.
 
-    Intervals for all sites together are for the sites of the table: select those that one
-    statement is about.
+    Simultaneous intervals are for all sites of the table: select the sites that one statement is
+    about.
 
     Parameters
     ----------
+    table : Table
+    over : iterable of Group
+        Groups without images are skipped.
     level, resamples, seed
         See `patching.effects.bootstrap.intervals`.
+
+    Returns
+    -------
+    list of Average
+        For each group, one for each metric.
     """
     found = []
     for group in over:
@@ -128,12 +151,6 @@ def averages(
     return found
 
 
-def _among(labels: NDArray[np.int64], chosen: Iterable[int]) -> NDArray[np.bool_]:
-    return np.isin(labels, list(chosen))
-
-
 def _unknown(share: Intervals) -> Intervals:
-    nothing = np.full_like(share.estimate, np.nan)
-    return replace(
-        share, estimate=nothing, low=nothing, high=nothing, all_low=nothing, all_high=nothing
-    )
+    nan = np.full_like(share.estimate, np.nan)
+    return replace(share, estimate=nan, low=nan, high=nan, all_low=nan, all_high=nan)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals, over images, of means and of ratios of means, at many sites at once."""
+"""Bootstrap over images: intervals of means and ratios, and the site of the largest mean."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 RESAMPLES = 4000
 LEVEL = 0.95
-"""Share of intervals that hold what they estimate."""
+"""Coverage of the intervals."""
 
 LEAST_SPREAD = 0.1
-"""Of a resample, in parts of that of the images: below, it is taken for this.
+"""Lower bound of a resample's standard error, relative to that of all images.
 
-Without the few images that carry an effect a resample has hardly any spread, and the interval of
-every site would be endless."""
+A resample without the few images that carry an effect has almost no spread, and would make the
+interval of every site infinite."""
 
-# Sites, and resamples, that are computed together: what is held at once stays below 50 MB.
+PEAK_RESAMPLES = 2000
+
+# Numbers of sites and of resamples that are computed together; memory stays below 50 MB.
 _SITES = 256
 _ROWS = 500
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Estimates at S sites, each with an interval of its own and one that is right for all.
+    """Estimates at S sites, with an interval for each and simultaneous intervals for all.
 
     Attributes
     ----------
@@ -35,9 +38,10 @@ class Intervals:
         Number of images.
     estimate : float64 array, shape (S,)
     low, high : float64 arrays, shape (S,)
-        Hold the true value of a site at the level asked for; NaN for fewer than 2 images.
+        Confidence interval of each site; NaN for fewer than 2 images.
     all_low, all_high : float64 arrays, shape (S,)
-        Hold the true values of all S sites together at that level; never narrower.
+        Simultaneous intervals, which contain the true values of all S sites at the same level;
+        never narrower.
     """
 
     count: int
@@ -55,37 +59,39 @@ def intervals(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Intervals:
-    """Estimate means, or ratios of means, with intervals over images.
+    """Estimate means, or ratios of means, with confidence intervals over images.
 
-    The symmetric studentized bootstrap: an interval reaches as many standard errors to both sides
-    as the estimates of 95 % of all resamples lie from that of the images, each in standard errors
-    of its own. For all sites together it is the site furthest away that counts. Images are
-    resampled whole: all sites of an image, and both sides of a ratio, stay together.
+    The method is the symmetric studentized bootstrap. An interval extends the same number of
+    standard errors to both sides: the quantile, over resamples, of the distance between the
+    estimate of the resample and that of all images, in standard errors of the resample.
+    Simultaneous intervals use the quantile of the largest distance over sites. Images are resampled
+    as a whole: all sites of an image, and numerator and denominator of a ratio, stay together.
 
-    Of the intervals tried on skewed effects and on those of a trained model, these held the truth
-    most nearly as often as they say; see ``docs/intervals.md``.
+    Of the methods compared on skewed effects and on those of a trained model, the coverage of this
+    one was closest to the nominal level; see ``docs/intervals.md``.
 
     Parameters
     ----------
     values : array, shape (N, S)
-        Of N images at S sites; finite.
+        Finite values of N images at S sites.
     over : array, shape (N,), optional
-        The estimate is ``values.mean(0) / over.mean()``; without it, ``values.mean(0)``.
+        Denominators: the estimate is ``values.mean(0) / over.mean()``. By default the estimate is
+        ``values.mean(0)``.
     level : float
-        Above 0 and below 1.
+        Coverage, in (0, 1).
     resamples : int
-        Of the images; from 1000 the ends of 95 % intervals settle.
+        Number of resamples; 95 % intervals are stable from 1000 on.
     seed : int
-        Names the random stream. A resample is the same for every site.
+        Random seed. All sites share the same resamples.
 
     Returns
     -------
     Intervals
 
-    Source: Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; the largest of
+    Source: Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988. The maximum of
     studentized statistics is that of Romano and Wolf, "Exact and approximate stepdown methods for
-    multiple hypothesis testing", JASA 100, 2005. The standard error of a ratio is the delta
-    method's.
+    multiple hypothesis testing", JASA 100, 2005. The standard error of a ratio is from the delta
+    method.
     """
     count, sites = values.shape
     below = np.ones(count) if over is None else over
@@ -94,19 +100,93 @@ def intervals(
     if count < 2 or not np.isfinite(estimate).all():
         unknown = np.full(sites, np.nan)
         return Intervals(count, estimate, unknown, unknown, unknown, unknown)
-    # In deviations from the estimate, beside which rounding is small.
-    left = values - estimate * below[:, None]
+    # Deviations from the estimate, whose rounding errors are small.
+    residuals = values - estimate * below[:, None]
     drawn = _draw(count, resamples, np.random.default_rng(seed))
-    largest, reach = np.zeros(resamples), np.empty(sites)
+    largest, quantiles = np.zeros(resamples), np.empty(sites)
     for part in _parts(sites, _SITES):
-        distances = _distances(left[:, part], below, drawn)
-        reach[part] = np.quantile(distances, level, axis=0)
+        distances = _distances(residuals[:, part], below, drawn)
+        quantiles[part] = np.quantile(distances, level, axis=0)
         np.maximum(largest, distances.max(axis=1), out=largest)
-    error = left.std(axis=0, ddof=1) / np.sqrt(count) / abs(below.mean())
-    own, together = reach * error, np.quantile(largest, level) * error
+    error = residuals.std(axis=0, ddof=1) / np.sqrt(count) / abs(below.mean())
+    own, together = quantiles * error, np.quantile(largest, level) * error
     return Intervals(
         count, estimate, estimate - own, estimate + own, estimate - together, estimate + together
     )
+
+
+def peak_counts(values: Floats, seed: int = 0) -> NDArray[np.int64]:
+    """Count, over resamples of the images, how often each site has the largest mean.
+
+    Parameters
+    ----------
+    values : array, shape (N, S)
+        Values of N images at S sites; at least one of each.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    int64 array, shape (S,)
+        Counts that sum to `PEAK_RESAMPLES`.
+    """
+    count, sites = values.shape
+    generator = np.random.default_rng(seed)
+    even = np.full(count, 1 / count)
+    won = np.zeros(sites, np.int64)
+    for _ in range(0, PEAK_RESAMPLES, _ROWS):
+        # Not `_draw`: multinomial draws consume the generator differently, and changing them would
+        # change the peaks that are reported for a seed.
+        weights = generator.multinomial(count, even, size=_ROWS).astype(np.float64)
+        won += np.bincount((weights @ values).argmax(1), minlength=sites)
+    return won
+
+
+def stratified_counts(strata: Indices, resamples: int, generator: np.random.Generator) -> Floats:
+    """Draw stratified resamples of images; every stratum keeps its number of images.
+
+    `intervals` resamples without strata, and consumes the generator differently.
+
+    Parameters
+    ----------
+    strata : array, shape (N,)
+        Stratum of each image, such as its class.
+    resamples : int
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (resamples, N)
+        How often each image occurs in each resample.
+    """
+    counts = np.zeros((resamples, len(strata)))
+    for stratum in np.unique(strata):
+        images = np.flatnonzero(strata == stratum)
+        even = np.full(len(images), 1 / len(images))
+        counts[:, images] = generator.multinomial(len(images), even, size=resamples)
+    return counts
+
+
+def resampled_means(counts: Floats, images: Indices, values: Floats) -> Floats:
+    """Average values over the images of each resample.
+
+    Parameters
+    ----------
+    counts : array, shape (B, N)
+        See `stratified_counts`.
+    images : array, shape (n,)
+        Indices of the images, among the N, that have values.
+    values : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (B,)
+        NaN for resamples that contain none of these images.
+    """
+    chosen = counts[:, images]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Floats = chosen @ values / chosen.sum(1)
+    return means
 
 
 def _parts(whole: int, part: int) -> Iterator[slice]:
@@ -118,29 +198,31 @@ def _draw(count: int, resamples: int, generator: np.random.Generator) -> NDArray
     drawn = np.empty((resamples, count), np.uint16)
     for part in _parts(resamples, _ROWS):
         rows = len(drawn[part])
-        # Counted in one go: each row has numbers of its own.
+        # One bincount for all rows: each row has a range of numbers of its own.
         chosen = generator.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
         drawn[part] = np.bincount(chosen.ravel(), minlength=rows * count).reshape(rows, count)
     return drawn
 
 
-def _distances(left: Floats, below: Floats, drawn: NDArray[np.uint16]) -> Floats:
-    """Compute how far resamples' estimates are from that of the images, (resamples, S).
+def _distances(residuals: Floats, below: Floats, drawn: NDArray[np.uint16]) -> Floats:
+    """Compute studentized distances of resampled estimates from the estimate, (resamples, S).
 
     Parameters
     ----------
-    left : array, shape (N, S)
-        Values less the estimate times `below`: what is left of them has a mean of 0.
+    residuals : array, shape (N, S)
+        Values minus the estimate times `below`; their mean is 0.
+    below : array, shape (N,)
+    drawn : array, shape (resamples, N)
     """
-    count = len(left)
-    square, mixed = left**2, left * below[:, None]
+    count = len(residuals)
+    square, mixed = residuals**2, residuals * below[:, None]
     least = LEAST_SPREAD**2 * square.mean(axis=0) / below.mean() ** 2
-    found = np.empty((len(drawn), left.shape[1]))
+    found = np.empty((len(drawn), residuals.shape[1]))
     for part in _parts(len(drawn), _ROWS):
         weights = drawn[part] / count
         with np.errstate(divide="ignore", invalid="ignore"):
             divisor = (weights @ below)[:, None]
-            moved = (weights @ left) / divisor
+            moved = (weights @ residuals) / divisor
             variance = weights @ square - 2 * moved * (weights @ mixed)
             variance += moved**2 * (weights @ below**2)[:, None]
             variance = np.maximum(variance / divisor**2, least)

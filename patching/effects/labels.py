@@ -1,4 +1,4 @@
-"""Dataset labels to logits, matched by class name."""
+"""Labels of a dataset as indices of a model's logits, matched by class name."""
 
 from __future__ import annotations
 
@@ -9,42 +9,55 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 
 
-def labels_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> list[int]:
-    """Find the logit that stands for each image's class: by its name, if both have names.
+def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> list[int]:
+    """Find the logit of each image's class: by its name, if model and dataset both have names.
+
+    Parameters
+    ----------
+    model : VisionModel
+    dataset : Dataset
+    indices : sequence of int
+        Indices of images.
+
+    Returns
+    -------
+    list of int
+        Indices of logits.
 
     Raises
     ------
     FeatvizError
-        If an image has no label, or the names or numbers of classes do not fit together.
+        If an image has no label, or the classes of dataset and model do not match.
     """
-    found = dataset.labels(numbers)
+    found = dataset.labels(indices)
     if min(found, default=0) < 0:
-        raise FeatvizError(f"{dataset.name} has images without labels, so no effect on them")
-    ours, theirs = ([_plain(name) for name in names] for names in (model.classes, dataset.classes))
+        raise FeatvizError(f"{dataset.name} has images without labels; effects need labels")
+    ours, theirs = (
+        [_normalized(name) for name in names] for names in (model.classes, dataset.classes)
+    )
     if not ours or not theirs or ours == theirs:
         return found
-    places = {name: place for place, name in enumerate(ours)}
+    logits = {name: logit for logit, name in enumerate(ours)}
     unknown = [
         name
-        for name in dict.fromkeys(dataset.classes[one] for one in found)
-        if _plain(name) not in places
+        for name in dict.fromkeys(dataset.classes[label] for label in found)
+        if _normalized(name) not in logits
     ]
     if not unknown:
-        return [places[theirs[one]] for one in found]
+        return [logits[theirs[label]] for label in found]
     if len(ours) == len(theirs):
         return found
     raise FeatvizError(
-        f"{model.name} has {len(ours)} classes, and none of them is called {unknown[0]}, as a "
-        f"class of {dataset.name} is"
+        f"none of the {len(ours)} classes of {model.name} is called {unknown[0]!r}, a class of "
+        f"{dataset.name}"
     )
 
 
-def classes_for(model: VisionModel, dataset: Dataset, numbers: Sequence[int]) -> tuple[str, ...]:
-    """Name the labels that `labels_for` finds: the model's names where they go by these."""
-    own = dataset.labels(numbers)
-    by_name = labels_for(model, dataset, numbers) != own
+def classes_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of the labels that `labels_for` returns; see `labels_for`."""
+    by_name = labels_for(model, dataset, indices) != dataset.labels(indices)
     return tuple(model.classes) if by_name else tuple(dataset.classes)
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return name.strip().casefold().replace("_", " ")

@@ -1,4 +1,4 @@
-"""What a run says about the label of each image, in one number."""
+"""Metrics of a run: one number for each image, from its logits and label."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from featviz.errors import FeatvizError, did_you_mean
 
 @dataclass(frozen=True)
 class Reference:
-    """What the runs of N images are measured against.
+    """Labels and unpatched runs of N images, which metrics refer to.
 
     Attributes
     ----------
     labels : Tensor, shape (N,), int64
         Indices of logits.
-    clean, corrupted : Tensor, shape (N, C)
-        Logits of the unpatched runs. Whichever of them is patched, they keep their places.
+    clean : Tensor, shape (N, C)
+        Logits of the clean run, whichever run is patched.
+    corrupted : Tensor, shape (N, C)
+        Logits of the corrupted run.
 
     Raises
     ------
@@ -41,12 +43,12 @@ class Reference:
 
     @property
     def right(self) -> Tensor:
-        """Whether the clean run's largest logit is the label's, (N,)."""
+        """Whether the clean run classifies each image correctly, bool, (N,)."""
         return self.clean.argmax(1) == self.labels
 
     @property
     def rivals(self) -> Tensor:
-        """The best class besides the label in the corrupted run, (N,): what is mistaken for it."""
+        """The class with the largest logit in the corrupted run except the label, (N,)."""
         others = self.corrupted.scatter(1, self.labels[:, None], -torch.inf)
         return others.argmax(1)
 
@@ -54,56 +56,57 @@ class Reference:
 def measure(
     logits: Tensor, reference: Reference, names: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
-    """Measure the metrics of every run; gradients pass through.
+    """Compute metrics of every run; gradients pass through.
 
     ====================  ==========================================================================
-    ``probability``       of the label, after the softmax over all classes
-    ``logit``             of the label
-    ``logit_difference``  the label's logit less that of its rival: the best other class of the
-                          corrupted run, the same for every run of an image, so that the metric
-                          is linear in the logits
-    ``kl``                divergence of the run's probabilities from the clean run's, KL(clean ||
-                          run) in nats; 0 for the clean run, and the larger the further away
+    ``probability``       probability of the label: softmax over all classes
+    ``logit``             logit of the label
+    ``logit_difference``  logit of the label minus that of its rival: the best other class in the
+                          corrupted run. The rival is the same for every run of an image, so that
+                          the metric is linear in the logits
+    ``kl``                Kullback-Leibler divergence KL(clean || run) of the probabilities, in
+                          nats; 0 for the clean run
     ====================  ==========================================================================
 
-    All but ``kl`` fall where a label's cue is lost; ``kl`` rises, so that its effects have the
-    other sign. Shares of the total effect have the same sign for all.
+    All metrics except ``kl`` fall when the cue of a label is lost. ``kl`` rises, and its effects
+    have the opposite sign. Shares of the total effect have the same sign for all.
 
     Parameters
     ----------
     logits : Tensor, shape (P, N, C) or (N, C)
-        Of P runs, or of one, of the reference's N images.
+        Of P runs, or of one run, of the N images of the reference.
+    reference : Reference
     names : sequence of str, optional
-        Which metrics; all of `METRICS` if absent.
+        Names of metrics; by default all of `METRICS`.
 
     Returns
     -------
-    dict of str to Tensor of shape (P, N) or (N,)
+    dict of str to Tensor, each of shape (P, N) or (N,)
         float64, in the order of the names.
 
     Raises
     ------
     FeatvizError
-        If there is no metric of a name.
+        If a metric is unknown.
     """
     chosen = METRICS if names is None else names
     wrong = [name for name in chosen if name not in METRICS]
     if wrong:
-        hint = did_you_mean(wrong[0], METRICS) or f"; there are {', '.join(METRICS)}"
-        raise FeatvizError(f"there is no metric {wrong[0]!r}{hint}")
+        hint = did_you_mean(wrong[0], METRICS) or f"; choose from {', '.join(METRICS)}"
+        raise FeatvizError(f"unknown metric {wrong[0]!r}{hint}")
     return {name: _METRICS[name](logits.double(), reference) for name in chosen}
 
 
 def _probability(logits: Tensor, reference: Reference) -> Tensor:
-    return _of(logits.softmax(-1), reference.labels)
+    return _select(logits.softmax(-1), reference.labels)
 
 
 def _logit(logits: Tensor, reference: Reference) -> Tensor:
-    return _of(logits, reference.labels)
+    return _select(logits, reference.labels)
 
 
 def _logit_difference(logits: Tensor, reference: Reference) -> Tensor:
-    return _of(logits, reference.labels) - _of(logits, reference.rivals)
+    return _select(logits, reference.labels) - _select(logits, reference.rivals)
 
 
 def _kl(logits: Tensor, reference: Reference) -> Tensor:
@@ -111,7 +114,8 @@ def _kl(logits: Tensor, reference: Reference) -> Tensor:
     return (clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
 
 
-def _of(values: Tensor, classes: Tensor) -> Tensor:
+def _select(values: Tensor, classes: Tensor) -> Tensor:
+    """Select one class (N,) for each image from (..., N, C)."""
     return values.gather(-1, classes.expand(values.shape[:-1])[..., None])[..., 0]
 
 
@@ -122,17 +126,17 @@ _METRICS: dict[str, Callable[[Tensor, Reference], Tensor]] = {
     "kl": _kl,
 }
 METRICS = tuple(_METRICS)
-"""Names of what is measured."""
+"""Names of metrics."""
 
 
 def margins(logits: Tensor, classes: list[int]) -> Tensor:
-    """Compute by how much the logits of classes exceed the mean of all others.
+    """Compute the logits of some classes minus the mean of all other logits.
 
     Parameters
     ----------
     logits : Tensor, shape (N, K)
-    classes : list of int
-        C of the K logits.
+    classes : list of int, length C
+        Indices of logits.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The effects of all patched runs: one number for every metric, site and image."""
+"""Table of effects: one number for every metric, site and image, and its storage."""
 
 from __future__ import annotations
 
@@ -17,41 +17,44 @@ from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 
 Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+Integers = NDArray[np.int64]
 Mode = Literal["denoising", "noising"]
 
 ALL = "all"
-"""Stands for every head, or every token."""
+"""Name of all heads, or of all tokens."""
+
+TRACES, SITES = "traces", "trace_sites"
+"""Kinds of results in a store: effects by image, and sites."""
 
 
 @dataclass(frozen=True)
 class Sites:
-    """Where S patches replace activations, each attribute of shape (S,).
+    """Descriptions of S patches; each attribute has shape (S,).
 
     Attributes
     ----------
     site : array of str
-        A kind of `patching.interventions.targets.KINDS`.
+        A kind of activation; see `patching.interventions.targets.KINDS`.
     layer : array of int64
-        The block, or the middle one of a window.
+        Index of the block, or of the center of a window.
     head, token : arrays of str
-        A number, a name such as ``class`` or ``patches``, or ``all``. Neurons count as heads.
+        An index, a name such as ``class`` or ``patches``, or ``all``. Neurons are in `head`.
     window : array of int64
-        How many blocks are patched together.
+        Number of blocks that are patched together.
     """
 
     site: NDArray[np.str_]
-    layer: Numbers
+    layer: Integers
     head: NDArray[np.str_]
     token: NDArray[np.str_]
-    window: Numbers
+    window: Integers
 
     def __len__(self) -> int:
-        """Count the sites."""
+        """Return the number of sites."""
         return len(self.site)
 
     def __iter__(self) -> Iterator[tuple[str, int, str, str, int]]:
-        """Go through the sites, each a tuple of its attributes."""
+        """Iterate over the sites, each a tuple of its attributes."""
         return zip(
             self.site.tolist(),
             self.layer.tolist(),
@@ -63,7 +66,7 @@ class Sites:
 
 
 class Row(NamedTuple):
-    """One line of the long table; see `Table`."""
+    """One row of the long table; see `Table`."""
 
     image: int
     label: int
@@ -81,10 +84,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """M metrics of N images, unpatched and with a patch at each of S sites.
+    """M metrics of N images, unpatched and with each of S patches.
 
-    The long table of `rows`, with nothing said twice. In denoising the corrupted run is patched
-    with clean activations; in noising the clean run with corrupted ones.
+    `rows` iterates over the same data as a long table. Denoising patches the corrupted run with
+    clean activations; noising patches the clean run with corrupted activations.
 
     Attributes
     ----------
@@ -93,23 +96,23 @@ class Table:
     metric : tuple of str
     sites : Sites
     image : int64 array, shape (N,)
-        Numbers of the images in their dataset.
+        Indices of the images in their dataset.
     label : int64 array, shape (N,)
     right : bool array, shape (N,)
-        Whether the clean run's answer is the label.
+        Whether the clean run classifies the image correctly.
     clean, corrupted : float64 arrays, shape (M, N)
-        Of the unpatched runs.
+        Metrics of the unpatched runs.
     restored : float64 array, shape (M, S, N)
-        Of the patched runs, in noising, too.
+        Metrics of the patched runs, for denoising and noising.
     left_out : int
-        How many images `only_right` has left out.
+        Number of images that `only_right` removed.
     """
 
     mode: Mode
     metric: tuple[str, ...]
     sites: Sites
-    image: Numbers
-    label: Numbers
+    image: Integers
+    label: Integers
     right: NDArray[np.bool_]
     clean: Floats
     corrupted: Floats
@@ -117,51 +120,57 @@ class Table:
     left_out: int = 0
 
     def __len__(self) -> int:
-        """Count the rows of the long table."""
+        """Return the number of rows of the long table."""
         return self.restored.size
 
     @property
     def base(self) -> Floats:
-        """The metrics of the run that is patched, (M, N)."""
+        """Metrics of the run that is patched, (M, N)."""
         return self.corrupted if self.mode == "denoising" else self.clean
 
     @property
     def total(self) -> Floats:
-        """Total effects, (M, N): the donor's run less the base's, so that a full patch has them."""
+        """Total effects, (M, N): the donor run minus the base run, the effect of a full patch."""
         whole = self.clean - self.corrupted
         return whole if self.mode == "denoising" else -whole
 
     @property
     def effect(self) -> Floats:
-        """Indirect effects, (M, S, N): the patched run less the base's.
+        """Indirect effects, (M, S, N): the patched run minus the base run.
 
-        Where a site carries the cue of a label, probabilities rise in denoising, and fall in
+        Where a site carries the cue of a label, its probability rises in denoising and falls in
         noising.
         """
         return self.restored - self.base[:, None]
 
     def select(self, **wanted: object) -> Table:
-        """Take the sites at which columns have certain values.
+        """Select sites and metrics by their values.
 
         Parameters
         ----------
-        wanted : value, or list, tuple, range or set of values
-            By the attributes of `Sites`, and ``metric``: ``select(site="z", layer=range(4))``.
-            Heads and tokens may be given as numbers.
+        **wanted : value, or list, tuple, range or set of values
+            Attributes of `Sites`, and ``metric``: ``select(site="z", layer=range(4))``. Heads and
+            tokens may be given as integers.
+
+        Returns
+        -------
+        Table
 
         Raises
         ------
         FeatvizError
-            If there is no such column, or nothing is left.
+            If there is no such column, or no site matches.
         """
         names = [field.name for field in fields(Sites)]
         here, metrics = np.ones(len(self.sites), bool), np.ones(len(self.metric), bool)
         for name, value in wanted.items():
             if name not in (*names, "metric"):
-                raise FeatvizError(f"sites have {', '.join(names)} and metric, and no {name}")
+                raise FeatvizError(
+                    f"unknown column {name!r}; choose from {', '.join(names)}, metric"
+                )
             values = value if isinstance(value, list | tuple | range | set) else [value]
             column = np.array(self.metric) if name == "metric" else getattr(self.sites, name)
-            found = np.isin(column.astype(str), [str(one) for one in values])
+            found = np.isin(column.astype(str), [str(each) for each in values])
             if not found.any():
                 raise FeatvizError(f"no site has {name} {', '.join(map(str, values))}")
             if name == "metric":
@@ -170,7 +179,7 @@ class Table:
                 here &= found
         if not here.any():
             chosen = ", ".join(f"{name} {value}" for name, value in wanted.items())
-            raise FeatvizError(f"no site has {chosen} at once")
+            raise FeatvizError(f"no site has both {chosen}")
         return replace(
             self,
             metric=tuple(np.array(self.metric)[metrics].tolist()),
@@ -181,7 +190,16 @@ class Table:
         )
 
     def images(self, chosen: NDArray[np.bool_]) -> Table:
-        """Take the images at which a mask (N,) is true."""
+        """Select images by a mask.
+
+        Parameters
+        ----------
+        chosen : bool array, shape (N,)
+
+        Returns
+        -------
+        Table
+        """
         return replace(
             self,
             image=self.image[chosen],
@@ -193,19 +211,18 @@ class Table:
         )
 
     def only_right(self) -> Table:
-        """Leave out, and count, the images that the clean run gets wrong."""
+        """Return the table without images that the clean run misclassifies; counts them."""
         left_out = self.left_out + int((~self.right).sum())
         return replace(self.images(self.right), left_out=left_out)
 
     def rows(self) -> Iterator[Row]:
-        """Write the long table out: image by image, in each site by site, metric by metric."""
+        """Iterate over the long table: by image, then site, then metric."""
         effect = self.effect
-        places = list(self.sites)
-        for number, (image, label) in enumerate(
-            zip(self.image.tolist(), self.label.tolist(), strict=True)
-        ):
-            for place, (site, layer, head, token, window) in enumerate(places):
-                for index, metric in enumerate(self.metric):
+        sites = list(self.sites)
+        images = zip(self.image.tolist(), self.label.tolist(), strict=True)
+        for n, (image, label) in enumerate(images):
+            for s, (site, layer, head, token, window) in enumerate(sites):
+                for m, metric in enumerate(self.metric):
                     yield Row(
                         image,
                         label,
@@ -215,23 +232,27 @@ class Table:
                         token,
                         window,
                         metric,
-                        float(self.clean[index, number]),
-                        float(self.corrupted[index, number]),
-                        float(self.restored[index, place, number]),
-                        float(effect[index, place, number]),
+                        float(self.clean[m, n]),
+                        float(self.corrupted[m, n]),
+                        float(self.restored[m, s, n]),
+                        float(effect[m, s, n]),
                     )
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the long table to a new file, with a line of headings.
+        """Write the long table to a new CSV file with a header.
+
+        Parameters
+        ----------
+        path : str or Path
 
         Raises
         ------
         FeatvizError
-            If there is something at `path`, or it cannot be written.
+            If `path` exists or cannot be written.
         """
         target = Path(path)
         if os.path.lexists(target):
-            raise FeatvizError(f"{target} is there already; choose another name")
+            raise FeatvizError(f"{target} already exists; choose another name")
         with (
             replacing(target) as descriptor,
             open(descriptor, "w", newline="", encoding="utf-8", closefd=False) as file,
@@ -241,16 +262,25 @@ class Table:
             writer.writerows(self.rows())
 
 
-def joined(tables: Sequence[Table]) -> Table:
-    """Put the images of tables one after another.
+def concatenate(tables: Sequence[Table]) -> Table:
+    """Concatenate tables along images.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        At least one; of the same mode, metrics and sites, without common images.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     FeatvizError
-        If they differ in mode, metrics or sites, or share an image, or there is none.
+        If the tables do not meet these conditions.
     """
     if not tables:
-        raise FeatvizError("there are no effects to join")
+        raise FeatvizError("there are no tables to concatenate")
     first = tables[0]
     for table in tables[1:]:
         same = (table.mode, table.metric) == (first.mode, first.metric) and all(
@@ -258,10 +288,10 @@ def joined(tables: Sequence[Table]) -> Table:
             for field in fields(Sites)
         )
         if not same:
-            raise FeatvizError("effects of other modes, metrics or sites cannot be joined")
+            raise FeatvizError("tables of different modes, metrics or sites cannot be concatenated")
     image = np.concatenate([table.image for table in tables])
     if len(np.unique(image)) < len(image):
-        raise FeatvizError("an image is in two of the tables that are joined")
+        raise FeatvizError("an image is in more than one of the tables")
     return replace(
         first,
         image=image,
@@ -275,18 +305,26 @@ def joined(tables: Sequence[Table]) -> Table:
 
 
 def read_traces(store: str | Path | Store) -> Table:
-    """Read the effects that a store holds, in the order of the images.
+    """Read the effects in a store, in the order of the images.
+
+    Parameters
+    ----------
+    store : str, Path or Store
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     FeatvizError
-        If it holds none, or is damaged.
+        If the store has no effects, or is damaged.
     """
     opened = store if isinstance(store, Store) else Store(store)
     if not {TRACES, SITES} <= set(opened.kinds):
-        raise FeatvizError(f"{opened.path} holds no effects; `featviz trace -o` makes them")
+        raise FeatvizError(f"{opened.path} has no effects; create them with `featviz trace -o`")
     sites = sorted(opened.rows(SITES), key=lambda row: int(row["place"]))
-    rows = sorted(opened.rows(TRACES), key=lambda row: _number(row["address"]))
+    rows = sorted(opened.rows(TRACES), key=lambda row: _index(row["address"]))
     settings = opened.configuration[TRACES]
     clean, corrupted, restored = (
         np.stack([row[name] for row in rows], axis=-1).astype(np.float64)
@@ -302,7 +340,7 @@ def read_traces(store: str | Path | Store) -> Table:
             np.array([row["token"] for row in sites]),
             np.array([row["window"] for row in sites], np.int64),
         ),
-        np.array([_number(row["address"]) for row in rows], np.int64),
+        np.array([_index(row["address"]) for row in rows], np.int64),
         np.array([row["label"] for row in rows], np.int64),
         np.array([row["right"] for row in rows], bool),
         clean,
@@ -311,8 +349,5 @@ def read_traces(store: str | Path | Store) -> Table:
     )
 
 
-TRACES, SITES = "traces", "trace_sites"
-
-
-def _number(address: str) -> int:
+def _index(address: str) -> int:
     return int(address.partition(":")[2])

@@ -1,8 +1,13 @@
-"""Many patched runs in one: a batch that grows from sublayer to sublayer, like a staircase.
+"""Batched patched forward pass: one run for each of many patches.
 
-Every patched run leaves the base run at its first target, from the stream that the base run left
-there. From then on it travels in one batch with all others that have left already, so that each
-sublayer is called about once, and nothing that is replaced is computed before.
+A patched run equals the base run up to the first sublayer that its patch changes, so its stream is
+taken from the base run's cache there. The runs that differ from the base run form one batch, which
+grows from sublayer to sublayer as more runs join; each sublayer is called about once for all of
+them. A run skips a sublayer whose whole output is replaced, and joins after a sublayer without
+running it where only the input of its last layer is replaced.
+
+Cost: with one patch for each of L sublayers, about L / 2 full forward passes instead of L. Memory
+is bounded by splitting the patches into chunks, sorted by the sublayer at which runs join.
 """
 
 from __future__ import annotations
@@ -29,15 +34,25 @@ from patching.vit.hook_points import Change, hooked
 from patching.vit.residual_vit import ResidualViT
 from patching.vit.sublayers import Sublayer
 
-# Kinds that, replaced at a token, change nothing but that token of the stream behind the sublayer.
-_OF_ONE_TOKEN = {"z", "attn_out", "resid_mid", "neurons", "mlp_out", "resid_post"}
+# Replacing one of these at a token changes the stream after the sublayer at that token only.
+_TOKENWISE = {"z", "attn_out", "resid_mid", "neurons", "mlp_out", "resid_post"}
 
 
 @dataclass
 class _PatchedRun:
-    """A patched run on its way: its number, its targets by sublayer, and its stream (N, T, C)."""
+    """A patched run.
 
-    number: int
+    Attributes
+    ----------
+    index : int
+        Index of its patch.
+    targets : dict of int to list of PatchTarget
+        By the index of the sublayer.
+    stream : Tensor, shape (N, T, C), or None
+        Its current residual stream; None as long as it equals the base run's.
+    """
+
+    index: int
     targets: dict[int, list[PatchTarget]]
     stream: Tensor | None = None
 
@@ -49,19 +64,22 @@ def patched_logits(
     patches: Sequence[Patch],
     rows: int | None = None,
 ) -> Tensor:
-    """Run a base once for every patch, with a donor's activations at its targets.
+    """Compute the logits of the base run with each patch, replacing activations by a donor's.
 
     Parameters
     ----------
+    vit : ResidualViT
+        The model of the base run.
     base : ActivationCache
-        Of N images, with the activations of all patches.
+        The run that is patched, of N images, with the activations of all targets.
     donor : ActivationCache
-        Of as many images; another run of the model, or of another of the same shape.
+        A run of as many images, of this model or of another of the same shape, with the
+        activations of all targets.
     patches : sequence of Patch
-        P of them. An empty one is the base run itself.
+        P patches. An empty patch gives the base run itself.
     rows : int, optional
-        The most images of patched runs that travel at once, of one patched run at least; as many
-        as memory allows, if not given. It decides about nothing but memory and rounding.
+        Maximum batch size, in images; at least one patched run is computed at a time. By default
+        as many as memory allows. Affects only memory, speed and rounding.
 
     Returns
     -------
@@ -70,57 +88,60 @@ def patched_logits(
     Raises
     ------
     FeatvizError
-        If the model has no such targets, or the donor's run does not fit.
+        If the model lacks a target, or the donor run does not fit the base run.
+    ValueError
+        If a patch has two targets of one kind and block.
     """
     targets = {target for patch in patches for target in patch}
     check_targets(vit, targets)
     check_donor(base, donor, targets)
-    travelers = [
-        _PatchedRun(number, _by_sublayer(_read_targets(vit, patch)))
-        for number, patch in enumerate(patches)
+    runs = [
+        _PatchedRun(index, _by_sublayer(_without_unread(vit, patch)))
+        for index, patch in enumerate(patches)
     ]
-    leaving = [traveler for traveler in travelers if traveler.targets]
-    # Those that leave at the same sublayer stay together, so that the others need not wait for them.
-    leaving.sort(key=lambda traveler: min(traveler.targets))
-    together = (rows_that_fit(vit, base) if rows is None else rows) // len(base.logits)
+    changed = [run for run in runs if run.targets]
+    # Runs of one chunk should join at similar depths: before that they cost nothing.
+    changed.sort(key=lambda run: min(run.targets))
+    size = (rows_that_fit(vit, base) if rows is None else rows) // len(base.logits)
     logits = base.logits.repeat(len(patches), 1, 1)
-    for chunk in _chunks(leaving, max(1, together)):
-        for traveler, end in zip(chunk, _climb(vit, chunk, base, donor), strict=True):
-            logits[traveler.number] = end
+    for chunk in _chunks(changed, max(1, size)):
+        for run, found in zip(chunk, _logits_of_chunk(vit, chunk, base, donor), strict=True):
+            logits[run.index] = found
     return logits
 
 
-def _chunks(travelers: list[_PatchedRun], size: int) -> Iterator[list[_PatchedRun]]:
-    for start in range(0, len(travelers), size):
-        yield travelers[start : start + size]
+def _chunks(runs: list[_PatchedRun], size: int) -> Iterator[list[_PatchedRun]]:
+    for start in range(0, len(runs), size):
+        yield runs[start : start + size]
 
 
-def _climb(
-    vit: ResidualViT, travelers: list[_PatchedRun], base: ActivationCache, donor: ActivationCache
+def _logits_of_chunk(
+    vit: ResidualViT, runs: list[_PatchedRun], base: ActivationCache, donor: ActivationCache
 ) -> tuple[Tensor, ...]:
-    """Carry travelers to the logits of each, (N, classes)."""
-    for number, sublayer in enumerate(vit.sublayers):
-        if number == len(vit.sublayers) - 1 and vit.read < vit.tokens:
-            # The last MLP works token by token, and most of what it adds is not read.
-            base, donor = base.first(vit.read), donor.first(vit.read)
-            for traveler in travelers:
-                if traveler.stream is not None:
-                    traveler.stream = traveler.stream[:, : vit.read]
-        _step(sublayer, number, travelers, base, donor)
-    _replace_between(travelers, len(vit.sublayers), base, donor)
-    ends = [traveler.stream for traveler in travelers if traveler.stream is not None]
-    for traveler in travelers:
-        traveler.stream = None
-    return vit.finish(torch.cat(ends)).chunk(len(travelers))
+    """Compute the logits of each patched run, (N, classes)."""
+    for index, sublayer in enumerate(vit.sublayers):
+        if index == len(vit.sublayers) - 1 and vit.read_tokens < vit.tokens:
+            # The last MLP works on each token separately, and the head reads only the first ones.
+            base, donor = base.first_tokens(vit.read_tokens), donor.first_tokens(vit.read_tokens)
+            for run in runs:
+                if run.stream is not None:
+                    run.stream = run.stream[:, : vit.read_tokens]
+        _replace_between(runs, index, base, donor)
+        _run_sublayer(sublayer, index, runs, base, donor)
+    _replace_between(runs, len(vit.sublayers), base, donor)
+    streams = [run.stream for run in runs if run.stream is not None]
+    for run in runs:
+        run.stream = None
+    return vit.finish(torch.cat(streams)).chunk(len(runs))
 
 
-def _read_targets(vit: ResidualViT, patch: Patch) -> Patch:
-    """Leave away what is replaced in the last block at tokens that are not read from there on."""
+def _without_unread(vit: ResidualViT, patch: Patch) -> Patch:
+    """Drop tokens from targets of the last block whose replacement cannot reach the head."""
     targets = []
     for target in patch:
-        last = target.layer == vit.depth - 1 and target.kind in _OF_ONE_TOKEN
+        last = target.layer == vit.depth - 1 and target.kind in _TOKENWISE
         if last and target.tokens is not None:
-            read = tuple(token for token in target.tokens if token < vit.read)
+            read = tuple(token for token in target.tokens if token < vit.read_tokens)
             targets += [replace(target, tokens=read)] if read else []
         else:
             targets.append(target)
@@ -137,136 +158,145 @@ def _by_sublayer(patch: Patch) -> dict[int, list[PatchTarget]]:
 
 
 def _replace_between(
-    travelers: list[_PatchedRun], number: int, base: ActivationCache, donor: ActivationCache
+    runs: list[_PatchedRun], index: int, base: ActivationCache, donor: ActivationCache
 ) -> None:
-    """Replace the residual stream before a sublayer, or its addends, where a target says so."""
-    for traveler in travelers:
-        targets = [target for target in traveler.targets.get(number, []) if target.kind in BETWEEN]
+    """Replace the residual stream, or a term of the embedding, before sublayer `index`."""
+    for run in runs:
+        targets = [target for target in run.targets.get(index, []) if target.kind in BETWEEN]
         for target in sorted(targets, key=lambda target: target.kind in STREAM):
-            stream = base.streams[number] if traveler.stream is None else traveler.stream
+            stream = base.streams[index] if run.stream is None else run.stream
             other = donor.value(target)
             if target.kind in STREAM:
-                traveler.stream = target.replace(stream[:, :, None], other)[:, :, 0]
+                run.stream = target.replace(stream[:, :, None], other)[:, :, 0]
             else:
                 own = base.value(target)
-                traveler.stream = stream + (target.replace(own, other) - own)[:, :, 0]
+                run.stream = stream + (target.replace(own, other) - own)[:, :, 0]
 
 
 @dataclass(frozen=True)
-class _Visit:
-    """A traveler before a sublayer: its stream there, and its targets in the sublayer."""
+class _SublayerInput:
+    """A patched run before a sublayer.
 
-    number: int
+    Attributes
+    ----------
+    index : int
+        Index of the run.
+    stream : Tensor, shape (N, T, C)
+    joins : bool
+        Whether the stream still equals the base run's.
+    targets : list of PatchTarget
+        The run's targets in this sublayer.
+    """
+
+    index: int
     stream: Tensor
-    leaving: bool
+    joins: bool
     targets: list[PatchTarget]
 
     @property
     def output(self) -> PatchTarget | None:
-        """The target at which what the sublayer adds is replaced."""
+        """The target that replaces the output of the sublayer."""
         return next((target for target in self.targets if target.kind in OUTPUTS), None)
 
     @property
-    def late(self) -> bool:
-        """Whether nothing is replaced but what the last layer of the sublayer reads."""
-        return self.leaving and len(self.targets) == 1 and self.targets[0].kind in {"z", "neurons"}
+    def needs_last_layer_only(self) -> bool:
+        """Whether only the input of the sublayer's last layer differs from the base run."""
+        return self.joins and len(self.targets) == 1 and self.targets[0].kind in {"z", "neurons"}
 
 
-def _step(
+def _run_sublayer(
     sublayer: Sublayer,
-    number: int,
-    travelers: list[_PatchedRun],
+    index: int,
+    runs: list[_PatchedRun],
     base: ActivationCache,
     donor: ActivationCache,
 ) -> None:
-    """Carry all that have left through a sublayer, and let those leave whose first target is here."""
-    _replace_between(travelers, number, base, donor)
-    visits = []
-    for traveler in travelers:
-        targets = [
-            target for target in traveler.targets.get(number, []) if target.kind not in BETWEEN
-        ]
-        leaving = traveler.stream is None
-        if targets or not leaving:
-            stream = base.streams[number] if traveler.stream is None else traveler.stream
-            visits.append(_Visit(traveler.number, stream, leaving, targets))
-    moved = _moved_without_running(visits, base.streams[number + 1], donor)
-    rest = [visit for visit in visits if visit.number not in moved]
+    """Update the stream of every run that differs from the base run after a sublayer.
+
+    Each run takes the cheapest way: from cached outputs, by the last layer, or by the sublayer.
+    """
+    inputs = []
+    for run in runs:
+        targets = [target for target in run.targets.get(index, []) if target.kind not in BETWEEN]
+        joins = run.stream is None
+        if targets or not joins:
+            stream = base.streams[index] if run.stream is None else run.stream
+            inputs.append(_SublayerInput(run.index, stream, joins, targets))
+    streams = _from_cache(inputs, base.streams[index + 1], donor)
+    rest = [each for each in inputs if each.index not in streams]
     if sublayer.last:
-        late = [visit for visit in rest if visit.late]
-        rest = [visit for visit in rest if not visit.late]
-        moved |= _moved_by_last_layer(sublayer, sublayer.last, late, base, donor)
-    moved |= _moved_by_running(sublayer, rest, donor)
-    for traveler in travelers:
-        traveler.stream = moved.get(traveler.number, traveler.stream)
+        late = [each for each in rest if each.needs_last_layer_only]
+        rest = [each for each in rest if not each.needs_last_layer_only]
+        streams |= _by_last_layer(sublayer, sublayer.last, late, base, donor)
+    streams |= _by_whole_sublayer(sublayer, rest, donor)
+    for run in runs:
+        run.stream = streams.get(run.index, run.stream)
 
 
-def _moved_without_running(
-    visits: list[_Visit], base_stream: Tensor, donor: ActivationCache
+def _from_cache(
+    inputs: list[_SublayerInput], base_stream: Tensor, donor: ActivationCache
 ) -> dict[int, Tensor]:
-    """Move those for whom all, or all but what the base run knows, is the donor's."""
-    moved = {}
-    for visit in visits:
-        target = visit.output
-        if target and (target.tokens is None or (visit.leaving and len(visit.targets) == 1)):
-            other = visit.stream + donor.value(target)[:, :, 0]
-            moved[visit.number] = target.replace(base_stream[:, :, None], other[:, :, None])[
+    """Update runs whose sublayer output is the donor's, or partly the donor's and the base's."""
+    streams = {}
+    for each in inputs:
+        target = each.output
+        if target and (target.tokens is None or (each.joins and len(each.targets) == 1)):
+            other = each.stream + donor.value(target)[:, :, 0]
+            streams[each.index] = target.replace(base_stream[:, :, None], other[:, :, None])[
                 :, :, 0
             ]
-    return moved
+    return streams
 
 
-def _moved_by_last_layer(
+def _by_last_layer(
     sublayer: Sublayer,
     layer: nn.Module,
-    visits: list[_Visit],
+    inputs: list[_SublayerInput],
     base: ActivationCache,
     donor: ActivationCache,
 ) -> dict[int, Tensor]:
-    """Move those who need the last layer of the sublayer only."""
-    if not visits:
+    """Update runs that need only the last layer of the sublayer, in one batch."""
+    if not inputs:
         return {}
-    values = [
-        v.targets[0].replace(base.value(v.targets[0]), donor.value(v.targets[0])) for v in visits
-    ]
-    branches = sublayer.behind(layer(torch.cat(values).flatten(2))).chunk(len(visits))
-    return {
-        visit.number: visit.stream + branch for visit, branch in zip(visits, branches, strict=True)
-    }
+    targets = [each.targets[0] for each in inputs]
+    values = [target.replace(base.value(target), donor.value(target)) for target in targets]
+    branches = sublayer.write(layer(torch.cat(values).flatten(2))).chunk(len(inputs))
+    return {each.index: each.stream + branch for each, branch in zip(inputs, branches, strict=True)}
 
 
-def _moved_by_running(
-    sublayer: Sublayer, visits: list[_Visit], donor: ActivationCache
+def _by_whole_sublayer(
+    sublayer: Sublayer, inputs: list[_SublayerInput], donor: ActivationCache
 ) -> dict[int, Tensor]:
-    """Move the others, all in one batch."""
-    if not visits:
+    """Update the other runs by running the sublayer, in one batch."""
+    if not inputs:
         return {}
-    streams = torch.cat([visit.stream for visit in visits])
-    with hooked(sublayer, _changes(visits, donor)):
-        branches = sublayer.branch(streams).chunk(len(visits))
-    moved = {}
-    for visit, stream, branch in zip(visits, streams.chunk(len(visits)), branches, strict=True):
+    batch = torch.cat([each.stream for each in inputs])
+    with hooked(sublayer, _changes(inputs, donor)):
+        branches = sublayer.branch(batch).chunk(len(inputs))
+    streams = {}
+    for each, stream, branch in zip(inputs, batch.chunk(len(inputs)), branches, strict=True):
         added = branch
-        if visit.output:
-            added = visit.output.replace(branch[:, :, None], donor.value(visit.output))[:, :, 0]
-        # In place: fresh memory for so much costs as much time as the sum.
-        moved[visit.number] = stream.add_(added)
-    return moved
+        if each.output:
+            added = each.output.replace(branch[:, :, None], donor.value(each.output))[:, :, 0]
+        # In place: allocating memory of this size takes as long as the addition.
+        streams[each.index] = stream.add_(added)
+    return streams
 
 
-def _changes(visits: list[_Visit], donor: ActivationCache) -> dict[str, Change]:
-    """For each kind inside the sublayer, replace it in the rows of those who have a target there."""
-    kinds = dict.fromkeys(target.kind for visit in visits for target in visit.targets)
-    rows = [visit.targets for visit in visits]
-    return {kind: partial(_change, rows, kind, donor) for kind in kinds if kind in INSIDE}
+def _changes(inputs: list[_SublayerInput], donor: ActivationCache) -> dict[str, Change]:
+    """Make the function that replaces each kind of activation inside the sublayer."""
+    targets = [each.targets for each in inputs]
+    kinds = dict.fromkeys(target.kind for some in targets for target in some)
+    return {kind: partial(_change, targets, kind, donor) for kind in kinds if kind in INSIDE}
 
 
 def _change(
-    rows: list[list[PatchTarget]], kind: str, donor: ActivationCache, value: Tensor
+    targets: list[list[PatchTarget]], kind: str, donor: ActivationCache, value: Tensor
 ) -> Tensor:
-    parts = list(value.chunk(len(rows)))
-    for number, targets in enumerate(rows):
-        for target in targets:
+    """Replace one kind of activation in the part of the batch of each run that targets it."""
+    parts = list(value.chunk(len(targets)))
+    for index, some in enumerate(targets):
+        for target in some:
             if target.kind == kind:
-                parts[number] = target.replace(parts[number], donor.value(target))
+                parts[index] = target.replace(parts[index], donor.value(target))
     return torch.cat(parts)

@@ -1,4 +1,4 @@
-"""Unpatched runs: the residual stream at every sublayer, the logits, and activations on the way."""
+"""Activation cache: the residual stream, logits and selected activations of an unpatched run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from patching.interventions.targets import (
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 
-Values = dict[tuple[str, int], Tensor]
-"""Activations by kind and layer, each (N, T, G, D)."""
+ActivationKey = tuple[str, int]
+"""Kind of activation and index of the block."""
+
+Values = dict[ActivationKey, Tensor]
+"""Activations, each (N, T, G, D)."""
 
 
 @dataclass(frozen=True)
 class ActivationCache:
-    """What a run of N images left.
+    """The activations of a run of N images.
 
     Attributes
     ----------
     streams : list of Tensor, each of shape (N, T, C)
-        The residual stream before each sublayer, and behind the last.
-    values : Values
-        The other activations that were asked for.
+        The residual stream before each sublayer, and after the last.
+    values : dict of (kind, layer) to Tensor, each of shape (N, T, G, D)
+        The other activations that were requested.
     logits : Tensor, shape (N, classes)
     """
 
@@ -43,32 +46,49 @@ class ActivationCache:
     logits: Tensor
 
     def value(self, target: PatchTarget) -> Tensor:
-        """Return the whole activation at a target's kind and layer, (N, T, G, D)."""
+        """Return the whole activation of a target's kind and layer.
+
+        Parameters
+        ----------
+        target : PatchTarget
+            Its tokens and groups are ignored.
+
+        Returns
+        -------
+        Tensor, shape (N, T, G, D)
+        """
         if target.kind in STREAM:
             return self.streams[target.sublayer][:, :, None]
         return self.values[target.kind, target.layer]
 
-    def first(self, tokens: int) -> ActivationCache:
-        """Leave all but the first tokens away."""
-        streams = [stream[:, :tokens] for stream in self.streams]
-        values = {key: value[:, :tokens] for key, value in self.values.items()}
+    def first_tokens(self, count: int) -> ActivationCache:
+        """Return a cache with only the first `count` tokens of every activation."""
+        streams = [stream[:, :count] for stream in self.streams]
+        values = {key: value[:, :count] for key, value in self.values.items()}
         return ActivationCache(streams, values, self.logits)
 
 
 def run_with_cache(
     vit: ResidualViT, start: Tensor, wanted: Iterable[Patch] = ()
 ) -> ActivationCache:
-    """Run images and keep the activations at all targets of patches.
+    """Run a model and keep its streams, its logits and the activations of all targets.
 
     Parameters
     ----------
+    vit : ResidualViT
     start : Tensor, shape (N, T, C)
-        The residual stream before the first block.
+        The residual stream before the first block; see `ResidualViT.embed`.
+    wanted : iterable of Patch
+        Patches whose targets to keep, as whole activations.
+
+    Returns
+    -------
+    ActivationCache
 
     Raises
     ------
     FeatvizError
-        If the model has no such targets.
+        If the model lacks a target.
     """
     targets = {target for patch in wanted for target in patch}
     check_targets(vit, targets)
@@ -78,15 +98,15 @@ def run_with_cache(
     streams, values = [start], Values()
     if vit.embedding:
         for kind in kinds.get(0, set()) & set(EMBEDDINGS):
-            values[kind, 0] = vit.embedding.part(kind, start)
-    for number, sublayer in enumerate(vit.sublayers):
-        here = kinds.get(number, set())
+            values[kind, 0] = vit.embedding.component(kind, start)
+    for index, sublayer in enumerate(vit.sublayers):
+        here = kinds.get(index, set())
         found: dict[str, Tensor] = {}
         with hooked(sublayer, {kind: partial(_keep, found, kind) for kind in here & set(INSIDE)}):
             branch = sublayer.branch(streams[-1])
         for kind in here & set(OUTPUTS):
             found[kind] = branch[:, :, None]
-        values |= {(kind, number // 2): value for kind, value in found.items()}
+        values |= {(kind, index // 2): value for kind, value in found.items()}
         streams.append(streams[-1] + branch)
     return ActivationCache(streams, values, vit.finish(streams[-1]))
 
@@ -94,31 +114,39 @@ def run_with_cache(
 def check_donor(
     base: ActivationCache, donor: ActivationCache, targets: Iterable[PatchTarget]
 ) -> None:
-    """Refuse a donor whose activations do not fit into the base's place.
+    """Check that the activations of a donor run can replace those of the base run.
+
+    Parameters
+    ----------
+    base : ActivationCache
+        The run that is patched.
+    donor : ActivationCache
+        The run that activations are taken from.
+    targets : iterable of PatchTarget
 
     Raises
     ------
     FeatvizError
         If the runs differ in images, blocks, tokens, channels, heads or neurons, or one of them
-        did not keep an activation.
+        lacks the activation of a target.
     """
     shapes = [(len(run.streams) // 2, *run.streams[0].shape) for run in (base, donor)]
     if shapes[0] != shapes[1]:
         forms = ["{} blocks of {} x {} x {}".format(*shape) for shape in shapes]
         raise FeatvizError(
-            f"the donor's run has {forms[1]} (images, tokens, channels), the base's {forms[0]}"
+            f"the donor run has {forms[1]} (images, tokens, channels), the base run {forms[0]}"
         )
     for kind, layer in {
         (target.kind, target.layer) for target in targets if target.kind not in STREAM
     }:
         for name, run in (("base", base), ("donor", donor)):
             if (kind, layer) not in run.values:
-                raise FeatvizError(f"the {name}'s run kept no {kind} of block {layer}")
+                raise FeatvizError(f"the {name} run has no {kind} of block {layer}")
         own, other = base.values[kind, layer], donor.values[kind, layer]
         if own.shape != other.shape:
             raise FeatvizError(
-                f"{kind} of block {layer} is of shape {tuple(other.shape)} in the donor's run, "
-                f"and of {tuple(own.shape)} in the base's"
+                f"{kind} of block {layer} has shape {tuple(other.shape)} in the donor run, "
+                f"and {tuple(own.shape)} in the base run"
             )
 
 

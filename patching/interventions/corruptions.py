@@ -1,10 +1,10 @@
-"""What takes a cue away: from images, or from what the model makes of their patches."""
+"""Corruptions that remove a cue, from images or from their patch embeddings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,6 +15,7 @@ from featviz._util.seeding import generator_for
 from featviz.cueworld import blur, grayscale, silhouette
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError, did_you_mean
+from featviz.models.hooks import Call, replace
 from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
 from patching.interventions.perturbations import (
@@ -36,91 +37,107 @@ FORMS = {
     "occlude": "occlude:SHARE",
     "swap": "swap",
 }
-"""How each corruption is written."""
+"""Syntax of each corruption."""
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A corruption by name; `str` writes it as `corruption` reads it.
+    """A corruption and its amount; ``str()`` of it is the text that `corruption` parses.
 
     Attributes
     ----------
     name : str
-        One of `FORMS`.
+        A key of `FORMS`.
     amount : float or None
-        None where there is none to choose, or the usual one is meant.
+        None if the corruption has no amount, or for its default.
     """
 
     name: str
     amount: float | None = None
 
     def __str__(self) -> str:
-        """Write it as the command line takes it."""
+        """Return the text that `corruption` parses."""
         return self.name if self.amount is None else f"{self.name}:{self.amount:.12g}"
 
     def bind(
-        self, model: VisionModel, data: Dataset, numbers: Sequence[int], seed: int = 0
+        self, model: VisionModel, data: Dataset, indices: Sequence[int], seed: int = 0
     ) -> Corruptor:
-        """Make ready to corrupt certain images for a model.
+        """Prepare to corrupt images of a dataset for a model.
 
         Parameters
         ----------
-        numbers : sequence of int
-            Of all images of an experiment: among them partners are sought.
+        model : VisionModel
+        data : Dataset
+        indices : sequence of int
+            Indices of all images of the experiment in the dataset. ``swap`` pairs these.
         seed : int
-            Names the random streams.
+            Random seed.
+
+        Returns
+        -------
+        Corruptor
 
         Raises
         ------
         FeatvizError
-            If the dataset has no masks, the images cannot be paired, or the model has no patch
-            embedding, and the corruption needs them.
+            If the corruption needs what is missing: masks in the dataset, images that can be
+            paired, or a patch embedding in the model.
         """
-        if self.name == "silhouette" and numbers:
-            data.masks(numbers[:1], model.image_size)
+        if self.name == "silhouette" and indices:
+            data.masks(indices[:1], model.image_size)
         if self.name == "embedding":
             _patch_embedding(model)
         found: dict[int, int] = {}
         if self.name == "swap":
-            places = partners(data.labels(numbers), generator_for("swap", seed))
-            found = {one: numbers[place] for one, place in zip(numbers, places, strict=True)}
+            chosen = partners(data.labels(indices), generator_for("swap", seed))
+            found = {own: indices[other] for own, other in zip(indices, chosen, strict=True)}
         return Corruptor(self, model, data, seed, found)
 
 
 def corruption(text: str) -> Corruption:
-    """Read a corruption.
+    """Parse a corruption.
 
     ====================  ==========================================================================
-    ``grayscale``         every channel becomes the luminance
-    ``blur[:SIGMA]``      a Gaussian of SIGMA pixels, 1/24 of the width if not given
-    ``noise:AMOUNT``      Gaussian noise on pixels of standard deviation AMOUNT, where white is 1;
-                          clipped to [0, 1]
-    ``embedding:AMOUNT``  Gaussian noise on the patch embeddings before positions are added, of
-                          AMOUNT times the standard deviation of all numbers in the image's own
-    ``silhouette``        the object filled with its mean color, where the dataset has masks
-    ``shuffle``           the model's patches in random order
-    ``occlude:SHARE``     a random share of the model's patches filled with the image's mean color
-    ``swap``              another image, of another class, which is swapped for this one in turn
+    ``grayscale``         replaces every channel by the luminance
+    ``blur[:SIGMA]``      Gaussian blur with a standard deviation of SIGMA pixels; 1/24 of the image
+                          width by default
+    ``noise:AMOUNT``      adds Gaussian noise of standard deviation AMOUNT to pixels in [0, 1], and
+                          clips them to [0, 1]
+    ``embedding:AMOUNT``  adds Gaussian noise to the patch embeddings before the position embedding,
+                          of AMOUNT times the standard deviation of the image's patch embeddings
+    ``silhouette``        fills the object with its mean color; needs a dataset with masks
+    ``shuffle``           permutes the model's patches at random
+    ``occlude:SHARE``     fills a random fraction of the model's patches with the image's mean color
+    ``swap``              replaces the image by one of another class; the two replace each other
     ====================  ==========================================================================
 
-    Random numbers depend on the seed, the corruption's name and the image's number alone. So all
-    sites see the same noise, and a larger AMOUNT is more of the same.
+    Random draws depend only on the seed, the corruption's name and the index of the image. All
+    sites therefore see the same noise, and a larger AMOUNT scales the same noise.
+
+    Parameters
+    ----------
+    text : str
+        As in the table, such as ``blur:2.5``.
+
+    Returns
+    -------
+    Corruption
 
     Raises
     ------
     FeatvizError
-        If there is none of this name, or the amount is missing, out of range or one too many.
+        If the name is unknown, or the amount is missing, out of range or not allowed.
 
-    Source: noise in units of the embeddings' deviation is that of Meng et al., "Locating and
-    Editing Factual Associations in GPT", NeurIPS 2022, who take it from a dataset; swapped inputs
-    are the symmetric replacement of Zhang and Nanda, "Towards Best Practices of Activation
-    Patching in Language Models", ICLR 2024.
+    Source: noise in units of the embeddings' standard deviation is that of Meng et al., "Locating
+    and Editing Factual Associations in GPT", NeurIPS 2022, who measure it on a dataset; swapped
+    inputs are the symmetric token replacement of Zhang and Nanda, "Towards Best Practices of
+    Activation Patching in Language Models", ICLR 2024.
     """
     name, colon, rest = text.partition(":")
     form = FORMS.get(name)
     if form is None:
-        hint = did_you_mean(name, FORMS) or f"; there are {', '.join(FORMS.values())}"
-        raise FeatvizError(f"there is no corruption {text!r}{hint}")
+        hint = did_you_mean(name, FORMS) or f"; choose from {', '.join(FORMS.values())}"
+        raise FeatvizError(f"unknown corruption {text!r}{hint}")
     if not colon and (":" not in form or "[" in form):
         return Corruption(name)
     highest = 1.0 if name == "occlude" else math.inf
@@ -129,15 +146,26 @@ def corruption(text: str) -> Corruption:
     except ValueError:
         amount = math.nan
     if ":" not in form or not 0 < amount <= highest or amount == math.inf:
-        limit = "a number above 0" + (" and at most 1" if name == "occlude" else "")
+        limit = "a number > 0" + (" and <= 1" if name == "occlude" else "")
         what = f" with {limit}" if ":" in form else ""
-        raise FeatvizError(f"{text} is not {form}{what}")
+        raise FeatvizError(f"expected {form}{what}, got {text!r}")
     return Corruption(name, amount)
 
 
 @dataclass(frozen=True)
 class Corruptor:
-    """A corruption of the images of one dataset for one model; see `Corruption.bind`."""
+    """A corruption of the images of one dataset for one model; see `Corruption.bind`.
+
+    Attributes
+    ----------
+    corruption : Corruption
+    model : VisionModel
+    data : Dataset
+    seed : int
+    partners : dict of int to int
+        From the index of an image to that of the image it is swapped with; empty unless the
+        corruption is ``swap``.
+    """
 
     corruption: Corruption
     model: VisionModel
@@ -145,39 +173,45 @@ class Corruptor:
     seed: int
     partners: dict[int, int] = field(repr=False)
 
-    def images(self, images: Tensor, numbers: Sequence[int]) -> Tensor:
-        """Corrupt images; noise on embeddings leaves them as they are.
+    def images(self, images: Tensor, indices: Sequence[int]) -> Tensor:
+        """Corrupt images; noise on embeddings returns them unchanged.
 
         Parameters
         ----------
         images : Tensor, shape (N, 3, H, W)
             RGB in [0, 1].
-        numbers : sequence of int
-            Their numbers in the dataset, of those that were bound.
+        indices : sequence of int, length N
+            Their indices in the dataset, among those given to `Corruption.bind`.
 
         Returns
         -------
         Tensor, shape (N, 3, H, W)
             RGB in [0, 1].
         """
-        if len(images) != len(numbers):
-            raise ValueError(f"{len(images)} images cannot have {len(numbers)} numbers")
-        return self._changes[self.corruption.name](images, numbers)
+        if len(images) != len(indices):
+            raise ValueError(f"got {len(images)} images and {len(indices)} indices")
+        return self._changes[self.corruption.name](images, indices)
 
-    def start(self, vit: ResidualViT, images: Tensor, numbers: Sequence[int]) -> Tensor:
-        """Embed corrupted images: the residual generator_for before the first block, (N, T, C).
+    def start(self, vit: ResidualViT, images: Tensor, indices: Sequence[int]) -> Tensor:
+        """Compute the residual stream of corrupted images before the first block.
 
         Parameters
         ----------
         vit : ResidualViT
-            Of the model, or of another that patches are taken from.
-        images, numbers
-            Clean images, as `images` takes them.
+            Of the corruptor's model or of a donor.
+        images : Tensor, shape (N, 3, H, W)
+            Clean images, RGB in [0, 1].
+        indices : sequence of int, length N
+            As for `images`.
+
+        Returns
+        -------
+        Tensor, shape (N, T, C)
         """
-        corrupted = self.images(images, numbers)
+        corrupted = self.images(images, indices)
         if self.corruption.name != "embedding":
             return vit.embed(corrupted)
-        with self._noisy_embedding(vit, numbers):
+        with self._noisy_embedding(vit, indices):
             return vit.embed(corrupted)
 
     @property
@@ -190,43 +224,41 @@ class Corruptor:
         return {
             "grayscale": lambda images, _: grayscale(images),
             "blur": lambda images, _: blur(images, self.corruption.amount),
-            "noise": lambda images, numbers: add_noise(
-                images, self._amount, self._streams(numbers)
+            "noise": lambda images, indices: add_noise(
+                images, self._amount, self._generators(indices)
             ),
             "embedding": lambda images, _: images,
-            "silhouette": lambda images, numbers: silhouette(
-                images, self.data.masks(numbers, images.shape[-1]).to(images)
+            "silhouette": lambda images, indices: silhouette(
+                images, self.data.masks(indices, images.shape[-1]).to(images)
             ),
-            "shuffle": lambda images, numbers: shuffle_patches(
-                images, side(), self._streams(numbers)
+            "shuffle": lambda images, indices: shuffle_patches(
+                images, side(), self._generators(indices)
             ),
-            "occlude": lambda images, numbers: occlude_patches(
-                images, self._amount, side(), self._streams(numbers)
+            "occlude": lambda images, indices: occlude_patches(
+                images, self._amount, side(), self._generators(indices)
             ),
             "swap": self._swapped,
         }
 
-    def _swapped(self, images: Tensor, numbers: Sequence[int]) -> Tensor:
-        # In ascending order, in which neighbors are read together where images are drawn.
-        others = sorted({self.partners[number] for number in numbers})
-        read = {number: self.data.image(number, images.shape[-1]) for number in others}
-        return torch.stack([read[self.partners[number]] for number in numbers]).to(images)
+    def _swapped(self, images: Tensor, indices: Sequence[int]) -> Tensor:
+        # Sorted, because generated datasets read neighboring images together.
+        others = sorted({self.partners[index] for index in indices})
+        read = {index: self.data.image(index, images.shape[-1]) for index in others}
+        return torch.stack([read[self.partners[index]] for index in indices]).to(images)
 
-    def _streams(self, numbers: Sequence[int]) -> list[torch.Generator]:
-        return [generator_for(self.corruption.name, self.seed, number) for number in numbers]
+    def _generators(self, indices: Sequence[int]) -> list[torch.Generator]:
+        return [generator_for(self.corruption.name, self.seed, index) for index in indices]
 
-    @contextmanager
-    def _noisy_embedding(self, vit: ResidualViT, numbers: Sequence[int]) -> Iterator[None]:
-        def disturb(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-            drawn = noise(output.shape[1:], output, self._streams(numbers))
+    def _noisy_embedding(
+        self, vit: ResidualViT, indices: Sequence[int]
+    ) -> AbstractContextManager[None]:
+        def add(call: Call) -> Tensor:
+            output: Tensor = call.output
+            drawn = noise(output.shape[1:], output, self._generators(indices))
             unit = output.flatten(1).std(1).view(-1, *[1] * (output.ndim - 1))
             return output + self._amount * unit * drawn
 
-        hook = _patch_embedding(vit.model).register_forward_hook(disturb)
-        try:
-            yield
-        finally:
-            hook.remove()
+        return replace(_patch_embedding(vit.model), add)
 
 
 def _patch_embedding(model: VisionModel) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Patching between models: whether the activations of one fit into another."""
+"""Donors of activations: other models, and ablation to zero or to the mean."""
 
 from __future__ import annotations
 
@@ -15,21 +15,31 @@ from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.targets import Patch
 from patching.vit.residual_vit import ResidualViT
 
+ABLATIONS = ("zero", "mean", "resample")
+"""Ways to ablate an activation; ``resample`` replaces it by that of another image."""
 
-def check_alike(vit: ResidualViT, source: ResidualViT) -> None:
-    """Refuse a source of activations whose shape is not the patched model's.
+
+def check_compatible(vit: ResidualViT, source: ResidualViT) -> None:
+    """Check that the activations of one model can replace those of another.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+        Of the model that is patched.
+    source : ResidualViT
+        Of the model whose activations are used.
 
     Raises
     ------
     FeatvizError
-        Naming the first difference: image size, blocks, tokens, channels or logits.
+        Naming the first difference: image size, blocks, tokens, channels, logits or device.
     """
     ours, theirs = _shape(vit), _shape(source)
     for what, own in ours.items():
         if own != theirs[what]:
             raise FeatvizError(
-                f"activations of {source.model.name} do not fit into {vit.model.name}: "
-                f"{theirs[what]} {what} there, {own} here"
+                f"activations of {source.model.name} do not fit {vit.model.name}: "
+                f"{source.model.name} has {theirs[what]} {what}, {vit.model.name} has {own}"
             )
     if vit.model.device != source.model.device:
         raise FeatvizError(
@@ -45,7 +55,7 @@ def _shape(vit: ResidualViT) -> dict[str, int]:
         start = vit.embed(torch.zeros(1, 3, side, side, device=model.device))
         logits = vit.finish(start)
     return {
-        "pixels a side": side,
+        "pixels per side": side,
         "blocks": vit.depth,
         "tokens": start.shape[1],
         "channels": start.shape[2],
@@ -53,17 +63,19 @@ def _shape(vit: ResidualViT) -> dict[str, int]:
     }
 
 
-ABLATIONS = ("zero", "mean", "resample")
-"""``resample``, another image's activations, takes the run of that image, and nothing from here."""
-
-
 def zeros(vit: ResidualViT, like: ActivationCache) -> ActivationCache:
-    """Make a donor all of whose activations are 0.
+    """Make a donor whose activations are all 0.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+    like : ActivationCache
+        Gives the shapes and the activations to include.
 
     Returns
     -------
     ActivationCache
-        Of as many images as `like`. Its logits are what the head makes of a stream of zeros.
+        Its logits are those of a final stream of zeros.
     """
     streams = [torch.zeros_like(stream) for stream in like.streams]
     values = {key: torch.zeros_like(value) for key, value in like.values.items()}
@@ -73,46 +85,58 @@ def zeros(vit: ResidualViT, like: ActivationCache) -> ActivationCache:
 def mean_run(
     vit: ResidualViT, starts: Iterable[Tensor], patches: Sequence[Patch]
 ) -> ActivationCache:
-    """Average the activations of runs over their images, token by token.
+    """Average activations over images, separately for each token.
 
-    Sums are kept in float64.
+    Sums are accumulated in float64.
 
     Parameters
     ----------
-    starts : iterable of Tensors, shape (N, T, C)
+    vit : ResidualViT
+    starts : iterable of Tensor, each of shape (N, T, C)
         Residual streams before the first block, batch by batch.
     patches : sequence of Patch
-        Whose activations are averaged, besides the streams.
+        Besides the streams, the activations of their targets are averaged.
 
     Returns
     -------
     ActivationCache
-        Of 1 image. Its logits are what the head makes of the mean of the last stream, not the mean
-        of logits.
+        Of 1 image. Its logits are those of the mean of the last stream, not the mean of logits.
 
     Raises
     ------
     FeatvizError
-        If there is no image, or the model has no such targets.
+        If there are no images, or the model lacks a target.
     """
     total: list[Tensor] | None = None
     count, example = 0, None
     for start in starts:
         example = run_with_cache(vit, start, patches)
         found = [*example.streams, *example.values.values()]
-        sums = [one.sum(0, keepdim=True, dtype=torch.float64) for one in found]
+        sums = [each.sum(0, keepdim=True, dtype=torch.float64) for each in found]
         total = sums if total is None else [a + b for a, b in zip(total, sums, strict=True)]
         count += len(start)
     if total is None or example is None:
         raise FeatvizError("there are no images to average over")
-    means = [(one / count).to(example.streams[0].dtype) for one in total]
+    means = [(each / count).to(example.streams[0].dtype) for each in total]
     streams = means[: len(example.streams)]
     values = dict(zip(example.values, means[len(streams) :], strict=True))
     return ActivationCache(streams, values, vit.finish(streams[-1]))
 
 
 def repeated(one: ActivationCache, count: int) -> ActivationCache:
-    """Let a run of 1 image stand for as many."""
+    """Repeat the activations of 1 image without copying them.
+
+    Parameters
+    ----------
+    one : ActivationCache
+        Of 1 image.
+    count : int
+        Number of images of the result.
+
+    Returns
+    -------
+    ActivationCache
+    """
     return replace(
         one,
         streams=[stream.expand(count, -1, -1) for stream in one.streams],

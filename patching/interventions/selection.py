@@ -1,4 +1,4 @@
-"""Where a sweep patches: names of sites -> patches, and what each of them is called."""
+"""Selection of the activations that a sweep patches: site, window, layers, heads and tokens."""
 
 from __future__ import annotations
 
@@ -25,42 +25,46 @@ from patching.interventions.token_names import tokens_of
 from patching.vit.hook_points import group_count, hook_point
 from patching.vit.residual_vit import ResidualViT
 
-SHORT = {
+ALIASES = {
+    "mlp_act": "neurons",
     "attn": "attn_out",
     "mlp": "mlp_out",
     "resid": "resid_post",
     "head": "z",
 }
-"""Short names of kinds; every kind of `patching.interventions.targets.KINDS` is known by its own name too."""
+"""Other names of sites. Stores call the site ``mlp_act`` ``neurons``."""
+
+SITES = (*(kind for kind in KINDS if kind != "neurons"), "mlp_act")
+"""Names of sites; `ALIASES` are accepted as well."""
 
 BY = ("layer", "head", "neuron", "token")
-"""What has a patch of its own."""
+"""Units that may have a patch each."""
 
 
 @dataclass(frozen=True)
-class Where:
-    """Which activations a sweep replaces, and which of them together.
+class Selection:
+    """The activations that a sweep replaces, and which of them together.
 
     Attributes
     ----------
     site : str
-        ``attn``, ``mlp`` (what attention and MLP add to the stream), ``resid`` (the stream behind
-        a block), ``head`` (z of each head), or a kind of `patching.interventions.targets.KINDS`.
+        One of `SITES` or `ALIASES`.
     windows : tuple of int
-        How many blocks are patched together. A window of W around block L is from
-        ``L - (W - 1) // 2`` to ``L + W // 2``, cut off at the first and the last block.
+        Numbers of blocks that are patched together. A window of W blocks around block L spans
+        blocks ``L - (W - 1) // 2`` to ``L + W // 2``, cut off at the first and the last block.
     by : str or None
-        Whether each layer, head, neuron or token has a patch of its own; ``head`` for the site
-        ``head`` and ``layer`` for all others, if absent.
+        One of `BY`: what has a patch of its own. By default ``"head"`` for the site ``"head"``,
+        and ``"layer"`` for all others.
     layers : str
-        Blocks around which windows lie: ``0-3,7`` or ``all``.
+        Blocks that windows are centered on: ``0-3,7`` or ``all``.
     heads : str
         Heads, or neurons, in the same form.
     tokens : tuple of str
-        Names of `patching.interventions.token_names.tokens_of`; by layer, each has a patch of its own.
+        Names of tokens; see `patching.interventions.token_names.tokens_of`. With ``by="token"``
+        each token has a patch of its own; otherwise each entry has one.
     """
 
-    site: str = "attn"
+    site: str = "attn_out"
     windows: tuple[int, ...] = (1,)
     by: str | None = None
     layers: str = ALL
@@ -69,130 +73,150 @@ class Where:
 
     @property
     def kind(self) -> str:
-        """The kind of target that the site is."""
-        return SHORT.get(self.site, self.site)
+        """The kind of activation at the site; see `patching.interventions.targets.KINDS`."""
+        return ALIASES.get(self.site, self.site)
 
     @property
     def each(self) -> str:
-        """What has a patch of its own."""
+        """What has a patch of its own, one of `BY`."""
         return self.by or ("head" if self.site == "head" else "layer")
 
 
 @dataclass(frozen=True)
-class Places:
-    """P patches, and what to call them in a table."""
+class TargetTable:
+    """The patches of a sweep, and their description.
+
+    Attributes
+    ----------
+    patches : list of Patch
+        P patches.
+    sites : Sites
+        One row for each patch.
+    """
 
     patches: list[Patch]
     sites: Sites
 
 
-def places(vit: ResidualViT, where: Where) -> Places:
-    """Find the patches of a sweep, in the order of windows, layers, then heads or tokens.
+def target_table(vit: ResidualViT, selection: Selection) -> TargetTable:
+    """List the patches of a sweep, ordered by window, then layer, then head or token.
+
+    Parameters
+    ----------
+    vit : ResidualViT
+    selection : Selection
+
+    Returns
+    -------
+    TargetTable
 
     Raises
     ------
     FeatvizError
-        If the model has no such site, block, head, neuron or token, or what is asked for has no
-        sense at this site.
+        If the model has no such site, block, head, neuron or token, or the settings do not apply
+        to this site.
     """
-    _check(where)
-    depth = 1 if where.kind in EMBEDDINGS else vit.depth
-    layers = expand(where.layers, range(depth), f"{vit.model.name} has blocks")
+    _check(selection)
+    depth = 1 if selection.kind in EMBEDDINGS else vit.depth
+    layers = expand(selection.layers, range(depth), f"{vit.model.name} has blocks")
     rows: list[tuple[Any, ...]] = []
     patches: list[Patch] = []
-    for window in dict.fromkeys(where.windows):
+    for window in dict.fromkeys(selection.windows):
         for layer in dict.fromkeys(layers):
             blocks = range(max(0, layer - (window - 1) // 2), min(depth, layer + window // 2 + 1))
-            for head, token, groups, tokens in _parts(vit, where, layer):
+            for head, token, groups, tokens in _parts(vit, selection, layer):
                 patches.append(
-                    tuple(PatchTarget(where.kind, one, tokens, groups) for one in blocks)
+                    tuple(PatchTarget(selection.kind, block, tokens, groups) for block in blocks)
                 )
-                rows.append((where.kind, layer, head, token, window))
+                rows.append((selection.kind, layer, head, token, window))
     check_targets(vit, [target for patch in patches for target in patch])
-    site, layer_, head_, token_, window_ = zip(*rows, strict=True)
-    return Places(
-        patches,
-        Sites(
-            np.array(site),
-            np.array(layer_, np.int64),
-            np.array(head_),
-            np.array(token_),
-            np.array(window_, np.int64),
-        ),
+    kinds, layers_, heads, tokens_, windows = zip(*rows, strict=True)
+    sites = Sites(
+        np.array(kinds),
+        np.array(layers_, np.int64),
+        np.array(heads),
+        np.array(tokens_),
+        np.array(windows, np.int64),
     )
+    return TargetTable(patches, sites)
 
 
 _Part = tuple[str, str, tuple[int, ...] | None, tuple[int, ...] | None]
+"""Names of heads and tokens, then their indices."""
 
 
-def _parts(vit: ResidualViT, where: Where, layer: int) -> Iterator[_Part]:
-    """List what has a patch of its own in a layer: names of heads and tokens, and their numbers."""
-    groups = None if where.heads == ALL else tuple(sorted(set(_groups(vit, where, layer))))
-    named = [(name, tokens_of(vit, name)) for name in dict.fromkeys(where.tokens)]
-    if where.each in {"head", "neuron"}:
+def _parts(vit: ResidualViT, selection: Selection, layer: int) -> Iterator[_Part]:
+    """List the parts of a layer that have a patch each."""
+    heads = selection.heads
+    groups = None if heads == ALL else tuple(sorted(set(_groups(vit, selection, layer))))
+    named = [(name, tokens_of(vit, name)) for name in dict.fromkeys(selection.tokens)]
+    if selection.each in {"head", "neuron"}:
         for name, tokens in named:
-            for number in dict.fromkeys(_groups(vit, where, layer)):
-                yield str(number), name, (number,), tokens
-    elif where.each == "token":
-        numbers = (n for _, tokens in named for n in (tokens or range(vit.tokens)))
-        for number in dict.fromkeys(numbers):
-            yield where.heads, str(number), groups, (number,)
+            for index in dict.fromkeys(_groups(vit, selection, layer)):
+                yield str(index), name, (index,), tokens
+    elif selection.each == "token":
+        indices = (index for _, tokens in named for index in (tokens or range(vit.tokens)))
+        for index in dict.fromkeys(indices):
+            yield heads, str(index), groups, (index,)
     else:
         for name, tokens in named:
-            yield where.heads, name, groups, tokens
+            yield heads, name, groups, tokens
 
 
-def _groups(vit: ResidualViT, where: Where, layer: int) -> list[int]:
-    sublayer = vit.sublayers[PatchTarget(where.kind, layer).sublayer]
-    hook_point(sublayer, where.kind)
-    what = "heads" if where.kind in INSIDE_ATTENTION else "neurons"
-    return expand(
-        where.heads, range(group_count(sublayer, where.kind)), f"{sublayer.path} has {what}"
-    )
+def _groups(vit: ResidualViT, selection: Selection, layer: int) -> list[int]:
+    """Expand the selected heads or neurons of a layer to indices."""
+    kind = selection.kind
+    sublayer = vit.sublayers[PatchTarget(kind, layer).sublayer]
+    hook_point(sublayer, kind)
+    what = "heads" if kind in INSIDE_ATTENTION else "neurons"
+    count = group_count(sublayer, kind)
+    return expand(selection.heads, range(count), f"{sublayer.path} has {what}")
 
 
-def _check(where: Where) -> None:
-    """Refuse what cannot be at any model."""
-    if where.kind not in KINDS:
-        known = (*SHORT, *KINDS)
-        hint = did_you_mean(where.site, known) or f"; there are {', '.join(known)}"
-        raise FeatvizError(f"there is no site {where.site!r}{hint}")
-    if where.each not in BY:
-        hint = did_you_mean(where.each, BY)
-        raise FeatvizError(f"effects are by {', '.join(BY)}, not by {where.each!r}{hint}")
-    if not where.windows or min(where.windows) < 1:
-        raise FeatvizError("a window holds at least 1 block")
-    if not where.tokens:
-        raise FeatvizError("no tokens are named")
-    has = "heads" if where.kind in INSIDE_ATTENTION else "neurons" if where.kind in INSIDE else ""
-    if where.each in {"head", "neuron"}:
-        if f"{where.each}s" != has:
-            raise FeatvizError(f"{where.kind} has no {where.each}s; {_sites_with(where.each)}")
-        if set(where.windows) != {1}:
-            raise FeatvizError(
-                f"a {where.each} of one block is no {where.each} of the next, so a window by "
-                f"{where.each} is 1 block"
-            )
-    if where.heads != ALL and not has:
-        raise FeatvizError(f"{where.kind} has neither heads nor neurons to choose from")
-    if where.kind in EMBEDDINGS and set(where.windows) != {1}:
-        raise FeatvizError(f"{where.kind} comes before all blocks, so its window is 1")
-
-
-def _sites_with(what: str) -> str:
-    sites = INSIDE_ATTENTION if what == "head" else ("neurons",)
-    return f"{', '.join(sites)} {'has' if len(sites) == 1 else 'have'}"
+def _check(selection: Selection) -> None:
+    """Check what does not depend on the model."""
+    site, kind, each = selection.site, selection.kind, selection.each
+    if kind not in KINDS:
+        hint = did_you_mean(site, (*SITES, *ALIASES)) or f"; choose from {', '.join(SITES)}"
+        raise FeatvizError(f"unknown site {site!r}{hint}")
+    if each not in BY:
+        hint = did_you_mean(each, BY)
+        raise FeatvizError(f"by must be one of {', '.join(BY)}, got {each!r}{hint}")
+    if not selection.windows or min(selection.windows) < 1:
+        raise FeatvizError(f"a window is 1 block or more, got {selection.windows}")
+    if not selection.tokens:
+        raise FeatvizError("no tokens are selected; use 'all' for all tokens")
+    groups = "heads" if kind in INSIDE_ATTENTION else "neurons" if kind in INSIDE else ""
+    if each in {"head", "neuron"}:
+        if f"{each}s" != groups:
+            others = ", ".join(INSIDE_ATTENTION) if each == "head" else "mlp_act"
+            raise FeatvizError(f"{site} has no {each}s; sites with {each}s: {others}")
+        if set(selection.windows) != {1}:
+            raise FeatvizError(f"by {each}, the window must be 1: blocks do not share {each}s")
+    if selection.heads != ALL and not groups:
+        raise FeatvizError(f"{site} has no heads or neurons to select")
+    if kind in EMBEDDINGS and set(selection.windows) != {1}:
+        raise FeatvizError(f"{site} comes before all blocks, so the window must be 1")
 
 
 def windows_of(text: str) -> tuple[int, ...]:
-    """Read window sizes, such as ``1,3``.
+    """Parse window sizes.
+
+    Parameters
+    ----------
+    text : str
+        Positive integers separated by commas, such as ``1,3``.
+
+    Returns
+    -------
+    tuple of int
 
     Raises
     ------
     FeatvizError
-        If they are not whole numbers from 1 up.
+        If `text` has another form.
     """
     pieces: Sequence[str] = text.split(",")
     if not all(re.fullmatch("[1-9][0-9]{0,5}", piece) for piece in pieces):
-        raise FeatvizError(f"windows are whole numbers from 1 up, such as 1,3, not {text!r}")
+        raise FeatvizError(f"windows are integers >= 1, such as 1,3, got {text!r}")
     return tuple(int(piece) for piece in pieces)

@@ -15,19 +15,20 @@ NAMES = ("all", "class", "registers", "prefix", "patches", "ROWSxCOLUMNS")
 
 
 def tokens_of(vit: ResidualViT, text: str) -> tuple[int, ...] | None:
-    """Expand a name to numbers of tokens.
+    """Convert names of tokens to indices.
 
     Parameters
     ----------
+    vit : ResidualViT
     text : str
         ``all``; ``class`` (or ``cls``); ``registers``; ``prefix``, all tokens before the patches;
-        ``patches``; a rectangle of patches as ``0-3x2,5`` (rows, then columns, from 0 at the top
-        left); or numbers, as in addresses of units: ``0-4,9``. Several are joined by ``+``.
+        ``patches``; a rectangle of patches as ``0-3x2,5`` (rows, then columns, counted from 0 at
+        the top left); or indices, as in addresses of units: ``0-4,9``. Join several with ``+``.
 
     Returns
     -------
     tuple of int or None
-        In order; None for all.
+        Sorted indices; None for all tokens.
 
     Raises
     ------
@@ -36,40 +37,42 @@ def tokens_of(vit: ResidualViT, text: str) -> tuple[int, ...] | None:
     """
     chosen: set[int] = set()
     for name in text.split("+"):
-        numbers = _named(vit, name.strip())
-        if not numbers:
-            kinds = ", ".join(NAMES)
-            raise FeatvizError(f"{vit.model.name} has no tokens {name}; there may be {kinds}")
-        chosen.update(numbers)
+        indices = _indices(vit, name.strip())
+        if not indices:
+            raise FeatvizError(
+                f"{vit.model.name} has no tokens {name!r}; choose from {', '.join(NAMES)}"
+            )
+        chosen.update(indices)
     return None if len(chosen) == vit.tokens else tuple(sorted(chosen))
 
 
 def tokens_under(vit: ResidualViT, mask: Tensor, share: float = 0.5) -> tuple[int, ...]:
-    """Find the patches that a mask covers.
+    """Find the patch tokens that a mask covers.
 
     Parameters
     ----------
+    vit : ResidualViT
     mask : Tensor, shape (H, W)
-        From 0 to 1, or bool; H and W are multiples of the grid's rows and columns.
+        In [0, 1], or bool; H and W are multiples of the rows and columns of the patch grid.
     share : float
-        Of a patch's area that must be covered at least.
+        Minimum fraction of a patch's area that the mask must cover.
 
     Returns
     -------
     tuple of int
-        May be empty.
+        Sorted indices; may be empty.
 
     Raises
     ------
     FeatvizError
-        If the mask cannot be cut into the model's patches.
+        If the size of the mask is no multiple of the patch grid.
     """
     rows, columns = grid_of(vit)
     height, width = mask.shape
     if height % rows or width % columns:
         raise FeatvizError(
-            f"a mask of {height} x {width} cannot be cut into the {rows} x {columns} patches of "
-            f"{vit.model.name}"
+            f"a mask of {height} x {width} pixels cannot be divided into the {rows} x {columns} "
+            f"patches of {vit.model.name}"
         )
     parts = mask.double().reshape(rows, height // rows, columns, width // columns)
     covered = parts.mean((1, 3)).flatten() >= share
@@ -77,21 +80,21 @@ def tokens_under(vit: ResidualViT, mask: Tensor, share: float = 0.5) -> tuple[in
 
 
 def grid_of(vit: ResidualViT) -> tuple[int, int]:
-    """Return rows and columns of the patches.
+    """Return the rows and columns of the patch grid of `vit`.
 
     Raises
     ------
     FeatvizError
-        If they are not a square, as images are.
+        If the patches do not form a square.
     """
     patches = vit.tokens - vit.model.prefix_tokens
     side = math.isqrt(patches)
     if side**2 != patches:
-        raise FeatvizError(f"the {patches} patches of {vit.model.name} are not a square")
+        raise FeatvizError(f"the {patches} patches of {vit.model.name} do not form a square")
     return side, side
 
 
-def _named(vit: ResidualViT, name: str) -> list[int]:
+def _indices(vit: ResidualViT, name: str) -> list[int]:
     model = vit.model
     prefix = model.prefix_tokens
     registers = getattr(model.module, "reg_token", None)

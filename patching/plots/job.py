@@ -1,4 +1,4 @@
-"""Figures of what a store holds, in a folder and in the store."""
+"""Figures of the effects in a store, drawn into a folder and the store."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from featviz._util.images import to_uint8
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store
-from patching.effects.report import Found
+from patching.effects.report import GroupEffects
 from patching.effects.table import TRACES, Mode
 from patching.interventions.corruptions import corruption
 from patching.interventions.token_names import grid_of
-from patching.plots.curves import Pictures, Plan, draw
+from patching.plots.figures import Plan, ReadImage, draw
 from patching.plots.style import Pixels, save
 from patching.vit.residual_vit import residual_vit
 
@@ -29,29 +29,32 @@ def figures_to_store(
     model: VisionModel,
     dataset: Dataset,
     store: str | Path,
-    found: Sequence[Found],
+    effects: Sequence[GroupEffects],
     folder: str | Path,
     all_images: bool = False,
 ) -> list[Path]:
-    """Draw the effects of a job, as files and for the gallery.
+    """Draw the effects in a store, as files and for the gallery.
 
     Parameters
     ----------
+    model : VisionModel
+        That of the job.
     dataset : Dataset
         That of the job.
     store : str or Path
-        Of `patching.trace_job.trace_to_store`. Figures that it holds are not replaced.
-    found : sequence of Found
+        See `patching.trace_job.trace_to_store`. Figures that it has already are kept.
+    effects : sequence of GroupEffects
         Averages of one metric.
     folder : str or Path
-        Made if it is not there. Figures of the same name in it are replaced.
+        Created if missing. Figures of the same name in it are replaced.
     all_images : bool
-        Whether images count that the clean run gets wrong; it is part of a figure's address.
+        Whether `effects` include images that the clean run misclassifies; recorded in the address
+        of a figure.
 
     Returns
     -------
     list of Path
-        The files, an SVG and a PNG for each figure.
+        An SVG and a PNG file for each figure.
 
     Raises
     ------
@@ -60,53 +63,49 @@ def figures_to_store(
     """
     opened = Store(store)
     settings = opened.configuration[TRACES]
-    metric = found[0].average.metric
+    metric = effects[0].average.metric
+    title = _title(
+        settings["mode"],
+        settings["site"],
+        settings["corrupt"],
+        settings["ablate"],
+        (settings["donor"] or {}).get("model"),
+    )
     plan = Plan(
-        found,
-        settings["by"],
-        _title(
-            settings["mode"],
-            settings["site"],
-            settings["corrupt"],
-            settings["ablate"],
-            (settings["donor"] or {}).get("model"),
-        ),
-        settings["classes"],
-        model.prefix_tokens,
-        _grid(model),
+        effects, settings["by"], title, settings["classes"], model.prefix_tokens, _grid(model)
     )
     writer = open_writer(model, store, TRACES, settings)
-    there = set(opened.addresses(FIGURES)) if FIGURES in opened.kinds else set()
+    existing = set(opened.addresses(FIGURES)) if FIGURES in opened.kinds else set()
+    indices = dataset.indices(settings["images"])
     files: list[Path] = []
-    numbers = dataset.numbers(settings["images"])
-    for name, figure in draw(plan, _pictures(model, dataset, settings["corrupt"], numbers)).items():
-        drawn = save(figure, folder, f"{name}-{metric}")
+    for name, figure in draw(plan, _reader(model, dataset, settings["corrupt"], indices)).items():
+        pixels = save(figure, folder, f"{name}-{metric}")
         files += [Path(folder) / f"{name}-{metric}.{suffix}" for suffix in ("svg", "png")]
         address = f"{name}:{metric}" + ("@all-images" if all_images else "")
-        if address not in there:
-            writer.add({"address": [address], "image": drawn[None]}, FIGURES)
+        if address not in existing:
+            writer.add({"address": [address], "image": pixels[None]}, FIGURES)
     return files
 
 
-def _pictures(
-    model: VisionModel, dataset: Dataset, corrupt: str, numbers: Sequence[int]
-) -> Pictures:
+def _reader(
+    model: VisionModel, dataset: Dataset, corrupt: str, indices: Sequence[int]
+) -> ReadImage:
+    """Make the function that reads an image and its corrupted copy."""
     corruptor = None
     if corrupt != "none":
-        corruptor = corruption(corrupt).bind(model, dataset, numbers)
+        corruptor = corruption(corrupt).bind(model, dataset, indices)
 
-    def pictures(number: int) -> tuple[Pixels, Pixels | None]:
-        image = dataset.image(number, model.image_size)
+    def read(index: int) -> tuple[Pixels, Pixels | None]:
+        image = dataset.image(index, model.image_size)
         if corruptor is None or corrupt.startswith("embedding"):
-            return _bytes(image), None
-        return _bytes(image), _bytes(corruptor.images(image[None], [number])[0])
+            return _pixels(image), None
+        return _pixels(image), _pixels(corruptor.images(image[None], [index])[0])
 
-    return pictures
+    return read
 
 
-def _bytes(image: Tensor) -> Pixels:
-    scaled = (image.cpu() * 255).round().to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).numpy())
+def _pixels(image: Tensor) -> Pixels:
+    return np.ascontiguousarray(to_uint8(image.cpu()).numpy())
 
 
 def _grid(model: VisionModel) -> tuple[int, int] | None:
@@ -117,7 +116,7 @@ def _grid(model: VisionModel) -> tuple[int, int] | None:
 
 
 def _title(mode: Mode, site: str, corrupt: str, ablate: str | None, donor: str | None) -> str:
-    """Say what was put into what."""
+    """Describe which activations were patched into which run."""
     if ablate is not None:
         what = {"zero": "zero", "mean": "mean", "resample": "another image's"}[ablate]
         return f"{what} {site} in the clean run"

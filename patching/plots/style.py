@@ -1,4 +1,4 @@
-"""What all figures of effects have in common: one style, and files that are always the same."""
+"""Style of all figures of effects, and saving them to reproducible files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-# Told apart by the colour-blind. Source: Okabe and Ito, "Color Universal Design", 2008.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# Distinguishable with color vision deficiency.
+# Source: Okabe and Ito, "Color Universal Design", 2008.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, QUIET = "#18181b", "#71717a"
 UNKNOWN = "#e4e4e7"
-# An inch.
+# Per inch.
 DOTS = 150
 STYLE = {
     "figure.dpi": 100,
@@ -49,23 +50,31 @@ STYLE = {
 
 
 def check_plots() -> None:
-    """Refuse to draw where matplotlib is not installed.
+    """Check that matplotlib is installed.
 
     Raises
     ------
     FeatvizError
-        That names the extra.
+        If it is not, naming the extra to install.
     """
     try:
         import matplotlib  # noqa: F401, PLC0415  an extra, and slow to import
     except ImportError as error:
         raise FeatvizError(
-            "figures are drawn by matplotlib, which is not installed: pip install 'featviz[plots]'"
+            "figures need matplotlib, which is not installed: pip install 'featviz[plots]'"
         ) from error
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
     """Write a figure as ``NAME.svg`` and ``NAME.png``; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    folder : str or Path
+        Created if missing.
+    name : str
+        File name without suffix.
 
     Returns
     -------
@@ -94,9 +103,16 @@ def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
 
 
 def heat_map(panel: Axes, values: Floats, most: float, aspect: str = "equal") -> Any:
-    """Show values (rows, columns) in colors around 0, up to `most` on either side.
+    """Draw a heat map with a diverging color scale around 0; NaN is gray.
 
-    What is no number is gray.
+    Parameters
+    ----------
+    panel : Axes
+    values : array, shape (rows, columns)
+    most : float
+        The color scale spans -`most` to `most`.
+    aspect : str
+        Aspect of the cells, as in ``Axes.imshow``.
 
     Returns
     -------
@@ -108,7 +124,18 @@ def heat_map(panel: Axes, values: Floats, most: float, aspect: str = "equal") ->
 
 
 def tick(panel: Axes, columns: Sequence[str], rows: Sequence[int], most: int = 12) -> None:
-    """Name columns, and at most so many of the rows, evenly spaced."""
+    """Label columns and rows, evenly spaced.
+
+    Parameters
+    ----------
+    panel : Axes
+    columns : sequence of str
+        Labels, of which about 12 are shown.
+    rows : sequence of int
+        Labels.
+    most : int
+        Maximum number of rows that are labeled.
+    """
     step = max(1, math.ceil(len(columns) / 12))
     panel.set_xticks(range(0, len(columns), step), columns[::step])
     step = max(1, math.ceil(len(rows) / most))
@@ -116,15 +143,25 @@ def tick(panel: Axes, columns: Sequence[str], rows: Sequence[int], most: int = 1
     panel.tick_params(length=0)
 
 
-def whole_numbers(panel: Axes) -> None:
-    """Put marks at whole numbers only."""
+def integer_ticks(panel: Axes) -> None:
+    """Place the ticks of the x axis of `panel` at integers only."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  see check_plots
 
     panel.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure of a size in inches, known to no window system."""
+    """Make an empty figure that is independent of pyplot.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+
+    Returns
+    -------
+    Figure
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415  see check_plots
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -132,7 +169,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw alike wherever it runs, and leave matplotlib's settings as they were."""
+    """Use the same matplotlib settings everywhere; the user's settings are restored on exit."""
     import matplotlib  # noqa: PLC0415  see check_plots
 
     settings: Any = STYLE

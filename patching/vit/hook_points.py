@@ -1,26 +1,27 @@
-"""Reading and replacing what is inside a sublayer: queries, keys, values, z, patterns, neurons."""
+"""Hook points inside a sublayer: queries, keys, values, z, attention patterns and MLP neurons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
+from featviz.models.hooks import Call, Side, replace
 from patching.vit.sublayers import Sublayer
 
 Change = Callable[[Tensor], Tensor]
-"""Given a value (N, T, G, D), returns what stands in its place."""
+"""From an activation (N, T, G, D) to its replacement."""
 
 
 @dataclass(frozen=True)
 class HookPoint:
-    """A tensor that a submodule reads or puts out, and its form (N, T, G, D).
+    """An input or output of a submodule, and its conversion to shape (N, T, G, D).
 
     Attributes
     ----------
@@ -28,19 +29,29 @@ class HookPoint:
     side : str
         ``"input"`` or ``"output"`` of the module.
     read : callable
-        From the tensor to (N, T, G, D): tokens, then heads or neurons.
+        From the tensor to (N, T, G, D), where G counts heads or neurons.
     write : callable
-        From the tensor and a new value to a new tensor.
+        From the tensor and a new value (N, T, G, D) to a new tensor.
     """
 
     module: nn.Module
-    side: Literal["input", "output"]
+    side: Side
     read: Callable[[Tensor], Tensor]
     write: Callable[[Tensor, Tensor], Tensor]
 
 
 def hook_point(sublayer: Sublayer, kind: str) -> HookPoint:
-    """Find where a kind of activation of a sublayer can be had.
+    """Find the hook point of one kind of activation.
+
+    Parameters
+    ----------
+    sublayer : Sublayer
+    kind : str
+        One of `patching.interventions.targets.INSIDE`.
+
+    Returns
+    -------
+    HookPoint
 
     Raises
     ------
@@ -54,32 +65,39 @@ def hook_point(sublayer: Sublayer, kind: str) -> HookPoint:
     heads = int(getattr(core, "num_heads", 0))
     if not heads:
         raise FeatvizError(
-            f"{sublayer.path} is a {type(core).__name__} without heads, so no {kind}"
+            f"{sublayer.path} ({type(core).__name__}) has no heads, and therefore no {kind}"
         )
     if kind == "z":
-        return HookPoint(_part(sublayer, "proj", kind), "input", partial(_split, heads), _joined)
+        layer = _part(sublayer, "proj", kind)
+        return HookPoint(layer, "input", partial(_split_heads, heads), _join_heads)
     if kind == "pattern":
-        return HookPoint(
-            _part(sublayer, "attn_drop", kind), "output", _turned, lambda _, value: _turned(value)
-        )
+        return _heads_first(_part(sublayer, "attn_drop", kind))
     norm = getattr(core, f"{kind}_norm", None)
     if isinstance(norm, nn.Module):
-        return HookPoint(norm, "output", _turned, lambda _, value: _turned(value))
+        return _heads_first(norm)
     separate = getattr(core, f"{kind}_proj", None)
     if isinstance(separate, nn.Linear):
-        return HookPoint(separate, "output", partial(_split, group_count(sublayer, kind)), _joined)
-    place = "qkv".index(kind)
+        count = group_count(sublayer, kind)
+        return HookPoint(separate, "output", partial(_split_heads, count), _join_heads)
+    third = "qkv".index(kind)
     bias = getattr(core, f"{kind}_bias", None)
     return HookPoint(
         _part(sublayer, "qkv", kind),
         "output",
-        lambda x: _split(heads, _plus(x.chunk(3, -1)[place], bias)),
-        partial(_write_third, place, bias),
+        lambda x: _split_heads(heads, _add_bias(x.chunk(3, -1)[third], bias)),
+        partial(_write_third, third, bias),
     )
 
 
 def group_count(sublayer: Sublayer, kind: str) -> int:
-    """Return how many heads, or neurons, a kind of activation of a sublayer has."""
+    """Return the number of heads, or neurons, of an activation of a sublayer.
+
+    Parameters
+    ----------
+    sublayer : Sublayer
+    kind : str
+        One of `patching.interventions.targets.INSIDE`.
+    """
     core: Any = sublayer.core
     if kind == "neurons":
         return int(core.fc2.in_features)
@@ -89,39 +107,48 @@ def group_count(sublayer: Sublayer, kind: str) -> int:
 
 @contextmanager
 def hooked(sublayer: Sublayer, changes: Mapping[str, Change]) -> Iterator[None]:
-    """Hand the activations of a sublayer to `changes`, by kind, while this lasts.
+    """Replace activations inside a sublayer while the ``with`` block runs.
 
-    Attention is made to show what is asked for. Its switches are put back and hooks are removed,
-    whatever happens.
+    Attention is switched to the implementation that computes the requested activations. The
+    switches are restored and the hooks are removed on exit, also after an exception.
+
+    Parameters
+    ----------
+    sublayer : Sublayer
+    changes : mapping of str to callable
+        By kind of activation: a function from the activation (N, T, G, D) to its replacement. A
+        function that returns its argument only reads.
 
     Raises
     ------
     FeatvizError
-        On leaving, if an activation never came by.
+        On exit, if the forward pass never computed one of the activations.
     """
-    waiting = set(changes)
-    hooks = []
-    with _showing(sublayer.core, waiting):
-        try:
-            for kind, change in changes.items():
-                hooks.append(_hook(hook_point(sublayer, kind), kind, change, waiting))
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-    if waiting:
+    missing = set(changes)
+
+    def apply(point: HookPoint, kind: str, call: Call) -> Tensor:
+        missing.discard(kind)
+        tensor = call.inputs[0] if point.side == "input" else call.output
+        return point.write(tensor, changes[kind](point.read(tensor)))
+
+    with _exposing(sublayer.core, set(changes)), ExitStack() as hooks:
+        for kind in changes:
+            point = hook_point(sublayer, kind)
+            hooks.enter_context(replace(point.module, partial(apply, point, kind), point.side))
+        yield
+    if missing:
         core = type(sublayer.core).__name__
-        raise FeatvizError(f"{sublayer.path} is a {core}, which never shows its {min(waiting)}")
+        raise FeatvizError(f"{sublayer.path} ({core}) does not expose its {min(missing)}")
 
 
 @contextmanager
-def _showing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
-    """Switch an attention of timm to the way of computing in which some activations come by."""
+def _exposing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
+    """Switch timm's attention to the implementation that computes some kinds of activations."""
     switches = {}
     if "pattern" in kinds:
         switches["fused_attn"] = False
     if kinds & set("qkv"):
-        # EVA and BEiT multiply by the weight of their layer without calling it, but for this.
+        # Otherwise EVA and BEiT multiply by the weight of their qkv layer without calling it.
         switches["qkv_bias_separate"] = True
     before = {name: getattr(core, name) for name in switches if hasattr(core, name)}
     try:
@@ -133,46 +160,36 @@ def _showing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
             setattr(core, name, value)
 
 
-def _hook(point: HookPoint, kind: str, change: Change, waiting: set[str]) -> Any:
-    def read(_module: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        waiting.discard(kind)
-        return point.write(inputs[0], change(point.read(inputs[0])))
-
-    def put_out(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-        waiting.discard(kind)
-        return point.write(output, change(point.read(output)))
-
-    if point.side == "input":
-        return point.module.register_forward_pre_hook(read)
-    return point.module.register_forward_hook(put_out)
-
-
 def _part(sublayer: Sublayer, name: str, kind: str) -> nn.Module:
     part = getattr(sublayer.core, name, None)
     if not isinstance(part, nn.Module):
-        raise FeatvizError(
-            f"{sublayer.path} is a {type(sublayer.core).__name__}, which has no {kind}"
-        )
+        raise FeatvizError(f"{sublayer.path} ({type(sublayer.core).__name__}) has no {kind}")
     return part
 
 
-def _split(heads: int, tensor: Tensor) -> Tensor:
-    return tensor.view(*tensor.shape[:-1], heads, -1)
+def _heads_first(module: nn.Module) -> HookPoint:
+    """Make the hook point of an output (N, heads, T, D)."""
+    return HookPoint(module, "output", _transposed, lambda _, value: _transposed(value))
 
 
-def _joined(_tensor: Tensor, value: Tensor) -> Tensor:
-    return value.flatten(2)
-
-
-def _turned(tensor: Tensor) -> Tensor:
+def _transposed(tensor: Tensor) -> Tensor:
     return tensor.transpose(1, 2)
 
 
-def _plus(tensor: Tensor, bias: Tensor | None) -> Tensor:
+def _split_heads(heads: int, tensor: Tensor) -> Tensor:
+    return tensor.view(*tensor.shape[:-1], heads, -1)
+
+
+def _join_heads(_tensor: Tensor, value: Tensor) -> Tensor:
+    return value.flatten(2)
+
+
+def _add_bias(tensor: Tensor, bias: Tensor | None) -> Tensor:
     return tensor if bias is None else tensor + bias
 
 
-def _write_third(place: int, bias: Tensor | None, tensor: Tensor, value: Tensor) -> Tensor:
+def _write_third(third: int, bias: Tensor | None, tensor: Tensor, value: Tensor) -> Tensor:
+    """Write queries, keys or values into the joint output of a qkv layer."""
     parts = list(tensor.chunk(3, -1))
-    parts[place] = _plus(value.flatten(2), None if bias is None else -bias)
+    parts[third] = _add_bias(value.flatten(2), None if bias is None else -bias)
     return torch.cat(parts, -1)

@@ -1,4 +1,4 @@
-"""A vision transformer cut where it can be patched: embedding, sublayers of blocks, head."""
+"""A vision transformer as a residual stream: embedding, sublayers of blocks, head."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.hooks import eval_mode, reach
+from featviz.models.hooks import Call, eval_mode, record, run_until
 from featviz.models.vision_model import VisionModel
-from patching.vit.embedding import Embedding, embedding_of
+from patching.vit.embedding import Embedding, find_embedding
 from patching.vit.sublayers import Sublayer, sublayers_of, with_last
 
-# Of what a block adds to the stream; rounding in float32 stays far below.
+# Relative to what a block adds to the stream; rounding in float32 is far smaller.
 TOLERANCE = 1e-4
 
 
@@ -26,20 +26,20 @@ class ResidualViT:
     ----------
     model : VisionModel
     sublayers : list of Sublayer
-        Attention and MLP of block 0, of block 1, and so on.
+        Attention and MLP of block 0, then of block 1, and so on.
     tokens : int
-        Length of the stream.
-    read : int
-        How many of its first tokens the logits depend on through the last MLP: the prefix alone,
-        or all.
+        Number of tokens of the stream.
+    read_tokens : int
+        Number of leading tokens that the logits depend on after the last attention: the prefix
+        tokens if the head reads only these, else all tokens.
     embedding : Embedding or None
-        The addends of the stream before the first block, if it is a sum.
+        The terms of the stream before the first block, if it is a sum.
     """
 
     model: VisionModel
     sublayers: list[Sublayer]
     tokens: int
-    read: int
+    read_tokens: int
     embedding: Embedding | None
 
     @property
@@ -48,115 +48,139 @@ class ResidualViT:
         return len(self.sublayers) // 2
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return the residual stream before the first block, (N, T, C).
+        """Compute the residual stream before the first block.
 
         Parameters
         ----------
         images : Tensor, shape (N, 3, H, W)
             RGB in [0, 1].
+
+        Returns
+        -------
+        Tensor, shape (N, T, C)
         """
-        found: list[Tensor] = []
-        reach(
-            self.model, images, ["blocks.0"], lambda _path, stream, _context: found.append(stream)
+        streams: list[Tensor] = []
+        run_until(
+            self.model, images, ["blocks.0"], lambda _path, stream, _context: streams.append(stream)
         )
-        return found[0]
+        return streams[0]
 
     def finish(self, residual: Tensor) -> Tensor:
-        """Return the logits (N, classes) of the residual stream behind the last block."""
+        """Apply the final norm and the head.
+
+        Parameters
+        ----------
+        residual : Tensor, shape (N, T, C)
+            The residual stream after the last block.
+
+        Returns
+        -------
+        Tensor, shape (N, classes)
+            Logits.
+        """
         module: Any = self.model.module
         logits: Tensor = module.forward_head(module.norm(residual))
         return logits
 
-    def run(self, residual: Tensor, start: int = 0) -> Tensor:
-        """Carry the residual stream from sublayer `start` to its end."""
-        for sublayer in self.sublayers[start:]:
+    def run(self, residual: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+        """Run consecutive sublayers.
+
+        Parameters
+        ----------
+        residual : Tensor, shape (N, T, C)
+            The residual stream before sublayer `start`.
+        start : int
+            Index of the first sublayer to run.
+        stop : int, optional
+            Index after the last sublayer to run; by default all sublayers from `start` on are run.
+
+        Returns
+        -------
+        Tensor, shape (N, T, C)
+            The residual stream before sublayer `stop`, or after the last block.
+        """
+        for sublayer in self.sublayers[start:stop]:
             residual = residual + sublayer.branch(residual)
         return residual
 
 
 def residual_vit(model: VisionModel) -> ResidualViT:
-    """Take a model apart, and check that its parts give what it gives.
+    """Split a model into embedding, sublayers and head, and check that they reproduce its output.
+
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    ResidualViT
 
     Raises
     ------
     FeatvizError
-        If it has no blocks in a row, or they are parallel or otherwise not made of two sublayers.
+        If the model has no sequence of blocks, a block is not an attention followed by an MLP (as
+        in parallel blocks), or the head reads more than the last block.
     """
     module: Any = model.module
     blocks = getattr(module, "blocks", None)
     if not isinstance(blocks, nn.Sequential | nn.ModuleList) or not len(blocks):
-        raise FeatvizError(f"{model.name} has no row of transformer blocks to patch")
+        raise FeatvizError(f"{model.name} has no sequence of transformer blocks to patch")
     images = torch.linspace(0, 1, 3 * model.image_size**2).view(1, 3, *(model.image_size,) * 2)
     images = images.to(next(module.parameters()))
     with eval_mode(module), torch.no_grad():
-        calls, logits = _watch(model, blocks, images)
+        calls, logits = _record_blocks(model, images)
         sublayers: list[Sublayer] = []
-        for number, (block, call) in enumerate(zip(blocks, calls, strict=True)):
-            sublayers += _checked_halves(model, f"blocks.{number}", block, call)
-        tokens = calls[0].residual.shape[1]
-        vit = ResidualViT(
-            model, sublayers, tokens, tokens, embedding_of(model, images, calls[0].residual)
-        )
+        for block, call in zip(blocks, calls, strict=True):
+            sublayers += _checked_sublayers(model, block, call)
+        start = calls[0].inputs[0]
+        tokens = start.shape[1]
+        vit = ResidualViT(model, sublayers, tokens, tokens, find_embedding(model, images, start))
         found = vit.finish(calls[-1].output)
         if not hasattr(module, "forward_head") or not _close(found, logits, logits):
-            raise FeatvizError(f"the head of {model.name} does not read its last block alone")
-        return replace(vit, read=_read(vit, calls[-1].residual))
+            raise FeatvizError(f"the head of {model.name} reads more than its last block")
+        return replace(vit, read_tokens=_read_tokens(vit, calls[-1].inputs[0]))
 
 
-def _read(vit: ResidualViT, residual: Tensor) -> int:
-    """Count the first tokens of the stream before the last sublayer that the logits depend on."""
+def _read_tokens(vit: ResidualViT, residual: Tensor) -> int:
+    """Count the leading tokens before the last sublayer that the logits depend on."""
     prefix = vit.model.prefix_tokens
     if not 0 < prefix < residual.shape[1]:
         return residual.shape[1]
     other = residual.clone()
-    # Of the same shape, so that not even rounding differs if nothing of it is read.
+    # The shape stays the same, so that the logits are bit-equal if the patch tokens are not read.
     other[:, prefix:] = 1 - 3 * residual[:, prefix:].flip(-1)
-    ends = [vit.finish(vit.run(each, len(vit.sublayers) - 1)) for each in (residual, other)]
-    return prefix if torch.equal(*ends) else residual.shape[1]
+    logits = [vit.finish(vit.run(each, len(vit.sublayers) - 1)) for each in (residual, other)]
+    return prefix if torch.equal(*logits) else residual.shape[1]
 
 
-@dataclass(frozen=True)
-class _Call:
-    """What went into a block and came out."""
-
-    residual: Tensor
-    context: dict[str, Any]
-    output: Tensor
-
-
-def _watch(model: VisionModel, blocks: Any, images: Tensor) -> tuple[list[_Call], Tensor]:
-    calls: list[_Call] = []
-
-    def record(
-        _block: nn.Module, inputs: tuple[Tensor, ...], context: dict[str, Any], output: Tensor
-    ) -> None:
-        calls.append(_Call(inputs[0], context, output))
-
-    hooks = [block.register_forward_hook(record, with_kwargs=True) for block in blocks]
-    try:
-        logits: Tensor = model.module(model.normalize(images))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if len(calls) != len(blocks):
-        raise FeatvizError(f"{model.name} runs {len(calls)} of its {len(blocks)} blocks")
+def _record_blocks(model: VisionModel, images: Tensor) -> tuple[list[Call], Tensor]:
+    """Run the model, and return the call of each block and the logits."""
+    module: Any = model.module
+    paths = [f"blocks.{index}" for index in range(len(module.blocks))]
+    calls: list[Call] = []
+    with record(module, paths, calls.append):
+        logits = model(images)
+    if len(calls) != len(paths):
+        raise FeatvizError(f"{model.name} runs {len(calls)} of its {len(paths)} blocks")
     return calls, logits
 
 
-def _checked_halves(model: VisionModel, path: str, block: nn.Module, call: _Call) -> list[Sublayer]:
+def _checked_sublayers(model: VisionModel, block: nn.Module, call: Call) -> list[Sublayer]:
+    """Split a block, as pre-norm or else as post-norm, whichever reproduces its output."""
+    start = call.inputs[0]
     for norm_first in (True, False):
-        sublayers = sublayers_of(path, block, call.context, norm_first)
+        sublayers = sublayers_of(call.path, block, call.context, norm_first)
         if sublayers is None:
             break
-        residual, found = call.residual, []
+        residual, found = start, []
         for sublayer in sublayers:
             found.append(with_last(sublayer, residual))
             residual = residual + sublayer.branch(residual)
-        if _close(residual, call.output, call.output - call.residual):
+        if _close(residual, call.output, call.output - start):
             return found
-    kind = type(block).__name__
     raise FeatvizError(
-        f"{path} of {model.name} is a {kind}, which is not an attention followed by an MLP"
+        f"{call.path} of {model.name} is a {type(block).__name__}, which is not an attention "
+        "followed by an MLP"
     )
 
 

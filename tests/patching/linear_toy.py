@@ -73,5 +73,5 @@ def linear_model(depth: int = 3) -> VisionModel:
         torch.manual_seed(5)
         module = Linear(depth)
     module.eval().requires_grad_(False)
-    sublayer = (0.5, 0.5, 0.5)
-    return VisionModel("linear toy", module, 16, sublayer, sublayer, untrained=True)
+    half = (0.5, 0.5, 0.5)
+    return VisionModel("linear toy", module, 16, half, half, untrained=True)

@@ -20,7 +20,7 @@ from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import NAMES, TRAINED, attention_model
 
 SMALL: dict[str, Any] = {"img_size": 64, "embed_dim": 48, "num_heads": 3, "depth": 2}
-# For each: what makes it of a tiny ViT.
+# For each, the options that make it of a tiny ViT.
 MORE: dict[str, dict[str, Any]] = {
     "average pooling": {"global_pool": "avg"},
     "LayerScale": {"init_values": 0.5},
@@ -34,14 +34,14 @@ STANDARD = [
     "qk-norm",
     *MORE,
 ]
-"""Those that the hand-written reference knows."""
+"""Models that the hand-written reference implements."""
 MODELS = [*STANDARD, "EVA", "DINOv3", "mixed rotary", "BEiT"]
-# Parts that models do not have: rotary and relative positions are not added to the stream.
+# Rotary and relative positions are not added to the stream.
 WITHOUT = {kind: {"pos_embed"} for kind in ("DINOv3", "mixed rotary", "BEiT")}
 
 
-def randomised(module: nn.Module, seed: int) -> nn.Module:
-    """Add noise to every weight, gains and biases too."""
+def randomized(module: nn.Module, seed: int) -> nn.Module:
+    """Add noise to every weight, including gains and biases."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in module.parameters():
@@ -59,8 +59,8 @@ def model_of(kind: str) -> VisionModel:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         module = timm.create_model("vit_tiny_patch16_224", **SMALL, **MORE[kind])
-    sublayer = (0.5, 0.5, 0.5)
-    return VisionModel(kind, randomised(module.double(), 4), 64, sublayer, sublayer, untrained=True)
+    half = (0.5, 0.5, 0.5)
+    return VisionModel(kind, randomized(module.double(), 4), 64, half, half, untrained=True)
 
 
 @cache
@@ -74,7 +74,7 @@ def images(model: VisionModel, seed: int, count: int = 3) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def spots_of(kind: str) -> list[PatchTarget]:
+def targets_of(kind: str) -> list[PatchTarget]:
     """Every whole activation that a model has."""
     depth = vit(kind).depth
     embeddings = [PatchTarget(name, 0) for name in ("patch_embed", "pos_embed")]
@@ -82,20 +82,19 @@ def spots_of(kind: str) -> list[PatchTarget]:
     return [target for target in embeddings + rest if target.kind not in WITHOUT.get(kind, ())]
 
 
-def at_once(trunk_: ResidualViT, seed: int, wanted: Sequence[Patch]) -> ActivationCache:
-    with eval_mode(trunk_.model.module), torch.no_grad():
-        return run_with_cache(trunk_, trunk_.embed(images(trunk_.model, seed)), wanted)
+def cached_run(model: ResidualViT, seed: int, wanted: Sequence[Patch]) -> ActivationCache:
+    with eval_mode(model.model.module), torch.no_grad():
+        return run_with_cache(model, model.embed(images(model.model, seed)), wanted)
 
 
 @cache
 def two_runs(kind: str) -> tuple[ActivationCache, ActivationCache]:
     """A corrupted and a clean run, with every activation."""
-    wanted = [(target,) for target in spots_of(kind)]
-    return at_once(vit(kind), 1, wanted), at_once(vit(kind), 2, wanted)
+    wanted = [(target,) for target in targets_of(kind)]
+    return cached_run(vit(kind), 1, wanted), cached_run(vit(kind), 2, wanted)
 
 
 def logits_of(model: VisionModel, seed: int) -> Tensor:
     """Run the whole model as timm does."""
     with torch.no_grad():
-        found: Tensor = model.module(model.normalize(images(model, seed)))
-        return found
+        return model(images(model, seed))

@@ -1,4 +1,4 @@
-"""Sweeps of images in memory, held against hooks on the model's own forward pass."""
+"""Sweeps of images in memory, compared with hooks on the model's own forward pass."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sweep(model: VisionModel, clean: Tensor, corrupted: Tensor | None, **choices
 
 
 def _classes(model: VisionModel) -> int:
-    # A model without a classifier puts features out.
+    # A model without a classifier outputs features.
     return logits_of(model, torch.zeros(1, 3, *(model.image_size,) * 2).double()).shape[1]
 
 
@@ -48,7 +48,7 @@ def probability(logits: Tensor) -> NDArray[np.float64]:
 
 @contextmanager
 def replaced(model: VisionModel, outputs: dict[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Let modules put something else out."""
+    """Replace the outputs of modules."""
     hooks = [
         model.module.get_submodule(path).register_forward_hook(
             lambda _module, _inputs, output, change=change: change(output)
@@ -64,12 +64,11 @@ def replaced(model: VisionModel, outputs: dict[str, Callable[[Tensor], Tensor]])
 
 def logits_of(model: VisionModel, pixels: Tensor) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model.module(model.normalize(pixels))
-    return found
+        return model(pixels)
 
 
 def outputs_of(model: VisionModel, pixels: Tensor, *paths: str) -> dict[str, Tensor]:
-    """What modules put out on images."""
+    """Outputs of modules on images."""
     found: dict[str, Tensor] = {}
 
     def keep(path: str) -> Callable[[Tensor], Tensor]:
@@ -87,10 +86,10 @@ def test_effects_are_those_of_hooks_on_the_model_itself() -> None:
     assert table.sites.window.tolist() == [1, 1, 2, 2]
     kept = outputs_of(model, clean, "blocks.0.attn", "blocks.1.attn")
     windows = [["blocks.0.attn"], ["blocks.1.attn"], [*kept], ["blocks.1.attn"]]
-    for place, paths in enumerate(windows):
+    for site, paths in enumerate(windows):
         with replaced(model, {path: lambda _, path=path: kept[path] for path in paths}):  # type: ignore[misc]
             expected = probability(logits_of(model, corrupted))
-        np.testing.assert_allclose(table.restored[0, place], expected, rtol=1e-9)
+        np.testing.assert_allclose(table.restored[0, site], expected, rtol=1e-9)
     np.testing.assert_allclose(table.clean[0], probability(logits_of(model, clean)), rtol=1e-9)
     np.testing.assert_allclose(
         table.corrupted[0], probability(logits_of(model, corrupted)), rtol=1e-9
@@ -99,7 +98,7 @@ def test_effects_are_those_of_hooks_on_the_model_itself() -> None:
     assert np.ptp(table.effect[0]) > 1e-6
 
 
-def test_noising_puts_corrupted_activations_into_the_clean_run() -> None:
+def test_noising_patches_corrupted_activations_into_the_clean_run() -> None:
     model = model_of("ViT")
     clean, corrupted = two(model)
     table = sweep(model, clean, corrupted, site="mlp", direction="noising", layers="1")
@@ -159,7 +158,7 @@ def test_a_donors_activations_of_the_same_images_need_no_corruption() -> None:
     table = sweep(model, clean, None, site="attn", donor=donor)
     np.testing.assert_allclose(table.corrupted[0], probability(logits_of(model, clean)), rtol=1e-9)
     np.testing.assert_allclose(table.clean[0], probability(logits_of(donor, clean)), rtol=1e-9)
-    # All else of the two models is alike, so this attention makes the whole difference.
+    # The models differ in this attention only.
     np.testing.assert_allclose(table.effect[:, 0], table.total, rtol=1e-7, atol=1e-12)
     assert np.abs(table.total[0]).max() > 1e-6
     back = sweep(model, clean, None, site="attn", donor=donor, direction="noising")
@@ -167,7 +166,7 @@ def test_a_donors_activations_of_the_same_images_need_no_corruption() -> None:
     np.testing.assert_allclose(back.clean[0], table.corrupted[0], rtol=1e-9)
 
 
-def test_zero_ablation_is_a_hook_that_puts_out_zeros() -> None:
+def test_zero_ablation_is_a_hook_that_outputs_zeros() -> None:
     model = model_of("ViT")
     clean, _ = two(model)
     table = sweep(model, clean, None, site="attn", ablate="zero")
@@ -221,7 +220,7 @@ def test_frozen_norms_keep_the_scale_of_the_patched_run() -> None:
     assert np.abs(free.restored - table.restored)[0].max() > 1e-6
 
 
-def test_the_number_of_images_at_once_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of("ViT")
     clean, corrupted = two(model)
     whole = sweep(model, clean, corrupted, site="head")
@@ -230,8 +229,8 @@ def test_the_number_of_images_at_once_does_not_matter(monkeypatch: pytest.Monkey
     parts = sweep(model, clean, corrupted, site="head")
     np.testing.assert_allclose(whole.restored, parts.restored, rtol=1e-9, atol=1e-12)
     assert parts.image.tolist() == [0, 1, 2]
-    again = sweep(model, clean, None, ablate="mean")
-    np.testing.assert_allclose(mean.restored, again.restored, rtol=1e-9, atol=1e-12)
+    mean_parts = sweep(model, clean, None, ablate="mean")
+    np.testing.assert_allclose(mean.restored, mean_parts.restored, rtol=1e-9, atol=1e-12)
 
 
 def test_a_model_is_left_as_it_was_found() -> None:
@@ -250,21 +249,29 @@ def test_a_model_is_left_as_it_was_found() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"corrupted": None}, "there is no corruption, donor or ablation"),
-        ({"direction": "noise"}, "not 'noise'; did you mean noising"),
-        ({"ablate": "means", "corrupted": None}, "no ablation 'means'; did you mean mean"),
-        ({"ablate": "mean"}, "mean ablation takes clean images alone"),
-        ({"ablate": "resample", "corrupted": None}, "resample ablation takes other images"),
-        ({"ablate": "zero", "corrupted": None, "donor": "itself"}, "not both"),
-        ({"labels": torch.tensor([1, 2])}, r"3 images, and labels of \(2,\)"),
+        ({"corrupted": None}, "nothing to patch with: give a corruption, a donor or an ablation"),
+        ({"direction": "noise"}, "got 'noise'; did you mean noising"),
+        ({"ablate": "means", "corrupted": None}, "unknown ablation 'means'; did you mean mean"),
+        ({"ablate": "mean"}, "mean ablation takes clean images only"),
+        ({"ablate": "resample", "corrupted": None}, "resample ablation needs other images"),
+        ({"ablate": "zero", "corrupted": None, "donor": "itself"}, "cannot be combined"),
+        ({"labels": torch.tensor([1, 2])}, r"labels need shape \(3,\), got \(2,\)"),
         ({"labels": torch.tensor([1, 2, -1])}, "an image has no label"),
         ({"labels": torch.tensor([1, 2, 1000])}, "an image is of class 1000"),
-        ({"corrupted": torch.zeros(2, 3, 64, 64)}, r"corrupted images are of shape \(2, 3"),
-        ({"clean": torch.zeros(3, 3, 32, 32)}, r"clean images are of shape .*takes \(3, 3, 64"),
+        (
+            {"corrupted": torch.zeros(2, 3, 64, 64)},
+            r"needs corrupted images of shape \(3, 3, 64, 64\), got \(2, 3",
+        ),
+        (
+            {"clean": torch.zeros(3, 3, 32, 32)},
+            r"needs clean images of shape \(3, 3, 64, 64\), got \(3, 3, 32",
+        ),
         ({"clean": torch.zeros(0, 3, 64, 64)}, "there are no images"),
     ],
 )
-def test_contradictions_are_refused_in_one_line(choices: dict[str, Any], message: str) -> None:
+def test_contradicting_settings_are_refused_in_one_line(
+    choices: dict[str, Any], message: str
+) -> None:
     model = model_of("ViT")
     clean, corrupted = two(model)
     wanted = {"clean": clean, "corrupted": corrupted, "labels": LABELS, **choices}

@@ -1,4 +1,4 @@
-"""What must hold of patched runs whatever the model."""
+"""Properties of patched runs that hold for every model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.patching.linear_toy import linear_model
 from tests.patching.models import (
     MODELS,
     STANDARD,
-    at_once,
+    cached_run,
     images,
     logits_of,
     model_of,
-    spots_of,
+    targets_of,
     two_runs,
     vit,
 )
@@ -50,7 +50,7 @@ def parts_of(kind: str) -> list[Patch]:
     """Patches of every kind: whole, of some tokens, of some heads or neurons, and in windows."""
     first, last = (1, 2, 7), (0, vit(kind).tokens - 1)
     patches: list[Patch] = [()]
-    for target in spots_of(kind):
+    for target in targets_of(kind):
         patches += [(target,), (replace(target, tokens=first),)]
         if target.kind in {"q", "k", "v", "z", "pattern", "neurons"}:
             patches += [(replace(target, groups=(0, 2)),)]
@@ -87,17 +87,17 @@ def test_the_donor_run_is_the_clean_run_of_timm(kind: str) -> None:
 
 
 @every_model
-def test_a_run_patched_with_itself_changes_nothing_at_any_spot(kind: str) -> None:
+def test_a_run_patched_with_itself_changes_nothing_at_any_target(kind: str) -> None:
     base, _ = two_runs(kind)
-    again = at_once(vit(kind), 1, [(target,) for target in spots_of(kind)])
+    same = cached_run(vit(kind), 1, [(target,) for target in targets_of(kind)])
     with torch.no_grad():
-        found = patched_logits(vit(kind), base, again, parts_of(kind))
+        found = patched_logits(vit(kind), base, same, parts_of(kind))
     assert_same(found, base.logits.expand_as(found))
 
 
 @every_model
 def test_restoring_the_whole_stream_anywhere_gives_the_clean_run(kind: str) -> None:
-    patches = [(target,) for target in spots_of(kind) if target.kind.startswith("resid")]
+    patches = [(target,) for target in targets_of(kind) if target.kind.startswith("resid")]
     assert len(patches) == 3 * vit(kind).depth
     found = restored(kind, patches)
     assert_same(found, two_runs(kind)[1].logits.expand_as(found))
@@ -105,7 +105,7 @@ def test_restoring_the_whole_stream_anywhere_gives_the_clean_run(kind: str) -> N
 
 @every_model
 def test_restoring_every_output_and_the_start_gives_the_clean_run(kind: str) -> None:
-    outputs = [target for target in spots_of(kind) if target.kind in {"attn_out", "mlp_out"}]
+    outputs = [target for target in targets_of(kind) if target.kind in {"attn_out", "mlp_out"}]
     (found,) = restored(kind, [(PatchTarget("patch_embed", 0), *outputs)])
     assert_same(found, two_runs(kind)[1].logits)
 
@@ -156,7 +156,7 @@ def test_a_resumed_run_is_the_full_forward_pass(kind: str) -> None:
 
 
 @every_model
-def test_the_staircase_is_one_run_at_a_time_and_chunks_do_not_matter(kind: str) -> None:
+def test_batched_runs_are_single_runs_and_chunks_do_not_matter(kind: str) -> None:
     patches = parts_of(kind)[::2]
     together = restored(kind, patches, 10**9)
     alone = torch.cat([restored(kind, [patch]) for patch in patches])
@@ -217,7 +217,7 @@ def test_patches_of_the_last_block_count_where_they_are_averaged(kind: str) -> N
 def test_a_donor_of_the_same_weights_is_the_same_model(kind: str) -> None:
     model = model_of(kind)
     twin = VisionModel("twin", copy.deepcopy(model.module), model.image_size, model.mean, model.std)
-    donor = at_once(residual_vit(twin), 2, [(target,) for target in spots_of(kind)])
+    donor = cached_run(residual_vit(twin), 2, [(target,) for target in targets_of(kind)])
     with torch.no_grad():
         found = patched_logits(vit(kind), two_runs(kind)[0], donor, parts_of(kind))
     assert torch.equal(found, restored(kind, parts_of(kind)))
@@ -240,7 +240,7 @@ def edited(target: PatchTarget, own: Array, other: Array) -> Array:
 
 
 @pytest.mark.parametrize("kind", STANDARD)
-def test_a_transformer_written_by_hand_agrees_for_every_kind_of_spot(kind: str) -> None:
+def test_a_transformer_written_by_hand_agrees_for_every_kind_of_target(kind: str) -> None:
     network, model = plain(kind), model_of(kind)
     inputs = [model.normalize(images(model, seed)).numpy() for seed in (1, 2)]
     network.run(inputs[1], {})

@@ -21,13 +21,13 @@ from patching.activation_patching import BATCH, Experiment, sweep
 from patching.effects.labels import labels_for
 from patching.effects.table import Table, read_traces
 from patching.interventions.corruptions import corruption
-from patching.interventions.selection import Where
+from patching.interventions.selection import Selection
 from patching.trace_job import Settings, trace_to_store
 from tests.featviz.data.test_datasets import cifar
 from tests.featviz.models.attention_models import attention_model
 
 FOLDER = Path(__file__).parents[1] / "oracles" / "huggingface_vit" / "usual"
-GRAY = Settings(Where("attn", (1, 3)), corruption("grayscale"))
+GRAY = Settings(Selection("attn", (1, 3)), corruption("grayscale"))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_what_is_stored_is_what_a_sweep_of_the_images_gives(
     assert Store(tmp_path / "s").verify() == []
 
 
-def test_again_nothing_is_computed(
+def test_a_second_call_computes_nothing(
     model: VisionModel, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace_to_store(model, data, GRAY, tmp_path / "s")
@@ -82,14 +82,14 @@ def test_again_nothing_is_computed(
 
 
 class StoppedError(Exception):
-    """Stands for a crash."""
+    """Simulates a crash."""
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_a_job_that_stops_goes_on_where_it_was_and_ends_alike(
+def test_an_interrupted_job_resumes_and_ends_with_the_same_effects(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    settings = Settings(Where("head"), corruption("noise:0.3"))
+    settings = Settings(Selection("head"), corruption("noise:0.3"))
     trace_to_store(model, data, settings, tmp_path / "whole")
 
     def stop(finished: float, _total: int) -> None:
@@ -99,12 +99,12 @@ def test_a_job_that_stops_goes_on_where_it_was_and_ends_alike(
     with pytest.raises(StoppedError):
         trace_to_store(model, data, settings, tmp_path / "s", progress=stop)
     assert len(read_traces(tmp_path / "s").image) == 10
-    told: list[tuple[float, int]] = []
+    calls: list[tuple[float, int]] = []
     summary = trace_to_store(
-        model, data, settings, tmp_path / "s", progress=lambda *one: told.append(one)
+        model, data, settings, tmp_path / "s", progress=lambda *one: calls.append(one)
     )
     assert (summary.stored, summary.done) == (14, 10)
-    assert told == [(0, 14), (5, 14), (10, 14), (14, 14)]
+    assert calls == [(0, 14), (5, 14), (10, 14), (14, 14)]
     resumed, whole = (read_traces(tmp_path / name) for name in ("s", "whole"))
     np.testing.assert_array_equal(resumed.restored, whole.restored)
     assert len(Store(tmp_path / "s").addresses("trace_sites")) == 6
@@ -113,7 +113,7 @@ def test_a_job_that_stops_goes_on_where_it_was_and_ends_alike(
 def test_images_do_not_depend_on_their_batch(
     model: VisionModel, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(Where("attn"), corruption("shuffle"))
+    settings = Settings(Selection("attn"), corruption("shuffle"))
     for batch in (24, 7):
         monkeypatch.setitem(BATCH, "cpu", batch)
         trace_to_store(model, data, settings, tmp_path / str(batch))
@@ -123,12 +123,12 @@ def test_images_do_not_depend_on_their_batch(
 @pytest.mark.parametrize(
     "other",
     [
-        Settings(Where("attn", (1,)), corruption("grayscale")),
-        Settings(Where("mlp", (1, 3)), corruption("grayscale")),
-        Settings(Where("attn", (1, 3)), corruption("blur")),
-        Settings(Where("attn", (1, 3)), corruption("grayscale"), mode="noising"),
-        Settings(Where("attn", (1, 3)), corruption("grayscale"), frozen=True),
-        Settings(Where("attn", (1, 3)), ablate="mean"),
+        Settings(Selection("attn", (1,)), corruption("grayscale")),
+        Settings(Selection("mlp", (1, 3)), corruption("grayscale")),
+        Settings(Selection("attn", (1, 3)), corruption("blur")),
+        Settings(Selection("attn", (1, 3)), corruption("grayscale"), mode="noising"),
+        Settings(Selection("attn", (1, 3)), corruption("grayscale"), frozen=True),
+        Settings(Selection("attn", (1, 3)), ablate="mean"),
     ],
 )
 def test_another_configuration_is_refused_and_nothing_is_touched(
@@ -145,14 +145,14 @@ def test_the_same_site_by_its_other_name_is_the_same_configuration(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
     trace_to_store(model, data, GRAY, tmp_path / "s", count=2)
-    renamed = Settings(Where("attn_out", (1, 3), by="layer"), corruption("grayscale"))
+    renamed = Settings(Selection("attn_out", (1, 3), by="layer"), corruption("grayscale"))
     assert trace_to_store(model, data, renamed, tmp_path / "s", count=2).stored == 0
 
 
 def test_noise_on_embeddings_leaves_images_alone_and_has_effects(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    settings = Settings(Where("patch_embed"), corruption("embedding:2"))
+    settings = Settings(Selection("patch_embed"), corruption("embedding:2"))
     trace_to_store(model, data, settings, tmp_path / "s", count=4)
     found = read_traces(tmp_path / "s")
     assert np.abs(found.total[1]).min() > 1e-4
@@ -163,8 +163,8 @@ def test_noise_on_embeddings_leaves_images_alone_and_has_effects(
 def test_resampling_takes_the_runs_of_swapped_images(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    trace_to_store(model, data, Settings(Where("mlp"), ablate="resample"), tmp_path / "a")
-    swapped = Settings(Where("mlp"), corruption("swap"), mode="noising")
+    trace_to_store(model, data, Settings(Selection("mlp"), ablate="resample"), tmp_path / "a")
+    swapped = Settings(Selection("mlp"), corruption("swap"), mode="noising")
     trace_to_store(model, data, swapped, tmp_path / "b")
     one, other = (read_traces(tmp_path / name) for name in ("a", "b"))
     same(one, other)
@@ -178,7 +178,7 @@ def test_resampling_takes_the_runs_of_swapped_images(
 def test_a_mean_is_over_all_images_of_the_job_also_after_a_stop(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    settings = Settings(Where("mlp"), ablate="mean")
+    settings = Settings(Selection("mlp"), ablate="mean")
 
     def stop(finished: float, _total: int) -> None:
         if finished:
@@ -197,13 +197,13 @@ def test_a_donor_is_part_of_the_configuration(
     donor = VisionModel("twin", copy.deepcopy(model.module), 64, model.mean, model.std)
     with torch.no_grad():
         donor.module.blocks[0].attn.proj.weight.mul_(1.5)  # type: ignore[index, union-attr]
-    settings = Settings(Where("attn"))
+    settings = Settings(Selection("attn"))
     trace_to_store(model, data, settings, tmp_path / "s", count=3, donor=donor)
     stored = Store(tmp_path / "s").configuration["traces"]["donor"]
     assert stored == {"model": "twin", "fingerprint": donor.fingerprint}
     found = read_traces(tmp_path / "s")
     np.testing.assert_allclose(found.effect[:, 0], found.total, atol=1e-5)
-    with pytest.raises(FeatvizError, match="there is no corruption, donor or ablation"):
+    with pytest.raises(FeatvizError, match="nothing to patch with"):
         trace_to_store(model, data, settings, tmp_path / "t")
     assert not (tmp_path / "t").exists()
 
@@ -211,8 +211,8 @@ def test_a_donor_is_part_of_the_configuration(
 def test_ablation_with_a_corruption_is_refused(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    settings = Settings(Where("attn"), corruption("grayscale"), ablate="mean")
-    with pytest.raises(FeatvizError, match="ablation is of the clean run"):
+    settings = Settings(Selection("attn"), corruption("grayscale"), ablate="mean")
+    with pytest.raises(FeatvizError, match="an ablation patches the clean run"):
         trace_to_store(model, data, settings, tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
@@ -248,7 +248,7 @@ def test_classes_are_found_by_their_names(model: VisionModel, tmp_path: Path) ->
     assert labels_for(named(model), dataset, [0, 1]) == [0, 1]
     # As many, under other names: in the same order.
     assert labels_for(named(model, "x", "y"), dataset, [0, 1]) == [0, 1]
-    with pytest.raises(FeatvizError, match="none of them is called Sea_cat"):
+    with pytest.raises(FeatvizError, match="is called 'Sea_cat'"):
         labels_for(named(model, "ape", "bee", "cat"), dataset, [0, 1])
 
 

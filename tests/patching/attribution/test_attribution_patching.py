@@ -11,7 +11,7 @@ from torch import Tensor
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.attribution.attribution_patching import Attribution, attribute
-from patching.attribution.diagnostics import doubts, saturation, scale_changes
+from patching.attribution.diagnostics import diagnostics, saturation, scale_changes
 from patching.attribution.fidelity import Agreement, agreement, exact_effects, sampled
 from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.targets import PatchTarget
@@ -47,7 +47,7 @@ def two_runs(
     return vit, base, donor
 
 
-LINEAR_SPOTS = [
+LINEAR_TARGETS = [
     *(PatchTarget("z", layer, None, (head,)) for layer in range(3) for head in range(2)),
     *(PatchTarget("z", layer, (token,)) for layer in range(3) for token in range(4)),
     *(PatchTarget("neurons", layer, None, (neuron,)) for layer in range(3) for neuron in range(10)),
@@ -63,7 +63,7 @@ LINEAR_SPOTS = [
 
 @pytest.fixture(scope="module")
 def linear() -> tuple[ResidualViT, ActivationCache, ActivationCache]:
-    return two_runs(linear_model(), LINEAR_SPOTS)
+    return two_runs(linear_model(), LINEAR_TARGETS)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
@@ -71,20 +71,20 @@ def test_attribution_is_exact_on_a_linear_network(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache], steps: int
 ) -> None:
     vit, base, donor = linear
-    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, steps)
-    exact = exact_effects(vit, base, donor, LINEAR_SPOTS, logit, LABELS)
-    both = agreement(found, LINEAR_SPOTS, exact)
+    found = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS, steps)
+    exact = exact_effects(vit, base, donor, LINEAR_TARGETS, logit, LABELS)
+    both = agreement(found, LINEAR_TARGETS, exact)
     torch.testing.assert_close(both.estimated, both.exact, rtol=1e-4, atol=1e-6)
     assert both.exact.abs().amax(1).min() > 1e-5
     assert both.sign == 1
     assert both.linear == pytest.approx(1, abs=1e-6)
 
 
-def test_the_effect_of_a_spot_is_the_sum_of_its_tokens_and_groups(
+def test_the_effect_of_a_target_is_the_sum_of_its_tokens_and_groups(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
     vit, base, donor = linear
-    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
+    found = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS)
     parts = [found.effect(PatchTarget("z", 1, (t,), (h,))) for t in range(4) for h in range(2)]
     torch.testing.assert_close(torch.stack(parts).sum(0), found.effect(PatchTarget("z", 1)))
     assert torch.equal(
@@ -97,7 +97,7 @@ EVERYWHERE = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "z"
 
 
 @pytest.mark.parametrize("kind", ["ViT", "DeiT distilled", "DINOv3", "qk-norm", "BEiT"])
-def test_the_gradient_at_every_kind_of_spot_is_the_slope_of_exact_patching(kind: str) -> None:
+def test_the_gradient_at_every_kind_of_target_is_the_slope_of_exact_patching(kind: str) -> None:
     model = attention_model(kind)
     kinds = [*EVERYWHERE, *(["q", "k", "v", "pattern"] if kind in ("ViT", "qk-norm") else [])]
     targets = [PatchTarget(name, layer) for layer in range(2) for name in kinds]
@@ -105,7 +105,7 @@ def test_the_gradient_at_every_kind_of_spot_is_the_slope_of_exact_patching(kind:
     small = 1e-2
     close = ActivationCache(
         [a + small * (b - a) for a, b in zip(base.streams, donor.streams, strict=True)],
-        {place: a + small * (donor.values[place] - a) for place, a in base.values.items()},
+        {key: a + small * (donor.values[key] - a) for key, a in base.values.items()},
         base.logits,
     )
     found = attribute(vit, base.streams[0], close, targets, summed, LABELS)
@@ -153,13 +153,13 @@ def test_swapping_base_and_donor_on_a_linear_network_turns_every_sign(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
     vit, base, donor = linear
-    one = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
-    other = attribute(vit, donor.streams[0], base, LINEAR_SPOTS, logit, LABELS)
-    for place, effects in one.effects.items():
-        torch.testing.assert_close(effects, -other.effects[place])
+    one = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS)
+    other = attribute(vit, donor.streams[0], base, LINEAR_TARGETS, logit, LABELS)
+    for key, effects in one.effects.items():
+        torch.testing.assert_close(effects, -other.effects[key])
 
 
-def test_attribution_takes_one_backward_pass_whatever_the_number_of_spots(
+def test_attribution_takes_one_backward_pass_whatever_the_number_of_targets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     targets = [PatchTarget(kind, layer) for kind in EVERYWHERE for layer in range(2)]
@@ -182,8 +182,8 @@ def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> No
     outside = _in_inference_mode(vit, model, targets, False)
     with eval_mode(model.module), torch.inference_mode():
         inside = _in_inference_mode(vit, model, targets, True)
-    for place, effects in outside.effects.items():
-        torch.testing.assert_close(inside.effects[place], effects)
+    for key, effects in outside.effects.items():
+        torch.testing.assert_close(inside.effects[key], effects)
         assert not effects.requires_grad
     assert not any(stream.requires_grad for stream in outside.base.streams)
     assert all(weight.grad is None for weight in model.module.parameters())
@@ -200,12 +200,12 @@ def _in_inference_mode(
         return attribute(vit, start, donor, targets, probability, LABELS)
 
 
-def test_fewer_than_no_steps_are_refused(
+def test_a_negative_number_of_steps_is_refused(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
     vit, base, donor = linear
-    with pytest.raises(ValueError, match="0 or more, not -1"):
-        attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, -1)
+    with pytest.raises(ValueError, match=">= 0, got -1"):
+        attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS, -1)
 
 
 def made_up(exact: list[float], estimated: list[float]) -> Agreement:
@@ -243,7 +243,7 @@ def test_agreement_with_what_never_changes_is_not_a_number() -> None:
     assert nothing.sign != nothing.sign
 
 
-def test_a_sample_of_spots_is_drawn_once_and_the_same_for_a_seed() -> None:
+def test_a_sample_of_targets_has_no_duplicates_and_depends_on_the_seed() -> None:
     targets = [PatchTarget("neurons", 0, None, (number,)) for number in range(100)]
     drawn = sampled(targets, 20, seed=4)
     assert drawn == sampled(targets, 20, seed=4)
@@ -255,44 +255,44 @@ def test_a_sample_of_spots_is_drawn_once_and_the_same_for_a_seed() -> None:
 RIGHT = (1.0, 1.0)
 
 
-def test_the_residual_stream_is_always_in_doubt_and_heads_are_not() -> None:
+def test_the_residual_stream_always_has_a_diagnostic_and_heads_have_none() -> None:
     vit, base, _ = two_runs(attention_model("ViT"), [])
-    assert "residual stream" in doubts(vit, base, base, [("resid_pre", 0), ("z", 1)], RIGHT)[0]
-    assert doubts(vit, base, base, [("z", 1)], RIGHT) == []
-    assert doubts(vit, base, base, [], RIGHT) == []
+    assert "residual stream" in diagnostics(vit, base, base, [("resid_pre", 0), ("z", 1)], RIGHT)[0]
+    assert diagnostics(vit, base, base, [("z", 1)], RIGHT) == []
+    assert diagnostics(vit, base, base, [], RIGHT) == []
 
 
-def test_steps_answer_the_doubts_about_outputs_and_raise_one_about_neurons() -> None:
-    places = [("attn_out", 0), ("neurons", 0), ("z", 1)]
-    vit, base, donor = two_runs(attention_model("ViT"), [PatchTarget(*place) for place in places])
-    one, *_ = doubts(vit, base, base, places, RIGHT)
-    assert one.startswith("attn_out: replacing a whole output is a large step")
+def test_steps_resolve_the_diagnostic_of_outputs_and_add_one_of_neurons() -> None:
+    keys = [("attn_out", 0), ("neurons", 0), ("z", 1)]
+    vit, base, donor = two_runs(attention_model("ViT"), [PatchTarget(*key) for key in keys])
+    one, *_ = diagnostics(vit, base, base, keys, RIGHT)
+    assert one.startswith("attn_out: replacing a whole output is a large change")
     [other] = attribute(
-        vit, base.streams[0], donor, [PatchTarget(*place) for place in places], summed, LABELS, 2
-    ).doubts
+        vit, base.streams[0], donor, [PatchTarget(*key) for key in keys], summed, LABELS, 2
+    ).diagnostics
     assert other.startswith("neurons: gradients averaged")
 
 
 @pytest.mark.parametrize("total", [(1.0, -1.0), (-1.0, -0.1), (0.5, 3.0), (1.0, 0.0)])
-def test_a_metric_that_is_far_from_linear_is_told(total: tuple[float, float]) -> None:
+def test_a_metric_that_is_far_from_linear_is_reported(total: tuple[float, float]) -> None:
     vit, base, _ = two_runs(attention_model("ViT"), [])
-    assert "far from linear" in doubts(vit, base, base, [("z", 0)], total)[0]
+    assert "far from linear" in diagnostics(vit, base, base, [("z", 0)], total)[0]
 
 
-def test_the_probability_of_a_certain_model_is_in_doubt_and_its_logit_is_not() -> None:
-    vit, base, donor = two_runs(linear_model(), LINEAR_SPOTS)
+def test_the_probability_of_a_confident_model_has_a_diagnostic_and_its_logit_has_none() -> None:
+    vit, base, donor = two_runs(linear_model(), LINEAR_TARGETS)
     middle = (base.logits + donor.logits).mean(0) / 2
 
     def certain(logits: Tensor, labels: Tensor) -> Tensor:
         return torch.sigmoid(1e4 * logit(logits - middle, labels))
 
     targets = [PatchTarget("z", 0)]
-    told = attribute(vit, base.streams[0], donor, targets, certain, LABELS).doubts
-    assert "far from linear" in told[0]
-    assert attribute(vit, base.streams[0], donor, targets, logit, LABELS).doubts == []
+    found = attribute(vit, base.streams[0], donor, targets, certain, LABELS).diagnostics
+    assert "far from linear" in found[0]
+    assert attribute(vit, base.streams[0], donor, targets, logit, LABELS).diagnostics == []
 
 
-def test_saturated_attention_is_measured_and_told() -> None:
+def test_saturated_attention_is_measured_and_reported() -> None:
     model = attention_model("ViT")
     vit, base, _ = two_runs(model, [])
     module: Any = model.module
@@ -307,7 +307,7 @@ def test_saturated_attention_is_measured_and_told() -> None:
         assert shares[0] == 0
         assert shares[1] is not None
         assert shares[1] > 0.5
-        assert "blocks 1 is saturated" in doubts(vit, base, base, [("z", 0)], RIGHT)[0]
+        assert "blocks 1 is saturated" in diagnostics(vit, base, base, [("z", 0)], RIGHT)[0]
     finally:
         with torch.no_grad():
             weight.copy_(kept)
@@ -326,30 +326,30 @@ def test_saturation_is_the_share_of_queries_whose_pattern_is_near_one_hot() -> N
     assert saturation(vit, base) == pytest.approx(counted)
 
 
-def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_told() -> None:
-    places = [("attn_out", 0), ("mlp_out", 1), ("resid_pre", 1), ("resid_post", 1)]
-    targets = [PatchTarget(*place) for place in [*places, ("z", 0)]]
+def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_reported() -> None:
+    keys = [("attn_out", 0), ("mlp_out", 1), ("resid_pre", 1), ("resid_post", 1)]
+    targets = [PatchTarget(*key) for key in [*keys, ("z", 0)]]
     vit, base, _ = two_runs(attention_model("ViT"), targets)
     far = ActivationCache(
         [3 * stream for stream in base.streams],
         {
-            # What the output must be for the stream behind to be three times as large.
+            # The outputs that make the stream after them three times as large.
             ("attn_out", 0): (3 * base.streams[1] - base.streams[0])[:, :, None],
             ("mlp_out", 1): (3 * base.streams[4] - base.streams[3])[:, :, None],
             ("z", 0): 3 * base.values["z", 0],
         },
         base.logits,
     )
-    changes = scale_changes(vit, base, far, [*places, ("z", 0)])
-    assert list(changes) == places
+    changes = scale_changes(vit, base, far, [*keys, ("z", 0)])
+    assert list(changes) == keys
     assert list(changes.values()) == pytest.approx([3] * 4, rel=1e-3)
-    told = doubts(vit, base, far, places[:2], RIGHT)[-1]
-    assert "attn_out of blocks 0, mlp_out of blocks 1 changes the scale of the next" in told
-    assert "over 3.0 times in a tenth of the tokens" in told
-    assert not any("LayerNorm" in each for each in doubts(vit, base, base, places, RIGHT))
+    found = diagnostics(vit, base, far, keys[:2], RIGHT)[-1]
+    assert "attn_out of blocks 0, mlp_out of blocks 1 changes the scale of the next" in found
+    assert "over 3.0 in a tenth of the tokens" in found
+    assert not any("LayerNorm" in each for each in diagnostics(vit, base, base, keys, RIGHT))
 
 
-def test_the_change_of_scale_that_is_told_is_exceeded_by_a_tenth_of_tokens() -> None:
+def test_the_reported_change_of_scale_is_exceeded_by_a_tenth_of_tokens() -> None:
     vit, base, donor = two_runs(attention_model("ViT"), [])
     change = scale_changes(vit, base, donor, [("resid_pre", 1)])["resid_pre", 1]
     spreads = [each.streams[2].std(-1, correction=0) for each in (base, donor)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from patching.attribution.direct import contributions, paths
+from patching.attribution.direct import contributions, path_effects
 from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
@@ -102,7 +102,7 @@ def test_contributions_sum_to_the_logits_whatever_the_form(options: dict[str, An
 
 def test_pooling_by_attention_is_refused() -> None:
     vit = residual_vit(tiny(global_pool="map", class_token=False))
-    with pytest.raises(FeatvizError, match="the head of tiny does not read a weighted sum"):
+    with pytest.raises(FeatvizError, match="the logits of tiny are no weighted sum"):
         contributions(vit, start_of(vit))
 
 
@@ -127,7 +127,7 @@ def test_the_contribution_of_a_head_and_a_neuron_is_what_they_write_times_what_i
         torch.testing.assert_close(contribution, read, rtol=1e-4, atol=1e-6)
 
 
-def test_the_bias_behind_heads_and_neurons_contributes_on_its_own() -> None:
+def test_the_bias_after_heads_and_neurons_contributes_on_its_own() -> None:
     vit = residual_vit(tiny(norm_layer=torch.nn.Identity))
     module: Any = vit.model.module
     found = contributions(vit, start_of(vit))
@@ -180,7 +180,7 @@ EARLIER = [
 def test_direct_and_total_effects_are_equal_in_the_last_half_and_nowhere_else(kind: str) -> None:
     vit = residual_vit(attention_model(kind))
     base, donor = two_runs(vit, [*LAST, *EARLIER])
-    found = paths(vit, base, donor, [*LAST, *EARLIER], logit, LABELS)
+    found = path_effects(vit, base, donor, [*LAST, *EARLIER], logit, LABELS)
     scale = found.total.abs().max().item()
     last, earlier = found.indirect[: len(LAST)], found.indirect[len(LAST) :]
     assert found.total[: len(LAST)].abs().amax(1).min() > 1e-4
@@ -197,7 +197,7 @@ def test_the_direct_effect_of_a_head_freezes_what_later_layers_add() -> None:
     moved = (donor.values["z", 0] - base.values["z", 0])[:, :, 2] @ weight.T
     with torch.no_grad():
         after = logit(vit.finish(base.streams[-1] + moved), LABELS)
-    [direct] = paths(vit, base, donor, [target], logit, LABELS).direct
+    [direct] = path_effects(vit, base, donor, [target], logit, LABELS).direct
     torch.testing.assert_close(direct, after - logit(base.logits, LABELS))
 
 
@@ -205,7 +205,7 @@ def test_direct_effects_of_a_linear_network_are_differences_of_contributions() -
     vit = residual_vit(linear_model())
     heads = [PatchTarget("z", layer, None, (head,)) for layer in range(3) for head in range(2)]
     base, donor = two_runs(vit, heads)
-    found = paths(vit, base, donor, heads, logit, LABELS)
+    found = path_effects(vit, base, donor, heads, logit, LABELS)
     ways = torch.eye(5)[LABELS][:, None]
     own, other = (contributions(vit, each.streams[0], ways) for each in (base, donor))
     difference = torch.cat(
@@ -218,7 +218,7 @@ def test_the_table_averages_over_images() -> None:
     vit = residual_vit(tiny())
     heads = [PatchTarget("z", layer, None, (head,)) for layer in range(2) for head in range(4)]
     base, donor = two_runs(vit, heads)
-    found = paths(vit, base, donor, heads, logit, LABELS)
+    found = path_effects(vit, base, donor, heads, logit, LABELS)
     rows = found.table()
     assert [row[0] for row in rows] == heads
     for number, (_, direct, total) in enumerate(rows):

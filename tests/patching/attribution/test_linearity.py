@@ -1,4 +1,4 @@
-"""Affine maps in the place of norms: exact where the scale is constant, and told where not."""
+"""Affine maps in place of norms: exact where the scale is constant, and measured where not."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_norm_whose_scale_never_changes_is_affine_itself() -> None:
     assert found.norms[1].r2 < 0.999
 
 
-def test_measuring_leaves_no_hook_behind_and_changes_no_logit() -> None:
+def test_measuring_removes_all_hooks_and_changes_no_logit() -> None:
     vit = small_vit()
     data = batches(vit, 1)
     before = run_with_cache(vit, data[0][0])

@@ -1,4 +1,4 @@
-"""Averages over images: who is in which, and ratios of means."""
+"""Averages over images: groups, and ratios of means."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_intervals_are_over_the_images_of_the_group() -> None:
     np.testing.assert_array_equal(one.share.all_high, expected.all_high)
 
 
-def test_a_share_is_a_ratio_of_means_and_no_mean_of_ratios() -> None:
+def test_a_share_is_a_ratio_of_means_not_a_mean_of_ratios() -> None:
     # The second image has hardly any total effect; alone it would say that the site does all of 9.
     made = table(2)
     made = replace(
@@ -90,14 +90,14 @@ def test_a_share_is_a_ratio_of_means_and_no_mean_of_ratios() -> None:
 
 def test_the_shares_of_noising_are_positive_where_a_site_carries_the_cue() -> None:
     made = table(40, mode="noising")
-    sublayer = replace(made, restored=np.repeat(made.clean[:, None], 4, axis=1) / 2)
-    sublayer = replace(sublayer, corrupted=np.zeros_like(made.clean))
-    for one in averages(sublayer, groups(())):
+    half = replace(made, restored=np.repeat(made.clean[:, None], 4, axis=1) / 2)
+    half = replace(half, corrupted=np.zeros_like(made.clean))
+    for one in averages(half, groups(())):
         np.testing.assert_allclose(one.share.estimate, 0.5)
         assert (one.effect.estimate < 0).all()
 
 
-def test_there_is_no_share_of_a_total_effect_that_may_be_none() -> None:
+def test_a_total_effect_that_may_be_zero_has_no_shares() -> None:
     made = table(40)
     none = replace(made, corrupted=made.clean[:, ::-1])
     for one in averages(none, groups(())):
@@ -107,7 +107,7 @@ def test_there_is_no_share_of_a_total_effect_that_may_be_none() -> None:
         assert np.isfinite(one.effect.all_high).all()
 
 
-def test_groups_without_images_are_passed_over() -> None:
+def test_groups_without_images_are_skipped() -> None:
     made = table(30)
     found = averages(made.images(made.label != 1), groups(CLASSES), resamples=50)
     assert {one.group.name for one in found} == {"all", "ape", "cat"}

@@ -82,7 +82,7 @@ def test_intervals_move_and_stretch_with_the_effects(shift: float, scale: float)
     np.testing.assert_allclose(moved, scale * found + shift, rtol=1e-6, atol=1e-6 * scale)
 
 
-def test_the_other_sign_turns_intervals_round() -> None:
+def test_negating_effects_negates_and_swaps_the_ends_of_intervals() -> None:
     values = draw("exponential", 40, 3)
     found, turned = intervals(values), intervals(-values)
     np.testing.assert_allclose(turned.low, -found.high)
@@ -99,13 +99,13 @@ def test_the_interval_of_a_site_does_not_depend_on_the_others() -> None:
 def test_intervals_depend_on_their_seed_alone() -> None:
     values = draw("exponential", 25, 2)
     state = str(np.random.get_state())  # noqa: NPY002 - the global one, which must not move
-    first, again, other = (stacked(intervals(values, seed=seed)) for seed in (3, 3, 4))
-    assert np.array_equal(first, again)
+    first, repeated, other = (stacked(intervals(values, seed=seed)) for seed in (3, 3, 4))
+    assert np.array_equal(first, repeated)
     assert not np.array_equal(first, other)
     assert str(np.random.get_state()) == state  # noqa: NPY002
 
 
-def test_there_is_no_interval_of_one_image_or_over_nothing() -> None:
+def test_one_image_or_a_denominator_of_zero_has_no_interval() -> None:
     values = draw("exponential", 10, 2)
     for found in (intervals(values[:1]), intervals(values, np.zeros(10))):
         assert np.isnan(stacked(found)[1:]).all()

@@ -26,7 +26,7 @@ def test_each_metric_is_what_it_is_by_hand() -> None:
     assert tuple(found) == METRICS
     torch.testing.assert_close(found["probability"], torch.tensor([[1 / 3, 1 / 4]]).double())
     torch.testing.assert_close(found["logit"], torch.tensor([[1.0, 0.0]]).double())
-    # In the corrupted run class 2 is the best besides 0, and class 0 the best besides 2.
+    # In the corrupted run the best class except 0 is 2, and the best except 2 is 0.
     torch.testing.assert_close(found["logit_difference"], torch.tensor([[0.0, 0.0]]).double())
     clean = [[math.exp(x) / sum(map(math.exp, row)) for x in row] for row in CLEAN.tolist()]
     run = [[1 / 3] * 3, [1 / 4, 1 / 2, 1 / 4]]
@@ -97,5 +97,5 @@ def test_a_label_that_is_no_logit_is_refused(label: int, message: str) -> None:
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
-    with pytest.raises(FeatvizError, match="no metric 'probabilty'; did you mean probability"):
+    with pytest.raises(FeatvizError, match="unknown metric 'probabilty'; did you mean probability"):
         measure(CLEAN, REFERENCE, ["probabilty"])

@@ -1,4 +1,4 @@
-"""What effects come to."""
+"""Summaries of effects: peaks, groups and names of sites."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def noisy(
     return np.array(means) + spread * np.random.default_rng(0).standard_normal((count, len(means)))
 
 
-def test_a_peak_that_is_clear_is_alone_and_one_that_is_not_names_the_others() -> None:
+def test_a_clear_peak_is_alone_and_an_unclear_one_names_the_others() -> None:
     clear = peak_of(noisy([0, 1, 0.2], 0.1))
-    assert (clear.place, clear.likely) == (1, (1,))
+    assert (clear.site, clear.likely) == (1, (1,))
     tied = peak_of(noisy([0.5, 0.5, -9, 0.5], 1.0))
     assert set(tied.likely) == {0, 1, 3}
 
@@ -63,7 +63,7 @@ def test_a_negative_total_effect_peaks_at_the_most_negative_effect() -> None:
     made = table(noisy([0.3, -0.5, 0.1], 0.01), total=-1.0)
     (everything, *_) = summarize(made, ())
     assert everything.peak is not None
-    assert everything.peak.place == 1
+    assert everything.peak.site == 1
 
 
 def test_without_a_total_effect_there_is_no_peak_and_no_share() -> None:
@@ -71,12 +71,12 @@ def test_without_a_total_effect_there_is_no_peak_and_no_share() -> None:
     none = replace(made, clean=np.zeros_like(made.clean))
     (found,) = summarize(none, ())
     assert found.peak is None
-    told = as_json([found])
-    assert told[0]["sites"][0]["share"]["estimate"] is None
-    json.dumps(told, allow_nan=False)
+    averages = as_json([found])
+    assert averages[0]["sites"][0]["share"]["estimate"] is None
+    json.dumps(averages, allow_nan=False)
 
 
-def test_cueworld_is_told_by_family_and_in_detail_by_class() -> None:
+def test_cueworld_is_averaged_by_family_and_in_detail_by_class() -> None:
     made = table(noisy([0.3, 0.5], 0.1))
     names = [one.average.group.name for one in summarize(made, cueworld.CLASSES)]
     assert names == ["all", "colour", "shape", "texture"]
@@ -89,12 +89,12 @@ def test_windows_are_averaged_apart() -> None:
     one, three = summarize(made, ())
     assert (one.window, three.window) == (1, 3)
     assert one.average.effect.estimate == pytest.approx([0.3, 0.5], abs=0.01)
-    told = as_json([one, three])
-    assert told[1]["peak"]["layer"] == 3
-    assert told[1]["sites"][0]["effect"]["estimate"] == pytest.approx(0.1, abs=0.01)
+    averages = as_json([one, three])
+    assert averages[1]["peak"]["layer"] == 3
+    assert averages[1]["sites"][0]["effect"]["estimate"] == pytest.approx(0.1, abs=0.01)
 
 
-def test_a_site_is_named_by_what_tells_it_from_the_others() -> None:
+def test_a_site_is_named_by_what_distinguishes_it_from_the_others() -> None:
     sites = Sites(
         np.array(["z", "z", "neurons"]),
         np.array([3, 4, 4]),

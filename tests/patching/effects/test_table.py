@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from featviz import FeatvizError
-from patching.effects.table import Row, Table, joined
+from patching.effects.table import Row, Table, concatenate
 from tests.patching.tables import METRIC, sites, table
 
 
@@ -39,7 +39,7 @@ def test_the_long_table_has_a_row_for_every_image_site_and_metric() -> None:
         assert row.restored == made.restored[index, place, image]
 
 
-def test_effects_are_the_patched_run_less_the_one_that_is_patched() -> None:
+def test_effects_are_the_patched_run_minus_the_base_run() -> None:
     for row in table(mode="denoising").rows():
         assert row.effect == row.restored - row.corrupted
     for row in table(mode="noising").rows():
@@ -86,12 +86,15 @@ def test_selecting_is_filtering_the_rows() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"block": 3}, "sites have site, layer, head, token, window and metric, and no block"),
+        (
+            {"block": 3},
+            "unknown column 'block'; choose from site, layer, head, token, window, metric",
+        ),
         ({"layer": (7, 8)}, "no site has layer 7, 8"),
-        ({"site": "z", "head": "all"}, "no site has site z, head all at once"),
+        ({"site": "z", "head": "all"}, "no site has both site z, head all"),
     ],
 )
-def test_selecting_nothing_is_a_mistake(wanted: dict[str, Any], message: str) -> None:
+def test_a_selection_without_sites_is_refused(wanted: dict[str, Any], message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
         table().select(**wanted)
 
@@ -105,17 +108,17 @@ def test_only_right_images_are_kept_and_the_others_counted() -> None:
     assert made.only_right().left_out == 2
 
 
-def test_tables_of_parts_are_joined_to_the_table_of_the_whole() -> None:
+def test_tables_of_parts_concatenate_to_the_table_of_the_whole() -> None:
     whole = table(9)
     parts = [whole.images(np.arange(9) // 4 == part) for part in range(3)]
     assert [len(part.image) for part in parts] == [4, 4, 1]
-    assert same(joined(parts), whole)
-    counted = joined([part.only_right() for part in parts])
+    assert same(concatenate(parts), whole)
+    counted = concatenate([part.only_right() for part in parts])
     assert counted.left_out == 2
     assert same(counted, whole.only_right())
 
 
-def test_tables_that_do_not_belong_together_are_not_joined() -> None:
+def test_tables_that_do_not_match_are_not_concatenated() -> None:
     one = table()
     moved = replace(one.sites, window=one.sites.window + 2)
     for other in (
@@ -123,12 +126,12 @@ def test_tables_that_do_not_belong_together_are_not_joined() -> None:
         replace(table(first=20), metric=("probability", "kl")),
         replace(table(first=20), sites=moved),
     ):
-        with pytest.raises(FeatvizError, match="other modes, metrics or sites"):
-            joined([one, other])
-    with pytest.raises(FeatvizError, match="an image is in two"):
-        joined([one, table(first=15)])
-    with pytest.raises(FeatvizError, match="no effects to join"):
-        joined([])
+        with pytest.raises(FeatvizError, match="different modes, metrics or sites"):
+            concatenate([one, other])
+    with pytest.raises(FeatvizError, match="an image is in more than one"):
+        concatenate([one, table(first=15)])
+    with pytest.raises(FeatvizError, match="no tables to concatenate"):
+        concatenate([])
 
 
 def test_a_csv_file_holds_every_number_exactly(tmp_path: Path) -> None:
@@ -144,7 +147,7 @@ def test_a_csv_file_holds_every_number_exactly(tmp_path: Path) -> None:
 
 def test_a_csv_file_does_not_replace_anything(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("kept")
-    with pytest.raises(FeatvizError, match=re.escape("mine.csv is there already")):
+    with pytest.raises(FeatvizError, match=re.escape("mine.csv already exists")):
         table().to_csv(tmp_path / "mine.csv")
     assert (tmp_path / "mine.csv").read_text() == "kept"
     with pytest.raises(FeatvizError, match="cannot write"):

@@ -1,4 +1,4 @@
-"""How much is computed, and in what portions."""
+"""How much a batched patched forward pass computes, and in what batches."""
 
 from __future__ import annotations
 
@@ -44,30 +44,30 @@ def swept(patches: list[Patch], rows: int | None = None) -> list[tuple[str, int,
     return found
 
 
-def test_a_sweep_of_all_blocks_calls_each_half_once_and_runs_nothing_before_a_spot() -> None:
+def test_a_sweep_of_all_blocks_calls_each_sublayer_once_and_nothing_before_a_target() -> None:
     found = swept([(PatchTarget("attn_out", layer),) for layer in range(DEPTH)], 10**6)
-    # Three images; the run that leaves at block n is in its MLP and in all that follows.
+    # Three images; the run patched at block n runs its MLP and all later sublayers.
     right = [("blocks.0.mlp", 3)]
     for block in range(1, DEPTH):
         right += [(f"blocks.{block}.attn", 3 * block), (f"blocks.{block}.mlp", 3 * (block + 1))]
     assert [(path, images) for path, images, _ in found] == right
-    # Half of what one forward pass for each would be.
+    # Half of one full forward pass for each patch.
     assert sum(images for _, images, _ in found) == 3 * DEPTH**2
 
 
-def test_heads_and_neurons_leave_behind_the_core_that_they_are_in() -> None:
+def test_patched_heads_and_neurons_do_not_run_the_core_that_they_are_in() -> None:
     patches: list[Patch] = [(PatchTarget("z", 3, None, (head,)),) for head in range(4)]
     patches += [(PatchTarget("neurons", 3, None, (neuron,)),) for neuron in range(5)]
     found = swept(patches, 10**6)
     assert found[:2] == [("blocks.3.mlp", 12, 65), ("blocks.4.attn", 27, 65)]
 
 
-def test_the_last_mlp_runs_on_what_the_head_reads() -> None:
+def test_the_last_mlp_runs_only_on_tokens_that_the_head_reads() -> None:
     found = swept([(PatchTarget("attn_out", 10),), (PatchTarget("attn_out", 11),)])
     assert found[-1] == ("blocks.11.mlp", 6, 1)
 
 
-def test_windows_leave_at_their_first_block_and_skip_what_they_replace() -> None:
+def test_windows_start_at_their_first_block_and_skip_what_they_replace() -> None:
     window = tuple(PatchTarget("attn_out", layer) for layer in (4, 5, 6))
     found = [path for path, _, _ in swept([window])]
     assert found[:4] == ["blocks.4.mlp", "blocks.5.mlp", "blocks.6.mlp", "blocks.7.attn"]
@@ -79,15 +79,15 @@ def test_whole_streams_and_empty_patches_run_nothing_that_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 6, 10, 24])
-def test_no_more_images_travel_at_once_than_rows(rows: int) -> None:
+def test_batches_have_no_more_images_than_rows(rows: int) -> None:
     patches: list[Patch] = [(PatchTarget("z", layer, None, (1,)),) for layer in range(DEPTH)]
     found = swept(patches[::-1], rows)
     assert max(images for _, images, _ in found) == max(3, rows // 3 * 3)
-    # Portions do not make anything run twice: those that leave late go together.
+    # Splitting makes nothing run twice: patches of late blocks share a chunk.
     assert sum(images for _, images, _ in found) == 3 * DEPTH**2
 
 
-def test_rounding_in_single_precision_is_all_that_portions_change() -> None:
+def test_the_batch_size_changes_only_rounding_in_single_precision() -> None:
     model = load("cueworld/vit", device="cpu")
     single = residual_vit(model)
     patches: list[Patch] = [(PatchTarget("attn_out", layer),) for layer in range(DEPTH)]

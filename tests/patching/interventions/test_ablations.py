@@ -42,7 +42,7 @@ def test_a_mean_is_over_all_images_of_all_batches_token_by_token() -> None:
     assert (made.logits - whole.logits.mean(0)).abs().max() > 0.01
 
 
-def test_one_run_stands_for_many() -> None:
+def test_activations_of_one_image_are_repeated() -> None:
     body = vit("ViT")
     one = run_with_cache(body, body.embed(images(model_of("ViT"), 2, 1)), PATCHES)
     many = repeated(one, 4)

@@ -51,27 +51,27 @@ def vit(kind: str) -> Iterator[ResidualViT]:
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
-def test_a_corruption_is_written_as_it_is_read(text: str) -> None:
+def test_a_corruption_is_formatted_as_it_is_parsed(text: str) -> None:
     assert str(corruption(text)) == text
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("grayscale", "there is no corruption 'grayscale'; did you mean grayscale"),
-        ("xyz", "there is no corruption 'xyz'; there are grayscale, blur[:SIGMA], noise:AMOUNT"),
-        ("grayscale:2", "grayscale:2 is not grayscale"),
-        ("noise", "noise is not noise:AMOUNT with a number above 0"),
-        ("noise:", "noise: is not noise:AMOUNT with a number above 0"),
-        ("noise:loud", "noise:loud is not noise:AMOUNT with a number above 0"),
-        ("blur:0", "blur:0 is not blur[:SIGMA] with a number above 0"),
-        ("embedding:-1", "embedding:-1 is not embedding:AMOUNT with a number above 0"),
-        ("embedding:inf", "embedding:inf is not embedding:AMOUNT with a number above 0"),
-        ("noise:nan", "noise:nan is not noise:AMOUNT with a number above 0"),
-        ("occlude:1.2", "occlude:1.2 is not occlude:SHARE with a number above 0 and at most 1"),
+        ("greyscale", "unknown corruption 'greyscale'; did you mean grayscale"),
+        ("xyz", "unknown corruption 'xyz'; choose from grayscale, blur[:SIGMA], noise:AMOUNT"),
+        ("grayscale:2", "expected grayscale, got 'grayscale:2'"),
+        ("noise", "expected noise:AMOUNT with a number > 0, got 'noise'"),
+        ("noise:", "expected noise:AMOUNT with a number > 0, got 'noise:'"),
+        ("noise:loud", "expected noise:AMOUNT with a number > 0, got 'noise:loud'"),
+        ("blur:0", "expected blur[:SIGMA] with a number > 0, got 'blur:0'"),
+        ("embedding:-1", "expected embedding:AMOUNT with a number > 0, got 'embedding:-1'"),
+        ("embedding:inf", "expected embedding:AMOUNT with a number > 0, got 'embedding:inf'"),
+        ("noise:nan", "expected noise:AMOUNT with a number > 0, got 'noise:nan'"),
+        ("occlude:1.2", "expected occlude:SHARE with a number > 0 and <= 1, got 'occlude:1.2'"),
     ],
 )
-def test_a_wrong_corruption_is_told_in_one_line(text: str, message: str) -> None:
+def test_an_invalid_corruption_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(FeatvizError, match=f"^{re.escape(message)}") as caught:
         corruption(text)
     assert "\n" not in str(caught.value)
@@ -95,7 +95,7 @@ def test_patches_are_those_of_the_model() -> None:
         images = read([4], model.image_size)
         for text in ("shuffle", "occlude:0.4"):
             made = bound(text, model)
-            found, drawn = made.images(images, [4]), made._streams([4])
+            found, drawn = made.images(images, [4]), made._generators([4])
             if text == "shuffle":
                 expected = shuffle_patches(images, side, drawn)
             else:
@@ -117,7 +117,7 @@ def test_swapped_images_are_those_of_their_partners_and_the_other_way_round() ->
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
-def test_a_corruption_depends_on_an_image_s_number_and_not_on_its_batch(text: str) -> None:
+def test_a_corruption_depends_on_the_index_of_an_image_and_not_on_its_batch(text: str) -> None:
     with vit("ViT") as model:
         numbers = NUMBERS[:6]
         made = bound(text, model.model)
@@ -146,15 +146,15 @@ def test_random_corruptions_differ_by_their_seed_and_touch_no_global_state(text:
         assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_two_images_that_look_alike_get_noise_of_their_own() -> None:
+def test_equal_images_of_different_indices_get_different_noise() -> None:
     image = read([4]).expand(2, -1, -1, -1)
     with vit("ViT") as model:
         for text in ("noise:0.2", "embedding:1.5"):
             one, other = bound(text, model.model).start(model, image, [4, 6])
             assert not torch.allclose(one, other, atol=1e-3)
     noisy = bound("noise:0.2", attention_model("ViT")).images(image, [4, 6])
-    streams = bound("noise:9", attention_model("ViT"))._streams([4, 6])
-    assert torch.equal(noisy, add_noise(image, 0.2, streams))
+    generators = bound("noise:9", attention_model("ViT"))._generators([4, 6])
+    assert torch.equal(noisy, add_noise(image, 0.2, generators))
 
 
 @pytest.mark.parametrize("kind", ["ViT", "DeiT distilled", "DINOv2 with registers", "DINOv3"])
@@ -179,12 +179,12 @@ def test_noise_on_embeddings_is_in_units_of_their_deviation_and_spares_learned_t
         torch.testing.assert_close(deviation, 1.5 * units, rtol=5 / (2 * 16 * 192) ** 0.5, atol=0)
 
 
-def test_every_image_needs_its_number() -> None:
-    with pytest.raises(ValueError, match="2 images cannot have 1 numbers"):
+def test_every_image_needs_its_index() -> None:
+    with pytest.raises(ValueError, match="2 images and 1 indices"):
         bound("noise:0.1", attention_model("ViT")).images(read([4, 6]), [4])
 
 
-def test_no_hook_is_left_behind_also_after_an_error() -> None:
+def test_all_hooks_are_removed_also_after_an_error() -> None:
     with vit("ViT") as model:
         made = bound("embedding:1", model.model)
         made.start(model, read([4]), [4])
@@ -194,7 +194,7 @@ def test_no_hook_is_left_behind_also_after_an_error() -> None:
         assert not any(part._forward_hooks or part._forward_pre_hooks for part in modules)
 
 
-def test_what_a_corruption_needs_and_lacks_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_what_a_corruption_lacks_is_reported_before_anything_runs(tmp_path: Path) -> None:
     model = attention_model("ViT")
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
@@ -205,10 +205,10 @@ def test_what_a_corruption_needs_and_lacks_is_told_before_anything_runs(tmp_path
     ):
         with pytest.raises(FeatvizError, match=message):
             corruption(text).bind(model, flat, [0, 1])
-    with pytest.raises(FeatvizError, match="25 images are no pairs; take an even number"):
+    with pytest.raises(FeatvizError, match="an even number of images, got 25"):
         bound("swap", model, NUMBERS)
-    sublayer = (0.5, 0.5, 0.5)
-    other = VisionModel("mine", nn.Flatten(), 64, sublayer, sublayer)
+    half = (0.5, 0.5, 0.5)
+    other = VisionModel("mine", nn.Flatten(), 64, half, half)
     with pytest.raises(FeatvizError, match="mine has no patch embedding to add noise to"):
         bound("embedding:1", other)
 

@@ -36,11 +36,11 @@ def test_half_of_one_class_is_paired_with_all_others() -> None:
     assert all(other >= 10 for other in found[:10])
 
 
-def test_pairs_are_random_and_depend_on_the_stream_alone() -> None:
+def test_pairs_are_random_and_depend_on_the_generator_only() -> None:
     labels = [number % 18 for number in range(180)]
     assert pair(labels) == pair(labels)
     assert pair(labels) != pair(labels, seed=1)
-    # No class is tied to another: each of 17 is met about as often.
+    # Each of the 17 other classes is met about as often.
     met = Counter(labels[other] for seed in range(40) for other in pair(labels, seed)[::18])
     assert set(met) == set(range(1, 18))
     assert max(met.values()) < 3 * 400 / 17
@@ -49,11 +49,11 @@ def test_pairs_are_random_and_depend_on_the_stream_alone() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1, 2], "3 images are no pairs; take an even number"),
+        ([0, 1, 2], "an even number of images, got 3"),
         ([0, -1], "images without labels cannot be paired"),
         ([7, 7, 7, 1], "3 of 4 images are of class 7: too many"),
     ],
 )
-def test_images_that_make_no_pairs_are_refused(labels: list[int], message: str) -> None:
+def test_images_that_cannot_be_paired_are_refused(labels: list[int], message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
         pair(labels)

@@ -1,4 +1,4 @@
-"""Which targets a sweep patches, and what they are called."""
+"""Which targets a sweep patches, and how they are described."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from featviz import FeatvizError
-from patching.interventions.selection import Where, places, windows_of
+from patching.interventions.selection import Selection, target_table, windows_of
 from patching.interventions.targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, PatchTarget
 from tests.patching.models import vit
 
 
 def found(kind: str = "ViT", **choices: Any) -> list[tuple[Any, ...]]:
     """The columns of every site, in order."""
-    sites = places(vit(kind), Where(**choices)).sites
+    sites = target_table(vit(kind), Selection(**choices)).sites
     columns = (sites.site, sites.layer, sites.head, sites.token, sites.window)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -33,7 +33,7 @@ def found(kind: str = "ViT", **choices: Any) -> list[tuple[Any, ...]]:
 def test_a_window_lies_around_its_block_and_is_cut_off_at_the_ends(
     window: int, first: list[int], middle: list[int], last: list[int]
 ) -> None:
-    made = places(vit("trained ViT"), Where("mlp", (window,), layers="0,5,11"))
+    made = target_table(vit("trained ViT"), Selection("mlp", (window,), layers="0,5,11"))
     assert [[target.layer for target in patch] for patch in made.patches] == [first, middle, last]
     assert {target.kind for patch in made.patches for target in patch} == {"mlp_out"}
     assert made.sites.layer.tolist() == [0, 5, 11]
@@ -54,21 +54,23 @@ def test_sites_come_by_window_then_layer_then_head_or_token() -> None:
 
 
 def test_each_set_of_tokens_has_a_patch_of_its_own() -> None:
-    made = places(vit("ViT"), Where("mlp", tokens=("class", "patches", "all"), layers="0"))
+    made = target_table(
+        vit("ViT"), Selection("mlp", tokens=("class", "patches", "all"), layers="0")
+    )
     assert [patch[0].tokens for patch in made.patches] == [(0,), tuple(range(1, 17)), None]
     assert made.sites.token.tolist() == ["class", "patches", "all"]
 
 
 def test_some_heads_are_patched_together_or_one_by_one() -> None:
-    together = places(vit("ViT"), Where("pattern", heads="0,2", layers="1"))
+    together = target_table(vit("ViT"), Selection("pattern", heads="0,2", layers="1"))
     assert together.patches == [(PatchTarget("pattern", 1, None, (0, 2)),)]
     assert together.sites.head.tolist() == ["0,2"]
-    apart = places(vit("ViT"), Where("pattern", by="head", heads="0,2", layers="1"))
+    apart = target_table(vit("ViT"), Selection("pattern", by="head", heads="0,2", layers="1"))
     assert [patch[0].groups for patch in apart.patches] == [(0,), (2,)]
 
 
 def test_neurons_count_as_heads() -> None:
-    made = places(vit("ViT"), Where("neurons", by="neuron", heads="3,5-6", layers="0"))
+    made = target_table(vit("ViT"), Selection("neurons", by="neuron", heads="3,5-6", layers="0"))
     assert [patch[0].groups for patch in made.patches] == [(3,), (5,), (6,)]
     assert made.sites.head.tolist() == ["3", "5", "6"]
 
@@ -76,6 +78,23 @@ def test_neurons_count_as_heads() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in EMBEDDINGS])
 def test_every_kind_is_a_site_by_its_own_name(kind: str) -> None:
     assert [row[0] for row in found(site=kind)] == [kind, kind]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("attn", "attn_out"),
+        ("mlp", "mlp_out"),
+        ("resid", "resid_post"),
+        ("head", "z"),
+        ("mlp_act", "neurons"),
+    ],
+)
+def test_aliases_of_sites_select_the_same_activations(name: str, kind: str) -> None:
+    alias = target_table(vit("ViT"), Selection(name, by="layer"))
+    own = target_table(vit("ViT"), Selection(kind, by="layer"))
+    assert alias.patches == own.patches
+    assert alias.sites.site.tolist() == own.sites.site.tolist() == [kind, kind]
 
 
 def test_embeddings_are_one_site_before_all_blocks() -> None:
@@ -88,25 +107,30 @@ def test_embeddings_are_one_site_before_all_blocks() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"site": "atn"}, r"no site 'atn'; did you mean attn"),
-        ({"site": "zzzzzz"}, r"there are attn, mlp, resid, head, .*neurons"),
-        ({"by": "tokens"}, r"not by 'tokens'; did you mean token"),
-        ({"windows": (0,)}, "at least 1 block"),
-        ({"windows": ()}, "at least 1 block"),
+        ({"site": "atn"}, r"unknown site 'atn'; did you mean attn"),
+        (
+            {"site": "zzzzzz"},
+            r"choose from patch_embed, .*resid_pre, .*attn_out, .*z, pattern, mlp_act$",
+        ),
+        ({"by": "tokens"}, r"got 'tokens'; did you mean token"),
+        ({"windows": (0,)}, "1 block or more"),
+        ({"windows": ()}, "1 block or more"),
         ({"tokens": ()}, "no tokens"),
-        ({"tokens": ("registers",)}, "no tokens registers"),
+        ({"tokens": ("registers",)}, "no tokens 'registers'"),
         ({"layers": "2"}, r"has blocks 0-1, not 2"),
-        ({"heads": "0"}, "attn_out has neither heads nor neurons"),
-        ({"by": "head"}, "attn_out has no heads; q, k, v, z, pattern have"),
-        ({"site": "head", "by": "neuron"}, "z has no neurons; neurons has"),
+        ({"site": "attn", "heads": "0"}, "attn has no heads or neurons"),
+        ({"by": "head"}, "attn_out has no heads; sites with heads: q, k, v, z, pattern"),
+        ({"site": "head", "by": "neuron"}, "head has no neurons; sites with neurons: mlp_act"),
         ({"site": "head", "heads": "3"}, r"blocks\.0\.attn has heads 0-2, not 3"),
         ({"site": "neurons", "by": "neuron", "heads": "768"}, r"has neurons 0-767, not 768"),
-        ({"site": "head", "windows": (3,)}, "a head of one block is no head of the next"),
+        ({"site": "head", "windows": (3,)}, "blocks do not share heads"),
         ({"site": "patch_embed", "windows": (3,)}, "comes before all blocks"),
         ({"site": "patch_embed", "layers": "1"}, "has blocks 0-0, not 1"),
     ],
 )
-def test_what_has_no_sense_is_refused(choices: dict[str, Any], message: str) -> None:
+def test_settings_that_do_not_apply_are_refused_in_one_line(
+    choices: dict[str, Any], message: str
+) -> None:
     with pytest.raises(FeatvizError, match=message) as caught:
         found(**choices)
     assert "\n" not in str(caught.value)
@@ -120,7 +144,7 @@ def test_a_site_that_a_model_lacks_is_refused_before_anything_runs() -> None:
 def test_windows_are_read_from_text() -> None:
     assert windows_of("1,3,12") == (1, 3, 12)
     for text in ("", "0", "1,", "-1", "1.5", "²", "x", "9" * 24):
-        with pytest.raises(FeatvizError, match="whole numbers from 1 up"):
+        with pytest.raises(FeatvizError, match="integers >= 1"):
             windows_of(text)
 
 

@@ -11,10 +11,10 @@ from featviz.errors import FeatvizError
 from patching.interventions.targets import KINDS, PatchTarget, check_targets
 from tests.patching.models import vit
 
-numbers = st.none() | st.sets(st.integers(0, 5), min_size=1).map(tuple)
+indices = st.none() | st.sets(st.integers(0, 5), min_size=1).map(tuple)
 
 
-@given(tokens=numbers, groups=numbers)
+@given(tokens=indices, groups=indices)
 def test_exactly_the_chosen_tokens_and_groups_are_replaced(
     tokens: tuple[int, ...] | None, groups: tuple[int, ...] | None
 ) -> None:
@@ -32,27 +32,27 @@ def test_exactly_the_chosen_tokens_and_groups_are_replaced(
     [
         (
             PatchTarget("atn_out", 0),
-            "nothing to patch by the name of atn_out; did you mean attn_out",
+            "unknown kind of activation 'atn_out'; did you mean attn_out",
         ),
-        (PatchTarget("w", 0), "by the name of w; there are patch_embed, .*, neurons"),
-        (PatchTarget("z", 2), "ViT has blocks 0-1, so no block 2"),
-        (PatchTarget("z", -1), "ViT has blocks 0-1, so no block -1"),
+        (PatchTarget("w", 0), "kind of activation 'w'; choose from patch_embed, .*, neurons"),
+        (PatchTarget("z", 2), "ViT has blocks 0-1, not 2"),
+        (PatchTarget("z", -1), "ViT has blocks 0-1, not -1"),
         (PatchTarget("patch_embed", 1), "patch_embed comes before block 0, not before block 1"),
-        (PatchTarget("z", 1, (0, 17)), "there are tokens in z of block 1 of ViT 0-16, so no 17"),
-        (PatchTarget("z", 1, (-1,)), "0-16, so no -1"),
-        (PatchTarget("z", 1, ()), "no tokens in z of block 1 of ViT are named"),
-        (PatchTarget("z", 0, None, (3,)), "there are heads in z of block 0 of ViT 0-2, so no 3"),
+        (PatchTarget("z", 1, (0, 17)), "z of block 1 of ViT has tokens 0-16, not 17"),
+        (PatchTarget("z", 1, (-1,)), "tokens 0-16, not -1"),
+        (PatchTarget("z", 1, ()), "z of block 1 of ViT: no tokens are selected"),
+        (PatchTarget("z", 0, None, (3,)), "z of block 0 of ViT has heads 0-2, not 3"),
         (
             PatchTarget("neurons", 0, None, (768,)),
-            "neurons in neurons of block 0 of ViT 0-767, so no 768",
+            "neurons of block 0 of ViT has neurons 0-767, not 768",
         ),
         (
             PatchTarget("attn_out", 0, None, (0,)),
-            "attn_out of block 0 .* neither heads nor neurons",
+            "attn_out of block 0 .* has no heads or neurons",
         ),
     ],
 )
-def test_spots_that_are_not_there_are_refused_in_a_line(target: PatchTarget, message: str) -> None:
+def test_missing_targets_are_refused_in_one_line(target: PatchTarget, message: str) -> None:
     with pytest.raises(FeatvizError, match=message) as raised:
         check_targets(vit("ViT"), [PatchTarget("z", 0), target])
     assert "\n" not in str(raised.value)
@@ -60,10 +60,10 @@ def test_spots_that_are_not_there_are_refused_in_a_line(target: PatchTarget, mes
 
 @pytest.mark.parametrize("kind", ["DINOv3", "BEiT", "mixed rotary"])
 def test_rotary_and_relative_positions_are_no_embedding(kind: str) -> None:
-    with pytest.raises(FeatvizError, match=f"{kind} adds no position embedding to its patches"):
+    with pytest.raises(FeatvizError, match=f"{kind} adds no position embedding"):
         check_targets(vit(kind), [PatchTarget("pos_embed", 0)])
     check_targets(vit(kind), [PatchTarget("patch_embed", 0)])
 
 
-def test_every_kind_is_there_in_a_plain_vit() -> None:
+def test_a_plain_vit_has_every_kind() -> None:
     check_targets(vit("ViT"), [PatchTarget(kind, 0) for kind in KINDS])

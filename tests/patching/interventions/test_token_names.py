@@ -19,7 +19,7 @@ from tests.patching.models import vit
         ("ViT", "patches", tuple(range(1, 17))),
         ("ViT", "prefix+patches", None),
         ("ViT", "0-2,5", (0, 1, 2, 5)),
-        # Rows 1 and 2 of four, columns 0 and 3, behind the class token.
+        # Rows 1 and 2 of four, columns 0 and 3, after the class token.
         ("ViT", "1-2x0,3", (5, 8, 9, 12)),
         ("ViT", "3xall+class", (0, 13, 14, 15, 16)),
         ("DeiT distilled", "prefix", (0, 1)),
@@ -29,7 +29,7 @@ from tests.patching.models import vit
         ("DINOv3", "registers", (1, 2, 3, 4)),
     ],
 )
-def test_names_are_the_tokens_that_timm_puts_there(
+def test_names_are_the_tokens_of_timm_models(
     kind: str, text: str, right: tuple[int, ...] | None
 ) -> None:
     assert tokens_of(vit(kind), text) == right
@@ -38,23 +38,25 @@ def test_names_are_the_tokens_that_timm_puts_there(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("registers", "ViT has no tokens registers; there may be all, class, registers"),
+        ("registers", "ViT has no tokens 'registers'; choose from all, class, registers"),
         ("17", "ViT has tokens 0-16, not 17"),
         ("4x0", "ViT has rows 0-3, not 4"),
         ("everything", "got 'everything'"),
     ],
 )
-def test_tokens_that_are_not_there_are_refused(text: str, message: str) -> None:
+def test_missing_tokens_are_refused(text: str, message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
         tokens_of(vit("ViT"), text)
 
 
-def test_a_mask_covers_the_patches_that_are_half_under_it() -> None:
+def test_a_mask_selects_the_patches_that_it_covers_by_half() -> None:
     mask = torch.zeros(64, 64)
     mask[16:32, 8:40] = 1
     # Row 1: half of column 0, all of column 1, half of column 2.
     assert tokens_under(vit("ViT"), mask) == (5, 6, 7)
     assert tokens_under(vit("ViT"), mask.bool(), 0.6) == (6,)
     assert tokens_under(vit("ViT"), torch.zeros(64, 64)) == ()
-    with pytest.raises(FeatvizError, match="a mask of 63 x 64 cannot be cut into the 4 x 4 patch"):
+    with pytest.raises(
+        FeatvizError, match="a mask of 63 x 64 pixels cannot be divided into the 4 x 4 patch"
+    ):
         tokens_under(vit("ViT"), mask[1:])

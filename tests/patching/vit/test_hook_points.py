@@ -1,4 +1,4 @@
-"""Reading and replacing what is inside attention and MLPs, and leaving no trace."""
+"""Reading and replacing activations inside attention and MLPs, without side effects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from patching.forward.cache import run_with_cache
 from patching.interventions.targets import INSIDE_ATTENTION, PatchTarget
 from patching.vit.hook_points import group_count, hook_point, hooked
 from patching.vit.residual_vit import ResidualViT, residual_vit
-from tests.patching.models import MODELS, at_once, model_of, spots_of, two_runs, vit
+from tests.patching.models import MODELS, cached_run, model_of, targets_of, two_runs, vit
 
 
-def traces(module: nn.Module) -> list[tuple[object, ...]]:
-    """Everything that a visit could leave behind on a module."""
+def state(module: nn.Module) -> list[tuple[object, ...]]:
+    """All state of a module that a patched run could change."""
     names = ("fused_attn", "qkv_bias_separate", "training")
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     parts: list[tuple[object, ...]] = [
@@ -38,24 +38,24 @@ class _StopError(Exception):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_runs_leave_no_hook_switch_flag_or_gradient_behind(kind: str) -> None:
+def test_runs_change_no_hook_switch_flag_or_gradient(kind: str) -> None:
     model = copy.deepcopy(model_of(kind))
     model.module.train().requires_grad_(True)
-    before = traces(model.module)
+    before = state(model.module)
     found = residual_vit(model)
-    assert traces(model.module) == before
-    patches = [(target,) for target in spots_of(kind)]
-    runs = [at_once(found, seed, patches) for seed in (1, 2)]
+    assert state(model.module) == before
+    patches = [(target,) for target in targets_of(kind)]
+    runs = [cached_run(found, seed, patches) for seed in (1, 2)]
     with torch.no_grad():
         patched_logits(found, runs[0], runs[1], patches)
-    assert traces(model.module) == before
+    assert state(model.module) == before
     assert not runs[0].logits.requires_grad
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_an_exception_within_leaves_nothing_behind_either(kind: str) -> None:
+def test_an_exception_changes_no_state_of_the_module(kind: str) -> None:
     model = model_of(kind)
-    before = traces(model.module)
+    before = state(model.module)
 
     def stop(_value: Tensor) -> Tensor:
         raise _StopError
@@ -64,15 +64,15 @@ def test_an_exception_within_leaves_nothing_behind_either(kind: str) -> None:
         sublayer = vit(kind).sublayers[PatchTarget(name, 1).sublayer]
         with pytest.raises(_StopError), torch.no_grad(), hooked(sublayer, {name: stop}):
             sublayer.branch(two_runs(kind)[0].streams[0])
-        assert traces(model.module) == before
+        assert state(model.module) == before
 
 
-def test_a_run_that_breaks_half_way_leaves_nothing_behind() -> None:
+def test_a_run_that_fails_halfway_changes_no_state_of_the_module() -> None:
     model = copy.deepcopy(model_of("BEiT"))
     found = residual_vit(model)
-    patches = [(target,) for target in spots_of("BEiT")]
-    runs = [at_once(found, seed, patches) for seed in (1, 2)]
-    before = traces(model.module)
+    patches = [(target,) for target in targets_of("BEiT")]
+    runs = [cached_run(found, seed, patches) for seed in (1, 2)]
+    before = state(model.module)
     norm: Any = model.module.get_submodule("blocks.1.norm1")
 
     def broken(_x: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def test_a_run_that_breaks_half_way_leaves_nothing_behind() -> None:
         patched_logits(found, runs[0], runs[1], patches)
     with pytest.raises(_StopError), torch.no_grad():
         run_with_cache(found, runs[0].streams[0], patches)
-    assert traces(model.module) == before
+    assert state(model.module) == before
 
 
 class Bypassing(nn.Module):
@@ -109,41 +109,43 @@ def bypassing() -> ResidualViT:
     return ResidualViT(template.model, [part, template.sublayers[1]], 4, 4, None)
 
 
-def test_an_activation_that_never_comes_by_is_refused_by_name(bypassing: ResidualViT) -> None:
-    message = "blocks.0.attn is a Bypassing, which never shows its v"
+def test_an_activation_that_is_never_computed_is_refused_by_name(bypassing: ResidualViT) -> None:
+    message = r"blocks\.0\.attn \(Bypassing\) does not expose its v"
     with pytest.raises(FeatvizError, match=message), torch.no_grad():
         run_with_cache(bypassing, torch.zeros(1, 4, 8), [(PatchTarget("v", 0),)])
-    with pytest.raises(FeatvizError, match="Bypassing, which has no pattern"):
+    with pytest.raises(FeatvizError, match=r"\(Bypassing\) has no pattern"):
         hook_point(bypassing.sublayers[0], "pattern")
 
 
 def test_attention_without_heads_and_mlps_without_neurons_are_refused_by_name() -> None:
     template = vit("ViT").sublayers[0]
     plain = type(template)("blocks.0.attn", nn.Linear(8, 8), nn.Identity(), True, None, {})
-    with pytest.raises(FeatvizError, match=r"blocks\.0\.attn is a Linear without heads, so no z"):
+    with pytest.raises(
+        FeatvizError, match=r"blocks\.0\.attn \(Linear\) has no heads, and therefore no z"
+    ):
         hook_point(plain, "z")
-    with pytest.raises(FeatvizError, match=r"blocks\.0\.attn is a Linear, which has no neurons"):
+    with pytest.raises(FeatvizError, match=r"blocks\.0\.attn \(Linear\) has no neurons"):
         hook_point(plain, "neurons")
 
 
 @pytest.mark.parametrize("kind", ["EVA", "BEiT"])
-def test_biases_beside_the_layer_are_part_of_queries_and_values(kind: str) -> None:
+def test_biases_outside_the_layer_are_part_of_queries_and_values(kind: str) -> None:
     attention: Any = model_of(kind).module.get_submodule("blocks.1.attn")
     assert attention.q_bias.abs().max() > 0.1
     base, _ = two_runs(kind)
     sublayer = vit(kind).sublayers[2]
-    read = sublayer.before(base.streams[2])
+    read = sublayer.read(base.streams[2])
     rows = F.linear(read, attention.qkv.weight).chunk(3, -1)
     for name, row, bias in zip("qv", rows[::2], (attention.q_bias, attention.v_bias), strict=True):
         right = (row + bias).unflatten(-1, (attention.num_heads, -1))
         torch.testing.assert_close(base.values[name, 1], right, rtol=0, atol=1e-12)
 
 
-def test_gated_mlps_show_the_product_of_gate_and_value() -> None:
+def test_neurons_of_gated_mlps_are_the_product_of_gate_and_value() -> None:
     base, _ = two_runs("EVA")
     sublayer = vit("EVA").sublayers[3]
     mlp: Any = model_of("EVA").module.get_submodule("blocks.1.mlp")
-    gate, value = mlp.fc1(sublayer.before(base.streams[3])).chunk(2, -1)
+    gate, value = mlp.fc1(sublayer.read(base.streams[3])).chunk(2, -1)
     right = gate * torch.sigmoid(gate) * value
     torch.testing.assert_close(base.values["neurons", 1][..., 0], right, rtol=0, atol=1e-12)
 

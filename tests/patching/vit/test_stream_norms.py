@@ -1,4 +1,4 @@
-"""Frozen norms are affine, and so effects add up; what linear maps in their place cost."""
+"""Frozen norms are affine, so that effects add up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEURONS = [PatchTarget("neurons", 0, None, (number,)) for number in range(32)]
 
 
 def one_block(**options: Any) -> VisionModel:
-    """A block of attention and MLP, with gains and biases that are random too."""
+    """A block of attention and MLP, whose gains and biases are random as well."""
     with torch.random.fork_rng():
         torch.manual_seed(2)
         module = timm.models.VisionTransformer(
@@ -63,7 +63,7 @@ def hooks(module: nn.Module) -> int:
 def gap(
     vit: ResidualViT, base: ActivationCache, donor: ActivationCache, targets: list[PatchTarget]
 ) -> tuple[Tensor, Tensor]:
-    """How far single effects miss the joint effect in the logits, and the joint effect."""
+    """Error of the sum of single effects on the logits, and the joint effect."""
     whole = PatchTarget(
         targets[0].kind, 0, None, tuple(n for target in targets for n in target.groups or ())
     )
@@ -95,7 +95,7 @@ def test_effects_of_heads_add_up_with_frozen_norms_before_a_linear_mlp_and_not_w
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_frozen_at_a_run_that_run_is_as_it_was(kind: str) -> None:
+def test_freezing_norms_at_a_run_does_not_change_that_run(kind: str) -> None:
     vit = residual_vit(attention_model(kind))
     base, _ = two_runs(vit, [])
     with torch.no_grad(), frozen_norms(vit, base):
@@ -117,7 +117,7 @@ def test_every_frozen_norm_multiplies_by_the_scale_of_the_base_run() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_no_hook_stays_behind(error: type[BaseException]) -> None:
+def test_all_hooks_are_removed(error: type[BaseException]) -> None:
     vit = residual_vit(attention_model("ViT"))
     base, _ = two_runs(vit, [])
     with frozen_norms(vit, base):
@@ -134,12 +134,12 @@ def test_a_batch_that_does_not_hold_the_base_images_is_refused() -> None:
     with frozen_norms(vit, base):
         with pytest.raises(ValueError, match="frozen for 2 images of 17 tokens"):
             vit.run(base.streams[0].repeat(2, 1, 1)[:3])
-        with pytest.raises(ValueError, match="does not fit 2 of 34"):
+        with pytest.raises(ValueError, match="does not fit 2 images of 34"):
             vit.run(base.streams[0].repeat(1, 2, 1))
     assert hooks(vit.model.module) == 0
 
 
-def test_norms_are_those_of_the_stream_and_none_of_queries_and_keys() -> None:
+def test_norms_of_the_stream_do_not_include_those_of_queries_and_keys() -> None:
     paths = [norm.path for norm in norms_of(residual_vit(attention_model("qk-norm")))]
     blocks = [f"blocks.{block}.norm{part}" for block in range(2) for part in (1, 2)]
     assert paths == [*blocks, "norm"]
@@ -149,7 +149,7 @@ def test_norms_are_those_of_the_stream_and_none_of_queries_and_keys() -> None:
     ]
 
 
-def test_what_norms_read_is_the_stream_before_their_half() -> None:
+def test_the_input_of_a_norm_is_the_stream_before_its_sublayer() -> None:
     vit = residual_vit(attention_model(TRAINED))
     base, _ = two_runs(vit, [])
     read = norm_inputs(vit, base)
@@ -158,7 +158,7 @@ def test_what_norms_read_is_the_stream_before_their_half() -> None:
     assert torch.equal(read["norm"], base.streams[24])
 
 
-def test_post_norm_blocks_are_frozen_behind_their_core() -> None:
+def test_post_norms_are_frozen_after_their_core() -> None:
     vit = residual_vit(one_block(block_fn=timm.models.vision_transformer.ResPostBlock))
     assert not vit.sublayers[0].norm_first
     base, donor = two_runs(vit, NEURONS)
@@ -170,7 +170,7 @@ def test_post_norm_blocks_are_frozen_behind_their_core() -> None:
     assert error < 1e-5 * effect
 
 
-def test_rms_norm_is_frozen_without_centring() -> None:
+def test_rms_norm_is_frozen_without_centering() -> None:
     vit = residual_vit(one_block(norm_layer=RmsNorm))
     base, donor = two_runs(vit, NEURONS)
     with frozen_norms(vit, base):

@@ -1,4 +1,4 @@
-"""Figures of effects, read back from what matplotlib was given to draw."""
+"""Figures of effects, checked through the matplotlib artists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 from featviz import FeatvizError
 from patching.effects.report import summarize
 from patching.effects.table import Sites, Table
-from patching.plots.curves import Plan, draw, typical
+from patching.plots.figures import Plan, draw, typical
 from patching.plots.style import Pixels, check_plots, save
 
 CLASSES = tuple(f"class {letter}" for letter in "abcdefgh")
@@ -66,7 +66,7 @@ def panels(figure: Any, kind: str) -> list[Any]:
 def test_a_curve_passes_through_the_means_between_its_intervals() -> None:
     made = plan("layer")
     figure = draw(made, pictures)["effects"]
-    effect = made.found[0].average.effect
+    effect = made.effects[0].average.effect
     (curve,) = [line for line in panels(figure, "lines") if len(line.get_xdata()) == 3]
     np.testing.assert_allclose(np.asarray(curve.get_ydata()), effect.estimate)
     (band,) = panels(figure, "collections")
@@ -75,20 +75,20 @@ def test_a_curve_passes_through_the_means_between_its_intervals() -> None:
     assert corners[:, 1].max() == pytest.approx(effect.high.max())
     dashed = figure.axes[0].lines[1]
     np.testing.assert_allclose(
-        np.asarray(dashed.get_ydata()), made.found[0].average.total.estimate[0]
+        np.asarray(dashed.get_ydata()), made.effects[0].average.total.estimate[0]
     )
 
 
 def test_heads_are_columns_and_layers_are_rows() -> None:
     made = plan("head")
     (image,) = panels(draw(made, pictures)["effects"], "images")
-    estimate = made.found[0].average.effect.estimate
+    estimate = made.effects[0].average.effect.estimate
     np.testing.assert_allclose(image.get_array(), estimate.reshape(3, 2))
     assert image.get_clim() == pytest.approx((-estimate.max(), estimate.max()))
 
 
 def twice(made: Table, window: tuple[int, int], token: tuple[str, str] | None) -> Table:
-    """Put a table beside itself, with other windows or other names of tokens and no effect."""
+    """Repeat the sites of a table, with other windows or names of tokens, and no effect."""
     sites = made.sites
     names = token or ("", "")
     tokens = [
@@ -109,7 +109,7 @@ def test_heads_of_two_sets_of_tokens_have_columns_of_their_own() -> None:
     both = twice(table("head"), (1, 1), ("class", "patches"))
     made = Plan(summarize(both, CLASSES), "head", "clean z", CLASSES, 1, (2, 2))
     (image,) = panels(draw(made, pictures)["effects"], "images")
-    estimate = made.found[0].average.effect.estimate
+    estimate = made.effects[0].average.effect.estimate
     np.testing.assert_allclose(image.get_array()[:, :2], estimate[:6].reshape(3, 2))
     np.testing.assert_allclose(image.get_array()[:, 2:], 0, atol=1e-12)
 
@@ -121,12 +121,12 @@ def test_token_maps_of_several_windows_have_names_of_their_own() -> None:
     assert names == {"tokens-all-window-1", "tokens-all-window-3", "images"}
 
 
-def test_patches_stand_where_they_are_in_the_image_below_the_class_token() -> None:
+def test_patches_are_drawn_at_their_place_in_the_image_below_the_class_token() -> None:
     made = plan("token")
     figure = draw(made, pictures)["tokens-all"]
     maps = [image.get_array() for image in panels(figure, "images")]
     assert len(maps) == 3
-    estimate = made.found[0].average.effect.estimate.reshape(3, 5)
+    estimate = made.effects[0].average.effect.estimate.reshape(3, 5)
     for values, shown in zip(estimate, maps, strict=True):
         np.testing.assert_allclose(shown[2:], values[1:].reshape(2, 2))
         assert shown[0, 0] == pytest.approx(values[0])
