@@ -15,7 +15,7 @@ def picture(seed: int = 0) -> torch.Tensor:
     return torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
-def test_shifts_and_scales_are_beyond_those_of_every_preset() -> None:
+def test_shifts_and_scales_exceed_those_of_every_preset() -> None:
     side = 128
     for preset in PRESETS.values():
         assert SHIFT * side > preset.augmentation.shift
@@ -29,16 +29,16 @@ def test_every_view_has_a_name_and_the_shape_of_the_pictures() -> None:
     assert VIEWS[4:] == ("scale 0.75", "scale 1.3", "size 0.5", "size 0.75")
 
 
-def test_a_shift_loses_no_pixel_and_takes_each_to_where_a_hand_puts_it() -> None:
+def test_a_shift_is_circular() -> None:
     images = picture()
-    for number, (down, across) in enumerate([(-12, -12), (-12, 12), (12, -12), (12, 12)]):
-        view = held_out(images)[number]
+    for index, (down, across) in enumerate([(-12, -12), (-12, 12), (12, -12), (12, 12)]):
+        view = held_out(images)[index]
         for y, x in [(0, 0), (5, 33), (39, 12)]:
             moved = view[:, :, (y + down) % SIDE, (x + across) % SIDE]
             assert torch.equal(moved, images[:, :, y, x])
 
 
-def test_no_view_is_the_picture_and_no_two_are_the_same() -> None:
+def test_views_differ_from_the_picture_and_from_each_other() -> None:
     images = picture()
     views = [images, *held_out(images)]
     for one in range(len(views)):
@@ -46,9 +46,9 @@ def test_no_view_is_the_picture_and_no_two_are_the_same() -> None:
             assert (views[one] - views[other]).abs().mean() > 0.01
 
 
-def test_an_even_picture_looks_the_same_in_every_view() -> None:
-    even = torch.full((1, 3, SIDE, SIDE), 0.25)
-    torch.testing.assert_close(held_out(even), even.expand(len(VIEWS), 1, 3, SIDE, SIDE))
+def test_a_uniform_picture_is_the_same_in_every_view() -> None:
+    uniform = torch.full((1, 3, SIDE, SIDE), 0.25)
+    torch.testing.assert_close(held_out(uniform), uniform.expand(len(VIEWS), 1, 3, SIDE, SIDE))
 
 
 def test_a_scaled_view_shows_a_disc_of_the_scaled_area() -> None:
@@ -59,14 +59,14 @@ def test_a_scaled_view_shows_a_disc_of_the_scaled_area() -> None:
     assert float(large.sum() / disc.sum()) == pytest.approx(SCALES[1] ** 2, rel=0.03)
 
 
-def test_a_smaller_size_takes_the_waves_that_it_cannot_show() -> None:
+def test_a_smaller_size_removes_frequencies_above_its_limit() -> None:
     board = (torch.arange(SIDE)[:, None] + torch.arange(SIDE)).remainder(2).float()
     half = held_out(board.expand(1, 3, SIDE, SIDE))[6]
     assert SIZES[0] == 0.5
     assert float((half - 0.5).abs().max()) < 0.1
 
 
-def test_views_draw_no_random_number_and_do_not_depend_on_other_pictures() -> None:
+def test_views_are_deterministic_and_independent_of_other_pictures() -> None:
     images, before = picture(), torch.get_rng_state()
     views = held_out(images)
     assert torch.equal(before, torch.get_rng_state())
