@@ -1,8 +1,8 @@
 """What other settings than the presets' would do to the pictures, in the same steps or in others.
 
-``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the value of their
-pictures on views that no optimization has seen (`featviz.analysis.scores.held_out_views`), over that of the
-preset's, and how much of their energy is fine. Ratios are medians over units; ``better`` is the
+``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the activation
+on held-out views (`featviz.analysis.scores.held_out_views`), relative to that with the preset, and
+the share of the energy at high frequencies. Ratios are medians over units; ``better`` is the
 share of units that gain.
 """
 

@@ -1,19 +1,20 @@
-"""How often validation claims something of neurons of which nothing is known to be true.
+"""How often a validation makes claims about neurons that are like any other of their layer.
 
 ``python -m benchmarks.false_alarms --seeds 20`` takes random networks, in which nothing is planted;
-``--model cueworld/vit`` takes its layers in turn. Prints one JSON line of counts, out of so many:
+``--model cueworld/vit`` takes the layers of that model. Prints one JSON line of counts, each with
+the number of tests that it is out of:
 
-- ``neurons``: fresh neurons, drawn from those of a layer that no comparison uses, are validated as
-  units are, each with an image drawn for it as its picture. ``claims`` are those that
-  `featviz.evidence` makes of all neurons of a network together. ``tests`` are p-values at or below
-  0.05 of a single test; of the two ablations, both. Those against neurons are expected of at most
-  one in twenty, by rank: a fresh neuron is one more draw from the layer, with the nearest of the
-  pool as its controls, whether or not the network is trained. That is what the level of controls
-  promises, and no more: false discovery rates count images and not ranks, and do not lower it.
-  ``response`` compares a high dose with a middling one, and ``picture`` one picture with another,
-  without controls: they come out low of many neurons, and claim nothing alone.
-- ``directions``: a fresh random direction, written by the activation of such a neuron, is tested
-  against 19 others. Expected of at most one in twenty, by rank.
+- ``neurons``: neurons outside the pool of controls are validated, each with a random image in place
+  of its render. ``claims`` are those of `featviz.analysis.evidence.claims` about all neurons of a
+  network together. ``tests`` are p-values at or below 0.05 of a single test (for ablations, of
+  both). The tests against neurons are expected to be significant at most once in twenty, by rank,
+  whether or not the network is trained: the neuron is one more draw from the layer, and its
+  controls are the nearest of the pool. The critical value guarantees no more than that. False
+  discovery rates are about images, not ranks, and do not lower it. ``response`` compares a high
+  dose with a medium one, and ``picture`` one image with another, without controls: both are
+  significant for many neurons, and are no claims on their own.
+- ``directions``: a random direction, written by the activation of such a neuron, is tested against
+  19 others. Expected to be significant at most once in twenty, by rank.
 """
 
 from __future__ import annotations
@@ -33,120 +34,120 @@ import featviz
 from benchmarks.machine import describe
 from benchmarks.planted import planted
 from featviz import VisionModel
+from featviz._util.images import to_uint8
 from featviz._util.seeding import generator_for
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset, open_data
 from featviz.models.hooks import eval_mode
 from featviz.store.columns import Row
-from patching.validation.baseline import Baseline
+from patching.effects.bootstrap import Floats
 from patching.validation.candidate import CLAIMS as COMPARED
-from patching.validation.control_test import SHARE, Floats, draw
+from patching.validation.control_test import ALPHA
 from patching.validation.controls import (
-    DIRECTIONS,
-    pool,
+    DIRECTION_CONTROLS,
+    control_pool,
+    direction_controls,
     random_directions,
     silent,
     strongest_first,
-    written_directions,
 )
-from patching.validation.job import EACH, MOST, RESAMPLES
-from patching.validation.layer_group import Group, Pictures
-from patching.validation.neurons import MLPNeuron
-from patching.validation.schema import DOSES
-from patching.validation.split import images_of, split
+from patching.validation.doses import DOSES
+from patching.validation.forward import Baseline
+from patching.validation.job import IMAGES_PER_CLASS, MAX_IMAGES, draw_resamples
+from patching.validation.layer_group import LayerGroup, LoadRenders, MLPNeuron
+from patching.validation.split import choose_images, split
 from patching.vit.residual_vit import residual_vit
 
-FRESH = 16
+NEURONS = 16
 """Neurons of each layer that are tested."""
 
 RATIO = 3
-"""Neurons of a random MLP, in widths of the generator_for: a third of them are in the pool."""
+"""Neurons of a random MLP, relative to the width of the residual stream; a third are in pools."""
 
 WRITERS = 4
-"""Of these, so many write random directions, one tested and 19 beside it."""
+"""Number of these neurons whose activation is also written in 20 random directions: one that is
+tested, and its 19 controls."""
 
 
 @dataclass
 class Alarms:
-    """What was found in one network.
+    """Results for one network.
 
     Attributes
     ----------
     rows : list of Row
         Of kind ``validations``.
     directions : list of array, shape (2,)
-        p of the ablations, and of the dose, of each direction tested.
+        The p-values of the ablations and of the dose, for each direction tested.
     """
 
     rows: list[Row] = field(default_factory=list)
     directions: list[Floats] = field(default_factory=list)
 
 
-def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) -> Alarms:
-    """Test fresh neurons of every layer, and directions."""
-    wanted = min(EACH * len(dataset.classes), MOST)
-    images = split(model, dataset, images_of(dataset, wanted), seed)
-    base = Baseline(residual_vit(model), dataset, images)
-    weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
-    pictures, found = _pictures(model, dataset, seed), Alarms()
-    for layer in range(base.vit.depth):
+def alarms(model: VisionModel, dataset: Dataset, seed: int, count: int = NEURONS) -> Alarms:
+    """Test `count` neurons of every layer, and random directions."""
+    wanted = min(IMAGES_PER_CLASS * len(dataset.classes), MAX_IMAGES)
+    images = split(model, dataset, choose_images(dataset, wanted), seed)
+    baseline = Baseline(residual_vit(model), dataset, images)
+    resamples = draw_resamples(images, seed)
+    load_image, found = _random_images(model, dataset, seed), Alarms()
+    for layer in range(baseline.vit.depth):
         with eval_mode(model.module):
-            first = Group(base, [_target(layer, 0)], weights, seed, pictures)
-            targets = [
-                _target(layer, number) for number in _fresh(first.levels, seed, layer, fresh)
-            ]
-            if not targets:
+            first = LayerGroup(baseline, [_neuron(layer, 0)], resamples, seed, load_image)
+            chosen = _outside_pool(first.levels, seed, layer, count)
+            if not chosen:
                 continue
-            group = Group(base, targets, weights, seed, pictures)
-            rows = group.rows(targets, targets, lambda: None)
-            found.rows += [{"address": target.address, **row} for target, row in rows]
-            found.directions += _directions(group, targets[:WRITERS], seed)
+            neurons = [_neuron(layer, index) for index in chosen]
+            group = LayerGroup(baseline, neurons, resamples, seed, load_image)
+            rows = group.rows(neurons, neurons, lambda: None)
+            found.rows += [{"address": neuron.address, **row} for neuron, row in rows]
+            found.directions += _directions(group, neurons[:WRITERS], seed)
     return found
 
 
-def _target(layer: int, number: int) -> MLPNeuron:
-    return MLPNeuron(f"blocks.{layer}.mlp.fc1:{number}", layer, number, None)
+def _neuron(layer: int, index: int) -> MLPNeuron:
+    return MLPNeuron(f"blocks.{layer}.mlp.fc1:{index}", layer, index, None)
 
 
-def _pictures(model: VisionModel, dataset: Dataset, seed: int) -> Pictures:
-    def picture(target: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
-        generator = generator_for(seed, "picture", target.address)
-        number = int(torch.randint(len(dataset), (), generator=generator))
-        pixels = (dataset.image(number, model.image_size) * 255).round().byte()
-        return pixels.permute(1, 2, 0)[None].numpy(), 0
+def _random_images(model: VisionModel, dataset: Dataset, seed: int) -> LoadRenders:
+    def load(neuron: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
+        generator = generator_for(seed, "picture", neuron.address)
+        index = int(torch.randint(len(dataset), (), generator=generator))
+        return to_uint8(dataset.image(index, model.image_size))[None].numpy(), 0
 
-    return picture
+    return load
 
 
-def _fresh(levels: Floats, seed: int, layer: int, count: int) -> list[int]:
-    """Draw neurons that vary and are not in the pool."""
-    left = np.setdiff1d(np.flatnonzero(~silent(levels)), pool(levels))
+def _outside_pool(levels: Floats, seed: int, layer: int, count: int) -> list[int]:
+    """Draw neurons that are not silent and not in the pool."""
+    left = np.setdiff1d(np.flatnonzero(~silent(levels)), control_pool(levels))
     chosen: list[int] = np.random.default_rng([seed, 2, layer]).permutation(left)[:count].tolist()
     return chosen
 
 
-def _directions(group: Group, targets: list[MLPNeuron], seed: int) -> Iterator[Floats]:
-    for target in targets:
-        writer = group.tested(target.number)
-        generator = generator_for(seed, "false alarms", target.address)
+def _directions(group: LayerGroup, neurons: list[MLPNeuron], seed: int) -> Iterator[Floats]:
+    for neuron in neurons:
+        writer = group.candidate(neuron.index)
+        generator = generator_for(seed, "false alarms", neuron.address)
         drawn = [random_directions(writer.neuron.direction, generator) for _ in range(2)]
-        one, *others = written_directions(writer, torch.cat(drawn)[: DIRECTIONS + 1])
-        compared = [one.beside(strongest_first(others), claim).p for claim in COMPARED]
-        # What is not known was settled by what is.
+        tested, *others = direction_controls(writer, torch.cat(drawn)[: DIRECTION_CONTROLS + 1])
+        compared = [tested.compare_with(strongest_first(others), claim).p for claim in COMPARED]
+        # NaN: the comparison stopped because that of another effect failed, whose p is larger.
         yield np.array([np.fmax.reduce(each) for each in compared])
 
 
 def counts(found: list[Alarms]) -> dict[str, Any]:
-    """Count claims and single tests over networks.
+    """Count claims and significant tests over networks.
 
-    Claims are made of each network's neurons together, as of a store.
+    Claims are decided for the neurons of each network together, as for those of a store.
     """
-    made: Counter[str] = Counter()
+    held: Counter[str] = Counter()
     tested: Counter[str] = Counter()
     for each in found:
-        for of in claims(each.rows, DOSES).values():
-            made.update(name for name, claim in of.items() if claim.holds)
-            tested.update(name for name, claim in of.items() if claim.p == claim.p)
+        for of_neuron in claims(each.rows, DOSES).values():
+            held.update(name for name, claim in of_neuron.items() if claim.holds)
+            tested.update(name for name, claim in of_neuron.items() if claim.p == claim.p)
     rows = [row for each in found for row in each.rows]
     single = {
         "ablations": [np.fmax.reduce(row["necessity_p"][:, 0]) for row in rows],
@@ -154,27 +155,29 @@ def counts(found: list[Alarms]) -> dict[str, Any]:
         "response": [row["response_p"] for row in rows],
         "picture": [row["picture_p"] for row in rows],
     }
-    written = np.array([p for each in found for p in each.directions]).reshape(-1, 2)
-    of_directions = dict(zip(("ablations", "dose"), written.T, strict=True))
+    directions = np.array([p for each in found for p in each.directions]).reshape(-1, 2)
+    of_directions = dict(zip(("ablations", "dose"), directions.T, strict=True))
     return {
         "neurons": {
             "claims": {
                 name: {
-                    "made": made[name],
+                    "made": held[name],
                     "tested": tested[name],
                     "by_rank": expected_by_rank(tested[name]),
                 }
                 for name in CLAIMS
             },
-            "tests": {name: _low(ps) for name, ps in single.items()},
+            "tests": {name: _significant(p_values) for name, p_values in single.items()},
         },
-        "directions": {"tests": {name: _low(ps) for name, ps in of_directions.items()}},
+        "directions": {
+            "tests": {name: _significant(p_values) for name, p_values in of_directions.items()}
+        },
     }
 
 
-def _low(p_values: Any) -> dict[str, int]:
+def _significant(p_values: Any) -> dict[str, int]:
     known = np.asarray(p_values)[np.isfinite(p_values)]
-    return {"low": int((known <= SHARE).sum()), "tested": len(known)}
+    return {"low": int((known <= ALPHA).sum()), "tested": len(known)}
 
 
 def main() -> None:

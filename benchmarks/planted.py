@@ -1,21 +1,21 @@
-"""How often validation gets planted neurons right, whose part in the network is known.
+"""How often a validation is right about planted neurons, whose role in the network is known.
 
 ``python -m benchmarks.planted --seeds 100`` prints one JSON line: for each planted neuron the
-number of seeds with the right verdict, and for the ordinary neurons beside them how many were
-tested, how many claims were made, and how many are expected by rank. Every seed makes another
-network, other marks of the classes, and other images. The network is a vision transformer of timm
-with random weights, two blocks, and 64 neurons an MLP. In its first MLP
+number of seeds with the right verdict; for ordinary neurons the number tested, the number of
+claims, and the number expected by rank. Every seed makes another network, other marks of the
+classes and other images. The network is a vision transformer of timm with random weights, two
+blocks, and 64 neurons per MLP. In its first MLP
 
 - neuron 0 is *needed*: it reads the mark that images of class 0 carry in some of their patches, and
   writes along the weights of that class's logit;
-- neuron 1 only *correlates*: it reads the same, and writes as much in a direction that no logit
-  reads;
+- neuron 1 only *correlates*: it reads the same mark, and writes with the same norm in a direction
+  that no logit reads;
 - neuron 2 is *dead*: its bias keeps it at 0.
 
-The others are random, and some of them are validated too. The claims are those that
-`featviz.evidence` makes of the store: false discoveries are controlled over its neurons, and the
-intervals count. The right ones are that neuron 0 is necessary and sufficient for class 0, that
-neuron 1 is neither, for any class, and that neuron 2 is silent.
+The other neurons are random; some of them are validated as the ordinary ones. Claims are those of
+`featviz.analysis.evidence.claims`, which controls false discoveries over the neurons of a store and
+requires confidence intervals above 0. The right verdicts: neuron 0 is necessary and sufficient for
+class 0; neuron 1 is neither, for any class; neuron 2 is silent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import describe
 from featviz import Store, VisionModel
+from featviz._util.images import to_uint8
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset
 from featviz.store.columns import Row
@@ -49,7 +50,7 @@ COUNT = 160
 """Images of a seed, 40 of each class."""
 
 ORDINARY = range(8, 16)
-"""Random neurons that are validated beside the planted ones."""
+"""Random neurons that are validated together with the planted ones."""
 
 
 @dataclass
@@ -64,41 +65,42 @@ class Marked:
 
     marks: Tensor
     seed: int
-    classes: tuple[str, ...] = tuple(f"mark {number}" for number in range(CLASSES))
+    classes: tuple[str, ...] = tuple(f"mark {label}" for label in range(CLASSES))
     interleaved: bool = True
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return COUNT
 
     def fingerprint(self) -> str:
-        """Digest of what is there."""
+        """Return a digest of the images."""
         return f"marked-{self.seed}"
 
-    def label(self, number: int) -> int:
+    def label(self, index: int) -> int:
         """Return the class of an image."""
-        return number % CLASSES
+        return index % CLASSES
 
-    def read(self, number: int, size: int) -> tuple[Tensor, int]:
+    def read(self, index: int, size: int) -> tuple[Tensor, int]:
         """Draw an image."""
-        generator = torch.Generator().manual_seed(self.seed * COUNT + number)
+        generator = torch.Generator().manual_seed(self.seed * COUNT + index)
         image = 0.5 + 0.08 * torch.randn(3, size, size, generator=generator)
-        grid, label = size // PATCH, self.label(number)
-        for place in torch.randperm(grid**2, generator=generator)[:4].tolist():
-            top, left = (PATCH * each for each in divmod(place, grid))
+        grid, label = size // PATCH, self.label(index)
+        for patch in torch.randperm(grid**2, generator=generator)[:4].tolist():
+            top, left = (PATCH * each for each in divmod(patch, grid))
             image[:, top : top + PATCH, left : left + PATCH] += self.marks[label]
         return image.clamp(0, 1), label
 
 
 def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel, Dataset]:
-    """Make a network and images with its classes' marks.
+    """Make a network, and images with the marks of its classes.
 
     Parameters
     ----------
+    seed : int
     plant : bool
-        Without it every neuron is random.
+        Whether to plant neurons; if not, every neuron is random.
     ratio : int
-        Neurons of an MLP, in widths of the stream, which is 64.
+        Neurons of an MLP, relative to the width of the residual stream, `WIDTH`.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
@@ -115,24 +117,21 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
             global_pool="avg",
             fc_norm=False,
         )
-    _randomise(module, generator)
+    _randomize(module, generator)
     marks = 0.2 * torch.randn(CLASSES, 3, PATCH, PATCH, generator=generator).sign()
     if plant:
         with torch.no_grad():
             _plant(module, marks, generator)
-    sublayer = (0.5, 0.5, 0.5)
     module.eval().requires_grad_(False)
-    source = Marked(marks, seed)
-    model = VisionModel(
-        f"planted-{seed}", module, SIDE, sublayer, sublayer, source.classes, untrained=True
-    )
+    source, half = Marked(marks, seed), (0.5, 0.5, 0.5)
+    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes, untrained=True)
     return model, Dataset(f"marked-{seed}", source.classes, source)
 
 
-def _randomise(module: nn.Module, generator: torch.Generator) -> None:
-    """Let every layer keep the scale of its input, but attention and positions add little.
+def _randomize(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights that keep the scale of each layer's input; attention and positions add little.
 
-    Norms stay plain.
+    Norms keep their defaults.
     """
     with torch.no_grad():
         for name, weight in module.named_parameters():
@@ -145,7 +144,7 @@ def _randomise(module: nn.Module, generator: torch.Generator) -> None:
 
 def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
     mlp, head = module.blocks[0].mlp, module.head.weight
-    # What the mark adds to a token, in the normalization of the model: twice the pixels.
+    # What the mark adds to a token: the model's normalization doubles the pixels.
     mark = torch.einsum("cxhw,xhw->c", module.patch_embed.proj.weight, 2 * marks[0])
     mark = mark - mark.mean()
     norm = mlp.fc2.weight.norm(dim=0).mean()
@@ -154,27 +153,26 @@ def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
     read = torch.linalg.qr(torch.cat([head, torch.ones(1, WIDTH)]).T).Q
     unread = torch.randn(WIDTH, generator=generator)
     unread = unread - read @ (read.T @ unread)
-    for number, direction in enumerate((along, unread)):
-        # Tokens are of norm sqrt(WIDTH) here: those with the mark lie above the threshold.
-        mlp.fc1.weight[number] = 2 * mark / mark.norm()
-        mlp.fc1.bias[number] = -(WIDTH**0.5)
-        mlp.fc2.weight[:, number] = 2 * norm * direction / direction.norm()
+    for index, direction in enumerate((along, unread)):
+        # Tokens have norm sqrt(WIDTH) here: those with the mark exceed the threshold.
+        mlp.fc1.weight[index] = 2 * mark / mark.norm()
+        mlp.fc1.bias[index] = -(WIDTH**0.5)
+        mlp.fc2.weight[:, index] = 2 * norm * direction / direction.norm()
     mlp.fc1.bias[2] = -50
 
 
-def store_pictures(
-    model: VisionModel, dataset: Dataset, store: Path, numbers: Iterable[int]
+def store_renders(
+    model: VisionModel, dataset: Dataset, store: Path, neurons: Iterable[int]
 ) -> None:
-    """Give neurons pictures: an image of class 0, and of the next classes."""
-    chosen = list(numbers)
-    images = torch.stack([dataset.image(number % CLASSES, SIDE) for number in range(len(chosen))])
-    pixels = (images * 255).round().byte().permute(0, 2, 3, 1)[:, None].numpy()
+    """Store images of class 0, 1, 2, ... as the renders of neurons of `SITE`."""
+    chosen = list(neurons)
+    images = torch.stack([dataset.image(index % CLASSES, SIDE) for index in range(len(chosen))])
     writer = open_writer(model, store, "renders", {"steps": 0})
     flat = np.zeros((len(chosen), 1), np.float32)
     writer.add(
         {
-            "address": [f"{SITE}:{number}" for number in chosen],
-            "images": pixels,
+            "address": [f"{SITE}:{neuron}" for neuron in chosen],
+            "images": to_uint8(images)[:, None].numpy(),
             "activation": flat,
             "trajectory": flat[:, :, None],
         }
@@ -182,16 +180,16 @@ def store_pictures(
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is known of a neuron once a store is validated.
+class Verdict:
+    """The result of validating one neuron.
 
     Attributes
     ----------
     row : Row
     claims : frozenset of str
-        Those that hold.
+        Names of the claims that hold.
     tested : frozenset of str
-        Claims that could be tested.
+        Names of the claims that could be tested.
     """
 
     row: Row
@@ -199,49 +197,49 @@ class Found:
     tested: frozenset[str]
 
 
-def found_in(store: Path) -> list[Found]:
-    """Make the claims of `featviz.evidence` about all neurons of a store, in its order."""
+def verdicts_of(store: Path) -> list[Verdict]:
+    """Decide the claims about all neurons of a validated store, in its order."""
     opened = Store(store)
     rows = list(opened.rows("validations"))
-    made = claims(rows, opened.configuration["validations"]["doses"])
+    found = claims(rows, opened.configuration["validations"]["doses"])
     return [
-        Found(
+        Verdict(
             row,
-            frozenset(name for name, claim in made[row["address"]].items() if claim.holds),
-            frozenset(name for name, claim in made[row["address"]].items() if claim.p == claim.p),
+            frozenset(name for name, claim in found[row["address"]].items() if claim.holds),
+            frozenset(name for name, claim in found[row["address"]].items() if claim.p == claim.p),
         )
         for row in rows
     ]
 
 
-def right(name: str, found: Found) -> bool:
-    """Tell whether the verdict on a planted neuron is right."""
+def is_right(name: str, verdict: Verdict) -> bool:
+    """Return whether the verdict on a planted neuron, one of `PLANTED`, is right."""
     if name == "needed":
-        both = {"necessary", "sufficient"} <= found.claims
-        return both and int(found.row["class"]) == 0
-    return bool(found.row["silent"]) == (name == "dead") and not found.claims
+        both = {"necessary", "sufficient"} <= verdict.claims
+        return both and int(verdict.row["class"]) == 0
+    return bool(verdict.row["silent"]) == (name == "dead") and not verdict.claims
 
 
-def verdicts(seed: int) -> tuple[dict[str, Found], list[Found]]:
+def validate_planted(seed: int) -> tuple[dict[str, Verdict], list[Verdict]]:
     """Validate the planted neurons of a seed, by name, and ordinary ones."""
     model, dataset = planted(seed)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_pictures(model, dataset, store, [*range(len(PLANTED)), *ORDINARY])
+        store_renders(model, dataset, store, [*range(len(PLANTED)), *ORDINARY])
         validate_to_store(model, store, dataset, seed=seed)
-        found = found_in(store)
+        found = verdicts_of(store)
     return dict(zip(PLANTED, found, strict=False)), found[len(PLANTED) :]
 
 
-def counts(found: Iterable[Found]) -> dict[str, dict[str, float]]:
-    """Count, for each claim, the neurons tested, those it is made of, and those due to rank."""
-    every = list(found)
-    told = {}
+def counts(verdicts: Iterable[Verdict]) -> dict[str, dict[str, float]]:
+    """Count, for each claim, the neurons tested, the claims, and those expected by rank."""
+    every = list(verdicts)
+    found = {}
     for name in CLAIMS:
         tested = sum(name in each.tested for each in every)
-        made = sum(name in each.claims for each in every)
-        told[name] = {"tested": tested, "made": made, "by_rank": expected_by_rank(tested)}
-    return told
+        held = sum(name in each.claims for each in every)
+        found[name] = {"tested": tested, "made": held, "by_rank": expected_by_rank(tested)}
+    return found
 
 
 def main() -> None:
@@ -250,15 +248,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     seeds = parser.parse_args().seeds
     start, count = time.perf_counter(), dict.fromkeys(PLANTED, 0)
-    ordinary: list[Found] = []
+    ordinary: list[Verdict] = []
     for seed in range(seeds):
-        some, others = verdicts(seed)
+        found, others = validate_planted(seed)
         ordinary += others
-        for name, found in some.items():
-            count[name] += right(name, found)
+        for name, verdict in found.items():
+            count[name] += is_right(name, verdict)
     seconds = (time.perf_counter() - start) / seeds
-    told = {"seeds": seeds, "right": count, "ordinary": counts(ordinary), "seconds": seconds}
-    print(json.dumps({**told, **describe()}))
+    report = {"seeds": seeds, "right": count, "ordinary": counts(ordinary), "seconds": seconds}
+    print(json.dumps({**report, **describe()}))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """How long a good picture takes, for featviz and for Lucent.
 
-``python -m benchmarks.quality_time`` prints one JSON line. Good is what excites a unit on views
-that neither has seen (`featviz.analysis.scores.held_out_views`), measured in float32 on 8-bit pictures. Lucent has
-its own defaults and 512 steps. featviz has its own, and several numbers of steps, each with the
-schedule that ends there. For each unit, the time to Lucent's value is that of the fewest steps
+``python -m benchmarks.quality_time`` prints one JSON line. A picture is as good as its
+activation on held-out views (`featviz.analysis.scores.held_out_views`), measured in float32 on the
+8-bit picture. Lucent runs its defaults and 512 steps; featviz its own, with several numbers of
+steps, each with the schedule that ends there. For each unit, the time to Lucent's value is that of the fewest steps
 whose picture has it. A run's time is that of its whole batch, whose units are all from one block.
 """
 

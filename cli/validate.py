@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import data_options, force_option, load_model_of
-from cli.output import SOME_FAILED, json_option, print_json, print_table
-from cli.progress import picture_bar
-from featviz.analysis.evidence.causal import Effect
-from featviz.analysis.evidence.summary import Line, Summary, line_of, summary_of
-from featviz.analysis.evidence.unit import Evidence, Evidences
-from featviz.analysis.paths.job import paths_to_store
-from featviz.analysis.scores.job import scores_to_store, settings_of
-from featviz.data.datasets import open_data
-from featviz.errors import FeatvizError
-from featviz.models.vision_model import VisionModel
-from featviz.store.reader import Store
-from patching.validation.job import validate_to_store
-from patching.vit.residual_vit import residual_vit
+from cli.options import data_options, device_option, force_option, load_model_of
+from cli.output import SOME_FAILED, json_option, print_json, print_summary, print_table
+from cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from featviz.analysis.evidence.summary import Summary
+    from featviz.analysis.evidence.unit_evidence import UnitEvidence
+    from featviz.models.vision_model import VisionModel
+    from featviz.store.reader import Store
 
 SHOWN = 24
-"""Neurons in the printed table, at most; --json has all."""
+"""Maximum number of neurons in the printed table."""
+
+HEADINGS = (
+    "neuron",
+    "class",
+    "necessary",
+    "effect",
+    "low",
+    "high",
+    "q",
+    "sufficient",
+    "effect",
+    "q",
+    "flags",
+)
 
 
 @click.command()
@@ -33,10 +41,10 @@ SHOWN = 24
     "--images",
     type=click.IntRange(2),
     metavar="N",
-    help="Of the data, for the causal tests; 60 of each class if absent, at most 2,000. Every "
-    "class needs 30; of more classes than have as many, some are left out.",
+    help="Number of images of the dataset for the causal tests. Every class needs 30: with too few "
+    "images for all classes, some classes are left out.  [default: 60 per class, at most 2000]",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1")
+@device_option
 @force_option
 @json_option
 @click.pass_context
@@ -50,65 +58,76 @@ def validate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Tell how far to trust the pictures of a store, and test their neurons by intervention.
+    """Measure how far the images of a store can be trusted, and test its neurons causally.
 
-    Scores every picture, compares its way through the network with that of the unit's natural
-    examples, tests whether MLP neurons are necessary and sufficient for a class, and
-    reports. What the store holds is not computed again.
+    Scores every image, compares its activations in each layer with those of the unit's natural
+    examples, tests by interventions whether MLP neurons are necessary and sufficient for a class,
+    and prints a summary. Results that the store holds are not computed again.
 
     \b
-    featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
-    featviz examples cueworld/vit blocks.all.mlp.fc1:0-15 --data cueworld:5000 -o neurons
-    featviz validate neurons --data cueworld
+    Examples:
+      featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
+      featviz examples cueworld/vit blocks.all.mlp.fc1:0-15 --data cueworld:5000 -o neurons
+      featviz validate neurons --data cueworld
     """
-    opened = Store(store)
-    if Path(store).is_file():
-        raise FeatvizError(f"results go into the folder of a store, and {store} is a packed file")
+    from featviz.analysis.evidence.summary import summarize_unit, summarize_units
+    from featviz.analysis.evidence.unit_evidence import EvidenceReader
+    from featviz.store.jobs import open_folder
+
+    opened = open_folder(store)
     model = load_model_of(opened, device)
     failures = _measure(model, opened, data, download, images, force)
-    every = Evidences(store)
-    lines, units, claimed = list[Line](), list[dict[str, Any]](), list[Evidence]()
-    for unit in every:  # once, since every picture is read
-        lines.append(line_of(unit))
+    evidence = EvidenceReader(store)
+    rows = []
+    units: list[dict[str, Any]] = []
+    shown: list[UnitEvidence] = []
+    for unit in evidence:  # only once: every image is read
+        rows.append(summarize_unit(unit))
         if as_json:
             units.append(unit.to_json())
-        elif _is_shown(unit):
-            claimed.append(unit)
-    found = summary_of(every.store.model, lines)
+        elif any(unit.claims[name].holds for name in ("necessary", "sufficient") if unit.claims):
+            shown.append(unit)
+    summary = summarize_units(evidence.store.model, rows)
     if as_json:
-        report = {"store": store, "summary": found.to_json(), "units": units}
+        report = {"store": store, "summary": summary.to_json(), "units": units}
         print_json({**report, "failures": failures})
     else:
-        _report(found, claimed)
-    for address, reason in failures.items():
-        click.echo(f"failed: {address}: {reason}", err=True)
+        _print_report(summary, shown)
     ctx.exit(SOME_FAILED if failures else 0)
 
 
 def _measure(
     model: VisionModel, store: Store, data: str, download: bool, images: int | None, force: bool
 ) -> dict[str, str]:
-    """Compute what the store does not hold; return what failed, and why."""
+    """Compute what the store does not hold; return the addresses that failed, and the reasons."""
+    from featviz.analysis.paths.job import paths_to_store
+    from featviz.analysis.scores.job import scores_to_store, settings_of
+    from featviz.data.datasets import open_data
+    from featviz.errors import FeatvizError
+    from featviz.store.jobs import JobSummary
+    from patching.validation.job import validate_to_store
+    from patching.vit.residual_vit import residual_vit
+
     path, dataset = store.path, open_data(data, download)
-    pictures, there = store.addresses(), set(store.addresses("scores"))
+    rendered, scored = store.addresses(), set(store.addresses("scores"))
     failures: dict[str, str] = {}
-    if force or not there.issuperset(pictures):
-        # Scores by `featviz score` may be of another spectrum or more seeds, and are as good.
-        natural, seeds = (data, 1) if force else settings_of(store, data)
-        with picture_bar("scores ") as progress:
-            scored = scores_to_store(model, path, natural, seeds, force, progress)
-        _tell(path, "scored", scored.scored, scored.done)
-        failures |= scored.failures
+    if force or not scored.issuperset(rendered):
+        # Scores of `featviz score` are kept, even if of another spectrum or more seeds.
+        spectrum, seeds = (data, 1) if force else settings_of(store, data)
+        with progress_bar("scores ") as progress:
+            summary = scores_to_store(model, path, spectrum, seeds, force, progress)
+        failures |= summary.failures
     else:
-        _tell(path, "scored", 0, len(pictures))
+        summary = JobSummary(0, len(rendered))
+    print_summary(path, summary, "units scored")
     if "examples" in store.kinds:
-        with picture_bar("paths ") as progress:
-            followed = paths_to_store(model, path, force, progress)
-        _tell(path, "followed", followed.followed, followed.done)
-        failures |= followed.failures
+        with progress_bar("paths ") as progress:
+            summary = paths_to_store(model, path, force, progress)
+        failures |= summary.failures
+        print_summary(path, summary, "paths computed")
     else:
         click.echo(
-            f"{path}: no natural examples, so no ratios and no paths; "
+            f"{path}: no natural examples, and therefore no ratios and no paths; "
             f"`featviz examples {model.name} SELECTOR --data {data} -o {path}` adds them",
             err=True,
         )
@@ -117,37 +136,31 @@ def _measure(
     except FeatvizError as error:
         click.echo(f"{path}: no causal tests: {error}", err=True)
         return failures
-    with picture_bar("tests ") as progress:
-        tested = validate_to_store(model, path, dataset, images, force=force, progress=progress)
-    _tell(path, "validated", tested.validated, tested.done)
-    if tested.skipped:
-        first, reason = next(iter(tested.skipped.items()))
-        click.echo(
-            f"{path}: {len(tested.skipped)} units are not tested, such as {first}: {reason}",
-            err=True,
-        )
+    with progress_bar("tests ") as progress:
+        summary = validate_to_store(model, path, dataset, images, force=force, progress=progress)
+    print_summary(path, summary, "neurons tested")
+    if summary.skipped:
+        first, reason = next(iter(summary.skipped.items()))
+        count = len(summary.skipped)
+        click.echo(f"{path}: {count} units are not tested, such as {first}: {reason}", err=True)
     return failures
 
 
-def _tell(path: Path, what: str, now: int, before: int) -> None:
-    click.echo(f"{path}: {now} units {what}, {before} were there", err=True)
-
-
-def _report(found: Summary, claimed: list[Evidence]) -> None:
-    """Print the numbers of all pictures, what share passes, and which neurons are needed."""
-    whole = found.overall
+def _print_report(summary: Summary, neurons: list[UnitEvidence]) -> None:
+    """Print the distribution of every metric, the shares that pass, and neurons with claims."""
+    overall = summary.overall
     print_table(
         [
-            ("number", "units", "5 %", "median", "95 %", "best", "worst"),
+            ("metric", "units", "5 %", "median", "95 %", "best", "worst"),
             *(
                 (
                     name,
                     one.count,
-                    *(one.quantiles[at] for at in ("5", "50", "95")),
+                    *(one.quantiles[percent] for percent in ("5", "50", "95")),
                     one.best[0][0],
                     one.worst[0][0],
                 )
-                for name, one in whole.numbers.items()
+                for name, one in overall.numbers.items()
             ),
         ]
     )
@@ -156,66 +169,44 @@ def _report(found: Summary, claimed: list[Evidence]) -> None:
         [
             ("passes", "units", "of", "share", "by rank"),
             *(
-                (name, tally.passed, tally.known, tally.share, whole.by_rank.get(name, ""))
-                for name, tally in whole.passes.items()
-                if tally.known
+                (name, count.passed, count.known, count.share, overall.by_rank.get(name, ""))
+                for name, count in overall.passes.items()
+                if count.known
             ),
         ]
     )
-    claimed = sorted(claimed, key=_effect, reverse=True)
-    if claimed:
+    if neurons:
         click.echo()
-        print_table([_HEADINGS, *(_claims(unit) for unit in claimed[:SHOWN])])
-    if len(claimed) > SHOWN:
-        click.echo(f"{SHOWN} of {len(claimed)} neurons are shown; --json has all", err=True)
+        strongest = sorted(neurons, key=_ablation_effect, reverse=True)[:SHOWN]
+        print_table([HEADINGS, *map(_claims_row, strongest)])
+    if len(neurons) > SHOWN:
+        click.echo(f"{SHOWN} of {len(neurons)} neurons are shown; --json prints all", err=True)
 
 
-_HEADINGS = (
-    "neuron",
-    "class",
-    "necessary",
-    "effect",
-    "from",
-    "to",
-    "q",
-    "sufficient",
-    "effect",
-    "q",
-    "flags",
-)
+def _ablation_effect(unit: UnitEvidence) -> float:
+    assert unit.causal_tests is not None
+    return unit.causal_tests.weaker_ablation.estimate
 
 
-def _is_shown(unit: Evidence) -> bool:
-    return any(unit.claims[name].holds for name in ("necessary", "sufficient") if unit.claims)
+def _claims_row(unit: UnitEvidence) -> tuple[object, ...]:
+    """Make the row of a neuron: the weaker of its ablations, and the dose that is tested."""
+    from featviz.analysis.evidence.claims import TESTED_DOSE
 
-
-def _weaker(unit: Evidence) -> Effect:
-    """Pick the smaller effect of its ablations."""
-    assert unit.verdict is not None
-    effects = (each.effect for each in unit.verdict.removals.values())
-    return min(effects, key=lambda effect: effect.estimate)
-
-
-def _effect(unit: Evidence) -> float:
-    return _weaker(unit).estimate
-
-
-def _claims(unit: Evidence) -> tuple[object, ...]:
-    """Tell of a neuron: the weaker of its ablations, and the dose at the 99th percentile."""
-    verdict, weaker = unit.verdict, _weaker(unit)
-    assert verdict is not None
+    tests = unit.causal_tests
+    assert tests is not None
+    weaker = tests.weaker_ablation
     necessary, sufficient = (unit.claims[name] for name in ("necessary", "sufficient"))
     failed = [name for name, passed in unit.checks.items() if passed is False]
     return (
         unit.address,
-        verdict.label,
+        tests.label,
         "yes" if necessary.holds else "no",
         weaker.estimate,
         weaker.low,
         weaker.high,
         necessary.q,
         "yes" if sufficient.holds else "no",
-        verdict.doses["99"].effect.estimate,
+        tests.doses[TESTED_DOSE].effect.estimate,
         sufficient.q,
         ", ".join(f"not {name}" for name in failed),
     )

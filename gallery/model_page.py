@@ -29,7 +29,7 @@ from gallery.units.natural_images import Natural
 from gallery.units.unit_files import STRIP, UnitFiles, spread
 from gallery.units.unit_metrics import UnitMetrics
 
-SETTLED = {"sides": ["--sides"]}  # what a command needs that makes this kind
+SETTLED = {"sides": ["--split-qk"]}  # the options of a command that renders this kind
 
 
 class ModelFiles:

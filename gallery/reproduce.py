@@ -1,4 +1,4 @@
-"""The shell command that makes a picture again."""
+"""The shell command that reproduces a picture."""
 
 from __future__ import annotations
 
@@ -8,22 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Keys of a store's configuration that `featviz render` takes as options of the same name. The
-# others are what the options resolve to, such as the constants of a preset.
-OPTIONS = (
-    "samples",
-    "diversity",
-    "smoothness",
-    "steps",
-    "size",
-    "preset",
-    "param",
-    "precision",
-    "seed",
-    "spectrum",
-    "progressive",
-    "cosine",
-)
+from featviz.optimization.settings import KEYS
 
 
 def render_command(
@@ -33,32 +18,36 @@ def render_command(
     configuration: Mapping[str, Any],
     flags: Sequence[str] = (),
 ) -> str | None:
-    """Write the command line that renders one unit again.
+    """Return the command line that renders one unit again.
 
-    It writes to a new store, named after the configuration: rendered into the old store, the unit
-    would be found there and not be made again.
+    It writes to a new store, named after the configuration: in the old one the unit exists, and
+    would be skipped.
 
     Parameters
     ----------
+    model : str
+        Name of the model.
+    address : str
+        Of the unit.
     load : mapping
         How the model was loaded: ``untrained`` and ``arch``.
     configuration : mapping
-        Of the renders; options that are None were not given.
+        Of the renders, as the store records it.
     flags : sequence of str
-        Options without a value, as they are.
+        Options without a value.
 
     Returns
     -------
     str or None
-        Quoted for a POSIX shell. None if that cannot be made safe: quoting protects from the
-        shell, but control and direction characters act on the terminal that the text is pasted
-        into, and a model named like an option would be taken for one.
+        Quoted for a POSIX shell. None if a safe command line is impossible: quoting protects the
+        shell, but control and bidirectional characters act on the terminal into which the text is
+        pasted, and a model name that starts with a dash would be read as an option.
     """
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
     words = ["featviz", "render", model, address, "-o", f"again-{digest[:8]}"]
-    for name in OPTIONS:
-        if configuration.get(name) is not None:
-            words += [f"--{name}", str(configuration[name])]
+    for name, key in KEYS.items():
+        if configuration.get(key) is not None:
+            words += [f"--{name.replace('_', '-')}", str(configuration[key])]
     words += flags
     if load.get("untrained"):
         words.append("--untrained")

@@ -167,7 +167,7 @@ class QKLogitReader:
             (keys, self.heads.key, group.keys),
         ):
             rows = torch.arange(len(sequence), device=sequence.device)[:, None]
-            vector = projection.of(sequence[rows, tokens], group.heads)
+            vector = projection.project(sequence[rows, tokens], group.heads)
             if rotation is not None:
                 head = group.heads[:, None] if len(rotation) > 1 else 0
                 vector = self.heads.rotate(vector, rotation[head, tokens])

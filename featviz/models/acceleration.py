@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-
-import torch.nn.functional as F
-from torch import Tensor, nn
-
-# Below this side there are too many patches for the rearrangement to pay.
-SMALLEST = 4
+MIN_PATCH_SIZE = 4
+"""Smallest side in pixels of patches for which a matrix product is faster than a convolution."""
 
 
 @contextmanager
 def patch_embed_as_matmul(module: nn.Module) -> Iterator[None]:
-    """Compute patch embeddings as matrix products while this lasts; the numbers are the same.
+    """Compute patch embeddings of a `module` as matrix products while the ``with`` block runs.
 
-    On a CPU the backward pass of such a convolution to its input takes several times longer than
-    the product does: for DeiT-S at batch 16 a quarter of a step in block 0 (measured). Hooks of
-    the layers run as ever.
+    On a CPU, the backward pass of such a convolution to its input takes several times as long as
+    that of the product: for DeiT-S at batch 16, a quarter of an optimization step in block 0
+    (measured). Forward hooks of the layers still run.
     """
     layers = [
-        part for part in module.modules() if isinstance(part, nn.Conv2d) and _cuts_patches(part)
+        part
+        for part in module.modules()
+        if isinstance(part, nn.Conv2d) and _is_patch_embedding(part)
     ]
     try:
         for layer in layers:
@@ -41,12 +41,12 @@ def patch_embed_as_matmul(module: nn.Module) -> Iterator[None]:
             vars(layer).pop("forward", None)
 
 
-def _cuts_patches(part: nn.Conv2d) -> bool:
+def _is_patch_embedding(part: nn.Conv2d) -> bool:
     return (
         type(part).forward is nn.Conv2d.forward
         and "forward" not in vars(part)
         and part.kernel_size == part.stride
-        and min(part.kernel_size) >= SMALLEST
+        and min(part.kernel_size) >= MIN_PATCH_SIZE
         and part.padding == (0, 0)
         and part.dilation == (1, 1)
         and part.groups == 1
@@ -57,35 +57,51 @@ def _product(layer: nn.Conv2d, images: Tensor) -> Tensor:
     count, channels = images.shape[:2]
     height, width = layer.kernel_size
     rows, columns = images.shape[2] // height, images.shape[3] // width
-    whole = images[:, :, : rows * height, : columns * width]
-    cut = whole.reshape(count, channels, rows, height, columns, width).permute(0, 2, 4, 1, 3, 5)
-    maps = F.linear(cut.flatten(3), layer.weight.flatten(1), layer.bias)
+    cropped = images[:, :, : rows * height, : columns * width]
+    patches = cropped.reshape(count, channels, rows, height, columns, width)
+    patches = patches.permute(0, 2, 4, 1, 3, 5)
+    maps = F.linear(patches.flatten(3), layer.weight.flatten(1), layer.bias)
     return maps.permute(0, 3, 1, 2)
 
 
 def fastest_precision(device: torch.device) -> str:
-    """Name the precision in which a device takes a step in the least time.
+    """Return the precision in which an optimization step is fastest on a device.
+
+    Parameters
+    ----------
+    device : torch.device
 
     Returns
     -------
     str
-        ``"bfloat16"`` for processors with AMX or AVX512-BF16 and graphics cards with bfloat16
-        units, where a step takes about half the time; ``"float32"`` elsewhere.
+        ``"bfloat16"`` for CPUs with AMX or AVX512-BF16 and for GPUs with bfloat16 units, where a
+        step takes about half the time; ``"float32"`` for all others.
     """
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
-        asked = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        fast = device.type == "cpu" and any(getattr(torch.cpu, name)() for name in asked)
+        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        fast = device.type == "cpu" and any(getattr(torch.cpu, name)() for name in checks)
     return "bfloat16" if fast else "float32"
 
 
 def in_precision(model: VisionModel, precision: str) -> VisionModel:
-    """Return a model that computes in a precision: itself in ``"float32"``, else a copy.
+    """Return a model that computes in a given precision.
 
-    Attention that timm hands to a fused kernel is computed step by step by a copy on a CPU: the
-    kernel is slower there in bfloat16 than in float32 (measured: 73 against 55 milliseconds for
-    forward and backward of an attention of DeiT-S at batch 16, and 36 step by step).
+    A copy on a CPU does not use the fused attention kernel, which is slower there in bfloat16 than
+    in float32 (measured for forward and backward pass of an attention of DeiT-S at batch 16: 73 ms
+    in bfloat16, 55 ms in float32, 36 ms in bfloat16 without the kernel).
+
+    Parameters
+    ----------
+    model : VisionModel
+    precision : str
+        Name of a dtype of torch, such as ``"bfloat16"``.
+
+    Returns
+    -------
+    VisionModel
+        `model` itself for ``"float32"``, else a copy.
     """
     if precision == "float32":
         return model
@@ -95,7 +111,7 @@ def in_precision(model: VisionModel, precision: str) -> VisionModel:
         for part in module.modules():
             if "fused_attn" in vars(part):
                 vars(part)["fused_attn"] = False
-    # All that is known about the model holds, also what a user has told it.
+    # The copy keeps all attributes, including those that a user has set.
     copied = copy.copy(model)
     copied.module = module
     return copied

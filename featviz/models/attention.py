@@ -1,4 +1,4 @@
-"""The queries and keys of an attention module, whose scaled products are its logits."""
+"""Attention modules: query and key projections of their heads, and biases of their logits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from featviz.models.hooks import Context
 
 Norm = Callable[[Tensor], Tensor]
 
-# Why the logit of these is not a scaled product of one query and one key among all tokens.
-_OTHERWISE = {
+NORMS = (nn.LayerNorm, nn.RMSNorm, RmsNorm)
+"""Normalizations over channels."""
+
+# Why a logit of these is not a scaled product of a query and a key among all tokens.
+_UNSUPPORTED = {
     "WindowAttention": "it attends inside windows, with masks",
     "WindowMultiHeadAttention": "it attends inside windows, with masks",
     "WindowAttentionGlobal": "it attends inside windows",
@@ -32,32 +35,43 @@ _OTHERWISE = {
     "ChannelAttention": "it attends between channels and not between tokens",
     "ChannelAttentionV2": "it attends between channels and not between tokens",
     "FactorAttnConvRelPosEnc": "its attention is factorized and has no logits",
-    "OutlookAttention": "its attention is not made of queries and keys",
+    "OutlookAttention": "its attention weights are not computed from queries and keys",
     "TalkingHeadAttn": "its heads are mixed before the softmax",
-    "DiffAttention": "it subtracts two attentions with a logit each",
-    "ClassAttn": "only its class token asks",
+    "DiffAttention": "it subtracts two attention maps",
+    "ClassAttn": "only its class token has a query",
     "GlobalSubSampleAttn": "its keys are fewer than its tokens",
 }
 
 
 @dataclass(frozen=True)
 class Projection:
-    """From tokens to the queries (or keys) of every head.
+    """Projection of tokens to the queries (or keys) of every head.
 
     Attributes
     ----------
     weight : Tensor, shape (heads, head_dim, channels)
     bias : Tensor or None, shape (heads, head_dim)
     norm : callable
-        Normalizes along the last dimension; the identity in most models.
+        Normalization along the last dimension; the identity in most models.
     """
 
     weight: Tensor
     bias: Tensor | None
     norm: Norm
 
-    def of(self, tokens: Tensor, head: Tensor) -> Tensor:
-        """Project the tokens (N, T, channels) of row n for head ``head[n]``: (N, T, head_dim)."""
+    def project(self, tokens: Tensor, head: Tensor) -> Tensor:
+        """Project the tokens of each image for one head.
+
+        Parameters
+        ----------
+        tokens : Tensor, shape (N, T, channels)
+        head : Tensor, shape (N,)
+            Index of a head for each image.
+
+        Returns
+        -------
+        Tensor, shape (N, T, head_dim)
+        """
         projected = torch.bmm(tokens, self.weight[head].to(tokens).mT)
         if self.bias is not None:
             projected = projected + self.bias[head, None].to(tokens)
@@ -71,11 +85,11 @@ class Heads:
     Attributes
     ----------
     query, key : Projection
-        With as many heads each: grouped keys are repeated.
+        Both for all heads: the keys of grouped heads are repeated.
     scale : float
-        The logit is ``scale * q.k``, plus a bias where the model has one.
+        A logit is ``scale * q.k``, plus a bias in some models.
     bilinear : bool
-        Whether the logit is bilinear in query and key token: neither normalized nor rotated.
+        Whether logits are bilinear in query and key token: neither normalized nor rotated.
     """
 
     query: Projection
@@ -92,53 +106,86 @@ class Heads:
         return len(self.query.weight)
 
     def bias(self, context: Context) -> Tensor | None:
-        """Return what is added to the logits, shape (heads, T, T), if anything is."""
+        """Return the bias of the logits, shape (heads, T, T), or None.
+
+        Parameters
+        ----------
+        context : mapping
+            Keyword arguments with which the model called the attention.
+        """
         return self._bias(context)
 
     def rotation(self, context: Context) -> Tensor | None:
         """Return the rotary embedding of every token, if there is one.
 
+        Parameters
+        ----------
+        context : mapping
+            Keyword arguments with which the model called the attention.
+
         Returns
         -------
         Tensor, shape (1 or heads, T, 2 * head_dim), or None
-            Sines, then cosines; the prefix tokens, which are not turned, have zeros and ones.
+            Sines, then cosines. Prefix tokens are not rotated: zeros, then ones.
         """
         rope = context.get("rope")
         if rope is None:
             return None
         table: Tensor = rope if rope.ndim == 3 else rope[None]
-        still = table.new_zeros(len(table), self._prefix, table.shape[-1])
-        still[..., table.shape[-1] // 2 :] = 1
-        return torch.cat([still, table], 1)
+        identity = table.new_zeros(len(table), self._prefix, table.shape[-1])
+        identity[..., table.shape[-1] // 2 :] = 1
+        return torch.cat([identity, table], 1)
 
     def rotate(self, vectors: Tensor, rotation: Tensor) -> Tensor:
-        """Turn queries or keys (..., head_dim) by rotations (..., 2 * head_dim).
+        """Rotate queries or keys.
 
-        Source: Su et al., "RoFormer", 2021; pairs of neighbors, or of halves, as in timm.
+        Parameters
+        ----------
+        vectors : Tensor, shape (..., head_dim)
+        rotation : Tensor, shape (..., 2 * head_dim)
+            As returned by `rotation`, of the tokens of `vectors`.
+
+        Returns
+        -------
+        Tensor, shape (..., head_dim)
+
+        Source: Su et al., "RoFormer", 2021; pairs are neighboring channels, or channels of both
+        halves, as in timm.
         """
         sine, cosine = rotation.to(vectors).chunk(2, -1)
         if self._half:
             first, second = vectors.chunk(2, -1)
-            turned = torch.cat([-second, first], -1)
+            rotated = torch.cat([-second, first], -1)
         else:
-            turned = torch.stack([-vectors[..., 1::2], vectors[..., ::2]], -1).flatten(-2)
-        return vectors * cosine + turned * sine
+            rotated = torch.stack([-vectors[..., 1::2], vectors[..., ::2]], -1).flatten(-2)
+        return vectors * cosine + rotated * sine
 
 
 def heads_of(module: nn.Module) -> Heads | None:
-    """Read the heads of an attention module; None if its logits are not scaled q.k.
+    """Read the heads of an attention module.
 
-    The attention of timm's ViT, DeiT, DINOv2, EVA, DINOv3, BEiT, relative-position ViT and VOLO,
-    and of `torch.nn.MultiheadAttention`, are known.
+    Supported are the attention of timm's ViT, DeiT, DINOv2, EVA, DINOv3, BEiT, relative-position
+    ViT and VOLO, and `torch.nn.MultiheadAttention`.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    Returns
+    -------
+    Heads or None
+        None if the module is not an attention whose logits are known to be scaled q.k.
     """
-    forward = "forward" in vars(module)
+    is_patched = "forward" in vars(module)
     reader = _READERS.get(f"{type(module).__module__}.{type(module).__name__}")
-    return None if reader is None or forward else reader(module)
+    return None if reader is None or is_patched else reader(module)
 
 
 def unsupported_reason(name: str) -> str:
-    """Say why modules of a class, whose `heads_of` are None, have no QK units."""
-    reason = _OTHERWISE.get(name, "it is no attention whose logit is known to be a scaled q.k")
+    """Return why modules of the class `name`, for which `heads_of` is None, have no QK units."""
+    reason = _UNSUPPORTED.get(
+        name, "it is not an attention whose logits are known to be scaled q.k"
+    )
     return f"{name}, and {reason}"
 
 
@@ -236,18 +283,16 @@ _READERS: dict[str, Callable[[Any], Heads | None]] = {
 }
 
 
-NORMS = (nn.LayerNorm, nn.RMSNorm, RmsNorm)
-
-
 def fold_norm(projection: Projection, norm: nn.Module | None) -> Tensor:
-    """Write a projection as one matrix of what comes before the normalization's gain and bias.
+    """Fold gain and bias of a normalization into the projection that follows it.
 
-    With ``n`` the normalized token, ``x = gain * n + bias`` is what attention reads, and the
-    query of a head is ``W x + b = W' [n, 1]``. The mean that LayerNorm takes from ``n`` is taken
-    from the rows of ``W'`` too, as n never has any.
+    With ``n`` the normalized token, attention reads ``x = gain * n + bias``, and the query of a
+    head is ``W x + b = W' [n, 1]``. LayerNorm subtracts the mean from ``n``; it is subtracted from
+    the rows of ``W'`` too, which changes no query.
 
     Parameters
     ----------
+    projection : Projection
     norm : nn.Module or None
         A `LayerNorm` or `RmsNorm`; None if attention reads something else.
 

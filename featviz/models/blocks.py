@@ -1,8 +1,8 @@
-"""The layers by which models are compared: their blocks, and what each makes of images."""
+"""Blocks of a model, and representations of images: their pooled outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,16 +17,27 @@ _CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
 def find_layers(model: VisionModel) -> list[str]:
-    """List the modules that an image passes one after the other, in that order.
+    """List the top-level modules through which images pass in sequence, in forward order.
 
     These are the stem, the blocks (of a transformer, of a ResNet's stages, of Inception) and the
-    head: the children of the model and of its containers, where these hold blocks themselves. Left
-    out are modules without a convolution or linear layer, and those that a forward pass of two
-    images does not run exactly once, from two rows to two rows.
+    head: the children of the model, and of containers of blocks. Modules without a convolution or
+    linear layer are left out, and those that a forward pass of two images does not call exactly
+    once with an output of two rows.
+
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    list of str
+        Module paths.
     """
     module = model.module
-    weights = {site.owner: site.positions for site in model.sites.values() if site.kind == "layer"}
-    paths = [path for path in _trunk(module, "", weights) if _inside(path, weights)]
+    positions = {
+        site.owner: site.positions for site in model.sites.values() if site.kind == "layer"
+    }
+    paths = [path for path in _top_level(module, "", positions) if _inside(path, positions)]
     seen: dict[str, list[bool]] = {}
 
     def see(call: Call) -> None:
@@ -41,12 +52,15 @@ def find_layers(model: VisionModel) -> list[str]:
 
 
 def represent(model: VisionModel, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
-    """Run a batch and keep what each layer makes of it; see `representations`.
+    """Run a batch of images and return the output of each layer, averaged by `pool`.
 
     Parameters
     ----------
+    model : VisionModel
     images : Tensor, shape (N, 3, H, W)
         RGB in [0, 1]; H and W are the model's `image_size`.
+    layers : list of str
+        Module paths, such as those of `find_layers`.
 
     Returns
     -------
@@ -66,15 +80,15 @@ def represent(model: VisionModel, images: Tensor, layers: list[str]) -> dict[str
 
 
 def pool(output: Tensor, prefix: int) -> Tensor:
-    """Average an output over patches or places.
+    """Average the output of a layer over patches, or over the positions of a feature map.
 
     Parameters
     ----------
     output : Tensor, shape (N, C), (N, tokens, C), (N, C, H, H) or (N, H, H, C)
-        Of square images; where four sizes could be read both ways, channels come first.
+        For square images. If four dimensions are ambiguous, channels are taken to come first.
     prefix : int
-        Class, distillation and register tokens of the model. They come first where there are so
-        many more tokens than a square of patches.
+        Number of class, distillation and register tokens of the model. They are left out if the
+        tokens without them form a square.
 
     Returns
     -------
@@ -92,28 +106,28 @@ def pool(output: Tensor, prefix: int) -> Tensor:
     return output.mean((1, 2) if channels_last else (2, 3))
 
 
-def _trunk(module: nn.Module, path: str, weights: dict[str, int]) -> Iterator[str]:
+def _top_level(module: nn.Module, path: str, positions: dict[str, int]) -> Iterator[str]:
     for name, child in module.named_children():
-        where = f"{path}.{name}" if path else name
-        if _holds_blocks(child, where, weights):
-            yield from _trunk(child, where, weights)
+        child_path = f"{path}.{name}" if path else name
+        if _contains_blocks(child, child_path, positions):
+            yield from _top_level(child, child_path, positions)
         else:
-            yield where
+            yield child_path
 
 
-def _holds_blocks(module: nn.Module, path: str, weights: dict[str, int]) -> bool:
-    """Whether a module is but a list of layers, or has such a list of blocks."""
+def _contains_blocks(module: nn.Module, path: str, positions: dict[str, int]) -> bool:
+    """Whether a module is a container, or has a container of blocks."""
     if isinstance(module, _CONTAINERS):
         return True
     return any(
-        # A block has at least two layers that see more than one place; what sees one place only,
-        # such as squeeze-and-excitation, is a part of a block.
-        sum(weights[owner] > 1 for owner in _inside(f"{path}.{name}.{number}", weights)) >= 2
+        # A block has at least two layers with more than one position; layers with a single one,
+        # such as squeeze-and-excitation, are part of a block.
+        sum(positions[owner] > 1 for owner in _inside(f"{path}.{name}.{index}", positions)) >= 2
         for name, part in module.named_children()
         if isinstance(part, _CONTAINERS)
-        for number, _ in part.named_children()
+        for index, _ in part.named_children()
     )
 
 
-def _inside(path: str, weights: dict[str, int]) -> list[str]:
-    return [owner for owner in weights if owner == path or owner.startswith(f"{path}.")]
+def _inside(path: str, owners: Iterable[str]) -> list[str]:
+    return [owner for owner in owners if owner == path or owner.startswith(f"{path}.")]

@@ -1,4 +1,4 @@
-"""Weights in files: state dicts of a named architecture, strictly fitted, never executed."""
+"""Files of weights: state dicts of a known architecture, loaded strictly, without pickled code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
 
 
 def load_checkpoint(path: Path, arch: str) -> VisionModel:
-    """Load a state dict into an architecture of the catalogue.
+    """Load a state dict into a known architecture.
 
     Parameters
     ----------
@@ -26,14 +26,18 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
         See `read_state_dict`.
     arch : str
         A name of timm, torchvision or cueworld. Image size and normalization are those of its
-        published weights (for GoogLeNet and Inception v3 of torchvision with a second one inside);
-        the number of classes is that of the head in the file, 0 without one.
+        published weights (GoogLeNet and Inception v3 of torchvision normalize a second time
+        inside); the number of classes is that of the head in the file, 0 without a head.
+
+    Returns
+    -------
+    VisionModel
 
     Raises
     ------
     FeatvizError
-        If there is no such architecture, the file is not readable as weights, or its tensors are
-        not exactly those of the architecture.
+        If there is no such architecture, the file cannot be read as weights, or its tensors do not
+        match the architecture exactly.
     """
     if not is_known(arch) or arch.startswith(HUB):
         raise unknown_model(arch, "architecture")
@@ -44,20 +48,29 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
         classes = _other_head(state, model.module)
         if classes is not None:
             model = build(arch, trained=False, classes=classes)
-    fit(model.module, state, path)
+    load_strictly(model.module, state, path)
     return model
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from a ``.safetensors`` file or a pickle of torch, running no code.
+    """Read a state dict from a ``.safetensors`` file or a pickle of torch, without executing code.
 
-    Wrappings of training scripts are taken off: ``model``, ``state_dict`` and their averaged
-    copies (``model_ema``, ``state_dict_ema``, which come first), ``module.`` before every name.
+    Wrappers of training scripts are removed: the keys ``model`` and ``state_dict``, their averaged
+    copies (``model_ema`` and ``state_dict_ema``, which take precedence), and the prefix
+    ``module.`` of all names.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict of str to Tensor
 
     Raises
     ------
     FeatvizError
-        If the file is missing, damaged, holds anything but tensors, or pickled code.
+        If the file is missing or damaged, or has pickled code or anything other than tensors.
     """
     try:
         with warnings.catch_warnings():
@@ -66,17 +79,24 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise FeatvizError(f"cannot read {path}: {error.strerror or 'no such file'}") from error
     except Exception as error:
-        # Bytes of an enemy or a broken disk can make an unpickler raise anything.
-        raise FeatvizError(_complaint(path, error)) from error
+        # Malicious or damaged bytes can make the unpickler raise anything.
+        raise FeatvizError(_unreadable_message(path, error)) from error
     others = [str(key) for key, part in state.items() if not isinstance(part, Tensor)]
     if others or not state:
-        found = f"beside tensors it has {_few(others)}" if others else "it is empty"
-        raise FeatvizError(f"{path} holds no state dict: {found}")
+        found = f"it also has {_few(others)}" if others else "it is empty"
+        raise FeatvizError(f"{path} is not a state dict of tensors: {found}")
     return dict(state)
 
 
-def fit(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Copy a state dict into a module, if names and shapes are exactly the module's.
+def load_strictly(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Copy a state dict into a module whose names and shapes it must match exactly.
+
+    Parameters
+    ----------
+    module : nn.Module
+    state : dict of str to Tensor
+    path : Path
+        The file of the state dict, for error messages.
 
     Raises
     ------
@@ -105,7 +125,7 @@ def fit(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
 
 
 def _other_head(state: dict[str, Tensor], module: nn.Module) -> int | None:
-    """Count the classes of the head in a file, if they are not those of the module."""
+    """Return the number of classes of the head in a file, if it differs from the module's."""
     config = getattr(module, "pretrained_cfg", None)
     named = config["classifier"] if config else _last_layer(module)
     head: str = named if isinstance(named, str) else next(iter(named or ()), "")
@@ -113,7 +133,7 @@ def _other_head(state: dict[str, Tensor], module: nn.Module) -> int | None:
     if weight is not None and weight.ndim:
         same = own is not None and own.shape[0] == weight.shape[0]
         return None if same else weight.shape[0]
-    # Only timm can leave the head away.
+    # Only timm can build a model without a head.
     headless = config and not any(name.startswith(f"{head}.") for name in state)
     return 0 if headless and own is not None else None
 
@@ -124,17 +144,19 @@ def _last_layer(module: nn.Module) -> str:
     return paths[-1]
 
 
-def _complaint(path: Path, error: Exception) -> str:
-    """Tell code in a pickle from a damaged file."""
+def _unreadable_message(path: Path, error: Exception) -> str:
+    """Describe why a file cannot be read: pickled code, or damage."""
     texts = f"{error}\n{error.__cause__}"
     code = re.search(r"GLOBAL (\S+)|TorchScript", texts)
     if code:
         what = code[1] or "a TorchScript program"
         return (
-            f"{path} is refused: it holds Python objects ({what}), not only weights; "
+            f"{path} is refused: it has Python objects ({what}), not only weights; "
             "save a plain state dict, best as .safetensors"
         )
-    return f"{path} is not readable as weights: damaged, or no .safetensors or .pth state dict"
+    return (
+        f"{path} cannot be read as weights: it is damaged, or not a .safetensors or .pth state dict"
+    )
 
 
 def _few(names: list[str]) -> str:

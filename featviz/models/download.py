@@ -1,4 +1,4 @@
-"""Trained weights that others publish: fetched once, or refused in one line."""
+"""Downloads of published weights, with one-line errors and a quick fallback to the cache."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from huggingface_hub import constants
 
 from featviz.errors import FeatvizError
 
-PATIENCE = 5.0
-"""Seconds in which a server must answer at all."""
+TIMEOUT = 5.0
+"""Seconds to wait for the first answer of a server."""
 
 
 @contextmanager
 def downloading(name: str, url: str, instead: str) -> Iterator[None]:
-    """Fetch weights inside, from the cache where there is no network.
+    """Download weights in the ``with`` block, or read them from the cache without a network.
 
-    A server that does not answer is asked once. The Hugging Face Hub's client would try again for
-    most of a minute, and torch's would wait for minutes, before they look at what they hold.
+    A server that does not answer is tried once. By default, the client of the Hugging Face Hub
+    retries for most of a minute, and that of torch waits for minutes, before they use their caches.
 
     Parameters
     ----------
     name : str
-        The model, for the error's line.
+        The model, for error messages.
     url : str
-        Any address of the server.
+        Any URL of the server.
     instead : str
-        What the user can do without, for the error's line.
+        What the user can do instead, for error messages.
 
     Raises
     ------
     FeatvizError
-        If anything fails inside: what, and what to do instead.
+        For any exception of the block: the reason, and `instead`.
     """
     offline, timeout = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
-    reached = not (offline and url == constants.ENDPOINT) and _reachable(url)
-    if not reached:
+    reachable = not (offline and url == constants.ENDPOINT) and _reachable(url)
+    if not reachable:
         constants.HF_HUB_OFFLINE = True
-        socket.setdefaulttimeout(PATIENCE)
+        socket.setdefaulttimeout(TIMEOUT)
     try:
         yield
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if isinstance(error, OSError) and not reached:
-            reason = f"{urlsplit(url).hostname} cannot be reached"
+        if isinstance(error, OSError) and not reachable:
+            reason = f"{urlsplit(url).hostname} cannot be reachable"
         elif isinstance(error, KeyError):
             reason = f"its configuration lacks {error}"
         raise FeatvizError(f"cannot fetch {name} ({reason}); {instead}") from error
@@ -59,9 +59,9 @@ def downloading(name: str, url: str, instead: str) -> Iterator[None]:
 
 
 def _reachable(url: str) -> bool:
-    """Whether a server answers within a few seconds, be it with a refusal."""
+    """Whether a server answers within `TIMEOUT`, even with an error."""
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):
+        with urlopen(Request(url, method="HEAD"), timeout=TIMEOUT):
             return True
     except HTTPError:
         return True

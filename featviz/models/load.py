@@ -1,4 +1,4 @@
-"""From a name, a folder or a file to a frozen vision model."""
+"""`load`: a vision model by name, from a folder or from a file of weights."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ __all__ = ["VisionModel", "known_models", "load"]
 def load(
     name: str, untrained: bool = False, arch: str | None = None, device: str = "auto"
 ) -> VisionModel:
-    """Load a model, frozen: in evaluation mode and with no gradient to its weights.
+    """Load a model in evaluation mode, without gradients to its weights.
 
     Parameters
     ----------
     name : str
-        A name of `known_models`, a name of timm with a tag or as ``hf-hub:OWNER/MODEL``, a folder
-        of a Hugging Face ViT, or a file with a state dict. A known name goes before a file
-        or folder of the same name; ``./NAME`` is always a path.
+        A name of `known_models`, optionally with a tag of timm, ``hf-hub:OWNER/MODEL``, a folder
+        of a Hugging Face ViT, or a file with a state dict. A known name takes precedence over a
+        file or folder of the same name; ``./NAME`` is always a path.
     untrained : bool
-        Random weights instead of the published ones, the same ones every time.
+        Use random weights, the same every time, instead of the published ones.
     arch : str, optional
-        The name of the architecture whose weights a file holds.
+        Name of the architecture, for a file of weights.
     device : str
-        ``auto`` (a CUDA device if there is one, else the CPU), or any device of torch.
+        ``"auto"`` (a CUDA device if there is one, else the CPU), or any device of torch.
+
+    Returns
+    -------
+    VisionModel
 
     Raises
     ------
     FeatvizError
-        If there is no such model, file or device, the weights cannot be fetched, read or fitted,
-        or `untrained` or `arch` makes no sense for the model.
+        If there is no such model, file or device, if the weights cannot be downloaded or read or
+        do not fit, or if `untrained` or `arch` does not apply to the model.
     """
     target = _device(device)
     model = _load(name, untrained, arch)
@@ -49,10 +53,10 @@ def load(
 def _load(name: str, untrained: bool, arch: str | None) -> VisionModel:
     if is_known(name):
         if arch is not None:
-            raise FeatvizError(f"--arch is for a file of weights; {name} names its architecture")
+            raise FeatvizError(f"--arch needs a file of weights; {name} is an architecture itself")
         if untrained and name.startswith(BUNDLED):
             raise FeatvizError(
-                f"{name} comes with its weights; --untrained is for timm and torchvision"
+                f"{name} is bundled with its weights; --untrained is for timm and torchvision"
             )
         return build(name, trained=not untrained)
     path = Path(name)
@@ -60,15 +64,17 @@ def _load(name: str, untrained: bool, arch: str | None) -> VisionModel:
         raise _missing(name, path, arch)
     if untrained:
         raise FeatvizError(
-            f"{name} has trained weights; for random ones give --untrained a known name"
+            f"{name} has trained weights; --untrained needs the name of a known model"
         )
     if path.is_dir():
         if arch is not None:
-            raise FeatvizError(f"--arch is for a file of weights; the folder {name} names its own")
+            raise FeatvizError(
+                f"--arch needs a file of weights; the folder {name} has its own configuration"
+            )
         return load_folder(path)
     if arch is None:
         raise FeatvizError(
-            f"{name} holds weights only; name their architecture, as in --arch resnet50"
+            f"{name} has weights only; give their architecture, as in --arch resnet50"
         )
     return load_checkpoint(path, arch)
 
@@ -97,6 +103,6 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-        there = ", ".join(["auto", "cpu", *gpus])
-        raise FeatvizError(f"no device {name!r} here; there are {there}") from error
+        available = ", ".join(["auto", "cpu", *gpus])
+        raise FeatvizError(f"no device {name!r} here; available are {available}") from error
     return device

@@ -1,4 +1,4 @@
-"""The models that have a name: bundled, torchvision's and timm's."""
+"""Registry of models by name: bundled, of torchvision and of timm."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from featviz.models.download import downloading
 from featviz.models.vision_model import VisionModel
 
 SEED = 0
-"""Of every untrained model, so that its weights and fingerprint are always the same."""
+"""Seed of untrained models, so that their weights and fingerprints are reproducible."""
 
 BUNDLED, TORCHVISION, HUB = "cueworld/", "torchvision/", "hf-hub:"
 
 
 def known_models() -> list[str]:
-    """Every name that `featviz.load` takes: bundled models, then torchvision's, then timm's.
+    """Return every name that `featviz.load` accepts: bundled, of torchvision, of timm.
 
-    A name of timm may be followed by the tag of its weights, and ``hf-hub:OWNER/MODEL`` names
-    one that is published there in timm's format.
+    A name of timm may also have a tag of its weights, and ``hf-hub:OWNER/MODEL`` is a model
+    published on the Hugging Face Hub in timm's format.
     """
     return [
         *(BUNDLED + name for name in cueworld.WEIGHTS),
@@ -37,7 +37,7 @@ def known_models() -> list[str]:
 
 
 def is_known(name: str) -> bool:
-    """Whether `build` takes the name."""
+    """Return whether `build` accepts `name`."""
     if name.startswith(BUNDLED):
         return name.removeprefix(BUNDLED) in cueworld.WEIGHTS
     if name.startswith(TORCHVISION):
@@ -49,13 +49,25 @@ def is_known(name: str) -> bool:
 
 
 def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizError:
-    """Say that nothing of a kind has this name, and which names come near."""
+    """Make the error for an unknown name, with similar names.
+
+    Parameters
+    ----------
+    name : str
+        The name that does not exist.
+    kind : str
+        What it should be, for the message.
+
+    Returns
+    -------
+    FeatvizError
+    """
     plain, dot, tag = name.partition(".")
     if dot and timm.is_model(plain):
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{plain}.*")]
-        there = f"there are {', '.join(tags)}" if tags else "it has none"
-        return FeatvizError(f"{plain} has no weights tagged {tag!r}; {there}")
-    close = did_you_mean(name, known_models()) or "; `featviz models` lists what there is"
+        available = f"available are {', '.join(tags)}" if tags else "it has none"
+        return FeatvizError(f"{plain} has no weights tagged {tag!r}; {available}")
+    close = did_you_mean(name, known_models()) or "; `featviz models` lists all models"
     return FeatvizError(f"no {kind} is called {name!r}{close}")
 
 
@@ -65,17 +77,22 @@ def build(name: str, trained: bool, classes: int | None = None) -> VisionModel:
     Parameters
     ----------
     name : str
-        One for which `is_known` holds.
+        A name for which `is_known` is True.
     trained : bool
         Load the published weights: from the package, a cache or the network.
     classes : int, optional
-        Number of outputs of an untrained model of timm or torchvision, 0 for none; as published
-        if not given.
+        Number of outputs of an untrained model of timm or torchvision, 0 for none; by default as
+        published.
+
+    Returns
+    -------
+    VisionModel
 
     Raises
     ------
     FeatvizError
-        If trained weights do not exist or cannot be fetched, or inputs are no square RGB images.
+        If there are no trained weights, they cannot be downloaded, or the inputs are not square
+        RGB images.
     """
     options = {} if classes is None else {"num_classes": classes}
     with _reproducible():
@@ -88,7 +105,7 @@ def build(name: str, trained: bool, classes: int | None = None) -> VisionModel:
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Draw initial weights from one fixed stream, and leave the caller's as it was."""
+    """Seed the global random state while the ``with`` block runs, and restore it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         yield
@@ -111,7 +128,7 @@ def _torchvision(name: str, trained: bool, options: dict[str, Any]) -> VisionMod
     short = name.removeprefix(TORCHVISION)
     weights = torchvision.models.get_model_weights(short).DEFAULT
     if short in ("googlenet", "inception_v3") and not trained:
-        # As with their published weights: inputs re-normalized inside, no heads for training.
+        # As with published weights: inputs are renormalized inside, no auxiliary heads.
         options = {**options, "transform_input": True, "aux_logits": False, "init_weights": False}
     with downloading(name, weights.url, _instead(name)) if trained else nullcontext():
         chosen = weights if trained else None
@@ -125,7 +142,7 @@ def _torchvision(name: str, trained: bool, options: dict[str, Any]) -> VisionMod
 def _timm(name: str, trained: bool, options: dict[str, Any]) -> VisionModel:
     remote = name.startswith(HUB)
     if trained and not remote and not _is_published(name):
-        raise FeatvizError(f"nobody published trained weights of {name}; {_instead(name)}")
+        raise FeatvizError(f"there are no trained weights of {name}; {_instead(name)}")
     instead = "use a file of its weights with --arch NAME" if remote else _instead(name)
     with downloading(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
         module: Any = timm.create_model(name, pretrained=trained, **options)
@@ -146,7 +163,7 @@ def _is_published(name: str) -> bool:
 
 
 def _timm_classes(module: Any) -> tuple[str, ...]:
-    """Names that came with the weights, else those of the ImageNet of as many classes."""
+    """Class names of the weights, else of the ImageNet subset with the same number of classes."""
     labels = module.pretrained_cfg.get("label_names")
     if not labels and (subset := infer_imagenet_subset(module)):
         labels = ImageNetInfo(subset).label_descriptions()

@@ -1,4 +1,4 @@
-"""Where units live: the modules of a model that own them, and the shape of what they put out."""
+"""Sites: the layers of a model whose output channels are units, and its attention logits."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class Site:
     Attributes
     ----------
     path : str
-        The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding. The
-        logits of an attention module are at its path and ``.qk``, their modes at ``.qk_mode``.
+        The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding. For
+        the logits of an attention module, its path with ``.qk``; for their modes, ``.qk_mode``.
     owner : str
         Module path of the layer or attention itself.
     width : int
         Number of units: neurons, channels, filters, classes or heads.
     positions : int
-        Number of tokens or places at which each unit has a value; 0 if it has only one.
+        Number of tokens, or of positions in a feature map; 0 if each unit has a single value.
     grid : (int, int) or None
-        Rows and columns of the patches or places, without the prefix tokens. None if positions
+        Rows and columns of the patches or the feature map, without prefix tokens. None if positions
         are something else (channels, pairs) or in another order (windows).
     prefix : int
-        How many positions are class, distillation or register tokens; they come first.
+        Number of class, distillation and register tokens among the positions; they come first.
     kind : str
         ``"layer"``, ``"qk"`` or ``"qk_mode"``.
     modes : int
-        Of ``qk_mode``, how many modes each head has.
+        For ``"qk_mode"``: number of modes of each head.
     norm : str or None
-        Of ``qk_mode``, path of the normalization whose output the attention reads.
+        For ``"qk_mode"``: path of the normalization whose output the attention reads.
     """
 
     path: str
@@ -62,13 +62,13 @@ _LAYERS = (nn.Linear, nn.Conv2d, nn.Conv1d)
 class NoSiteError(FeatvizError, KeyError):
     """A path at which a model has no site."""
 
-    __str__ = Exception.__str__  # that of KeyError puts the line in quotes
+    __str__ = Exception.__str__  # `KeyError` would put the message in quotes
 
 
 class Sites(Mapping[str, Site]):
-    """The sites of a model by path, in the order in which a forward pass reaches them.
+    """The sites of a model by path, in the order of a forward pass.
 
-    A patch embedding is one site, listed by its short path and found by its layer's path too.
+    A patch embedding is listed by its short path, and also found by the path of its layer.
     """
 
     def __init__(
@@ -82,19 +82,19 @@ class Sites(Mapping[str, Site]):
         self._refused, self._modules = refused, modules
 
     def __getitem__(self, path: str) -> Site:
-        """Return a site; raise `NoSiteError`, a `FeatvizError` that says why `path` is none."""
+        """Return the site at `path`; `NoSiteError` says why there is none."""
         site = self._found.get(self._aliases.get(path, path))
         if site is not None:
             return site
         if path in self._refused:
-            raise NoSiteError(f"{path} has no units here: {self._refused[path]}")
+            raise NoSiteError(f"{path} has no units: {self._refused[path]}")
         owner, _, quantity = path.rpartition(".")
         if quantity in ("qk", "qk_mode") and owner in self._modules:
             reason = unsupported_reason(self._modules[owner])
-            raise NoSiteError(f"{path} has no units here: {owner} is {reason}")
+            raise NoSiteError(f"{path} has no units: {owner} is {reason}")
         if path in self._modules:
             inside = [name for name in self._found if name.startswith(f"{path}.")][:4]
-            hint = f"; inside it are {', '.join(inside)}" if inside else ""
+            hint = f"; it contains {', '.join(inside)}" if inside else ""
             kind = self._modules[path]
             raise NoSiteError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
         raise NoSiteError(f"the model has no module {path}{did_you_mean(path, self._found)}")
@@ -107,16 +107,22 @@ class Sites(Mapping[str, Site]):
 
 
 def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
-    """Find every site by watching one forward pass of two images.
+    """Find all sites by recording one forward pass of two images.
 
     Parameters
     ----------
     module : nn.Module
-        A vision model that takes (N, 3, image_size, image_size).
+        A vision model that takes images of shape (N, 3, image_size, image_size).
+    image_size : int
+        Side of the images in pixels.
     prefix_tokens : int
-        Class, distillation and register tokens of the model.
+        Number of class, distillation and register tokens of the model.
+
+    Returns
+    -------
+    Sites
     """
-    seen = _watch(module, image_size)
+    seen = _record_shapes(module, image_size)
     aliases = {
         f"{path}.proj": path
         for path, part in module.named_modules()
@@ -135,7 +141,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
             for site in sites:
                 reason = _refusal(shapes, owner in seen.blind) or _mode_refusal(site, heads)
                 if owner in seen.crossed:
-                    reason = "its keys are read from something else than its queries"
+                    reason = "it is cross-attention: queries and keys come from different inputs"
                 if reason:
                     refused[site.path] = reason
                 else:
@@ -148,12 +154,20 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
 
 
 @dataclass
-class _Seen:
-    """What a forward pass showed: shapes by path, in the order of the calls.
+class _Recorded:
+    """Shapes of a forward pass.
 
-    Of a layer, the shape of each output; of an attention, of each input, and the normalization
-    that put this input out. The blind ones see the same of both images; the crossed ones read
-    keys from something else than queries.
+    Attributes
+    ----------
+    shapes : dict of str to list of tuple
+        By path, in the order of the calls: the shape of each output of a layer, and of each input
+        of an attention.
+    norms : dict of str to str
+        For each attention, the normalization whose output is its input.
+    blind : set of str
+        Layers and attentions with the same input for both images.
+    crossed : set of str
+        Attentions whose keys have another input than their queries.
     """
 
     shapes: dict[str, list[tuple[int, ...]]]
@@ -162,8 +176,8 @@ class _Seen:
     crossed: set[str]
 
 
-def _watch(module: nn.Module, image_size: int) -> _Seen:
-    seen = _Seen({}, {}, set(), set())
+def _record_shapes(module: nn.Module, image_size: int) -> _Recorded:
+    seen = _Recorded({}, {}, set(), set())
     latest: list[tuple[str, Tensor]] = []
 
     def layer_output(call: Call) -> None:
@@ -215,10 +229,9 @@ def _attention_sites(
     prefix_tokens: int,
     norms: Mapping[str, str],
 ) -> tuple[Site, Site]:
-    places = shape[1:-1]
-    positions = math.prod(places)
-    grid, prefix = layout(module, owner, places, prefix_tokens)
-    logits = Site(f"{owner}.qk", owner, heads.count, positions, grid, prefix, "qk")
+    axes = shape[1:-1]
+    grid, prefix = layout(module, owner, axes, prefix_tokens)
+    logits = Site(f"{owner}.qk", owner, heads.count, math.prod(axes), grid, prefix, "qk")
     width = heads.query.weight.shape[1]
     return logits, replace(
         logits, path=f"{owner}.qk_mode", kind="qk_mode", modes=width, norm=norms.get(owner)
@@ -227,7 +240,7 @@ def _attention_sites(
 
 def _mode_refusal(site: Site, heads: Heads) -> str | None:
     if site.kind == "qk_mode" and not heads.bilinear:
-        return "its queries and keys are normalized or turned, so that no matrix lies between them"
+        return "its queries or keys are normalized or rotated, so its logits are not bilinear"
     return None
 
 
@@ -237,9 +250,9 @@ def _refusal(shapes: list[tuple[int, ...]], blind: bool) -> str | None:
     if len(shapes) > 1:
         return f"it is called {len(shapes)} times in one forward pass"
     if shapes[0][0] != 2:
-        return "it does not keep one row for each image (windows or merged dimensions)"
+        return "its output does not keep one row for each image (windows or merged dimensions)"
     if blind:
-        return "it sees the same whatever the image is"
+        return "its input does not depend on the image"
     return None
 
 
@@ -250,22 +263,23 @@ def _is_blind(inputs: Tensor) -> bool:
 def _site(
     module: nn.Module, path: str, owner: str, shape: tuple[int, ...], prefix_tokens: int
 ) -> Site:
-    if isinstance(module.get_submodule(owner), nn.Linear):
-        width, places = shape[-1], shape[1:-1]
+    layer = module.get_submodule(owner)
+    if isinstance(layer, nn.Linear):
+        width, axes = shape[-1], shape[1:-1]
     else:
-        width, places = shape[1], shape[2:]
-    grid, prefix = layout(module, owner, places, prefix_tokens)
-    return Site(path, owner, width, math.prod(places) if places else 0, grid, prefix)
+        width, axes = shape[1], shape[2:]
+    grid, prefix = layout(module, owner, axes, prefix_tokens, isinstance(layer, nn.Conv2d))
+    return Site(path, owner, width, math.prod(axes) if axes else 0, grid, prefix)
 
 
 def require_grid(site: Site) -> tuple[int, int]:
-    """Return the rows and columns of a site's patches.
+    """Return the rows and columns of the patches of a `site`.
 
     Raises
     ------
     FeatvizError
-        If they stand on no grid.
+        If it has no known token grid.
     """
     if site.grid is None:
-        raise FeatvizError(f"the patches of {site.path} stand on no grid that is known")
+        raise FeatvizError(f"{site.path} has no known grid of patches")
     return site.grid

@@ -1,4 +1,7 @@
-"""Which positions of a layer's output are places of the image, and how they are ordered."""
+"""Token grids: which positions of a layer's output are patches of the image, and in which order.
+
+Importing this module does not import PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
-
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from featviz.models.vision_model import VisionModel
 
-
 Grid = tuple[int, int]
+"""Rows and columns."""
 
-# Parts whose layers have other positions than the rows and columns of the image, by the name of
-# the class and the attribute that holds them. Nothing in the shape of their output tells.
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels; right and bottom are exclusive."""
+
+# Submodules whose layers have positions other than the rows and columns of the image, by class name
+# of the parent and attribute. The shape of their output does not show it.
 WITHOUT_GRID = {
     # The axes are swapped: positions are channels.
     ("MixerBlock", "mlp_tokens"),
@@ -33,56 +39,66 @@ WITHOUT_GRID = {
     ("PartitionAttentionLayer", "mlp_layer"),
     ("MobileVitV2Block", "transformer"),
 }
-# Pooling by attention puts the mean of all places in front of them, as CLIP's ResNets do.
+# Attention pooling prepends the mean over all positions, as in CLIP's ResNets.
 POOLS = {"AttentionPool2d", "RotAttentionPool2d"}
 
 
 def layout(
-    module: nn.Module, owner: str, places: tuple[int, ...], prefix_tokens: int
+    module: nn.Module,
+    owner: str,
+    positions: tuple[int, ...],
+    prefix_tokens: int,
+    is_map: bool = False,
 ) -> tuple[Grid | None, int]:
-    """Tell how the positions of a layer's output are arranged.
+    """Find how the positions of a layer's output are arranged.
 
     Parameters
     ----------
     module : nn.Module
         The whole model, for square images.
     owner : str
-        Path of a convolution or linear layer in it.
-    places : tuple of int
-        Shape of the output without the first axis (images) and the channels.
+        Path of the layer in it.
+    positions : tuple of int
+        Shape of the output without the batch axis and the channel axis.
     prefix_tokens : int
-        Class, distillation and register tokens of the model.
+        Number of class, distillation and register tokens of the model.
+    is_map : bool
+        Whether the output is a feature map, as of a convolution, whose grid may be rectangular. A
+        linear layer on a rectangle of positions sees windows and the positions in them.
 
     Returns
     -------
     grid : (int, int) or None
-        Rows and columns of the places, which stand row by row; None if positions are something
-        else or in another order.
+        Rows and columns of the patches, which are in row-major order; None if positions are
+        something else or in another order.
     prefix : int
-        How many positions come before them.
+        Number of positions before the patches.
     """
     ancestry = list(_ancestry(module, owner))
     if any(step in WITHOUT_GRID for step in ancestry):
         return None, 0
-    if len(places) == 2:
-        # The grid of a convolution may be anything; a linear layer on no square of places sees
-        # windows and the places in them.
-        is_map = isinstance(module.get_submodule(owner), nn.Conv2d) or places[0] == places[1]
-        return ((places[0], places[1]) if is_map else None), 0
-    if len(places) != 1:
+    if len(positions) == 2:
+        rows, columns = positions
+        return ((rows, columns) if is_map or rows == columns else None), 0
+    if len(positions) != 1:
         return None, 0
-    pooled = any(name in POOLS for name, _ in ancestry)
-    # Images are square, and so is the grid of a sequence of patches, behind the prefix tokens if
-    # they are in it. What is no square has no grid.
-    for prefix in (1 if pooled else prefix_tokens, 0):
-        side = math.isqrt(max(0, places[0] - prefix))
-        if side and places[0] == prefix + side**2:
-            return (side, side), prefix
-    return None, 0
+    is_pooled = any(name in POOLS for name, _ in ancestry)
+    # Images are square, and so is the grid of a sequence of patches, with or without prefix tokens.
+    square = _square(positions[0], 1 if is_pooled else prefix_tokens)
+    return (None, 0) if square is None else ((square[0], square[0]), square[1])
+
+
+def _square(count: int, prefix_tokens: int) -> tuple[int, int] | None:
+    """Split tokens into a square grid and a prefix, which may be absent: its side and prefix."""
+    for prefix in (prefix_tokens, 0):
+        side = math.isqrt(max(0, count - prefix))
+        if side and count == prefix + side**2:
+            return side, prefix
+    return None
 
 
 def _ancestry(module: nn.Module, path: str) -> Iterator[tuple[str, str]]:
-    """List the class of every module on the way to a path, with the attribute that leads on."""
+    """Yield the class name of every module on a path, with the attribute that leads on."""
     part = module
     for name in path.split("."):
         yield type(part).__name__, name
@@ -90,72 +106,86 @@ def _ancestry(module: nn.Module, path: str) -> Iterator[tuple[str, str]]:
 
 
 def square_grid(tokens: Tensor, prefix_tokens: int) -> Tensor | None:
-    """Cut off prefix tokens, if they have embeddings, so that a square grid is left."""
-    for prefix in (prefix_tokens, 0):
-        side = math.isqrt(max(0, len(tokens) - prefix))
-        if side and len(tokens) == prefix + side**2:
-            return tokens[prefix:].reshape(side, side, -1)
-    return None
+    """Reshape tokens to a square grid, without prefix tokens if there are any.
 
+    Parameters
+    ----------
+    tokens : Tensor, shape (T, channels)
+        With or without prefix tokens.
+    prefix_tokens : int
+        Number of prefix tokens of the model.
 
-Box = tuple[int, int, int, int]
+    Returns
+    -------
+    Tensor, shape (side, side, channels), or None
+        None if the patches do not form a square.
+    """
+    square = _square(len(tokens), prefix_tokens)
+    if square is None:
+        return None
+    side, prefix = square
+    return tokens[prefix:].reshape(side, side, -1)
 
 
 def patch_box(token: int, grid: Sequence[int], prefix: int, side: int) -> Box | None:
     """Find the pixels of a patch.
 
-    Of a convolution the patch is a cell of its feature map, which sees more of the image than
-    itself.
+    For a convolution, the patch is a cell of its feature map, whose receptive field is larger.
 
     Parameters
     ----------
     token : int
-        Prefix tokens first.
+        Index of the token; prefix tokens come first.
     grid : (int, int)
-        Rows and columns; (-1, -1) where there are none.
+        Rows and columns; (-1, -1) if there is no grid.
     prefix : int
-        How many tokens come before the patches.
+        Number of tokens before the patches.
     side : int
-        Of the picture in pixels.
+        Side of the image in pixels.
 
     Returns
     -------
     (left, top, right, bottom) or None
-        Right and bottom are the first pixels that are outside. None of a token that is no patch.
+        In pixels; right and bottom are exclusive. None for a token that is not a patch.
     """
     rows, columns = (int(each) for each in grid)
     if rows < 1 or columns < 1 or not prefix <= token < prefix + rows * columns:
         return None
     row, column = divmod(token - prefix, columns)
-    horizontal = _span(column, columns, side)
-    vertical = _span(row, rows, side)
-    return horizontal[0], vertical[0], horizontal[1], vertical[1]
+    left, right = _span(column, columns, side)
+    top, bottom = _span(row, rows, side)
+    return left, top, right, bottom
 
 
-def _span(number: int, count: int, side: int) -> tuple[int, int]:
-    start = number * side // count
-    return start, max(start + 1, (number + 1) * side // count)
+def _span(index: int, count: int, side: int) -> tuple[int, int]:
+    start = index * side // count
+    return start, max(start + 1, (index + 1) * side // count)
 
 
 def patch_size(model: VisionModel) -> int:
-    """Return how many pixels lie between neighboring patches of a model; 1 if it has none.
+    """Return the distance between neighboring patches of a `model` in pixels; 1 without patches.
 
-    That is the side of patches that neither overlap nor leave gaps.
+    This is the side of patches that neither overlap nor leave gaps.
     """
     grid = patch_grid(model)
     return 1 if grid is None else model.image_size // max(grid)
 
 
 def patch_grid(model: VisionModel) -> Grid | None:
-    """Find the grid on which patches first stand; None if a model does not cut images into patches.
+    """Find the grid of the patches into which a `model` cuts images.
 
-    The part that reads the pixels cuts them if it is called an embedding; so does whatever comes
-    before a layer that sees prefix tokens.
+    The module that reads the pixels cuts them if its class is called an embedding; so does
+    anything before a layer that sees prefix tokens.
+
+    Returns
+    -------
+    (int, int) or None
+        Rows and columns; None if the model does not cut images into patches.
     """
     sites = list(model.sites.values())
     for path, part in model.module.named_modules():
         if "Embed" in type(part).__name__ and sites and sites[0].owner.startswith(f"{path}."):
             inside = [site.grid for site in sites if site.owner.startswith(f"{path}.")]
             return inside[-1]
-    behind = (site.grid for site in sites if site.prefix)
-    return next(behind, None) if model.prefix_tokens else None
+    with_prefix = (site.grid for site in sites if site.prefix)
+    return next(with_prefix, None) if model.prefix_tokens else None

@@ -1,4 +1,4 @@
-"""A vision model as the engine sees it: a module, its inputs and its tokens."""
+"""`VisionModel`: a module with its input size, normalization, tokens and sites."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _TOKENS = (*_CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
 
 @dataclass(eq=False)
 class VisionModel:
-    """A module that maps images to outputs, and what must be known to feed and to address it.
+    """A module that maps images to outputs, with the properties of its inputs and outputs.
 
-    Building one by hand wraps any module of your own; it is neither copied, moved nor frozen.
+    Construct one to use a module of your own; it is not copied, moved or frozen.
 
     Attributes
     ----------
     name : str
-        What `featviz.load` was given, or any name for a module of your own.
+        The name given to `featviz.load`, or any name for a module of your own.
     module : nn.Module
-        Takes (N, 3, image_size, image_size), normalized.
+        Takes normalized images of shape (N, 3, image_size, image_size).
     image_size : int
         Side of its square inputs in pixels.
     mean, std : (float, float, float)
         Its inputs are ``(images - mean) / std`` for RGB in [0, 1].
     classes : tuple of str
-        Names of its outputs; empty if they are not known.
+        Names of its outputs; empty if unknown.
     untrained : bool
         Whether the weights are random.
     arch : str or None
-        The architecture that was named to load a bare state dict.
+        The architecture given to `featviz.load` with a file of weights.
     """
 
     name: str
@@ -77,16 +77,16 @@ class VisionModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are; the CPU for a module without any."""
-        held = chain(self.module.parameters(), self.module.buffers())
-        return next((tensor.device for tensor in held), torch.device("cpu"))
+        """Device of the weights; the CPU for a module without weights."""
+        weights = chain(self.module.parameters(), self.module.buffers())
+        return next((tensor.device for tensor in weights), torch.device("cpu"))
 
     @cached_property
     def prefix_tokens(self) -> int:
-        """How many class, distillation and register tokens come before the patch tokens.
+        """Number of class, distillation and register tokens before the patch tokens.
 
-        Read from the module: ``num_prefix_tokens`` of timm, else the learned tokens that it holds
-        under their usual names. A module that names them otherwise may be told: set this.
+        By default ``num_prefix_tokens`` of timm modules, else the number of learned tokens with
+        the usual names. Set this attribute if your module names them differently.
         """
         count = getattr(self.module, "num_prefix_tokens", None)
         return count if isinstance(count, int) else sum(self._learned_tokens.values())
@@ -98,26 +98,26 @@ class VisionModel:
 
     @property
     def _learned_tokens(self) -> dict[str, int]:
-        """How many tokens the module holds under each usual name."""
-        held: dict[str, int] = {}
+        """Number of learned tokens of the module under each usual name."""
+        counts: dict[str, int] = {}
         own = self.module.named_parameters(recurse=False), self.module.named_buffers(recurse=False)
         for path, token in chain(*own):
-            # Branches and stages have tokens of their own, as in ``cls_token_0``.
+            # Branches and stages have their own tokens, as in ``cls_token_0``.
             name = path.rstrip("0123456789").removesuffix("_")
             if name in _TOKENS and token.ndim == 3:
-                held[name] = max(held.get(name, 0), token.shape[1])
-        return held
+                counts[name] = max(counts.get(name, 0), token.shape[1])
+        return counts
 
     @cached_property
     def sites(self) -> Sites:
-        """The layers whose channels are units, by path; found by one forward pass."""
+        """The layers whose channels are units, by path; found by one forward pass, then cached."""
         return find_sites(self.module, self.image_size, self.prefix_tokens)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the module's class name and its state dict, in hexadecimal.
 
-        The same weights give the same fingerprint on every device; it is taken once.
+        The same weights have the same fingerprint on every device. It is cached.
         """
         digest = hashlib.sha256(type(self.module).__name__.encode())
         for name, tensor in sorted(self.module.state_dict().items()):
@@ -127,7 +127,7 @@ class VisionModel:
         return digest.hexdigest()
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Turn images into the module's input.
+        """Normalize images for the module.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class VisionModel:
         """
         key = (images.device, images.dtype)
         if key not in self._affine:
-            # A tensor born in inference mode could not be saved for a later backward pass.
+            # A tensor made in inference mode cannot be saved for a later backward pass.
             with torch.inference_mode(False):
                 mean, std = torch.tensor([self.mean, self.std], dtype=torch.float64)[
                     ..., None, None

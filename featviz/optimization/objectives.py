@@ -1,30 +1,81 @@
-"""What is added to a unit's value: diversity among its samples, and smoothness."""
+"""Terms of the objective: the activation, diversity among samples, total variation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
-from featviz.optimization.recipe import Recipe
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""An objective of one's own: ``objective(images, activations)`` is maximized for each image.
+
+``images`` (N, 3, H, W) are the augmented images, RGB in [0, 1], at the model's input size;
+``activations`` (N,) the values of the units on them. It returns (N,), differentiably.
+"""
+
+
+def penalized_objective(
+    activation: Tensor,
+    features: Tensor,
+    images: Tensor,
+    *,
+    samples: int,
+    diversity: float,
+    tv_weight: float,
+) -> Tensor:
+    """Sum over pictures of the activation minus penalties.
+
+    Penalties are relative to the unit's own activation, so that one weight suits all units. With
+    split images, each of the two counts half.
+
+    Parameters
+    ----------
+    activation : Tensor, shape (U * D,)
+        D samples of each of U units; the samples of a unit are adjacent.
+    features : Tensor, shape (S * U * D, positions, channels)
+        Of S = 1 image per picture, or of 2 (query and key).
+    images : Tensor, shape (S * U * D, 3, H, W)
+    samples : int
+        D.
+    diversity : float
+        Coefficient of ``similarity(features) * stop_gradient(abs(activation))``.
+    tv_weight : float
+        Coefficient of ``total_variation(images) * stop_gradient(abs(activation))``.
+
+    Returns
+    -------
+    Tensor, shape ()
+    """
+    total, scale = activation.sum(), activation.detach().abs()
+    split = len(images) // len(activation)
+    if diversity:
+        alike = similarity(features.float().view(-1, samples, *features.shape[1:]))
+        weights = scale.view(-1, samples).sum(1).repeat(split) / split
+        total = total - diversity * (weights * alike).sum()
+    if tv_weight:
+        variation = total_variation(images)
+        total = total - tv_weight * (scale.repeat(split) / split * variation).sum()
+    return total
 
 
 def similarity(features: Tensor) -> Tensor:
-    """Mean cosine between the Gram matrices of one unit's samples.
+    """Mean cosine similarity between the Gram matrices of the samples of a unit.
 
-    The Gram matrix ``A' A`` of features ``A`` (tokens, channels) tells which channels fire
-    together anywhere in the picture. With unit Gram matrices ``g_i`` the sum over pairs is
-    ``sum_{i != j} <g_i, g_j> = |sum g|^2 - sum |g|^2``; where tokens are fewer than channels the
-    products come cheaper as ``<A' A, B' B> = |A B'|_F^2``.
+    The Gram matrix ``A' A`` of features ``A`` (tokens, channels) describes which channels are
+    active together anywhere in the picture. With unit Gram matrices ``g_i`` the sum over pairs is
+    ``sum_{i != j} <g_i, g_j> = |sum g|^2 - sum |g|^2``; with fewer tokens than channels the
+    products are cheaper as ``<A' A, B' B> = |A B'|_F^2``.
 
     Parameters
     ----------
     features : Tensor, shape (U, D, T, C)
-        Features of D samples of each of U units. Samples of different units never meet.
+        Features of D samples of each of U units. Samples of different units are not compared.
 
     Returns
     -------
     Tensor, shape (U,)
-        In [0, 1]: 1 when all samples of a unit have proportional Gram matrices, 0 when they share
-        nothing. 0 for a single sample.
+        In [0, 1]: 1 if all samples of a unit have proportional Gram matrices, 0 if these are
+        orthogonal, and for a single sample.
 
     Source: Lucid, ``optvis/objectives.py`` (``diversity``); Olah et al., "Feature
     Visualization", 2017.
@@ -46,33 +97,17 @@ def similarity(features: Tensor) -> Tensor:
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Mean absolute difference of neighboring pixels, shape (N,), of images (N, 3, H, W)."""
-    down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
-    right = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean((1, 2, 3))
-    return down.add(right)
-
-
-def penalized_objective(gain: Tensor, features: Tensor, images: Tensor, recipe: Recipe) -> Tensor:
-    """Sum of what each picture is to maximize.
-
-    Penalties are weighed in parts of the size of the unit's own gain, so that one weight suits
-    all units. Of two sides, each is penalized by half.
+    """Mean absolute difference of neighboring pixels.
 
     Parameters
     ----------
-    gain : Tensor, shape (U * D,)
-        D samples of each unit stand side by side.
-    features : Tensor, shape (S * U * D, positions, channels)
-        Of one side or two.
-    images : Tensor, shape (S * U * D, 3, H, W)
+    images : Tensor, shape (N, 3, H, W)
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        Vertical plus horizontal.
     """
-    total, size = gain.sum(), gain.detach().abs()
-    sides = len(images) // len(gain)
-    if recipe.diversity:
-        alike = similarity(features.float().view(-1, recipe.samples, *features.shape[1:]))
-        weights = size.view(-1, recipe.samples).sum(1).repeat(sides) / sides
-        total = total - recipe.diversity * (weights * alike).sum()
-    if recipe.tv_weight:
-        rough = total_variation(images)
-        total = total - recipe.tv_weight * (size.repeat(sides) / sides * rough).sum()
-    return total
+    down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
+    right = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean((1, 2, 3))
+    return down.add(right)

@@ -1,26 +1,29 @@
-"""The loop: image + views + readout -> pictures, values, trajectories."""
+"""The optimization of a batch of pictures: parameters -> image -> augmentation -> unit -> Adam."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from featviz._util.images import resize
+from featviz._util.images import resize, to_uint8
 from featviz._util.seeding import generator_for
 from featviz.activations.readout import Reading, Readout
-from featviz.activations.single_token_attention import at_tokens
+from featviz.activations.single_token_attention import attention_at_tokens
 from featviz.addressing.address import Unit
-from featviz.models.acceleration import as_products, in_precision
+from featviz.errors import FeatvizError
+from featviz.models.acceleration import in_precision, patch_embed_as_matmul
 from featviz.models.hooks import eval_mode
-from featviz.optimization.augmentations import center
+from featviz.optimization.augmentations import center_crop
 from featviz.optimization.objectives import penalized_objective
 from featviz.optimization.recipe import Recipe
-from featviz.optimization.schedule import masked_step
+from featviz.optimization.schedule import cosine_decay, frequency_cutoff, masked_step
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -28,16 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the optimization of U units with D samples each leaves, on the CPU.
+    """The result of the optimization of U units with D samples each, on the CPU.
 
     Attributes
     ----------
     images : Tensor of uint8, shape (U, D, H, W, 3)
-        Of two sides (U, D, 2, H, W, 3): where the query is read, and where the key.
+        With `split_qk` (U, D, 2, H, W, 3): the image of the query, and that of the key.
     activation : Tensor, shape (U, D)
-        Value of the unit on the picture as stored, without views.
+        Value of the unit on the stored picture, without augmentation.
     trajectory : Tensor, shape (U, D, steps)
-        Value of the unit on the view of each step.
+        Value of the unit on the augmented image of each step.
     """
 
     images: Tensor
@@ -51,73 +54,95 @@ def optimize(
     recipe: Recipe,
     tick: Callable[[], object] = lambda: None,
 ) -> Pictures:
-    """Maximize units of one site, all in one batch.
+    """Maximize the activations of units of one site, all in one batch.
 
-    Every picture draws its start and its whole schedule of views from a generator of its own, so
-    it does not depend on the pictures beside it.
+    Every picture draws its start and the augmentations of all steps from a generator of its own,
+    so it does not depend on the other pictures of the batch.
 
     Parameters
     ----------
+    model : VisionModel
+        Left as found.
     units : sequence of Unit
-        Of the same sites; of two sides, logits.
+        At the same sites; with `split_qk`, query-key logits.
+    recipe : Recipe
     tick : callable
         Called after every step.
+
+    Returns
+    -------
+    Pictures
+
+    Raises
+    ------
+    FeatvizError
+        If an objective, augmentation or parametrization of the user's own returns a wrong shape.
     """
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        # The recipe names the precision, whatever the caller casts.
-        torch.autocast(model.device.type, enabled=False),
-        eval_mode(model.module),
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        # The recipe decides on the precision, whatever autocast the caller is in.
+        stack.enter_context(torch.autocast(model.device.type, enabled=False))
+        stack.enter_context(eval_mode(model.module))
         return _optimize(model, units, recipe, tick)
 
 
 def _optimize(
     model: VisionModel, units: Sequence[Unit], recipe: Recipe, tick: Callable[[], object]
 ) -> Pictures:
-    device = model.device
-    canvas = PaddedImage(recipe, model.image_size)
-    computing = in_precision(model, recipe.precision)
+    device, augmentation = model.device, recipe.augmentation
     members = [unit for unit in units for _ in range(recipe.samples)]
-    read = _reader(Readout(computing, members), recipe)
-    # Whatever precision finds the picture, its value is the model's own.
-    exact = read if computing is model else _reader(Readout(model, members), recipe)
     names = [(str(unit), sample) for unit in units for sample in range(recipe.samples)]
+    computing = in_precision(model, recipe.precision)
+    read = _reader(Readout(computing, members), recipe)
+
+    # Starts and augmentations of all steps, from one generator per picture.
+    image = PaddedImage(recipe, model.image_size)
     generators = [generator_for(recipe.seed, *name) for name in names]
-    starts = [canvas.image.initial(generator) for generator in generators]
-    schedules = [recipe.augmentation.draw(recipe.steps, generator) for generator in generators]
+    starts = [image.start(generator) for generator in generators]
+    draws = [augmentation.draw(recipe.steps, generator) for generator in generators]
     if recipe.split_qk:
-        # The two sides start apart, and are seen through the same views: they are one scene.
-        starts += [canvas.image.initial(generator_for(recipe.seed, *name, "key")) for name in names]
-        schedules += schedules
-    begun = torch.stack(starts).to(device)
-    numbers = begun.clone().requires_grad_()
-    schedule = torch.stack(schedules, 1).to(device)
-    field = recipe.augmentation.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
+        # The images of query and key start apart, and are augmented alike: they are one scene.
+        starts += [image.start(generator_for(recipe.seed, *name, "key")) for name in names]
+        draws += draws
+    field = augmentation.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
     noise = None if field is None else field.to(device)
-    optimizer = torch.optim.Adam([numbers], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
-    # Written out: to repeat it along short axes takes longer than the rest of a step of Adam.
-    frequencies = canvas.image.frequencies().to(device).expand_as(begun[0]).contiguous()
+    initial, schedule = torch.stack(starts).to(device), torch.stack(draws, 1).to(device)
+    parameters = initial.clone().requires_grad_()
+    frequencies = image.frequencies(initial)
+    adam = torch.optim.Adam([parameters], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+
     trajectory = torch.empty(recipe.steps, len(names), device=device)
-    # What makes samples differ looks at all tokens.
-    alone = [] if recipe.diversity and recipe.samples > 1 else members
-    with as_products(computing.module), at_tokens(computing, alone):
+    # The diversity term reads all tokens; without it, attention is computed at the unit's only.
+    single = [] if recipe.diversity and recipe.samples > 1 else members
+    with patch_embed_as_matmul(computing.module), attention_at_tokens(computing, single):
         for step in range(recipe.steps):
-            whole = canvas.decode(numbers)
-            views = recipe.augmentation.apply(whole, schedule[step], model.image_size, noise)
-            reading = read(views)
-            gain = penalized_objective(reading.gain.float(), reading.features, whole, recipe)
-            (numbers.grad,) = torch.autograd.grad(-gain, numbers)
-            optimizer.param_groups[0]["lr"] = recipe.rate(step)
-            masked_step(optimizer, numbers, begun, frequencies, recipe.finest(step))
+            padded = image.decode(parameters)
+            augmented = augmentation.apply(padded, schedule[step], model.image_size, noise)
+            reading = read(augmented)
+            objective = penalized_objective(
+                _objective(recipe, augmented, reading),
+                reading.features,
+                padded,
+                samples=recipe.samples,
+                diversity=recipe.diversity,
+                tv_weight=recipe.tv_weight,
+            )
+            (parameters.grad,) = torch.autograd.grad(-objective, parameters)
+            adam.param_groups[0]["lr"] = cosine_decay(recipe.learning_rate, step, recipe.steps)
+            cutoff = frequency_cutoff(recipe.frequency_schedule, recipe.size, step, recipe.steps)
+            masked_step(adam, parameters, initial, frequencies, cutoff)
             trajectory[step] = reading.values.detach()
             tick()
-    with as_products(model.module), torch.no_grad():
-        images = (canvas.picture(numbers) * 255).round().to(torch.uint8)
-        activation = exact(resize(images / 255, model.image_size)).values
+
+    # The activation is measured on the stored picture, in the model's own precision.
+    exact = read if computing is model else _reader(Readout(model, members), recipe)
+    with patch_embed_as_matmul(model.module), torch.no_grad():
+        pixels = to_uint8(image.picture(parameters))
+        images = pixels.movedim(-1, -3) / 255
+        activation = exact(resize(images, model.image_size)).values
     shape = (len(units), recipe.samples)
-    pictures = images.permute(0, 2, 3, 1).reshape(-1, *shape, recipe.size, recipe.size, 3)
+    pictures = pixels.reshape(-1, *shape, recipe.size, recipe.size, 3)
     return Pictures(
         pictures.movedim(0, 2).contiguous().cpu() if recipe.split_qk else pictures[0].cpu(),
         activation.view(shape).cpu(),
@@ -126,34 +151,94 @@ def _optimize(
 
 
 def _reader(readout: Readout, recipe: Recipe) -> Callable[[Tensor], Reading]:
-    return (
-        readout.read_sides
-        if recipe.split_qk
-        else partial(readout.read_pairs, cosine_power=recipe.cosine_power)
-    )
+    if recipe.split_qk:
+        return readout.read_split
+    return partial(readout.read_pairs, cosine_power=recipe.cosine_power)
+
+
+def _objective(recipe: Recipe, images: Tensor, reading: Reading) -> Tensor:
+    """Return what each picture maximizes, (N,): the user's objective, or the activation."""
+    if recipe.objective is None:
+        return reading.objective.float()
+    found = recipe.objective(images, reading.values)
+    if found.shape != reading.values.shape:
+        wanted, shape = tuple(reading.values.shape), tuple(found.shape)
+        raise FeatvizError(f"objective must return one value per image {wanted}, got {shape}")
+    return found.float()
 
 
 class PaddedImage:
-    """A picture with the margin that its shifted views need, in pixels of the model's input.
+    """A picture with the padding that its shifted views need.
 
     Parameters
     ----------
     recipe : Recipe
-        Its `size` is the side of the picture as stored.
+        Its `size` is the side of the stored picture.
     image_size : int
-        Side of the model's input.
+        Side of the model's input in pixels.
     """
 
     def __init__(self, recipe: Recipe, image_size: int) -> None:
-        self.side = recipe.size
-        margin = -(-recipe.augmentation.margin * recipe.size // image_size)
-        self.image = recipe.image(recipe.size + 2 * margin)
-        self.view_side = round(self.image.height * image_size / recipe.size)
+        self.recipe = recipe
+        self.padding = -(-recipe.augmentation.padding * recipe.size // image_size)
+        side = recipe.size + 2 * self.padding
+        self.parametrization = recipe.parametrization(side)
+        self.input_side = round(side * image_size / recipe.size)
 
-    def decode(self, numbers: Tensor) -> Tensor:
-        """Decode whole canvases, scaled so that the picture has the side of the model's input."""
-        return resize(self.image.decode(numbers), self.view_side)
+    def start(self, generator: torch.Generator) -> Tensor:
+        """Return the parameters of one picture before the first step, on the CPU.
 
-    def picture(self, numbers: Tensor) -> Tensor:
-        """Decode the pictures alone, (N, 3, size, size) in [0, 1]."""
-        return center(self.image.decode(numbers), self.side)
+        Parameters
+        ----------
+        generator : torch.Generator
+            Draws them, unless the recipe has a start image.
+
+        Returns
+        -------
+        Tensor
+            Of the shape of one image's parameters.
+        """
+        if self.recipe.start is None:
+            return self.parametrization.initial(generator)
+        encode = getattr(self.parametrization, "encode", None)
+        if encode is None:
+            kind = type(self.parametrization).__name__
+            raise FeatvizError(f"a start image needs a method `encode`, which {kind} does not have")
+        image = resize(self.recipe.start.detach().cpu().float()[None], self.recipe.size)
+        padded = F.pad(image, [self.padding] * 4, mode="replicate")
+        parameters: Tensor = encode(padded)[0]
+        return parameters
+
+    def frequencies(self, parameters: Tensor) -> Tensor:
+        """Return the frequency of each parameter of a picture, in cycles per pixel.
+
+        Parameters
+        ----------
+        parameters : Tensor, shape (N, ...)
+
+        Returns
+        -------
+        Tensor, shape (...)
+            0 if the parametrization has no frequencies.
+        """
+        found = getattr(self.parametrization, "frequencies", lambda: torch.zeros(()))()
+        # Contiguous: broadcasting along short axes takes longer than the rest of a step of Adam.
+        return found.to(parameters.device).expand_as(parameters[0]).contiguous()
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        """Decode padded images at the scale of the model's input.
+
+        Parameters
+        ----------
+        parameters : Tensor, shape (N, ...)
+
+        Returns
+        -------
+        Tensor, shape (N, 3, H, H)
+            In [0, 1].
+        """
+        return resize(self.parametrization.decode(parameters), self.input_side)
+
+    def picture(self, parameters: Tensor) -> Tensor:
+        """Decode the pictures without padding, (N, 3, size, size) in [0, 1]; see `decode`."""
+        return center_crop(self.parametrization.decode(parameters), self.recipe.size)

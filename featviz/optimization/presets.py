@@ -1,4 +1,4 @@
-"""Named choices of image, views and steps, and which of them suits a model."""
+"""Presets: parametrization, augmentations and constants, and the preset that suits a model."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named choice of image parameters, views and steps.
+    """A named choice of parametrization, augmentations and constants.
 
     Attributes
     ----------
     param : str
         ``"fourier"``, ``"pixel"`` or ``"maco"``.
     augmentation : Augmentation
-        What the pictures must survive.
     decay : float
-        Exponent of the spectrum of Fourier and Maco images; natural images fall a little faster
-        than 1.
+        Exponent of the Fourier scale and of MaCo's default spectrum; the amplitude of natural
+        images falls a little faster than with 1.
     learning_rate : float
-        Of Adam, at the start; it falls to zero along half a cosine.
+        Of Adam in the first step; see `featviz.optimization.schedule.cosine_decay`.
     frequency_schedule : float
-        Of Fourier images, see `featviz.optimization.recipe.Recipe`. Maco's fine waves have their magnitude
-        either way, and pixels are no waves.
+        Fraction of the steps over which the frequency cutoff of Fourier images rises. Other
+        parametrizations have none by default: MaCo's high frequencies have a fixed magnitude, and
+        pixels have no frequency.
     """
 
     param: str
@@ -41,22 +41,21 @@ class Preset:
 
 
 PRESETS = {
-    # Shifts by a whole patch either way let every part of a picture land anywhere on the patch
-    # grid, so that the grid leaves no trace; `fit` makes whole patches of the 16 pixels.
+    # Shifts by up to a whole patch let every part of a picture fall anywhere on the patch grid,
+    # so that the grid is not visible; `fit` rounds the 16 pixels up to whole patches.
     # Color shift and noise: Ghiasi et al., "What do Vision Transformers Learn?" and "Plug-In
     # Inversion", both 2022.
     "vit": Preset(
         "fourier",
-        Augmentation(
-            shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05
-        ),
+        Augmentation(shift=16, zoom=0.1, rotation=10, color_shift=0.1, color_gain=0.1, noise=0.05),
         decay=1.75,
         learning_rate=0.01,
         frequency_schedule=0.5,
     ),
-    # Lucid's list, drawn evenly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotate by up to 10
-    # degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
-    # At three times the learning rate pictures excite a ResNet a fifth more, in garish colors.
+    # Lucid's augmentations, drawn uniformly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotation by
+    # up to 10 degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
+    # With three times the learning rate activations of a ResNet are a fifth higher, and colors
+    # are oversaturated.
     "cnn": Preset(
         "fourier", Augmentation(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01
     ),
@@ -64,11 +63,32 @@ PRESETS = {
 }
 
 
-def family(model: VisionModel) -> str:
-    """Name the preset that suits a model: ``vit`` if it cuts images into patches, else ``cnn``."""
+def preset_for(model: VisionModel) -> str:
+    """Return the name of the preset that suits a model.
+
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    str
+        ``"vit"`` if the model divides images into patches, else ``"cnn"``.
+    """
     return "cnn" if patch_grid(model) is None else "vit"
 
 
-def fit(views: Augmentation, patch: int) -> Augmentation:
-    """Widen the shift to whole patches, so that every phase of the patch grid is as likely."""
-    return replace(views, shift=math.ceil(views.shift / patch) * patch)
+def fit(augmentation: Augmentation, patch: int) -> Augmentation:
+    """Round the shift up to whole patches, so that all offsets to the patch grid are as likely.
+
+    Parameters
+    ----------
+    augmentation : Augmentation
+    patch : int
+        Side of a patch in pixels.
+
+    Returns
+    -------
+    Augmentation
+    """
+    return replace(augmentation, shift=math.ceil(augmentation.shift / patch) * patch)

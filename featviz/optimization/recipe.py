@@ -1,92 +1,72 @@
-"""How a picture is made: everything that decides what it looks like, besides model and unit."""
+"""Recipes: all that decides what a picture looks like, besides the model and the unit."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.acceleration import fastest
+from featviz.models.acceleration import fastest_precision
 from featviz.models.token_grid import patch_size
-from featviz.optimization.augmentations import Augmentation
-from featviz.optimization.presets import PRESETS, family, fit
+from featviz.optimization.augmentations import Augmentation, CustomAugmentation
+from featviz.optimization.objectives import Objective
+from featviz.optimization.presets import PRESETS, Preset, fit, preset_for
+from featviz.optimization.settings import KEYS, PARAMS, PRECISIONS, Settings, settings_from
 from featviz.parametrization.base import Parametrization
 from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.pixel import Pixel
-from featviz.parametrization.spectrum import Spectrum, of_data, power_law
+from featviz.parametrization.spectrum import Spectrum, power_law, spectrum_of_dataset
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-
-PARAMS = ("fourier", "pixel", "maco")
-# Of Adam on phases, at the start, in radians a step. Of 0.1, 0.15, 0.3 and 0.6 it is the one that
-# excites 12 neurons of cueworld/vit most in 128 steps, in the mean.
+# Initial learning rate of MaCo's phases, in radians per step. Of 0.1, 0.15, 0.3 and 0.6 it gives 12
+# neurons of cueworld/vit the highest mean activation after 128 steps.
 MACO_LEARNING_RATE = 0.3
-# Decay rates of Adam's two moments, a step. Views change from step to step, and a short memory
-# follows what they agree on: with Adam's usual 0.9 and 0.999, neurons of cueworld/vit take 512
-# steps to be excited about as much as with these in 256 (measured on 48, on unseen views).
+# Decay rates of Adam's moments. Augmentations change from step to step, and a short memory follows
+# the gradient that they share: with the usual 0.9 and 0.999, neurons of cueworld/vit need 512 steps
+# for the activation that these reach in 256 (48 neurons, on held-out augmentations).
 BETAS = (0.5, 0.9)
-# What moves first in progressive pictures: waves of at most so many cycles across the picture.
-COARSE = 4
-# Cycles a pixel of the finest wave, on the diagonal.
-FINEST = math.sqrt(0.5)
-# Keys of a store's configuration that are not the names of the fields.
-KEYS = {
-    "augmentation": "views",
-    "tv_weight": "smoothness",
-    "frequency_schedule": "progressive",
-    "cosine_power": "cosine",
-}
-NAMES = {key: name for name, key in KEYS.items()}
-PRECISIONS = ("auto", "float32", "bfloat16")
+# In the configuration of a store, `Augmentation` is under this key, and its fields have these.
+AUGMENTATION_KEY = "views"
+AUGMENTATION_KEYS = {"color_shift": "colour_shift", "color_gain": "colour_gain"}
+# What exists only in memory: no store records it.
+IN_MEMORY = ("objective", "start")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The configuration of a render: with model and address it fixes the picture.
+    """The complete configuration of a render.
 
     Attributes
     ----------
-    preset, param, views, decay, learning_rate
-        See `featviz.optimization.presets.Preset`.
-    samples : int
-        Pictures of each unit.
-    diversity : float
-        What a drop of the mean similarity of a unit's samples from 1 to 0 is worth, in parts of
-        the unit's value.
-    steps : int
-        Adam steps.
-    size : int
-        Side of the pictures in pixels.
-    tv_weight : float
-        What one unit of total variation costs, in parts of the unit's value.
+    preset, param, decay, learning_rate
+        See `featviz.optimization.presets.Preset`; `param` may also be a callable from height and
+        width to a `featviz.parametrization.base.Parametrization`.
+    augmentation : Augmentation
+    size, samples, diversity, tv_weight, steps, seed, cosine_power, frequency_schedule, split_qk
+        See `featviz.optimization.settings.Settings`.
     precision : str
-        ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass. The picture and
-        the optimizer keep single precision, and so does the activation of the finished picture.
-    seed : int
-        Names the random streams of all pictures.
-    split_qk : bool
-        Whether query and key of a logit are read from two pictures.
-    cosine_power : float
-        Power of the cosine between the unit's direction and its layer's output that weighs its
-        value; 0 weighs nothing.
+        ``"float32"`` or ``"bfloat16"``: of the model's forward and backward pass. Parameters, their
+        updates, and the activation of the finished picture are float32.
     spectrum : Spectrum or None
-        The magnitudes of Maco images; None for those that fall by `decay`.
-    frequency_schedule : float
-        Share of the steps along which finer and finer waves begin to move; with 0 all do from
-        the start.
+        The magnitudes of MaCo images; None for a power law with exponent `decay`.
     betas : (float, float)
-        Decay rates of Adam's mean of gradients and of its mean of their squares, a step. Those of
-        torch are those of stores that tell none.
+        Decay rates of Adam's moments. The default is that of stores in which they are not recorded.
+    objective : callable or None
+        See `featviz.optimization.objectives.Objective`; None for the activation.
+    start : Tensor, shape (3, H, H), or None
+        Start image, RGB in [0, 1]; None for noise.
     """
 
     preset: str
-    param: str
+    param: str | Callable[[int, int], Parametrization]
     augmentation: Augmentation
     decay: float
     learning_rate: float
@@ -102,146 +82,212 @@ class Recipe:
     cosine_power: float = 0.0
     frequency_schedule: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
+    objective: Objective | None = None
+    start: Tensor | None = field(default=None, compare=False)
 
-    def image(self, side: int) -> Parametrization:
-        """Return the image parameters for a canvas of `side` pixels."""
+    @property
+    def kind(self) -> str:
+        """The kind under which a store holds the pictures."""
+        return "sides" if self.split_qk else "renders"
+
+    def parametrization(self, side: int) -> Parametrization:
+        """Make the parametrization of a square image.
+
+        Parameters
+        ----------
+        side : int
+            In pixels, padding included.
+
+        Returns
+        -------
+        Parametrization
+        """
+        if callable(self.param):
+            return self.param(side, side)
         if self.param == "pixel":
             return Pixel(side, side)
         if self.param == "maco":
             return Maco(side, side, self.spectrum or power_law(self.decay, side, side))
         return Fourier(side, side, self.decay)
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step."""
-        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
-
-    def finest(self, step: int) -> float:
-        """Return the frequency, in cycles a pixel, up to which waves move in a step."""
-        opening = self.frequency_schedule * self.steps
-        if step >= opening:
-            return math.inf
-        coarse = COARSE / self.size
-        return coarse * math.pow(FINEST / coarse, step / opening)
-
     def to_json(self) -> dict[str, Any]:
-        """Return every setting as plain JSON values; two equal recipes give equal ones.
+        """Return the configuration that a store records; equal recipes have equal ones.
 
-        Of a spectrum its name and its digest. Sides are a kind of result of their own and no
-        setting.
+        A spectrum is recorded by its name and digest. `split_qk` is recorded as the kind of the
+        results.
+
+        Raises
+        ------
+        FeatvizError
+            If the recipe holds Python objects, which a store cannot record.
         """
-        told = dataclasses.asdict(self) | {"betas": list(self.betas)}
-        del told["spectrum"], told["split_qk"]
-        for name, key in KEYS.items():
-            told[key] = told.pop(name)
+        own = [name for name in IN_MEMORY if getattr(self, name) is not None]
+        own += ["param"] if callable(self.param) else []
+        own += ["augmentation"] if isinstance(self.augmentation, CustomAugmentation) else []
+        if own:
+            raise FeatvizError(
+                f"{own[0]} is a Python object, which a store cannot record; use featviz.render, "
+                "which returns the pictures"
+            )
+        found = {
+            KEYS.get(each.name, each.name): getattr(self, each.name)
+            for each in dataclasses.fields(self)
+            if each.name not in {"augmentation", "spectrum", "split_qk", *IN_MEMORY}
+        }
+        ranges = dataclasses.asdict(self.augmentation)
+        found["betas"] = list(self.betas)
+        found[AUGMENTATION_KEY] = {AUGMENTATION_KEYS.get(k, k): v for k, v in ranges.items()}
         if self.spectrum is not None:
-            told |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
-        return told
+            found |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
+        return found
+
+    @classmethod
+    def from_json(cls, configuration: Mapping[str, Any]) -> Recipe:
+        """Make the recipe that `to_json` recorded; the spectrum of a dataset is measured again.
+
+        Parameters
+        ----------
+        configuration : mapping
+            Of a store, also of an older one, which records fewer settings.
+
+        Returns
+        -------
+        Recipe
+
+        Raises
+        ------
+        FeatvizError
+            If the dataset of the spectrum is missing, or its images have changed.
+        """
+        names = {key: name for name, key in KEYS.items()}
+        own = {value: key for key, value in AUGMENTATION_KEYS.items()}
+        values = {names.get(key, key): value for key, value in configuration.items()}
+        ranges = values.pop(AUGMENTATION_KEY)
+        values["augmentation"] = Augmentation(**{own.get(k, k): v for k, v in ranges.items()})
+        if "betas" in values:
+            values["betas"] = tuple(values["betas"])
+        name, digest = values.get("spectrum"), values.pop("spectrum_digest", None)
+        if name is not None:
+            values["spectrum"] = spectrum_of_dataset(name, values["size"])
+            if values["spectrum"].digest != digest:
+                raise FeatvizError(
+                    f"the spectrum of {name} has changed since the pictures were made, so they "
+                    "cannot be rendered from other seeds; scoring works without --seeds"
+                )
+        return cls(**values)
 
 
-def make_recipe(  # noqa: PLR0913  every setting of a recipe
+def make_recipe(
     model: VisionModel,
     *,
-    preset: str | None = None,
-    param: str | None = None,
-    size: int | None = None,
-    precision: str = "auto",
-    samples: int = 1,
-    diversity: float = 0.5,
-    tv_weight: float = 0.0,
-    steps: int = 512,
-    seed: int = 0,
-    spectrum: Spectrum | str | None = None,
-    split_qk: bool = False,
-    cosine_power: float = 0.0,
-    frequency_schedule: float | None = None,
+    augmentation: Augmentation | Callable[[Tensor], Tensor] | None = None,
+    objective: Objective | None = None,
+    start: Tensor | None = None,
+    **settings: Any,
 ) -> Recipe:
-    """Choose a recipe, filling in what is not given by the model's family and the preset.
+    """Complete settings to a recipe, by the model and the preset.
 
     Parameters
     ----------
-    spectrum : Spectrum or str, optional
-        For Maco images; a text names a dataset, of which it is measured
-        (`featviz.parametrization.spectrum.of_data`).
-    frequency_schedule : float, optional
-        If not given, the preset's for Fourier images, and 0 for others.
+    model : VisionModel
+    augmentation : Augmentation or callable, optional
+        In place of the preset's; see `featviz.optimization.augmentations.CustomAugmentation`.
+    objective : callable, optional
+        In place of the activation; see `featviz.optimization.objectives.Objective`.
+    start : Tensor, shape (3, H, H), optional
+        Start image, RGB in [0, 1], in place of noise; resized to the size of the picture.
+    **settings
+        Fields of `featviz.optimization.settings.Settings`. `param` may also be a callable from
+        height and width to a `featviz.parametrization.base.Parametrization`.
+
+    Returns
+    -------
+    Recipe
 
     Raises
     ------
     FeatvizError
-        If a name is unknown, a number is out of range, a spectrum is given for other images than
-        Maco's, or its dataset cannot be read.
+        If a name is unknown, a value is out of range, settings exclude each other, or the dataset
+        of a spectrum cannot be read.
     """
-    preset = preset or family(model)
-    _known("preset", preset, PRESETS)
-    chosen = PRESETS[preset]
-    param = param or chosen.param
-    _known("param", param, PARAMS)
-    _known("precision", precision, PRECISIONS)
-    size = model.image_size if size is None else size
-    if frequency_schedule is None:
-        frequency_schedule = chosen.frequency_schedule if param == "fourier" else 0.0
-    for name, value, least in (("steps", steps, 1), ("samples", samples, 1), ("size", size, 16)):
-        if value < least:
-            raise FeatvizError(f"{name} must be at least {least}, not {value}")
-    weights = {"diversity": diversity, "smoothness": tv_weight, "cosine": cosine_power}
-    for name, weight in weights.items():
-        if not 0 <= weight < math.inf:
-            raise FeatvizError(f"{name} must be a number from 0 up, not {weight}")
-    if not 0 <= frequency_schedule <= 1:
-        raise FeatvizError(f"progressive must be a number from 0 to 1, not {frequency_schedule}")
-    if frequency_schedule and param == "pixel":
-        raise FeatvizError("progressive is for images of waves, and these are pixel")
-    if split_qk and cosine_power:
-        raise FeatvizError("a cosine is for one picture a unit, and these have two sides")
-    if spectrum is not None and param != "maco":
-        raise FeatvizError(f"a spectrum is for --param maco, and these images are {param}")
+    chosen = settings_from(settings)
+    name = chosen.preset or preset_for(model)
+    _check_name("preset", name, PRESETS)
+    preset = PRESETS[name]
+    param: Any = chosen.param or preset.param
+    _check(chosen, param)
+    _check_start(start)
+    size = model.image_size if chosen.size is None else chosen.size
+    schedule = chosen.frequency_schedule
+    if schedule is None:
+        schedule = preset.frequency_schedule if param == "fourier" else 0.0
+    spectrum = chosen.spectrum
+    auto = chosen.precision == "auto"
     return Recipe(
-        preset=preset,
+        preset=name,
         param=param,
-        augmentation=fit(chosen.augmentation, patch_size(model)),
-        decay=chosen.decay,
-        learning_rate=MACO_LEARNING_RATE if param == "maco" else chosen.learning_rate,
+        augmentation=_augmentation(model, preset, augmentation),
+        decay=preset.decay,
+        learning_rate=MACO_LEARNING_RATE if param == "maco" else preset.learning_rate,
         size=size,
-        samples=samples,
-        diversity=float(diversity) if samples > 1 else 0.0,
-        tv_weight=float(tv_weight),
-        steps=steps,
-        precision=fastest(model.device) if precision == "auto" else precision,
-        seed=seed,
-        spectrum=of_data(spectrum, size) if isinstance(spectrum, str) else spectrum,
-        split_qk=split_qk,
-        cosine_power=float(cosine_power),
-        frequency_schedule=float(frequency_schedule),
+        samples=chosen.samples,
+        diversity=float(chosen.diversity) if chosen.samples > 1 else 0.0,
+        tv_weight=float(chosen.tv_weight),
+        steps=chosen.steps,
+        precision=fastest_precision(model.device) if auto else chosen.precision,
+        seed=chosen.seed,
+        spectrum=spectrum_of_dataset(spectrum, size) if isinstance(spectrum, str) else spectrum,
+        split_qk=chosen.split_qk,
+        cosine_power=float(chosen.cosine_power),
+        frequency_schedule=float(schedule),
         betas=BETAS,
+        objective=objective,
+        start=start,
     )
 
 
-def _known(what: str, name: str, known: Any) -> None:
+def _augmentation(
+    model: VisionModel, preset: Preset, given: Augmentation | Callable[[Tensor], Tensor] | None
+) -> Augmentation:
+    if given is None:
+        return fit(preset.augmentation, patch_size(model))
+    return given if isinstance(given, Augmentation) else CustomAugmentation(function=given)
+
+
+def _check(chosen: Settings, param: Any) -> None:
+    """Refuse unknown names, values out of range, and settings that exclude each other."""
+    if not callable(param):
+        _check_name("param", param, PARAMS)
+    _check_name("precision", chosen.precision, PRECISIONS)
+    for name, least in (("steps", 1), ("samples", 1), ("size", 16)):
+        value = getattr(chosen, name)
+        if value is not None and value < least:
+            raise FeatvizError(f"{name} must be at least {least}, got {value}")
+    for name in ("diversity", "tv_weight", "cosine_power"):
+        weight = getattr(chosen, name)
+        if not 0 <= weight < math.inf:
+            raise FeatvizError(f"{name} must be a finite number of at least 0, got {weight}")
+    schedule = chosen.frequency_schedule
+    if schedule is not None and not 0 <= schedule <= 1:
+        raise FeatvizError(f"frequency_schedule must lie in [0, 1], got {schedule}")
+    if schedule and param == "pixel":
+        raise FeatvizError("--frequency-schedule needs --param fourier or maco, got pixel")
+    if chosen.split_qk and chosen.cosine_power:
+        raise FeatvizError("--cosine-power cannot be combined with --split-qk")
+    if chosen.spectrum is not None and param != "maco":
+        raise FeatvizError(f"--spectrum needs --param maco, got {param}")
+
+
+def _check_name(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         choices = ", ".join(known)
         raise FeatvizError(f"no {what} {name!r}: choose from {choices}{did_you_mean(name, known)}")
 
 
-def recipe_from_json(told: Mapping[str, Any]) -> Recipe:
-    """Make the recipe that a store tells of: the reverse of `Recipe.to_json`.
-
-    A spectrum of a dataset is measured again.
-
-    Raises
-    ------
-    FeatvizError
-        If the dataset is gone or has other images now.
-    """
-    settings = {NAMES.get(key, key): value for key, value in told.items()}
-    settings["augmentation"] = Augmentation(**told["views"])
-    if "betas" in told:
-        settings["betas"] = tuple(told["betas"])
-    name, digest = settings.get("spectrum"), settings.pop("spectrum_digest", None)
-    if name is not None:
-        settings["spectrum"] = of_data(name, settings["size"])
-        if settings["spectrum"].digest != digest:
-            raise FeatvizError(
-                f"{name} has another spectrum than when the pictures were made; without --seeds "
-                "they are scored all the same"
-            )
-    return Recipe(**settings)
+def _check_start(start: Tensor | None) -> None:
+    if start is None:
+        return
+    shape = tuple(start.shape)
+    if len(shape) != 3 or shape[0] != 3 or shape[1] != shape[2] or not start.is_floating_point():
+        kind = str(start.dtype).removeprefix("torch.")
+        raise FeatvizError(f"start must be a float image (3, H, H) in [0, 1], got {kind} {shape}")

@@ -1,4 +1,4 @@
-"""Schedules: learning rate and frequency cutoff of each step."""
+"""Schedules: the learning rate and the frequency cutoff of each step."""
 
 from __future__ import annotations
 
@@ -7,21 +7,71 @@ import math
 import torch
 from torch import Tensor
 
+# The frequency cutoff rises from this many cycles per image ...
+COARSE = 4
+# ... to the highest frequency, on the diagonal, in cycles per pixel.
+FINE = math.sqrt(0.5)
+
+
+def cosine_decay(initial: float, step: int, steps: int) -> float:
+    """Return the learning rate of a step: half a cosine, from `initial` to 0.
+
+    Parameters
+    ----------
+    initial : float
+        Learning rate of step 0.
+    step, steps : int
+        Index of the step, and number of steps.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017.
+    """
+    return initial * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def frequency_cutoff(fraction: float, size: int, step: int, steps: int) -> float:
+    """Return the highest frequency that a step optimizes, in cycles per pixel.
+
+    It rises exponentially from 4 cycles per image over a fraction of the steps; after them it is
+    infinite.
+
+    Parameters
+    ----------
+    fraction : float
+        In [0, 1]; 0 for no cutoff.
+    size : int
+        Side of the picture in pixels.
+    step, steps : int
+        Index of the step, and number of steps.
+    """
+    rising = fraction * steps
+    if step >= rising:
+        return math.inf
+    coarse = COARSE / size
+    return coarse * math.pow(FINE / coarse, step / rising)
+
 
 def masked_step(
     optimizer: torch.optim.Optimizer,
-    numbers: Tensor,
-    starts: Tensor,
+    parameters: Tensor,
+    initial: Tensor,
     frequencies: Tensor,
-    finest: float,
+    cutoff: float,
 ) -> None:
-    """Make a step in which only the waves up to a frequency move, and the others stay at the start.
+    """Step an optimizer, and reset the parameters above a frequency to their initial values.
 
-    From step to step `finest` may only rise: a wave that has moved would jump back. The others
-    take part in the optimizer's moments: were they to see no gradient at first, Adam
-    would throw them far when they do.
+    The gradients of these still update Adam's moments, which avoids an oversized first step when
+    the cutoff reaches them. The cutoff must not decrease from step to step.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Of `parameters` alone, whose gradient is set.
+    parameters, initial, frequencies : Tensor
+        Of one shape; frequencies in cycles per pixel.
+    cutoff : float
+        In cycles per pixel; infinite for a plain step.
     """
     optimizer.step()
-    if math.isfinite(finest):
+    if math.isfinite(cutoff):
         with torch.no_grad():
-            torch.where(frequencies <= finest, numbers, starts, out=numbers)
+            torch.where(frequencies <= cutoff, parameters, initial, out=parameters)

@@ -1,4 +1,4 @@
-"""What is optimized: numbers that decode to RGB images in [0, 1]."""
+"""Fourier parametrization: decorrelated colors and frequencies."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from featviz.parametrization.base import logits
 from featviz.parametrization.color import color_mixing
 
 
 @dataclass(frozen=True)
 class Fourier:
-    """A spectrum with decorrelated colors, squashed by a sigmoid.
+    """Fourier coefficients of decorrelated colors, scaled by frequency, before a sigmoid.
 
-    Numbers have the shape (3, height, width // 2 + 1, 2): real and imaginary parts of the half
+    Parameters have the shape (3, height, width // 2 + 1, 2): real and imaginary parts of the half
     spectrum of each decorrelated color, before scaling.
+
+    Attributes
+    ----------
+    height, width : int
+        In pixels.
+    decay : float
+        Exponent of the scale ``1 / f**decay``; see `spectrum_scale`.
 
     Source: Lucid, ``optvis/param/spatial.py`` and ``color.py``; Olah et al., "Feature
     Visualization", 2017.
@@ -30,26 +38,32 @@ class Fourier:
     )
 
     def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw a spectrum of near-gray noise, shape (3, height, width // 2 + 1, 2)."""
+        """Draw the spectrum of nearly gray noise; see `Parametrization.initial`."""
         shape = (3, self.height, self.width // 2 + 1, 2)
         return torch.randn(shape, generator=generator).mul(0.01)
 
-    def decode(self, numbers: Tensor) -> Tensor:
-        """Turn (N, 3, height, width // 2 + 1, 2) numbers into (N, 3, height, width) in [0, 1]."""
-        scale, colors = self._constants_on(numbers.device)
-        spectrum = torch.view_as_complex(numbers * scale)
+    def decode(self, parameters: Tensor) -> Tensor:
+        """Decode (N, 3, height, width // 2 + 1, 2) parameters; see `Parametrization.decode`."""
+        scale, colors = self._constants_on(parameters.device)
+        spectrum = torch.view_as_complex(parameters * scale)
         planes = torch.fft.irfft2(spectrum, s=(self.height, self.width))
         mixed = torch.matmul(colors, planes.flatten(2))
         return mixed.view_as(planes).sigmoid()
 
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (N, 3, height, width); see `Encoder.encode`."""
+        scale, colors = self._constants_on(images.device)
+        unmixed = torch.linalg.inv(colors) @ logits(images).flatten(2)
+        return torch.view_as_real(torch.fft.rfft2(unmixed.view_as(images))) / scale
+
     def frequencies(self) -> Tensor:
-        """Return cycles a pixel, shape (height, width // 2 + 1, 1)."""
+        """Return cycles per pixel, shape (height, width // 2 + 1, 1)."""
         return cycles(self.height, self.width)[..., None]
 
     def _constants_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Make the constants once for each device: a copy to a GPU would halt every step."""
+        """Make the constants once per device: a copy to a GPU would synchronize every step."""
         if device not in self._constants:
-            # Tensors born in inference mode could not be saved for a later backward pass.
+            # Tensors created in inference mode cannot be saved for a later backward pass.
             with torch.inference_mode(False):
                 scale = spectrum_scale(self.height, self.width, self.decay)[..., None]
                 self._constants[device] = scale.to(device), color_mixing().to(device)
@@ -57,22 +71,40 @@ class Fourier:
 
 
 def cycles(height: int, width: int) -> Tensor:
-    """Cycles a pixel of each coefficient of a half spectrum, shape (height, width // 2 + 1)."""
+    """Return the frequency of each coefficient of a half spectrum.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image in pixels.
+
+    Returns
+    -------
+    Tensor, shape (height, width // 2 + 1)
+        In cycles per pixel.
+    """
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency: Tensor = (down**2 + across**2).sqrt()
     return frequency
 
 
 def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
-    """Weight of each spatial frequency, falling as ``1 / f**decay``.
+    """Return the scale of each spatial frequency, ``1 / f**decay``.
 
-    Scaling the spectrum makes every frequency take part in an Adam step in proportion to its
-    share in natural images, so that pictures grow from coarse to fine.
+    With it every frequency takes part in an Adam step in proportion to its share in natural
+    images, so that images form from coarse to fine.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image in pixels.
+    decay : float
+        Exponent; the amplitude of natural images falls with about 1.
 
     Returns
     -------
     Tensor, shape (height, width // 2 + 1)
-        Frequencies below one cycle per image share its weight. With it, numbers of unit size
+        Frequencies below one cycle per image have that frequency's scale. Parameters of unit size
         give pixel values of order one at any image size.
 
     Source: Lucid, ``optvis/param/spatial.py``; Olah et al., "Feature Visualization", 2017.

@@ -7,25 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from featviz.parametrization.base import logits
+
 
 @dataclass(frozen=True)
 class Pixel:
-    """One number a pixel and color, squashed by a sigmoid: the naive baseline.
+    """Pixel values before a sigmoid.
 
-    Numbers have the shape (3, height, width).
+    Parameters have the shape (3, height, width).
     """
 
     height: int
     width: int
 
     def initial(self, generator: torch.Generator) -> Tensor:
-        """Draw near-gray noise, shape (3, height, width)."""
+        """Draw nearly gray noise; see `Parametrization.initial`."""
         return torch.randn(3, self.height, self.width, generator=generator).mul(0.01)
 
-    def decode(self, numbers: Tensor) -> Tensor:
-        """Turn (N, 3, height, width) numbers into images of that shape in [0, 1]."""
-        return numbers.sigmoid()
+    def decode(self, parameters: Tensor) -> Tensor:
+        """Decode (N, 3, height, width) parameters; see `Parametrization.decode`."""
+        return parameters.sigmoid()
 
-    def frequencies(self) -> Tensor:
-        """Return 0: a pixel belongs to no wave."""
-        return torch.zeros(())
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images (N, 3, height, width); see `Encoder.encode`."""
+        return logits(images)

@@ -1,4 +1,4 @@
-"""How strong each spatial frequency is: of a falling power, or of the images of a dataset."""
+"""Magnitude spectra: a power law, or the mean of the images of a dataset."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from featviz.parametrization.fourier import cycles
 
 Array = npt.NDArray[np.float64]
 
-# Standard deviation of the pixels of natural images, in parts of the range from black to white.
+# Standard deviation of the pixels of natural images, relative to the range from black to white.
 # Source: that of ImageNet's channels is 0.229, 0.224 and 0.225 (the constants of its models).
 CONTRAST = 0.226
-# Bands in which frequencies are pooled, of equal width in the logarithm: about five an octave.
+# Frequency bands, of equal width in the logarithm: about five per octave.
 BANDS = 32
-# Magnitudes are kept to so many significant digits, so that the last bits of another processor's
-# arithmetic make no other spectrum.
+# Significant digits of a magnitude, so that rounding on another processor gives the same spectrum.
 DIGITS = 3
-# Parts of the strongest magnitude to which weaker ones are raised: logarithms need some.
+# Lower bound of a magnitude, relative to the largest: its logarithm is taken.
 FAINT = 1e-6
-# Images of a dataset that are measured: the coarsest band, of the fewest waves, is then known to a
-# few per cent.
+# Images of a dataset that are used: the coarsest band, with the fewest coefficients, is then known
+# to a few per cent.
 IMAGES = 1000
 # Mean magnitudes below this are rounding errors.
 FLAT = 1e-9
@@ -39,21 +38,22 @@ FLAT = 1e-9
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Magnitude of each spatial frequency, whatever the size of the image.
+    """Magnitude of each spatial frequency, independent of the image size.
 
-    A value: two spectra of the same numbers are equal.
+    Spectra with the same values are equal.
 
     Attributes
     ----------
     name : str
-        Where it comes from.
+        Where it comes from, such as the name of a dataset.
     mean : (float, float, float)
         Mean RGB, within (0, 1).
     frequencies : tuple of float
-        In cycles a pixel, rising.
+        In cycles per pixel, ascending.
     levels : three tuples of float
-        For each decorrelated color (`featviz.parametrization.color.color_mixing`), the mean magnitude of the
-        Fourier coefficients at each of the frequencies, over the root of the number of pixels.
+        For each decorrelated color (`featviz.parametrization.color.color_mixing`), the mean
+        magnitude of the Fourier coefficients at each of the frequencies, divided by
+        ``sqrt(height * width)``.
     """
 
     name: str
@@ -62,10 +62,15 @@ class Spectrum:
     levels: tuple[tuple[float, ...], ...]
 
     def magnitude(self, height: int, width: int) -> Tensor:
-        """Return the magnitude of each coefficient of an image of this size.
+        """Return the magnitude of each coefficient of the half spectrum of an image.
 
-        Between the frequencies, levels are interpolated along straight lines in logarithms, so
-        that a power stays one; beyond them the nearest holds. The constant part has none.
+        Levels are interpolated linearly in the logarithms, so that a power law stays one; outside
+        the known frequencies the nearest level holds. The mean's magnitude is 0.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the image in pixels.
 
         Returns
         -------
@@ -80,21 +85,32 @@ class Spectrum:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all its numbers, in hexadecimal; the name does not count."""
+        """SHA-256 of the values, in hexadecimal; the name is left out."""
         text = json.dumps([self.mean, self.frequencies, self.levels])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def power_law(decay: float, height: int, width: int) -> Spectrum:
-    """Make the spectrum that falls as ``1 / f**decay``, gray in the mean.
+    """Make a spectrum that falls as ``1 / f**decay``, with a gray mean.
 
-    Its level gives an image of this size the contrast of natural ones: the variance of red, green
-    and blue is that of `CONTRAST`, in the mean of the three.
+    Its level gives an image of this size the contrast of natural images: the mean variance of the
+    three channels is ``CONTRAST ** 2``.
+
+    Parameters
+    ----------
+    decay : float
+        Exponent.
+    height, width : int
+        Of the image in pixels.
+
+    Returns
+    -------
+    Spectrum
     """
     energy = cycles(height, width).double() ** (-2 * decay)
     energy[0, 0] = 0
-    # Every other column stands for its mirror image, too.
-    total = 2 * energy.sum() - energy[:, own_mirrors(width)].sum()
+    # Every other column also represents its conjugate.
+    total = 2 * energy.sum() - energy[:, self_conjugate_columns(width)].sum()
     mixing = float(color_mixing().square().sum()) / 3
     level = CONTRAST * math.sqrt(height * width / (float(total) * mixing))
     ends = (1 / max(height, width), 1.0)
@@ -102,38 +118,52 @@ def power_law(decay: float, height: int, width: int) -> Spectrum:
     return Spectrum(f"1 / f**{decay:g}", (0.5, 0.5, 0.5), ends, (levels,) * 3)
 
 
-def of_data(text: str, side: int) -> Spectrum:
-    """Measure the spectrum of a dataset, from 1,000 images of it that are `side` pixels wide.
+def spectrum_of_dataset(text: str, side: int) -> Spectrum:
+    """Measure the mean spectrum of the first 1,000 images of a dataset.
+
+    Parameters
+    ----------
+    text : str
+        Names the dataset; see `featviz.data.datasets.open_data`.
+    side : int
+        Side in pixels to which images are resized.
+
+    Returns
+    -------
+    Spectrum
 
     Raises
     ------
     FeatvizError
-        If there is no such dataset (see `featviz.data.datasets.open_data`), or its images are all flat.
+        If there is no such dataset, or all its images are uniform.
     """
     dataset = open_data(text)
     batches = dataset.batches(side, count=IMAGES)
-    return measure(dataset.name, (images for images, _ in batches))
+    return mean_spectrum(dataset.name, (images for images, _ in batches))
 
 
-def measure(name: str, batches: Iterable[Tensor]) -> Spectrum:
-    """Measure the spectrum that images have in the mean.
+def mean_spectrum(name: str, batches: Iterable[Tensor]) -> Spectrum:
+    """Measure the mean spectrum of images.
 
-    Each image less its mean color is faded out towards its edges (a Hann window), where it would
-    else jump to the opposite edge and seem rougher than it is. Magnitudes are averaged over
-    images, and their logarithms over the directions and the band of each frequency, so that
-    the band of a power is on its line.
+    The mean color is subtracted, and a Hann window removes the jump between opposite edges.
+    Magnitudes are averaged over images, and their logarithms over the directions and frequencies of
+    a band, so that the bands of a power law lie on its line.
 
     Parameters
     ----------
     name : str
-        What the images are called.
+        Name of the images.
     batches : iterable of Tensor, shape (N, 3, side, side)
         RGB in [0, 1]; all of one side.
+
+    Returns
+    -------
+    Spectrum
 
     Raises
     ------
     FeatvizError
-        If there is no image, or all are flat.
+        If there is no image, or all are uniform.
 
     Source: magnitudes averaged over a dataset are those of Fel et al., "Unlocking Feature
     Visualization for Deeper Networks with MAgnitude Constrained Optimization", 2023.
@@ -144,54 +174,63 @@ def measure(name: str, batches: Iterable[Tensor]) -> Spectrum:
         colors = images.double().mean((2, 3))
         side = images.shape[-1]
         planes = torch.einsum("kc,nchw->nkhw", unmixing, images.double())
-        total = total + torch.fft.rfft2(_faded(planes, side)).abs().sum(0)
+        total = total + torch.fft.rfft2(_windowed(planes, side)).abs().sum(0)
         mean, count = mean + colors.sum(0), count + len(images)
     if not count:
         raise FeatvizError(f"{name} has no images to measure a spectrum of")
     magnitude = (total / count).numpy()
     if magnitude.max() < FLAT:
-        raise FeatvizError(f"the images of {name} are all flat: they have no spectrum")
-    frequencies, levels = _pooled(np.maximum(magnitude, FAINT * magnitude.max()))
+        raise FeatvizError(f"all images of {name} are uniform, so they have no spectrum")
+    frequencies, levels = _pool_bands(np.maximum(magnitude, FAINT * magnitude.max()))
     red, green, blue = (mean / count).clamp(0.01, 0.99).tolist()
     return Spectrum(
         name,
-        (_rounded(red), _rounded(green), _rounded(blue)),
-        tuple(map(_rounded, frequencies)),
-        tuple(tuple(map(_rounded, plane)) for plane in levels),
+        (_round(red), _round(green), _round(blue)),
+        tuple(map(_round, frequencies)),
+        tuple(tuple(map(_round, plane)) for plane in levels),
     )
 
 
-def _faded(planes: Tensor, side: int) -> Tensor:
-    """Weigh (N, 3, side, side) less its mean by a window of which the squares sum to one."""
+def _windowed(planes: Tensor, side: int) -> Tensor:
+    """Subtract the mean of (N, 3, side, side) and apply a window whose squares sum to one."""
     ramp = torch.hann_window(side, dtype=planes.dtype)
     window = ramp[:, None] * ramp
     centered = planes - (planes * window).sum((2, 3), keepdim=True) / window.sum()
     return centered * window / window.square().sum().sqrt()
 
 
-def _pooled(magnitude: Array) -> tuple[Array, Array]:
-    """Average the logarithms of (3, side, side // 2 + 1) over bands of frequencies."""
+def _pool_bands(magnitude: Array) -> tuple[Array, Array]:
+    """Average the logarithms of (3, side, side // 2 + 1) over frequency bands."""
     side = magnitude.shape[1]
     frequency = cycles(side, side).double().numpy()
     edges = np.geomspace(1 / side, frequency.max() * (1 + 1e-9), BANDS + 1)
     band = np.digitize(frequency, edges * (1 - 1e-9)) - 1
-    found = [np.flatnonzero(band.ravel() == number) for number in range(BANDS)]
-    found = [places for places in found if len(places)]
+    members = [np.flatnonzero(band.ravel() == index) for index in range(BANDS)]
+    members = [indices for indices in members if len(indices)]
     logarithms, wanted = np.log(magnitude.reshape(3, -1)), np.log(frequency.clip(1e-12)).ravel()
-    frequencies = np.array([wanted[places].mean() for places in found])
-    levels = np.stack([logarithms[:, places].mean(1) for places in found], 1)
+    frequencies = np.array([wanted[indices].mean() for indices in members])
+    levels = np.stack([logarithms[:, indices].mean(1) for indices in members], 1)
     return np.exp(frequencies), np.exp(levels)
 
 
-def _rounded(number: float) -> float:
-    return float(f"{number:.{DIGITS}g}")
+def _round(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
 
 
-def own_mirrors(width: int) -> Tensor:
-    """Tell which columns of a half spectrum are their own mirror images: (width // 2 + 1,).
+def self_conjugate_columns(width: int) -> Tensor:
+    """Return which columns of a half spectrum hold both coefficients of each conjugate pair.
 
-    They are the first, and the last if the width is even; their coefficients come in pairs of
-    which each is the other's conjugate, where all others stand alone for two.
+    These are the first, and the last if the width is even. Every other column represents its
+    conjugate column too.
+
+    Parameters
+    ----------
+    width : int
+        Of the image in pixels.
+
+    Returns
+    -------
+    Tensor of bool, shape (width // 2 + 1,)
     """
-    mirrored: Tensor = 2 * torch.arange(width // 2 + 1) % width == 0
-    return mirrored
+    found: Tensor = 2 * torch.arange(width // 2 + 1) % width == 0
+    return found

@@ -1,4 +1,4 @@
-"""Writing results while the next ones are made."""
+"""A background thread that writes results while the next ones are computed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ if TYPE_CHECKING:
     from featviz.store.columns import Columns
     from featviz.store.writer import StoreWriter
 
-# Batches that wait to be written: more would only take memory.
+# Batches that may wait to be written; more would only take memory.
 WAITING = 2
 
 
 class BackgroundWriter:
-    """Adds rows to a store in one thread of its own, in the order in which they come.
+    """Adds rows to a store in a thread, in order.
 
-    Encoding, hashing and writing a batch of 32 pictures of 224 pixels takes 20 ms of a processor
-    and as long again to wait for the disk, one of 512 a quarter of a second. On a processor that is
-    nothing beside the minutes in which they are made; on a GPU, which makes 512 pictures of a
-    shallow layer in seconds, it would wait for it.
+    Encoding, hashing and writing a batch takes 20 ms for 32 pictures of 224 pixels and a quarter of
+    a second for 512, and as long again to wait for the disk. On a CPU that is negligible; a GPU,
+    which renders 512 pictures of a shallow layer in seconds, would be idle meanwhile.
 
-    Leaving the context waits until all that was added is written, also after an exception or
-    Ctrl-C: what is made is kept. If it is refused, that comes out, whatever else ends the job.
+    Leaving the context waits until everything that was added is written, also after an exception
+    or Ctrl-C. An error of the writer is raised there, whatever else ends the job.
 
     Parameters
     ----------
     writer : StoreWriter
-        Used by no other thread meanwhile.
+        Not to be used by another thread meanwhile.
     """
 
     def __init__(self, writer: StoreWriter) -> None:
@@ -41,12 +40,17 @@ class BackgroundWriter:
         return self
 
     def add(self, values: Columns, kind: str | None = None) -> None:
-        """Have rows written; see `StoreWriter.add`. Waits while two others wait.
+        """Queue rows to be written; blocks while two batches are waiting.
+
+        Parameters
+        ----------
+        values, kind
+            See `StoreWriter.add`.
 
         Raises
         ------
         FeatvizError
-            What an earlier one was refused with; those behind it may be dropped.
+            If an earlier batch could not be written; batches after it may be dropped.
         """
         self._pending.append(self._thread.submit(self._writer.add, values, kind))
         while len(self._pending) > WAITING or (self._pending and self._pending[0].done()):
@@ -67,6 +71,6 @@ class BackgroundWriter:
         trace: TracebackType | None,
     ) -> None:
         self._thread.shutdown(wait=True)
-        # Whatever else ends the job: Ctrl-C is harmless, that results are lost is not.
+        # A lost result is an error even if Ctrl-C ends the job.
         while self._pending:
             self._settle()

@@ -1,4 +1,4 @@
-"""How many pictures fit into one batch."""
+"""The batch size that fits into memory."""
 
 from __future__ import annotations
 
@@ -17,43 +17,47 @@ from featviz.optimization.recipe import Recipe
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# A batch of this many keeps every core or multiprocessor busy; more only delay the first results.
+# A batch of this size keeps every core or multiprocessor busy; a larger one only delays the first
+# results.
 ENOUGH = {"cpu": 32, "cuda": 512}
 
 
-def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, sharing: int = 1) -> int:
-    """Choose how many pictures of a unit go into one batch, from the memory that is free.
+def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, processes: int = 1) -> int:
+    """Choose the number of pictures per batch from the free memory.
 
-    One step is made on the unit once and on the unit twice, counting the bytes that the forward
-    passes keep for their backward passes: what the second keeps beyond the first is a picture's.
-    Pass the deepest unit of a job: it needs the most.
+    One step is run with the unit once and twice, counting the bytes that the forward pass saves
+    for the backward pass: the difference is what one unit needs.
 
     Parameters
     ----------
-    sharing : int
-        How many processes like this one share the memory.
+    model : VisionModel
+    unit : Unit
+        The deepest of a job, which needs the most memory.
+    recipe : Recipe
+    processes : int
+        Number of processes like this one that share the memory.
 
     Returns
     -------
     int
-        At least 1; of pictures, not of units.
+        At least 1; counts pictures, not units.
     """
-    once, twice = (_kept(model, [unit] * count, recipe) for count in (1, 2))
+    once, twice = (_saved_bytes(model, [unit] * count, recipe) for count in (1, 2))
     each = max(1, (twice - once) // recipe.samples)
-    fitting = int(MEMORY_SHARE * free_memory(model.device) / sharing) // each
+    fitting = int(MEMORY_SHARE * free_memory(model.device) / processes) // each
     return max(1, min(fitting, ENOUGH.get(model.device.type, 32)))
 
 
-def _kept(model: VisionModel, units: list[Unit], recipe: Recipe) -> int:
-    """Count the bytes that a step's forward pass keeps for its backward pass."""
-    kept: dict[int, int] = {}
+def _saved_bytes(model: VisionModel, units: list[Unit], recipe: Recipe) -> int:
+    """Count the bytes that the forward pass of a step saves for its backward pass."""
+    saved: dict[int, int] = {}
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    # Should it fail, the job itself finds out which unit it is, and how much memory is too much.
-    with suppress(Exception), torch.autograd.graph.saved_tensors_hooks(count, lambda kept: kept):
+    # If it fails, the job itself finds the unit that fails, or the batch size that fits.
+    with suppress(Exception), torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved):
         optimize(model, units, replace(recipe, steps=1))
-    return sum(kept.values())
+    return sum(saved.values())

@@ -1,4 +1,4 @@
-"""What an engine does, the one that needs nothing else, and how to get one by its name."""
+"""Engines: where batches are rendered, in this process or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.optimization.recipe import Recipe
+from featviz.optimization.settings import ENGINE_NAMES
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.batches import Outcome, run
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-NAMES = ("local", "ray")
-
 
 class Engine(Protocol):
-    """Renders batches somewhere; which pictures come out does not depend on where."""
+    """Renders batches; the pictures do not depend on the engine."""
 
-    def batch_size(self, model: VisionModel, unit: Unit, recipe: Recipe) -> int:
-        """Choose how many pictures go into a batch; see `featviz.rendering.batch_size.batch_size`."""
+    def batch_size(self, model: VisionModel, unit: Unit, recipe: Recipe, /) -> int:
+        """Choose the number of pictures per batch.
+
+        See `featviz.rendering.batch_size.batch_size`.
+        """
 
     def run(
         self,
@@ -34,7 +36,7 @@ class Engine(Protocol):
     ) -> Generator[Outcome, None, None]:
         """Render batches, in any order; see `featviz.rendering.batches.run`.
 
-        Closing the iterator stops what is still rendered.
+        Closing the generator stops the rendering.
 
         Yields
         ------
@@ -44,7 +46,7 @@ class Engine(Protocol):
 
 
 class Local:
-    """Renders batches in this process, one after the other."""
+    """Renders batches in this process, one after another."""
 
     def batch_size(self, model: VisionModel, unit: Unit, recipe: Recipe) -> int:
         """See `Engine.batch_size`."""
@@ -61,26 +63,30 @@ class Local:
         return run(model, batches, recipe, progress)
 
 
-def engine_named(name: str, workers: int | None = None) -> Engine:
-    """Make an engine.
+def make_engine(name: str, workers: int | None = None) -> Engine:
+    """Make an engine by its name.
 
     Parameters
     ----------
-    name : str
-        ``"local"`` or ``"ray"``.
+    name : {"local", "ray"}
     workers : int, optional
-        How many processes render at once, of ``"ray"``; as many as the cluster has room for if it
-        is not given.
+        Number of worker processes of ``"ray"``; by default one per GPU of the cluster, or per core
+        if it has no GPU.
+
+    Returns
+    -------
+    Engine
 
     Raises
     ------
     FeatvizError
-        If there is no such engine, Ray is not installed, or there is nothing to count.
+        If there is no such engine, Ray is not installed, or `workers` does not apply.
     """
-    if name not in NAMES:
-        raise FeatvizError(f"no engine {name!r}: choose from local, ray{did_you_mean(name, NAMES)}")
+    if name not in ENGINE_NAMES:
+        hint = did_you_mean(name, ENGINE_NAMES)
+        raise FeatvizError(f"no engine {name!r}: choose from {', '.join(ENGINE_NAMES)}{hint}")
     if workers is not None and (name == "local" or workers < 1):
-        raise FeatvizError("workers are a number from 1 up, and of the engine ray")
+        raise FeatvizError("workers must be at least 1, and need the engine ray")
     if name == "local":
         return Local()
     if find_spec("ray") is None:

@@ -1,4 +1,4 @@
-"""What a bulk job has to do: which units are missing, in which batches, and how many bytes."""
+"""The plan of a job: which units are missing, in which batches, and how many bytes they take."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BatchSize = Callable[["VisionModel", Unit, Recipe], int]
-"""Chooses how many pictures go into a batch, as `featviz.rendering.batch_size.batch_size` does."""
+"""Chooses the number of pictures per batch, as `featviz.rendering.batch_size.batch_size` does."""
 
-# What a shard takes besides its arrays, and besides for each picture, in bytes (measured).
+# Bytes of a shard, and of each picture in it, besides the arrays (measured).
 SHARD_OVERHEAD, PICTURE_OVERHEAD = 1_900, 28
 
 
@@ -37,15 +37,15 @@ class Plan:
 
     Attributes
     ----------
-    batches : list of lists of units
-        Each batch shares a layer. Layers take turns, so that whenever the job is stopped about
-        as many units of each are done, and the layers already done cost what the others will.
+    batches : list of lists of Unit
+        The units of a batch share a site. Layers alternate, so that an interrupted job has rendered
+        about as many units of each, and the elapsed time predicts the time left.
     done : int
-        Units that the store holds already.
+        Units that the store already holds.
     pictures : int
-        Pictures to make.
+        Pictures to render.
     bytes : int
-        What they will take in the store, within a few per cent.
+        Their size in the store, to within a few per cent.
     """
 
     batches: list[list[Unit]]
@@ -64,41 +64,54 @@ def plan(
     force: bool = False,
     size_of: BatchSize = batch_size,
 ) -> Plan:
-    """Say what `render_to_store` would do with the same arguments; nothing is written.
+    """Plan what `render_to_store` would do with the same arguments; nothing is written.
 
-    The bytes of the shards that are there are not compared.
+    The digests of existing shards are not verified.
+
+    Parameters
+    ----------
+    model, units, recipe, store, batch, shard, force
+        See `featviz.rendering.render.render_to_store`.
+    size_of : callable
+        Chooses the batch size if `batch` is None.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist or, of two sides, is no logit, or the store is of another model or
-        configuration.
+        If a unit does not exist or, with `split_qk`, is not a query-key logit, or the store is of
+        another model or configuration.
     """
     check_units(model, units, recipe)
-    there: set[str] = set()
-    if Path(store, "store.json").exists():
+    done: set[str] = set()
+    if Path(store, NAME).exists():
         opened = Store(store)
         conflict = opened.manifest.conflict(
-            model.name, model.fingerprint, kind_of(recipe), recipe.to_json()
+            model.name, model.fingerprint, recipe.kind, recipe.to_json()
         )
         if conflict and not force:
             raise FeatvizError(f"{store} {conflict}{ADVICE}")
-        there = set() if conflict else set(opened.addresses(kind_of(recipe)))
-    return plan_missing(model, units, recipe, there, batch, shard, size_of)
-
-
-def kind_of(recipe: Recipe) -> str:
-    """Name the kind of result that a recipe makes."""
-    return "sides" if recipe.split_qk else "renders"
+        done = set() if conflict else set(opened.addresses(recipe.kind))
+    return plan_missing(model, units, recipe, done, batch, shard, size_of)
 
 
 def check_units(model: VisionModel, units: Sequence[Unit], recipe: Recipe) -> None:
-    """Refuse units that the model has not and, of two sides, those that are no logits.
+    """Check that units can be rendered by a recipe.
+
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+    recipe : Recipe
 
     Raises
     ------
     FeatvizError
-        Naming the first such unit.
+        That names the first unit that the model does not have or, with `split_qk`, that is not a
+        query-key logit.
     """
     for unit in units:
         sites_of(model, unit)
@@ -110,15 +123,15 @@ def plan_missing(
     model: VisionModel,
     units: Sequence[Unit],
     recipe: Recipe,
-    there: set[str] | frozenset[str],
+    done: set[str] | frozenset[str],
     batch: int | None,
     shard: tuple[int, int],
     size_of: BatchSize = batch_size,
 ) -> Plan:
-    """Plan a job of which some addresses are there; see `plan`."""
-    number, count = shard
-    mine = list(dict.fromkeys(units))[number % count :: count]
-    missing = [unit for unit in mine if str(unit) not in there]
+    """Plan the units whose addresses are not in `done`; see `plan`."""
+    index, count = shard
+    mine = list(dict.fromkeys(units))[index % count :: count]
+    missing = [unit for unit in mine if str(unit) not in done]
     batches = batches_of(model, missing, recipe, batch, size_of)
     pictures = len(missing) * recipe.samples
     each = (1 + recipe.split_qk) * 3 * recipe.size**2 + 4 * recipe.steps + 4 + PICTURE_OVERHEAD
@@ -133,9 +146,22 @@ def batches_of(
     batch: int | None,
     size_of: BatchSize = batch_size,
 ) -> list[list[Unit]]:
-    """Cut units into batches of pictures that fit into memory, or of `batch` pictures.
+    """Divide units into batches.
 
-    Layers take turns, from the middle of the model outwards; see `take_turns`.
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+    recipe : Recipe
+    batch : int or None
+        Pictures per batch; None for as many as fit into memory.
+    size_of : callable
+        Chooses the batch size if `batch` is None.
+
+    Returns
+    -------
+    list of lists of Unit
+        In the order of `interleave`.
     """
     if not units:
         return []
@@ -145,24 +171,38 @@ def batches_of(
     layers: dict[int, list[list[Unit]]] = {}
     for some in split(model, units, max(1, batch // recipe.samples)):
         layers.setdefault(depth(model, some[0]), []).append(some)
-    return take_turns([layers[number] for number in sorted(layers)])
+    return interleave([layers[index] for index in sorted(layers)])
 
 
 def depth(model: VisionModel, unit: Unit) -> int:
-    """Return how many sites of the model a forward pass reaches before that of a unit."""
-    order = {path: number for number, path in enumerate(model.sites)}
+    """Return the number of sites that a forward pass reaches before that of `unit`.
+
+    See `VisionModel.sites` for their order.
+    """
+    order = {path: index for index, path in enumerate(model.sites)}
     return max(order[site.path] for site in sites_of(model, unit))
 
 
-def take_turns(layers: Sequence[Sequence[T]]) -> list[T]:
+def interleave(layers: Sequence[Sequence[T]]) -> list[T]:
     """Take the first batch of each layer, then the second of each, and so on.
 
-    A deep layer costs many times what a shallow one does. In a turn, the middle layer comes first,
-    then those halfway from it to either end, then those between, so that the batches done cost on
-    average about what those to come will, and the speed so far tells the time left.
+    A deep layer takes many times as long as a shallow one. In each round the middle layer comes
+    first, then those halfway from it to either end, then those in between, so that the batches
+    that are done take on average as long as those to come, and the speed so far predicts the time
+    left.
+
+    Parameters
+    ----------
+    layers : sequence of sequences
+        The batches of each layer, from the shallowest on.
+
+    Returns
+    -------
+    list
+        All batches.
     """
-    turns = itertools.zip_longest(*_from_the_middle(layers))
-    return [batch for turn in turns for batch in turn if batch is not None]
+    rounds = itertools.zip_longest(*_from_the_middle(layers))
+    return [batch for each in rounds for batch in each if batch is not None]
 
 
 def _from_the_middle(layers: Sequence[T]) -> list[T]:
@@ -177,30 +217,31 @@ def _from_the_middle(layers: Sequence[T]) -> list[T]:
 
 
 def keep_precision(model: VisionModel, recipe: Recipe, store: str | Path) -> Recipe:
-    """Give a recipe the precision that a store's pictures have, where nobody has named one.
+    """Give a recipe the precision of the pictures that a store already holds.
 
-    Which precision is the fastest differs from machine to machine, and a store has one. Without
-    this, a job that was begun on another kind of machine could not go on here.
+    The fastest precision differs between machines, and all pictures of a store have one. Without
+    this, a job that was started on another kind of machine could not be continued on this one.
 
     Parameters
     ----------
+    model : VisionModel
     recipe : Recipe
-        With the precision that is the fastest here.
+        With the precision that is the fastest on this machine.
     store : str or Path
-        A folder, which need not be there yet.
+        A folder, which need not exist.
 
     Returns
     -------
     Recipe
-        The same where the store has no pictures of this kind, or differs in more.
+        Unchanged if the store holds no pictures of this kind, or differs in more than precision.
     """
     if not Path(store, NAME).exists():
         return recipe
     try:
         manifest = Manifest.read(Path(store))
     except FeatvizError:
-        return recipe  # whoever writes there tells what is wrong
-    kind = kind_of(recipe)
+        return recipe  # opening the store to write raises this error again
+    kind = recipe.kind
     kept = replace(recipe, precision=manifest.configuration.get(kind, {}).get("precision", ""))
     fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
     return kept if fits and kind in manifest.configuration else recipe

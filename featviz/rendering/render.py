@@ -1,25 +1,28 @@
-"""The bulk job: units in, pictures out, into memory or into a store that can be resumed."""
+"""Rendering units: in memory, or into a store, where a job can be resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
+from featviz.optimization.augmentations import Augmentation
+from featviz.optimization.objectives import Objective
 from featviz.optimization.recipe import Recipe, make_recipe
-from featviz.parametrization.spectrum import Spectrum
+from featviz.optimization.settings import with_settings
 from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batches import Outcome, run
 from featviz.rendering.engine import Engine, Local
-from featviz.rendering.plan import batches_of, check_units, kind_of, plan_missing
-from featviz.store.jobs import open_writer
+from featviz.rendering.plan import batches_of, check_units, plan_missing
+from featviz.store.jobs import JobSummary, open_writer
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -32,14 +35,15 @@ class Rendering:
     Attributes
     ----------
     units : list of Unit
-        N units: those asked for, in that order, without the failed ones.
+        N units: those that were asked for, in order, without those that failed.
     images : uint8 array, shape (N, D, H, W, 3)
-        D samples of each. Of two sides (N, D, 2, H, W, 3): the query's, and the key's.
+        D samples per unit. With `split_qk` (N, D, 2, H, W, 3): the image of the query, and that of
+        the key.
     activation : float32 array, shape (N, D)
-        Value of the unit on the picture as it stands here, without views.
+        Value of the unit on the picture as it is here, without augmentation.
     trajectory : float32 array, shape (N, D, steps)
-        Value of the unit on the view of each step.
-    failures : dict of unit to str
+        Value of the unit on the augmented image of each step.
+    failures : dict of Unit to str
         Units that could not be rendered, and why.
     """
 
@@ -50,26 +54,8 @@ class Rendering:
     failures: dict[Unit, str]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
-
-    Attributes
-    ----------
-    rendered : int
-        Units rendered and stored by this call.
-    done : int
-        Units that the store held before.
-    failures : dict of unit to str
-        Units that failed in this call, and why.
-    """
-
-    rendered: int
-    done: int
-    failures: dict[Unit, str]
-
-
-def render(  # noqa: PLR0913  one call with every setting of a recipe
+@with_settings
+def render(  # noqa: PLR0913  the first settings by position, and the seams
     model: VisionModel,
     units: Sequence[Unit],
     samples: int = 1,
@@ -77,63 +63,59 @@ def render(  # noqa: PLR0913  one call with every setting of a recipe
     preset: str | None = None,
     seed: int = 0,
     *,
-    param: str | None = None,
-    size: int | None = None,
-    diversity: float = 0.5,
-    tv_weight: float = 0.0,
-    precision: str = "auto",
-    spectrum: Spectrum | str | None = None,
-    frequency_schedule: float | None = None,
-    split_qk: bool = False,
-    cosine_power: float = 0.0,
+    augmentation: Augmentation | Callable[[Tensor], Tensor] | None = None,
+    objective: Objective | None = None,
+    start: Tensor | None = None,
     batch: int | None = None,
     progress: Progress = ignore,
+    **settings: Any,
 ) -> Rendering:
     """Render units and return the pictures.
 
     Parameters
     ----------
     model : VisionModel
-        As `featviz.load` gives it.
+        As `featviz.load` returns it.
     units : sequence of Unit
-        As `featviz.units` gives them, of any sites.
-    samples, steps, preset, seed, param, size, diversity, smoothness, precision, progressive
-        See `featviz.optimization.recipe.make_recipe`; None leaves it to the preset and the model.
-    spectrum, sides, cosine
+        As `featviz.units` returns them, of any sites.
+    samples, steps, preset, seed, **settings
+        See `featviz.optimization.settings.Settings`: ``param``, ``size``, ``diversity``,
+        ``tv_weight``, ``precision``, ``spectrum``, ``frequency_schedule``, ``split_qk`` and
+        ``cosine_power``.
+    augmentation, objective, start
         See `featviz.optimization.recipe.make_recipe`.
     batch : int, optional
-        Pictures in a batch; chosen from the free memory if not given. It does not change the
+        Pictures per batch; chosen from the free memory if not given. It does not change the
         pictures.
     progress : callable
-        Told before every batch and after every step how many pictures are finished, counting
-        parts, and how many there will be.
+        Called before every batch and after every step with the number of finished pictures
+        (fractions count) and their total.
+
+    Returns
+    -------
+    Rendering
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist or, of two sides, is no logit, or a setting is out of range.
+        If a unit does not exist or, with `split_qk`, is not a query-key logit, or a setting is
+        unknown or out of range.
     """
     recipe = make_recipe(
         model,
-        preset=preset,
-        param=param,
-        size=size,
-        precision=precision,
+        augmentation=augmentation,
+        objective=objective,
+        start=start,
         samples=samples,
-        diversity=diversity,
-        tv_weight=tv_weight,
         steps=steps,
+        preset=preset,
         seed=seed,
-        spectrum=spectrum,
-        frequency_schedule=frequency_schedule,
-        split_qk=split_qk,
-        cosine_power=cosine_power,
+        **settings,
     )
     units = list(dict.fromkeys(units))
     check_units(model, units, recipe)
-    return _gather(
-        units, recipe, run(model, batches_of(model, units, recipe, batch), recipe, progress)
-    )
+    batches = batches_of(model, units, recipe, batch)
+    return _gather(units, recipe, run(model, batches, recipe, progress))
 
 
 def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) -> Rendering:
@@ -176,42 +158,53 @@ def render_to_store(
     force: bool = False,
     progress: Progress = ignore,
     engine: Engine | None = None,
-) -> Summary:
-    """Render units into a store, leaving out those that it holds already.
+) -> JobSummary:
+    """Render units into a store, except those that it already holds.
 
-    Every batch is stored as soon as it is made, while the next is rendered, and stays whatever
-    happens after. Failed units are recorded, and tried again by the next call.
+    Every batch is stored as soon as it is finished, while the next one is rendered. Units that
+    fail are recorded, and tried again by the next call.
 
     Parameters
     ----------
+    model : VisionModel
+    units : sequence of Unit
     recipe : Recipe
         See `featviz.optimization.recipe.make_recipe`.
+    store : str or Path
+        Folder of the store; created if it does not exist.
+    batch, progress
+        See `render`.
     shard : (int, int)
-        Number I of N processes that share the job without talking to each other: each takes
-        every N-th unit, and together they take all.
+        Index I of N processes that share the job without communicating: each renders every N-th
+        unit, and together they render all.
     force : bool
-        Set aside, under another name, a store of another model or configuration, and damaged
-        shards.
+        Rename a store of another model or configuration, and damaged shards, which are refused
+        otherwise.
     engine : Engine, optional
-        Where batches are rendered, as `featviz.engines.engine_named` makes it; in this process if
-        not given. The store is written by this process alone.
+        Where batches are rendered, as `featviz.rendering.engine.make_engine` returns it; in this
+        process if not given. The store is written by this process alone.
+
+    Returns
+    -------
+    JobSummary
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist or, of two sides, is no logit, the store is of another model or
-        configuration, damaged, or cannot be written, or the engine cannot start.
+        If a unit does not exist or, with `split_qk`, is not a query-key logit; if the store is of
+        another model or configuration, damaged, or cannot be written; or if the engine cannot
+        start.
     """
     engine = engine or Local()
     check_units(model, units, recipe)
-    writer = open_writer(model, store, kind_of(recipe), recipe.to_json(), force)
+    writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
     todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
     outcomes = engine.run(model, todo.batches, recipe, progress)
-    rendered, failures = 0, dict[Unit, str]()
-    with BackgroundWriter(writer) as behind, closing(outcomes):
+    stored, failures = 0, dict[str, str]()
+    with BackgroundWriter(writer) as background, closing(outcomes):
         for outcome in outcomes:
             if outcome.pictures is not None:
-                behind.add(
+                background.add(
                     {
                         "address": [str(unit) for unit in outcome.units],
                         "images": outcome.pictures.images.numpy(),
@@ -219,10 +212,11 @@ def render_to_store(
                         "trajectory": outcome.pictures.trajectory.numpy(),
                     }
                 )
-                rendered += len(outcome.units)
+                stored += len(outcome.units)
             if outcome.failures:
-                failures |= outcome.failures
-                addresses = [str(unit) for unit in outcome.failures]
-                reasons = list(outcome.failures.values())
-                behind.add({"address": addresses, "error": reasons}, "failures")
-    return Summary(rendered, todo.done, failures)
+                failed = {str(unit): reason for unit, reason in outcome.failures.items()}
+                background.add(
+                    {"address": list(failed), "error": list(failed.values())}, "failures"
+                )
+                failures |= failed
+    return JobSummary(stored, todo.done, failures)

@@ -1,4 +1,4 @@
-"""How long a bulk job will take, from a few steps at some depths of the model."""
+"""The time that a job will take, estimated from a few steps at some depths of the model."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ from featviz.rendering.plan import depth
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# Steps of the shorter and the longer of the two runs that a layer is timed with.
+# Steps of the shorter and the longer of the two runs that time a layer.
 SHORT, LONG = 1, 3
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What pictures of one layer cost, in seconds.
+    """The time that a picture of one layer takes, in seconds.
 
     Attributes
     ----------
-    start : float
-        Of a picture, besides its steps: drawing the views, decoding, reading its value.
+    fixed : float
+        Per picture: drawing augmentations, decoding, measuring the activation.
     step : float
-        Of a step of a picture.
+        Per step and picture.
     """
 
-    start: float
+    fixed: float
     step: float
 
 
-def estimate(
+def estimate_seconds(
     model: VisionModel,
     batches: Sequence[Sequence[Unit]],
     recipe: Recipe,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Estimate how long this process would take to render batches, in seconds.
+    """Estimate how long this process takes to render batches.
 
-    The shallowest, the middle and the deepest of the layers that the batches are of are timed on
-    their first batch, for four steps each and one to warm up; between them the cost of a step is
-    taken to grow evenly from site to site. It holds for the machine as busy as it is now, and
-    leaves out what loading the model and writing take.
+    The first batch of the shallowest, the middle and the deepest layer is timed, for four steps and
+    one to warm up; the time per step is interpolated linearly over the sites in between. The
+    estimate holds for the current load of the machine, and leaves out loading the model and
+    writing.
 
     Parameters
     ----------
+    model : VisionModel
     batches : sequence of sequences of Unit
-        As `featviz.rendering.plan.Plan` has them.
+        See `featviz.rendering.plan.Plan`.
+    recipe : Recipe
     clock : callable
         Returns the time in seconds.
 
     Returns
     -------
     float
-        0 if there is nothing to do.
+        Seconds; 0 if there is nothing to render.
     """
     layers: dict[int, Sequence[Unit]] = {}
     for batch in batches:
@@ -69,22 +71,22 @@ def estimate(
     if not depths:
         return 0.0
     probed = sorted({depths[0], depths[len(depths) // 2], depths[-1]})
-    costs = [_time(model, layers[number], recipe, clock) for number in probed]
+    costs = [_measure(model, layers[index], recipe, clock) for index in probed]
     pictures = dict.fromkeys(depths, 0)
     for batch in batches:
         pictures[depth(model, batch[0])] += len(batch) * recipe.samples
-    starts = np.interp(depths, probed, [cost.start for cost in costs])
+    fixed = np.interp(depths, probed, [cost.fixed for cost in costs])
     steps = np.interp(depths, probed, [cost.step for cost in costs])
-    counts = np.array([pictures[number] for number in depths])
-    return float(counts @ (starts + recipe.steps * steps))
+    counts = np.array([pictures[index] for index in depths])
+    return float(counts @ (fixed + recipe.steps * steps))
 
 
-def _time(
+def _measure(
     model: VisionModel, batch: Sequence[Unit], recipe: Recipe, clock: Callable[[], float]
 ) -> Cost:
     def seconds(steps: int) -> float:
         start = clock()
-        # Runs as the job will: halved where memory runs out, past units that fail.
+        # Splits batches when memory runs out and skips units that fail, as the job will.
         for _ in run(model, [batch], replace(recipe, steps=steps)):
             pass
         return clock() - start

@@ -1,14 +1,15 @@
-"""Whether an effect exceeds those of controls: a paired bootstrap over images.
+"""Test of an effect against those of controls: a Monte Carlo rank test with a paired bootstrap.
 
-A control stands for the unit as one more draw from the same layer. If the unit were such a draw
-too, it would exceed the level, an order statistic of the controls' effects, in no more than
-`SHARE` of all cases, whatever the distribution of effects is. The bootstrap then asks whether it
-exceeds the level by more than the choice of images explains. So p is about images alone: a unit
-that is like its controls, and happens to be among the highest `SHARE` of them, has a small p.
+Null hypothesis: the candidate is one more draw from the population that its controls come from.
+Then its effect exceeds the critical value, an order statistic of the controls' effects, with
+probability at most `ALPHA`, whatever the distribution of effects. The bootstrap tests whether the
+effect exceeds the critical value by more than the choice of images explains. The p-value thus
+covers images only: a candidate like its controls that happens to be in the top `ALPHA` of them has
+a small p-value.
 
-Source: the rank argument is that of Monte Carlo tests, Barnard, "Discussion of The Spectral
-Analysis of Point Processes", JRSS B 25, 1963; p-values above 0, Davison and Hinkley, "Bootstrap
-Methods and their Application", 1997, section 4.2.
+Source: Barnard, "Discussion of The Spectral Analysis of Point Processes", JRSS B 25, 1963, for the
+rank argument; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 4.2,
+for p-values above 0.
 """
 
 from __future__ import annotations
@@ -18,155 +19,142 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from patching.effects.bootstrap import Floats
 
-SHARE = 0.05
-"""Share of controls that may exceed their level; also the p at which a claim is given up."""
-
-
-def draw(classes: Indices, resamples: int, generator: np.random.Generator) -> Floats:
-    """Draw how often each image is in each resample; every class keeps its number of images.
-
-    Parameters
-    ----------
-    classes : array, shape (N,)
-
-    Returns
-    -------
-    array, shape (resamples, N)
-    """
-    weights = np.zeros((resamples, len(classes)))
-    for one in np.unique(classes):
-        places = np.flatnonzero(classes == one)
-        even = np.full(len(places), 1 / len(places))
-        weights[:, places] = generator.multinomial(len(places), even, size=resamples)
-    return weights
+ALPHA = 0.05
+"""Significance level: maximum share of exchangeable candidates above their critical value, and the
+p-value above which a claim is rejected."""
 
 
-def resampled_means(weights: Floats, images: Indices, values: Floats) -> Floats:
-    """Average values over the images of each resample; NaN where none of them was drawn.
+def critical_rank(count: int) -> int | None:
+    """Compute the rank of the critical value among controls.
 
-    Parameters
-    ----------
-    weights : array, shape (B, N)
-        See `draw`.
-    images : array, shape (n,)
-        Which of the N images the values are of.
-    values : array, shape (n,)
-
-    Returns
-    -------
-    array, shape (B,)
-    """
-    chosen = weights[:, images]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means: Floats = chosen @ values / chosen.sum(1)
-    return means
-
-
-def rank_of_level(count: int) -> int | None:
-    """Tell which of so many controls, the smallest first, is the level; None if they are too few.
-
-    The smallest rank r that a unit like its controls exceeds with a probability of at most
-    `SHARE`: of `count` + 1 exchangeable effects it is among the ``count + 1 - r`` largest.
-    """
-    rank = math.ceil((1 - SHARE) * (count + 1) - 1e-9)
-    return rank if rank <= count else None
-
-
-class Level:
-    """The level of K controls that are added one by one: it only rises.
-
-    Before all of them are added it is a lower bound of theirs.
+    It is the smallest rank r that an exchangeable candidate exceeds with probability at most
+    `ALPHA`: that of being among the ``count + 1 - r`` largest of ``count + 1`` effects.
 
     Parameters
     ----------
     count : int
-        K, of which not all need to be added.
+        Number of controls.
+
+    Returns
+    -------
+    int or None
+        From 1, the smallest effect, to `count`; None if there are too few controls.
+    """
+    rank = math.ceil((1 - ALPHA) * (count + 1) - 1e-9)
+    return rank if rank <= count else None
+
+
+class CriticalValue:
+    """The critical value of K controls, updated one control at a time.
+
+    Until all controls are added it is a lower bound.
+
+    Parameters
+    ----------
+    count : int
+        K, the number of controls; not all need to be added.
     """
 
     def __init__(self, count: int) -> None:
-        rank = rank_of_level(count)
+        rank = critical_rank(count)
         self._kept = None if rank is None else count + 1 - rank
-        self._highest: Floats | None = None
+        self._largest: Floats | None = None
 
     def add(self, effects: Floats) -> None:
-        """Add the effects of one control, of the same shape (...) each time.
+        """Add the effects of one control.
 
-        What is not a number counts as higher than all that is.
+        Parameters
+        ----------
+        effects : array, shape (...)
+            Of the same shape in each call. NaN counts as the largest value.
         """
         if self._kept is None:
             return
-        own = effects[None]
-        together = own if self._highest is None else np.concatenate([self._highest, own])
-        self._highest = np.sort(together, axis=0)[-self._kept :]
+        added = effects[None]
+        both = added if self._largest is None else np.concatenate([self._largest, added])
+        self._largest = np.sort(both, axis=0)[-self._kept :]
 
     @property
     def value(self) -> Floats | None:
-        """The level, shape (...); None if so few cannot have one, or too few are added."""
-        found = self._highest
+        """The critical value, shape (...); None if K is too small, or too few are added yet."""
+        found = self._largest
         return None if found is None or len(found) != self._kept else found[0]
 
 
 @dataclass(frozen=True)
-class Compared:
-    """M effects beside those of controls.
+class ControlComparison:
+    """M effects of a candidate compared with those of controls.
 
     Attributes
     ----------
-    level : array, shape (M,)
-        That of the controls; a lower bound where p is above `SHARE`. NaN with too few.
+    critical_value : array, shape (M,)
+        Of the controls' effects; a lower bound where p is above `ALPHA`. NaN with too few controls.
     p : array, shape (M,)
-        That the effect is at most 0, or at most the level; in (0, 1]. Above `SHARE` a lower bound.
-        NaN where the level is, and, as is the level, where another effect settled the matter first.
+        In (0, 1], for the hypothesis that the effect is not above 0, or not above the critical
+        value; a lower bound where it is above `ALPHA`. Both are NaN for an effect whose comparison
+        was stopped because that of another effect failed.
     """
 
-    level: Floats
+    critical_value: Floats
     p: Floats
 
 
 def compare(
     own: tuple[Floats, Floats], controls: Iterable[tuple[Floats, Floats]], count: int
-) -> Compared:
-    """Compare effects with those of controls, of which no more are taken than a claim needs.
+) -> ControlComparison:
+    """Compare effects with those of controls, and stop as soon as one comparison fails.
 
-    A claim needs every effect to exceed its level. The level only rises with each control, so that
-    once p is above `SHARE` for one of the effects it stays there, and the rest is not asked for.
+    A claim needs every effect to exceed its critical value. Critical values only rise as controls
+    are added, so a p-value above `ALPHA` stays there, and the remaining controls are not measured.
 
     Parameters
     ----------
-    own : arrays, shapes (M,) and (M, B)
-        The effects, and in each of B resamples.
-    controls : iterable of the same
-        Measured when they are taken, best the strongest first.
+    own : (array, array), shapes (M,) and (M, B)
+        The candidate's effects, over all images and over each of B resamples.
+    controls : iterable of (array, array)
+        The same of each control, measured as they are consumed; best the strongest first.
     count : int
-        How many controls there are.
+        Number of controls.
+
+    Returns
+    -------
+    ControlComparison
     """
     estimate, resampled = own
     unknown = np.full(len(estimate), np.nan)
-    if rank_of_level(count) is None or not np.isfinite(estimate).all():
-        return Compared(unknown, unknown)
-    whole, drawn = Level(count), Level(count)
+    if critical_rank(count) is None or not np.isfinite(estimate).all():
+        return ControlComparison(unknown, unknown)
+    overall, of_resamples = CriticalValue(count), CriticalValue(count)
     p, decided = unknown, np.ones(len(estimate), bool)
     for added, (control_estimate, control_resampled) in enumerate(controls, 1):
-        whole.add(control_estimate)
-        drawn.add(control_resampled)
-        if drawn.value is None:
+        overall.add(control_estimate)
+        of_resamples.add(control_resampled)
+        if of_resamples.value is None:
             continue
-        above = resampled - np.maximum(drawn.value, 0)
-        p = np.array([positive(each) for each in above])
-        if (p > SHARE).any():
-            decided = (p > SHARE) | (added == count)
+        excess = resampled - np.maximum(of_resamples.value, 0)
+        p = np.array([bootstrap_p(each) for each in excess])
+        if (p > ALPHA).any():
+            decided = (p > ALPHA) | (added == count)
             break
-    level = unknown if whole.value is None else whole.value
-    known = decided & np.isfinite(level)
-    return Compared(np.where(known, level, np.nan), np.where(known, p, np.nan))
+    critical = unknown if overall.value is None else overall.value
+    known = decided & np.isfinite(critical)
+    return ControlComparison(np.where(known, critical, np.nan), np.where(known, p, np.nan))
 
 
-def positive(statistic: Floats) -> float:
-    """Compute the p that a statistic is at most 0, from its resamples (B,)."""
-    # What is not a number is not above 0.
+def bootstrap_p(statistic: Floats) -> float:
+    """Compute the p-value of the hypothesis that a statistic is not above 0.
+
+    Parameters
+    ----------
+    statistic : array, shape (B,)
+        In each resample; NaN counts as not above 0.
+
+    Returns
+    -------
+    float
+        In (0, 1].
+    """
     return float((1 + np.count_nonzero(~(statistic > 0))) / (len(statistic) + 1))

@@ -1,4 +1,4 @@
-"""What a neuron's activations do where they are put in, and what its pictures lose without it."""
+"""Dose-response and mediation: activations set on neutral images, renders with a neuron frozen."""
 
 from __future__ import annotations
 
@@ -9,117 +9,132 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patching.effects.bootstrap import intervals
+from featviz.store.columns import Row
+from patching.effects.bootstrap import intervals, resampled_means
 from patching.effects.metrics import margins
-from patching.validation.candidate import LEAST_NEUTRAL, Candidate, among_tests
-from patching.validation.control_test import positive, resampled_means
-from patching.validation.layer_context import QUANTILES, Neuron
-from patching.validation.schema import DOSES, Row
+from patching.validation.candidate import MIN_NEUTRAL, Candidate
+from patching.validation.control_test import bootstrap_p
+from patching.validation.layer_context import PERCENTILES, Neuron
+
+DOSES = (*map(str, PERCENTILES), "picture", "other")
+"""Names of the doses: percentiles, the neuron's own render, and the render of another neuron."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A neuron's pictures, run through the model.
+class RenderRun:
+    """A run of a neuron's D renders up to its MLP.
 
     Attributes
     ----------
-    behind : Tensor, shape (D, T, C)
-        The stream behind the MLP.
+    resid_post : Tensor, shape (D, T, C)
+        The residual stream after the MLP.
     activations : Tensor, shape (D, T, F)
         Of all neurons of the MLP, after the nonlinearity.
     best : int
-        The sample with the highest value.
+        Index of the render with the highest activation.
     """
 
-    behind: Tensor
+    resid_post: Tensor
     activations: Tensor
     best: int
 
 
-def doses(own: Candidate, number: int, picture: Picture, other: Picture | None) -> Row:
-    """Put the neuron's activation on other images, and on pictures, into neutral images.
+def dose_response(candidate: Candidate, own: RenderRun, other: RenderRun | None) -> Row:
+    """Measure the effects of doses: activations of other images, set on neutral images.
 
     Parameters
     ----------
-    number : int
-        Of the neuron in its MLP.
-    picture, other : Picture
-        The neuron's own, and another neuron's; None where there is no other.
+    candidate : Candidate
+        The neuron.
+    own : RenderRun
+        Of the neuron's renders.
+    other : RenderRun or None
+        Of another neuron's renders, if there are any.
+
+    Returns
+    -------
+    dict of str to Any
+        Columns ``dose``, ``sufficiency``, ``sufficiency_interval`` and ``converted``, with one
+        entry for each of `DOSES`, and ``response_p`` and ``picture_p``. NaN where a dose is
+        missing, and everywhere with fewer than `MIN_NEUTRAL` neutral images.
     """
-    context, neuron, place = own.context, own.neuron, own.place
-    (highest,) = own.measured("sufficiency").effects
+    context, neuron, label = candidate.context, candidate.neuron, candidate.label
+    (highest,) = candidate.effects_for("sufficiency").effects
     images = highest.images
     shape = (len(DOSES),)
     row: Row = {name: np.full(shape, np.nan) for name in ("dose", "sufficiency", "converted")}
     row |= {"sufficiency_interval": np.full((*shape, 2), np.nan)}
     row |= {"response_p": np.nan, "picture_p": np.nan}
-    if len(images) < LEAST_NEUTRAL:
+    if len(images) < MIN_NEUTRAL:
         return row
-    maps = [context.at_quantile(neuron, percent) for percent in QUANTILES]
-    pictures = [one for one in (picture, other) if one is not None]
-    maps += [one.activations[one.best, :, number] for one in pictures]
-    known, count = len(QUANTILES) - 1, len(maps)
-    changes = [context.put(neuron, images, each) for each in maps]
-    # The highest was put in before, to be compared with controls.
-    effects = context.run(changes[:known] + changes[known + 1 :], neuron.direction)
-    effects.insert(known, highest)
-    values = np.stack([each.change[:, place] for each in effects], 1)
+    doses = [context.dose(neuron, percentile) for percentile in PERCENTILES]
+    renders = [run for run in (own, other) if run is not None]
+    doses += [run.activations[run.best, :, neuron.index] for run in renders]
+    last, count = len(PERCENTILES) - 1, len(doses)
+    planned = [context.set_activation(neuron, images, dose) for dose in doses]
+    # The highest percentile was run before, for the comparison with controls.
+    effects = context.effects_of(planned[:last] + planned[last + 1 :], neuron.direction)
+    effects.insert(last, highest)
+    values = np.stack([effect.change[:, label] for effect in effects], 1)
     found = intervals(values)
-    logit = context.split.classes[place].logit
-    kept = float(context.tokens.sum())
-    row["dose"][:count] = [float((each * context.tokens).sum()) / kept for each in maps]
+    logit = context.split.classes[label].logit
+    tokens = float(context.token_mask.sum())
+    row["dose"][:count] = [float((dose * context.token_mask).sum()) / tokens for dose in doses]
     row["sufficiency"][:count] = found.estimate
     row["sufficiency_interval"][:count] = np.stack([found.low, found.high], -1)
-    row["converted"][:count] = [(each.top == logit).mean() for each in effects]
-    among = among_tests(context, images)
-    drawn = [resampled_means(own.weights, among, each) for each in values.T]
-    row["response_p"] = positive(drawn[known] - drawn[0])
+    row["converted"][:count] = [(effect.top == logit).mean() for effect in effects]
+    positions = context.split.among_tests(images)
+    resampled = [resampled_means(candidate.resamples, positions, each) for each in values.T]
+    row["response_p"] = bootstrap_p(resampled[last] - resampled[0])
     if other is not None:
-        row["picture_p"] = positive(drawn[-2] - drawn[-1])
+        row["picture_p"] = bootstrap_p(resampled[-2] - resampled[-1])
     return row
 
 
-def mediation(
-    own: Candidate,
-    number: int,
-    picture: Picture,
-    controls: Sequence[Neuron],
-    numbers: Sequence[int],
-) -> Row:
-    """Run the pictures with the neuron frozen at its mean, and with each control frozen instead.
+def mediation(candidate: Candidate, renders: RenderRun, controls: Sequence[Neuron]) -> Row:
+    """Measure how much of the margin on a neuron's renders is lost when it is frozen at its mean.
 
     Parameters
     ----------
-    number : int
-        Of the neuron in its MLP.
+    candidate : Candidate
+        The neuron.
+    renders : RenderRun
+        Of its renders.
     controls : sequence of Neuron
-    numbers : sequence of int
-        Theirs.
+        Neurons of the MLP that are frozen instead, for comparison.
+
+    Returns
+    -------
+    dict of str to Any
+        Columns ``mediation``, the lost share of the margin above that on neutral images;
+        ``mediation_control``, its median over controls; and ``mediation_p``, the rank of the
+        neuron among the controls and itself, relative to their number. NaN where the margin on
+        renders is not above that on neutral images, or there are too few of these.
     """
-    context, neuron, place = own.context, own.neuron, own.place
-    images = own.measured("sufficiency").effects[0].images
+    context, label = candidate.context, candidate.label
+    images = candidate.effects_for("sufficiency").effects[0].images
     row = dict.fromkeys(("mediation", "mediation_control", "mediation_p"), np.nan)
-    if len(images) < LEAST_NEUTRAL:
+    if len(images) < MIN_NEUTRAL:
         return row
-    logit = context.split.classes[place].logit
-    samples, frozen = len(picture.behind), [neuron, *controls]
+    logit = context.split.classes[label].logit
+    samples, frozen = len(renders.resid_post), [candidate.neuron, *controls]
     shifts = [
-        (one.mean - picture.activations[:, :, where]) * context.tokens
-        for one, where in zip(frozen, [number, *numbers], strict=True)
+        (neuron.mean - renders.activations[:, :, neuron.index]) * context.token_mask
+        for neuron in frozen
     ]
-    runs = torch.cat([torch.zeros_like(shifts[0]), *shifts])
-    directions = torch.stack([neuron.direction, *(one.direction for one in frozen)])
+    directions = torch.stack([neuron.direction for neuron in (candidate.neuron, *frozen)])
     logits = context.suffix.logits(
-        picture.behind,
+        renders.resid_post,
         torch.arange(samples).repeat(1 + len(frozen)),
-        runs,
+        torch.cat([torch.zeros_like(shifts[0]), *shifts]),
         directions.repeat_interleave(samples, 0),
     )
-    resting = context.margins[images, place].mean()
-    whole, *left = (margins(logits, [logit]).view(-1, samples).mean(1).numpy() - resting).tolist()
-    if whole <= 0:
+    neutral = context.margins[images, label].mean()
+    margin_gains = margins(logits, [logit]).view(-1, samples).mean(1).numpy() - neutral
+    unfrozen, *remaining = margin_gains.tolist()
+    if unfrozen <= 0:
         return row
-    share, *others = (1 - one / whole for one in left)
+    share, *others = (1 - one / unfrozen for one in remaining)
     row["mediation"] = share
     if others:
         rank = 1 + sum(one >= share for one in others)

@@ -1,9 +1,8 @@
-"""Validation of the neurons that a store has pictures of: what is there is not measured again."""
+"""Validation job: tests the rendered MLP neurons of a store, and adds the results to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,55 +10,53 @@ from typing import Any
 import numpy as np
 
 from featviz._util.progress import Progress, ignore
+from featviz.addressing.address import Unit
+from featviz.addressing.selectors import read_units
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from featviz.store.columns import Columns
-from featviz.store.jobs import make_room, open_writer
+from featviz.store.columns import Columns, Row
+from featviz.store.jobs import JobSummary, make_room, open_writer
 from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
-from featviz.store.writer import StoreWriter
-from patching.validation import profiles
-from patching.validation.baseline import Baseline
-from patching.validation.candidate import LEAST_NEUTRAL
-from patching.validation.control_test import SHARE, draw
-from patching.validation.controls import DIRECTIONS, NEURONS, POOL, SILENT
-from patching.validation.layer_context import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
-from patching.validation.layer_group import Group, Pictures
-from patching.validation.neurons import MLPNeuron, mlp_neurons
-from patching.validation.schema import ABLATIONS, CONTROLS, DOSES, Row
-from patching.validation.split import LEAST, TURNS, Split, images_of, split
-from patching.vit.residual_vit import residual_vit
+from patching.effects.bootstrap import RESAMPLES, Floats, stratified_counts
+from patching.validation import class_profile
+from patching.validation.candidate import MIN_NEUTRAL
+from patching.validation.control_test import ALPHA
+from patching.validation.controls import (
+    CONTROLS,
+    DIRECTION_CONTROLS,
+    NEURON_CONTROLS,
+    POOL_SIZE,
+    SILENT,
+)
+from patching.validation.doses import DOSES
+from patching.validation.forward import Baseline, Suffix
+from patching.validation.layer_context import (
+    ABLATIONS,
+    MAX_NEUTRAL,
+    PERCENTILES,
+    SHORTLIST,
+    TRIALS,
+)
+from patching.validation.layer_group import LayerGroup, LoadRenders, MLPNeuron
+from patching.validation.split import (
+    MIN_PER_CLASS,
+    REFERENCE_EVERY,
+    Split,
+    choose_images,
+    split,
+)
+from patching.vit.residual_vit import ResidualViT, residual_vit
 
 KIND = "validations"
 
-RESAMPLES = 4000
-"""Of the test images: no p-value is below 1 / 4001."""
+IMAGES_PER_CLASS = 60
+"""Default number of images of each class, a third of them reference images."""
 
-EACH = 60
-"""Images of each class, a third of them for reference, if no count is given; fewer where there are
-many classes."""
-
-MOST = 2000
-"""Images in all, if no count is given."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
-
-    Attributes
-    ----------
-    validated, done : int
-        Units validated by this call, and before.
-    skipped : dict of str to str
-        Addresses of rendered units that cannot be validated, and why.
-    """
-
-    validated: int
-    done: int
-    skipped: dict[str, str]
+MAX_IMAGES = 2000
+"""Default maximum number of images of all classes."""
 
 
 def validate_to_store(
@@ -70,48 +67,58 @@ def validate_to_store(
     seed: int = 0,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
+) -> JobSummary:
     """Validate every rendered MLP neuron of a store that is not validated yet.
 
-    Every layer is stored as soon as it is measured. What comes out for a neuron depends on the
-    model, the images, the seed and its address, and, for the dose ``other`` alone, on which other
-    neurons of its layer are rendered. The residual streams of all images are held in memory.
+    Results are stored layer by layer. They depend on the model, the images, the seed and the
+    neuron's address; the dose ``other`` also depends on which neurons of the layer are rendered.
+    The residual streams of all images are held in memory.
 
     Parameters
     ----------
+    model : VisionModel
+        Of the store.
     store : str or Path
-        With pictures of the model, in the folder to which the results are added.
+        Folder of a store with renders; results are added to it.
+    dataset : Dataset
+        Labeled images.
     count : int, optional
-        How many images, see `patching.validation.split.images_of`; `EACH` for every class and at
-        most `MOST`, if not given.
+        Number of images, see `patching.validation.split.choose_images`. By default
+        `IMAGES_PER_CLASS` for every class, and at most `MAX_IMAGES`.
     seed : int
-        Names the random streams of donors, resamples and directions.
+        Random seed of donors, resamples, random directions and the dose ``other``.
     force : bool
-        Set validations of other settings, and damaged shards of them, aside under another name.
+        Rename validations of another configuration, and damaged shards of validations, and compute
+        them again.
     progress : callable
-        Told before the first and after every unit how many are through, and of how many.
+        Called before the first neuron and after every neuron with the number of neurons finished
+        and in all.
+
+    Returns
+    -------
+    JobSummary
+        `skipped` lists rendered units that are not validated, such as channels of convolutions.
 
     Raises
     ------
     FeatvizError
-        If the model cannot be taken apart into sublayers of blocks, has no classes, or is not the
-        store's; the images have no labels, no classes of the model, or are too few; or the store
-        is damaged or cannot be written.
+        If the model cannot be split into sublayers on a residual stream, or is not the store's; if
+        the images have no labels, or not the model's classes, or are too few; or if the store is
+        damaged or cannot be written.
     """
     opened = Store(store)
     if opened.fingerprint != model.fingerprint:
-        raise FeatvizError(f"{opened.path} has pictures of {opened.model}, not of {model.name}")
+        raise FeatvizError(f"{opened.path} has renders of {opened.model}, not of {model.name}")
     vit = residual_vit(model)
-    chosen, skipped = mlp_neurons(model, vit, opened.addresses())
-    wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
-    images = split(model, dataset, images_of(dataset, wanted), seed)
+    rendered, skipped = mlp_neurons(model, vit, opened.addresses())
+    images = split(model, dataset, choose_images(dataset, _count(dataset, count)), seed)
     configuration = _configuration(dataset, images, seed)
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
-    missing = [target for target in chosen if target.address not in writer.done]
+    missing = [neuron for neuron in rendered if neuron.address not in writer.done]
+    done = len(rendered) - len(missing)
     if not missing:
-        return Summary(0, len(chosen), skipped)
-    progress(0, len(missing))
+        return JobSummary(0, done, skipped=skipped)
     finished = 0
 
     def tick() -> None:
@@ -119,57 +126,125 @@ def validate_to_store(
         finished += 1
         progress(finished, len(missing))
 
-    pictures = _pictures_of(opened)
-    base = Baseline(vit, dataset, images)
-    weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
-    for shared, some in groupby(missing, key=lambda target: target.group):
-        those = list(some)
-        beside = [target for target in chosen if target.group == shared]
+    progress(0, len(missing))
+    load_renders = _renders_of(opened)
+    baseline = Baseline(vit, dataset, images)
+    resamples = draw_resamples(images, seed)
+    for key, some in groupby(missing, key=lambda neuron: neuron.group):
+        neurons = list(some)
+        in_group = [neuron for neuron in rendered if neuron.group == key]
         with eval_mode(model.module):
-            group = Group(base, those, weights, seed, pictures)
-            _add(writer, list(group.rows(those, beside, tick)))
-    return Summary(len(missing), len(chosen) - len(missing), skipped)
+            group = LayerGroup(baseline, neurons, resamples, seed, load_renders)
+            writer.add(_columns(list(group.rows(neurons, in_group, tick))))
+    return JobSummary(len(missing), done, skipped=skipped)
 
 
-def _pictures_of(store: Store) -> Pictures:
-    def pictures(target: MLPNeuron) -> tuple[Any, int]:
-        row = store.row(target.address)
+def mlp_neurons(
+    model: VisionModel, vit: ResidualViT, addresses: Sequence[str]
+) -> tuple[list[MLPNeuron], dict[str, str]]:
+    """Find the units of a store that can be validated.
+
+    Parameters
+    ----------
+    model : VisionModel
+    vit : ResidualViT
+        Of the model.
+    addresses : sequence of str
+
+    Returns
+    -------
+    neurons : list of MLPNeuron
+        By layer and token, then in the order of the addresses.
+    skipped : dict of str to str
+        The other addresses, and why each is skipped.
+    """
+    layers = {f"blocks.{layer}.mlp.fc1": layer for layer in range(vit.depth)}
+    unsupported = {}
+    for site, layer in layers.items():
+        try:
+            Suffix(vit, layer)
+        except FeatvizError as error:
+            unsupported[site] = str(error)
+    found = []
+    units, skipped = read_units(model, addresses)
+    for unit in units:
+        address = str(unit)
+        if not isinstance(unit, Unit) or unit.site not in layers or not isinstance(unit.index, int):
+            skipped[address] = "not a neuron of an MLP (blocks.L.mlp.fc1:N)"
+        elif unit.site in unsupported:
+            skipped[address] = unsupported[unit.site]
+        else:
+            token: object = 0 if unit.token == "cls" else unit.token
+            position = token if isinstance(token, int) else None
+            found.append(MLPNeuron(address, layers[unit.site], unit.index, position))
+    return sorted(found, key=lambda neuron: neuron.group), skipped
+
+
+def draw_resamples(images: Split, seed: int) -> Floats:
+    """Draw resamples of the held-out images, class by class.
+
+    Parameters
+    ----------
+    images : Split
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    array, shape (RESAMPLES, held-out images)
+        See `patching.effects.bootstrap.stratified_counts`.
+    """
+    generator = np.random.default_rng([seed, 1])
+    return stratified_counts(images.labels[images.test], RESAMPLES, generator)
+
+
+def _count(dataset: Dataset, count: int | None) -> int:
+    if count is not None:
+        return count
+    return min(IMAGES_PER_CLASS * max(len(dataset.classes), 2), MAX_IMAGES)
+
+
+def _renders_of(store: Store) -> LoadRenders:
+    def load(neuron: MLPNeuron) -> tuple[Any, int]:
+        row = store.row(neuron.address)
         return row["images"], int(row["activation"].argmax())
 
-    return pictures
+    return load
 
 
-def _add(writer: StoreWriter, rows: Sequence[tuple[MLPNeuron, Row]]) -> None:
-    columns: Columns = {"address": [target.address for target, _ in rows]}
+def _columns(rows: Sequence[tuple[MLPNeuron, Row]]) -> Columns:
     arrays = {
         name: np.stack([np.asarray(row[name]) for _, row in rows]).astype(dtype)
         for name, (dtype, _) in SCHEMAS[KIND].items()
     }
-    writer.add({**columns, **arrays})
+    return {"address": [neuron.address for neuron, _ in rows], **arrays}
 
 
 def _configuration(dataset: Dataset, images: Split, seed: int) -> dict[str, Any]:
     return {
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": len(images.numbers),
+        "images": len(images.indices),
         "classes": [each.name for each in images.classes],
-        "labels": [each.logit for each in images.classes],
+        "labels": images.logits,
         "ablations": list(ABLATIONS),
         "controls": list(CONTROLS),
         "doses": list(DOSES),
-        "quantiles": list(QUANTILES),
+        "quantiles": list(PERCENTILES),
         "resamples": RESAMPLES,
-        "threshold": SHARE,
-        "turns": TURNS,
-        "least_images": LEAST,
+        "threshold": ALPHA,
+        "turns": REFERENCE_EVERY,
+        "least_images": MIN_PER_CLASS,
         "shortlist": SHORTLIST,
         "trials": TRIALS,
         "silent": SILENT,
-        "pool": POOL,
-        "neurons": NEURONS,
-        "directions": DIRECTIONS,
-        "neutral": NEUTRAL,
-        "least_neutral": LEAST_NEUTRAL,
-        "profile": {"each": profiles.EACH, "most": profiles.MOST},
+        "pool": POOL_SIZE,
+        "neurons": NEURON_CONTROLS,
+        "directions": DIRECTION_CONTROLS,
+        "neutral": MAX_NEUTRAL,
+        "least_neutral": MIN_NEUTRAL,
+        "profile": {
+            "each": class_profile.IMAGES_PER_CLASS,
+            "most": class_profile.MAX_IMAGES,
+        },
         "seed": seed,
     }

@@ -1,66 +1,88 @@
-"""One layer's unpatched runs, and what a neuron of it does when it is changed there."""
+"""Interventions on the neurons of one MLP, and their effects on the margins of classes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from patching.effects.bootstrap import Floats, Indices
 from patching.effects.metrics import margins
-from patching.validation.control_test import Floats, Indices
+from patching.validation.forward import Suffix
 from patching.validation.split import Split
-from patching.validation.suffix import Suffix
 
-QUANTILES = (50, 90, 99)
-"""Percentiles of the mean activation over reference images; these images' are put elsewhere."""
+ABLATIONS = ("mean", "resample")
+"""See `LayerContext.ablations`."""
 
-NEUTRAL = 36
-"""Neutral images; more make intervals narrower and runs longer."""
+PERCENTILES = (50, 90, 99)
+"""Percentiles of the mean activation; the reference images there give the doses."""
+
+MAX_NEUTRAL = 36
+"""Maximum number of neutral images; more make intervals narrower and runs longer."""
 
 SHORTLIST, TRIALS = 3, 8
-"""Classes, and reference images of each, that a neuron is tried on to choose its class."""
+"""Number of classes, and of reference images of each, on which a neuron's class is chosen."""
 
 
 @dataclass(frozen=True)
 class Neuron:
-    """Something that writes to the stream in step with an activation.
+    """An activation, and the direction that it writes to the residual stream.
 
     Attributes
     ----------
+    index : int
+        Index of the neuron in its MLP.
     activation : Tensor, shape (N, T)
         After the nonlinearity, on every image of the split.
     mean : Tensor, shape (T,)
-        Of the activation, over reference images.
-    value : array, shape (N,)
-        The activation averaged over the tokens at which the neuron is changed.
+        Mean activation over the reference images.
+    image_mean : array, shape (N,)
+        Mean activation of each image over the tokens at which the neuron is changed.
     direction : Tensor, shape (C,)
-        What it writes.
+        Added to the residual stream per unit of activation.
     """
 
+    index: int
     activation: Tensor
     mean: Tensor
-    value: Floats
+    image_mean: Floats
     direction: Tensor
 
-    def writing(self, direction: Tensor) -> Neuron:
-        """Let it write something else."""
+    def with_direction(self, direction: Tensor) -> Neuron:
+        """Return a copy that writes along another `direction`, shape (C,)."""
         return replace(self, direction=direction)
 
 
-@dataclass(frozen=True)
-class Effect:
-    """What an intervention does to the margins of n images.
+class Intervention(NamedTuple):
+    """A change of one activation on n images.
 
     Attributes
     ----------
     images : array, shape (n,)
-        Which of the images of the split.
-    change : array, shape (n, C)
-        Margin of every class after it, less before.
+        Indices among the images of the split.
+    shift : Tensor, shape (n, T)
+        Change of the activation at each token.
+    """
+
+    images: Indices
+    shift: Tensor
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effect of an intervention on n images.
+
+    Attributes
+    ----------
+    images : array, shape (n,)
+        Indices among the images of the split.
+    change : array, shape (n, classes)
+        Margin of every class with the intervention minus that without.
     top : array, shape (n,)
-        The logit that is largest after it.
+        Index of the largest logit with the intervention.
     """
 
     images: Indices
@@ -68,148 +90,198 @@ class Effect:
     top: Indices
 
 
-Change = tuple[Indices, Tensor]
-"""Images, and by how much an activation changes at each token of each, (n, T)."""
-
-
 @dataclass(frozen=True)
 class LayerContext:
-    """Unpatched runs at one MLP, for units at the same tokens.
+    """Unpatched runs at one MLP, shared by all neurons that are changed at the same tokens.
 
     Attributes
     ----------
     suffix : Suffix
+        The model after the MLP.
     split : Split
-    behind : Tensor, shape (N, T, C)
-        The stream behind the MLP.
-    margins : array, shape (N, C)
-        Unpatched margins of every class.
-    slopes : Tensor, shape (reference images, T, C)
-        Gradient of the margin of each image's class by that stream.
-    tokens : Tensor, shape (T,)
-        1 where a unit is changed, 0 elsewhere.
+        Of N images, R of which are reference images.
+    resid_post : Tensor, shape (N, T, C)
+        The residual stream after the MLP.
+    margins : array, shape (N, classes)
+        Unpatched margins.
+    gradients : Tensor, shape (R, T, C)
+        Gradient, by `resid_post`, of the margin of each reference image's class.
+    token_mask : Tensor, shape (T,)
+        1 at the tokens at which neurons are changed, 0 elsewhere.
     """
 
     suffix: Suffix
     split: Split
-    behind: Tensor
+    resid_post: Tensor
     margins: Floats
-    slopes: Tensor
-    tokens: Tensor
+    gradients: Tensor
+    token_mask: Tensor
 
     def support(self, neuron: Neuron, directions: Tensor) -> Floats:
-        """Estimate how much an activation supports every class, for each direction it may write.
+        """Estimate to first order how much an activation supports every class.
 
-        To first order: the mean over a class's reference images of what the margin would lose if
-        the activation were nowhere above its mean.
+        The support of a class is the loss of its margin, averaged over its reference images, if the
+        activation were clipped at its mean. This is attribution patching with one gradient for all
+        neurons and directions, taken at the residual stream;
+        `patching.attribution.attribution_patching.attribute` takes it at each activation.
 
         Parameters
         ----------
+        neuron : Neuron
+            Its own direction is ignored.
         directions : Tensor, shape (D, C)
+            Directions that the activation may write.
 
         Returns
         -------
         array, shape (D, classes)
         """
         reference = torch.from_numpy(self.split.reference)
-        above = (neuron.activation[reference] - neuron.mean).clamp_min(0) * self.tokens
-        # The product over channels first would hold images x tokens x directions.
-        moved = torch.einsum("nt,ntc->nc", above, self.slopes)
-        scores = (directions @ moved.T).double().cpu().numpy()
-        places = self.split.place[self.split.reference]
+        above = (neuron.activation[reference] - neuron.mean).clamp_min(0) * self.token_mask
+        # Summed over tokens first: the product with directions would be images x tokens x D.
+        summed = torch.einsum("nt,ntc->nc", above, self.gradients)
+        scores = (directions @ summed.T).double().cpu().numpy()
+        labels = self.split.labels[self.split.reference]
         classes = range(len(self.split.classes))
-        return np.stack([scores[:, places == one].mean(1) for one in classes], 1)
+        return np.stack([scores[:, labels == label].mean(1) for label in classes], 1)
 
-    def choose(self, neuron: Neuron, support: Floats) -> int:
-        """Choose the class whose margin falls most where a neuron is kept from rising.
+    def choose_class(self, neuron: Neuron, support: Floats) -> int:
+        """Choose the class whose margin falls most when the activation is clipped at its mean.
 
-        Its activation is cut off at its mean, on `TRIALS` reference images of each of the
-        `SHORTLIST` classes that it supports most to first order: large changes of a stream that is
-        normalized are no first-order matter. Ablation would confuse the class that a neuron writes
-        with those that it harms: means and donors bring them what they never have.
+        Measured on `TRIALS` reference images of each of the `SHORTLIST` classes with the largest
+        first-order support, because the stream is normalized and the changes are large. Ablations
+        would not do: they add activation to images that have none, so that a class which the neuron
+        harms would look supported.
 
         Parameters
         ----------
+        neuron : Neuron
         support : array, shape (classes,)
-            To first order.
+            See `support`.
 
         Returns
         -------
         int
-            Place among the classes.
+            Index of the class in `Split.classes`.
         """
-        places = np.argsort(-support, kind="stable")[:SHORTLIST].tolist()
-        own = [self.reference_of(place)[:TRIALS] for place in places]
-        effects = self.run([self.cut_off(neuron, some) for some in own], neuron.direction)
+        labels = np.argsort(-support, kind="stable")[:SHORTLIST].tolist()
+        images = [self.split.reference_of(label)[:TRIALS] for label in labels]
+        clipped = [self.clip_at_mean(neuron, some) for some in images]
+        effects = self.effects_of(clipped, neuron.direction)
         losses = [
-            -each.change[:, place].mean() for place, each in zip(places, effects, strict=True)
+            -effect.change[:, label].mean() for label, effect in zip(labels, effects, strict=True)
         ]
-        return int(places[int(np.argmax(losses))])
+        return int(labels[int(np.argmax(losses))])
 
-    def reference_of(self, place: int) -> Indices:
-        """Find the reference images of a class."""
-        reference = self.split.reference
-        found: Indices = reference[self.split.place[reference] == place]
-        return found
+    def neutral_images(self, neuron: Neuron, label: int) -> Indices:
+        """Find held-out images of other classes that do not activate a neuron.
 
-    def tests_of(self, place: int) -> Indices:
-        """Find the test images of a class."""
-        test = self.split.test
-        found: Indices = test[self.split.place[test] == place]
-        return found
+        On these the mean activation is at or below its median over the reference images.
 
-    def neutral(self, neuron: Neuron, place: int) -> Indices:
-        """Find test images of other classes on which the unit is at or below its median.
+        Parameters
+        ----------
+        neuron : Neuron
+        label : int
+            Index of the class to leave out.
 
         Returns
         -------
         array
-            At most `NEUTRAL`, evenly spaced in the order of classes.
+            Indices of at most `MAX_NEUTRAL` images, evenly spaced in the order of classes.
         """
-        test, value = self.split.test, neuron.value
-        median = np.median(value[self.split.reference])
-        found = test[(self.split.place[test] != place) & (value[test] <= median)]
-        found = found[np.argsort(self.split.place[found], kind="stable")]
-        count = min(NEUTRAL, len(found))
+        test, means = self.split.test, neuron.image_mean
+        median = np.median(means[self.split.reference])
+        found = test[(self.split.labels[test] != label) & (means[test] <= median)]
+        found = found[np.argsort(self.split.labels[found], kind="stable")]
+        count = min(MAX_NEUTRAL, len(found))
         return np.sort(found[np.arange(count) * len(found) // max(count, 1)])
 
-    def at_quantile(self, neuron: Neuron, percent: float) -> Tensor:
-        """Take the activations (T,) of the reference image at a percentile of their mean."""
+    def dose(self, neuron: Neuron, percentile: float) -> Tensor:
+        """Return the activations of the reference image at a percentile of the mean activation.
+
+        Parameters
+        ----------
+        neuron : Neuron
+        percentile : float
+            In [0, 100].
+
+        Returns
+        -------
+        Tensor, shape (T,)
+        """
         reference = self.split.reference
-        order = reference[np.argsort(neuron.value[reference], kind="stable")]
-        return neuron.activation[int(order[round(percent / 100 * (len(order) - 1))])]
+        order = reference[np.argsort(neuron.image_mean[reference], kind="stable")]
+        return neuron.activation[int(order[round(percentile / 100 * (len(order) - 1))])]
 
-    def put(self, neuron: Neuron, images: Indices, activation: Tensor) -> Change:
-        """Let the activation in images be another, (T,) or (n, T)."""
-        return images, (activation - neuron.activation[torch.from_numpy(images)]) * self.tokens
+    def set_activation(self, neuron: Neuron, images: Indices, activation: Tensor) -> Intervention:
+        """Plan to set a neuron's activation.
 
-    def cut_off(self, neuron: Neuron, images: Indices) -> Change:
-        """Let the activation be nowhere above its mean."""
+        Parameters
+        ----------
+        neuron : Neuron
+        images : array, shape (n,)
+            Indices among the images of the split.
+        activation : Tensor, shape (T,) or (n, T)
+            Used at the tokens of `token_mask`.
+
+        Returns
+        -------
+        Intervention
+        """
         own = neuron.activation[torch.from_numpy(images)]
-        return self.put(neuron, images, torch.minimum(own, neuron.mean))
+        return Intervention(images, (activation - own) * self.token_mask)
 
-    def resample(self, neuron: Neuron, images: Indices) -> Change:
-        """Let the activation be that on each image's donor."""
-        donors = torch.from_numpy(self.split.donors[images])
-        return self.put(neuron, images, neuron.activation[donors])
+    def clip_at_mean(self, neuron: Neuron, images: Indices) -> Intervention:
+        """Plan to clip the activation at its mean from above; see `set_activation`."""
+        own = neuron.activation[torch.from_numpy(images)]
+        return self.set_activation(neuron, images, torch.minimum(own, neuron.mean))
 
-    def ablations(self, neuron: Neuron, place: int) -> list[Change]:
-        """Plan to take the activation away in the test images of a class: mean, then resample."""
-        tests = self.tests_of(place)
-        return [self.put(neuron, tests, neuron.mean), self.resample(neuron, tests)]
+    def ablations(self, neuron: Neuron, label: int) -> list[Intervention]:
+        """Plan to ablate a neuron on the held-out images of a class.
 
-    def highest_dose(self, neuron: Neuron, place: int) -> list[Change]:
-        """Plan to put the highest dose into the neutral images of a class."""
-        images = self.neutral(neuron, place)
-        return [self.put(neuron, images, self.at_quantile(neuron, QUANTILES[-1]))]
+        Parameters
+        ----------
+        neuron : Neuron
+        label : int
+            Index of the class.
 
-    def run(self, changes: list[Change], direction: Tensor) -> list[Effect]:
-        """Run all interventions on one neuron."""
-        images = torch.cat([torch.from_numpy(some) for some, _ in changes])
-        shifts = torch.cat([shift for _, shift in changes])
-        logits = self.suffix.logits(self.behind, images, shifts, direction)
-        after = margins(logits, [each.logit for each in self.split.classes]).numpy()
+        Returns
+        -------
+        list of Intervention
+            As in `ABLATIONS`: mean ablation, and resample ablation, which sets the activation to
+            that on each image's donor.
+        """
+        tests = self.split.tests_of(label)
+        donors = torch.from_numpy(self.split.donors[tests])
+        return [
+            self.set_activation(neuron, tests, neuron.mean),
+            self.set_activation(neuron, tests, neuron.activation[donors]),
+        ]
+
+    def highest_dose(self, neuron: Neuron, label: int) -> list[Intervention]:
+        """Plan to set the highest dose on neutral images; see `neutral_images` and `dose`."""
+        images = self.neutral_images(neuron, label)
+        return [self.set_activation(neuron, images, self.dose(neuron, PERCENTILES[-1]))]
+
+    def effects_of(self, interventions: list[Intervention], direction: Tensor) -> list[Effect]:
+        """Run interventions on one neuron, and measure their effects.
+
+        Parameters
+        ----------
+        interventions : list of Intervention
+        direction : Tensor, shape (C,)
+            The direction that the neuron writes.
+
+        Returns
+        -------
+        list of Effect
+            Of each intervention.
+        """
+        images = torch.cat([torch.from_numpy(each.images) for each in interventions])
+        shifts = torch.cat([each.shift for each in interventions])
+        logits = self.suffix.logits(self.resid_post, images, shifts, direction)
+        after = margins(logits, self.split.logits).numpy()
         change = after - self.margins[images.numpy()]
-        ends = np.cumsum([len(some) for some, _ in changes])[:-1]
+        ends = np.cumsum([len(each.images) for each in interventions])[:-1]
         parts = zip(np.split(change, ends), np.split(logits.argmax(1).numpy(), ends), strict=True)
-        return [Effect(some, *part) for (some, _), part in zip(changes, parts, strict=True)]
+        return [Effect(each.images, *part) for each, part in zip(interventions, parts, strict=True)]

@@ -1,4 +1,4 @@
-"""Which images serve to choose and estimate, and which to claim."""
+"""Split of labeled images: reference images for estimates, held-out images for tests."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
+from patching.effects.bootstrap import Indices
 from patching.effects.labels import classes_for, labels_for
-from patching.validation.control_test import Indices
 
-TURNS = 3
-"""The first of so many images of a class serves to choose and estimate, the others to claim."""
+REFERENCE_EVERY = 3
+"""Every third image of a class, starting with the first, is a reference image."""
 
-LEAST = 30
-"""Images of a class, of which 20 are tests; classes with fewer are left out. The bootstrap over a
-handful of images takes them for all there are, and its p-values are far too small."""
+MIN_PER_CLASS = 30
+"""Images of a class, of which 20 are held out; smaller classes are left out. A bootstrap over a
+handful of images underestimates their variation, and its p-values are far too small."""
 
 
-class Labeled(NamedTuple):
-    """A class: its name, and the logit that stands for it."""
+class LabeledClass(NamedTuple):
+    """A class: its name, and the index of its logit."""
 
     name: str
     logit: int
@@ -31,109 +31,141 @@ class Labeled(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """N images in two parts of each class.
+    """N images, split in two within each class.
 
     Attributes
     ----------
-    numbers : list of int
-        Of the images in the dataset.
-    classes : list of Labeled
+    indices : list of int
+        Indices of the images in the dataset.
+    classes : list of LabeledClass
         In the order of logits.
-    place : array, shape (N,)
-        Class of each image, as a place among `classes`.
+    labels : array, shape (N,)
+        Class of each image, as an index into `classes`.
     reference, test : arrays
-        Places of images among the N, ascending. What is chosen or estimated comes from the former;
-        what is claimed, from the latter.
+        Indices among the N images, ascending: reference images, for all choices and estimates, and
+        held-out images, for all tests.
     donors : array, shape (N,)
-        For each image, a reference image of another class.
+        For each image, a random reference image of another class.
     """
 
-    numbers: list[int]
-    classes: list[Labeled]
-    place: Indices
+    indices: list[int]
+    classes: list[LabeledClass]
+    labels: Indices
     reference: Indices
     test: Indices
     donors: Indices
 
+    @property
+    def logits(self) -> list[int]:
+        """Index of each class's logit."""
+        return [each.logit for each in self.classes]
 
-def images_of(dataset: Dataset, count: int) -> list[int]:
-    """Choose images to validate on: rather fewer classes than fewer than `LEAST` images of each.
+    def reference_of(self, label: int) -> Indices:
+        """Return the reference images of the class with index `label`."""
+        found: Indices = self.reference[self.labels[self.reference] == label]
+        return found
 
-    Where `count` images are `LEAST` of every class, they are those of
-    `featviz.data.datasets.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
-    images as many as fit, evenly spaced in the order of labels, get the same share, evenly spaced
-    in the order of the data.
+    def tests_of(self, label: int) -> Indices:
+        """Return the held-out images of the class with index `label`."""
+        found: Indices = self.test[self.labels[self.test] == label]
+        return found
+
+    def among_tests(self, images: Indices) -> Indices:
+        """Return the position of each of some held-out `images` in `test`."""
+        return np.searchsorted(self.test, images)
+
+
+def choose_images(dataset: Dataset, count: int) -> list[int]:
+    """Choose images to validate on, with at least `MIN_PER_CLASS` images of each class.
+
+    If `count` images are enough for `MIN_PER_CLASS` of every class, they are those of
+    `featviz.data.datasets.Dataset.indices`. Otherwise all labels are read. Of the classes with
+    `MIN_PER_CLASS` images, as many as fit are chosen, evenly spaced in the order of labels; each
+    gets the same number of images, evenly spaced in the order of the data.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    count : int
+        Maximum number of images.
 
     Returns
     -------
     list of int
-        Numbers of at most `count` images, ascending; of two classes at least.
+        Indices of images, ascending; of at least two classes.
 
     Raises
     ------
     FeatvizError
         If `count` is below 1, or an image must be read for its label and cannot be.
     """
-    room = max(count // LEAST, 2)
-    if count < 1 or len(dataset.classes) <= room:
-        return dataset.numbers(count)
+    fitting = max(count // MIN_PER_CLASS, 2)
+    if count < 1 or len(dataset.classes) <= fitting:
+        return dataset.indices(count)
     labels = np.array(dataset.labels(range(len(dataset))), np.int64)
-    names, sizes = np.unique(labels[labels >= 0], return_counts=True)
-    large = names[sizes >= LEAST]
-    kept = large[_spaced(len(large), min(room, len(large)))]
+    unique, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    large = unique[sizes >= MIN_PER_CLASS]
+    kept = large[_evenly_spaced(len(large), min(fitting, len(large)))]
     found = []
-    for one in kept:
-        own = np.flatnonzero(labels == one)
-        found.append(own[_spaced(len(own), min(count // len(kept), len(own)))])
-    return sorted(np.concatenate(found).tolist()) if found else dataset.numbers(count)
+    for label in kept:
+        own = np.flatnonzero(labels == label)
+        found.append(own[_evenly_spaced(len(own), min(count // len(kept), len(own)))])
+    return sorted(np.concatenate(found).tolist()) if found else dataset.indices(count)
 
 
-def _spaced(length: int, count: int) -> Indices:
-    """Choose so many places of a row, evenly spaced."""
+def _evenly_spaced(length: int, count: int) -> Indices:
     return np.arange(count) * length // max(count, 1)
 
 
-def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: int = 0) -> Split:
-    """Split the images of each class in turn.
+def split(model: VisionModel, dataset: Dataset, indices: Sequence[int], seed: int = 0) -> Split:
+    """Split the images of each class into reference and held-out images, in their order.
 
     Parameters
     ----------
+    model : VisionModel
+    dataset : Dataset
+    indices : sequence of int
+        Indices of images.
     seed : int
-        Names the random stream that donors are drawn from.
+        Random seed of the donors.
+
+    Returns
+    -------
+    Split
+        Without the images of classes that have fewer than `MIN_PER_CLASS`.
 
     Raises
     ------
     FeatvizError
         If an image has no label, the classes are not the model's, or fewer than two of them have
-        `LEAST` images.
+        `MIN_PER_CLASS` images.
     """
-    logits = np.array(labels_for(model, dataset, numbers), np.int64)
-    names = classes_for(model, dataset, numbers)
-    kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= LEAST]
+    logits = np.array(labels_for(model, dataset, indices), np.int64)
+    names = classes_for(model, dataset, indices)
+    kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= MIN_PER_CLASS]
     if len(kept) < 2:
         raise FeatvizError(
-            f"{len(numbers)} images of {dataset.name} have {len(kept)} classes with at least "
-            f"{LEAST} images; two such classes are needed"
+            f"{len(indices)} images of {dataset.name} have {len(kept)} classes with at least "
+            f"{MIN_PER_CLASS} images; two such classes are needed"
         )
     chosen = np.flatnonzero(np.isin(logits, kept))
-    place = np.searchsorted(kept, logits[chosen])
-    turn = np.zeros(len(chosen), np.int64)
-    for one in range(len(kept)):
-        own = np.flatnonzero(place == one)
-        turn[own] = np.arange(len(own))
-    first = turn % TURNS == 0
-    reference, test = np.flatnonzero(first), np.flatnonzero(~first)
-    classes = [Labeled(names[one] if one < len(names) else str(one), int(one)) for one in kept]
+    labels = np.searchsorted(kept, logits[chosen])
+    position = np.zeros(len(chosen), np.int64)
+    for label in range(len(kept)):
+        own = np.flatnonzero(labels == label)
+        position[own] = np.arange(len(own))
+    is_reference = position % REFERENCE_EVERY == 0
+    reference, test = np.flatnonzero(is_reference), np.flatnonzero(~is_reference)
     return Split(
-        [numbers[one] for one in chosen.tolist()],
-        classes,
-        place,
+        [indices[image] for image in chosen.tolist()],
+        [LabeledClass(names[one] if one < len(names) else str(one), int(one)) for one in kept],
+        labels,
         reference,
         test,
-        _donors(place, reference, np.random.default_rng(seed)),
+        _donors(labels, reference, np.random.default_rng(seed)),
     )
 
 
-def _donors(place: Indices, reference: Indices, generator: np.random.Generator) -> Indices:
-    strangers = [reference[place[reference] != one] for one in place]
-    return np.array([generator.choice(some) for some in strangers], np.int64)
+def _donors(labels: Indices, reference: Indices, generator: np.random.Generator) -> Indices:
+    others = [reference[labels[reference] != label] for label in labels]
+    return np.array([generator.choice(images) for images in others], np.int64)

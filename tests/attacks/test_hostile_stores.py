@@ -12,8 +12,8 @@ import pytest
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.forging import rebuild, reforge
-from tests.featviz.made_stores import BATCHES, renders, shards, writer
+from tests.featviz.store.forging import rebuild, reforge
+from tests.featviz.store.made_stores import BATCHES, renders, shards, writer
 
 SECRET = b"the contents of some other file, longer than a picture" * 9
 

@@ -52,7 +52,7 @@ def test_the_attack_works_where_it_is_let(tmp_path: Path) -> None:
 def test_a_pickle_named_safetensors_never_runs(tmp_path: Path) -> None:
     trace, path = tmp_path / "trace", tmp_path / "evil.safetensors"
     torch.save({"weight": Intruder(trace)}, path)
-    with pytest.raises(FeatvizError, match="is not readable as weights"):
+    with pytest.raises(FeatvizError, match="cannot be read as weights"):
         load(str(path), arch="test_vit")
     assert not trace.exists()
 
@@ -60,12 +60,12 @@ def test_a_pickle_named_safetensors_never_runs(tmp_path: Path) -> None:
 def test_the_code_that_a_pickle_asks_for_is_named(tmp_path: Path) -> None:
     path = tmp_path / "whole.pth"
     torch.save(timm.create_model("test_vit"), path)
-    with pytest.raises(FeatvizError, match=r"refused: it holds Python objects \(timm\.\S+\)"):
+    with pytest.raises(FeatvizError, match=r"refused: it has Python objects \(timm\.\S+\)"):
         load(str(path), arch="test_vit")
 
 
 def test_a_safetensors_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.safetensors"
     path.write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
-    with pytest.raises(FeatvizError, match="is not readable as weights"):
+    with pytest.raises(FeatvizError, match="cannot be read as weights"):
         load(str(path), arch="test_vit")

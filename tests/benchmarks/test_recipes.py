@@ -56,7 +56,7 @@ def test_one_step_changes_fourier_images_of_any_decay_by_as_much(
     spreads = []
     for decay in recipes.DECAYS:
         each = made[f"fourier, none, {decay:g}"]
-        image = each.image(recipes.SIDE)
+        image = each.parametrization(recipes.SIDE)
         assert isinstance(image, Fourier)
         signs = image.initial(torch.Generator().manual_seed(0)).sign()
         spreads.append(image.decode(1e-3 * each.learning_rate * signs[None])[0, 1].logit().std())

@@ -69,9 +69,7 @@ def test_the_table_has_a_row_for_each_unit_and_a_column_for_each_file(
         "--device cpu cueworld/vit --image A patch_embed:0 --image B C",
     ],
 )
-def test_files_may_follow_one_option_or_each_their_own(
-    run: Run, images: list[Path], line: str
-) -> None:
+def test_one_image_option_takes_several_files(run: Run, images: list[Path], line: str) -> None:
     files = dict(zip("ABC", map(str, images), strict=True))
     words = ["=".join(files.get(part, part) for part in word.split("=")) for word in line.split()]
     result = run("activations", *words, *([] if "--json" in words else ["--json"]))
@@ -92,21 +90,19 @@ def test_a_rendered_picture_saved_as_png_has_its_stored_activation(
     assert found["activation"] == pytest.approx(float(row["activation"][0]), rel=1e-5)
 
 
-def test_a_file_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(run: Run, tmp_path: Path) -> None:
     words = ("activations", "cueworld/vit", "patch_embed:0", "--image", tmp_path / "no.png")
     assert "there is no file" in run(*words).refusal()
 
 
-def test_a_file_that_is_no_image_is_named_even_with_a_line_break_in_its_name(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_file_that_is_not_an_image_is_named_on_one_line(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "two\nlines.png"
     path.write_text("no image")
     words = ("activations", "cueworld/vit", "patch_embed:0", "--image", path)
     assert "two lines.png is no image" in run(*words).refusal()
 
 
-def test_one_bad_file_among_good_ones_prints_nothing_of_the_good(
+def test_nothing_is_printed_if_one_of_the_files_is_damaged(
     run: Run, images: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "bad.png").write_bytes(images[0].read_bytes()[:200])
@@ -114,5 +110,5 @@ def test_one_bad_file_among_good_ones_prints_nothing_of_the_good(
     assert "bad.png" in run(*words, tmp_path / "bad.png").refusal()
 
 
-def test_no_image_at_all_is_wrong_usage(run: Run) -> None:
+def test_at_least_one_image_is_required(run: Run) -> None:
     assert "--image" in run("activations", "cueworld/vit", "patch_embed:0").refusal(2)

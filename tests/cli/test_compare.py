@@ -16,7 +16,7 @@ def words(store: Path, *more: object) -> list[object]:
     return [*first, "-o", store, *FEW, *more]
 
 
-def test_the_layers_and_the_matches_are_told_on_stdout(run: Run, tmp_path: Path) -> None:
+def test_layers_and_matches_are_printed_on_stdout(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     result = run(*words(store))
     assert result.status == 0, result.err
@@ -24,37 +24,37 @@ def test_the_layers_and_the_matches_are_told_on_stdout(run: Run, tmp_path: Path)
     assert layers[0].split("  ")[0] == "layer"
     assert [line.split()[0] for line in layers[1:4]] == ["conv1", "layer1.0", "layer1.1"]
     assert [line.split()[0] for line in pairs[1:]] == ["layer3.0.conv1:0", "layer3.0.conv1:1"]
-    assert result.err.splitlines()[-1] == f"{store}: 2 units matched, 0 were there, 0 failed"
+    assert result.err.splitlines()[-1] == f"{store}: 2 units matched, 0 already stored, 0 failed"
     assert Store(store).info()["rows"] == {"cka": 10, "matches": 2}
 
 
-def test_a_second_run_changes_no_byte_and_tells_the_same(run: Run, tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing_and_prints_the_same(run: Run, tmp_path: Path) -> None:
     first = run(*words(tmp_path / "store"))
     before = tree(tmp_path)
     again = run(*words(tmp_path / "store"))
     assert (again.status, again.out, tree(tmp_path)) == (0, first.out, before)
-    assert again.err == f"{tmp_path / 'store'}: 0 units matched, 2 were there, 0 failed\n"
+    assert again.err == f"{tmp_path / 'store'}: 0 units matched, 2 already stored, 0 failed\n"
 
 
-def test_json_tells_every_number_that_is_stored(run: Run, tmp_path: Path) -> None:
+def test_json_has_every_stored_number(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    told = json.loads(run(*words(store, "--json")).out)
+    report = json.loads(run(*words(store, "--json")).out)
     opened = Store(store)
-    assert told["layers"]["a"][0] == "conv1"
-    for path, values in zip(told["layers"]["a"], told["similarity"], strict=True):
+    assert report["layers"]["a"][0] == "conv1"
+    for path, values in zip(report["layers"]["a"], report["similarity"], strict=True):
         assert opened.row(path, "cka")["similarity"].tolist() == values
-        assert len(values) == len(told["layers"]["b"])
-    for each in told["matches"]:
+        assert len(values) == len(report["layers"]["b"])
+    for each in report["matches"]:
         row = opened.row(each["address"], "matches")
         assert (row["match"], float(row["correlation"])) == (each["match"], each["correlation"])
-    assert told["failures"] == {}
+    assert report["failures"] == {}
 
 
 def test_each_model_is_loaded_by_its_own_options(run: Run, tmp_path: Path) -> None:
     line = run(*words(tmp_path / "store", "--untrained-b")).refusal()
-    assert "cueworld/mixer comes with its weights" in line
+    assert "cueworld/mixer is bundled with its weights" in line
     line = run(*words(tmp_path / "store", "--arch-a", "resnet18")).refusal()
-    assert "cueworld/resnet names its architecture" in line
+    assert "cueworld/resnet is an architecture itself" in line
     few = run(*words(tmp_path / "store", "--data", "cueworld:3"))
     assert "at least 4 images, not 3" in few.refusal()
     assert list(tmp_path.iterdir()) == []
@@ -67,7 +67,7 @@ def test_each_model_is_loaded_by_its_own_options(run: Run, tmp_path: Path) -> No
         (["--seed", "1"], "seed is 0 there and 1 here"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(
+def test_wrong_arguments_are_refused_in_one_line(
     run: Run, tmp_path: Path, change: list[str], message: str
 ) -> None:
     run(*words(tmp_path / "store"))

@@ -12,7 +12,7 @@ from featviz.store.reader import Store
 from tests.cli.running import Run
 
 
-def test_the_demo_shows_eight_neurons_of_each_layer_diverse_samples_and_tokens(
+def test_the_demo_renders_eight_neurons_per_block_diverse_samples_and_tokens(
     vit: VisionModel,
 ) -> None:
     chosen = [(featviz.units(vit, *selectors), samples) for _, selectors, samples in demo.STORES]
@@ -26,7 +26,7 @@ def test_the_demo_shows_eight_neurons_of_each_layer_diverse_samples_and_tokens(
     assert len({Unit(unit.site, unit.index) for unit in neurons if unit.token is not None}) == 1
 
 
-def test_the_demo_prints_its_page_and_resumes(
+def test_the_demo_prints_the_page_and_resumes(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = (("neurons", ("patch_embed:0-1",), 1), ("diverse", ("patch_embed:3",), 2))
@@ -38,4 +38,4 @@ def test_the_demo_prints_its_page_and_resumes(
         assert (result.status, result.out) == (0, f"{folder / 'gallery' / 'index.html'}\n")
         assert (folder / "gallery" / "index.html").is_file()
         assert [len(Store(folder / name)) for name, *_ in small] == [2, 1]
-    assert "neurons: 0 units rendered, 2 were there, 0 failed" in result.err
+    assert "neurons: 0 units rendered, 2 already stored, 0 failed" in result.err

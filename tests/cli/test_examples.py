@@ -25,7 +25,7 @@ def words(store: Path, *more: object, which: tuple[str, ...] = (UNITS,)) -> list
     return ["examples", "cueworld/vit", *which, "--data", DATA, "-o", store, *more]
 
 
-def test_a_table_tells_the_best_image_and_class_and_stderr_what_was_done(
+def test_the_table_has_the_best_image_and_class_of_each_unit(
     run: Run, vit: VisionModel, tmp_path: Path
 ) -> None:
     result = run(*words(tmp_path / "s"))
@@ -40,23 +40,21 @@ def test_a_table_tells_the_best_image_and_class_and_stderr_what_was_done(
         means = [own[labels.numpy() == each].mean() for each in range(len(CLASSES))]
         assert row[3] == CLASSES[int(np.argmax(means))]
     assert [row[0] for row in rows] == ["patch_embed:0", "patch_embed:1", "patch_embed:2"]
-    assert result.err.endswith("s: 3 units stored, 0 were there, 0 failed\n")
+    assert result.err.endswith("s: 3 units stored, 0 already stored, 0 failed\n")
     before = tree(tmp_path)
     again = run(*words(tmp_path / "s"))
     assert again.out == result.out
-    assert again.err.endswith("s: 0 units stored, 3 were there, 0 failed\n")
+    assert again.err.endswith("s: 0 units stored, 3 already stored, 0 failed\n")
     assert tree(tmp_path) == before
 
 
-def test_json_holds_all_that_is_stored_and_names_classes_and_places(
-    run: Run, tmp_path: Path
-) -> None:
+def test_json_has_all_stored_values_with_class_names_and_tokens(run: Run, tmp_path: Path) -> None:
     which = ("patch_embed:1", "blocks.1.attn.qk:0@same", "head:3")
     store = tmp_path / "s"
     result = run(*words(store, "--json", "--top", 4, which=which))
-    told = json.loads(result.out)
-    assert (told["images"], told["top"], told["failures"]) == (24, 4, {})
-    patch, logit, head = told["units"]
+    report = json.loads(result.out)
+    assert (report["images"], report["top"], report["failures"]) == (24, 4, {})
+    patch, logit, head = report["units"]
     check(patch, Store(store))
     check(logit, Store(store))
     assert all(set(image) == {"image", "value", "class", "token"} for image in patch["top"])
@@ -65,23 +63,21 @@ def test_json_holds_all_that_is_stored_and_names_classes_and_places(
     assert (patch["grid"], head["grid"]) == ([8, 8], None)
 
 
-def check(told: dict[str, Any], store: Store) -> None:
-    stored = Examples.from_row(store.row(told["address"], "examples"))
+def check(report: dict[str, Any], store: Store) -> None:
+    stored = Examples.from_row(store.row(report["address"], "examples"))
     for end in ("top", "bottom", "spread"):
-        assert [each["image"] for each in told[end]] == getattr(stored, end).tolist()
-        assert [each["value"] for each in told[end]] == getattr(stored, f"{end}_values").tolist()
-        names = [CLASSES[each["image"] % len(CLASSES)] for each in told[end]]
-        assert [each["class"] for each in told[end]] == names
-    assert [each["quantile"] for each in told["spread"]][3] == 0.5
-    means = [each["mean"] for each in told["classes"]]
+        assert [each["image"] for each in report[end]] == getattr(stored, end).tolist()
+        assert [each["value"] for each in report[end]] == getattr(stored, f"{end}_values").tolist()
+        names = [CLASSES[each["image"] % len(CLASSES)] for each in report[end]]
+        assert [each["class"] for each in report[end]] == names
+    assert [each["quantile"] for each in report["spread"]][3] == 0.5
+    means = [each["mean"] for each in report["classes"]]
     assert means == sorted(stored.classes.tolist(), reverse=True)
-    assert told["percentiles"] == stored.percentiles.tolist()
-    assert sum(told["histogram"]) == 24
+    assert report["percentiles"] == stored.percentiles.tolist()
+    assert sum(report["histogram"]) == 24
 
 
-def test_without_selectors_the_rendered_units_of_the_store_are_taken(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_default_units_are_those_rendered_in_the_store(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "s"
     few = ("--steps", 1, "--size", 16)
     run("render", "cueworld/vit", "patch_embed:4,9", "-o", store, *few)
@@ -95,16 +91,16 @@ def test_without_selectors_the_rendered_units_of_the_store_are_taken(
     assert len(Store(store)) == 2
 
 
-def test_without_selectors_and_pictures_there_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
+def test_selectors_are_required_if_nothing_is_rendered(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "s"
     assert "there is no store" in run(*words(store, which=())).refusal()
     run(*words(store))
-    assert "holds no pictures; name the units" in run(*words(store, which=())).refusal()
+    assert "holds no rendered images; add a SELECTOR" in run(*words(store, which=())).refusal()
     other = run("examples", "cueworld/resnet", "--data", DATA, "-o", store)
     assert "is of another model" in other.refusal()
 
 
-def test_units_that_fail_are_told_and_the_status_is_3(
+def test_failed_units_are_reported_with_status_3(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Readout.__call__
@@ -119,10 +115,10 @@ def test_units_that_fail_are_told_and_the_status_is_3(
     reason = "its value on image 5 is not a finite number"
     assert result.status == 3
     assert f"failed: patch_embed:1: {reason}" in result.err
-    assert "2 units stored, 0 were there, 1 failed" in result.err
-    told = json.loads(result.out)
-    assert told["failures"] == {"patch_embed:1": reason}
-    assert [each["address"] for each in told["units"]] == ["patch_embed:0", "patch_embed:2"]
+    assert "2 units stored, 0 already stored, 1 failed" in result.err
+    report = json.loads(result.out)
+    assert report["failures"] == {"patch_embed:1": reason}
+    assert [each["address"] for each in report["units"]] == ["patch_embed:0", "patch_embed:2"]
 
 
 def test_other_data_is_refused_without_force(run: Run, tmp_path: Path) -> None:
@@ -142,7 +138,7 @@ def test_other_data_is_refused_without_force(run: Run, tmp_path: Path) -> None:
         (("--top", 0), "at least 1 image at the top is needed, not 0"),
     ],
 )
-def test_numbers_below_1_are_refused_and_leave_nothing(
+def test_counts_below_1_are_refused(
     more: tuple[object, ...], line: str, run: Run, tmp_path: Path
 ) -> None:
     assert line in run(*words(tmp_path / "s", *more)).refusal()

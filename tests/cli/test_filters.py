@@ -12,7 +12,7 @@ from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 
-def test_the_table_counts_what_is_stored(run: Run, tmp_path: Path) -> None:
+def test_the_table_counts_the_stored_filters(run: Run, tmp_path: Path) -> None:
     result = run("filters", "cueworld/resnet", "-o", tmp_path / "store")
     assert result.status == 0
     heading, *lines = result.out.splitlines()
@@ -30,9 +30,7 @@ def test_the_table_counts_what_is_stored(run: Run, tmp_path: Path) -> None:
     assert sum(counts.values()) == 64
 
 
-def test_json_tells_counts_and_rows_and_a_second_run_changes_no_byte(
-    run: Run, tmp_path: Path
-) -> None:
+def test_json_has_the_counts_and_a_second_run_writes_nothing(run: Run, tmp_path: Path) -> None:
     words = ("filters", "cueworld/vit", "-o", tmp_path / "store", "--json")
     first = json.loads(run(*words).out)
     everything = {"filters": 128, "components": 28, "positions": 64}
@@ -42,11 +40,13 @@ def test_json_tells_counts_and_rows_and_a_second_run_changes_no_byte(
     before = tree(tmp_path)
     again = run(*words)
     assert json.loads(again.out) == first | {"stored": nothing, "done": everything}
-    assert again.err.splitlines()[0] == f"{tmp_path / 'store'}: 0 filters stored, 128 were there"
+    assert (
+        again.err.splitlines()[0] == f"{tmp_path / 'store'}: 0 filters stored, 128 already stored"
+    )
     assert (again.status, tree(tmp_path)) == (0, before)
 
 
-def test_the_store_of_another_model_is_refused_and_force_sets_it_aside(
+def test_the_store_of_another_model_is_refused_and_renamed_with_force(
     run: Run, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
@@ -60,7 +60,7 @@ def test_the_store_of_another_model_is_refused_and_force_sets_it_aside(
     assert Store(tmp_path / "store.1").model == "cueworld/mixer"
 
 
-def test_a_model_without_a_convolution_in_front_is_refused_in_one_line(
+def test_a_model_that_does_not_start_with_a_convolution_is_refused(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16**2, 2)).eval()

@@ -1,5 +1,3 @@
-"""`featviz gallery`."""
-
 from __future__ import annotations
 
 import json
@@ -8,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import cli.gallery
+import gallery.build.images
 from tests.cli.running import Run, tree
 from tests.gallery.made_stores import write_store
 from tests.gallery.stores.test_damaged_rows import damage
@@ -21,37 +21,37 @@ def store(tmp_path: Path) -> Path:
     return write_store(tmp_path / "store", UNITS).path
 
 
-def test_the_estimate_comes_first_on_stderr_and_json_tells_all(
+def test_the_size_estimate_is_printed_first_and_json_has_all_counts(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     result = run("gallery", store, "-o", tmp_path / "site", "--json")
-    told = json.loads(result.out)
+    report = json.loads(result.out)
     assert result.err.splitlines()[0].startswith("4 units, 4 pictures, about 0.0")
-    assert (told["page"], told["units"], told["pictures"]) == (
+    assert (report["page"], report["units"], report["pictures"]) == (
         str(tmp_path / "site" / "index.html"),
         4,
         4,
     )
-    assert (told["reused"], told["warnings"], told["estimate"]["pictures"]) == (0, [], 4)
+    assert (report["reused"], report["warnings"], report["estimate"]["pictures"]) == (0, [], 4)
     files = (p for p in (tmp_path / "site/data-1").rglob("*") if p.is_file())
-    assert told["bytes"] == sum(p.stat().st_size for p in files if p.name != "reuse.json")
+    assert report["bytes"] == sum(p.stat().st_size for p in files if p.name != "reuse.json")
 
 
-def test_a_second_run_changes_nothing_and_says_so(run: Run, store: Path, tmp_path: Path) -> None:
+def test_a_second_export_changes_nothing(run: Run, store: Path, tmp_path: Path) -> None:
     run("gallery", store, "-o", tmp_path / "site")
     before = tree(tmp_path / "site")
-    told = json.loads(run("gallery", store, "-o", tmp_path / "site", "--json").out)
-    assert (told["reused"], told["estimate"]) == (4, None)
+    report = json.loads(run("gallery", store, "-o", tmp_path / "site", "--json").out)
+    assert (report["reused"], report["estimate"]) == (4, None)
     assert tree(tmp_path / "site") == before
 
 
-def test_only_the_units_that_are_included_are_there(run: Run, store: Path, tmp_path: Path) -> None:
+def test_include_selects_the_units(run: Run, store: Path, tmp_path: Path) -> None:
     words = ["--include", "head:all", "--include", "blocks.all.mlp.fc1:0-5"]
     assert run("gallery", store, "-o", tmp_path / "site", *words).status == 0
     assert list(units(tmp_path / "site")) == ["blocks.2.mlp.fc1:1", "head:0", "head:3"]
 
 
-def test_selectors_that_nothing_matches_are_refused_before_anything_is_written(
+def test_selectors_without_a_match_are_refused_before_writing(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     result = run("gallery", store, "-o", tmp_path / "site", "--include", "head:7-9")
@@ -59,7 +59,7 @@ def test_selectors_that_nothing_matches_are_refused_before_anything_is_written(
     assert not (tmp_path / "site").exists()
 
 
-def test_thumbnails_only_leaves_the_pictures_out(run: Run, store: Path, tmp_path: Path) -> None:
+def test_thumbnails_only_leaves_out_the_pictures(run: Run, store: Path, tmp_path: Path) -> None:
     assert run("gallery", store, "-o", tmp_path / "site", "--thumbnails-only").status == 0
     assert not list((tmp_path / "site").rglob("pictures"))
     assert len(list((tmp_path / "site").rglob("sheets/*.webp"))) == 2
@@ -72,7 +72,7 @@ def test_pictures_can_be_avif(run: Run, store: Path, tmp_path: Path) -> None:
     assert data(tmp_path / "site", "1/model")["pictures"] == "avif"
 
 
-def test_labels_of_a_file_are_shown_and_a_wrong_file_is_refused(
+def test_labels_of_a_file_are_exported_and_another_file_is_refused(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     labels = {"head:3": {"label": "stripes", "favourite": True}}
@@ -88,7 +88,7 @@ def test_labels_of_a_file_are_shown_and_a_wrong_file_is_refused(
     assert not (tmp_path / "other").exists()
 
 
-def test_labels_of_units_that_are_not_there_are_told_and_no_failure(
+def test_labels_of_missing_units_are_reported_and_not_a_failure(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     labels = {name: {"favourite": True} for name in ("head:3", "head:99\x1b[2J")}
@@ -104,9 +104,7 @@ def test_labels_of_units_that_are_not_there_are_told_and_no_failure(
     ]
 
 
-def test_a_damaged_picture_costs_a_line_and_the_exit_of_some_that_failed(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_damaged_picture_is_reported_with_status_3(run: Run, tmp_path: Path) -> None:
     write_store(tmp_path / "store", UNITS)
     write_store(tmp_path / "store", ["head:7"])
     damage(tmp_path / "store", "head:7")
@@ -116,7 +114,7 @@ def test_a_damaged_picture_costs_a_line_and_the_exit_of_some_that_failed(
     assert line.startswith("damaged: head:7: ")
 
 
-def test_it_can_be_served_until_an_interrupt(
+def test_the_gallery_is_served_until_ctrl_c(
     run: Run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_self: object) -> None:
@@ -127,3 +125,20 @@ def test_it_can_be_served_until_an_interrupt(
     assert (result.status, result.out) == (0, f"{tmp_path / 'site' / 'index.html'}\n")
     assert result.err.splitlines()[-1].startswith("http://127.0.0.1:")
     assert run("gallery", store, "-o", tmp_path / "site", "--serve", "--port", 70000).status == 2
+
+
+def test_the_page_to_open_is_printed(run: Run, neurons: Path, tmp_path: Path) -> None:
+    result = run("gallery", neurons, "-o", tmp_path / "site")
+    assert (result.status, result.out) == (0, f"{tmp_path / 'site' / 'index.html'}\n")
+    assert Path(result.out.strip()).is_file()
+
+
+def test_a_folder_with_other_files_is_refused(run: Run, neurons: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    for target in (tmp_path, tmp_path / "mine"):
+        run("gallery", neurons, "-o", target).refusal()
+    assert list(tree(tmp_path)) == ["mine"]
+
+
+def test_the_formats_are_those_that_can_be_written() -> None:
+    assert tuple(gallery.build.images.FORMS) == cli.gallery.FORMS

@@ -26,12 +26,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def test_logits_are_those_of_the_images_and_norms_those_of_the_maps(
+def test_printed_logits_and_norms_are_those_of_images_and_stored_maps(
     run: Run, vit: VisionModel, images: list[Path], tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
     result = run("gradients", "cueworld/vit", *UNITS, "--image", *images, "-o", store, "--json")
-    assert (result.status, "2 units mapped, 0 were there" in result.err) == (0, True)
+    assert (result.status, "2 units mapped, 0 already stored" in result.err) == (0, True)
     found = json.loads(result.out)["gradients"]
     assert [(one["address"], one["image"]) for one in found] == [
         (unit, str(path)) for unit in UNITS for path in images
@@ -40,16 +40,16 @@ def test_logits_are_those_of_the_images_and_norms_those_of_the_maps(
     for number, path in enumerate(images):
         values = readout(read_image(path, 128)[None])[0]
         for column, unit in enumerate(UNITS):
-            told, row = found[2 * column + number], Store(store).row(unit, "gradients")
-            assert told["activation"] == pytest.approx(float(values[column]), rel=1e-4, abs=1e-5)
+            report, row = found[2 * column + number], Store(store).row(unit, "gradients")
+            assert report["activation"] == pytest.approx(float(values[column]), rel=1e-4, abs=1e-5)
             for side in ("query", "key"):
                 assert row[side].shape == (2, 128, 128)
                 squares = float((row[side][number].astype(float) ** 2).sum())
-                assert told[side] == pytest.approx(squares**0.5, rel=1e-5)
+                assert report[side] == pytest.approx(squares**0.5, rel=1e-5)
                 assert squares > 0
     before = tree(store)
     again = run("gradients", "cueworld/vit", *UNITS, "--image", *images, "-o", store)
-    assert "0 units mapped, 2 were there" in again.err
+    assert "0 units mapped, 2 already stored" in again.err
     heading, *rows = (line.split() for line in again.out.splitlines())
     assert heading == ["unit", "image", "activation", "query", "key"]
     assert [row[:2] for row in rows] == [
@@ -58,7 +58,9 @@ def test_logits_are_those_of_the_images_and_norms_those_of_the_maps(
     assert tree(store) == before
 
 
-def test_mistakes_cost_one_line_and_no_store(run: Run, images: list[Path], tmp_path: Path) -> None:
+def test_wrong_arguments_are_refused_in_one_line_without_a_store(
+    run: Run, images: list[Path], tmp_path: Path
+) -> None:
     words = ("-o", tmp_path / "s", "--image")
     refusal = run("gradients", "cueworld/vit", "head:0", *words, images[0]).refusal()
     assert "head:0 has no query and key" in refusal
@@ -67,7 +69,7 @@ def test_mistakes_cost_one_line_and_no_store(run: Run, images: list[Path], tmp_p
     assert not (tmp_path / "s").exists()
 
 
-def test_other_images_need_a_store_of_their_own(
+def test_other_images_are_refused_without_force(
     run: Run, images: list[Path], tmp_path: Path
 ) -> None:
     words = ("gradients", "cueworld/vit", "blocks.0.attn.qk:0@q1.k2", "-o", tmp_path / "s")

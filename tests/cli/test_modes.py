@@ -42,6 +42,6 @@ def test_the_strengths_are_the_singular_values_of_the_whole_matrix(
     assert found == pytest.approx(right.tolist(), rel=1e-6)
 
 
-def test_a_head_is_no_mode(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_selector_of_a_head_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["modes", "cueworld/vit", "blocks.2.attn.qk:1@same"]) == 1
     assert "is not a mode; one looks like" in capsys.readouterr().err

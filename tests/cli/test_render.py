@@ -41,16 +41,16 @@ def failing(*broken: str) -> Any:
     return call
 
 
-def test_a_job_says_on_stderr_what_it_did_and_leaves_stdout_alone(run: Run, tmp_path: Path) -> None:
+def test_counts_are_printed_on_stderr_and_nothing_on_stdout(run: Run, tmp_path: Path) -> None:
     result = run(*filters(tmp_path / "store"))
     assert (result.status, result.out) == (0, "")
-    summary = "store: 4 units rendered, 0 were there, 0 failed"
+    summary = "store: 4 units rendered, 0 already stored, 0 failed"
     assert result.err.splitlines()[-1].endswith(summary)
     assert "images/s" in result.err
     assert len(Store(tmp_path / "store")) == 4
 
 
-def test_json_tells_the_same(run: Run, tmp_path: Path) -> None:
+def test_json_has_the_same_counts(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     result = run(*filters(store, "--json"))
     expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}}
@@ -68,9 +68,7 @@ def test_the_options_reach_the_configuration(run: Run, tmp_path: Path) -> None:
     assert options | names == {name: configuration[name] for name in options | names}
 
 
-def test_a_store_of_one_spectrum_goes_on_with_it_and_refuses_others(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_store_accepts_one_spectrum_only(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     maco = ("--param", "maco", "--progressive", 0.5)
     first = filters(store, *maco, "--spectrum", "cueworld:4", which="0")
@@ -78,7 +76,7 @@ def test_a_store_of_one_spectrum_goes_on_with_it_and_refuses_others(
     configuration = Store(store).configuration["renders"]
     assert (configuration["spectrum"], configuration["progressive"]) == ("cueworld:4", 0.5)
     assert configuration["spectrum_digest"] == spectrum_of_dataset("cueworld:4", 16).digest
-    assert run(*first).err == f"{store}: 0 units rendered, 1 were there, 0 failed\n"
+    assert run(*first).err == f"{store}: 0 units rendered, 1 already stored, 0 failed\n"
     before = tree(tmp_path)
     other = run(*filters(store, *maco, "--spectrum", "cueworld:5", which="1")).refusal()
     assert 'spectrum is "cueworld:4" there and "cueworld:5" here' in other
@@ -88,9 +86,7 @@ def test_a_store_of_one_spectrum_goes_on_with_it_and_refuses_others(
     assert tree(tmp_path) == before
 
 
-def test_a_spectrum_of_no_data_or_for_other_images_is_refused_in_one_line(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_spectrum_needs_an_existing_dataset_and_maco(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     missing = run(*filters(store, "--param", "maco", "--spectrum", "folder:nowhere")).refusal()
     assert "nowhere" in missing
@@ -99,16 +95,16 @@ def test_a_spectrum_of_no_data_or_for_other_images_is_refused_in_one_line(
     assert not store.exists()
 
 
-def test_a_second_run_changes_no_byte_and_shows_no_bar(run: Run, tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing_and_shows_no_progress_bar(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     run(*filters(store))
     before = tree(tmp_path)
     again = run(*filters(store))
-    assert again.err == f"{store}: 0 units rendered, 4 were there, 0 failed\n"
+    assert again.err == f"{store}: 0 units rendered, 4 already stored, 0 failed\n"
     assert (again.status, tree(tmp_path)) == (0, before)
 
 
-def test_shards_of_a_split_job_hold_the_pictures_of_the_whole(run: Run, tmp_path: Path) -> None:
+def test_shards_of_a_job_render_the_pictures_of_the_whole_job(run: Run, tmp_path: Path) -> None:
     run(*filters(tmp_path / "whole"))
     for shard in ("1/2", "2/2"):
         assert run(*filters(tmp_path / "split", "--shard", shard, "--batch", 1)).status == 0
@@ -120,19 +116,19 @@ def test_shards_of_a_split_job_hold_the_pictures_of_the_whole(run: Run, tmp_path
         np.testing.assert_allclose(one["activation"], other["activation"], rtol=1e-3, atol=1e-7)
 
 
-def test_a_dry_run_tells_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_dry_run_prints_counts_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     words = filters(tmp_path / "store", "--batch", 4, "--samples", 2, "--dry-run")
-    told = run(*words, "--json")
-    report = json.loads(told.out)
+    result = run(*words, "--json")
+    report = json.loads(result.out)
     size, seconds = report.pop("bytes"), report.pop("seconds")
     assert seconds == int(seconds) >= 0
     assert report == {"units": 4, "done": 0, "pictures": 8, "batches": 2}
-    assert (told.status, told.err, list(tmp_path.iterdir())) == (0, "", [])
+    assert (result.status, result.err, list(tmp_path.iterdir())) == (0, "", [])
     assert run(*words).out.split()[:4] == ["units", "4", "done", "0"]
     assert f"{size:,}" in run(*words).out
 
 
-def test_a_unit_that_fails_ends_with_3_and_is_tried_again(
+def test_a_failed_unit_gives_status_3_and_is_tried_again(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
@@ -145,11 +141,11 @@ def test_a_unit_that_fails_ends_with_3_and_is_tried_again(
     assert "patch_embed:2: ValueError: broken unit" in run("info", store).out
     again = run(*filters(store))
     assert again.status == 0
-    assert again.err.endswith("1 units rendered, 3 were there, 0 failed\n")
+    assert again.err.endswith("1 units rendered, 3 already stored, 0 failed\n")
     assert "broken unit" not in run("info", store).out
 
 
-def test_out_of_memory_halves_the_batch_and_loses_no_unit(
+def test_the_batch_is_halved_when_memory_runs_out(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
@@ -166,7 +162,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_unit(
     assert Store(tmp_path / "store").addresses() == [f"patch_embed:{n}" for n in range(4)]
 
 
-def test_what_an_engine_says_does_not_mix_with_the_json(
+def test_output_of_an_engine_goes_to_stderr(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = optimize
@@ -181,7 +177,7 @@ def test_what_an_engine_says_does_not_mix_with_the_json(
     assert "a worker died\n" in result.err
 
 
-def test_without_ray_the_engine_is_refused_and_nothing_is_made(
+def test_the_ray_engine_is_refused_if_ray_is_not_installed(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
@@ -190,7 +186,7 @@ def test_without_ray_the_engine_is_refused_and_nothing_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_force_sets_aside_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
+def test_force_renames_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     run(*filters(store, which="0"))
     before = set(tree(tmp_path).values())
@@ -202,15 +198,15 @@ def test_force_sets_aside_and_deletes_nothing(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("there", "here"), [("bfloat16", "float32"), ("float32", "bfloat16")])
-def test_the_same_command_goes_on_where_another_precision_is_the_fastest(
+def test_a_store_keeps_its_precision_on_a_device_with_another_default(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, here: str
 ) -> None:
     store = tmp_path / "store"
     monkeypatch.setattr(recipes, "fastest", lambda _: there)
     run(*filters(store, which="0"))
     monkeypatch.setattr(recipes, "fastest", lambda _: here)
-    told = json.loads(run(*filters(store, "--json", "--dry-run")).out)
-    assert (told["units"], told["done"]) == (3, 1)
+    todo = json.loads(run(*filters(store, "--json", "--dry-run")).out)
+    assert (todo["units"], todo["done"]) == (3, 1)
     assert run(*filters(store)).status == 0
     assert Store(store).configuration["renders"]["precision"] == there
     assert len(Store(store)) == 4
@@ -218,7 +214,7 @@ def test_the_same_command_goes_on_where_another_precision_is_the_fastest(
     assert f'precision is "{there}" there and "{here}" here' in refused
 
 
-def test_a_store_of_another_model_is_refused_and_unchanged(
+def test_the_store_of_another_model_is_refused_and_unchanged(
     run: Run, neurons: Path, tmp_path: Path
 ) -> None:
     before = tree(neurons)
@@ -245,7 +241,7 @@ def test_a_damaged_shard_is_refused_until_forced(run: Run, tmp_path: Path, damag
     assert run("verify", store).status == 0
 
 
-def test_a_full_disk_is_told_in_one_line_and_loses_nothing(
+def test_a_full_disk_is_one_error_line_and_loses_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
@@ -264,17 +260,17 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(
     assert result.err.splitlines()[-1].startswith("Error: cannot write ")
     assert "No space left on device" in result.err
     assert tree(tmp_path) == before
-    assert run(*filters(store)).err.endswith("2 units rendered, 2 were there, 0 failed\n")
+    assert run(*filters(store)).err.endswith("2 units rendered, 2 already stored, 0 failed\n")
 
 
-def test_an_output_that_is_a_file_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_file_as_output_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     line = run(*filters(tmp_path / "file")).refusal()
     assert "file is not a folder" in line
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     line = run(*filters(tmp_path)).refusal()
     assert "thesis.tex" in line
@@ -299,8 +295,8 @@ def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None
         (["--engine", "rays"], 2, "ray"),
         (["--workers", "2"], 2, "--engine ray"),
         (["--engine", "ray", "--workers", "0"], 2, "0"),
-        (["--engine", "ray", "--device", "cpu"], 2, "--device is for --engine local"),
-        (["--engine", "ray", "--dry-run"], 2, "tells of this machine alone"),
+        (["--engine", "ray", "--device", "cpu"], 2, "--device requires --engine local"),
+        (["--engine", "ray", "--dry-run"], 2, "--dry-run requires --engine local"),
         (["--shard", "3/2"], 2, "0/4"),
         (["--shard", "0/0"], 2, "0/4"),
         (["--shard", "one"], 2, "0/4"),
@@ -309,7 +305,7 @@ def test_a_folder_of_something_else_is_refused(run: Run, tmp_path: Path) -> None
         (["--untrained"], 1, "--untrained"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_the_right_ones(
+def test_a_wrong_setting_is_refused_with_what_is_right(
     run: Run, tmp_path: Path, words: list[str], status: int, says: str
 ) -> None:
     line = run("render", "cueworld/vit", "patch_embed:0", "-o", tmp_path / "s", *words)
@@ -319,8 +315,7 @@ def test_a_wrong_setting_is_refused_with_the_right_ones(
 
 WAITING = """
 import signal
-from featviz import batches
-from featviz.engines import engine
+from featviz.rendering import batches
 from cli.main import main
 # A shell that runs the tests in the background makes them ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -334,9 +329,7 @@ main()
 """
 
 
-def test_ctrl_c_ends_with_130_keeps_what_is_stored_and_a_rerun_finishes(
-    run: Run, tmp_path: Path
-) -> None:
+def test_ctrl_c_gives_status_130_and_the_next_run_resumes(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     words = [str(word) for word in filters(store, "--batch", 1)]
     process = subprocess.Popen(
@@ -350,8 +343,8 @@ def test_ctrl_c_ends_with_130_keeps_what_is_stored_and_a_rerun_finishes(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out) == (130, ""), err
-    assert err.splitlines()[-1].startswith("interrupted; what is stored is kept")
+    assert err.splitlines()[-1].startswith("interrupted; stored results are kept")
     assert "Traceback" not in err
     assert Store(store).addresses() == ["patch_embed:0", "patch_embed:1"]
     again = run(*words)
-    assert again.err.endswith("2 units rendered, 2 were there, 0 failed\n")
+    assert again.err.endswith("2 units rendered, 2 already stored, 0 failed\n")

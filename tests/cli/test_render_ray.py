@@ -41,7 +41,7 @@ def launch(store: Path, *more: object, address: str | None = None) -> subprocess
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_the_same_command_goes_on_quietly(tmp_path: Path) -> None:
+def test_ctrl_c_gives_status_130_and_the_next_run_resumes(tmp_path: Path) -> None:
     store = tmp_path / "store"
     process = launch(store)
     while process.poll() is None and not list(store.glob("shards/*.h5")):
@@ -49,7 +49,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on_quietly(tmp_path: Pat
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out) == (130, ""), err
-    assert err.splitlines()[-1].startswith("interrupted; what is stored is kept")
+    assert err.splitlines()[-1].startswith("interrupted; stored results are kept")
     assert "Traceback" not in err
     kept = len(Store(store))
     assert 0 < kept < 12
@@ -59,12 +59,12 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on_quietly(tmp_path: Pat
     expected = {"store": str(store), "rendered": 12 - kept, "done": kept, "failures": {}}
     assert json.loads(out) == expected
     *bar, last = err.splitlines()
-    assert last.endswith(f"{12 - kept} units rendered, {kept} were there, 0 failed")
+    assert last.endswith(f"{12 - kept} units rendered, {kept} already stored, 0 failed")
     assert all("images" in line or not line for line in bar), err
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_one_error_line(tmp_path: Path) -> None:
     process = launch(tmp_path / "store", address="not-an-address")
     out, err = process.communicate()
     assert (process.returncode, out) == (1, "")

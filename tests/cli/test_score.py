@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featviz.analysis.evidence.checks import converged
+from featviz.analysis.scores.metrics import converged
 from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
@@ -23,7 +23,7 @@ def store(run: Run, tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
-def test_a_table_tells_the_numbers_of_the_best_picture(run: Run, store: Path) -> None:
+def test_the_table_has_the_scores_of_the_best_picture(run: Run, store: Path) -> None:
     result = run("score", store)
     heading, *table = (line.split() for line in result.out.splitlines())
     shown = ["held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarity"]
@@ -36,10 +36,10 @@ def test_a_table_tells_the_numbers_of_the_best_picture(run: Run, store: Path) ->
             float(np.atleast_1d(row[name])[best if row[name].ndim else 0]) for name in shown
         ]
         assert [float(cell) for cell in cells] == pytest.approx(expected, rel=1e-3, nan_ok=True)
-    assert result.err.splitlines()[-1] == f"{store}: 2 units scored, 0 were there, 0 failed"
+    assert result.err.splitlines()[-1] == f"{store}: 2 units scored, 0 already stored, 0 failed"
 
 
-def test_json_tells_every_picture_and_what_is_not_known_is_null(run: Run, store: Path) -> None:
+def test_json_has_the_scores_of_every_picture_and_null_for_nan(run: Run, store: Path) -> None:
     report = json.loads(run("score", store, "--json").out)
     assert (report["store"], report["sides"], report["failures"]) == (str(store), 0, {})
     assert [unit["address"] for unit in report["units"]] == UNITS
@@ -52,16 +52,14 @@ def test_json_tells_every_picture_and_what_is_not_known_is_null(run: Run, store:
         assert math.isnan(row["agreement"])
 
 
-def test_a_second_run_says_the_same_and_changes_no_byte(run: Run, store: Path) -> None:
+def test_a_second_run_writes_nothing_and_prints_the_same(run: Run, store: Path) -> None:
     first, before = run("score", store), tree(store)
     again = run("score", store)
     assert (again.status, again.out, tree(store)) == (0, first.out, before)
-    assert again.err == f"{store}: 0 units scored, 2 were there, 0 failed\n"
+    assert again.err == f"{store}: 0 units scored, 2 already stored, 0 failed\n"
 
 
-def test_other_data_is_refused_until_forced_and_reaches_the_configuration(
-    run: Run, store: Path
-) -> None:
+def test_other_data_is_refused_without_force(run: Run, store: Path) -> None:
     run("score", store)
     before = tree(store)
     line = run("score", store, "--data", "cueworld:9").refusal()
@@ -77,12 +75,12 @@ def test_other_data_is_refused_until_forced_and_reaches_the_configuration(
     ("words", "says"),
     [(["--data", "cueworl"], "cueworld"), (["--device", "tpu9"], "tpu9")],
 )
-def test_a_wrong_name_costs_one_line(run: Run, store: Path, words: list[str], says: str) -> None:
+def test_a_wrong_name_is_one_error_line(run: Run, store: Path, words: list[str], says: str) -> None:
     before = tree(store)
     assert says in run("score", store, *words).refusal()
     assert tree(store) == before
 
 
-def test_a_store_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_missing_store_is_refused(run: Run, tmp_path: Path) -> None:
     assert "there is no store" in run("score", tmp_path / "none").refusal()
     assert list(tmp_path.iterdir()) == []

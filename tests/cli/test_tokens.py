@@ -20,7 +20,7 @@ def words(store: Path, *more: object, which: str = f"{UNIT}@1,28") -> list[objec
     return ["tokens", "cueworld/vit", which, "-o", store, *FEW, *more]
 
 
-def test_a_table_tells_the_medians_and_stderr_what_was_done(run: Run, tmp_path: Path) -> None:
+def test_the_table_has_the_medians_over_tokens(run: Run, tmp_path: Path) -> None:
     result = run(*words(tmp_path / "s"))
     heading, row = (line.split() for line in result.out.splitlines())
     assert heading == ["unit", "tokens", "share", "likeness"]
@@ -31,11 +31,11 @@ def test_a_table_tells_the_medians_and_stderr_what_was_done(run: Run, tmp_path: 
     assert float(row[3]) == pytest.approx(float(np.median(stored["similarity"])), rel=1e-3)
     assert (result.status, result.err.splitlines()[-1]) == (
         0,
-        f"{tmp_path / 's'}: 1 units scored, 0 were there, 0 pictures failed",
+        f"{tmp_path / 's'}: 1 units scored, 0 already stored, 0 failed",
     )
 
 
-def test_json_tells_what_is_stored_of_each_token(run: Run, tmp_path: Path) -> None:
+def test_json_has_the_stored_scores_of_each_token(run: Run, tmp_path: Path) -> None:
     report = json.loads(run(*words(tmp_path / "s", "--json")).out)
     stored = Store(tmp_path / "s").row(UNIT, "tokens")
     (unit,) = report["units"]
@@ -45,12 +45,12 @@ def test_json_tells_what_is_stored_of_each_token(run: Run, tmp_path: Path) -> No
         np.testing.assert_allclose(unit["at"][name], stored[column], rtol=1e-6)
 
 
-def test_a_second_run_says_the_same_and_changes_no_byte(run: Run, tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing_and_prints_the_same(run: Run, tmp_path: Path) -> None:
     first = run(*words(tmp_path / "s"))
     before = tree(tmp_path)
     again = run(*words(tmp_path / "s"))
     assert (again.status, again.out, tree(tmp_path)) == (0, first.out, before)
-    assert again.err == f"{tmp_path / 's'}: 0 units scored, 1 were there, 0 pictures failed\n"
+    assert again.err == f"{tmp_path / 's'}: 0 units scored, 1 already stored, 0 failed\n"
 
 
 def test_the_recipe_and_the_grid_reach_the_configuration(run: Run, tmp_path: Path) -> None:
@@ -64,13 +64,13 @@ def test_the_recipe_and_the_grid_reach_the_configuration(run: Run, tmp_path: Pat
     assert (configuration["renders"]["seed"], configuration["renders"]["smoothness"]) == (7, 0.125)
 
 
-def test_a_unit_without_tokens_is_refused_and_nothing_written(run: Run, tmp_path: Path) -> None:
+def test_a_selector_without_tokens_is_refused(run: Run, tmp_path: Path) -> None:
     line = run(*words(tmp_path / "s", which=UNIT)).refusal()
     assert f"{UNIT} names no token; write {UNIT}@all" in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_tokens_are_refused_until_forced(run: Run, tmp_path: Path) -> None:
+def test_other_tokens_are_refused_without_force(run: Run, tmp_path: Path) -> None:
     run(*words(tmp_path / "s"))
     before = tree(tmp_path)
     other = f"{UNIT}@2,28"
@@ -80,7 +80,7 @@ def test_other_tokens_are_refused_until_forced(run: Run, tmp_path: Path) -> None
     assert set(before.values()) <= set(tree(tmp_path).values())
 
 
-def test_a_picture_that_fails_ends_with_3_and_leaves_its_unit_out(
+def test_a_failed_picture_gives_status_3_and_its_unit_is_not_scored(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(model: Any, units: Any, *rest: Any) -> Any:

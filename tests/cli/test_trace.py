@@ -27,13 +27,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_color_is_lost_with_the_colors_and_texture_is_not(run: Run, tmp_path: Path) -> None:
+def test_grayscale_affects_color_classes_and_not_texture_classes(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "s"
     result = run(*GRAY, "-o", store, "--json")
     assert result.status == 0
-    assert "18 images traced, 0 were there" in result.err
-    told = json.loads(result.out)
-    found = {(o["group"], o["metric"], o["window"]): o for o in told["averages"]}
+    assert "18 images traced, 0 already stored" in result.err
+    report = json.loads(result.out)
+    found = {(o["group"], o["metric"], o["window"]): o for o in report["averages"]}
     assert found["colour", "probability", 1]["total"]["estimate"] >= 0.8
     assert abs(found["texture", "probability", 1]["total"]["estimate"]) < 0.1
     assert found["red", "kl", 3]["images"] == 1
@@ -46,11 +46,11 @@ def test_color_is_lost_with_the_colors_and_texture_is_not(run: Run, tmp_path: Pa
     assert effects == pytest.approx(table.effect[0][:, table.label < 6].mean(1).tolist())
 
 
-def test_again_nothing_is_written_and_the_table_says_the_same(run: Run, store: Path) -> None:
+def test_a_second_run_writes_nothing_and_prints_the_same(run: Run, store: Path) -> None:
     before = tree(store)
     result = run(*GRAY, "-o", store)
     assert tree(store) == before
-    assert "0 images traced, 18 were there" in result.err
+    assert "0 images traced, 18 already stored" in result.err
     groups, sites = (part.splitlines() for part in result.out.split("\n\n"))
     assert [line.split()[:3] for line in groups[1:]] == [
         [name, window, count]
@@ -66,7 +66,7 @@ def test_again_nothing_is_written_and_the_table_says_the_same(run: Run, store: P
     assert float(sites[1].split()[3]) == pytest.approx(table.effect[0, 0].mean(), abs=1e-4)
 
 
-def test_another_configuration_needs_a_store_of_its_own_or_force(run: Run, tmp_path: Path) -> None:
+def test_another_configuration_is_refused_without_force(run: Run, tmp_path: Path) -> None:
     words = ("trace", "cueworld/vit", "--data", "cueworld:2", "--site", "patch_embed")
     assert run(*words, "--corrupt", "blur", "-o", tmp_path / "s").status == 0
     refused = run(*words, "--corrupt", "blur:2", "-o", tmp_path / "s").refusal()
@@ -75,7 +75,7 @@ def test_another_configuration_needs_a_store_of_its_own_or_force(run: Run, tmp_p
     assert (tmp_path / "s.1").is_dir()
 
 
-def test_figures_are_drawn_and_kept_for_the_gallery(run: Run, store: Path, tmp_path: Path) -> None:
+def test_plots_are_written_and_stored(run: Run, store: Path, tmp_path: Path) -> None:
     result = run(*GRAY, "-o", store, "--plots", tmp_path / "plots", "--metric", "logit")
     assert result.status == 0
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
@@ -99,7 +99,7 @@ def test_figures_are_drawn_and_kept_for_the_gallery(run: Run, store: Path, tmp_p
     assert run("gallery", store, "-o", tmp_path / "site").status == 0
 
 
-def test_color_comes_back_with_the_activations_of_a_model_that_sees_it(
+def test_activations_of_a_donor_restore_color_to_a_colorblind_model(
     run: Run, tmp_path: Path
 ) -> None:
     words = ("trace", "cueworld/vit_colourblind", "--data", "cueworld:18", "--corrupt", "none")
@@ -114,7 +114,7 @@ def test_color_comes_back_with_the_activations_of_a_model_that_sees_it(
     assert donor["model"] == "cueworld/vit"
 
 
-def test_the_same_command_takes_a_hugging_face_folder_and_cifar(
+def test_a_hugging_face_folder_and_cifar_are_accepted(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cifar(tmp_path / "cifar", datasets.CIFAR10, monkeypatch)
@@ -123,18 +123,18 @@ def test_the_same_command_takes_a_hugging_face_folder_and_cifar(
     more = ("--window", "1,3", "-o", tmp_path / "s")
     result = run(*words, *more, "--all-images", "--json")
     assert result.status == 0
-    told = json.loads(result.out)
-    assert (told["images"], told["left_out"]) == (3, 0)
-    kinds = {one["kind"] for one in told["averages"]}
+    report = json.loads(result.out)
+    assert (report["images"], report["left_out"]) == (3, 0)
+    kinds = {one["kind"] for one in report["averages"]}
     assert kinds == {"all", "class"}
     # Labels 5, 0 and 9 of the archive, which the model's logits have in another order.
-    named = {one["group"] for one in told["averages"] if one["kind"] == "class"}
+    named = {one["group"] for one in report["averages"] if one["kind"] == "class"}
     assert named == {"name 5", "name 0", "name 9"}
     # A model of random weights gets none of three images right, and this is said.
-    assert "no image counts; --all-images" in run(*words, *more).err
+    assert "classifies no image correctly; add --all-images" in run(*words, *more).err
 
 
-def test_images_that_the_clean_run_gets_wrong_are_left_out_and_counted(
+def test_images_that_the_clean_run_classifies_wrongly_are_left_out(
     run: Run, tmp_path: Path
 ) -> None:
     words = ("trace", "cueworld/vit_colourblind", "--data", "cueworld:18", "--site", "mlp")
@@ -144,16 +144,14 @@ def test_images_that_the_clean_run_gets_wrong_are_left_out_and_counted(
     wrong = int((~table.right).sum())
     assert wrong > 0
     assert f"{wrong} of 18 images are left out" in result.err
-    told = json.loads(result.out)
-    assert told["left_out"] == wrong
-    assert told["averages"][0]["images"] == 18 - wrong
+    report = json.loads(result.out)
+    assert report["left_out"] == wrong
+    assert report["averages"][0]["images"] == 18 - wrong
     everything = json.loads(run(*words, *more, "--all-images").out)
     assert everything["averages"][0]["images"] == 18
 
 
-def test_many_sites_are_printed_the_strongest_first_and_all_in_json(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: Path) -> None:
     words = ("trace", "cueworld/vit", "--data", "cueworld:4", "--corrupt", "grayscale")
     more = ("--site", "resid", "--by", "token", "--layers", "3", "-o", tmp_path / "s")
     result = run(*words, *more)
@@ -180,7 +178,7 @@ def test_many_sites_are_printed_the_strongest_first_and_all_in_json(
         (("--ablate", "mean", "--donor", "cueworld/vit_colourblind"), "not both"),
     ],
 )
-def test_mistakes_cost_one_line_and_no_store(
+def test_wrong_arguments_are_refused_in_one_line_without_a_store(
     run: Run, tmp_path: Path, words: tuple[str, ...], says: str
 ) -> None:
     fixed = ("trace", "cueworld/vit", "--data", "cueworld:2", "-o", tmp_path / "s")
@@ -188,7 +186,7 @@ def test_mistakes_cost_one_line_and_no_store(
     assert not (tmp_path / "s").exists()
 
 
-def test_the_long_table_of_a_store_is_written_as_csv(store: Path, tmp_path: Path) -> None:
+def test_the_table_of_a_store_can_be_written_as_csv(store: Path, tmp_path: Path) -> None:
     table = read_traces(store)
     table.to_csv(tmp_path / "effects.csv")
     with (tmp_path / "effects.csv").open(newline="") as file:

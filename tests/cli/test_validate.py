@@ -89,7 +89,7 @@ def test_again_nothing_is_computed(run: Run, validated: Path) -> None:
     assert result.status == 0
     assert tree(validated) == before
     for what in ("scored", "followed", "validated"):
-        assert f"0 units {what}, 2 were there" in result.err
+        assert f"0 units {what}, 2 already stored" in result.err
     # Without a bar: a line of it would have a percent sign.
     assert "%|" not in result.err.replace(" ", "")
 

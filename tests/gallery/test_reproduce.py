@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from cli.main import featviz
 from cli.render import render
 from featviz.optimization.recipe import Recipe
+from featviz.optimization.settings import KEYS
 from featviz.store.reader import Store
-from gallery.reproduce import OPTIONS, render_command
+from gallery.reproduce import render_command
 from tests.gallery.made_stores import SETTINGS
 
 TRAINED = {"untrained": False, "arch": None}
@@ -36,19 +37,20 @@ def test_the_command_names_every_option_of_the_configuration_and_no_other_settin
     assert line is not None
     words = shlex.split(line)
     assert words[:5] == ["featviz", "render", "cueworld/vit", "blocks.3.mlp.fc1:42@7", "-o"]
-    given = {name: str(SETTINGS[name]) for name in OPTIONS if name in SETTINGS}
+    given = {
+        name.replace("_", "-"): str(SETTINGS[key]) for name, key in KEYS.items() if key in SETTINGS
+    }
     assert options(words) == given
 
 
 def test_every_setting_that_the_command_line_takes_is_given() -> None:
     settings = {field.name for field in dataclasses.fields(Recipe)}
-    # Sides are no setting of a store but a kind of result.
-    assert settings & {option.name for option in render.params} == {*OPTIONS, "sides"}
+    assert settings & {option.name for option in render.params} == KEYS.keys()
 
 
 @pytest.mark.parametrize(
     ("unit", "kind", "flags"),
-    [("patch_embed:3", "renders", []), ("blocks.1.attn.qk:0@same", "sides", ["--sides"])],
+    [("patch_embed:3", "renders", []), ("blocks.1.attn.qk:0@same", "sides", ["--split-qk"])],
 )
 def test_the_command_makes_the_same_picture_again(
     unit: str, kind: str, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

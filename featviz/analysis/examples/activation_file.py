@@ -1,8 +1,8 @@
-"""The values of units on all images, on disk until every unit is done.
+"""Activation file: the values of units on all images, on disk until every unit is finished.
 
-One pass over the images finds the values of all units; what is asked of a unit needs all of its
-values. They wait in a file, a block of images after another, so that the memory that a job takes
-does not depend on the number of images, and an interrupted pass goes on at the block it was at.
+One pass over the images computes the values of all units, and the examples of a unit depend on all
+of its values. They are stored in a file, block by block of images, so that a job's memory does not
+grow with the number of images, and an interrupted pass resumes at the block where it was.
 """
 
 from __future__ import annotations
@@ -18,119 +18,139 @@ import numpy.typing as npt
 
 from featviz._util.files import write_all, writing
 
-_DIGEST = 32  # bytes of SHA-256 behind each block
-_MARK = 4  # numbers of 4 bytes for the mark of an image
-_BESIDE = 1 + _MARK  # and one for its label
+_DIGEST = 32  # bytes of SHA-256 at the end of each block
+_HASH = 4  # rows of 4-byte integers for the hash of an image
+_HEADER_ROWS = 1 + _HASH  # and one row for its label
 
 Values = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 
 
-class Spool:
-    """A file of values, opened and held by this process alone (see `featviz.analysis.examples.scratch_folder`).
+class ActivationFile:
+    """A file of values, opened and locked by this process.
 
-    A header names the units; then come blocks of the same number of images each. A block holds
-    the labels and marks of its images, the values of unit after unit, and a digest of all this and
-    of the block's place, so that one that was half written, or never reached the disk, is known.
+    Opened by `featviz.analysis.examples.scratch_folder.open_activation_file`. A header names the
+    units. It is followed by blocks of the same number of images. A block holds the labels and
+    hashes of its images, the values of unit after unit, and a digest of these and of the block's
+    index, so that a block that was written partly, or never reached the disk, is detected.
+
+    Parameters
+    ----------
+    path : Path
+        For error messages.
+    descriptor : int
+        The open file.
+    header : bytes
+        Its first line.
 
     Attributes
     ----------
     path : Path
     addresses : list of str
         The units, in the order of their values.
-    block : int
-        Images in a block.
+    block_size : int
+        Images per block.
     blocks : int
-        How many there are.
+        Number of valid blocks.
     """
 
     def __init__(self, path: Path, descriptor: int, header: bytes) -> None:
         fields = json.loads(header)
         self.path = path
         self.addresses: list[str] = fields["addresses"]
-        self.block = int(fields["block"])
+        self.block_size = int(fields["block"])
         self._descriptor = descriptor
         self._start: int = len(header)
         self._seed = sha256(header).digest()
-        self._size: int = 4 * self.block * (_BESIDE + len(self.addresses)) + _DIGEST
-        self.blocks: int = self._sound()
+        rows = _HEADER_ROWS + len(self.addresses)
+        self._block_bytes: int = 4 * self.block_size * rows + _DIGEST
+        self.blocks: int = self._count_valid_blocks()
         with writing(path):
-            os.ftruncate(descriptor, self._place(self.blocks))
+            os.ftruncate(descriptor, self._offset(self.blocks))
 
-    def append(self, labels: Ints, marks: Sequence[bytes], values: Values) -> None:
-        """Add a block; when this returns it survives a crash.
+    def append(self, labels: Ints, hashes: Sequence[bytes], values: Values) -> None:
+        """Append a block; it survives a crash after this returns.
 
         Parameters
         ----------
         labels : int32 array, shape (images,)
-        marks : sequence of bytes
-            16 for each image; equal ones for equal images only.
+        hashes : sequence of bytes
+            16 bytes for each image, which are equal for equal images only.
         values : float32 array, shape (images, units)
-            Of at most `block` images; a last block that has fewer is filled up with zeros.
+            Values on at most `block_size` images; a last block of fewer is padded with zeros.
 
         Raises
         ------
         FeatvizError
-            When the operating system refuses.
+            If the operating system refuses.
         """
-        fields = np.zeros((_BESIDE + len(self.addresses), self.block), "<i4")
+        fields = np.zeros((_HEADER_ROWS + len(self.addresses), self.block_size), "<i4")
         fields[0, : len(labels)] = labels
-        fields[1:_BESIDE, : len(labels)] = (
-            np.frombuffer(b"".join(marks), "<i4").reshape(-1, _MARK).T
+        fields[1:_HEADER_ROWS, : len(labels)] = (
+            np.frombuffer(b"".join(hashes), "<i4").reshape(-1, _HASH).T
         )
-        fields[_BESIDE:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
+        fields[_HEADER_ROWS:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
         data = fields.tobytes()
         with writing(self.path):
-            os.lseek(self._descriptor, self._place(self.blocks), os.SEEK_SET)
+            os.lseek(self._descriptor, self._offset(self.blocks), os.SEEK_SET)
             write_all(self._descriptor, data + self._digest(self.blocks, data))
             os.fsync(self._descriptor)
         self.blocks += 1
 
     def labels(self, count: int) -> Ints:
-        """Read the labels of the first `count` images."""
+        """Return the labels of the first `count` images, shape (count,)."""
         labels: Ints = self._rows(0, 1, count)[0]
         return labels
 
-    def firsts(self, count: int) -> npt.NDArray[np.intp]:
-        """Tell, for each of the first `count` images, the first that has its mark."""
-        marks = np.ascontiguousarray(self._rows(1, _BESIDE, count).T).view(f"V{4 * _MARK}")[:, 0]
-        _, first, which = np.unique(marks, return_index=True, return_inverse=True)
-        firsts: npt.NDArray[np.intp] = first[which]
-        return firsts
+    def first_copies(self, count: int) -> npt.NDArray[np.intp]:
+        """Return, for each of the first `count` images, the first image with the same hash."""
+        rows = np.ascontiguousarray(self._rows(1, _HEADER_ROWS, count).T)
+        hashes = rows.view(f"V{4 * _HASH}")[:, 0]
+        _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        copies: npt.NDArray[np.intp] = first[inverse]
+        return copies
 
     def values(self, start: int, stop: int, count: int) -> Values:
         """Read the values of units `start` to `stop` on the first `count` images.
+
+        Parameters
+        ----------
+        start, stop : int
+            Range of unit indices, without `stop`.
+        count : int
+            Number of images.
 
         Returns
         -------
         float32 array, shape (stop - start, count)
         """
-        return self._rows(_BESIDE + start, _BESIDE + stop, count).view("<f4")
+        return self._rows(_HEADER_ROWS + start, _HEADER_ROWS + stop, count).view("<f4")
 
-    def missing(self, count: int) -> int:
-        """Bytes that the file still has to grow for `count` images."""
-        return (-(-count // self.block) - self.blocks) * self._size
+    def missing_bytes(self, count: int) -> int:
+        """Return by how many bytes the file still grows until it holds `count` images."""
+        return (-(-count // self.block_size) - self.blocks) * self._block_bytes
 
     def _rows(self, start: int, stop: int, count: int) -> Ints:
-        found = np.empty((stop - start, self.blocks, self.block), "<i4")
-        length = 4 * self.block * (stop - start)
-        for number in range(self.blocks):
-            place = self._place(number) + 4 * self.block * start
-            data = os.pread(self._descriptor, length, place)
-            found[:, number] = np.frombuffer(data, "<i4").reshape(stop - start, self.block)
+        found = np.empty((stop - start, self.blocks, self.block_size), "<i4")
+        length = 4 * self.block_size * (stop - start)
+        for block in range(self.blocks):
+            offset = self._offset(block) + 4 * self.block_size * start
+            data = os.pread(self._descriptor, length, offset)
+            found[:, block] = np.frombuffer(data, "<i4").reshape(stop - start, self.block_size)
         return found.reshape(stop - start, -1)[:, :count]
 
-    def _place(self, number: int) -> int:
-        return self._start + number * self._size
+    def _offset(self, block: int) -> int:
+        return self._start + block * self._block_bytes
 
-    def _digest(self, number: int, data: bytes) -> bytes:
-        return sha256(self._seed + number.to_bytes(8, "big") + data).digest()
+    def _digest(self, block: int, data: bytes) -> bytes:
+        return sha256(self._seed + block.to_bytes(8, "big") + data).digest()
 
-    def _sound(self) -> int:
-        """Count the blocks in front of the first that is not as it was written."""
-        number = 0
+    def _count_valid_blocks(self) -> int:
+        """Count the blocks before the first that is missing or differs from its digest."""
+        block = 0
         while True:
-            data = os.pread(self._descriptor, self._size, self._place(number))
-            if len(data) < self._size or data[-_DIGEST:] != self._digest(number, data[:-_DIGEST]):
-                return number
-            number += 1
+            data = os.pread(self._descriptor, self._block_bytes, self._offset(block))
+            is_whole = len(data) == self._block_bytes
+            if not is_whole or data[-_DIGEST:] != self._digest(block, data[:-_DIGEST]):
+                return block
+            block += 1

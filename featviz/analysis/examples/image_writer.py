@@ -1,4 +1,4 @@
-"""The images of examples in a store, each once."""
+"""Writer of example images: stores each image of a dataset once."""
 
 from __future__ import annotations
 
@@ -6,61 +6,69 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from featviz.analysis.examples import images as pictures
-from featviz.analysis.examples.search import Task
+from featviz.analysis.examples import images as example_images
+from featviz.analysis.examples.search import ExampleSearch
 from featviz.store.writer import StoreWriter
 
 SHARD = 256
-"""Images in a shard."""
+"""Images per shard."""
 
 
-class Album:
+class ImageWriter:
     """Adds images of a dataset to a store that does not hold them yet.
 
     Parameters
     ----------
     writer : StoreWriter
         Of kind ``example_images``.
-    task : Task
-        Whose images they are.
+    search : ExampleSearch
+        Provides the dataset and the model.
 
     Attributes
     ----------
     stored : int
-        How many were added.
+        Number of images that were added.
     """
 
-    def __init__(self, writer: StoreWriter, task: Task) -> None:
+    def __init__(self, writer: StoreWriter, search: ExampleSearch) -> None:
         self.stored = 0
-        self._writer, self._task = writer, task
-        self._there = set(map(int, writer.done))
-        self._waiting: dict[int, bytes] = {}
+        self._writer, self._search = writer, search
+        self._settings = example_images.settings(search.model.image_size)
+        self._known = set(map(int, writer.done))
+        self._pending: dict[int, bytes] = {}
 
-    def add(self, numbers: Sequence[int], images: Tensor) -> None:
-        """Take images that are not there; they are stored once they fill a shard."""
-        told = pictures.settings(self._task.model.image_size)
-        for number, image in zip(numbers, images, strict=True):
-            if number not in self._there:
-                self._there.add(number)
-                self._waiting[number] = pictures.encode(
-                    image, told["side"], told["quality"], told["bytes"]
+    def add(self, indices: Sequence[int], images: Tensor) -> None:
+        """Add images that the store does not hold; they are written once they fill a shard.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Indices of the images in the dataset.
+        images : Tensor, shape (N, 3, H, H)
+            RGB in [0, 1].
+        """
+        side, quality = self._settings["side"], self._settings["quality"]
+        for index, image in zip(indices, images, strict=True):
+            if index not in self._known:
+                self._known.add(index)
+                self._pending[index] = example_images.encode(
+                    image, side, quality, self._settings["bytes"]
                 )
-                if len(self._waiting) == SHARD:
+                if len(self._pending) == SHARD:
                     self.flush()
 
     def flush(self) -> None:
-        """Store what waits."""
-        if self._waiting:
-            numbers, files = list(self._waiting), list(self._waiting.values())
-            room = pictures.settings(self._task.model.image_size)["bytes"]
-            labels = self._task.dataset.labels(numbers)
-            columns = pictures.columns(files, labels, room)
-            self._writer.add({"address": list(map(str, numbers)), **columns})
-            self.stored += len(numbers)
-            self._waiting.clear()
+        """Write the pending images."""
+        if self._pending:
+            indices, files = list(self._pending), list(self._pending.values())
+            labels = self._search.dataset.labels(indices)
+            columns = example_images.columns(files, labels, self._settings["bytes"])
+            self._writer.add({"address": list(map(str, indices)), **columns})
+            self.stored += len(indices)
+            self._pending.clear()
 
-    def complete(self, numbers: Iterable[int]) -> None:
-        """Store those of these images that are not there: their shard may have been deleted."""
-        for some, images in self._task.images(sorted(set(numbers) - self._there)):
-            self.add(some, images)
+    def complete(self, indices: Iterable[int]) -> None:
+        """Write those of the images `indices` that the store lacks: a shard may be deleted."""
+        for batch, images in self._search.read_images(sorted(set(indices) - self._known)):
+            self.add(batch, images)
         self.flush()

@@ -1,4 +1,4 @@
-"""The images of a dataset as small files in a store, and the patches in them."""
+"""Images of a dataset as WebP files in a store, and their patches."""
 
 from __future__ import annotations
 
@@ -12,71 +12,91 @@ from PIL import Image
 from torch import Tensor
 
 from featviz._util.image_files import UNREADABLE
+from featviz._util.images import to_uint8
 from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_box
-from featviz.store.columns import Row
 from featviz.store.reader import Store
 
 KIND = "example_images"
-MOST = 160
-"""Side in pixels of a stored image at most: a patch of a 16-pixel grid in 224 still has 11."""
+MAX_SIDE = 160
+"""Side in pixels of a stored image, at most: a 16-pixel patch of a 224-pixel image keeps 11."""
 QUALITY = 80
 
 Picture = npt.NDArray[np.uint8]
 
 
 def settings(image_size: int) -> dict[str, int]:
-    """Tell how the images of a model are stored.
+    """Return how example images are stored.
+
+    Parameters
+    ----------
+    image_size : int
+        Side of the model's input in pixels.
 
     Returns
     -------
-    dict
-        ``side`` in pixels, ``quality`` of WebP, and ``bytes``: room for each file. It is 3 bits a
-        pixel and 256 bytes; photographs take 1.5 on average and rarely more than 2.8.
+    dict of str to int
+        ``side`` in pixels, ``quality`` of WebP (0 to 100), and ``bytes``: the space for each file,
+        3 bits per pixel plus 256 bytes. Photographs take 1.5 bits per pixel on average, and rarely
+        more than 2.8.
     """
-    side = min(image_size, MOST)
+    side = min(image_size, MAX_SIDE)
     return {"side": side, "quality": QUALITY, "bytes": side * side * 3 // 8 + 256}
 
 
-def encode(image: Tensor, side: int, quality: int, room: int) -> bytes:
-    """Write an image as a WebP file.
+def encode(image: Tensor, side: int, quality: int, max_bytes: int) -> bytes:
+    """Encode an image as a WebP file.
 
     Parameters
     ----------
     image : Tensor, shape (3, H, H)
         RGB in [0, 1].
     side : int
-        Pixels of the file; a larger image is made smaller (bicubic).
+        Side of the file in pixels; images of another size are resized (bicubic).
     quality : int
-        From 0 to 100. It is lowered by 10 as often as it takes for the file to fit.
-    room : int
-        Bytes that the file may take. Noise takes 0.6 bits a pixel at quality 0.
+        From 0 to 100; reduced in steps of 10 until the file fits.
+    max_bytes : int
+        Size of the file in bytes, at most. Noise takes 0.6 bits per pixel at quality 0.
 
     Returns
     -------
     bytes
-        The same for the same image, each time.
+        Deterministic.
 
     Raises
     ------
     FeatvizError
-        If it does not fit at any quality.
+        If the file does not fit at any quality.
     """
-    pixels = (image.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-    picture = Image.fromarray(pixels)
+    picture = Image.fromarray(to_uint8(image).cpu().numpy())
     if picture.size != (side, side):
         picture = picture.resize((side, side), Image.Resampling.BICUBIC)
-    for tried in range(quality, -1, -10):
+    for reduced in range(quality, -1, -10):
         file = io.BytesIO()
-        picture.save(file, "WEBP", quality=tried)
-        if file.tell() <= room:
+        picture.save(file, "WEBP", quality=reduced)
+        if file.tell() <= max_bytes:
             return file.getvalue()
-    raise FeatvizError(f"an image of {side} x {side} pixels does not fit into {room} bytes")
+    raise FeatvizError(f"an image of {side} x {side} pixels does not fit into {max_bytes} bytes")
 
 
-def columns(files: Sequence[bytes], labels: Sequence[int], room: int) -> dict[str, Any]:
-    """Arrange files of images as columns of a store."""
-    webp = np.zeros((len(files), room), np.uint8)
+def columns(files: Sequence[bytes], labels: Sequence[int], max_bytes: int) -> dict[str, Any]:
+    """Arrange image files as columns of a store.
+
+    Parameters
+    ----------
+    files : sequence of bytes
+        N WebP files.
+    labels : sequence of int
+        Class of each image; -1 if unknown.
+    max_bytes : int
+        Width of the column of files.
+
+    Returns
+    -------
+    dict of arrays
+        ``webp`` (N, max_bytes), padded with zeros; ``bytes`` (N,), the sizes; ``label`` (N,).
+    """
+    webp = np.zeros((len(files), max_bytes), np.uint8)
     for row, data in zip(webp, files, strict=True):
         row[: len(data)] = np.frombuffer(data, np.uint8)
     return {
@@ -86,19 +106,14 @@ def columns(files: Sequence[bytes], labels: Sequence[int], room: int) -> dict[st
     }
 
 
-def file_of(row: Row) -> bytes:
-    """Take the WebP file out of a row of kind ``example_images``."""
-    data: bytes = row["webp"][: int(row["bytes"])].tobytes()
-    return data
-
-
-def read_image(store: Store, number: int) -> Picture:
-    """Read an image of the dataset from a store.
+def read_image(store: Store, index: int) -> Picture:
+    """Read an example image from a store.
 
     Parameters
     ----------
-    number : int
-        Of the image in the dataset.
+    store : Store
+    index : int
+        Index of the image in the dataset.
 
     Returns
     -------
@@ -108,22 +123,35 @@ def read_image(store: Store, number: int) -> Picture:
     Raises
     ------
     FeatvizError
-        If the store does not hold it, or it is no such image.
+        If the store does not hold the image, or the image is damaged.
     """
-    row = store.row(str(number), KIND)
+    row = store.row(str(index), KIND)
     side = store.configuration[KIND]["side"]
+    data = row["webp"][: int(row["bytes"])].tobytes()
     try:
-        with Image.open(io.BytesIO(file_of(row)), formats=["WEBP"]) as picture:
+        with Image.open(io.BytesIO(data), formats=["WEBP"]) as picture:
             # Before its pixels are decoded: a file may claim any size.
             if picture.size != (side, side):
-                raise ValueError(f"it has {picture.size} pixels and not {side} x {side}")
+                raise ValueError(f"its size is {picture.size} and not {side} x {side}")
             return np.array(picture.convert("RGB"))
     except UNREADABLE as error:
-        raise FeatvizError(f"{store.path} is damaged: image {number}: {error}") from error
+        raise FeatvizError(f"{store.path} is damaged: image {index}: {error}") from error
 
 
 def crop(image: Picture, token: int, grid: Sequence[int], prefix: int) -> Picture | None:
-    """Cut a patch out of an image (side, side, 3); None of a token that is no patch."""
+    """Crop an image to a patch.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (side, side, 3)
+    token, grid, prefix
+        See `featviz.models.token_grid.patch_box`.
+
+    Returns
+    -------
+    uint8 array or None
+        None for a token that is not a patch.
+    """
     box = patch_box(token, grid, prefix, len(image))
     if box is None:
         return None

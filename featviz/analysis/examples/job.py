@@ -22,7 +22,7 @@ from featviz.errors import FeatvizError
 from featviz.store.jobs import open_writer
 from featviz.store.manifest import Manifest
 from featviz.store.reader import Store
-from featviz.store.writer import StoreWriter, retire
+from featviz.store.writer import StoreWriter, set_aside_kind
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -210,7 +210,7 @@ def _make_room(model: VisionModel, store: Path, told: dict[str, dict[str, Any]])
     if not manifest.conflict(model.name, model.fingerprint, "", {}):
         for kind, configuration in told.items():
             if manifest.conflict(model.name, model.fingerprint, kind, configuration):
-                retire(store, kind)
+                set_aside_kind(store, kind)
 
 
 def _store(

@@ -1,4 +1,4 @@
-"""Where spools lie until their job is done: one for each job, held by one process at a time."""
+"""Scratch folder of activation files: one for each job, locked by one process at a time."""
 
 from __future__ import annotations
 
@@ -12,112 +12,122 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from featviz._util.files import locked, make_folder, remove_leftovers, sync_folder, write, writing
-from featviz.analysis.examples.activation_file import Spool
+from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.errors import FeatvizError
+
+_SUFFIX = ".spool"
 
 
 @contextmanager
-def open_spool(
-    folder: Path, name: str, addresses: Sequence[str], block: int, count: int
-) -> Iterator[Spool]:
-    """Open the spool of a job, or begin one.
+def open_activation_file(
+    folder: Path, name: str, addresses: Sequence[str], block_size: int, count: int
+) -> Iterator[ActivationFile]:
+    """Open the activation file of a job, or start one.
 
-    It is deleted when the block is left without an error, or before there is anything in it.
+    The file is deleted when the ``with`` block ends without an error, or as long as it is empty.
 
     Parameters
     ----------
     folder : Path
-        Where it lies; made if it is not there, and removed when nothing else is in it.
+        Made if it does not exist, and removed when it is empty.
     name : str
-        Says which job it is: the same for the same values of the same units.
+        Identifies the job: equal for jobs that compute the same values of the same units.
     addresses : sequence of str
-        Units whose values are needed. A spool of this name that has others besides is kept.
-    block : int
-        Images in a block.
+        Required units. An existing file of this name that has further units is kept.
+    block_size : int
+        Images per block.
     count : int
-        How many images there will be.
+        Total number of images.
+
+    Yields
+    ------
+    ActivationFile
 
     Raises
     ------
     FeatvizError
-        When another process has it open, there is too little room on the disk for all values, or
-        the operating system refuses.
+        If another process has the file open, the disk has too little space for all values, or the
+        operating system refuses.
     """
     make_folder(folder)
-    path = folder / f"{name}.spool"
+    path = folder / f"{name}{_SUFFIX}"
     with locked(folder):
-        remove_leftovers(folder, rf"{re.escape(name)}\.spool")
-        descriptor = _open(path, addresses, block)
+        remove_leftovers(folder, re.escape(path.name))
+        descriptor = _open(path, addresses, block_size)
     try:
-        spool = Spool(path, descriptor, _header(descriptor))
+        file = ActivationFile(path, descriptor, _header(descriptor))
         is_done = False
         try:
-            _check_room(spool, count)
-            yield spool
+            _check_space(file, count)
+            yield file
             is_done = True
         finally:
-            if is_done or not spool.blocks:
+            if is_done or not file.blocks:
                 _delete(path)
     finally:
         os.close(descriptor)
 
 
 def discard(folder: Path, name: str) -> None:
-    """Delete the spool of a job that is done, should it have been killed before it did.
+    """Delete the activation file of a finished job that was killed before it could.
+
+    Parameters
+    ----------
+    folder, name
+        See `open_activation_file`.
 
     Raises
     ------
     FeatvizError
-        When another process has it open, or the operating system refuses.
+        If another process has the file open, or the operating system refuses.
     """
-    path = folder / f"{name}.spool"
+    path = folder / f"{name}{_SUFFIX}"
     if path.exists():
-        descriptor = _hold(path)
+        descriptor = _lock(path)
         _delete(path)
         os.close(descriptor)
 
 
-def clear(folder: Path, current: str) -> None:
-    """Delete the spools of jobs with other settings, which nothing will ever go on with.
+def discard_others(folder: Path, prefix: str) -> None:
+    """Delete the activation files of jobs with other settings, which cannot be resumed.
 
-    Those that another process has open stay, and so does what the operating system will not delete:
-    the job does without it.
+    Files that another process has open, or that the operating system does not delete, stay.
 
     Parameters
     ----------
     folder : Path
-        Which need not be there.
-    current : str
-        What the names of spools begin with that stay.
+        May not exist.
+    prefix : str
+        Files whose names begin with it stay.
     """
-    for path in folder.glob("*.spool"):
-        if not path.name.startswith(current):
+    for path in folder.glob(f"*{_SUFFIX}"):
+        if not path.name.startswith(prefix):
             with suppress(FeatvizError):
-                descriptor = _hold(path)
+                descriptor = _lock(path)
                 try:
                     _delete(path)
                 finally:
                     os.close(descriptor)
 
 
-def _open(path: Path, addresses: Sequence[str], block: int) -> int:
+def _open(path: Path, addresses: Sequence[str], block_size: int) -> int:
     if not path.exists():
-        _begin(path, addresses, block)
-    descriptor = _hold(path)
-    if not _serves(_header(descriptor), addresses, block):
+        _create(path, addresses, block_size)
+    descriptor = _lock(path)
+    if not _is_usable(_header(descriptor), addresses, block_size):
         os.close(descriptor)
-        _begin(path, addresses, block)
-        descriptor = _hold(path)
+        _create(path, addresses, block_size)
+        descriptor = _lock(path)
     return descriptor
 
 
-def _begin(path: Path, addresses: Sequence[str], block: int) -> None:
-    text = json.dumps({"block": block, "addresses": list(addresses)}, separators=(",", ":"))
+def _create(path: Path, addresses: Sequence[str], block_size: int) -> None:
+    text = json.dumps({"block": block_size, "addresses": list(addresses)}, separators=(",", ":"))
     write(path, f"{text}\n".encode())
 
 
-def _hold(path: Path) -> int:
-    """Open a spool for this process alone."""
+def _lock(path: Path) -> int:
+    """Open a file for this process only, and return its descriptor."""
     with writing(path):
         descriptor = os.open(path, os.O_RDWR)
     try:
@@ -125,7 +135,7 @@ def _hold(path: Path) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise FeatvizError(
-            f"another process fills {path}; wait for it, or give each process units of its own"
+            f"another process is writing {path}; wait for it, or give each process its own units"
         ) from error
     except OSError:  # a file system without locks
         pass
@@ -140,28 +150,28 @@ def _header(descriptor: int) -> bytes:
     return data[: data.find(b"\n") + 1]
 
 
-def _serves(header: bytes, addresses: Sequence[str], block: int) -> bool:
+def _is_usable(header: bytes, addresses: Sequence[str], block_size: int) -> bool:
     try:
         fields = json.loads(header)
-        return bool(fields["block"] == block) and set(addresses) <= set(fields["addresses"])
+        return bool(fields["block"] == block_size) and set(addresses) <= set(fields["addresses"])
     except (ValueError, LookupError, TypeError):
         return False
 
 
-def _check_room(spool: Spool, count: int) -> None:
-    with writing(spool.path):
-        free = shutil.disk_usage(spool.path.parent).free
-    needed = spool.missing(count)
+def _check_space(file: ActivationFile, count: int) -> None:
+    with writing(file.path):
+        free = shutil.disk_usage(file.path.parent).free
+    needed = file.missing_bytes(count)
     if needed > free:
         raise FeatvizError(
-            f"{spool.path.parent} needs {needed / 1e6:,.0f} MB for the values of "
-            f"{len(spool.addresses):,} units on {count:,} images until examples are found, and "
+            f"{file.path.parent} needs {needed / 1e6:,.0f} MB for the values of "
+            f"{len(file.addresses):,} units on {count:,} images until examples are found, and "
             f"{free / 1e6:,.0f} MB are free; choose fewer units or images"
         )
 
 
 def _delete(path: Path) -> None:
-    """Delete a spool, and its folder if nothing else is in it."""
+    """Delete a file, and its folder if that is empty then."""
     with locked(path.parent), writing(path):
         path.unlink()
         sync_folder(path.parent)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz._util.device_memory import hand_back
+from featviz._util.device_memory import release_free_memory
 from featviz._util.progress import Progress
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
@@ -76,7 +76,7 @@ class Task:
         if top < 1:
             raise FeatvizError(f"at least 1 image at the top is needed, not {top}")
         self.model, self.dataset, self.top = model, dataset, top
-        self.numbers = np.array(dataset.numbers(count), np.int32)
+        self.numbers = np.array(dataset.indices(count), np.int32)
 
     def configuration(self) -> dict[str, Any]:
         """Tell all that decides what is found."""
@@ -134,7 +134,7 @@ class Task:
             spool.append(labels.numpy().astype(np.int32), marks, values.float().cpu().numpy())
             read += len(images)
             if spool.blocks % TIDY == 0:
-                hand_back()
+                release_free_memory()
             progress(read, total)
 
     def finish(
@@ -238,7 +238,7 @@ class Task:
             keep(numbers, images)
             read += len(numbers)
             if read % (TIDY * AT_ONCE) == 0:
-                hand_back()
+                release_free_memory()
             progress(read, total)
         return tokens
 

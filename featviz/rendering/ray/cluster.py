@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster, of one machine or many.
+"""Rendering on a Ray cluster of one or more machines.
 
 Ray: Moritz et al., "Ray: A Distributed Framework for Emerging AI Applications", 2018.
 """
@@ -27,25 +27,25 @@ from featviz.rendering.ray.worker import Source, Worker, measure, unpack
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# Seconds between two looks at how far the workers are.
+# Seconds between two queries of the workers' progress.
 PAUSE = 0.5
-# How often a worker is started anew that dies while it loads the model.
+# How often a worker that dies while it loads the model is restarted.
 RETRIES = 2
-# Each in a thread of its own: a worker tells how far it is while it renders.
-GROUPS = {"render": 1, "tell": 1}
+# One thread each: a worker reports its progress while it renders.
+GROUPS = {"render": 1, "report": 1}
 
 
 class Cluster:
-    """Renders batches on a Ray cluster: one worker a GPU or, where there are none, a core.
+    """Renders batches on a Ray cluster, with one worker per GPU or, without GPUs, per core.
 
-    It is the cluster that this process is connected to already, else the one that the environment
-    variable ``RAY_ADDRESS`` names, else one that was started on this machine, else one that
-    lives on this machine as long as the job.
+    The cluster is the one that this process is connected to, else the one that the environment
+    variable ``RAY_ADDRESS`` names, else one that runs on this machine, else a new one on this
+    machine that ends with the job.
 
     Parameters
     ----------
     workers : int, optional
-        How many render at once; as many as the cluster has GPUs or cores if not given.
+        Number of workers; by default the number of GPUs or cores of the cluster.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -53,13 +53,17 @@ class Cluster:
         self._own = False
 
     def batch_size(self, model: VisionModel, unit: Unit, recipe: Recipe) -> int:
-        """Choose how many pictures go into a batch, measured where a worker will run.
+        """Choose the number of pictures per batch, measured on a worker.
+
+        Parameters
+        ----------
+        model, unit, recipe
+            See `featviz.rendering.batch_size.batch_size`.
 
         Raises
         ------
         FeatvizError
-            If there is no such cluster, the model is not to be had there, or the worker that
-            measures dies.
+            If the cluster cannot be reached, the model cannot be loaded there, or the worker dies.
         """
         self._connect()
         try:
@@ -73,9 +77,9 @@ class Cluster:
     def _measured(self, model: VisionModel, unit: Unit, recipe: Recipe) -> int:
         count, needs = self._offer()
         gpu = bool(needs["num_gpus"])
-        crowd = 1 if gpu else min(count, self._most_cores())
+        processes = 1 if gpu else min(count, self._most_cores())
         task: Any = ray.remote(measure)
-        call = task.options(**needs).remote(Source.of(model, gpu), unit, recipe, crowd)
+        call = task.options(**needs).remote(Source.of(model, gpu), unit, recipe, processes)
         return int(ray.get(call))
 
     def run(
@@ -87,10 +91,19 @@ class Cluster:
     ) -> Generator[Outcome, None, None]:
         """Render batches, in the order in which workers finish them.
 
+        Parameters
+        ----------
+        model, batches, recipe, progress
+            See `featviz.rendering.batches.run`.
+
+        Yields
+        ------
+        Outcome
+
         Raises
         ------
         FeatvizError
-            If there is no such cluster, or no worker can start there.
+            If the cluster cannot be reached, or no worker can start there.
         """
         try:
             if batches:
@@ -106,7 +119,7 @@ class Cluster:
             self._leave()
 
     def _leave(self) -> None:
-        """End the cluster that this job has started, if it has."""
+        """Stop the cluster if this job started it."""
         if self._own:
             ray.shutdown()
             self._own = False
@@ -116,20 +129,22 @@ class Cluster:
             return
         try:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        except Exception as error:  # Ray raises just that where a node does not start
+        except Exception as error:  # what Ray raises if a node does not start
             ray.shutdown()
             line = str(error).strip().partition("\n")[0]
             raise FeatvizError(f"cannot reach or start a Ray cluster: {line}") from error
         self._own = True
 
     def _offer(self) -> tuple[int, dict[str, int]]:
-        """Return how many workers there will be, and what each takes of the cluster."""
-        held = ray.cluster_resources()
-        name = "GPU" if held.get("GPU") else "CPU"
-        offered = int(held.get(name, 0))
+        """Return the number of workers, and the resources that each needs."""
+        resources = ray.cluster_resources()
+        name = "GPU" if resources.get("GPU") else "CPU"
+        offered = int(resources.get(name, 0))
         wanted = self._wanted or offered
         if not 0 < wanted <= offered:
-            raise FeatvizError(f"the Ray cluster offers {offered} {name}s, one a worker")
+            raise FeatvizError(
+                f"the Ray cluster has {offered} {name}s, so at most {offered} workers"
+            )
         return wanted, {"num_gpus": int(name == "GPU"), "num_cpus": int(name == "CPU")}
 
     @staticmethod
@@ -140,22 +155,23 @@ class Cluster:
 class RayPool:
     """The workers of a job as Ray actors; see `featviz.rendering.ray.pool.Pool`.
 
-    A dead one is replaced. Those for which the cluster has no room yet join when it has. One that
-    cannot load the model is left out with a warning, as is one that dies of loading three times.
+    A dead worker is replaced. Workers for which the cluster has no resources yet start when it has.
+    A worker that cannot load the model is left out with a warning, as is one that dies three times
+    while loading.
 
     Parameters
     ----------
     count : int
-        How many there shall be.
+        Number of workers.
     needs : dict
-        What each takes of the cluster: ``num_gpus`` and ``num_cpus``.
+        Resources of each: ``num_gpus`` and ``num_cpus``.
     source, recipe
         See `featviz.rendering.ray.worker.Worker`.
 
     Attributes
     ----------
     processes : dict of int to int
-        The process on its machine of each worker that has started.
+        Process id of each worker that has started.
     """
 
     def __init__(self, count: int, needs: dict[str, int], source: Source, recipe: Recipe) -> None:
@@ -181,12 +197,12 @@ class RayPool:
         self._loading[actor.load.options(concurrency_group="render").remote()] = worker
 
     def send(self, worker: int, batch: list[Unit]) -> None:
-        """Give a batch to a worker that waits for one."""
+        """Send a batch to a worker; see `Pool.send`."""
         render = self._actors[worker].render.options(concurrency_group="render")
         self._rendering[render.remote(batch)] = worker
 
     def events(self) -> Sequence[Event]:
-        """Return what has happened; waits half a second at most.
+        """Return the events since the last call; blocks for at most half a second.
 
         Raises
         ------
@@ -200,14 +216,14 @@ class RayPool:
             return []
         (call,) = done
         if call in self._asked:
-            return self._hear(call)
+            return self._receive(call)
         loading = call in self._loading
         worker = (self._loading if loading else self._rendering).pop(call)
         self._asked = {asked: other for asked, other in self._asked.items() if other != worker}
         try:
             result = ray.get(call)
         except RayError as error:
-            return [self._bury(worker, error, loading)]
+            return [self._replace(worker, error, loading)]
         if not loading:
             return [Finished(worker, [unpack(packed) for packed in result])]
         self.processes[worker] = result
@@ -215,27 +231,27 @@ class RayPool:
         return [Ready(worker)]
 
     def _ask(self) -> None:
-        """Ask all that render how far they are, if that was some time ago."""
+        """Query the progress of the workers that render, if the last query is some time ago."""
         if self._asked or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PAUSE
         for worker in self._rendering.values():
-            tell = self._actors[worker].finished.options(concurrency_group="tell")
-            self._asked[tell.remote()] = worker
+            report = self._actors[worker].finished.options(concurrency_group="report")
+            self._asked[report.remote()] = worker
 
-    def _hear(self, call: Any) -> list[Event]:
+    def _receive(self, call: Any) -> list[Event]:
         worker = self._asked.pop(call)
         try:
             return [Stepped(worker, ray.get(call))]
         except RayError:
-            # It died, as its batch will tell.
+            # It died, which the call that renders its batch will raise too.
             return []
 
-    def _bury(self, worker: int, error: RayError, loading: bool) -> Died:
-        """Replace a dead worker, or leave it out where another could not start either."""
+    def _replace(self, worker: int, error: RayError, loading: bool) -> Died:
+        """Replace a dead worker, or leave it out if another could not start either."""
         ray.kill(self._actors.pop(worker))
         attempt = self._attempts.pop(worker) if loading else 0
-        # What it raised, such as over other weights, another would raise there too.
+        # Another worker would raise the same error, such as for other weights.
         if loading and (isinstance(error, RayTaskError) or attempt > RETRIES):
             if not self._actors:
                 raise _refusal(error) from error
@@ -246,19 +262,25 @@ class RayPool:
         return Died(worker, reason(error))
 
     def _warn(self) -> None:
-        """Tell which workers the job does without, once it goes on; else it ends with that."""
+        """Warn of workers that are left out, once others have started."""
         while self.processes and self._left_out:
             line = f"a worker is left out: {self._left_out.pop()}"
             warnings.warn(line, RuntimeWarning, stacklevel=2)
 
     def stop(self) -> None:
-        """End all workers, whatever they do."""
+        """Stop all workers at once."""
         for actor in self._actors.values():
             ray.kill(actor)
 
 
 def reason(error: RayError) -> str:
-    """Say in one line why a worker died, from what Ray says in many."""
+    """Return in one line why a worker died.
+
+    Parameters
+    ----------
+    error : RayError
+        Its text has many lines.
+    """
     if isinstance(error, RayTaskError):
         text = str(error.cause).strip().splitlines()
         return f"{type(error.cause).__name__}: {text[0] if text else 'no reason given'}"

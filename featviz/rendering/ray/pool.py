@@ -1,4 +1,4 @@
-"""Which worker renders which batch, and what happens when one dies."""
+"""Dispatch of batches to workers, and what happens when a worker dies."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
 from featviz.rendering.batches import Outcome
 
-# How often what is rendered is tried again whole after the worker that had it died: a batch, whose
-# worker may have been taken from it by chance, and a unit alone, which nothing else can excuse.
+# How often a batch, and a single unit, is tried again unsplit after its worker died, which may be a
+# coincidence.
 BATCH_RETRIES, UNIT_RETRIES = 1, 2
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A worker has started and waits for its first batch; also one in place of a dead one."""
+    """A worker has started, also in place of a dead one, and waits for its first batch."""
 
     worker: int
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """A worker has finished so many pictures of its batch, counting parts."""
+    """Progress of a worker: the number of finished pictures of its batch; fractions count."""
 
     worker: int
     pictures: float
@@ -33,7 +33,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Finished:
-    """A worker has finished its batch, and waits for the next."""
+    """A worker has finished its batch and waits for the next."""
 
     worker: int
     outcomes: Sequence[Outcome]
@@ -41,7 +41,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker is gone, with the batch that it had."""
+    """A worker has died, and its batch is lost."""
 
     worker: int
     reason: str
@@ -53,14 +53,21 @@ Event = Ready | Stepped | Finished | Died
 class Pool(Protocol):
     """Workers, each of which renders one batch at a time.
 
-    The numbers of workers are never used again: one in place of a dead one has its own.
+    Indices of workers are not reused: the replacement of a dead worker has its own.
     """
 
     def send(self, worker: int, batch: list[Unit]) -> None:
-        """Give a batch to a worker that waits for one."""
+        """Send a batch to a worker.
+
+        Parameters
+        ----------
+        worker : int
+            One that waits for a batch.
+        batch : list of Unit
+        """
 
     def events(self) -> Iterable[Event]:
-        """Return what has happened since the last call; waits a moment if it is nothing."""
+        """Return the events since the last call; blocks for a moment if there are none."""
 
 
 @dataclass
@@ -84,16 +91,20 @@ def dispatch(
     samples: int,
     progress: Progress = ignore,
 ) -> Generator[Outcome, None, None]:
-    """Have the workers of a pool render batches, in their order as workers become free.
+    """Render batches with the workers of a pool, in order as workers become free.
 
-    A batch whose worker died is rendered anew by the next free worker. One that has lost two is
-    halved, and so are its halves when they lose one, until the unit that kills workers stands
-    alone; having lost three, it is recorded as failed. The others are rendered.
+    A batch whose worker died is sent to the next free worker. After a second death it is split in
+    two, and its halves after one more, until a unit that kills workers is alone; after three deaths
+    that unit is recorded as failed. All others are rendered.
 
     Parameters
     ----------
+    pool : Pool
+    batches : sequence of sequences of Unit
     samples : int
-        Pictures of each unit.
+        Pictures per unit.
+    progress : callable
+        Called with the number of finished pictures and their total.
 
     Yields
     ------
@@ -108,15 +119,15 @@ def dispatch(
             state.running[worker], state.begun = task, True
             pool.send(worker, task.units)
         for event in pool.events():
-            for outcome in _take(state, event):
+            for outcome in _update(state, event):
                 finished += (len(outcome.units) + len(outcome.failures)) * samples
                 yield outcome
         if state.begun:
             progress(finished + sum(state.parts.values()), total)
 
 
-def _take(state: _State, event: Event) -> Sequence[Outcome]:
-    """Change the state as an event tells, and return what became of units."""
+def _update(state: _State, event: Event) -> Sequence[Outcome]:
+    """Update the state by an event, and return the outcomes."""
     if isinstance(event, Stepped):
         if event.worker in state.running:
             state.parts[event.worker] = event.pictures
@@ -127,22 +138,22 @@ def _take(state: _State, event: Event) -> Sequence[Outcome]:
         if task is None:
             state.idle = deque(worker for worker in state.idle if worker != event.worker)
             return ()
-        return _again(state, task, event.reason)
+        return _retry(state, task, event.reason)
     state.idle.append(event.worker)
     return event.outcomes if isinstance(event, Finished) else ()
 
 
-def _again(state: _State, task: _Task, reason: str) -> Sequence[Outcome]:
-    """Put what lost its worker in front, halved if it has before; give up a unit that kills."""
+def _retry(state: _State, task: _Task, reason: str) -> Sequence[Outcome]:
+    """Queue a batch whose worker died first, split from the second death on, or give up a unit."""
     task.deaths += 1
     if task.deaths <= (UNIT_RETRIES if len(task.units) == 1 else BATCH_RETRIES):
         state.waiting.appendleft(task)
         return ()
     if len(task.units) > 1:
         half = len(task.units) // 2
-        # Both count one death: one of them holds what killed the worker, but not which.
+        # Each counts one death: one of the two holds the unit that killed the worker.
         halves = (_Task(some, 1) for some in (task.units[half:], task.units[:half]))
         state.waiting.extendleft(halves)
         return ()
-    reason = f"{task.deaths} workers died that rendered it; the last: {reason}"
+    reason = f"{task.deaths} workers died while rendering it; the last: {reason}"
     return [Outcome([], None, {task.units[0]: reason})]

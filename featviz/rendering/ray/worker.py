@@ -1,4 +1,4 @@
-"""What a worker process does: it holds a model, and renders the batches that it is given."""
+"""A worker process: it loads the model once, and renders one batch after another."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batch_size import batch_size
-from featviz.rendering.batches import Outcome, Room, run
+from featviz.rendering.batches import BatchLimit, Outcome, run
 
 
 @dataclass(frozen=True)
 class Source:
-    """How a worker gets the model of the job.
+    """How a worker loads the model of the job.
 
     Attributes
     ----------
     name : str
-        What `featviz.load` takes; of files and folders the absolute path, which must lead to the
+        As `featviz.load` takes it; for files and folders the absolute path, which must lead to the
         same weights on every machine.
     untrained, arch
         See `featviz.load`.
     fingerprint : str
-        That of the weights; see `featviz.VisionModel`.
+        Of the weights; see `featviz.VisionModel`.
     gpu : bool
-        Whether it is loaded onto the GPU that the worker sees, or the CPU.
+        Whether to load it onto the GPU that the worker sees, else onto the CPU.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Source:
 
     @staticmethod
     def of(model: VisionModel, gpu: bool) -> Source:
-        """Say how a model is loaded again somewhere else."""
+        """Return how to load `model` again elsewhere, onto a GPU if `gpu`."""
         name = model.name
         if not is_known(name) and Path(name).exists():
             name = str(Path(name).absolute())
@@ -60,37 +60,35 @@ class Source:
         Raises
         ------
         FeatvizError
-            If it is not to be had here, or has other weights.
+            If the model cannot be loaded on this machine, or has other weights.
         """
         device = "cuda" if self.gpu else "cpu"
         model = load(self.name, untrained=self.untrained, arch=self.arch, device=device)
         if model.fingerprint != self.fingerprint:
             raise FeatvizError(
                 f"{self.name} has other weights on a worker than where the job was started; "
-                "every machine needs the same files and the same versions of packages"
+                "all machines need the same files and package versions"
             )
         return model
 
 
 Packed = tuple[list[Unit], tuple[npt.NDArray[Any], ...] | None, dict[Unit, str]]
-"""An outcome with its pictures as arrays, which cross to another process without a copy."""
+"""An outcome with its pictures as arrays, which are shared between processes without a copy."""
 
 
 class Worker:
-    """Renders one batch at a time on one device; of the CPU, on one thread.
+    """Renders one batch at a time on one device; on the CPU with one thread.
 
     Parameters
     ----------
     source : Source
-        Of the model.
     recipe : Recipe
-        Of all batches.
     """
 
     def __init__(self, source: Source, recipe: Recipe) -> None:
         self._source = source
         self._recipe = recipe
-        self._room = Room()
+        self._limit = BatchLimit()
         self._finished = 0.0
 
     @cached_property
@@ -98,7 +96,7 @@ class Worker:
         return self._source.load()
 
     def load(self) -> int:
-        """Load the model, once; return the number of this process.
+        """Load the model, once; return the process id.
 
         Raises
         ------
@@ -109,44 +107,47 @@ class Worker:
         return os.getpid()
 
     def render(self, batch: Sequence[Unit]) -> list[Packed]:
-        """Render a batch; what runs out of memory is halved, as all later batches are."""
-        # Of each thread of its own, and Ray calls from several.
+        """Render `batch`; see `featviz.rendering.batches.run`."""
+        # A setting of each thread, and Ray calls from several.
         torch.set_num_threads(1)
         self._finished = 0.0
         return [pack(outcome) for outcome in self._run(batch)]
 
     def _run(self, batch: Sequence[Unit]) -> list[Outcome]:
-        def told(finished: float, total: int) -> None:  # noqa: ARG001  of one batch
+        def report(finished: float, total: int) -> None:  # noqa: ARG001  total of one batch
             self._finished = finished
 
-        return list(run(self._model, [batch], self._recipe, told, self._room))
+        return list(run(self._model, [batch], self._recipe, report, self._limit))
 
     def finished(self) -> float:
-        """Return how many pictures of the batch are finished, counting parts."""
+        """Return the number of finished pictures of the batch; fractions count."""
         return self._finished
 
 
-def measure(source: Source, unit: Unit, recipe: Recipe, sharing: int) -> int:
-    """Choose how many pictures go into a batch, where a worker will run.
+def measure(source: Source, unit: Unit, recipe: Recipe, processes: int) -> int:
+    """Choose the number of pictures per batch on the machine of a worker.
 
     Parameters
     ----------
-    sharing : int
-        How many workers share the memory.
+    source : Source
+    unit, recipe
+        See `featviz.rendering.batch_size.batch_size`.
+    processes : int
+        Number of workers that share the memory.
     """
     torch.set_num_threads(1)
-    return batch_size(source.load(), unit, recipe, sharing)
+    return batch_size(source.load(), unit, recipe, processes)
 
 
 def pack(outcome: Outcome) -> Packed:
-    """Turn tensors into arrays."""
+    """Convert the tensors of `outcome` to arrays."""
     found = outcome.pictures
     arrays = found and (found.images.numpy(), found.activation.numpy(), found.trajectory.numpy())
     return outcome.units, arrays or None, outcome.failures
 
 
 def unpack(packed: Packed) -> Outcome:
-    """Turn arrays back, copying them out of the memory that the processes share."""
+    """Convert the arrays of `packed` to tensors, copied out of the shared memory."""
     units, arrays, failures = packed
     pictures = arrays and Pictures(*(torch.from_numpy(array.copy()) for array in arrays))
     return Outcome(units, pictures or None, failures)

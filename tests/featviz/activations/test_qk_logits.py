@@ -158,13 +158,13 @@ def test_earlier_attention_stays_fused_and_later_layers_never_run() -> None:
 def test_attention_of_another_kind_is_refused_by_name(name: str, path: str, reason: str) -> None:
     module = timm.create_model(name, pretrained=False).eval()
     model = VisionModel(name, module, 224, (0.5,) * 3, (0.5,) * 3)
-    with pytest.raises(FeatvizError, match=rf"{path}\.qk has no units here: .*{reason}"):
+    with pytest.raises(FeatvizError, match=rf"{path}\.qk has no units: .*{reason}"):
         units(model, f"{path}.qk:0@same")
 
 
 @pytest.mark.parametrize("kind", ["qk-norm", "EVA"])
 def test_modes_of_a_head_that_is_not_bilinear_are_refused(kind: str) -> None:
-    with pytest.raises(FeatvizError, match="queries and keys are normalized or turned"):
+    with pytest.raises(FeatvizError, match="queries or keys are normalized or rotated"):
         units(attention_model(kind), f"{BLOCK}.qk_mode:0.0")
 
 

@@ -249,7 +249,7 @@ def test_a_range_of_blocks_of_which_one_has_no_such_layer_is_refused() -> None:
         ("blocks.0.mlp.fc1:9999999999", "units 0-7; expected an index, a range 0-15"),
         ("blocks.0.mlp.fc1:1,,2", "got '1,,2'"),
         ("blocks.0.mlp.fcl:1", "did you mean blocks.0.mlp.fc"),
-        ("blocks.0.mlp:1", "is a Mlp, not a convolution or linear layer; inside it are"),
+        ("blocks.0.mlp:1", "is a Mlp, not a convolution or linear layer; it contains"),
         ("blocks.0.norm1:1", "is a LayerNorm, not a convolution or linear layer"),
         ("blocks.all.norm1:1", "is a LayerNorm, not a convolution or linear layer"),
         ("blocks.all.mlp.fcl:1", "did you mean blocks.0.mlp.fc"),

@@ -18,7 +18,7 @@ from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.presets import preset_for
 from featviz.optimization.recipe import make_recipe
-from tests.featviz.architectures import FAST, SLOW, Architecture, Layer
+from tests.featviz.models.architectures import FAST, SLOW, Architecture, Layer
 
 BLOCK = 24
 """Pixels that are changed along each axis, at least one patch."""
@@ -57,7 +57,7 @@ def test_units_positions_grid_and_prefix_are_those_of_the_architecture(
         found = (site.width, site.positions, site.grid, site.prefix)
         assert found == (layer.width, layer.positions, layer.grid, layer.prefix), layer.path
     for path, reason in known.refused:
-        with pytest.raises(FeatvizError, match=f"{path} has no units here: .*{reason}"):
+        with pytest.raises(FeatvizError, match=f"{path} has no units: .*{reason}"):
             model.sites[path]
 
 

@@ -92,13 +92,13 @@ def test_a_model_without_a_classifier_has_features_for_outputs(folder: Path) -> 
         ({"model_type": "dinov2"}, r"config\.json: model_type is 'dinov2', not 'vit'"),
         ({"model_type": None}, r"model_type is None, not 'vit'"),
         ({"architectures": ["ViTModel"]}, r"\['ViTModel'\], not ViTForImageClassification"),
-        ({"architecture": "resnet18"}, r"is a model of timm: .* --arch resnet18$"),
+        ({"architecture": "resnet18"}, r"is a model of timm; .* --arch resnet18$"),
         ({"num_channels": 1}, r"num_channels is 1, not 3: .* RGB"),
         ({"image_size": [24, 32]}, r"image_size is \[24, 32\], not the side of a square"),
         ({"image_size": 28}, r"patch_size is 8, not a divisor of image_size 28"),
         ({"num_attention_heads": 5}, r"num_attention_heads is 5, not a divisor of hidden_size 12"),
-        ({"num_attention_heads": "3"}, r"num_attention_heads is '3', not a positive whole number"),
-        ({"num_hidden_layers": 0}, r"num_hidden_layers is 0, not a positive whole number"),
+        ({"num_attention_heads": "3"}, r"num_attention_heads is '3', not a positive integer"),
+        ({"num_hidden_layers": 0}, r"num_hidden_layers is 0, not a positive integer"),
         ({"hidden_act": "tanh"}, r"hidden_act is 'tanh', not one of gelu, gelu_new"),
         ({"layer_norm_eps": None}, r"layer_norm_eps is None, not a number"),
         ({"num_hidden_layers": 3}, r"does not fit .* 12 missing: blocks\.2\.norm1\.weight"),
@@ -132,7 +132,7 @@ def test_statistics_that_cannot_be_right_are_told(
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("{", r"config\.json is not readable as JSON"), ("[1]", r"config\.json holds no JSON object")],
+    [("{", r"config\.json cannot be read as JSON"), ("[1]", r"config\.json is not a JSON object")],
 )
 def test_a_configuration_that_is_none_is_told(folder: Path, text: str, complaint: str) -> None:
     (folder / "config.json").write_text(text)

@@ -147,25 +147,29 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         (
             "resnet18.nope",
             {},
-            r"^resnet18 has no weights tagged 'nope'; there are a1_in1k, a2_in1k",
+            r"^resnet18 has no weights tagged 'nope'; available are a1_in1k, a2_in1k",
         ),
-        ("", {}, r"no model, .* ''; `featviz models` lists what there is"),
+        ("", {}, r"no model, .* ''; `featviz models` lists all"),
         ("0" * 5000, {}, r"`featviz models` lists"),
         ("nul\0byte", {}, r"no model, file or folder"),
         ("./missing", {}, r"^there is no file or folder \./missing$"),
         ("missing.safetensors", {}, r"^there is no file or folder missing\.safetensors$"),
         ("missing", {"arch": "test_vit"}, r"^there is no file or folder missing$"),
-        ("test_vit", {"arch": "test_vit"}, r"^--arch is for a file of weights; test_vit names"),
-        ("cueworld/vit", {"untrained": True}, r"^cueworld/vit comes with its weights; --untrained"),
-        (FOLDER, {"untrained": True}, r"usual has trained weights; .* --untrained a known name"),
-        (FOLDER, {"arch": "test_vit"}, r"^--arch is for a file of weights; the folder .*usual"),
+        ("test_vit", {"arch": "test_vit"}, r"^--arch needs a file of weights; test_vit is an arch"),
+        ("cueworld/vit", {"untrained": True}, r"^cueworld/vit is bundled with its weights; --un"),
+        (FOLDER, {"untrained": True}, r"usual has trained weights; --untrained needs the name"),
+        (FOLDER, {"arch": "test_vit"}, r"^--arch needs a file of weights; the folder .*usual"),
         (str(HERE), {}, r"/models has no config\.json; .* Hugging Face ViT"),
-        ("cueworld/vit", {"device": "gpu"}, r"^no device 'gpu' here; there are auto, cpu"),
-        ("cueworld/vit", {"device": "cuda:99"}, r"^no device 'cuda:99' here; there are auto, cpu"),
+        ("cueworld/vit", {"device": "gpu"}, r"^no device 'gpu' here; available are auto, c"),
+        (
+            "cueworld/vit",
+            {"device": "cuda:99"},
+            r"^no device 'cuda:99' here; available are auto, c",
+        ),
         (
             "mixer_s32_224",
             {},
-            r"^nobody published trained weights of mixer_s32_224; use --untrained",
+            r"^there are no trained weights of mixer_s32_224; use --untrained",
         ),
     ],
 )
@@ -176,7 +180,7 @@ def test_a_mistake_is_told_in_one_line(name: str, options: dict[str, Any], compl
 
 
 def test_a_file_of_weights_needs_an_architecture(weights_file: str) -> None:
-    with pytest.raises(FeatvizError, match=r"safetensors holds weights only; .* --arch resnet50"):
+    with pytest.raises(FeatvizError, match=r"safetensors has weights only; .* --arch resnet50"):
         load(weights_file)
     with pytest.raises(FeatvizError, match=r"has trained weights"):
         load(weights_file, untrained=True, arch="test_vit")

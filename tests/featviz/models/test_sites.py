@@ -132,7 +132,7 @@ def test_attention_in_windows_is_refused_and_the_rest_of_the_model_is_not(
     path = "layers.1.blocks.0.mlp.fc2"
     assert swin.sites[path] == Site(path, path, 16, 16, (4, 4), 0)
     with pytest.raises(
-        FeatvizError, match=r"layers\.0\.blocks\.1\.attn\.qkv has no units .*windows"
+        FeatvizError, match=r"layers\.0\.blocks\.1\.attn\.qkv has no units: .*windows"
     ):
         swin.sites["layers.0.blocks.1.attn.qkv"]
     assert "layers.0.blocks.1.attn.qkv" not in swin.sites
@@ -164,7 +164,7 @@ class Attention(nn.Module):
 def test_a_layer_whose_forward_is_never_called_is_refused() -> None:
     sites = wrap(Attention(), 8).sites
     assert list(sites) == ["embed", "attention.qk", "attention.qk_mode"]
-    with pytest.raises(FeatvizError, match=r"attention\.out_proj has no units .*never called"):
+    with pytest.raises(FeatvizError, match=r"attention\.out_proj has no units: .*never called"):
         sites["attention.out_proj"]
 
 
@@ -178,7 +178,7 @@ class Crossed(Attention):
 
 
 def test_attention_to_something_else_has_no_logits() -> None:
-    with pytest.raises(FeatvizError, match=r"attention\.qk has no units here: its keys are read"):
+    with pytest.raises(FeatvizError, match=r"attention\.qk has no units: it is cross-attention"):
         wrap(Crossed(), 8).sites["attention.qk"]
 
 
@@ -195,7 +195,7 @@ class Twice(nn.Module):
 def test_a_layer_that_is_called_twice_is_refused() -> None:
     sites = wrap(Twice(), 4).sites
     assert list(sites) == ["embed"]
-    with pytest.raises(FeatvizError, match="again has no units here: it is called 2 times"):
+    with pytest.raises(FeatvizError, match="again has no units: it is called 2 times"):
         sites["again"]
 
 
@@ -235,7 +235,7 @@ def test_a_module_without_weights_has_no_sites() -> None:
     ("path", "said"),
     [
         ("blocks.0.mlp.fcl", r"no module blocks\.0\.mlp\.fcl; did you mean blocks\.0\.mlp\.fc"),
-        ("blocks.0.mlp", r"a Mlp, not .*; inside it are blocks\.0\.mlp\.fc1, blocks\.0\.mlp\.fc2"),
+        ("blocks.0.mlp", r"a Mlp, not .*; it contains blocks\.0\.mlp\.fc1, blocks\.0\.mlp\.fc2"),
         ("blocks.0.norm1", "a LayerNorm, not a convolution or linear layer"),
     ],
 )

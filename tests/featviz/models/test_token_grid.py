@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from timm.models.mlp_mixer import MlpMixer
 from torch import nn
@@ -14,26 +17,32 @@ def test_as_many_channels_as_a_square_are_no_grid_of_a_mixers_token_layers() -> 
 
 
 @pytest.mark.parametrize(
-    ("layer", "places", "prefix_tokens", "grid", "prefix"),
+    ("positions", "is_map", "prefix_tokens", "grid", "prefix"),
     [
-        (nn.Linear(2, 2), (), 1, None, 0),
-        (nn.Linear(2, 2), (50,), 1, (7, 7), 1),
-        (nn.Linear(2, 2), (49,), 1, (7, 7), 0),
-        (nn.Linear(2, 2), (54,), 5, (7, 7), 5),
-        (nn.Linear(2, 2), (50,), 0, None, 0),
-        (nn.Linear(2, 2), (2,), 2, None, 0),
-        # Rows and columns, or windows and the places in them.
-        (nn.Linear(2, 2), (6, 6), 0, (6, 6), 0),
-        (nn.Linear(2, 2), (4, 9), 0, None, 0),
-        (nn.Linear(2, 2), (3, 3, 2, 2), 0, None, 0),
-        # A map of places may be oblong.
-        (nn.Conv2d(2, 2, 1), (4, 9), 0, (4, 9), 0),
+        ((), False, 1, None, 0),
+        ((50,), False, 1, (7, 7), 1),
+        ((49,), False, 1, (7, 7), 0),
+        ((54,), False, 5, (7, 7), 5),
+        ((50,), False, 0, None, 0),
+        ((2,), False, 2, None, 0),
+        # Rows and columns, or windows and the positions in them.
+        ((6, 6), False, 0, (6, 6), 0),
+        ((4, 9), False, 0, None, 0),
+        ((3, 3, 2, 2), False, 0, None, 0),
+        # A feature map may be rectangular.
+        ((4, 9), True, 0, (4, 9), 0),
     ],
 )
-def test_positions_are_places_where_they_can_be_no_others(
-    layer: nn.Module, places: tuple[int, ...], prefix_tokens: int, grid: Grid | None, prefix: int
+def test_positions_form_a_grid_where_they_can_be_nothing_else(
+    positions: tuple[int, ...], is_map: bool, prefix_tokens: int, grid: Grid | None, prefix: int
 ) -> None:
-    assert layout(nn.Sequential(layer), "0", places, prefix_tokens) == (grid, prefix)
+    module = nn.Sequential(nn.Linear(2, 2))
+    assert layout(module, "0", positions, prefix_tokens, is_map) == (grid, prefix)
+
+
+def test_the_module_does_not_import_torch() -> None:
+    code = "import sys, featviz.models.token_grid; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 class AttentionPool2d(nn.Module):

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.optimization.augmentations import DRAWS, Augmentation, center, cut
+from featviz.optimization.augmentations import DRAWS, Augmentation, center_crop, crop_noise
 from featviz.optimization.presets import PRESETS
 from tests.oracles import views as oracle
 
 SHIFT_Y, SHIFT_X, ZOOM, ANGLE = range(4)
 TINT, GAIN = slice(4, 7), slice(7, 10)
 EVERYTHING = Augmentation(
-    shift=16, zoom=0.1, rotation=10, colour_shift=0.1, colour_gain=0.1, noise=0.05
+    shift=16, zoom=0.1, rotation=10, color_shift=0.1, color_gain=0.1, noise=0.05
 )
 
 
@@ -49,13 +49,13 @@ def test_without_variation_a_view_is_the_exact_middle(height: int, width: int, s
     seen = Augmentation().apply(canvas, schedules([1], 2), size, None)
     top, left = (height - size) // 2, (width - size) // 2
     assert torch.equal(seen, canvas[:, :, top : top + size, left : left + size])
-    assert torch.equal(seen, center(canvas, size))
+    assert torch.equal(seen, center_crop(canvas, size))
 
 
 def test_draws_of_zero_see_the_exact_middle_of_a_padded_canvas() -> None:
     canvas = canvases(2, 20, 20)
     seen = EVERYTHING.apply(canvas, torch.zeros(2, DRAWS), 12, None)
-    torch.testing.assert_close(seen, center(canvas, 12), rtol=0, atol=1e-6)
+    torch.testing.assert_close(seen, center_crop(canvas, 12), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("down", [-4, -1, 0, 3, 4])
@@ -101,7 +101,7 @@ def test_no_view_of_a_plain_canvas_has_dark_corners(preset: str) -> None:
     draws = torch.zeros(16 + 64, DRAWS)
     draws[:16, :4] = corners
     draws[16:, :4] = schedules([0], 64)[:, :4]
-    canvas = torch.full((len(draws), 3, size + 2 * views.margin, size + 2 * views.margin), 0.7)
+    canvas = torch.full((len(draws), 3, size + 2 * views.padding, size + 2 * views.padding), 0.7)
     seen = views.apply(canvas, draws, size, None)
     torch.testing.assert_close(seen, torch.full_like(seen, 0.7), rtol=0, atol=1e-5)
 
@@ -109,7 +109,7 @@ def test_no_view_of_a_plain_canvas_has_dark_corners(preset: str) -> None:
 def test_shifts_alone_stay_on_a_canvas_with_the_margin() -> None:
     """A canvas that gets brighter to the right: mirroring at an edge would break the slope."""
     views = Augmentation(shift=5.5)
-    side = 10 + 2 * views.margin
+    side = 10 + 2 * views.padding
     canvas = torch.arange(float(side)).expand(1, 3, side, side)
     for right in (-1.0, 1.0):
         seen = views.apply(canvas, row({SHIFT_X: right}), 10, None)
@@ -188,7 +188,7 @@ def test_zoom_and_angle_stay_within_bounds_and_approach_them() -> None:
 
 
 def test_colors_are_multiplied_and_shifted_as_drawn() -> None:
-    views = Augmentation(colour_shift=0.2, colour_gain=0.3)
+    views = Augmentation(color_shift=0.2, color_gain=0.3)
     canvas = canvases(5, 6, 6)
     draws = schedules([2], 5)
     expected = canvas.double().numpy().copy()
@@ -221,7 +221,7 @@ def test_pictures_and_steps_get_different_noise() -> None:
 def test_noise_is_cut_from_everywhere_in_its_field() -> None:
     field = torch.arange(66 * 66.0).view(1, 66, 66).expand(3, -1, -1)
     draws = torch.tensor([[-1.0, -1.0], [0.0, 0.0], [0.9999999, 0.9999999], [-1.0, 0.5]])
-    corners = cut(field, draws, 2)[:, :, 0, 0]
+    corners = crop_noise(field, draws, 2)[:, :, 0, 0]
     places = [(0, 0), (32, 32), (63, 63), (0, 48)]
     expected = torch.tensor([[66.0 * down + right] * 3 for down, right in places])
     assert torch.equal(corners, expected)
@@ -265,7 +265,7 @@ def test_what_is_drawn_for_one_thing_says_nothing_about_another() -> None:
 def test_the_naive_preset_sees_the_picture_as_it_is() -> None:
     views = PRESETS["naive"].augmentation
     canvas = canvases(3, 16, 16)
-    assert views.margin == 0
+    assert views.padding == 0
     assert torch.equal(views.apply(canvas, schedules([1], 3), 16, None), canvas)
 
 
@@ -276,10 +276,10 @@ def test_the_cnn_preset_is_lucids_list_without_colors_and_noise() -> None:
     assert math.exp(views.zoom) == pytest.approx(1.1, rel=0.01)
     assert math.exp(-views.zoom) == pytest.approx(0.9, rel=0.01)
     assert views.rotation == 10
-    assert views.colour_shift == views.colour_gain == views.noise == 0
+    assert views.color_shift == views.color_gain == views.noise == 0
 
 
 def test_the_vit_preset_varies_everything() -> None:
     views = PRESETS["vit"].augmentation
-    amounts = (views.zoom, views.rotation, views.colour_shift, views.colour_gain, views.noise)
+    amounts = (views.zoom, views.rotation, views.color_shift, views.color_gain, views.noise)
     assert all(amount > 0 for amount in amounts)

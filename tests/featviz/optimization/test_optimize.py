@@ -22,7 +22,7 @@ from featviz.models.vision_model import VisionModel
 from featviz.optimization.objectives import similarity
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import make_recipe
-from featviz.optimization.schedule import masked_step
+from featviz.optimization.schedule import cosine_decay
 from tests.featviz.toys import number
 from tests.oracles.adam import climb
 from tests.oracles.linear import best_in_the_box
@@ -192,8 +192,8 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
     chosen = make_recipe(model, preset="naive", steps=40, precision="float32")
     chosen = replace(chosen, betas=betas, learning_rate=0.2)
     picture = optimize(model, [unit], chosen).images[0, 0].permute(2, 0, 1).flatten()
-    starts = chosen.image(16).initial(generator_for(0, str(unit), 0)).flatten()
-    rates = [chosen.rate(step) for step in range(chosen.steps)]
+    starts = chosen.parametrization(16).initial(generator_for(0, str(unit), 0)).flatten()
+    rates = [cosine_decay(0.2, step, chosen.steps) for step in range(chosen.steps)]
     for pixel in range(0, len(weights), 31):
         weight = float(weights[pixel])
 
@@ -255,34 +255,6 @@ def test_smoothness_makes_smoother_pictures(small: VisionModel) -> None:
 
 
 # Progressive pictures.
-
-
-def test_progressive_pictures_begin_with_the_coarse_waves(small: VisionModel) -> None:
-    """In the first step waves up to 4 cycles a picture move; after half of the steps all do."""
-    chosen = make_recipe(small, preset="naive", param="fourier", steps=8, frequency_schedule=0.5)
-    image = chosen.image(32)
-    starts = image.initial(generator_for(0))[None]
-    numbers = starts.clone().requires_grad_()
-    optimizer = torch.optim.Adam([numbers], lr=0.01)
-    waves = torch.hypot(torch.fft.fftfreq(32)[:, None], torch.fft.rfftfreq(32))
-    for step, bound in [(0, 4 / 32), (2, (4 / 32 * math.sqrt(0.5)) ** 0.5), (4, math.inf)]:
-        before = numbers.detach().clone()
-        numbers.grad = torch.ones_like(numbers)
-        masked_step(optimizer, numbers, starts, image.frequencies(), chosen.finest(step))
-        moved = numbers != before
-        expected = (waves <= bound * (1 + 1e-6))[..., None]
-        assert torch.equal(moved, expected.expand_as(moved))
-
-
-def test_waves_that_waited_step_no_farther_than_others() -> None:
-    """Adam has seen their gradients: no step is longer than the learning rate."""
-    starts = torch.zeros(2)
-    numbers = starts.clone().requires_grad_()
-    optimizer = torch.optim.Adam([numbers], lr=0.1)
-    for finest in (0.2, 0.2, 0.2, math.inf, math.inf):
-        numbers.grad = torch.tensor([1.0, -1.0])
-        masked_step(optimizer, numbers, starts, torch.tensor([0.1, 0.4]), finest)
-    assert numbers.tolist() == pytest.approx([-0.5, 0.2], rel=1e-4)
 
 
 def test_progressive_pictures_are_smoother_and_as_exciting(vit: VisionModel) -> None:

@@ -13,14 +13,14 @@ from torch import nn
 
 import featviz
 from featviz.errors import FeatvizError
-from featviz.models.acceleration import fastest
+from featviz.models.acceleration import fastest_precision
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.presets import PRESETS, family
+from featviz.optimization.presets import PRESETS, preset_for
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.pixel import Pixel
-from featviz.parametrization.spectrum import Spectrum, of_data, power_law
+from featviz.parametrization.spectrum import Spectrum, power_law, spectrum_of_dataset
 
 NATURAL = Spectrum("mine", (0.5, 0.5, 0.5), (0.1, 0.5), ((2.0, 0.1),) * 3)
 
@@ -51,28 +51,28 @@ def vit() -> VisionModel:
             "no precision 'float16': choose from auto, float32, bfloat16; "
             "did you mean bfloat16, float32?",
         ),
-        ({"steps": 0}, "steps must be at least 1, not 0"),
-        ({"samples": 0}, "samples must be at least 1, not 0"),
-        ({"samples": -3}, "samples must be at least 1, not -3"),
-        ({"size": 15}, "size must be at least 16, not 15"),
-        ({"size": 0}, "size must be at least 16, not 0"),
-        ({"diversity": -0.5}, "diversity must be a number from 0 up, not -0.5"),
-        ({"diversity": math.nan}, "diversity must be a number from 0 up, not nan"),
-        ({"smoothness": math.inf}, "smoothness must be a number from 0 up, not inf"),
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"samples": -3}, "samples must be at least 1, got -3"),
+        ({"size": 15}, "size must be at least 16, got 15"),
+        ({"size": 0}, "size must be at least 16, got 0"),
+        ({"diversity": -0.5}, "diversity must be a finite number of at least 0, got -0.5"),
+        ({"diversity": math.nan}, "diversity must be a finite number of at least 0, got nan"),
+        ({"tv_weight": math.inf}, "tv_weight must be a finite number of at least 0, got inf"),
         (
             {"spectrum": "cueworld:9"},
-            "a spectrum is for --param maco, and these images are fourier",
+            "--spectrum needs --param maco, got fourier",
         ),
-        ({"progressive": -0.1}, "progressive must be a number from 0 to 1, not -0.1"),
-        ({"progressive": 1.5}, "progressive must be a number from 0 to 1, not 1.5"),
-        ({"progressive": math.nan}, "progressive must be a number from 0 to 1, not nan"),
+        ({"frequency_schedule": -0.1}, "frequency_schedule must lie in [0, 1], got -0.1"),
+        ({"frequency_schedule": 1.5}, "frequency_schedule must lie in [0, 1], got 1.5"),
+        ({"frequency_schedule": math.nan}, "frequency_schedule must lie in [0, 1], got nan"),
         (
-            {"preset": "naive", "progressive": 0.5},
-            "progressive is for images of waves, and these are pixel",
+            {"preset": "naive", "frequency_schedule": 0.5},
+            "--frequency-schedule needs --param fourier or maco, got pixel",
         ),
         (
             {"param": "pixel", "spectrum": NATURAL},
-            "a spectrum is for --param maco, and these images are pixel",
+            "--spectrum needs --param maco, got pixel",
         ),
         (
             {"param": "maco", "spectrum": "cueworld:0"},
@@ -125,9 +125,9 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"param": "maco", "spectrum": NATURAL},
         {"param": "maco", "spectrum": replace(NATURAL, levels=((2.0, 0.2),) * 3)},
         {"param": "maco", "spectrum": replace(NATURAL, name="yours")},
-        {"progressive": 0},
-        {"progressive": 1},
-        {"param": "maco", "progressive": 0.5},
+        {"frequency_schedule": 0},
+        {"frequency_schedule": 1},
+        {"param": "maco", "frequency_schedule": 0.5},
     ]
     return [make_recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
@@ -152,32 +152,14 @@ def test_whole_numbers_and_fractions_make_the_same_recipe(vit: VisionModel) -> N
 
 
 def test_automatic_precision_is_told_by_its_name(vit: VisionModel) -> None:
-    named = make_recipe(vit, precision=fastest(vit.device))
+    named = make_recipe(vit, precision=fastest_precision(vit.device))
     assert make_recipe(vit, precision="auto") == named
     assert named.to_json()["precision"] in ("float32", "bfloat16")
 
 
-def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
-    some = make_recipe(vit, steps=64)
-    rates = [some.rate(step) for step in range(64)]
-    assert rates[0] == some.learning_rate
-    assert rates[32] == pytest.approx(some.learning_rate / 2)
-    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
-    assert 0 < rates[-1] < 0.01 * rates[0]
-
-
-def test_finer_and_finer_waves_move_along_the_share_of_the_steps(vit: VisionModel) -> None:
-    """From 4 cycles a picture, by equal factors, to the finest wave there is."""
-    some = make_recipe(vit, steps=64, size=100, frequency_schedule=0.5)
-    finest = [some.finest(step) for step in range(64)]
-    assert finest[0] == pytest.approx(4 / 100)
-    factors = [later / earlier for earlier, later in itertools.pairwise(finest[:32])]
-    assert factors == pytest.approx([(math.sqrt(0.5) * 25) ** (1 / 32)] * 31)
-    assert finest[32:] == [math.inf] * 32
-    assert make_recipe(vit, steps=64, frequency_schedule=0).finest(0) == math.inf
-
-
-def test_the_preset_says_how_long_the_fine_waves_of_fourier_images_wait(vit: VisionModel) -> None:
+def test_only_fourier_images_of_the_vit_preset_have_a_frequency_schedule_by_default(
+    vit: VisionModel,
+) -> None:
     assert make_recipe(vit).frequency_schedule == PRESETS["vit"].frequency_schedule > 0
     assert make_recipe(vit, preset="cnn").frequency_schedule == 0
     assert (
@@ -189,19 +171,23 @@ def test_the_preset_says_how_long_the_fine_waves_of_fourier_images_wait(vit: Vis
 
 
 def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
-    assert make_recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
-    assert make_recipe(vit, param="pixel").image(40) == Pixel(40, 40)
+    assert make_recipe(vit).parametrization(40) == Fourier(40, 40, PRESETS["vit"].decay)
+    assert make_recipe(vit, param="pixel").parametrization(40) == Pixel(40, 40)
     falling = power_law(PRESETS["vit"].decay, 40, 40)
-    assert make_recipe(vit, param="maco").image(40) == Maco(40, 40, falling)
-    assert make_recipe(vit, param="maco", spectrum=NATURAL).image(40) == Maco(40, 40, NATURAL)
+    assert make_recipe(vit, param="maco").parametrization(40) == Maco(40, 40, falling)
+    assert make_recipe(vit, param="maco", spectrum=NATURAL).parametrization(40) == Maco(
+        40, 40, NATURAL
+    )
 
 
 def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
     vit: VisionModel,
 ) -> None:
     named = make_recipe(vit, param="maco", size=48, spectrum="cueworld:4")
-    assert named.spectrum == of_data("cueworld:4", 48)
-    assert named == make_recipe(vit, param="maco", size=48, spectrum=of_data("cueworld:4", 48))
+    assert named.spectrum == spectrum_of_dataset("cueworld:4", 48)
+    assert named == make_recipe(
+        vit, param="maco", size=48, spectrum=spectrum_of_dataset("cueworld:4", 48)
+    )
 
 
 def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
@@ -213,25 +199,25 @@ def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
 @pytest.mark.parametrize("name", ["cueworld/vit", "cueworld/mixer", "cueworld/vit_colourblind"])
 def test_models_that_cut_images_into_patches_get_the_vit_preset(name: str) -> None:
     model = featviz.load(name, device="cpu")
-    assert family(model) == "vit"
+    assert preset_for(model) == "vit"
     assert make_recipe(model).preset == "vit"
 
 
 def test_a_vit_of_torchvision_gets_the_vit_preset() -> None:
-    assert family(featviz.load("torchvision/vit_b_32", untrained=True, device="cpu")) == "vit"
+    assert preset_for(featviz.load("torchvision/vit_b_32", untrained=True, device="cpu")) == "vit"
 
 
 def test_a_swin_transformer_gets_the_vit_preset() -> None:
     swin = SwinTransformer(32, 4, num_classes=2, embed_dim=8, depths=(1, 1), num_heads=(1, 1))
-    assert family(wrap(swin)) == "vit"
+    assert preset_for(wrap(swin)) == "vit"
 
 
 @pytest.mark.parametrize("name", ["cueworld/resnet", "test_resnet"])
 def test_residual_networks_get_the_cnn_preset(name: str) -> None:
     bundled = name.startswith("cueworld/")
-    assert family(featviz.load(name, untrained=not bundled, device="cpu")) == "cnn"
+    assert preset_for(featviz.load(name, untrained=not bundled, device="cpu")) == "cnn"
 
 
 def test_a_convnext_gets_the_cnn_preset() -> None:
     module = ConvNeXt(num_classes=2, depths=(1, 1, 1, 1), dims=(4, 4, 4, 4))
-    assert family(wrap(module)) == "cnn"
+    assert preset_for(wrap(module)) == "cnn"

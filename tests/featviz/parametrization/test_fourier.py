@@ -174,7 +174,3 @@ def test_the_numbers_of_a_wave_change_the_image_at_their_frequency_alone() -> No
         energy = torch.fft.fft2(image.decode(numbers).double() - 0.5)[0].abs().sum(0)
         found = torch.hypot(down, across)[energy > 0.4 * energy.max()]
         torch.testing.assert_close(found, frequencies[ky, kx, :1].expand_as(found))
-
-
-def test_a_pixel_belongs_to_no_wave() -> None:
-    assert Pixel(4, 6).frequencies() == 0

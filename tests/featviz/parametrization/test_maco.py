@@ -146,7 +146,7 @@ def test_optimizing_moves_the_waves_and_keeps_their_magnitudes() -> None:
     """Of the whole canvas (without views the picture); of the light, which 8 bits keep best."""
     model = featviz.load("cueworld/vit", device="cpu")
     chosen = make_recipe(model, preset="naive", param="maco", size=32, steps=20)
-    canvas = PaddedImage(chosen, model.image_size).image
+    canvas = PaddedImage(chosen, model.image_size).parametrization
     assert isinstance(canvas, Maco)
     pictures = optimize(model, featviz.units(model, "blocks.1.mlp.fc1:3"), chosen)
     images = pictures.images[0].permute(0, 3, 1, 2).double() / 255

@@ -14,7 +14,13 @@ from torch import Tensor
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.parametrization.color import color_mixing
-from featviz.parametrization.spectrum import CONTRAST, Spectrum, measure, of_data, power_law
+from featviz.parametrization.spectrum import (
+    CONTRAST,
+    Spectrum,
+    mean_spectrum,
+    power_law,
+    spectrum_of_dataset,
+)
 from tests.oracles.spectrum import coefficient
 
 GRAY = (0.5, 0.5, 0.5)
@@ -37,7 +43,7 @@ def noise(count: int, side: int, decay: float, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("decay", [0.0, 0.8, 1.0, 1.4])
 def test_the_measured_spectrum_of_falling_noise_falls_as_fast(decay: float) -> None:
     """The slope of a straight line through the levels, where a band holds many waves."""
-    found = measure("noise", [noise(24, 64, decay)])
+    found = mean_spectrum("noise", [noise(24, 64, decay)])
     frequency = np.log(found.frequencies)
     some = frequency > math.log(3 / 64)
     for levels in found.levels:
@@ -50,7 +56,7 @@ def test_the_levels_of_white_noise_are_its_mean_magnitude() -> None:
     dice = torch.Generator().manual_seed(0)
     planes = 0.1 * torch.randn(90, 3, 48, 48, generator=dice, dtype=torch.float64)
     images = 0.5 + torch.einsum("ck,nkhw->nchw", color_mixing().double(), planes)
-    found = measure("noise", images.chunk(9))
+    found = mean_spectrum("noise", images.chunk(9))
     some = np.array(found.frequencies) > 0.1
     for levels in found.levels:
         mean = np.array(levels)[some].mean()
@@ -59,21 +65,21 @@ def test_the_levels_of_white_noise_are_its_mean_magnitude() -> None:
 
 def test_how_images_are_batched_does_not_change_their_spectrum() -> None:
     images = noise(7, 16, 1.0)
-    whole = measure("noise", [images])
-    assert measure("noise", images.chunk(3)) == whole
-    assert measure("noise", iter(images.chunk(7))).digest == whole.digest
+    whole = mean_spectrum("noise", [images])
+    assert mean_spectrum("noise", images.chunk(3)) == whole
+    assert mean_spectrum("noise", iter(images.chunk(7))).digest == whole.digest
 
 
 def test_the_mean_is_the_mean_color_of_the_images() -> None:
     shifted = noise(5, 16, 1.0) + torch.tensor([0.1, 0.0, -0.2], dtype=torch.float64)[:, None, None]
     expected = shifted.mean((0, 2, 3)).tolist()
-    assert measure("noise", shifted.chunk(2)).mean == pytest.approx(expected, rel=5e-3)
+    assert mean_spectrum("noise", shifted.chunk(2)).mean == pytest.approx(expected, rel=5e-3)
 
 
 def test_a_color_that_the_images_lack_is_faint_but_there() -> None:
     gray = noise(6, 16, 1.0)
     gray[:] = 0.5 + 0.1 * torch.linspace(-1, 1, 16)
-    light, *colors = measure("ramps", [gray.double()]).levels
+    light, *colors = mean_spectrum("ramps", [gray.double()]).levels
     for levels in colors:
         assert 0 < max(levels) < 0.1 * max(light)
 
@@ -90,7 +96,7 @@ def test_a_color_that_the_images_lack_is_faint_but_there() -> None:
 )
 def test_images_without_a_spectrum_are_refused(images: list[Tensor], line: str) -> None:
     with pytest.raises(FeatvizError) as refusal:
-        measure("nothing", images)
+        mean_spectrum("nothing", images)
     assert str(refusal.value) == line
 
 
@@ -176,7 +182,7 @@ def test_a_measured_coefficient_is_the_windowed_sum_over_pixels() -> None:
     unmixed = np.einsum("kc,chw->khw", np.linalg.inv(color_mixing().double()), image[0].numpy())
     ramp = np.array([0.0, 0.5, 1.0, 0.5])
     window = ramp[:, None] * ramp
-    found = measure("one", [image])
+    found = mean_spectrum("one", [image])
     for plane, levels in zip(unmixed, found.levels, strict=True):
         faded = (plane - (plane * window).sum() / window.sum()) * window
         faded /= np.sqrt((window**2).sum())
@@ -188,6 +194,6 @@ def test_a_measured_coefficient_is_the_windowed_sum_over_pixels() -> None:
 
 def test_the_spectrum_of_a_dataset_is_that_of_its_images() -> None:
     images = torch.stack([open_data("cueworld:5").image(number, 24) for number in range(5)])
-    found = of_data("cueworld:5", 24)
-    assert found == measure("cueworld:5", [images])
-    assert found.digest != of_data("cueworld:4", 24).digest
+    found = spectrum_of_dataset("cueworld:5", 24)
+    assert found == mean_spectrum("cueworld:5", [images])
+    assert found.digest != spectrum_of_dataset("cueworld:4", 24).digest

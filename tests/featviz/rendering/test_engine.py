@@ -4,7 +4,7 @@ import pytest
 
 from featviz.errors import FeatvizError
 from featviz.rendering import engine
-from featviz.rendering.engine import Local, engine_named
+from featviz.rendering.engine import Local, make_engine
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,12 @@ from featviz.rendering.engine import Local, engine_named
 )
 def test_an_engine_that_is_none_is_refused(name: str, workers: int | None, line: str) -> None:
     with pytest.raises(FeatvizError) as caught:
-        engine_named(name, workers)
+        make_engine(name, workers)
     assert str(caught.value) == line
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     with pytest.raises(FeatvizError, match=r"needs Ray: pip install 'featviz\[ray\]'"):
-        engine_named("ray")
-    assert isinstance(engine_named("local"), Local)
+        make_engine("ray")
+    assert isinstance(make_engine("local"), Local)

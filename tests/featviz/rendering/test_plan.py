@@ -11,7 +11,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of, units
 from featviz.optimization.recipe import make_recipe
 from featviz.rendering import plan as module
-from featviz.rendering.plan import batches_of, depth, plan_missing, take_turns
+from featviz.rendering.plan import batches_of, depth, interleave, plan_missing
 from tests.featviz.toys import toy_vit
 
 MODEL = toy_vit()
@@ -23,13 +23,13 @@ EVERYTHING = units(
 
 def test_turns_by_hand() -> None:
     layers = [["a0", "a1", "a2"], ["b0"], ["c0", "c1"], ["d0", "d1"]]
-    assert take_turns(layers) == ["c0", "b0", "d0", "a0", "c1", "d1", "a1", "a2"]
+    assert interleave(layers) == ["c0", "b0", "d0", "a0", "c1", "d1", "a1", "a2"]
 
 
 @given(st.lists(st.integers(0, 6), max_size=20))
 def test_turns_lose_nothing_and_keep_the_order_within_a_layer(lengths: list[int]) -> None:
     layers = [[(layer, number) for number in range(many)] for layer, many in enumerate(lengths)]
-    taken = take_turns(layers)
+    taken = interleave(layers)
     assert sorted(taken) == sorted(itertools.chain(*layers))
     for layer in layers:
         assert [batch for batch in taken if batch in layer] == layer
@@ -39,7 +39,7 @@ def test_turns_lose_nothing_and_keep_the_order_within_a_layer(lengths: list[int]
 def test_wherever_a_job_stops_layers_of_one_size_differ_by_one_batch(
     layers: int, each: int, data: st.DataObject
 ) -> None:
-    taken = take_turns([[layer] * each for layer in range(layers)])
+    taken = interleave([[layer] * each for layer in range(layers)])
     stop = data.draw(st.integers(0, len(taken)))
     done = Counter(dict.fromkeys(range(layers), 0))
     done.update(taken[:stop])
@@ -49,7 +49,7 @@ def test_wherever_a_job_stops_layers_of_one_size_differ_by_one_batch(
 @pytest.mark.parametrize("layers", [2, 3, 5, 12, 37, 100])
 def test_a_quarter_of_a_turn_costs_about_a_quarter_when_cost_grows_with_depth(layers: int) -> None:
     """In order of depth it would cost a sixteenth."""
-    order = take_turns([[layer] for layer in range(layers)])
+    order = interleave([[layer] for layer in range(layers)])
     for stop in range(-(-layers // 4), layers + 1):
         mean = sum(order[:stop]) / stop
         assert abs(mean - (layers - 1) / 2) <= layers / 6 + 0.5

@@ -21,7 +21,8 @@ from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering import batches
 from featviz.rendering.plan import Plan, plan
-from featviz.rendering.render import Rendering, Summary, render, render_to_store
+from featviz.rendering.render import Rendering, render, render_to_store
+from featviz.store.jobs import JobSummary
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter
 from tests.featviz.toys import toy_vit
@@ -53,7 +54,7 @@ def made(model: VisionModel, **settings: Any) -> Recipe:
     return make_recipe(model, **{"samples": 2, "steps": STEPS} | settings)
 
 
-def to_store(model: VisionModel, store: Path, batch: int = 4, **options: Any) -> Summary:
+def to_store(model: VisionModel, store: Path, batch: int = 4, **options: Any) -> JobSummary:
     return render_to_store(model, units(model, *SELECTORS), made(model), store, batch, **options)
 
 
@@ -145,7 +146,7 @@ def test_a_store_holds_what_render_returns(
     toy: VisionModel, whole: Rendering, tmp_path: Path
 ) -> None:
     summary = to_store(toy, tmp_path / "store")
-    assert summary == Summary(rendered=7, done=0, failures={})
+    assert summary == JobSummary(stored=7, done=0, failures={})
     same(tmp_path / "store", whole)
     row = Store(tmp_path / "store").row("patch_embed:1")
     np.testing.assert_allclose(row["trajectory"], whole.trajectory[3], rtol=1e-3)
@@ -154,14 +155,14 @@ def test_a_store_holds_what_render_returns(
 def test_a_second_run_renders_nothing_and_writes_nothing(toy: VisionModel, tmp_path: Path) -> None:
     to_store(toy, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")}
-    assert to_store(toy, tmp_path) == Summary(rendered=0, done=7, failures={})
+    assert to_store(toy, tmp_path) == JobSummary(stored=0, done=7, failures={})
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == before
 
 
 def test_a_longer_list_adds_the_missing_units_only(toy: VisionModel, tmp_path: Path) -> None:
     few = units(toy, SELECTORS[0])
     render_to_store(toy, few, made(toy), tmp_path, 4)
-    assert to_store(toy, tmp_path) == Summary(rendered=4, done=3, failures={})
+    assert to_store(toy, tmp_path) == JobSummary(stored=4, done=3, failures={})
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -178,7 +179,7 @@ def test_an_interrupted_job_keeps_its_batches_and_ends_up_the_same(
             to_store(toy, tmp_path)
     kept = len(Store(tmp_path))
     assert (kept > 0) == (after > 0)
-    assert to_store(toy, tmp_path) == Summary(rendered=7 - kept, done=kept, failures={})
+    assert to_store(toy, tmp_path) == JobSummary(stored=7 - kept, done=kept, failures={})
     same(tmp_path, whole)
 
 
@@ -186,7 +187,7 @@ def test_an_interrupted_job_keeps_its_batches_and_ends_up_the_same(
 def test_shards_share_the_job_and_make_the_same_pictures(
     toy: VisionModel, whole: Rendering, tmp_path: Path, shards: Sequence[tuple[int, int]]
 ) -> None:
-    parts = [to_store(toy, tmp_path, shard=shard).rendered for shard in shards]
+    parts = [to_store(toy, tmp_path, shard=shard).stored for shard in shards]
     assert sum(parts) == 7
     assert max(parts) - min(parts) <= 1
     same(tmp_path, whole)
@@ -234,10 +235,10 @@ def test_a_unit_that_raises_is_stored_as_failed_and_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(batches, "optimize", breaking)
         summary = to_store(toy, tmp_path)
-        assert summary == Summary(6, 0, {broken: "RuntimeError: no kernel for this"})
+        assert summary == JobSummary(6, 0, {str(broken): "RuntimeError: no kernel for this"})
         assert Store(tmp_path).failures == {"patch_embed:1": "RuntimeError: no kernel for this"}
         assert to_store(toy, tmp_path).failures == summary.failures
-    assert to_store(toy, tmp_path) == Summary(rendered=1, done=6, failures={})
+    assert to_store(toy, tmp_path) == JobSummary(stored=1, done=6, failures={})
     assert Store(tmp_path).failures == {}
     same(tmp_path, whole)
 
@@ -246,10 +247,10 @@ def test_a_neuron_whose_weights_are_nan_fails_alone(tmp_path: Path) -> None:
     model = toy_vit()
     model.module.blocks[2].mlp.fc1.weight[1] = float("nan")  # type: ignore[index,union-attr]
     summary = to_store(model, tmp_path)
-    assert summary.rendered == 6
+    assert summary.stored == 6
     (failed,) = summary.failures.items()
     assert failed == (
-        Unit("blocks.2.mlp.fc1", 1),
+        "blocks.2.mlp.fc1:1",
         "its value is not a finite number at step 0",
     )
     assert all(np.isfinite(row["activation"]).all() for row in Store(tmp_path).rows())
@@ -273,7 +274,7 @@ def test_out_of_memory_makes_smaller_batches_and_the_same_pictures(
         return optimize(model, chosen, *rest)
 
     monkeypatch.setattr(batches, "optimize", tight)
-    assert to_store(toy, tmp_path, batch=32) == Summary(rendered=7, done=0, failures={})
+    assert to_store(toy, tmp_path, batch=32) == JobSummary(stored=7, done=0, failures={})
     same(tmp_path, whole)
 
 

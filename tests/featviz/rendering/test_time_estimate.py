@@ -14,7 +14,7 @@ from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batches
 from featviz.rendering.plan import batches_of, depth
-from featviz.rendering.time_estimate import estimate
+from featviz.rendering.time_estimate import estimate_seconds
 from tests.featviz.toys import toy_vit
 
 MODEL = toy_vit()
@@ -60,20 +60,20 @@ def test_costs_that_grow_evenly_with_depth_are_foretold_exactly(
     fake = FakeTime(start, shallow, deeper)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "optimize", fake)
-        told = estimate(MODEL, cut, made, fake.clock)
+        told = estimate_seconds(MODEL, cut, made, fake.clock)
     assert fake.steps <= 15
     true = sum(samples * fake.cost(unit, 37) for unit in chosen)
     assert told == pytest.approx(true, rel=1e-6, abs=1e-6)
 
 
 def test_nothing_to_do_takes_no_time_and_no_probe() -> None:
-    assert estimate(MODEL, [], make_recipe(MODEL)) == 0
+    assert estimate_seconds(MODEL, [], make_recipe(MODEL)) == 0
 
 
 def test_a_clock_that_is_disturbed_gives_no_negative_time(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 1.0, 1.0, 9.0, 9.0, 9.5])
     monkeypatch.setattr(batches, "optimize", FakeTime(0, 0, 0))
     chosen = [units(MODEL, "patch_embed:0")]
-    told = estimate(MODEL, chosen, make_recipe(MODEL, steps=5), lambda: next(times))
+    told = estimate_seconds(MODEL, chosen, make_recipe(MODEL, steps=5), lambda: next(times))
     # The short run took 8 s and the long one half a second: steps cost nothing, the start 8 s.
     assert told == 8.0

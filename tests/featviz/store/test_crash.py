@@ -15,8 +15,8 @@ import pytest
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz import crashing
-from tests.featviz.made_stores import (
+from tests.featviz.store import crashing
+from tests.featviz.store.made_stores import (
     BATCHES,
     FAILED,
     finish,
@@ -46,7 +46,8 @@ def crash(job: str, root: Path) -> list[Path]:
     """Kill the job at every one of its system calls; return the folders that are left."""
     # In a process of its own, since pytest has threads and must not fork.
     program = (
-        "from tests.featviz.crashing import crash; crash(sys.argv[1], pathlib.Path(sys.argv[2]))"
+        "from tests.featviz.store.crashing import crash; "
+        "crash(sys.argv[1], pathlib.Path(sys.argv[2]))"
     )
     root.mkdir()
     subprocess.run([sys.executable, "-c", WITHOUT_TORCH + program, job, root], cwd=ROOT, check=True)
@@ -238,7 +239,7 @@ def test_writes_that_take_a_few_bytes_each_store_the_same(
 
 def test_processes_that_share_a_store_lose_nothing_of_each_other(tmp_path: Path) -> None:
     program = (
-        "from tests.featviz.made_stores import renders, writer;"
+        "from tests.featviz.store.made_stores import renders, writer;"
         "store = writer(pathlib.Path(sys.argv[1]));"
         "[store.add(renders([f'head:{n}'])) for n in range(int(sys.argv[2]), 30, 3)]"
     )

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.forging import flip, honest_name
-from tests.featviz.made_stores import (
+from tests.featviz.store.forging import flip, honest_name
+from tests.featviz.store.made_stores import (
     BATCHES,
     CONFIGURATION,
     finish,

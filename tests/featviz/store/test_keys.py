@@ -9,7 +9,7 @@ import pytest
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.made_stores import renders, whole_store, writer
+from tests.featviz.store.made_stores import renders, whole_store, writer
 
 
 def test_rows_are_read_by_address_in_the_order_that_is_asked_for(tmp_path: Path) -> None:

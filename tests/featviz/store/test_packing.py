@@ -17,8 +17,8 @@ from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.forging import flip
-from tests.featviz.made_stores import (
+from tests.featviz.store.forging import flip
+from tests.featviz.store.made_stores import (
     CONFIGURATION,
     FINGERPRINT,
     SITES,

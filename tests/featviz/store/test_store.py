@@ -24,7 +24,7 @@ from featviz._util import files
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.made_stores import (
+from tests.featviz.store.made_stores import (
     BATCHES,
     CONFIGURATION,
     FAILED,

@@ -86,7 +86,7 @@ def test_of_many_classes_some_are_left_out_and_not_images_of_each() -> None:
 def test_where_every_class_has_thirty_images_all_classes_stay_and_no_label_is_read() -> None:
     source = Many()
     dataset = Dataset("many", source.classes, source)
-    assert images_of(dataset, 9000) == dataset.numbers(9000)
+    assert images_of(dataset, 9000) == dataset.indices(9000)
     world = planted(0)[1]
     assert images_of(world, 120) == list(range(120))
     assert source.asked == 0

@@ -20,7 +20,7 @@ from patching.vit.residual_vit import residual_vit
 @cache
 def images() -> Split:
     model, dataset = planted(0)
-    return split(model, dataset, dataset.numbers())
+    return split(model, dataset, dataset.indices())
 
 
 @cache
@@ -39,7 +39,7 @@ class Many:
 
     sizes = np.array([25, 60, 40, 45, 50, 60] * 50)
     classes = tuple(f"class {number}" for number in range(300))
-    in_turn = False
+    interleaved = False
     asked = 0
 
     def __len__(self) -> int:

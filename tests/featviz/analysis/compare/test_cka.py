@@ -19,31 +19,31 @@ def gaussian(*shape: int, seed: int = 0) -> Tensor:
 
 
 def rotation(size: int) -> Tensor:
-    turned: Tensor = torch.linalg.qr(gaussian(size, size, seed=9)).Q
-    return turned
+    matrix: Tensor = torch.linalg.qr(gaussian(size, size, seed=9)).Q
+    return matrix
 
 
 @pytest.mark.parametrize("images", [4, 5, 8])
-def test_it_is_the_average_over_four_different_images(images: int) -> None:
+def test_cka_is_the_average_over_sets_of_four_different_images(images: int) -> None:
     x, y = gaussian(images, 3), gaussian(images, 5, seed=1)
     y[:, :3] += x
     expected = debiased_cka((x + 1).numpy(), (y - 2).numpy())
     assert linear_cka(x + 1, y - 2) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_rotated_shifted_and_scaled_layer_is_the_same_layer() -> None:
+def test_a_rotated_shifted_and_scaled_layer_has_cka_one() -> None:
     x = gaussian(20, 6)
     assert linear_cka(x, 1e-6 * (x @ rotation(6)) + 3) == pytest.approx(1, abs=1e-9)
     assert linear_cka(x, -1e9 * x) == pytest.approx(1, abs=1e-12)
 
 
-def test_a_stretched_layer_is_not_the_same() -> None:
+def test_a_layer_with_rescaled_units_has_a_lower_cka() -> None:
     x = gaussian(50, 4)
     assert linear_cka(x, x * torch.tensor([1, 2, 4, 8.0])) < 0.9
 
 
 @given(seed=st.integers(0, 1000), images=st.integers(4, 12), width=st.integers(1, 5))
-def test_it_is_symmetric_and_ignores_rotation_and_scale_of_either(
+def test_cka_is_symmetric_and_invariant_to_rotation_and_scale(
     seed: int, images: int, width: int
 ) -> None:
     x, y = gaussian(images, width, seed=seed), gaussian(images, 3, seed=seed + 1)
@@ -53,29 +53,29 @@ def test_it_is_symmetric_and_ignores_rotation_and_scale_of_either(
     assert linear_cka(x @ rotation(width), 7 * y) == pytest.approx(value, abs=1e-9)
 
 
-def test_independent_layers_are_unlike_however_few_the_images() -> None:
+def test_independent_layers_have_cka_zero_on_average_even_with_few_images() -> None:
     pairs = [(gaussian(30, 60, seed=2 * i), gaussian(30, 60, seed=2 * i + 1)) for i in range(40)]
     values = torch.tensor([linear_cka(x, y) for x, y in pairs])
     error = values.std() / len(values) ** 0.5
     assert values.mean().abs() < 3 * error
     assert error < 0.01
-    # The plain estimator takes them for alike, for want of images.
+    # The biased estimator is far above 0 with so few images.
     assert min(plain_cka(x.numpy(), y.numpy()) for x, y in pairs) > 0.6
 
 
-def test_with_many_images_it_is_the_plain_estimate() -> None:
+def test_with_many_images_the_biased_estimate_is_the_same() -> None:
     x = gaussian(2000, 4)
     y = x @ gaussian(4, 3, seed=1) + gaussian(2000, 3, seed=2)
     assert linear_cka(x, y) == pytest.approx(plain_cka(x.numpy(), y.numpy()), abs=2e-3)
 
 
-def test_the_share_of_common_units_is_the_likeness() -> None:
+def test_cka_of_white_layers_is_the_share_of_common_units() -> None:
     # White layers of 8 units of which 4 are common: |X'Y|^2 is 4, |X'X|^2 and |Y'Y|^2 are 8.
     units = gaussian(5000, 12)
     assert linear_cka(units[:, :8], units[:, 4:]) == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_matrix_holds_the_value_of_every_pair_whatever_its_rows_at_once(
+def test_the_matrix_holds_the_cka_of_every_pair_whatever_the_batch_of_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     xs = [gaussian(11, 3), gaussian(11, 7, seed=1)]
@@ -83,17 +83,17 @@ def test_a_matrix_holds_the_value_of_every_pair_whatever_its_rows_at_once(
     whole = cka_matrix(xs, ys)
     single = [[linear_cka(x, y) for y in ys] for x in xs]
     assert np.allclose(whole, single, atol=1e-12)
-    monkeypatch.setattr(cka, "_NUMBERS", 4 * 11 * 5)
+    monkeypatch.setattr(cka, "_MAX_ELEMENTS", 4 * 11 * 5)
     assert np.allclose(cka_matrix(xs, ys), whole, atol=1e-12)
 
 
-def test_a_layer_that_makes_the_same_of_every_image_is_like_none() -> None:
+def test_a_constant_layer_has_cka_zero() -> None:
     constant = torch.full((9, 3), 0.1)
     assert linear_cka(constant, gaussian(9, 3)) == 0
     assert linear_cka(constant, constant) == 0
 
 
-def test_too_few_images_and_unlike_counts_are_refused() -> None:
+def test_too_few_images_and_different_counts_are_refused() -> None:
     with pytest.raises(FeatvizError, match="at least 4 images, not 3"):
         linear_cka(gaussian(3, 2), gaussian(3, 2))
     with pytest.raises(FeatvizError, match=r"\(5, 2\), \(6, 2\)"):

@@ -18,9 +18,9 @@ DATA = open_data("cueworld:18")
 
 
 def permuted(model: VisionModel, block: int) -> tuple[VisionModel, list[int]]:
-    """The same function, with the hidden units of one block in another order.
+    """The same function with the hidden units of one block in another order.
 
-    Unit i is at place[i] there.
+    Also returns the new index of each unit.
     """
     other = copy.deepcopy(model.module)
     first = other.get_submodule(f"blocks.{block}.mlp.fc1")
@@ -36,28 +36,28 @@ def permuted(model: VisionModel, block: int) -> tuple[VisionModel, list[int]]:
     return VisionModel("permuted", other, 32, half, half), order.argsort().tolist()
 
 
-def test_hidden_units_in_another_order_are_found_again_by_their_values() -> None:
+def test_permuted_hidden_units_are_matched_by_their_values() -> None:
     model = toy_vit()
-    other, places = permuted(model, 2)
+    other, indices = permuted(model, 2)
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(other.module(images), model.module(images))  # the same function
     found = matches(model, other, featviz.units(model, "blocks.2.mlp.fc1:all"), DATA)
-    assert places != list(range(64))
-    assert [str(match.match) for match in found] == [f"blocks.2.mlp.fc1:{i}" for i in places]
+    assert indices != list(range(64))
+    assert [str(match.match) for match in found] == [f"blocks.2.mlp.fc1:{i}" for i in indices]
     assert min(match.correlation for match in found) > 1 - 1e-6
 
 
-def test_units_come_back_in_the_order_given_each_once() -> None:
+def test_matches_are_in_the_order_of_the_units_without_duplicates() -> None:
     model = toy_vit()
-    asked = ["head:1", "blocks.3.mlp.fc1:5@2", "patch_embed:7", "blocks.3.mlp.fc1:1"]
-    chosen = featviz.units(model, *asked)
+    addresses = ["head:1", "blocks.3.mlp.fc1:5@2", "patch_embed:7", "blocks.3.mlp.fc1:1"]
+    chosen = featviz.units(model, *addresses)
     found = matches(model, model, [*chosen, chosen[0]], DATA)
-    assert [str(match.unit) for match in found] == asked
+    assert [str(match.unit) for match in found] == addresses
     assert str(found[0].match) == "head:1"
     assert str(found[2].match) == "patch_embed:7"
 
 
-def test_a_unit_at_a_token_is_read_there_and_its_match_over_all_patches() -> None:
+def test_a_unit_at_a_token_is_matched_with_a_unit_over_all_patches() -> None:
     model = toy_vit()
     (unit,) = featviz.units(model, "blocks.1.mlp.fc1:3@cls")
     (match,) = matches(model, model, [unit], DATA)
@@ -68,11 +68,11 @@ def test_a_unit_at_a_token_is_read_there_and_its_match_over_all_patches() -> Non
         every = featviz.readout(model, featviz.units(model, "blocks.1.mlp.fc1:all"))(images)
     expected = np.corrcoef(values.T.numpy())[0, 1]
     assert match.correlation == pytest.approx(expected, abs=1e-5)
-    rivals = [np.corrcoef(values[:, 0], column)[0, 1] for column in every.T.numpy()]
-    assert match.correlation == pytest.approx(max(rivals), abs=1e-5)
+    candidates = [np.corrcoef(values[:, 0], column)[0, 1] for column in every.T.numpy()]
+    assert match.correlation == pytest.approx(max(candidates), abs=1e-5)
 
 
-def test_correlations_are_those_of_numpy_and_blind_to_scale_and_shift() -> None:
+def test_correlations_equal_those_of_numpy_whatever_the_scale_and_shift() -> None:
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(40, 3, generator=generator)
     b = torch.randn(40, 2, generator=generator) + a[:, :2]
@@ -81,14 +81,14 @@ def test_correlations_are_those_of_numpy_and_blind_to_scale_and_shift() -> None:
     assert np.allclose(correlations(5 * a - 3, 0.01 * b + 1), expected, atol=1e-5)
 
 
-def test_a_constant_correlates_with_nothing_and_an_opposite_by_minus_1() -> None:
+def test_a_constant_has_correlation_0_and_a_negated_unit_minus_1() -> None:
     values = torch.tensor([[1.0, 0.1], [2.0, 0.1], [4.0, 0.1]])
     expected = [[1, -1, 0], [0, 0, 0]]
-    opposite = torch.cat([values[:, :1], -values[:, :1], values[:, 1:]], 1)
-    assert correlations(values, opposite).tolist() == pytest.approx(np.array(expected))
+    negated = torch.cat([values[:, :1], -values[:, :1], values[:, 1:]], 1)
+    assert correlations(values, negated).tolist() == pytest.approx(np.array(expected))
 
 
-def linear(name: str, **layers: nn.Module) -> VisionModel:
+def sequential(name: str, **layers: nn.Module) -> VisionModel:
     half = (0.5, 0.5, 0.5)
     module = nn.Sequential()
     for path, layer in layers.items():
@@ -96,7 +96,7 @@ def linear(name: str, **layers: nn.Module) -> VisionModel:
     return VisionModel(name, module, 8, half, half)
 
 
-def test_a_layer_is_compared_with_its_role_then_its_class_then_any_at_its_depth() -> None:
+def test_the_counterpart_has_the_same_role_else_class_else_depth() -> None:
     vit = toy_vit()
     paths = {
         "blocks.2.mlp.fc1": "blocks.2.mlp.fc1",
@@ -105,7 +105,7 @@ def test_a_layer_is_compared_with_its_role_then_its_class_then_any_at_its_depth(
     }
     for path, same in paths.items():
         assert counterpart(vit, vit, vit.sites[path]).path == same
-    convolutions = linear(
+    convolutions = sequential(
         "convolutions",
         a=nn.Conv2d(3, 4, 1),
         b=nn.Conv2d(4, 4, 1),
@@ -114,7 +114,7 @@ def test_a_layer_is_compared_with_its_role_then_its_class_then_any_at_its_depth(
         flat=nn.Flatten(),
         out=nn.Linear(4, 2),
     )
-    # Of 18 layers of the transformer the first is the patch embedding, a convolution.
+    # The first of the 18 layers of the transformer is the patch embedding, a convolution.
     assert counterpart(vit, convolutions, vit.sites["patch_embed"]).path == "a"
     assert counterpart(vit, convolutions, vit.sites["blocks.1.mlp.fc1"]).path == "b"
     assert counterpart(vit, convolutions, vit.sites["blocks.3.mlp.fc2"]).path == "c"
@@ -122,21 +122,21 @@ def test_a_layer_is_compared_with_its_role_then_its_class_then_any_at_its_depth(
     assert counterpart(convolutions, vit, convolutions.sites["c"]).path == "patch_embed"
 
 
-def test_a_model_without_such_a_layer_is_refused() -> None:
+def test_a_model_without_a_corresponding_layer_is_refused() -> None:
     vit = toy_vit()
-    only = linear("only", a=nn.Conv2d(3, 4, 1))
+    only = sequential("only", a=nn.Conv2d(3, 4, 1))
     with pytest.raises(FeatvizError, match="only has no layer to compare head with"):
         matches(vit, only, featviz.units(vit, "head:0"), DATA)
 
 
 @pytest.mark.parametrize("address", ["blocks.1.attn.qk:0@same", "head:0+head:1"])
-def test_units_of_no_single_layer_are_refused(address: str) -> None:
+def test_logits_and_sums_cannot_be_matched(address: str) -> None:
     model = toy_vit()
     with pytest.raises(FeatvizError, match="cannot be matched"):
         matches(model, model, featviz.units(model, address), DATA)
 
 
-def test_two_images_match_everything_and_so_are_refused() -> None:
+def test_fewer_than_three_images_are_refused() -> None:
     model = toy_vit()
     with pytest.raises(FeatvizError, match="at least 3 images"):
         matches(model, model, featviz.units(model, "head:0"), DATA, count=2)

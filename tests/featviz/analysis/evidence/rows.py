@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.featviz.made_stores import writer
+from tests.featviz.store.made_stores import writer
 
 SITE = "blocks.2.mlp.fc1"
 CLASSES = ("red", "green", "stripes")

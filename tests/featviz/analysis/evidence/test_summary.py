@@ -11,7 +11,7 @@ from featviz.analysis.evidence.summary import summarize
 from featviz.analysis.evidence.unit_evidence import EvidenceReader
 from tests.featviz.analysis.evidence.rows import SITE, UNITS, columns, failing, passing, renders
 from tests.featviz.analysis.evidence.rows import VALIDATIONS as CONFIGURATION
-from tests.featviz.made_stores import writer
+from tests.featviz.store.made_stores import writer
 
 
 def test_the_summary_of_four_neurons_with_known_results(store: Path) -> None:

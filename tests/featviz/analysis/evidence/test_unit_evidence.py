@@ -12,7 +12,7 @@ from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
 from tests.featviz.analysis.evidence.rows import CLASSES, SITE, UNITS, examples, renders, scores
-from tests.featviz.made_stores import writer
+from tests.featviz.store.made_stores import writer
 
 
 def test_the_evidence_of_a_unit_combines_all_kinds_of_results(store: Path) -> None:

@@ -164,9 +164,9 @@ def same(one: Examples, other: Examples, rtol: float) -> None:
 
 def test_some_images_of_a_dataset_are_named_by_their_numbers_in_it() -> None:
     model, data = toy_vit(), noise(SEEDS)
-    data._source.in_turn = False
+    data._source.interleaved = False
     chosen = units(model, "blocks.1.mlp.fc1:0-3")
-    numbers = data.numbers(12)
+    numbers = data.indices(12)
     assert numbers[-1] == 45
     values = featviz.readout(model, chosen)(all_images(data, 32, 12))
     check(examples(model, chosen, data, count=12), values, data, numbers)

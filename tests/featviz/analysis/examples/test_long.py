@@ -24,7 +24,7 @@ from featviz.models import VisionModel
 from featviz.units import units
 
 class Flat:
-    classes, in_turn = ("even", "odd"), True
+    classes, interleaved = ("even", "odd"), True
     def __init__(self, count): self.count = count
     def __len__(self): return self.count
     def fingerprint(self): return str(self.count)

@@ -27,7 +27,8 @@ from featviz.rendering.batch_size import batch_size
 from featviz.rendering.ray import cluster
 from featviz.rendering.ray.cluster import Cluster, RayPool
 from featviz.rendering.ray.worker import Packed, Worker, measure
-from featviz.rendering.render import Summary, render_to_store
+from featviz.rendering.render import render_to_store
+from featviz.store.jobs import JobSummary
 from featviz.store.reader import Store
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ def made(model: VisionModel, steps: int = 3) -> Recipe:
     return make_recipe(model, steps=steps, size=32)
 
 
-def job(model: VisionModel, store: Path, steps: int = 3, **options: Any) -> Summary:
+def job(model: VisionModel, store: Path, steps: int = 3, **options: Any) -> JobSummary:
     """Render SELECTORS, two in a batch."""
     return render_to_store(model, units(model, *SELECTORS), made(model, steps), store, 2, **options)
 
@@ -85,7 +86,7 @@ def same(one: Path, other: Path) -> None:
 def test_pictures_are_to_the_bit_those_made_without_ray(vit: VisionModel, tmp_path: Path) -> None:
     job(vit, tmp_path / "local")
     summary = job(vit, tmp_path / "ray", engine=Cluster(2))
-    assert summary == Summary(rendered=11, done=0, failures={})
+    assert summary == JobSummary(stored=11, done=0, failures={})
     same(tmp_path / "local", tmp_path / "ray")
     assert ray.is_initialized()
 
@@ -116,7 +117,7 @@ def test_a_worker_killed_in_mid_job_costs_its_batch_only(
     Watched.pools = []
     monkeypatch.setattr(cluster, "RayPool", Watched)
     summary = job(vit, tmp_path / "ray", steps=150, engine=Cluster(2))
-    assert summary == Summary(rendered=11, done=0, failures={})
+    assert summary == JobSummary(stored=11, done=0, failures={})
     (pool,) = Watched.pools
     lost = pool.sent[0]
     assert sum(batch == lost for batch in pool.sent) == 2
@@ -140,14 +141,14 @@ def test_a_unit_that_kills_its_workers_is_recorded_alone_and_made_by_the_next_ca
     with monkeypatch.context() as patch:
         patch.setattr(cluster, "Worker", Mortal)
         summary = job(vit, tmp_path / "ray", engine=Cluster(2))
-    assert summary.rendered == 10
-    assert list(summary.failures) == [DEADLY]
-    told = summary.failures[DEADLY]
+    assert summary.stored == 10
+    assert list(summary.failures) == [str(DEADLY)]
+    told = summary.failures[str(DEADLY)]
     assert told.startswith("3 workers died that rendered it; the last: ")
     assert "\n" not in told
     assert Store(tmp_path / "ray").failures == {"patch_embed:2": told}
     again = job(vit, tmp_path / "ray", engine=Cluster(2))
-    assert again == Summary(rendered=1, done=10, failures={})
+    assert again == JobSummary(stored=1, done=10, failures={})
     job(vit, tmp_path / "local")
     here, there = Store(tmp_path / "local"), Store(tmp_path / "ray")
     for address in here.addresses():

@@ -1,4 +1,4 @@
-"""`featviz models` and `featviz units`, and every wrong name."""
+"""`featviz units`, and wrong names of models and units."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ import torch
 from safetensors.torch import save_file
 
 import featviz
-from featviz.models.registry import known_models
 from featviz.models.vision_model import VisionModel
 from tests.cli.running import Run
 
 
-def test_models_lists_every_known_name_one_a_line(run: Run) -> None:
-    result = run("models")
-    assert result.out.splitlines() == known_models()
-    assert json.loads(run("models", "--json").out) == known_models()
-    assert (result.status, result.err) == (0, "")
-
-
-def test_units_without_a_selector_lists_the_sites(run: Run, vit: VisionModel) -> None:
+def test_the_sites_are_listed_without_a_selector(run: Run, vit: VisionModel) -> None:
     heading, *rows = run("units", "cueworld/vit").out.splitlines()
     assert heading.split() == ["site", "units", "positions", "grid", "prefix"]
     assert [row.split()[0] for row in rows] == list(vit.sites)
@@ -36,7 +28,7 @@ def test_units_without_a_selector_lists_the_sites(run: Run, vit: VisionModel) ->
     }
 
 
-def test_units_expands_selectors_as_the_library_does(run: Run, vit: VisionModel) -> None:
+def test_selectors_are_expanded_as_in_python(run: Run, vit: VisionModel) -> None:
     selectors = ("blocks.0-1.mlp.fc1:0,3@cls", "blocks.2.mlp.fc1:1@1-2", "head:all")
     expected = [str(unit) for unit in featviz.units(vit, *selectors)]
     result = run("units", "cueworld/vit", *selectors)
@@ -54,7 +46,7 @@ def test_units_expands_selectors_as_the_library_does(run: Run, vit: VisionModel)
         ("", "featviz models"),
     ],
 )
-def test_a_wrong_model_gets_the_nearest_right_ones(run: Run, model: str, says: str) -> None:
+def test_a_wrong_model_name_is_refused_with_similar_names(run: Run, model: str, says: str) -> None:
     assert says in run("units", model).refusal()
 
 

@@ -40,7 +40,7 @@ class Architecture:
 
 WINDOWS = "does not keep one row for each image"
 UNCALLED = "its forward is never called as a module"
-BLIND = "it sees the same whatever the image is"
+BLIND = "its input does not depend on the image"
 
 FAST = [
     Architecture(

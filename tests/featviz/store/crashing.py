@@ -11,7 +11,7 @@ from typing import Any
 
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.made_stores import BATCHES, CONFIGURATION, finish, renders, writer
+from tests.featviz.store.made_stores import BATCHES, CONFIGURATION, finish, renders, writer
 
 CALLS = ("open", "write", "fsync", "close", "replace", "rename", "mkdir", "ftruncate", "unlink")
 OTHER = CONFIGURATION | {"steps": 99}

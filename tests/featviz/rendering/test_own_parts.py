@@ -1,0 +1,195 @@
+"""Objectives, parametrizations, augmentations and start images of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+import featviz
+from featviz.errors import FeatvizError
+from featviz.models.vision_model import VisionModel
+from featviz.optimization.recipe import make_recipe
+from featviz.rendering.render import render_to_store
+from tests.featviz.toys import toy_vit
+
+FAST: dict[str, Any] = {"steps": 12, "preset": "naive", "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def model() -> VisionModel:
+    return toy_vit()
+
+
+@pytest.fixture(scope="module")
+def units(model: VisionModel) -> list[featviz.Unit]:
+    return featviz.units(model, "blocks.1.mlp.fc1:0-1")
+
+
+def test_the_activation_as_own_objective_changes_no_bit(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    plain = featviz.render(model, units, **FAST)
+    own = featviz.render(model, units, objective=lambda _, activations: activations, **FAST)
+    np.testing.assert_array_equal(own.images, plain.images)
+    np.testing.assert_array_equal(own.activation, plain.activation)
+
+
+def test_an_own_objective_is_what_rises(model: VisionModel, units: list[featviz.Unit]) -> None:
+    def red(images: Tensor, activations: Tensor) -> Tensor:
+        assert images.shape == (len(activations), 3, model.image_size, model.image_size)
+        return images[:, 0].mean((1, 2)) - images[:, 1:].mean((1, 2, 3)) + 0 * activations
+
+    settings = {**FAST, "steps": 60}
+    images = featviz.render(model, units, objective=red, **settings).images / 255
+    assert images[..., 0].min() > 0.75
+    assert images[..., 1:].max() < 0.25
+
+
+def test_a_negated_objective_lowers_the_activation(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    high = featviz.render(model, units, **FAST).activation
+    low = featviz.render(model, units, objective=lambda _, values: -values, **FAST).activation
+    assert (low < high).all()
+
+
+class Gray:
+    """One brightness for the whole image."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.shape = (3, height, width)
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        return torch.zeros(1) + 0 * torch.rand(1, generator=generator)
+
+    def decode(self, parameters: Tensor) -> Tensor:
+        return parameters.sigmoid()[:, :, None, None].expand(-1, *self.shape)
+
+
+def test_an_own_parametrization_limits_what_pictures_can_be(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    images = featviz.render(model, units, param=Gray, **FAST).images
+    assert (images == images[:, :, :1, :1, :1]).all()
+    assert (images != images[0, 0, 0, 0, 0]).any() or (images != 128).any()
+
+
+def test_own_augmentations_are_applied_in_every_step_and_leave_the_random_state_alone(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    seen: list[Tensor] = []
+    crop: Any = v2.RandomResizedCrop(20, scale=(0.5, 1.0))
+
+    def augment(images: Tensor) -> Tensor:
+        seen.append(images.detach())
+        augmented: Tensor = crop(images) + 0.1 * torch.randn(1)
+        return augmented
+
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = featviz.render(model, units, augmentation=augment, batch=2, **FAST)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert len(seen) == 12
+    torch.manual_seed(4)
+    second = featviz.render(model, units, augmentation=augment, **FAST)
+    np.testing.assert_array_equal(first.images, second.images)
+    other = featviz.render(model, units, augmentation=augment, seed=1, **FAST)
+    assert (first.images != other.images).any()
+
+
+@pytest.mark.parametrize("param", ["pixel", "fourier"])
+@pytest.mark.parametrize("preset", ["naive", "vit"])
+def test_a_picture_starts_at_the_start_image(
+    model: VisionModel, units: list[featviz.Unit], param: str, preset: str
+) -> None:
+    ramp = torch.linspace(0.1, 0.9, 32)
+    start = torch.stack(
+        [ramp.expand(32, 32), ramp[:, None].expand(32, 32), torch.full((32, 32), 0.4)]
+    )
+    settings: dict[str, Any] = {
+        "steps": 1,
+        "preset": preset,
+        "param": param,
+        "size": 32,
+        "frequency_schedule": 0.0,
+    }
+    if param == "pixel":
+        settings.pop("frequency_schedule")
+    recipe = make_recipe(model, start=start, **settings)
+    images = featviz.render(model, units, start=start, **settings).images[:, 0]
+    expected = (start * 255).round().permute(1, 2, 0).numpy()
+    # One step moves Fourier coefficients of all frequencies by the learning rate.
+    assert recipe.start is not None
+    assert np.abs(images - expected).mean() < 12
+    assert np.corrcoef(images[0].ravel(), expected.ravel())[0, 1] > 0.97
+
+
+def test_maco_takes_the_phases_of_the_start_image(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    start = torch.full((3, 32, 32), 0.2)
+    start[:, 8:20, 10:26] = 0.8
+    settings: dict[str, Any] = {"steps": 1, "preset": "naive", "param": "maco", "size": 32}
+    images = featviz.render(model, units, start=start, **settings).images[0, 0].mean(-1)
+    noise = featviz.render(model, units, **settings).images[0, 0].mean(-1)
+    shape = start[0].numpy()
+    assert np.corrcoef(images.ravel(), shape.ravel())[0, 1] > 0.3
+    assert abs(np.corrcoef(noise.ravel(), shape.ravel())[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"objective": lambda _, values: values.sum()}, r"objective must return one value per"),
+        ({"augmentation": lambda images: images[:, :1]}, r"augmentation must return square images"),
+    ],
+)
+def test_a_function_that_returns_another_shape_fails_with_one_line(
+    model: VisionModel,
+    units: list[featviz.Unit],
+    own: dict[str, Callable[..., Tensor]],
+    message: str,
+) -> None:
+    failures = featviz.render(model, units, **own, **FAST).failures
+    assert [*failures] == units
+    assert all(message in reason for reason in failures.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"start": torch.zeros(3, 8, 9)}, r"start must be a float image \(3, H, H\)"),
+        ({"start": torch.zeros(3, 8, 8, dtype=torch.uint8)}, r"got uint8 \(3, 8, 8\)"),
+        ({"stepz": 3}, r"no setting 'stepz'; did you mean steps"),
+    ],
+)
+def test_a_wrong_argument_is_refused(
+    model: VisionModel, units: list[featviz.Unit], settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FeatvizError, match=message):
+        featviz.render(model, units, **settings)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"objective": lambda _, values: values},
+        {"augmentation": lambda images: images},
+        {"param": Gray},
+        {"start": torch.zeros(3, 8, 8)},
+    ],
+)
+def test_a_store_refuses_what_it_cannot_record(
+    model: VisionModel, units: list[featviz.Unit], own: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = make_recipe(model, **own)
+    with pytest.raises(FeatvizError, match=f"{next(iter(own))} is a Python object"):
+        render_to_store(model, units, recipe, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
