@@ -122,7 +122,6 @@ function reportNumbers({ numbers }) {
   );
 }
 
-/** Shares that pass, over all units and layer by layer. */
 /** How many neurons of a statement would stand above their controls whatever they do. */
 function reportRanks({ by_rank: ranks }, passes) {
   if (!passes.some((name) => ranks[name])) return [];
@@ -132,6 +131,7 @@ function reportRanks({ by_rank: ranks }, passes) {
   return [element("tr", {}, element("th", { scope: "row" }, "expected by rank"), cells)];
 }
 
+/** Shares that pass, over all units and layer by layer. */
 function reportPasses({ overall, layers, passes }) {
   if (!passes.length) return null;
   const cell = ({ passed, known }) =>
