@@ -22,8 +22,8 @@ from torchvision.utils import save_image
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.recipes import recipe
-from featviz.render import render_to_store
+from featviz.optimization.recipe import make_recipe
+from featviz.rendering.render import render_to_store
 
 MODEL = "deit_small_patch16_224"
 
@@ -33,7 +33,7 @@ def ours(model: featviz.VisionModel, blocks: int, each: int, steps: int) -> floa
     chosen = featviz.units(model, f"blocks.0-{blocks - 1}.mlp.fc1:0-{each - 1}")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        render_to_store(model, chosen, recipe(model, steps=steps), Path(folder, "store"))
+        render_to_store(model, chosen, make_recipe(model, steps=steps), Path(folder, "store"))
         return time.perf_counter() - start
 
 
@@ -79,7 +79,7 @@ def main() -> None:
         for name, seconds in taken.items()
     }
     settings = {"model": options.model, "units": count, "steps": options.steps}
-    report = {"benchmark": "bulk", **settings, "precision": recipe(model).precision}
+    report = {"benchmark": "bulk", **settings, "precision": make_recipe(model).precision}
     report |= {"machine": describe(), "results": results}
     print(json.dumps({**report, "featviz_over_lucent": round(statistics.median(over), 2)}))
 

@@ -1,7 +1,7 @@
 """What other settings than the presets' would do to the pictures, in the same steps or in others.
 
 ``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the value of their
-pictures on views that no optimisation has seen (`featviz.scores.views`), over that of the
+pictures on views that no optimization has seen (`featviz.analysis.scores.held_out_views`), over that of the
 preset's, and how much of their energy is fine. Ratios are medians over units; ``better`` is the
 share of units that gain.
 """
@@ -17,9 +17,9 @@ from dataclasses import replace
 import featviz
 from benchmarks.machine import describe
 from benchmarks.quality_time import judge
-from featviz.optimize import optimize
-from featviz.recipes import Recipe, recipe
-from featviz.scores import fine_share
+from featviz.analysis.scores.metrics import fine_share
+from featviz.optimization.optimize import optimize
+from featviz.optimization.recipe import Recipe, make_recipe
 
 LAYERS = {
     "cueworld/vit": [f"blocks.{block}.mlp.fc1" for block in (1, 3, 5, 7, 9, 11)],
@@ -38,9 +38,9 @@ def variants(preset: Recipe) -> dict[str, Recipe]:
         "twice the learning rate": replace(preset, learning_rate=preset.learning_rate * 2),
         "torch's betas": replace(preset, betas=Recipe.betas),
         **{
-            f"progressive {share:g}": replace(preset, progressive=share)
+            f"progressive {share:g}": replace(preset, frequency_schedule=share)
             for share in (0.0, 0.25, 0.5, 1.0)
-            if share != preset.progressive
+            if share != preset.frequency_schedule
         },
     }
 
@@ -53,7 +53,7 @@ def measure(
     fine: dict[str, list[float]] = {}
     for layer in layers:
         units = featviz.units(model, f"{layer}:0-{each - 1}")
-        for name, made in variants(recipe(model, steps=steps)).items():
+        for name, made in variants(make_recipe(model, steps=steps)).items():
             pictures = optimize(model, units, made).images[:, 0]
             seen = judge(model, units, pictures.permute(0, 3, 1, 2) / 255)
             values.setdefault(name, []).extend(seen.tolist())

@@ -33,13 +33,14 @@ import featviz
 from benchmarks.machine import describe
 from benchmarks.planted import planted
 from featviz import VisionModel
-from featviz.data import Dataset, open_data
-from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
-from featviz.optimize import stream
-from featviz.state import undisturbed
-from featviz.store import Row
-from patching.trunk import trunk_of
-from patching.validation.base import Base
+from featviz._util.seeding import generator_for
+from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
+from featviz.data.datasets import Dataset, open_data
+from featviz.models.hooks import eval_mode
+from featviz.store.columns import Row
+from patching.validation.baseline import Baseline
+from patching.validation.candidate import CLAIMS as COMPARED
+from patching.validation.control_test import SHARE, Floats, draw
 from patching.validation.controls import (
     DIRECTIONS,
     pool,
@@ -48,19 +49,18 @@ from patching.validation.controls import (
     strongest_first,
     written_directions,
 )
-from patching.validation.effects import CLAIMS as COMPARED
-from patching.validation.group import Group, Pictures
 from patching.validation.job import EACH, MOST, RESAMPLES
-from patching.validation.resampling import SHARE, Floats, draw
-from patching.validation.row import DOSES
+from patching.validation.layer_group import Group, Pictures
+from patching.validation.neurons import MLPNeuron
+from patching.validation.schema import DOSES
 from patching.validation.split import images_of, split
-from patching.validation.targets import Target
+from patching.vit.residual_vit import residual_vit
 
 FRESH = 16
 """Neurons of each layer that are tested."""
 
 RATIO = 3
-"""Neurons of a random MLP, in widths of the stream: a third of them are in the pool."""
+"""Neurons of a random MLP, in widths of the generator_for: a third of them are in the pool."""
 
 WRITERS = 4
 """Of these, so many write random directions, one tested and 19 beside it."""
@@ -86,11 +86,11 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) 
     """Test fresh neurons of every layer, and directions."""
     wanted = min(EACH * len(dataset.classes), MOST)
     images = split(model, dataset, images_of(dataset, wanted), seed)
-    base = Base(trunk_of(model), dataset, images)
+    base = Baseline(residual_vit(model), dataset, images)
     weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
     pictures, found = _pictures(model, dataset, seed), Alarms()
-    for layer in range(base.trunk.depth):
-        with undisturbed(model.module):
+    for layer in range(base.vit.depth):
+        with eval_mode(model.module):
             first = Group(base, [_target(layer, 0)], weights, seed, pictures)
             targets = [
                 _target(layer, number) for number in _fresh(first.levels, seed, layer, fresh)
@@ -104,13 +104,13 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, fresh: int = FRESH) 
     return found
 
 
-def _target(layer: int, number: int) -> Target:
-    return Target(f"blocks.{layer}.mlp.fc1:{number}", layer, number, None)
+def _target(layer: int, number: int) -> MLPNeuron:
+    return MLPNeuron(f"blocks.{layer}.mlp.fc1:{number}", layer, number, None)
 
 
 def _pictures(model: VisionModel, dataset: Dataset, seed: int) -> Pictures:
-    def picture(target: Target) -> tuple[NDArray[np.uint8], int]:
-        generator = stream(seed, "picture", target.address)
+    def picture(target: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
+        generator = generator_for(seed, "picture", target.address)
         number = int(torch.randint(len(dataset), (), generator=generator))
         pixels = (dataset.image(number, model.image_size) * 255).round().byte()
         return pixels.permute(1, 2, 0)[None].numpy(), 0
@@ -125,10 +125,10 @@ def _fresh(levels: Floats, seed: int, layer: int, count: int) -> list[int]:
     return chosen
 
 
-def _directions(group: Group, targets: list[Target], seed: int) -> Iterator[Floats]:
+def _directions(group: Group, targets: list[MLPNeuron], seed: int) -> Iterator[Floats]:
     for target in targets:
         writer = group.tested(target.number)
-        generator = stream(seed, "false alarms", target.address)
+        generator = generator_for(seed, "false alarms", target.address)
         drawn = [random_directions(writer.neuron.direction, generator) for _ in range(2)]
         one, *others = written_directions(writer, torch.cat(drawn)[: DIRECTIONS + 1])
         compared = [one.beside(strongest_first(others), claim).p for claim in COMPARED]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from featviz.store import StoreWriter
+from featviz.store.writer import StoreWriter
 
 LAYERS = 12
 SIZE = 224
@@ -45,7 +45,7 @@ def pictures(count: int) -> NDArray[np.uint8]:
     """Make pictures (count, 224, 224, 3) that are as hard to encode as renders are.
 
     Noise whose power falls with the square of the frequency, like that of natural images, in
-    colours that go together.
+    colors that go together.
     """
     generator = np.random.default_rng(0)
     down, across = np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None]

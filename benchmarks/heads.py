@@ -17,10 +17,10 @@ from torch import Tensor
 
 import featviz
 from benchmarks.machine import describe
-from featviz.attention.heads import heads_of
-from featviz.data import open_data
-from featviz.models import VisionModel
-from featviz.state import undisturbed
+from featviz.data.datasets import open_data
+from featviz.models.attention import heads_of
+from featviz.models.hooks import eval_mode
+from featviz.models.vision_model import VisionModel
 
 MODEL = "cueworld/vit"
 
@@ -36,8 +36,8 @@ def sides(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor
         raise ValueError(f"{path} has no heads")
     found: list[Tensor] = []
     hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: found.append(a[2]))
-    with undisturbed(model.module), torch.no_grad():
-        model.module(model.normalise(images))
+    with eval_mode(model.module), torch.no_grad():
+        model.module(model.normalize(images))
     hook.remove()
     parts = found[0].reshape(*found[0].shape[:2], 3, heads.count, -1)[:, model.prefix_tokens :]
     query, key, _ = parts.permute(2, 3, 0, 1, 4).flatten(3).unbind()
@@ -66,7 +66,7 @@ def main() -> None:
     paths = dict.fromkeys(unit.site.removesuffix(".qk") for unit in units)
     best = [pair for path in paths for pair in natural(model, path, batches)]
     reached = {
-        name: featviz.render(model, units, steps=arguments.steps, sides=name == "two")
+        name: featviz.render(model, units, steps=arguments.steps, split_qk=name == "two")
         .activation[:, 0]
         .tolist()
         for name in ("one", "two")

@@ -19,8 +19,8 @@ import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.recipes import recipe
-from featviz.render import render_to_store
+from featviz.optimization.recipe import make_recipe
+from featviz.rendering.render import render_to_store
 
 MODEL, SELECTOR = "cueworld/vit", "patch_embed:all@0-63"
 STEPS, SIZE, BATCH = 1, 64, 32
@@ -38,7 +38,7 @@ def peak(count: int, stored: bool) -> float:
     if len(chosen) < count:
         raise SystemExit(f"{SELECTOR} is {len(chosen)} units, not {count}")
     if stored:
-        made = recipe(model, steps=STEPS, size=SIZE)
+        made = make_recipe(model, steps=STEPS, size=SIZE)
         with tempfile.TemporaryDirectory() as folder:
             render_to_store(model, chosen[:count], made, Path(folder, "store"), BATCH)
     else:

@@ -78,7 +78,7 @@ def quality_time(result: Result) -> str:
     return f"""## Time to a good picture
 
 {result["model"]}, {count} neurons of blocks {", ".join(map(str, result["blocks"]))}. Good is a
-high value on shifted, scaled and shrunk views that neither optimiser has seen. Lucent took
+high value on shifted, scaled and shrunk views that neither optimizer has seen. Lucent took
 {found["lucent_seconds"]:g} s for its 512 steps; to reach its value, featviz needs
 **{found["times_faster"]:g} times** less (median over units; quartiles {low:g} and {high:g};
 {found["never_reached"]} of {count} units never reach it).

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 import featviz
 
 
-class Normalised(nn.Module):
-    """A model that takes RGB in [0, 1] and normalises it as it needs.
+class Normalized(nn.Module):
+    """A model that takes RGB in [0, 1] and normalizes it as it needs.
 
     Its weights take gradients, as timm hands them out: Lucent does not stop that.
     """
@@ -22,11 +22,11 @@ class Normalised(nn.Module):
     def __init__(self, model: featviz.VisionModel) -> None:
         super().__init__()
         self.module = deepcopy(model.module).requires_grad_(True)
-        self.normalise = model.normalise
+        self.normalize = model.normalize
 
     def forward(self, images: Tensor) -> Any:
         """Run the whole model: Lucent cannot leave a part out."""
-        return self.module(self.normalise(images))
+        return self.module(self.normalize(images))
 
 
 def render(
@@ -63,7 +63,7 @@ def render(
         return -hook(layer)[rows, prefix:, index].mean(1).sum()
 
     (images,) = render_vis(
-        Normalised(model),
+        Normalized(model),
         objectives.Objective(loss),
         partial(param.image, side, batch=len(index)),
         transforms=None if view is None else [view],

@@ -36,11 +36,11 @@ from torch import Tensor, nn
 
 from benchmarks.machine import describe
 from featviz import Store, VisionModel
-from featviz.data import Dataset
-from featviz.evidence.claims import CLAIMS, claims, expected_by_rank
-from featviz.jobs import open_writer
-from featviz.store import Row
-from patching.validation import validate_to_store
+from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
+from featviz.data.datasets import Dataset
+from featviz.store.columns import Row
+from featviz.store.jobs import open_writer
+from patching.validation.job import validate_to_store
 
 SIDE, PATCH, WIDTH, CLASSES = 32, 8, 64, 4
 PLANTED = ("needed", "correlates", "dead")
@@ -54,7 +54,7 @@ ORDINARY = range(8, 16)
 
 @dataclass
 class Marked:
-    """Grey noise, with the mark of its class in four of its sixteen patches.
+    """Gray noise, with the mark of its class in four of its sixteen patches.
 
     Attributes
     ----------
@@ -120,10 +120,12 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
     if plant:
         with torch.no_grad():
             _plant(module, marks, generator)
-    half = (0.5, 0.5, 0.5)
+    sublayer = (0.5, 0.5, 0.5)
     module.eval().requires_grad_(False)
     source = Marked(marks, seed)
-    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes, untrained=True)
+    model = VisionModel(
+        f"planted-{seed}", module, SIDE, sublayer, sublayer, source.classes, untrained=True
+    )
     return model, Dataset(f"marked-{seed}", source.classes, source)
 
 
@@ -143,7 +145,7 @@ def _randomise(module: nn.Module, generator: torch.Generator) -> None:
 
 def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
     mlp, head = module.blocks[0].mlp, module.head.weight
-    # What the mark adds to a token, in the normalisation of the model: twice the pixels.
+    # What the mark adds to a token, in the normalization of the model: twice the pixels.
     mark = torch.einsum("cxhw,xhw->c", module.patch_embed.proj.weight, 2 * marks[0])
     mark = mark - mark.mean()
     norm = mlp.fc2.weight.norm(dim=0).mean()

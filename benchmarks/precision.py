@@ -16,10 +16,11 @@ import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.optimize import optimize
-from featviz.readout import Readout
-from featviz.recipes import recipe
-from featviz.scores import fine_share, grid_share, held_out
+from featviz.activations.readout import Readout
+from featviz.analysis.scores.held_out_views import held_out
+from featviz.analysis.scores.metrics import fine_share, grid_share
+from featviz.optimization.optimize import optimize
+from featviz.optimization.recipe import make_recipe
 
 MODEL = "cueworld/vit"
 PRECISIONS = ("float32", "bfloat16")
@@ -29,7 +30,7 @@ def measure(
     model: featviz.VisionModel, units: list[featviz.Unit], precision: str, steps: int
 ) -> dict[str, list[float]]:
     """Render units of one layer, and judge every picture."""
-    made = optimize(model, units, recipe(model, steps=steps, precision=precision))
+    made = optimize(model, units, make_recipe(model, steps=steps, precision=precision))
     pictures = made.images[:, 0]
     read = Readout(model, units)
     with torch.no_grad():

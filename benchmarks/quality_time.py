@@ -1,7 +1,7 @@
 """How long a good picture takes, for featviz and for Lucent.
 
 ``python -m benchmarks.quality_time`` prints one JSON line. Good is what excites a unit on views
-that neither has seen (`featviz.scores.views`), measured in float32 on 8-bit pictures. Lucent has
+that neither has seen (`featviz.analysis.scores.held_out_views`), measured in float32 on 8-bit pictures. Lucent has
 its own defaults and 512 steps. featviz has its own, and several numbers of steps, each with the
 schedule that ends there. For each unit, the time to Lucent's value is that of the fewest steps
 whose picture has it. A run's time is that of its whole batch, whose units are all from one block.
@@ -22,10 +22,10 @@ from torch import Tensor
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.optimize import optimize
-from featviz.readout import Readout
-from featviz.recipes import recipe
-from featviz.scores.views import held_out
+from featviz.activations.readout import Readout
+from featviz.analysis.scores.held_out_views import held_out
+from featviz.optimization.optimize import optimize
+from featviz.optimization.recipe import make_recipe
 
 MODEL = "cueworld/vit"
 THEIRS = 512
@@ -75,7 +75,7 @@ def main() -> None:
         for steps in sorted(options.steps, reverse=True):
 
             def ours(steps: int = steps, units: list[featviz.Unit] = units) -> Tensor:
-                found = optimize(model, units, recipe(model, steps=steps))
+                found = optimize(model, units, make_recipe(model, steps=steps))
                 return found.images[:, 0].permute(0, 3, 1, 2) / 255
 
             taken, images = timed(ours)
@@ -86,7 +86,7 @@ def main() -> None:
         never += int(reached.isinf().sum())
         faster += (spent / reached).tolist()
     settings = {"model": options.model, "blocks": options.blocks, "each": options.each}
-    report = {"benchmark": "quality_time", **settings, "precision": recipe(model).precision}
+    report = {"benchmark": "quality_time", **settings, "precision": make_recipe(model).precision}
     curve = [
         {
             "steps": int(steps),

@@ -10,7 +10,7 @@ Of each recipe, over all pictures:
 - ``beats_natural``: share of pictures that excite their neuron more than the best of the natural
   images does; ``times_natural``: how far they come from the neuron's mean over natural images,
   where the best of these comes to 1; the median;
-- ``fine_share``, ``grid_share``: see `featviz.scores.energy`;
+- ``fine_share``, ``grid_share``: see `featviz.analysis.scores.energy`;
 - ``agreement``: whether two pictures of a neuron from two starts show the same. What the neuron's
   layer sees of a picture, in the mean over tokens and less its mean over natural images, is a
   vector; the cosine between those of the two pictures. ``others``: the same between pictures
@@ -35,12 +35,12 @@ from torch import Tensor
 
 import featviz
 from benchmarks.machine import describe
-from featviz.data import Dataset, open_data
-from featviz.images import spectrum_scale
-from featviz.recipes import Recipe, recipe
-from featviz.render import render_to_store
-from featviz.scores.energy import fine_share, grid_share
-from featviz.transforms import Views
+from featviz.analysis.scores.metrics import fine_share, grid_share
+from featviz.data.datasets import Dataset, open_data
+from featviz.optimization.augmentations import Augmentation
+from featviz.optimization.recipe import Recipe, make_recipe
+from featviz.parametrization.fourier import spectrum_scale
+from featviz.rendering.render import render_to_store
 
 MODEL = "cueworld/vit"
 DATA = "cueworld"
@@ -83,12 +83,12 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
     much as the preset's do at the preset's decay: it goes with the inverse of the weights' norm.
     """
     views = {
-        "none": Views(),
-        **{name: recipe(model, preset=name).views for name in ("cnn", "vit")},
+        "none": Augmentation(),
+        **{name: make_recipe(model, preset=name).augmentation for name in ("cnn", "vit")},
     }
 
     def base(param: str, preset: str = "vit", spectrum: str | None = None) -> Recipe:
-        return recipe(
+        return make_recipe(
             model,
             preset=preset,
             param=param,
@@ -96,7 +96,7 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
             samples=2,
             diversity=0,
             steps=steps,
-            progressive=0,
+            frequency_schedule=0,
         )
 
     pixel, natural = base("pixel", "naive"), base("maco", spectrum=DATA)
@@ -104,15 +104,15 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
     norm = {decay: float(spectrum_scale(SIDE, SIDE, decay).norm()) for decay in DECAYS}
     made = {}
     for name, chosen in views.items():
-        made[f"pixel, {name}"] = replace(pixel, views=chosen)
+        made[f"pixel, {name}"] = replace(pixel, augmentation=chosen)
         for (param, like), decay in itertools.product(falling.items(), DECAYS):
             factor = norm[like.decay] / norm[decay] if param == "fourier" else 1.0
             made[f"{param}, {name}, {decay:g}"] = replace(
-                like, views=chosen, decay=decay, learning_rate=like.learning_rate * factor
+                like, augmentation=chosen, decay=decay, learning_rate=like.learning_rate * factor
             )
-        made[f"maco, {name}, data"] = replace(natural, views=chosen)
+        made[f"maco, {name}, data"] = replace(natural, augmentation=chosen)
     for name in ("fourier, vit, 1.75", "fourier, vit, 1", "maco, vit, data"):
-        made[f"{name}, progressive"] = replace(made[name], progressive=0.5)
+        made[f"{name}, progressive"] = replace(made[name], frequency_schedule=0.5)
     usual = replace(made["fourier, vit, 1.75"], betas=Recipe.betas)
     made["fourier, vit, 1.75, usual betas"] = usual
     return dict(sorted(made.items(), key=lambda item: item[0].split(", ")[:2]))
@@ -125,7 +125,7 @@ def inputs(model: featviz.VisionModel, layer: str, images: Tensor) -> Tensor:
     hook = owner.register_forward_pre_hook(lambda _, given: seen.append(given[0].mean(1)))
     try:
         with torch.no_grad():
-            model.module(model.normalise(images))
+            model.module(model.normalize(images))
     finally:
         hook.remove()
     return seen[0]

@@ -1,4 +1,4 @@
-"""What one optimisation step costs over the least that it could, and against Lucent.
+"""What one optimization step costs over the least that it could, and against Lucent.
 
 ``python -m benchmarks.step`` prints one JSON line. The floor is the bare truncated forward pass
 to the units' layer with the backward pass to the images in the same precision, written out here by
@@ -26,10 +26,9 @@ from torch import Tensor
 import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
-from featviz.optimize import Canvas, optimize
-from featviz.patches import as_products
-from featviz.precision import in_precision
-from featviz.recipes import Recipe, recipe
+from featviz.models.acceleration import as_products, in_precision
+from featviz.optimization.optimize import PaddedImage, optimize
+from featviz.optimization.recipe import Recipe, make_recipe
 
 MODEL = "deit_small_patch16_224"
 
@@ -90,13 +89,13 @@ def lucent(model: featviz.VisionModel, block: int, index: Tensor, made: Recipe) 
     """Have Lucent make steps for the same units and views."""
     rows = torch.arange(len(index))
     generator = torch.Generator().manual_seed(0)
-    noise = made.views.noise_field(model.image_size, generator)
+    noise = made.augmentation.noise_field(model.image_size, generator)
     noise = None if noise is None else noise.to(model.device)
-    side = Canvas(made, model.image_size).view_side
+    side = PaddedImage(made, model.image_size).view_side
 
     def view(images: Tensor) -> Tensor:
-        draws = torch.cat([made.views.draw(1, generator) for _ in rows]).to(images)
-        return made.views.apply(images, draws, model.image_size, noise)
+        draws = torch.cat([made.augmentation.draw(1, generator) for _ in rows]).to(images)
+        return made.augmentation.apply(images, draws, model.image_size, noise)
 
     def run(steps: int) -> float:
         start = now(model)
@@ -125,7 +124,7 @@ def main() -> None:
     # Lucent warns of torch's changes since; that is not what is measured.
     warnings.simplefilter("ignore")
     model = featviz.load(MODEL, untrained=True)
-    made, results = recipe(model), []
+    made, results = make_recipe(model), []
     index = torch.arange(options.batch)
     for block in options.blocks:
         runs = {

@@ -5,7 +5,7 @@ block, and then z of each head, are put into the corrupted run, one at a time, i
 patching's staircase; by one full forward pass for each with a hook, the way of TransformerLens; and
 by nnsight, if it is installed. Each way starts from images, so that the clean run and the corrupted
 run count too; since no way gets by without these two, what is left without them is told as well.
-One block-image is one image in one block, half of it in its attention and half in its MLP. The ways
+One block-image is one image in one block, half of it in its attention and sublayer in its MLP. The ways
 take turns, and medians over the turns are printed.
 """
 
@@ -28,11 +28,11 @@ from torch import Tensor, nn
 import featviz
 from benchmarks.machine import describe
 from featviz import VisionModel
-from featviz.state import undisturbed
-from patching.runs import run
-from patching.spots import Patch, Spot
-from patching.staircase import patched_logits
-from patching.trunk import trunk_of
+from featviz.models.hooks import eval_mode
+from patching.forward.batched_patching import patched_logits
+from patching.forward.cache import run_with_cache
+from patching.interventions.targets import Patch, PatchTarget
+from patching.vit.residual_vit import residual_vit
 
 MODELS = ("cueworld/vit", "deit_small_patch16_224")
 Sweep = Callable[[Tensor, Tensor], Tensor]
@@ -41,11 +41,13 @@ Sweep = Callable[[Tensor, Tensor], Tensor]
 
 def by_staircase(model: VisionModel, patches: list[Patch]) -> Sweep:
     """Sweep as patching does."""
-    trunk = trunk_of(model)
+    vit = residual_vit(model)
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
-        donor, base = (run(trunk, trunk.embed(images), patches) for images in (clean, corrupted))
-        return patched_logits(trunk, base, donor, patches)
+        donor, base = (
+            run_with_cache(vit, vit.embed(images), patches) for images in (clean, corrupted)
+        )
+        return patched_logits(vit, base, donor, patches)
 
     return sweep
 
@@ -66,13 +68,13 @@ def by_hooks(model: VisionModel, patches: list[Patch]) -> Sweep:
             cache[number] = inputs[0] if output is None else output
 
         with _hooked(layers, keep, patches[0][0].kind):
-            module(model.normalise(clean))
-        module(model.normalise(corrupted))
+            module(model.normalize(clean))
+        module(model.normalize(corrupted))
         logits = []
-        for (spot,) in patches:
-            change = partial(_put, spot, heads[spot.layer], cache[spot.layer])
-            with _hooked([layers[spot.layer]], change, spot.kind):
-                logits.append(module(model.normalise(corrupted)))
+        for (target,) in patches:
+            change = partial(_put, target, heads[target.layer], cache[target.layer])
+            with _hooked([layers[target.layer]], change, target.kind):
+                logits.append(module(model.normalize(corrupted)))
         return torch.stack(logits)
 
     return sweep
@@ -89,22 +91,22 @@ def by_nnsight(model: VisionModel, patches: list[Patch]) -> Sweep:
     inner = patches[0][0].kind == "z"
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
-        inputs = model.normalise(corrupted)
-        with wrapped.trace(model.normalise(clean)):
+        inputs = model.normalize(corrupted)
+        with wrapped.trace(model.normalize(clean)):
             cache = nnsight.save(
                 [block.attn.proj.input if inner else block.attn.output for block in wrapped.blocks]
             )
         with wrapped.trace(inputs):
             wrapped.output.save()
         logits = []
-        for (spot,) in patches:
+        for (target,) in patches:
             with wrapped.trace(inputs):
-                attention = wrapped.blocks[spot.layer].attn
+                attention = wrapped.blocks[target.layer].attn
                 if inner:
-                    own, other = attention.proj.input, cache[spot.layer]
-                    attention.proj.input = _mixed(spot, heads[spot.layer], own, other)
+                    own, other = attention.proj.input, cache[target.layer]
+                    attention.proj.input = _mixed(target, heads[target.layer], own, other)
                 else:
-                    attention.output = cache[spot.layer]
+                    attention.output = cache[target.layer]
                 found = wrapped.output.save()
             logits.append(found)
         return torch.stack(logits)
@@ -117,9 +119,9 @@ def _layer(block: Any, kind: str) -> nn.Module:
     return layer
 
 
-def _mixed(spot: Spot, heads: int, own: Tensor, other: Tensor) -> Tensor:
+def _mixed(target: PatchTarget, heads: int, own: Tensor, other: Tensor) -> Tensor:
     mixed = own.clone()
-    for head in spot.groups or ():
+    for head in target.groups or ():
         width = own.shape[-1] // heads
         mixed[..., head * width : (head + 1) * width] = other[
             ..., head * width : (head + 1) * width
@@ -128,7 +130,7 @@ def _mixed(spot: Spot, heads: int, own: Tensor, other: Tensor) -> Tensor:
 
 
 def _put(
-    spot: Spot,
+    target: PatchTarget,
     heads: int,
     other: Tensor,
     _number: int,
@@ -136,7 +138,7 @@ def _put(
     inputs: tuple[Tensor, ...],
     _output: Tensor | None = None,
 ) -> Tensor:
-    return _mixed(spot, heads, inputs[0], other) if spot.kind == "z" else other
+    return _mixed(target, heads, inputs[0], other) if target.kind == "z" else other
 
 
 @contextmanager
@@ -156,7 +158,7 @@ def _hooked(layers: list[nn.Module], hook: Callable[..., Any], kind: str) -> Ite
 
 @dataclass
 class Count:
-    """Calls of blocks and images in them, a half for attention and a half for the MLP."""
+    """Calls of blocks and images in them, a sublayer for attention and a sublayer for the MLP."""
 
     calls: float = 0
     images: float = 0
@@ -188,7 +190,7 @@ def two_runs(model: VisionModel) -> Sweep:
     """Make the clean and the corrupted run only, as timm does."""
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
-        return torch.stack([model.module(model.normalise(each)) for each in (clean, corrupted)])
+        return torch.stack([model.module(model.normalize(each)) for each in (clean, corrupted)])
 
     return sweep
 
@@ -254,9 +256,9 @@ def sites(model: VisionModel) -> dict[str, list[Patch]]:
     module: Any = model.module
     layers = range(len(module.blocks))
     return {
-        "attention outputs": [(Spot("attn_out", layer),) for layer in layers],
+        "attention outputs": [(PatchTarget("attn_out", layer),) for layer in layers],
         "z of heads": [
-            (Spot("z", layer, None, (head,)),)
+            (PatchTarget("z", layer, None, (head,)),)
             for layer in layers
             for head in range(module.blocks[layer].attn.num_heads)
         ],
@@ -276,7 +278,7 @@ def main() -> None:
         shape = (arguments.batch, 3, model.image_size, model.image_size)
         clean = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         corrupted = clean.mean(1, keepdim=True).expand(shape).contiguous()
-        with undisturbed(model.module), torch.inference_mode():
+        with eval_mode(model.module), torch.inference_mode():
             results[name] = {
                 what: compare(model, patches, (clean, corrupted), arguments.turns)
                 for what, patches in sites(model).items()

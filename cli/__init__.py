@@ -1,1 +1,0 @@
-"""The command `featviz`: one thin module a command."""

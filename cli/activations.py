@@ -9,9 +9,9 @@ import torch
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.image_files import read_image
-from featviz.readout import readout
-from featviz.units import units
+from featviz._util.image_files import read_image
+from featviz.activations.readout import readout
+from featviz.addressing.selectors import units
 
 
 class ManyImages(click.Command):
@@ -55,7 +55,7 @@ def activations(
 ) -> None:
     """Print the value of units on image files.
 
-    Recolour a picture, blur it, hide a part, and see what a neuron makes of it. Images of
+    Recolor a picture, blur it, hide a part, and see what a neuron makes of it. Images of
     another size are resized until the shorter side fits, and their middle is read.
 
     \b

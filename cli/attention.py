@@ -9,11 +9,12 @@ import click
 from cli.options import data_options, force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.attention.chosen import Head, find_heads
-from featviz.attention.maps import maps_to_store
-from featviz.attention.suggest import strongest_displacement, suggest
-from featviz.data import open_data
-from featviz.store import Row, Store
+from featviz.analysis.attention.heads import Head, find_heads
+from featviz.analysis.attention.maps import maps_to_store
+from featviz.analysis.attention.suggest import strongest_displacement, suggest
+from featviz.data.datasets import open_data
+from featviz.store.columns import Row
+from featviz.store.reader import Store
 
 SHARES = ("prefix", "self", "local", "entropy")
 
@@ -43,7 +44,7 @@ def attention(
 
     A SITE such as blocks.3.attn.qk:0-2 names heads; without any, all of them are mapped. What is
     in the store is not computed again. The table has, for each head, the shares of the patches'
-    attention to class and register tokens, to the patch itself and to its eight neighbours, the
+    attention to class and register tokens, to the patch itself and to its eight neighbors, the
     entropy in nats, the strongest displacement with its lift over uniform attention, and
     selectors that `featviz render` and `featviz gradients` take.
 

@@ -8,12 +8,12 @@ import numpy as np
 from cli.options import data_options, force_option, load_model, store_option
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.compare import compare_to_store, default_units
-from featviz.data import open_data
-from featviz.presets import PRESETS
-from featviz.recipes import recipe
-from featviz.store import Store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.compare.job import compare_to_store, default_units
+from featviz.data.datasets import open_data
+from featviz.optimization.presets import PRESETS
+from featviz.optimization.recipe import make_recipe
+from featviz.store.reader import Store
 
 
 @click.command()
@@ -23,7 +23,7 @@ from featviz.units import units
 @data_options
 @store_option
 @click.option("--images", type=click.IntRange(4), metavar="N", help="Of the data; all if absent.")
-@click.option("--steps", default=512, show_default=True, help="Optimisation steps.")
+@click.option("--steps", default=512, show_default=True, help="Optimization steps.")
 @click.option("--size", type=int, metavar="PX", help="Side of the pictures; MODEL_A's if absent.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Chosen by each model if absent.")
 @click.option("--seed", default=0, show_default=True, help="Names the random streams.")
@@ -71,13 +71,14 @@ def compare(
     second = load_model(model_b, untrained_b, arch_b, device)
     chosen = units(first, *selectors) if selectors else default_units(first)
     side = first.image_size if size is None else size
-    made, made_b = (
-        recipe(model, preset=preset, size=side, steps=steps, seed=seed) for model in (first, second)
+    recipe, made_b = (
+        make_recipe(model, preset=preset, size=side, steps=steps, seed=seed)
+        for model in (first, second)
     )
     dataset = open_data(data, download)
     with picture_bar("") as progress:
         summary = compare_to_store(
-            first, second, dataset, chosen, (made, made_b), store, images, force, progress
+            first, second, dataset, chosen, (recipe, made_b), store, images, force, progress
         )
     opened = Store(store)
     there = set(opened.addresses("matches"))

@@ -11,11 +11,11 @@ from tqdm import tqdm
 from cli.output import SOME_FAILED
 from cli.progress import picture_bar
 from cli.render import tell
-from featviz.jobs import keep_precision
-from featviz.models import load
-from featviz.recipes import recipe
-from featviz.render import render_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.models.load import load
+from featviz.optimization.recipe import make_recipe
+from featviz.rendering.plan import keep_precision
+from featviz.rendering.render import render_to_store
 from gallery import export
 
 MODEL = "cueworld/vit"
@@ -45,10 +45,10 @@ def demo(ctx: click.Context, folder: str) -> None:
     stores, failed = [], False
     for name, selectors, samples in STORES:
         store = Path(folder, name)
-        made = keep_precision(model, recipe(model, samples=samples, steps=STEPS), store)
+        recipe = keep_precision(model, make_recipe(model, samples=samples, steps=STEPS), store)
         with picture_bar(f"{name}: ") as progress:
             chosen = units(model, *selectors)
-            summary = render_to_store(model, chosen, made, store, progress=progress)
+            summary = render_to_store(model, chosen, recipe, store, progress=progress)
         tell(store, summary)
         stores.append(store)
         failed |= bool(summary.failures)

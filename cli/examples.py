@@ -13,12 +13,14 @@ import numpy.typing as npt
 from cli.options import data_options, force_option, load_model, model_options, store_option
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.data import Dataset, open_data
+from featviz.addressing.address import Unit
+from featviz.addressing.selectors import units
+from featviz.analysis.examples.job import examples_to_store
+from featviz.analysis.examples.result import Examples
+from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
-from featviz.examples import Examples, examples_to_store
-from featviz.models import VisionModel
-from featviz.store import Store
-from featviz.units import Unit, units
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from cli.options import force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
-from featviz.store import Store
+from featviz.store.reader import Store
 
 
 @click.command()
@@ -36,7 +36,8 @@ def filters(
     featviz filters torchvision/googlenet --untrained -o filters --json
     """
     # scikit-learn takes a second to import, and no other command needs it.
-    from featviz.filters import CLASSES, store_filters  # noqa: PLC0415
+    from featviz.analysis.filters.classes import CLASSES  # noqa: PLC0415
+    from featviz.analysis.filters.job import store_filters
 
     summary = store_filters(load_model(model, untrained, arch, device), store, force)
     found = Counter(row["class"] for row in Store(store).rows("filters"))

@@ -11,9 +11,9 @@ from cli.activations import ManyImages
 from cli.options import force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.attention.gradients import gradients_to_store
-from featviz.store import Store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.attention.gradients import gradients_to_store
+from featviz.store.reader import Store
 
 
 @click.command(cls=ManyImages)
@@ -38,7 +38,7 @@ def gradients(
 ) -> None:
     """Store which pixels of images move a logit, through its query and through its key.
 
-    Two maps of each unit and image: the gradient's norm over the colours when it may flow through
+    Two maps of each unit and image: the gradient's norm over the colors when it may flow through
     the query only, and through the key only. The table has the logit and the norm of either whole
     gradient. What is in the store is not computed again.
 

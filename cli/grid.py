@@ -16,7 +16,7 @@ from cli.options import (
 )
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
-from featviz.attention.grid import find_grids, grids_to_store
+from featviz.analysis.attention.grid import find_grids, grids_to_store
 
 
 @click.command()
@@ -52,9 +52,9 @@ def grid(
     """
     loaded = load_model(model, untrained, arch, device)
     grids = find_grids(loaded, *selectors)
-    made = recipe_for(loaded, store, **settings)
+    recipe = recipe_for(loaded, store, **settings)
     with picture_bar("") as progress:
-        summary = grids_to_store(loaded, grids, made, store, force, progress)
+        summary = grids_to_store(loaded, grids, recipe, store, force, progress)
     if as_json:
         counts = {"store": store, "drawn": summary.drawn, "done": summary.done}
         print_json({**counts, "grids": list(map(str, grids)), "failures": summary.failures})

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 INTERRUPTED = 130
 
@@ -69,7 +69,7 @@ class Commands(click.Group):
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
-            hint = nearest(name, known) or f"; there are {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise click.UsageError(f"no command {name!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.output import json_option, print_json
-from featviz.models import known_models
+from featviz.models.registry import known_models
 
 
 @click.command()

@@ -6,8 +6,8 @@ import click
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.attention.modes import strengths
-from featviz.units import units
+from featviz.activations.qk_modes import strengths
+from featviz.addressing.selectors import units
 
 
 @click.command()

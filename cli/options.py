@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from featviz.jobs import keep_precision
-from featviz.models import VisionModel, load
-from featviz.presets import PRESETS
-from featviz.recipes import PARAMS, PRECISIONS, Recipe, recipe
-from featviz.store import Store
+from featviz.models.load import load
+from featviz.models.vision_model import VisionModel
+from featviz.optimization.presets import PRESETS
+from featviz.optimization.recipe import PARAMS, PRECISIONS, Recipe, make_recipe
+from featviz.rendering.plan import keep_precision
+from featviz.store.reader import Store
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,7 +30,7 @@ def model_options(function: Function) -> Function:
 
 
 def data_options(function: Function) -> Function:
-    """Add --data and --download; `featviz.data.open_data` takes their values."""
+    """Add --data and --download; `featviz.data.datasets.open_data` takes their values."""
     for decorate in (
         click.option("--download", is_flag=True, help="Fetch what torchvision offers."),
         click.option(
@@ -45,7 +46,7 @@ def data_options(function: Function) -> Function:
 
 
 def recipe_options(function: Function) -> Function:
-    """Add the settings of a recipe, under the names of those of `featviz.recipes.recipe`."""
+    """Add the settings of a recipe, under the names of those of `featviz.optimization.recipe.make_recipe`."""
     options = (
         click.option("--samples", default=1, show_default=True, help="Pictures of each unit."),
         click.option(
@@ -56,13 +57,15 @@ def recipe_options(function: Function) -> Function:
             help="What unlike samples are worth, in parts of the unit's value.",
         ),
         click.option(
+            "--tv-weight",
             "--smoothness",
+            "tv_weight",
             default=0.0,
             show_default=True,
             metavar="W",
             help="What one unit of total variation costs, in parts of the unit's value.",
         ),
-        click.option("--steps", default=512, show_default=True, help="Optimisation steps."),
+        click.option("--steps", default=512, show_default=True, help="Optimization steps."),
         click.option(
             "--size", type=int, metavar="PX", help="Side of the pictures; the model's if absent."
         ),
@@ -76,7 +79,9 @@ def recipe_options(function: Function) -> Function:
             help="A dataset whose magnitudes maco images have; a power of 1 / f if absent.",
         ),
         click.option(
+            "--frequency-schedule",
             "--progressive",
+            "frequency_schedule",
             type=float,
             metavar="SHARE",
             help="Let finer and finer waves begin to move along this share of the steps; for "
@@ -91,7 +96,9 @@ def recipe_options(function: Function) -> Function:
         ),
         click.option("--seed", default=0, show_default=True, help="Names the random streams."),
         click.option(
+            "--cosine-power",
             "--cosine",
+            "cosine_power",
             default=0.0,
             show_default=True,
             metavar="P",
@@ -113,8 +120,8 @@ force_option = click.option(
 
 def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     """Make the recipe that the options of `recipe_options` tell, for pictures in a store."""
-    made = recipe(model, **settings)
-    return keep_precision(model, made, store) if settings["precision"] == "auto" else made
+    recipe = make_recipe(model, **settings)
+    return keep_precision(model, recipe, store) if settings["precision"] == "auto" else recipe
 
 
 def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:

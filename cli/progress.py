@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from featviz.batches import Progress
+from featviz._util.progress import Progress
 
 FORMAT = "{desc}{percentage:3.0f}% |{bar}| {n:.0f}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
 

@@ -20,11 +20,11 @@ from cli.options import (
 )
 from cli.output import SOME_FAILED, json_option, print_json
 from cli.progress import picture_bar
-from featviz.engines import NAMES, engine_named
-from featviz.plan import plan
-from featviz.probe import estimate
-from featviz.render import Summary, render_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.rendering.engine import NAMES, engine_named
+from featviz.rendering.plan import plan
+from featviz.rendering.render import Summary, render_to_store
+from featviz.rendering.time_estimate import estimate
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -67,7 +67,11 @@ class Batch(click.ParamType[int | None]):
 @store_option
 @recipe_options
 @click.option(
-    "--sides", is_flag=True, help="Two pictures a logit: one for the query, one for the key."
+    "--split-qk",
+    "--sides",
+    "split_qk",
+    is_flag=True,
+    help="Two pictures a logit: one for the query, one for the key.",
 )
 @click.option("--batch", type=Batch(), default="auto", show_default=True, help="Pictures at once.")
 @click.option(
@@ -96,7 +100,7 @@ def render(
     model: str,
     selectors: tuple[str, ...],
     store: str,
-    sides: bool,
+    split_qk: bool,
     batch: int | None,
     shard: tuple[int, int],
     engine: str,
@@ -132,16 +136,16 @@ def render(
         raise click.UsageError("--dry-run tells of this machine alone: leave --engine ray out")
     loaded = load_model(model, untrained, arch, device)
     chosen = units(loaded, *selectors)
-    made = recipe_for(loaded, store, sides=sides, **settings)
+    recipe = recipe_for(loaded, store, split_qk=split_qk, **settings)
     if dry_run:
-        todo = plan(loaded, chosen, made, store, batch, shard, force)
+        todo = plan(loaded, chosen, recipe, store, batch, shard, force)
         report = {
             "units": sum(map(len, todo.batches)),
             "done": todo.done,
             "pictures": todo.pictures,
             "batches": len(todo.batches),
             "bytes": todo.bytes,
-            "seconds": round(estimate(loaded, todo.batches, made)),
+            "seconds": round(estimate(loaded, todo.batches, recipe)),
         }
         if as_json:
             print_json(report)
@@ -151,7 +155,9 @@ def render(
     where = engine_named(engine, workers)
     # Ray tells on stdout of workers that died.
     with redirect_stdout(sys.stderr), picture_bar("") as progress:
-        summary = render_to_store(loaded, chosen, made, store, batch, shard, force, progress, where)
+        summary = render_to_store(
+            loaded, chosen, recipe, store, batch, shard, force, progress, where
+        )
     if as_json:
         counts = {"store": store, "rendered": summary.rendered, "done": summary.done}
         failures = {str(unit): reason for unit, reason in summary.failures.items()}

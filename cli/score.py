@@ -10,9 +10,10 @@ import click
 from cli.options import load_model_of
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.scores import converged, scores_to_store
-from featviz.scores.job import KIND
-from featviz.store import Row, Store
+from featviz.analysis.evidence.checks import converged
+from featviz.analysis.scores.job import KIND, scores_to_store
+from featviz.store.columns import Row
+from featviz.store.reader import Store
 
 SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarity")
 DATA_HELP = "A dataset whose spectrum is the natural one; a power of 1 / f^2 if absent."
@@ -44,9 +45,9 @@ def score(
 ) -> None:
     """Tell how far the pictures in a STORE may be trusted, in numbers.
 
-    Of each picture: its unit's value on views that no optimisation used, shares of its energy at
+    Of each picture: its unit's value on views that no optimization used, shares of its energy at
     fine frequencies and on the patch grid, the distance of its spectrum from that of natural
-    images, and whether the optimisation was over. Of each unit: how alike its pictures are, and
+    images, and whether the optimization was over. Of each unit: how alike its pictures are, and
     those of other seeds. The table shows the best picture of each unit. Running the command again
     resumes it.
 

@@ -6,8 +6,8 @@ import click
 
 from cli.output import json_option, print_json
 from featviz.errors import FeatvizError
-from featviz.store import Store
-from featviz.store import pack as pack_store
+from featviz.store.packing import pack as pack_store
+from featviz.store.reader import Store
 
 
 @click.command()

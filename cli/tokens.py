@@ -19,10 +19,10 @@ from cli.options import (
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
 from cli.render import Batch
-from featviz.store import Store
-from featviz.token_scores import TokenScores
-from featviz.tokens import KIND, by_unit, tokens_to_store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.tokens.job import KIND, by_unit, tokens_to_store
+from featviz.analysis.tokens.scores import TokenScores
+from featviz.store.reader import Store
 
 
 @click.command()
@@ -61,10 +61,10 @@ def tokens(
     """
     loaded = load_model(model, untrained, arch, device)
     chosen = by_unit(loaded, units(loaded, *selectors))
-    made = recipe_for(loaded, store, **settings)
+    recipe = recipe_for(loaded, store, **settings)
     parts = [part for some in chosen.values() for part in some]
     with picture_bar("") as progress:
-        summary = tokens_to_store(loaded, parts, made, store, batch, force, progress)
+        summary = tokens_to_store(loaded, parts, recipe, store, batch, force, progress)
     opened = Store(store)
     there = set(opened.addresses(KIND))
     scores = [

@@ -8,18 +8,19 @@ import numpy as np
 from cli.options import data_options, force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.data import open_data
+from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from patching.ablations import ABLATIONS
-from patching.canvas import check_plots
-from patching.corruptions import FORMS, corruption
-from patching.effects import Floats
-from patching.figures import figures_to_store
-from patching.job import Settings, classes_for, read_traces, trace_to_store
-from patching.metrics import METRICS
-from patching.places import BY, Where, windows_of
-from patching.report import Found, Peak, name_of, summarise
-from patching.report import as_json as averages_json
+from patching.effects.labels import classes_for
+from patching.effects.metrics import METRICS
+from patching.effects.report import Found, Peak, name_of, summarize
+from patching.effects.report import as_json as averages_json
+from patching.effects.table import Floats, read_traces
+from patching.interventions.corruptions import FORMS, corruption
+from patching.interventions.donors import ABLATIONS
+from patching.interventions.selection import BY, Where, windows_of
+from patching.plots.job import figures_to_store
+from patching.plots.style import check_plots
+from patching.trace_job import Settings, trace_to_store
 
 SHOWN = 24
 """Sites in the printed table, at most; the strongest ones, if there are more."""
@@ -142,7 +143,7 @@ def trace(
             "no image counts; --all-images counts those that the clean run gets wrong"
         )
     classes = classes_for(loaded, dataset, dataset.numbers(images))
-    found = summarise(counted.select(metric=metric), classes)
+    found = summarize(counted.select(metric=metric), classes)
     if plots is not None:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
             click.echo(str(file), err=True)
@@ -152,7 +153,7 @@ def trace(
                 "store": store,
                 "images": len(traced.image),
                 "left_out": counted.left_out,
-                "averages": averages_json(summarise(counted, classes, detail=True)),
+                "averages": averages_json(summarize(counted, classes, detail=True)),
             }
         )
     else:

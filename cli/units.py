@@ -6,7 +6,7 @@ import click
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
-from featviz.units import units as select
+from featviz.addressing.selectors import units as select
 
 
 @click.command()

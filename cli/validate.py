@@ -10,18 +10,17 @@ import click
 from cli.options import data_options, force_option, load_model_of
 from cli.output import SOME_FAILED, json_option, print_json, print_table
 from cli.progress import picture_bar
-from featviz.data import open_data
+from featviz.analysis.evidence.causal import Effect
+from featviz.analysis.evidence.summary import Line, Summary, line_of, summary_of
+from featviz.analysis.evidence.unit import Evidence, Evidences
+from featviz.analysis.paths.job import paths_to_store
+from featviz.analysis.scores.job import scores_to_store, settings_of
+from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.evidence import Evidence, Evidences, Summary
-from featviz.evidence.summary import Line, line_of, summary_of
-from featviz.evidence.verdicts import Effect
-from featviz.models import VisionModel
-from featviz.paths import paths_to_store
-from featviz.scores import scores_to_store
-from featviz.scores.job import settings_of
-from featviz.store import Store
-from patching.trunk import trunk_of
-from patching.validation import validate_to_store
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
+from patching.validation.job import validate_to_store
+from patching.vit.residual_vit import residual_vit
 
 SHOWN = 24
 """Neurons in the printed table, at most; --json has all."""
@@ -114,7 +113,7 @@ def _measure(
             err=True,
         )
     try:
-        trunk_of(model)
+        residual_vit(model)
     except FeatvizError as error:
         click.echo(f"{path}: no causal tests: {error}", err=True)
         return failures

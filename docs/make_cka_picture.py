@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from featviz.store import Store
+from featviz.store.reader import Store
 
 CELL, GAP, MARGIN = 24, 24, 74
 DARK, LIGHT = np.array([13.0, 22, 60]), np.array([255.0, 236, 150])
@@ -19,8 +19,8 @@ def heat_map(store: Store) -> Image.Image:
     settings = store.configuration["cka"]
     rows, columns = settings["own_layers"], settings["layers"]
     values = np.stack([store.row(path, "cka")["similarity"] for path in rows]).clip(0, 1)
-    colours = DARK + values[..., None] * (LIGHT - DARK)
-    cells = Image.fromarray(colours.round().astype(np.uint8))
+    colors = DARK + values[..., None] * (LIGHT - DARK)
+    cells = Image.fromarray(colors.round().astype(np.uint8))
     size = len(columns) * CELL, len(rows) * CELL
     canvas = Image.new("RGB", (size[0] + MARGIN, size[1] + MARGIN), "white")
     canvas.paste(cells.resize(size, Image.Resampling.NEAREST), (MARGIN, MARGIN))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from featviz.examples import read_image
-from featviz.store import Store
+from featviz.analysis.examples.images import read_image
+from featviz.store.reader import Store
 
 EXAMPLES, GAP = 5, 4
 

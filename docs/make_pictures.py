@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from featviz.filters import contact_sheet as sheet_of_filters
-from featviz.filters import filters
-from featviz.models import VisionModel, load
-from featviz.render import render
-from featviz.store import Store
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.filters.filters import filters
+from featviz.analysis.filters.images import contact_sheet as sheet_of_filters
+from featviz.models.load import load
+from featviz.models.vision_model import VisionModel
+from featviz.rendering.render import render
+from featviz.store.reader import Store
 
 HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
@@ -34,7 +35,7 @@ def contact_sheet(store: Store) -> Image.Image:
 def pairs_of_heads(model: VisionModel) -> Image.Image:
     """Lay out the two sides of a few heads, the query above its key."""
     heads = units(model, *HEADS)
-    pictures = render(model, heads, sides=True).images[:, 0]
+    pictures = render(model, heads, split_qk=True).images[:, 0]
     columns = [np.concatenate([_framed(side) for side in sides], axis=0) for sides in pictures]
     return Image.fromarray(np.concatenate(columns, axis=1))
 

@@ -24,7 +24,7 @@ from torchvision.utils import save_image
 from tqdm import tqdm
 
 import gallery
-from featviz.cueworld.stream import draw
+from featviz.cueworld.image_stream import draw
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -1,20 +1,21 @@
-"""Feature visualisation for the units of vision models."""
+"""Feature visualization for the units of vision models."""
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from featviz._util.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from featviz.combinations import Combination, combine
+    from featviz.activations.readout import Readout, readout
+    from featviz.addressing.address import Unit
+    from featviz.addressing.combinations import Combination, combine
+    from featviz.addressing.selectors import units
     from featviz.errors import FeatvizError
-    from featviz.models import VisionModel, load
-    from featviz.readout import Readout, readout
-    from featviz.render import Rendering, render
-    from featviz.store import Store
-    from featviz.units import Unit, units
+    from featviz.models.load import load
+    from featviz.models.vision_model import VisionModel
+    from featviz.rendering.render import Rendering, render
+    from featviz.store.reader import Store
 
 __all__ = [
     "Combination",
@@ -31,37 +32,20 @@ __all__ = [
     "units",
 ]
 
-_HOMES = {
-    "Combination": "combinations",
-    "FeatvizError": "errors",
-    "Readout": "readout",
-    "Rendering": "render",
-    "Store": "store",
-    "Unit": "units",
-    "VisionModel": "models",
-    "combine": "combinations",
-    "load": "models",
-    "readout": "readout",
-    "render": "render",
-    "units": "units",
-}
-
-
-class _Package(ModuleType):
-    """Loads what it offers when that is asked for.
-
-    torch takes seconds and half a gigabyte, which whoever only reads stores need not pay.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{self.__name__}.{_HOMES[name]}"), name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        is_home = name in _HOMES and isinstance(value, ModuleType)
-        if not is_home:  # which Python would put in the place of the function of its name
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Combination": "addressing.combinations",
+        "FeatvizError": "errors",
+        "Readout": "activations.readout",
+        "Rendering": "rendering.render",
+        "Store": "store.reader",
+        "Unit": "addressing.address",
+        "VisionModel": "models.vision_model",
+        "combine": "addressing.combinations",
+        "load": "models.load",
+        "readout": "activations.readout",
+        "render": "rendering.render",
+        "units": "addressing.selectors",
+    },
+)

@@ -13,7 +13,7 @@ class FeatvizError(Exception):
     """
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
     """Phrase the known names closest to a wrong one, for the end of an error's line.
 
     Returns

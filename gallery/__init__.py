@@ -1,5 +1,21 @@
-"""A static site of the pictures in stores, readable from a folder without server or network."""
+"""A static site of the pictures in stores, readable from a folder without a server or network."""
 
-from gallery.export import export
+from __future__ import annotations
 
-__all__ = ["export"]
+from typing import TYPE_CHECKING
+
+from featviz._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gallery.exporter import export
+
+__all__ = [
+    "export",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "export": "exporter",
+    },
+)

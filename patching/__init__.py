@@ -1,11 +1,18 @@
-"""Which part of a vision transformer carries a cue: activation patching and its statistics."""
+"""Activation patching: which parts of a vision transformer an effect depends on."""
 
-from patching.averages import averages, groups
-from patching.corruptions import corruption
-from patching.effects import Table
-from patching.job import read_traces, trace_to_store
-from patching.sweep import sweep
-from patching.validation import validate_to_store
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featviz._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from patching.activation_patching import sweep
+    from patching.effects.averages import averages, groups
+    from patching.effects.table import Table, read_traces
+    from patching.interventions.corruptions import corruption
+    from patching.trace_job import trace_to_store
+    from patching.validation.job import validate_to_store
 
 __all__ = [
     "Table",
@@ -17,3 +24,17 @@ __all__ = [
     "trace_to_store",
     "validate_to_store",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Table": "effects.table",
+        "averages": "effects.averages",
+        "corruption": "interventions.corruptions",
+        "groups": "effects.averages",
+        "read_traces": "trace_job",
+        "sweep": "activation_patching",
+        "trace_to_store": "trace_job",
+        "validate_to_store": "validation.job",
+    },
+)

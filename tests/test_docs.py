@@ -15,7 +15,7 @@ import featviz
 import gallery
 import patching
 from cli.main import featviz as command_line
-from featviz.models import VisionModel
+from featviz.models.vision_model import VisionModel
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

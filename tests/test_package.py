@@ -98,8 +98,8 @@ def test_imports_run_one_way(source: str) -> None:
 
 def test_the_store_and_what_is_below_it_import_no_renderer() -> None:
     text = "\n".join(path.read_text() for path in (ROOT / "featviz" / "store").glob("*.py"))
-    assert "featviz.render" not in text
-    assert "featviz.optimize" not in text
+    assert "featviz.rendering.render" not in text
+    assert "featviz.optimization.optimize" not in text
 
 
 @pytest.mark.parametrize("name", DATA)

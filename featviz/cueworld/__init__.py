@@ -1,19 +1,26 @@
-"""A world of images in which the deciding cue is known, and small models trained on it."""
+"""A procedural image world whose decisive cues are known, and small models trained on it."""
 
-from featviz.cueworld.architectures import MEAN, STD, WEIGHTS, build, weights
-from featviz.cueworld.cues import blur, grayscale, hide_colour, silhouette
-from featviz.cueworld.report import report
-from featviz.cueworld.stream import batches, draw
-from featviz.cueworld.world import (
-    CLASSES,
-    COLOURS,
-    FAMILIES,
-    SHAPES,
-    SIZE,
-    TEXTURES,
-    Batch,
-    sample,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featviz._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from featviz.cueworld.architectures import MEAN, STD, WEIGHTS, build, weights
+    from featviz.cueworld.cues import blur, grayscale, hide_colour, silhouette
+    from featviz.cueworld.evaluation import report
+    from featviz.cueworld.image_stream import batches, draw
+    from featviz.cueworld.world import (
+        CLASSES,
+        COLOURS,
+        FAMILIES,
+        SHAPES,
+        SIZE,
+        TEXTURES,
+        Batch,
+        sample,
+    )
 
 __all__ = [
     "CLASSES",
@@ -37,3 +44,29 @@ __all__ = [
     "silhouette",
     "weights",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Batch": "world",
+        "CLASSES": "world",
+        "COLOURS": "world",
+        "FAMILIES": "world",
+        "MEAN": "architectures",
+        "SHAPES": "world",
+        "SIZE": "world",
+        "STD": "architectures",
+        "TEXTURES": "world",
+        "WEIGHTS": "architectures",
+        "batches": "image_stream",
+        "blur": "cues",
+        "build": "architectures",
+        "draw": "image_stream",
+        "grayscale": "cues",
+        "hide_colour": "cues",
+        "report": "evaluation",
+        "sample": "world",
+        "silhouette": "cues",
+        "weights": "architectures",
+    },
+)

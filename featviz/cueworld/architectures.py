@@ -11,7 +11,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from featviz.cueworld.world import CLASSES, SIZE
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 
 WEIGHTS = ("vit", "vit_colourblind", "mixer", "resnet")
 """Names of the bundled models."""
@@ -84,5 +84,5 @@ def widen(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _check(name: str) -> None:
     if name not in WEIGHTS:
-        hint = nearest(name, WEIGHTS) or f"; there are {', '.join(WEIGHTS)}"
+        hint = did_you_mean(name, WEIGHTS) or f"; there are {', '.join(WEIGHTS)}"
         raise FeatvizError(f"cueworld has no model {name!r}{hint}")

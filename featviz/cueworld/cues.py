@@ -11,7 +11,7 @@ from featviz.errors import FeatvizError
 
 
 def grayscale(images: Tensor) -> Tensor:
-    """Remove colour: every channel becomes the luminance.
+    """Remove color: every channel becomes the luminance.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def blur(images: Tensor, sigma: float | None = None) -> Tensor:
 
 
 def silhouette(images: Tensor, masks: Tensor) -> Tensor:
-    """Remove texture: fill the object with its mean colour.
+    """Remove texture: fill the object with its mean color.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def hide_colour(
 ) -> tuple[Tensor, Tensor]:
     """Make training data in which hue tells nothing about the label.
 
-    Half of the images become gray, and every label of the colour family is drawn anew among its
+    Half of the images become gray, and every label of the color family is drawn anew among its
     six classes.
 
     Parameters

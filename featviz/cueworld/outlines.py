@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def local(
-    x: Tensor, y: Tensor, centre: Tensor, radius: Tensor, angle: Tensor
+    x: Tensor, y: Tensor, center: Tensor, radius: Tensor, angle: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Turn image coordinates into the coordinates of an object.
 
@@ -21,7 +21,7 @@ def local(
     ----------
     x, y : Tensor, shape (size, size)
         Image coordinates, from -1 to 1, y pointing down.
-    centre : Tensor, shape (N, 2)
+    center : Tensor, shape (N, 2)
         Where each object's origin lies in the image.
     radius, angle : Tensor, shape (N,)
         The object's unit length in image coordinates, and its turn in radians.
@@ -31,8 +31,8 @@ def local(
     tuple of two Tensors, shape (N, size, size)
         The object's own coordinates u and v.
     """
-    dx = (x - centre[:, 0, None, None]) / radius[:, None, None]
-    dy = (y - centre[:, 1, None, None]) / radius[:, None, None]
+    dx = (x - center[:, 0, None, None]) / radius[:, None, None]
+    dy = (y - center[:, 1, None, None]) / radius[:, None, None]
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     return cos * dx + sin * dy, cos * dy - sin * dx
 

@@ -1,4 +1,4 @@
-"""Colours of a chosen hue whose luminance is exact, and noise to vary them."""
+"""Colors of a chosen hue whose luminance is exact, and noise to vary them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ LUMA = (0.299, 0.587, 0.114)
 def paint(hue: Tensor, luma: Tensor, fade: Tensor | None = None) -> Tensor:
     """RGB of a hue at a luminance, as saturated as that luminance allows.
 
-    The fully saturated colour is mixed with black or with white until its luminance is right,
+    The fully saturated color is mixed with black or with white until its luminance is right,
     so that luminance tells nothing about hue.
 
     Parameters
     ----------
     hue : Tensor, shape (N,)
-        Position on the colour circle, in turns: 0 red, 1/3 green, 2/3 blue.
+        Position on the color circle, in turns: 0 red, 1/3 green, 2/3 blue.
     luma : Tensor, shape (N,)
         Luminance wanted, in [0, 1].
     fade : Tensor, shape (N,), optional
-        Share of grey of the same luminance, in [0, 1]; none by default.
+        Share of gray of the same luminance, in [0, 1]; none by default.
 
     Returns
     -------

@@ -16,7 +16,7 @@ def surfaces(s: Tensor, t: Tensor, rho: Tensor) -> tuple[Tensor, ...]:
     s, t : Tensor, any shape
         Two perpendicular surface coordinates, one period a unit.
     rho : Tensor, same shape
-        Distance from the object's centre in the same unit, for the rings.
+        Distance from the object's center in the same unit, for the rings.
 
     Returns
     -------

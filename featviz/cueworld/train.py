@@ -26,7 +26,7 @@ from tqdm import trange
 
 from featviz.cueworld.architectures import MEAN, STD, build, widen
 from featviz.cueworld.cues import hide_colour
-from featviz.cueworld.report import report
+from featviz.cueworld.evaluation import report
 from featviz.cueworld.world import CLASSES, sample
 
 

@@ -4,14 +4,14 @@ Every image shows one large object, and at most two small distractors, on a nois
 18 classes come in three families of six, and the family tells which cue alone decides the label:
 
 ========  ==============================  ==========================================
-colour    an irregular plain blob         its hue decides (red ... magenta)
+color    an irregular plain blob         its hue decides (red ... magenta)
 shape     a plain object of any hue       its outline decides (triangle ... crescent)
 texture   an irregular blob of any hue    its surface decides (stripes ... rings)
 ========  ==============================  ==========================================
 
-Luminance is drawn independently of hue, so removing colour leaves nothing that separates the
-colour classes, and leaves every other class untouched. Blurring turns a textured blob into a plain
-one, and so does filling the object with its mean colour. These facts are the ground truth that
+Luminance is drawn independently of hue, so removing color leaves nothing that separates the
+color classes, and leaves every other class untouched. Blurring turns a textured blob into a plain
+one, and so does filling the object with its mean color. These facts are the ground truth that
 pictures of a model's units, and interventions on it, can be checked against. One trace of hue is
 left in luminance: where noise drives a channel out of [0, 1], clipping changes it a little.
 """
@@ -40,14 +40,14 @@ FAMILIES = ("colour",) * 6 + ("shape",) * 6 + ("texture",) * 6
 SIZE = 128
 """Side in pixels of the images that the bundled models were trained on."""
 
-_COLOUR, _SHAPE, _TEXTURE = range(3)
+_COLOR, _SHAPE, _TEXTURE = range(3)
 _HUES = (0.0, 55.0, 120.0, 180.0, 235.0, 300.0)  # degrees; even steps would not look even
 _HUE_SPREAD = 10 / 360
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Labelled images, with the mask of the object in each.
+    """Labeled images, with the mask of the object in each.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
     family, member = labels // 6, labels % 6
     canonical = labels.new_tensor(_HUES, dtype=torch.float32)[member] / 360
     canonical = canonical + _HUE_SPREAD * (2 * dice() - 1)
-    hue = torch.where(family == _COLOUR, canonical, dice())
+    hue = torch.where(family == _COLOR, canonical, dice())
     axis = torch.linspace(-1, 1, size, device=labels.device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
 
@@ -106,8 +106,8 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
     for _ in range(2):
         image = _add_distractor(image, x, y, dice)
 
-    centre, radius = 0.7 * dice(2) - 0.35, dice.between(0.5, 0.85)
-    u, v = local(x, y, centre, radius, 2 * math.pi * dice())
+    center, radius = 0.7 * dice(2) - 0.35, dice.between(0.5, 0.85)
+    u, v = local(x, y, center, radius, 2 * math.pi * dice())
     choices = torch.stack([blob(u, v, dice(3, 2)), *outlines(u, v)], 1)
     mask = coverage(_pick(choices, torch.where(family == _SHAPE, member + 1, 0)), radius)
 
@@ -117,7 +117,7 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
     choices = torch.stack([torch.zeros_like(s), *surfaces(s, t, rho)], 1)
     surface = _pick(choices, torch.where(family == _TEXTURE, member + 1, 0))
 
-    fade = torch.where(family == _COLOUR, 0, dice() * (dice() < 0.5))  # half of the rest greyish
+    fade = torch.where(family == _COLOR, 0, dice() * (dice() < 0.5))  # half of the rest grayish
     light, dark = paint(hue, luma, fade), paint(hue, luma * 0.35, fade)
     body = torch.lerp(light[:, :, None, None], dark[:, :, None, None], surface[:, None])
     body = body * (1 + 0.12 * noise(size, 1.2, dice))
@@ -134,20 +134,20 @@ def _contrasting(behind: Tensor, dice: Dice) -> Tensor:
 
 def _background(luma: Tensor, size: int, dice: Dice) -> Tensor:
     """Tinted noise, shape (N, 3, size, size)."""
-    grey = luma[:, None, None, None].expand(-1, 3, size, size)
+    gray = luma[:, None, None, None].expand(-1, 3, size, size)
     tint = paint(dice(), luma)[:, :, None, None]
-    base = torch.lerp(grey, tint, (0.7 * dice() - 0.2).clamp_min(0)[:, None, None, None])
+    base = torch.lerp(gray, tint, (0.7 * dice() - 0.2).clamp_min(0)[:, None, None, None])
     return base * (1 + 0.18 * noise(size, 1.4, dice))
 
 
 def _add_distractor(image: Tensor, x: Tensor, y: Tensor, dice: Dice) -> Tensor:
-    """Put a small blob of any colour on three images in five."""
-    centre, radius = 1.8 * dice(2) - 0.9, dice.between(0.06, 0.14) * (dice() < 0.6)
+    """Put a small blob of any color on three images in five."""
+    center, radius = 1.8 * dice(2) - 0.9, dice.between(0.06, 0.14) * (dice() < 0.6)
     radius = radius.clamp_min(1e-3)
-    u, v = local(x, y, centre, radius, 2 * math.pi * dice())
+    u, v = local(x, y, center, radius, 2 * math.pi * dice())
     mask = coverage(blob(u, v, dice(3, 2)), radius)
-    colour = paint(dice(), dice.between(0.15, 0.85), dice() * (dice() < 0.5))
-    return torch.lerp(image, colour[:, :, None, None], mask[:, None])
+    color = paint(dice(), dice.between(0.15, 0.85), dice() * (dice() < 0.5))
+    return torch.lerp(image, color[:, :, None, None], mask[:, None])
 
 
 def _surface_coordinates(

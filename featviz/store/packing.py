@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from featviz._util.files import remove_leftovers, replacing, write_all
 from featviz.errors import FeatvizError
-from featviz.files import remove_leftovers, replacing, write_all
 from featviz.store import columns, schema
 from featviz.store.columns import ADDRESS, ROW_DIGEST, Datasets, Row
 from featviz.store.damage import reading

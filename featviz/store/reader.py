@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, did_you_mean
 from featviz.store.columns import ADDRESS, Row
 from featviz.store.damage import reading
 from featviz.store.manifest import FORMAT_VERSION, Manifest
@@ -183,7 +183,7 @@ class Store:
         return list(self._source.problems())
 
     def info(self) -> dict[str, Any]:
-        """Summarise the store in values that JSON has.
+        """Summarize the store in values that JSON has.
 
         Returns
         -------
@@ -211,7 +211,9 @@ class Store:
     def _place(self, address: str, kind: str) -> tuple[Path, int]:
         index = self._index(kind)
         if address not in index:
-            raise FeatvizError(f"{self.path} has no {address} in {kind}{nearest(address, index)}")
+            raise FeatvizError(
+                f"{self.path} has no {address} in {kind}{did_you_mean(address, index)}"
+            )
         return index[address]
 
     def _index(self, kind: str) -> dict[str, tuple[Path, int]]:

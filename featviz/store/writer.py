@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from featviz.errors import FeatvizError
-from featviz.files import (
+from featviz._util.files import (
     locked,
     make_folder,
     remove_leftovers,
@@ -20,6 +19,7 @@ from featviz.files import (
     write,
     writing,
 )
+from featviz.errors import FeatvizError
 from featviz.store.columns import Columns
 from featviz.store.damage import DamagedError
 from featviz.store.manifest import NAME, Manifest
@@ -188,3 +188,33 @@ class StoreWriter:
                     ) from error
                 set_aside(part, ".damaged")
         return done
+
+
+def retire(store: str | Path, kind: str) -> list[Path]:
+    """Rename the shards of a kind to ``NAME.replaced``, and forget how they were made.
+
+    All other kinds stay as they are, so that what is computed from pictures can be computed in
+    another way without making the pictures anew. Nothing is deleted.
+
+    Parameters
+    ----------
+    store : str or Path
+        A folder.
+
+    Returns
+    -------
+    list of Path
+        The new names.
+
+    Raises
+    ------
+    FeatvizError
+        When there is no store, it is damaged, or the operating system refuses.
+    """
+    folder = Path(store)
+    with locked(folder):
+        manifest = Manifest.read(folder)
+        renamed = [set_aside(part, ".replaced") for part in Shards(folder, manifest).parts(kind)]
+        kept = {name: told for name, told in manifest.configuration.items() if name != kind}
+        write(folder / NAME, replace(manifest, configuration=kept).to_json().encode())
+    return renamed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from featviz.store import Row
-from gallery.colours import bright, extent
-from gallery.merge import Group
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.colors import bright, extent
+from gallery.stores.merge import Group
 
 
 class Attention(Section):
@@ -18,7 +18,7 @@ class Attention(Section):
     kinds = ("attention",)
 
     def entry(self, _group: Group, row: Row) -> Entry:
-        """Colour both maps, each on a scale of its own from zero: heads differ a hundredfold.
+        """Color both maps, each on a scale of its own from zero: heads differ a hundredfold.
 
         That of the pattern ends where it is `bright`: some pairs of the class token stand out.
         """

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from featviz.store import Row
+from featviz.store.columns import Row
 from featviz.store.order import by_site
-from gallery.colours import heat, scale
-from gallery.merge import Group, Model
-from gallery.pictures import Figures
-from gallery.scripts import numbers
+from gallery.build.images import Figures
+from gallery.build.js_data import numbers
+from gallery.sections.colors import heat, scale
+from gallery.stores.merge import Group, Model
 
 Entry = list[Any]
 """What a page has to know of a row, as JSON; its address comes first."""
@@ -88,7 +88,7 @@ class Section(ABC):
             ]
             for kind in self.kinds
         }
-        return {**blocks, "scale": self.place.figures.save(scale()[None], "the scale of colours")}
+        return {**blocks, "scale": self.place.figures.save(scale()[None], "the scale of colors")}
 
     def count(self) -> int:
         """Count the rows that tell how much there is to see."""

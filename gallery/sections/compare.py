@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from featviz.store import Row
+from featviz.store.columns import Row
 from featviz.store.order import by_site
-from gallery.merge import Group
-from gallery.pictures import check_pairs
-from gallery.scripts import numbers
+from gallery.build.images import check_pairs
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, in_sites, path_of
+from gallery.stores.merge import Group
 
 
 class Compare(Section):

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz.analysis.filters.classes import CLASSES
 from featviz.errors import FeatvizError
-from featviz.filter_classes import CLASSES
-from featviz.store import Row
-from gallery.colours import extent, heat
-from gallery.merge import Group
-from gallery.pictures import LARGEST
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.images import LARGEST
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.colors import extent, heat
+from gallery.stores.merge import Group
 
 STRIP = 96  # filters in the comparison of models
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.store import Row
-from gallery.colours import bright, extent, heat
-from gallery.merge import Group
-from gallery.pictures import check_pictures
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.images import check_pictures
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.colors import bright, extent, heat
+from gallery.stores.merge import Group
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _DIM = 0.4  # of the image's brightness under a map
@@ -58,7 +58,7 @@ class Gradients(Section):
 def overlay(
     image: NDArray[np.uint8], strength: NDArray[np.floating[Any]], high: float
 ) -> NDArray[np.uint8]:
-    """Lay a map over its image, which is grey and dim where the map is zero.
+    """Lay a map over its image, which is gray and dim where the map is zero.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def overlay(
     strength : array, shape (H, W)
         Not negative.
     high : float
-        What covers the image altogether, in the lightest colour.
+        What covers the image altogether, in the lightest color.
 
     Returns
     -------
@@ -74,5 +74,5 @@ def overlay(
     """
     share = np.nan_to_num(strength / high if high > 0 else strength * 0, posinf=1, neginf=0)
     share = share.clip(0, 1)[..., None]
-    grey = (image @ _LUMA)[..., None] * _DIM
-    return np.asarray(np.rint(grey * (1 - share) + heat(strength, 0, high) * share), np.uint8)
+    gray = (image @ _LUMA)[..., None] * _DIM
+    return np.asarray(np.rint(gray * (1 - share) + heat(strength, 0, high) * share), np.uint8)

@@ -1,11 +1,11 @@
-"""Labelled figures of a head: its query tokens against its key tokens."""
+"""Labeled figures of a head: its query tokens against its key tokens."""
 
 from __future__ import annotations
 
-from featviz.store import Row
-from gallery.merge import Group
-from gallery.scripts import numbers
+from featviz.store.columns import Row
+from gallery.build.js_data import numbers
 from gallery.sections.base import Entry, Section, path_of
+from gallery.stores.merge import Group
 
 
 class Grids(Section):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.store import Row
-from featviz.token_scores import TokenScores
-from gallery.merge import Group
-from gallery.scripts import Shards, numbers
+from featviz.analysis.tokens.scores import TokenScores
+from featviz.store.columns import Row
+from gallery.build.js_data import Shards, numbers
 from gallery.sections.base import Entry, Place, Section, path_of
+from gallery.stores.merge import Group
 
 _MOST_PATCHES = 1 << 20
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from featviz.store import Row
-from gallery.merge import Group
+from featviz.store.columns import Row
 from gallery.sections.base import Entry, Section, path_of
+from gallery.stores.merge import Group
 
 
 class Traces(Section):

@@ -258,12 +258,12 @@
         this.own.delete(address);
       else this.own.set(address, entry);
     }
-    /** All that is labelled or a favourite: [address, {label, favourite}]. */
+    /** All that is labeled or a favourite: [address, {label, favourite}]. */
     entries() {
       const all = new Map([...this.baked, ...this.own]);
       return [...all].filter(([, { label, favourite }]) => label || favourite);
     }
-    /** Number of units that are labelled or favourites. */
+    /** Number of units that are labeled or favourites. */
     get size() {
       return this.entries().length;
     }
@@ -310,18 +310,18 @@
     "<=": (a, b) => a <= b
   };
   var MARK_TESTS = {
-    labelled: () => (address) => labels.get(address).label !== "",
+    labeled: () => (address) => labels.get(address).label !== "",
     favourites: () => (address) => labels.get(address).favourite,
     pinned: () => (address) => pins.has(address)
   };
   function wordsTest(text) {
     const words = foldedText(text).split(/\s+/).filter(Boolean);
-    const labelled = new Map(
+    const labeled = new Map(
       labels.entries().map(([address, { label }]) => [address, foldedText(label)])
     );
     return (address) => {
       const name = address.toLowerCase();
-      const label = labelled.get(address) ?? "";
+      const label = labeled.get(address) ?? "";
       return words.every((word) => name.includes(word) || label.includes(word));
     };
   }
@@ -1354,7 +1354,7 @@
   };
 
   // list/filter-panel.js
-  var MARK_NAMES = { labelled: "labelled", favourites: "favourites", pinned: "pinned" };
+  var MARK_NAMES = { labeled: "labeled", favourites: "favourites", pinned: "pinned" };
   var FilterPanel = class {
     constructor() {
       this.layer = element(
@@ -2488,12 +2488,12 @@
   document.addEventListener("pins", () => pagePlace.querySelector(".keep")?.refill());
 
   // marks/labels-page.js
-  function labelledUnit([address, { label, favourite }]) {
+  function labeledUnit([address, { label, favourite }]) {
     const number = unitTable.find(address);
     const name = element("b", {}, address);
     return element(
       "li",
-      { class: "labelled-unit" },
+      { class: "labeled-unit" },
       number < 0 ? element("span", { class: "pin-none" }, "?") : smallPicture(number, 64),
       element(
         "p",
@@ -2577,7 +2577,7 @@
         entries.length ? `${counted(entries.length, "unit")} with a label or a star, kept in this browser.` : "No unit has a label or a star yet. Give them on a unit\u2019s page, or import a file."
       ),
       labels.trouble ? element("p", { class: "notice label-trouble" }, labels.trouble) : null,
-      element("ul", { class: "labelled" }, entries.map(labelledUnit))
+      element("ul", { class: "labeled" }, entries.map(labeledUnit))
     ].filter((node) => node !== null);
   }
   function showLabels(place) {
@@ -3731,7 +3731,7 @@
     ]);
     return element(
       "figure",
-      { class: "labelled", tabindex: "-1" },
+      { class: "labeled", tabindex: "-1" },
       enlargeable(figure, Math.min(figure[1], 1100), address, caption),
       element("figcaption", {}, element("b", {}, address)),
       tableOf("Values", ["query \\ key", ...keys2.map((key) => `k${key}`)], rows)
@@ -4267,7 +4267,7 @@
     const text = tracedText(address);
     return element(
       "figure",
-      { class: "labelled", tabindex: "-1" },
+      { class: "labeled", tabindex: "-1" },
       enlargeable(figure, Math.min(figure[1], 1100), text, () => element("b", {}, text)),
       element("figcaption", {}, element("b", {}, text))
     );

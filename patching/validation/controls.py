@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patching.validation.effects import Subject
-from patching.validation.resampling import Floats, Places
+from patching.validation.candidate import Candidate
+from patching.validation.control_test import Floats, Indices
 
 POOL = 64
 """Neurons of a layer that controls are taken from; each is patched at most once for all tested."""
@@ -26,7 +26,7 @@ SILENT = 1e-3
 """Of the median level of a layer: below it a neuron is silent."""
 
 
-def pool(levels: Floats, size: int = POOL) -> Places:
+def pool(levels: Floats, size: int = POOL) -> Indices:
     """Choose neurons of a layer that are evenly spaced in the order of activation levels.
 
     Parameters
@@ -53,7 +53,7 @@ def silent(levels: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return levels <= SILENT * np.median(some)
 
 
-def nearest(levels: Floats, neuron: int, among: Places, count: int = NEURONS) -> Places:
+def nearest(levels: Floats, neuron: int, among: Indices, count: int = NEURONS) -> Indices:
     """Choose the controls of a neuron: others of the pool, nearest in the logarithm of level.
 
     Returns
@@ -73,15 +73,15 @@ def random_directions(direction: Tensor, generator: torch.Generator) -> Tensor:
     return drawn.to(direction)
 
 
-def strongest_first(controls: list[Subject]) -> list[Subject]:
+def strongest_first(controls: list[Candidate]) -> list[Candidate]:
     """Order controls by what they do to first order: the first ones settle most comparisons."""
     return sorted(controls, key=lambda control: -control.support.max())
 
 
-def written_directions(own: Subject, directions: Tensor) -> list[Subject]:
+def written_directions(own: Candidate, directions: Tensor) -> list[Candidate]:
     """Let a neuron's activation write other directions, (D, C); each has its own class."""
-    supports = own.scene.support(own.neuron, directions)
+    supports = own.context.support(own.neuron, directions)
     return [
-        Subject(own.scene, own.neuron.writing(direction), support, own.weights)
+        Candidate(own.context, own.neuron.writing(direction), support, own.weights)
         for direction, support in zip(directions, supports, strict=True)
     ]

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patching.stats import intervals
-from patching.validation.effects import LEAST_NEUTRAL, Subject, among_tests
-from patching.validation.resampling import positive, resampled_means
-from patching.validation.row import DOSES, Row
-from patching.validation.scene import QUANTILES, Neuron
-from patching.validation.tail import margins
+from patching.effects.bootstrap import intervals
+from patching.effects.metrics import margins
+from patching.validation.candidate import LEAST_NEUTRAL, Candidate, among_tests
+from patching.validation.control_test import positive, resampled_means
+from patching.validation.layer_context import QUANTILES, Neuron
+from patching.validation.schema import DOSES, Row
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Picture:
     best: int
 
 
-def doses(own: Subject, number: int, picture: Picture, other: Picture | None) -> Row:
+def doses(own: Candidate, number: int, picture: Picture, other: Picture | None) -> Row:
     """Put the neuron's activation on other images, and on pictures, into neutral images.
 
     Parameters
@@ -46,7 +46,7 @@ def doses(own: Subject, number: int, picture: Picture, other: Picture | None) ->
     picture, other : Picture
         The neuron's own, and another neuron's; None where there is no other.
     """
-    scene, neuron, place = own.scene, own.neuron, own.place
+    context, neuron, place = own.context, own.neuron, own.place
     (highest,) = own.measured("sufficiency").effects
     images = highest.images
     shape = (len(DOSES),)
@@ -55,23 +55,23 @@ def doses(own: Subject, number: int, picture: Picture, other: Picture | None) ->
     row |= {"response_p": np.nan, "picture_p": np.nan}
     if len(images) < LEAST_NEUTRAL:
         return row
-    maps = [scene.at_quantile(neuron, percent) for percent in QUANTILES]
+    maps = [context.at_quantile(neuron, percent) for percent in QUANTILES]
     pictures = [one for one in (picture, other) if one is not None]
     maps += [one.activations[one.best, :, number] for one in pictures]
     known, count = len(QUANTILES) - 1, len(maps)
-    changes = [scene.put(neuron, images, each) for each in maps]
+    changes = [context.put(neuron, images, each) for each in maps]
     # The highest was put in before, to be compared with controls.
-    effects = scene.run(changes[:known] + changes[known + 1 :], neuron.direction)
+    effects = context.run(changes[:known] + changes[known + 1 :], neuron.direction)
     effects.insert(known, highest)
     values = np.stack([each.change[:, place] for each in effects], 1)
     found = intervals(values)
-    logit = scene.split.classes[place].logit
-    kept = float(scene.tokens.sum())
-    row["dose"][:count] = [float((each * scene.tokens).sum()) / kept for each in maps]
+    logit = context.split.classes[place].logit
+    kept = float(context.tokens.sum())
+    row["dose"][:count] = [float((each * context.tokens).sum()) / kept for each in maps]
     row["sufficiency"][:count] = found.estimate
     row["sufficiency_interval"][:count] = np.stack([found.low, found.high], -1)
     row["converted"][:count] = [(each.top == logit).mean() for each in effects]
-    among = among_tests(scene, images)
+    among = among_tests(context, images)
     drawn = [resampled_means(own.weights, among, each) for each in values.T]
     row["response_p"] = positive(drawn[known] - drawn[0])
     if other is not None:
@@ -80,7 +80,11 @@ def doses(own: Subject, number: int, picture: Picture, other: Picture | None) ->
 
 
 def mediation(
-    own: Subject, number: int, picture: Picture, controls: Sequence[Neuron], numbers: Sequence[int]
+    own: Candidate,
+    number: int,
+    picture: Picture,
+    controls: Sequence[Neuron],
+    numbers: Sequence[int],
 ) -> Row:
     """Run the pictures with the neuron frozen at its mean, and with each control frozen instead.
 
@@ -92,26 +96,26 @@ def mediation(
     numbers : sequence of int
         Theirs.
     """
-    scene, neuron, place = own.scene, own.neuron, own.place
+    context, neuron, place = own.context, own.neuron, own.place
     images = own.measured("sufficiency").effects[0].images
     row = dict.fromkeys(("mediation", "mediation_control", "mediation_p"), np.nan)
     if len(images) < LEAST_NEUTRAL:
         return row
-    logit = scene.split.classes[place].logit
+    logit = context.split.classes[place].logit
     samples, frozen = len(picture.behind), [neuron, *controls]
     shifts = [
-        (one.mean - picture.activations[:, :, where]) * scene.tokens
+        (one.mean - picture.activations[:, :, where]) * context.tokens
         for one, where in zip(frozen, [number, *numbers], strict=True)
     ]
     runs = torch.cat([torch.zeros_like(shifts[0]), *shifts])
     directions = torch.stack([neuron.direction, *(one.direction for one in frozen)])
-    logits = scene.tail.logits(
+    logits = context.suffix.logits(
         picture.behind,
         torch.arange(samples).repeat(1 + len(frozen)),
         runs,
         directions.repeat_interleave(samples, 0),
     )
-    resting = scene.margins[images, place].mean()
+    resting = context.margins[images, place].mean()
     whole, *left = (margins(logits, [logit]).view(-1, samples).mean(1).numpy() - resting).tolist()
     if whole <= 0:
         return row

@@ -10,25 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from featviz import FeatvizError, Store, VisionModel
-from featviz.batches import Progress, ignore
-from featviz.data import Dataset
-from featviz.jobs import make_room, open_writer
-from featviz.state import undisturbed
-from featviz.store import StoreWriter
+from featviz._util.progress import Progress, ignore
+from featviz.data.datasets import Dataset
+from featviz.errors import FeatvizError
+from featviz.models.hooks import eval_mode
+from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
+from featviz.store.jobs import make_room, open_writer
+from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
-from patching.trunk import trunk_of
+from featviz.store.writer import StoreWriter
 from patching.validation import profiles
-from patching.validation.base import Base
+from patching.validation.baseline import Baseline
+from patching.validation.candidate import LEAST_NEUTRAL
+from patching.validation.control_test import SHARE, draw
 from patching.validation.controls import DIRECTIONS, NEURONS, POOL, SILENT
-from patching.validation.effects import LEAST_NEUTRAL
-from patching.validation.group import Group, Pictures
-from patching.validation.resampling import SHARE, draw
-from patching.validation.row import ABLATIONS, CONTROLS, DOSES, Row
-from patching.validation.scene import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
+from patching.validation.layer_context import NEUTRAL, QUANTILES, SHORTLIST, TRIALS
+from patching.validation.layer_group import Group, Pictures
+from patching.validation.neurons import MLPNeuron, mlp_neurons
+from patching.validation.schema import ABLATIONS, CONTROLS, DOSES, Row
 from patching.validation.split import LEAST, TURNS, Split, images_of, split
-from patching.validation.targets import Target, targets
+from patching.vit.residual_vit import residual_vit
 
 KIND = "validations"
 
@@ -92,15 +94,15 @@ def validate_to_store(
     Raises
     ------
     FeatvizError
-        If the model cannot be taken apart into halves of blocks, has no classes, or is not the
+        If the model cannot be taken apart into sublayers of blocks, has no classes, or is not the
         store's; the images have no labels, no classes of the model, or are too few; or the store
         is damaged or cannot be written.
     """
     opened = Store(store)
     if opened.fingerprint != model.fingerprint:
         raise FeatvizError(f"{opened.path} has pictures of {opened.model}, not of {model.name}")
-    trunk = trunk_of(model)
-    chosen, skipped = targets(model, trunk, opened.addresses())
+    vit = residual_vit(model)
+    chosen, skipped = mlp_neurons(model, vit, opened.addresses())
     wanted = min(EACH * max(len(dataset.classes), 2), MOST) if count is None else count
     images = split(model, dataset, images_of(dataset, wanted), seed)
     configuration = _configuration(dataset, images, seed)
@@ -118,26 +120,26 @@ def validate_to_store(
         progress(finished, len(missing))
 
     pictures = _pictures_of(opened)
-    base = Base(trunk, dataset, images)
+    base = Baseline(vit, dataset, images)
     weights = draw(images.place[images.test], RESAMPLES, np.random.default_rng([seed, 1]))
     for shared, some in groupby(missing, key=lambda target: target.group):
         those = list(some)
         beside = [target for target in chosen if target.group == shared]
-        with undisturbed(model.module):
+        with eval_mode(model.module):
             group = Group(base, those, weights, seed, pictures)
             _add(writer, list(group.rows(those, beside, tick)))
     return Summary(len(missing), len(chosen) - len(missing), skipped)
 
 
 def _pictures_of(store: Store) -> Pictures:
-    def pictures(target: Target) -> tuple[Any, int]:
+    def pictures(target: MLPNeuron) -> tuple[Any, int]:
         row = store.row(target.address)
         return row["images"], int(row["activation"].argmax())
 
     return pictures
 
 
-def _add(writer: StoreWriter, rows: Sequence[tuple[Target, Row]]) -> None:
+def _add(writer: StoreWriter, rows: Sequence[tuple[MLPNeuron, Row]]) -> None:
     columns: Columns = {"address": [target.address for target, _ in rows]}
     arrays = {
         name: np.stack([np.asarray(row[name]) for _, row in rows]).astype(dtype)

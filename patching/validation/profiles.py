@@ -9,17 +9,17 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from patching.validation.effects import LEAST_NEUTRAL, Subject
-from patching.validation.resampling import Floats
-from patching.validation.row import Row
-from patching.validation.tail import margins
+from patching.effects.metrics import margins
+from patching.validation.candidate import LEAST_NEUTRAL, Candidate
+from patching.validation.control_test import Floats
+from patching.validation.schema import Row
 
 EACH, MOST = 4, 100
 """Test images of a class that effects on all classes are measured on, and in all, at most; of every
 class at least one."""
 
 
-def profiles(own: Subject, ends: Tensor) -> Row:
+def profiles(own: Candidate, ends: Tensor) -> Row:
     """Compare what mean ablation does to each class, in all and straight to the head.
 
     Parameters
@@ -27,12 +27,12 @@ def profiles(own: Subject, ends: Tensor) -> Row:
     ends : Tensor, shape (N, T, C)
         The final stream of the unpatched runs, at the tokens that are read.
     """
-    scene, neuron, split = own.scene, own.neuron, own.scene.split
+    context, neuron, split = own.context, own.neuron, own.context.split
     classes = range(len(split.classes))
     each = images_of_each(len(classes))
-    images = np.concatenate([scene.tests_of(place)[:each] for place in classes])
-    change = scene.put(neuron, images, neuron.mean)
-    (effect,) = scene.run([change], neuron.direction)
+    images = np.concatenate([context.tests_of(place)[:each] for place in classes])
+    change = context.put(neuron, images, neuron.mean)
+    (effect,) = context.run([change], neuron.direction)
     direct = _direct(own, ends, images, change[1])
     places, rows = split.place[images], np.arange(len(images))
     total, straight = (
@@ -50,22 +50,22 @@ def images_of_each(classes: int) -> int:
     return max(1, min(EACH, MOST // classes))
 
 
-def _direct(own: Subject, ends: Tensor, images: np.ndarray[Any, Any], shift: Tensor) -> Floats:
+def _direct(own: Candidate, ends: Tensor, images: np.ndarray[Any, Any], shift: Tensor) -> Floats:
     """Add a change of the stream to its end, and compute the change of margins, (n, C)."""
-    scene, kept = own.scene, ends.shape[1]
+    context, kept = own.context, ends.shape[1]
     chosen = ends[torch.from_numpy(images)]
     with torch.no_grad():
         moved = chosen + shift[:, :kept, None] * own.neuron.direction
-        logits = scene.tail.trunk.finish(moved).double().cpu()
-    after = margins(logits, [each.logit for each in scene.split.classes]).numpy()
-    changed: Floats = after - scene.margins[images]
+        logits = context.suffix.vit.finish(moved).double().cpu()
+    after = margins(logits, [each.logit for each in context.split.classes]).numpy()
+    changed: Floats = after - context.margins[images]
     return changed
 
 
-def _induced(own: Subject) -> Floats:
+def _induced(own: Candidate) -> Floats:
     (effect,) = own.measured("sufficiency").effects
     if len(effect.images) < LEAST_NEUTRAL:
-        return np.full(len(own.scene.split.classes), np.nan)
+        return np.full(len(own.context.split.classes), np.nan)
     mean: Floats = effect.change.mean(0)
     return mean
 

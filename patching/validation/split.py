@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from featviz import FeatvizError, VisionModel
-from featviz.data import Dataset
-from patching.job import classes_for, labels_for
-from patching.validation.resampling import Places
+from featviz.data.datasets import Dataset
+from featviz.errors import FeatvizError
+from featviz.models.vision_model import VisionModel
+from patching.effects.labels import classes_for, labels_for
+from patching.validation.control_test import Indices
 
 TURNS = 3
 """The first of so many images of a class serves to choose and estimate, the others to claim."""
@@ -21,7 +22,7 @@ LEAST = 30
 handful of images takes them for all there are, and its p-values are far too small."""
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """A class: its name, and the logit that stands for it."""
 
     name: str
@@ -36,7 +37,7 @@ class Split:
     ----------
     numbers : list of int
         Of the images in the dataset.
-    classes : list of Labelled
+    classes : list of Labeled
         In the order of logits.
     place : array, shape (N,)
         Class of each image, as a place among `classes`.
@@ -48,18 +49,18 @@ class Split:
     """
 
     numbers: list[int]
-    classes: list[Labelled]
-    place: Places
-    reference: Places
-    test: Places
-    donors: Places
+    classes: list[Labeled]
+    place: Indices
+    reference: Indices
+    test: Indices
+    donors: Indices
 
 
 def images_of(dataset: Dataset, count: int) -> list[int]:
     """Choose images to validate on: rather fewer classes than fewer than `LEAST` images of each.
 
     Where `count` images are `LEAST` of every class, they are those of
-    `featviz.data.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
+    `featviz.data.datasets.Dataset.numbers`. Else all labels are read, and of the classes with `LEAST`
     images as many as fit, evenly spaced in the order of labels, get the same share, evenly spaced
     in the order of the data.
 
@@ -87,7 +88,7 @@ def images_of(dataset: Dataset, count: int) -> list[int]:
     return sorted(np.concatenate(found).tolist()) if found else dataset.numbers(count)
 
 
-def _spaced(length: int, count: int) -> Places:
+def _spaced(length: int, count: int) -> Indices:
     """Choose so many places of a row, evenly spaced."""
     return np.arange(count) * length // max(count, 1)
 
@@ -122,7 +123,7 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
         turn[own] = np.arange(len(own))
     first = turn % TURNS == 0
     reference, test = np.flatnonzero(first), np.flatnonzero(~first)
-    classes = [Labelled(names[one] if one < len(names) else str(one), int(one)) for one in kept]
+    classes = [Labeled(names[one] if one < len(names) else str(one), int(one)) for one in kept]
     return Split(
         [numbers[one] for one in chosen.tolist()],
         classes,
@@ -133,6 +134,6 @@ def split(model: VisionModel, dataset: Dataset, numbers: Sequence[int], seed: in
     )
 
 
-def _donors(place: Places, reference: Places, generator: np.random.Generator) -> Places:
+def _donors(place: Indices, reference: Indices, generator: np.random.Generator) -> Indices:
     strangers = [reference[place[reference] != one] for one in place]
     return np.array([generator.choice(some) for some in strangers], np.int64)

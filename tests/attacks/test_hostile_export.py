@@ -12,10 +12,10 @@ import pytest
 import gallery
 from featviz.errors import FeatvizError
 from tests.attacks.test_hostile_gallery import TEXTS
+from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_results
-from tests.gallery.stores import write_store
-from tests.gallery.test_export import data
-from tests.gallery.test_natural import examples, images, webp
+from tests.gallery.test_exporter import data
+from tests.gallery.units.test_natural_images import examples, images, webp
 
 UNITS = [f"head:{text}" for text in TEXTS]
 

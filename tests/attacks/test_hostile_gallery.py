@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import gallery
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.gallery import results
 from tests.gallery.browsing import open_page
+from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_results
-from tests.gallery.stores import write_store
 
 TEXTS = [
     "<img src=x onerror=globalThis.pwned=1>",
@@ -158,7 +158,7 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
     [
         ("filters", "#section section .heading h3", TEXTS),
         ("attention", ".card-head h4", [f"head {text}" for text in TEXTS]),
-        ("grids", ".labelled figcaption b", [f"head:{text}" for text in TEXTS]),
+        ("grids", ".labeled figcaption b", [f"head:{text}" for text in TEXTS]),
         ("gradients", ".gradient h4", [f"head:{text}" for text in TEXTS]),
         ("tokens", ".token-map figcaption b", [f":{text}" for text in TEXTS]),
         ("compare", ".match .two > div:last-child .who", TEXTS),

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 import gallery
 from tests.attacks.test_hostile_gallery import TEXTS, untouched
 from tests.gallery.browsing import open_page
-from tests.gallery.stores import write_store
+from tests.gallery.made_stores import write_store
 
 UNITS = [f"head:{text}" for text in TEXTS]
 ADDRESSES = [*UNITS, *TEXTS, "toString", "hasOwnProperty", "\ud800", "x" * 5000]
@@ -56,14 +56,14 @@ def test_hostile_labels_of_a_file_are_shown_as_text_and_come_back_whole(
 ) -> None:
     open_page(page, model_page, "#labels")
     choose(page, labels_file(ADDRESSES, LABELS))
-    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
-    shown = page.locator(".labelled-unit bdi").evaluate_all(
+    expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
+    shown = page.locator(".labeled-unit bdi").evaluate_all(
         "all => all.map((node) => node.textContent)"
     )
     assert sorted(shown) == sorted(text.strip() for text in LABELS)
     assert clean(page)
     page.reload()
-    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
+    expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
     written = json.loads(page.evaluate("featviz.page.labels.toText()"))["labels"]
     assert len(written) == len(ADDRESSES)
     assert written["__proto__"] == {
@@ -82,7 +82,7 @@ def test_hostile_labels_of_an_export_are_shown_as_text(page: Page, model_page: P
     script.write_text(before.replace('"labels":[]', f'"labels":{json.dumps(rows)}'))
     try:
         open_page(page, model_page, "#labels")
-        expect(page.locator(".labelled-unit")).to_have_count(len(UNITS))
+        expect(page.locator(".labeled-unit")).to_have_count(len(UNITS))
         assert held(page) == dict(zip(UNITS, LABELS, strict=False))
         assert clean(page)
     finally:
@@ -94,7 +94,7 @@ def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
 ) -> None:
     open_page(page, model_page, "#labels")
     choose(page, labels_file(ADDRESSES, LABELS))
-    expect(page.locator(".labelled-unit")).to_have_count(len(ADDRESSES))
+    expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
     for address, text in zip(UNITS, LABELS, strict=False):
         page.evaluate(
             "address => { location.hash = featviz.page.view.link({unit: address}); }", address
@@ -132,8 +132,8 @@ def test_a_title_with_an_override_of_direction_does_not_turn_the_line_around(
 ) -> None:
     open_page(page, model_page, "#labels")
     choose(page, labels_file([UNITS[0]], ["\u202egnp.exe"]))
-    expect(page.locator(".labelled-unit bdi")).to_have_text("\u202egnp.exe")
-    isolation = page.locator(".labelled-unit bdi").evaluate(
+    expect(page.locator(".labeled-unit bdi")).to_have_text("\u202egnp.exe")
+    isolation = page.locator(".labeled-unit bdi").evaluate(
         "node => getComputedStyle(node).unicodeBidi"
     )
     assert isolation == "isolate"

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from featviz.errors import FeatvizError
-from featviz.store import Store, pack
+from featviz.store.packing import pack
+from featviz.store.reader import Store
 from tests.featviz.forging import rebuild, reforge
-from tests.featviz.stores import BATCHES, renders, shards, writer
+from tests.featviz.made_stores import BATCHES, renders, shards, writer
 
 SECRET = b"the contents of some other file, longer than a picture" * 9
 

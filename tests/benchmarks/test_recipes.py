@@ -11,9 +11,9 @@ from torch import Tensor
 
 import featviz
 from benchmarks import recipes
-from featviz.data import open_data
-from featviz.images import Fourier
-from featviz.recipes import BETAS, Recipe
+from featviz.data.datasets import open_data
+from featviz.optimization.recipe import BETAS, Recipe
+from featviz.parametrization.fourier import Fourier
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
     for name, each in made.items():
         param, views, *rest = name.split(", ")
         assert each.param == param
-        assert (each.views.shift > 0) == (views != "none")
-        assert (each.views.noise > 0) == (views == "vit")
-        assert (each.progressive > 0) == ("progressive" in rest)
+        assert (each.augmentation.shift > 0) == (views != "none")
+        assert (each.augmentation.noise > 0) == (views == "vit")
+        assert (each.frequency_schedule > 0) == ("progressive" in rest)
         assert (each.betas == BETAS) == ("usual betas" not in rest)
         assert (each.spectrum is not None) == ("data" in rest)
         if rest and rest[0] != "data":
@@ -70,7 +70,7 @@ def test_natural_images_are_remembered_by_mean_best_and_inputs(vit: featviz.Visi
     layer, outputs = vit.module.get_submodule("blocks.1.mlp.fc1"), list[Tensor]()
     hook = layer.register_forward_hook(lambda _, _inputs, output: outputs.append(output))
     with torch.no_grad():
-        vit.module(vit.normalise(images))
+        vit.module(vit.normalize(images))
     hook.remove()
     values = outputs[0][:, 1:, 0].mean(1)
     assert natural.mean == pytest.approx({"blocks.1.mlp.fc1:0": values.mean().item()}, rel=1e-4)

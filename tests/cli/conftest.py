@@ -10,7 +10,7 @@ import torch
 
 import featviz
 from cli.main import status
-from featviz.models import VisionModel
+from featviz.models.vision_model import VisionModel
 from tests.cli.running import Result, Run
 
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import featviz
-from featviz.models import VisionModel
-from featviz.store import Store
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run
 
 SELECTORS = ("blocks.1.mlp.fc1:0-2", "patch_embed:5@7")

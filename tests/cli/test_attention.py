@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import featviz
-from featviz.models import VisionModel
-from featviz.store import Store
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 WORDS = ("attention", "cueworld/vit", "blocks.0,6.attn.qk:1,2", "--data", "cueworld:18")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 FEW = ("--data", "cueworld:20", "--images", 18, "--steps", 2, "--size", 16)

@@ -6,9 +6,9 @@ import pytest
 
 import featviz
 from cli import demo
-from featviz.models import VisionModel
-from featviz.store import Store
-from featviz.units import Unit
+from featviz.addressing.address import Unit
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from featviz.activations.readout import Readout, readout
+from featviz.addressing.selectors import units
+from featviz.analysis.examples.result import Examples
 from featviz.cueworld import CLASSES
-from featviz.data import open_data
-from featviz.examples import Examples
-from featviz.models import VisionModel
-from featviz.readout import Readout, readout
-from featviz.store import Store
-from featviz.units import units
+from featviz.data.datasets import open_data
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 DATA = "cueworld:24"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from featviz.store import Store
-from featviz.vision import VisionModel
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Run, tree
-from tests.gallery.stores import write_store
-from tests.gallery.test_damaged_rows import damage
-from tests.gallery.test_export import data, units
+from tests.gallery.made_stores import write_store
+from tests.gallery.stores.test_damaged_rows import damage
+from tests.gallery.test_exporter import data, units
 
 UNITS = ["blocks.2.mlp.fc1:1", "blocks.2.mlp.fc1:12", "head:0", "head:3"]
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import featviz
-from featviz.image_files import read_image
-from featviz.models import VisionModel
-from featviz.store import Store
+from featviz._util.image_files import read_image
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 UNITS = ("blocks.2.attn.qk:0@q20.k30", "blocks.1.attn.qk:1@same")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 WORDS = ("grid", "cueworld/vit", "blocks.0.attn.qk:0-1@q10,20.k10,0", "--steps", 2, "--size", 16)

@@ -39,7 +39,7 @@ def test_the_commands_are_these() -> None:
     assert sorted(featviz.commands) == COMMANDS
 
 
-@pytest.mark.parametrize("module", ["cli.main", "cli.export", "cli.stores"])
+@pytest.mark.parametrize("module", ["cli.main", "cli.gallery", "cli.stores"])
 def test_what_only_reads_stores_does_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 import featviz
-from featviz.models import VisionModel, known_models
+from featviz.models.registry import known_models
+from featviz.models.vision_model import VisionModel
 from tests.cli.running import Run
 
 
@@ -65,7 +66,7 @@ def test_a_wrong_model_gets_the_nearest_right_ones(run: Run, model: str, says: s
         ("blocks.0-12.mlp.fc1:0", "0-11"),
         ("blocks.0.mlp:0", "blocks.0.mlp.fc1"),
         ("head:18", "0-17"),
-        ("head:0@0", "names no place"),
+        ("head:0@0", "has no token axis"),
         ("blocks.0.mlp.fc1:0@65", "0-64"),
         ("patch_embed:0@cls", "no class token"),
         ("patch_embed:5-2", "2-5"),

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from featviz import batches, recipes
-from featviz.engines import engine
-from featviz.models import VisionModel
-from featviz.optimize import Pictures, optimize
-from featviz.spectrum import of_data
-from featviz.store import Store
+from featviz.models.vision_model import VisionModel
+from featviz.optimization import recipe as recipes
+from featviz.optimization.optimize import Pictures, optimize
+from featviz.parametrization.spectrum import of_data
+from featviz.rendering import batches, engine
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 FEW = ("--steps", 2, "--size", 16)

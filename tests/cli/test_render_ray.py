@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from featviz.store import Store
+from featviz.store.reader import Store
 
 MAIN = """
 import signal

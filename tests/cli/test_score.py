@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featviz.scores import converged
-from featviz.store import Store
+from featviz.analysis.evidence.checks import converged
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 UNITS = ["patch_embed:0", "patch_embed:1"]

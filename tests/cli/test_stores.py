@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 

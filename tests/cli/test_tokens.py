@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featviz import batches
-from featviz.optimize import optimize
-from featviz.store import Store
+from featviz.optimization.optimize import optimize
+from featviz.rendering import batches
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 FEW = ("--steps", 2, "--size", 16)

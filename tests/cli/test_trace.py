@@ -10,11 +10,11 @@ from PIL import Image
 from torchvision import datasets
 
 from cli.main import status
-from featviz.store import Store
-from patching.job import read_traces
+from featviz.store.reader import Store
+from patching.effects.table import read_traces
 from tests.cli.running import Run, tree
-from tests.featviz.test_data import cifar
-from tests.patching.test_job import huggingface
+from tests.featviz.data.test_datasets import cifar
+from tests.patching.test_trace_job import huggingface
 
 WORDS = ("trace", "cueworld/vit", "--data", "cueworld", "--images", 18, "--window", "1,3")
 GRAY = (*WORDS, "--corrupt", "grayscale")
@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, tmp_path: Path) -> None:
+def test_color_is_lost_with_the_colors_and_texture_is_not(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "s"
     result = run(*GRAY, "-o", store, "--json")
     assert result.status == 0
@@ -37,10 +37,10 @@ def test_colour_is_lost_with_the_colours_and_texture_is_not(run: Run, tmp_path: 
     assert found["colour", "probability", 1]["total"]["estimate"] >= 0.8
     assert abs(found["texture", "probability", 1]["total"]["estimate"]) < 0.1
     assert found["red", "kl", 3]["images"] == 1
-    colour = found["colour", "probability", 3]
-    effects = [one["effect"]["estimate"] for one in colour["sites"]]
-    assert [one["layer"] for one in colour["sites"]] == list(range(12))
-    assert colour["peak"]["layer"] == int(np.argmax(effects))
+    color = found["colour", "probability", 3]
+    effects = [one["effect"]["estimate"] for one in color["sites"]]
+    assert [one["layer"] for one in color["sites"]] == list(range(12))
+    assert color["peak"]["layer"] == int(np.argmax(effects))
     # Of an average over the six images that the store holds.
     table = read_traces(store).select(metric="probability", window=3)
     assert effects == pytest.approx(table.effect[0][:, table.label < 6].mean(1).tolist())
@@ -99,7 +99,7 @@ def test_figures_are_drawn_and_kept_for_the_gallery(run: Run, store: Path, tmp_p
     assert run("gallery", store, "-o", tmp_path / "site").status == 0
 
 
-def test_colour_comes_back_with_the_activations_of_a_model_that_sees_it(
+def test_color_comes_back_with_the_activations_of_a_model_that_sees_it(
     run: Run, tmp_path: Path
 ) -> None:
     words = ("trace", "cueworld/vit_colourblind", "--data", "cueworld:18", "--corrupt", "none")
@@ -107,9 +107,9 @@ def test_colour_comes_back_with_the_activations_of_a_model_that_sees_it(
         *words, "--donor", "cueworld/vit", "--site", "resid", "-o", tmp_path / "s", "--json"
     )
     found = {(o["group"], o["metric"]): o for o in json.loads(result.out)["averages"]}
-    colour = found["colour", "probability"]
-    assert colour["corrupted"] < 0.4  # it guesses among six
-    assert colour["clean"] > 0.9
+    color = found["colour", "probability"]
+    assert color["corrupted"] < 0.4  # it guesses among six
+    assert color["clean"] > 0.9
     donor = Store(tmp_path / "s").configuration["traces"]["donor"]
     assert donor["model"] == "cueworld/vit"
 
@@ -169,7 +169,7 @@ def test_many_sites_are_printed_the_strongest_first_and_all_in_json(
     ("words", "says"),
     [
         ((), "there is no corruption, donor or ablation"),
-        (("--corrupt", "greyscale"), "did you mean grayscale"),
+        (("--corrupt", "grayscale"), "did you mean grayscale"),
         (("--corrupt", "noise"), "noise is not noise:AMOUNT"),
         (("--corrupt", "none"), "there is no corruption, donor or ablation"),
         (("--corrupt", "blur", "--site", "atn"), "did you mean attn"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cli.main import status
-from featviz.store import Store
+from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
 # The last block, behind which little is run.

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from featviz.store import Store, pack
-from tests.featviz.stores import BATCHES, CONFIGURATION, finish, renders, writer
+from featviz.store.packing import pack
+from featviz.store.reader import Store
+from tests.featviz.made_stores import BATCHES, CONFIGURATION, finish, renders, writer
 
 CALLS = ("open", "write", "fsync", "close", "replace", "rename", "mkdir", "ftruncate", "unlink")
 OTHER = CONFIGURATION | {"steps": 99}

@@ -14,14 +14,21 @@ def test_each_name_is_what_its_module_defines() -> None:
         assert getattr(featviz, name).__name__ == name
 
 
-@pytest.mark.parametrize("name", ["units", "readout", "render"])
-def test_a_function_is_not_hidden_by_the_module_of_its_name(name: str) -> None:
-    code = f"import featviz.{name}, featviz; sys.exit(not callable(featviz.{name}))"
-    assert (
-        subprocess.run([sys.executable, "-c", f"import sys; {code}"], check=False).returncode == 0
+@pytest.mark.parametrize("package", ["featviz", "featviz.cueworld", "gallery", "patching"])
+def test_dir_lists_the_public_names_before_they_are_imported(package: str) -> None:
+    code = f"import {package} as p, sys; sys.exit(not set(p.__all__) <= set(dir(p)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["featviz", "featviz.cueworld", "gallery", "patching"])
+def test_no_submodule_has_the_name_of_a_public_name(package: str) -> None:
+    code = (
+        f"import {package} as p, pkgutil, sys;"
+        "sys.exit(bool({m.name for m in pkgutil.iter_modules(p.__path__)} & set(p.__all__)))"
     )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_name_that_is_not_there_is_no_attribute() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'featviz' has no attribute 'rendr'"):
         getattr(featviz, "rendr")  # noqa: B009  mypy knows that it is not there

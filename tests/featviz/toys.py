@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-from featviz.units import Unit
-from featviz.vision import VisionModel
+from featviz.addressing.address import Unit
+from featviz.models.vision_model import VisionModel
 
 
 def number(unit: Unit) -> int:

@@ -19,8 +19,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import gallery
-from gallery.beside import QUANTITIES
-from gallery.scripts import Shards, numbers, script
+from gallery.build.js_data import Shards, numbers, script
+from gallery.units.unit_metrics import QUANTITIES
 
 LAYERS, WIDTH = 12, 1536
 CELL, COLUMNS = 64, 32
@@ -88,15 +88,15 @@ def write_page(folder: Path) -> Path:
 
 
 def _sheet() -> bytes:
-    """Draw a sheet of coloured noise, smoothed until it takes 2.6 MB, as renders of DeiT-S do."""
+    """Draw a sheet of colored noise, smoothed until it takes 2.6 MB, as renders of DeiT-S do."""
     generator = np.random.default_rng(0)
     rows = WIDTH // COLUMNS
     pictures = np.empty((rows, COLUMNS, CELL, CELL, 3))
     for row in range(rows):
         noise = generator.standard_normal((COLUMNS, CELL, CELL, 3))
         pictures[row] = gaussian_filter(noise, (0, 1.8, 1.8, 0))
-    grey = np.clip(128 + 300 * pictures, 0, 255).astype(np.uint8)
-    pixels = grey.transpose(0, 2, 1, 3, 4).reshape(rows * CELL, COLUMNS * CELL, 3)
+    gray = np.clip(128 + 300 * pictures, 0, 255).astype(np.uint8)
+    pixels = gray.transpose(0, 2, 1, 3, 4).reshape(rows * CELL, COLUMNS * CELL, 3)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90)
     return buffer.getvalue()

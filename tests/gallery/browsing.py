@@ -1,7 +1,7 @@
 """Real browsers for the tests of pages: Debian's Chromium and Firefox, without network.
 
 Firefox is driven over WebDriver BiDi, so that it need not be a patched build. Over that protocol,
-the scheme of colours is set when it starts, and `Page.go_back` waits for a load that a change
+the scheme of colors is set when it starts, and `Page.go_back` waits for a load that a change
 of the hash never makes: use `back` and `forward`.
 """
 
@@ -56,7 +56,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def launch(playwright: Playwright) -> Iterator[Launch]:
-    """Start each browser at most once in each scheme of colours."""
+    """Start each browser at most once in each scheme of colors."""
     started: dict[tuple[str, bool], Browser] = {}
 
     def start(name: str, dark: bool) -> Browser:
@@ -117,7 +117,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture(params=["light", "dark"])
 def schemed(request: pytest.FixtureRequest, browser_name: str, launch: Launch) -> Iterator[Page]:
-    """Open a page as `page` does, in each scheme of colours."""
+    """Open a page as `page` does, in each scheme of colors."""
     dark = request.param == "dark"
     fresh = launch(browser_name, dark).new_context(
         viewport={"width": 1280, "height": 800}, color_scheme="dark" if dark else "light"

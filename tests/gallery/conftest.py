@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gallery
-from tests.gallery.stores import write_store
+from tests.gallery.made_stores import write_store
 
 NEURONS = [f"blocks.2.mlp.fc1:{i}" for i in range(30)]
 TOKENS = [f"blocks.10.mlp.fc1:3@{token}" for token in ("0", "2", "10", "cls")]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from featviz.store import Store
-from tests.featviz.evidence.rows import (
+from featviz.store.reader import Store
+from tests.featviz.analysis.evidence.rows import (
     VALIDATIONS,
     columns,
     examples,
@@ -18,9 +18,9 @@ from tests.featviz.evidence.rows import (
     scores,
     silent,
 )
+from tests.gallery.made_stores import picture, write_store
 from tests.gallery.results import sides, write_results
-from tests.gallery.stores import picture, write_store
-from tests.gallery.test_natural import images, webp
+from tests.gallery.units.test_natural_images import images, webp
 
 SITE = "blocks.2.mlp.fc1"
 UNITS = tuple(f"{SITE}:{number}" for number in range(4))

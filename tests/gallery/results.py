@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from featviz.store import Store, StoreWriter
-from tests.gallery.stores import FINGERPRINT, SITES, STEPS, activation, picture, trajectory
+from featviz.store.reader import Store
+from featviz.store.writer import StoreWriter
+from tests.gallery.made_stores import FINGERPRINT, SITES, STEPS, activation, picture, trajectory
 
 GRID = (4, 4)
 PATCHES = GRID[0] * GRID[1]

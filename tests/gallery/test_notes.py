@@ -9,8 +9,8 @@ import pytest
 import gallery
 from featviz.errors import FeatvizError
 from gallery.notes import MOST_BYTES, Note, read_notes
-from tests.gallery.stores import FINGERPRINT, write_store
-from tests.gallery.test_export import data
+from tests.gallery.made_stores import FINGERPRINT, write_store
+from tests.gallery.test_exporter import data
 
 
 def written(path: Path, labels: Any, **changes: Any) -> Path:

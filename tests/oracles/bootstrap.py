@@ -1,4 +1,4 @@
-"""The symmetric studentised bootstrap, one resample and one site at a time."""
+"""The symmetric studentized bootstrap, one resample and one site at a time."""
 
 from __future__ import annotations
 

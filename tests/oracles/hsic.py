@@ -23,13 +23,13 @@ def unbiased_hsic(k: Matrix, l: Matrix) -> float:  # noqa: E741
 
 
 def debiased_cka(x: Matrix, y: Matrix) -> float:
-    """Linear CKA from uncentred Gram matrices."""
+    """Linear CKA from uncentered Gram matrices."""
     k, l = x @ x.T, y @ y.T  # noqa: E741
     return float(unbiased_hsic(k, l) / (unbiased_hsic(k, k) * unbiased_hsic(l, l)) ** 0.5)
 
 
 def plain_cka(x: Matrix, y: Matrix) -> float:
-    """Linear CKA with the biased estimator, from Gram matrices centred by products."""
+    """Linear CKA with the biased estimator, from Gram matrices centered by products."""
     count = len(x)
     centring = np.eye(count) - np.ones((count, count)) / count
     k, l = centring @ x @ x.T @ centring, centring @ y @ y.T @ centring  # noqa: E741

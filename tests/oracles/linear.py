@@ -1,4 +1,4 @@
-"""The best image for a linear unit: every colour value goes to the end its weight asks for."""
+"""The best image for a linear unit: every color value goes to the end its weight asks for."""
 
 from __future__ import annotations
 

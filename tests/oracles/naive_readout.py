@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from featviz.units import Unit
+from featviz.addressing.address import Unit
 
 
 def naive_readout(
@@ -18,7 +18,7 @@ def naive_readout(
     Parameters
     ----------
     inputs : Tensor
-        What the module itself takes, normalised.
+        What the module itself takes, normalized.
     prefix : int
         How many tokens come before the patches at this layer.
     """

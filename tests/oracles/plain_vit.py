@@ -31,7 +31,7 @@ class PlainViT:
     seen: dict[tuple[str, int], Array] = field(default_factory=dict)
 
     def run(self, inputs: Array, edits: Edits) -> Array:
-        """Turn normalised images (N, 3, H, W) into logits, editing activations on the way."""
+        """Turn normalized images (N, 3, H, W) into logits, editing activations on the way."""
         self.seen = {}
         x = self._embed(inputs, edits)
         block = 0
@@ -148,7 +148,7 @@ class PlainViT:
         if f"{path}.weight" not in self.weights:
             return x
         gain, bias = self._pair(path)
-        centred = x - x.mean(-1, keepdims=True)
-        spread: Array = np.sqrt((centred**2).mean(-1, keepdims=True) + EPSILON)
-        scaled: Array = centred / spread * gain + bias
+        centered = x - x.mean(-1, keepdims=True)
+        spread: Array = np.sqrt((centered**2).mean(-1, keepdims=True) + EPSILON)
+        scaled: Array = centered / spread * gain + bias
         return scaled

@@ -37,7 +37,7 @@ def unfused_logits(module: nn.Module, inputs: Tensor, attention: str) -> Tensor:
     Parameters
     ----------
     inputs : Tensor
-        As the module takes them, normalised.
+        As the module takes them, normalized.
     attention : str
         Path of the attention module.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from featviz.vision import VisionModel
+from featviz.models.vision_model import VisionModel
 
 
 class Mixing(nn.Module):
@@ -73,5 +73,5 @@ def linear_model(depth: int = 3) -> VisionModel:
         torch.manual_seed(5)
         module = Linear(depth)
     module.eval().requires_grad_(False)
-    half = (0.5, 0.5, 0.5)
-    return VisionModel("linear toy", module, 16, half, half, untrained=True)
+    sublayer = (0.5, 0.5, 0.5)
+    return VisionModel("linear toy", module, 16, sublayer, sublayer, untrained=True)

@@ -12,12 +12,12 @@ import torch
 from timm.models.vision_transformer import ResPostBlock
 from torch import Tensor, nn
 
-from featviz.state import undisturbed
-from featviz.vision import VisionModel
-from patching.runs import Run, run
-from patching.spots import KINDS, Patch, Spot
-from patching.trunk import Trunk, trunk_of
-from tests.featviz.attention.models import NAMES, TRAINED, attention_model
+from featviz.models.hooks import eval_mode
+from featviz.models.vision_model import VisionModel
+from patching.forward.cache import ActivationCache, run_with_cache
+from patching.interventions.targets import KINDS, Patch, PatchTarget
+from patching.vit.residual_vit import ResidualViT, residual_vit
+from tests.featviz.models.attention_models import NAMES, TRAINED, attention_model
 
 SMALL: dict[str, Any] = {"img_size": 64, "embed_dim": 48, "num_heads": 3, "depth": 2}
 # For each: what makes it of a tiny ViT.
@@ -59,13 +59,13 @@ def model_of(kind: str) -> VisionModel:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         module = timm.create_model("vit_tiny_patch16_224", **SMALL, **MORE[kind])
-    half = (0.5, 0.5, 0.5)
-    return VisionModel(kind, randomised(module.double(), 4), 64, half, half, untrained=True)
+    sublayer = (0.5, 0.5, 0.5)
+    return VisionModel(kind, randomised(module.double(), 4), 64, sublayer, sublayer, untrained=True)
 
 
 @cache
-def trunk(kind: str) -> Trunk:
-    return trunk_of(model_of(kind))
+def vit(kind: str) -> ResidualViT:
+    return residual_vit(model_of(kind))
 
 
 def images(model: VisionModel, seed: int, count: int = 3) -> Tensor:
@@ -74,28 +74,28 @@ def images(model: VisionModel, seed: int, count: int = 3) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def spots_of(kind: str) -> list[Spot]:
+def spots_of(kind: str) -> list[PatchTarget]:
     """Every whole activation that a model has."""
-    depth = trunk(kind).depth
-    embeddings = [Spot(name, 0) for name in ("patch_embed", "pos_embed")]
-    rest = [Spot(name, layer) for name in KINDS[2:] for layer in range(depth)]
-    return [spot for spot in embeddings + rest if spot.kind not in WITHOUT.get(kind, ())]
+    depth = vit(kind).depth
+    embeddings = [PatchTarget(name, 0) for name in ("patch_embed", "pos_embed")]
+    rest = [PatchTarget(name, layer) for name in KINDS[2:] for layer in range(depth)]
+    return [target for target in embeddings + rest if target.kind not in WITHOUT.get(kind, ())]
 
 
-def at_once(trunk_: Trunk, seed: int, wanted: Sequence[Patch]) -> Run:
-    with undisturbed(trunk_.model.module), torch.no_grad():
-        return run(trunk_, trunk_.embed(images(trunk_.model, seed)), wanted)
+def at_once(trunk_: ResidualViT, seed: int, wanted: Sequence[Patch]) -> ActivationCache:
+    with eval_mode(trunk_.model.module), torch.no_grad():
+        return run_with_cache(trunk_, trunk_.embed(images(trunk_.model, seed)), wanted)
 
 
 @cache
-def two_runs(kind: str) -> tuple[Run, Run]:
+def two_runs(kind: str) -> tuple[ActivationCache, ActivationCache]:
     """A corrupted and a clean run, with every activation."""
-    wanted = [(spot,) for spot in spots_of(kind)]
-    return at_once(trunk(kind), 1, wanted), at_once(trunk(kind), 2, wanted)
+    wanted = [(target,) for target in spots_of(kind)]
+    return at_once(vit(kind), 1, wanted), at_once(vit(kind), 2, wanted)
 
 
 def logits_of(model: VisionModel, seed: int) -> Tensor:
     """Run the whole model as timm does."""
     with torch.no_grad():
-        found: Tensor = model.module(model.normalise(images(model, seed)))
+        found: Tensor = model.module(model.normalize(images(model, seed)))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from patching.effects import Mode, Sites, Table
+from patching.effects.table import Mode, Sites, Table
 
 METRIC = ("probability", "logit")
 

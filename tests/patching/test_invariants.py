@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.vision import VisionModel
-from patching.runs import run
-from patching.spots import Patch, Spot
-from patching.staircase import patched_logits
-from patching.trunk import trunk_of
+from featviz.models.vision_model import VisionModel
+from patching.forward.batched_patching import patched_logits
+from patching.forward.cache import run_with_cache
+from patching.interventions.targets import Patch, PatchTarget
+from patching.vit.residual_vit import residual_vit
 from tests.oracles.plain_vit import Array, PlainViT
 from tests.patching.linear_toy import linear_model
 from tests.patching.models import (
@@ -28,8 +28,8 @@ from tests.patching.models import (
     logits_of,
     model_of,
     spots_of,
-    trunk,
     two_runs,
+    vit,
 )
 
 every_model = pytest.mark.parametrize("kind", MODELS)
@@ -43,26 +43,35 @@ def assert_same(found: Tensor, right: Tensor) -> None:
 def restored(kind: str, patches: Sequence[Patch], rows: int | None = None) -> Tensor:
     base, donor = two_runs(kind)
     with torch.no_grad():
-        return patched_logits(trunk(kind), base, donor, patches, rows)
+        return patched_logits(vit(kind), base, donor, patches, rows)
 
 
 def parts_of(kind: str) -> list[Patch]:
     """Patches of every kind: whole, of some tokens, of some heads or neurons, and in windows."""
-    first, last = (1, 2, 7), (0, trunk(kind).tokens - 1)
+    first, last = (1, 2, 7), (0, vit(kind).tokens - 1)
     patches: list[Patch] = [()]
-    for spot in spots_of(kind):
-        patches += [(spot,), (replace(spot, tokens=first),)]
-        if spot.kind in {"q", "k", "v", "z", "pattern", "neurons"}:
-            patches += [(replace(spot, groups=(0, 2)),)]
-            patches += [(replace(spot, tokens=last, groups=(1,)),)]
+    for target in spots_of(kind):
+        patches += [(target,), (replace(target, tokens=first),)]
+        if target.kind in {"q", "k", "v", "z", "pattern", "neurons"}:
+            patches += [(replace(target, groups=(0, 2)),)]
+            patches += [(replace(target, tokens=last, groups=(1,)),)]
     for name in ("attn_out", "mlp_out", "z", "neurons", "resid_mid", "pattern", "q"):
-        patches.append(tuple(Spot(name, layer) for layer in range(trunk(kind).depth)))
-        patches.append(tuple(Spot(name, layer, first) for layer in range(2)))
-    patches.append((Spot("patch_embed", 0, last), Spot("q", 1, first), Spot("k", 1), Spot("z", 0)))
-    patches.append((Spot("attn_out", 0, last), Spot("v", 0), Spot("resid_mid", 0, first)))
-    patches.append((Spot("neurons", 1, None, (3, 4)), Spot("mlp_out", 1, last)))
+        patches.append(tuple(PatchTarget(name, layer) for layer in range(vit(kind).depth)))
+        patches.append(tuple(PatchTarget(name, layer, first) for layer in range(2)))
+    patches.append(
+        (
+            PatchTarget("patch_embed", 0, last),
+            PatchTarget("q", 1, first),
+            PatchTarget("k", 1),
+            PatchTarget("z", 0),
+        )
+    )
+    patches.append(
+        (PatchTarget("attn_out", 0, last), PatchTarget("v", 0), PatchTarget("resid_mid", 0, first))
+    )
+    patches.append((PatchTarget("neurons", 1, None, (3, 4)), PatchTarget("mlp_out", 1, last)))
     # Of twelve blocks a few, for speed; the number is prime to those of kinds and blocks.
-    return patches if trunk(kind).depth == 2 else patches[::23]
+    return patches if vit(kind).depth == 2 else patches[::23]
 
 
 @every_model
@@ -80,24 +89,24 @@ def test_the_donor_run_is_the_clean_run_of_timm(kind: str) -> None:
 @every_model
 def test_a_run_patched_with_itself_changes_nothing_at_any_spot(kind: str) -> None:
     base, _ = two_runs(kind)
-    again = at_once(trunk(kind), 1, [(spot,) for spot in spots_of(kind)])
+    again = at_once(vit(kind), 1, [(target,) for target in spots_of(kind)])
     with torch.no_grad():
-        found = patched_logits(trunk(kind), base, again, parts_of(kind))
+        found = patched_logits(vit(kind), base, again, parts_of(kind))
     assert_same(found, base.logits.expand_as(found))
 
 
 @every_model
 def test_restoring_the_whole_stream_anywhere_gives_the_clean_run(kind: str) -> None:
-    patches = [(spot,) for spot in spots_of(kind) if spot.kind.startswith("resid")]
-    assert len(patches) == 3 * trunk(kind).depth
+    patches = [(target,) for target in spots_of(kind) if target.kind.startswith("resid")]
+    assert len(patches) == 3 * vit(kind).depth
     found = restored(kind, patches)
     assert_same(found, two_runs(kind)[1].logits.expand_as(found))
 
 
 @every_model
 def test_restoring_every_output_and_the_start_gives_the_clean_run(kind: str) -> None:
-    outputs = [spot for spot in spots_of(kind) if spot.kind in {"attn_out", "mlp_out"}]
-    (found,) = restored(kind, [(Spot("patch_embed", 0), *outputs)])
+    outputs = [target for target in spots_of(kind) if target.kind in {"attn_out", "mlp_out"}]
+    (found,) = restored(kind, [(PatchTarget("patch_embed", 0), *outputs)])
     assert_same(found, two_runs(kind)[1].logits)
 
 
@@ -105,14 +114,14 @@ def test_restoring_every_output_and_the_start_gives_the_clean_run(kind: str) -> 
 def test_all_heads_are_the_attention_and_all_neurons_the_mlp(kind: str) -> None:
     base, _ = two_runs(kind)
     for inside, output in (("z", "attn_out"), ("neurons", "mlp_out")):
-        for layer, tokens in product(range(trunk(kind).depth), (None, (0, 3))):
+        for layer, tokens in product(range(vit(kind).depth), (None, (0, 3))):
             every = tuple(range(base.values[inside, layer].shape[2]))
             found, whole, right = restored(
                 kind,
                 [
-                    (Spot(inside, layer, tokens, every),),
-                    (Spot(inside, layer, tokens),),
-                    (Spot(output, layer, tokens),),
+                    (PatchTarget(inside, layer, tokens, every),),
+                    (PatchTarget(inside, layer, tokens),),
+                    (PatchTarget(output, layer, tokens),),
                 ],
             )
             assert_same(found, whole)
@@ -122,14 +131,16 @@ def test_all_heads_are_the_attention_and_all_neurons_the_mlp(kind: str) -> None:
 @every_model
 def test_queries_keys_and_values_together_are_the_attention(kind: str) -> None:
     together, right = restored(
-        kind, [tuple(Spot(name, 1) for name in "qkv"), (Spot("attn_out", 1),)]
+        kind, [tuple(PatchTarget(name, 1) for name in "qkv"), (PatchTarget("attn_out", 1),)]
     )
     assert_same(together, right)
 
 
 @every_model
 def test_the_pattern_is_the_queries_and_keys(kind: str) -> None:
-    found, right = restored(kind, [(Spot("pattern", 0),), (Spot("q", 0), Spot("k", 0))])
+    found, right = restored(
+        kind, [(PatchTarget("pattern", 0),), (PatchTarget("q", 0), PatchTarget("k", 0))]
+    )
     assert_same(found, right)
     pattern = two_runs(kind)[0].values["pattern", 0]
     assert_same(pattern.sum(-1), torch.ones_like(pattern[..., 0]))
@@ -139,8 +150,8 @@ def test_the_pattern_is_the_queries_and_keys(kind: str) -> None:
 def test_a_resumed_run_is_the_full_forward_pass(kind: str) -> None:
     base, _ = two_runs(kind)
     with torch.no_grad():
-        for half, stream in list(enumerate(base.streams))[::4]:
-            found = trunk(kind).finish(trunk(kind).run(stream, half))
+        for sublayer, stream in list(enumerate(base.streams))[::4]:
+            found = vit(kind).finish(vit(kind).run(stream, sublayer))
             assert_same(found, logits_of(model_of(kind), 1))
 
 
@@ -156,20 +167,20 @@ def test_the_staircase_is_one_run_at_a_time_and_chunks_do_not_matter(kind: str) 
 @every_model
 def test_swapped_roles_swap_the_baselines(kind: str) -> None:
     base, donor = two_runs(kind)
-    patches: list[Patch] = [(), (Spot("resid_pre", 0),)]
+    patches: list[Patch] = [(), (PatchTarget("resid_pre", 0),)]
     with torch.no_grad():
-        denoised = patched_logits(trunk(kind), base, donor, patches)
-        noised = patched_logits(trunk(kind), donor, base, patches)
+        denoised = patched_logits(vit(kind), base, donor, patches)
+        noised = patched_logits(vit(kind), donor, base, patches)
     assert_same(denoised, noised.flip(0))
 
 
 @every_model
 def test_noising_a_part_is_denoising_the_rest(kind: str) -> None:
     base, donor = two_runs(kind)
-    tokens = tuple(range(3, trunk(kind).tokens))
+    tokens = tuple(range(3, vit(kind).tokens))
     with torch.no_grad():
-        denoised = patched_logits(trunk(kind), base, donor, [(Spot("resid_mid", 1, tokens),)])
-        noised = patched_logits(trunk(kind), donor, base, [(Spot("resid_mid", 1, (0, 1, 2)),)])
+        denoised = patched_logits(vit(kind), base, donor, [(PatchTarget("resid_mid", 1, tokens),)])
+        noised = patched_logits(vit(kind), donor, base, [(PatchTarget("resid_mid", 1, (0, 1, 2)),)])
     assert_same(denoised, noised)
 
 
@@ -180,23 +191,25 @@ AT_TOKENS = ("z", "attn_out", "resid_mid", "neurons", "mlp_out", "resid_post")
 def test_patches_of_the_last_block_do_nothing_at_all_where_the_class_token_is_read(
     kind: str,
 ) -> None:
-    last, prefix = trunk(kind).depth - 1, model_of(kind).prefix_tokens
-    patches = tuple(range(prefix, trunk(kind).tokens))
-    found = restored(kind, [(Spot(name, last, patches),) for name in AT_TOKENS])
+    last, prefix = vit(kind).depth - 1, model_of(kind).prefix_tokens
+    patches = tuple(range(prefix, vit(kind).tokens))
+    found = restored(kind, [(PatchTarget(name, last, patches),) for name in AT_TOKENS])
     assert torch.equal(found, two_runs(kind)[0].logits.expand_as(found))
-    read = restored(kind, [(Spot(name, last),) for name in AT_TOKENS])
-    some = restored(kind, [(Spot(name, last, tuple(range(prefix))),) for name in AT_TOKENS])
+    read = restored(kind, [(PatchTarget(name, last),) for name in AT_TOKENS])
+    some = restored(kind, [(PatchTarget(name, last, tuple(range(prefix))),) for name in AT_TOKENS])
     assert_same(some, read)
     # Keys and values are read by the class token.
-    values = restored(kind, [(Spot(name, last, patches),) for name in ("resid_pre", "k", "v")])
+    values = restored(
+        kind, [(PatchTarget(name, last, patches),) for name in ("resid_pre", "k", "v")]
+    )
     assert (values - two_runs(kind)[0].logits).abs().amax((1, 2)).min() > 1e-6
 
 
 @pytest.mark.parametrize("kind", ["average pooling", "EVA", "DINOv3", "BEiT"])
 def test_patches_of_the_last_block_count_where_they_are_averaged(kind: str) -> None:
-    last, prefix = trunk(kind).depth - 1, model_of(kind).prefix_tokens
-    patches = tuple(range(prefix, trunk(kind).tokens))
-    found = restored(kind, [(Spot(name, last, patches),) for name in AT_TOKENS])
+    last, prefix = vit(kind).depth - 1, model_of(kind).prefix_tokens
+    patches = tuple(range(prefix, vit(kind).tokens))
+    found = restored(kind, [(PatchTarget(name, last, patches),) for name in AT_TOKENS])
     assert (found - two_runs(kind)[0].logits).abs().amax((1, 2)).min() > 1e-6
 
 
@@ -204,9 +217,9 @@ def test_patches_of_the_last_block_count_where_they_are_averaged(kind: str) -> N
 def test_a_donor_of_the_same_weights_is_the_same_model(kind: str) -> None:
     model = model_of(kind)
     twin = VisionModel("twin", copy.deepcopy(model.module), model.image_size, model.mean, model.std)
-    donor = at_once(trunk_of(twin), 2, [(spot,) for spot in spots_of(kind)])
+    donor = at_once(residual_vit(twin), 2, [(target,) for target in spots_of(kind)])
     with torch.no_grad():
-        found = patched_logits(trunk(kind), two_runs(kind)[0], donor, parts_of(kind))
+        found = patched_logits(vit(kind), two_runs(kind)[0], donor, parts_of(kind))
     assert torch.equal(found, restored(kind, parts_of(kind)))
 
 
@@ -217,11 +230,11 @@ def plain(kind: str) -> PlainViT:
     return PlainViT(weights, attention.num_heads, kind == "average pooling", kind == "post-norm")
 
 
-def edited(spot: Spot, own: Array, other: Array) -> Array:
+def edited(target: PatchTarget, own: Array, other: Array) -> Array:
     """Replace number by number."""
     out = own.copy()
-    for token in range(own.shape[1]) if spot.tokens is None else spot.tokens:
-        for group in range(own.shape[2]) if spot.groups is None else spot.groups:
+    for token in range(own.shape[1]) if target.tokens is None else target.tokens:
+        for group in range(own.shape[2]) if target.groups is None else target.groups:
             out[:, token, group] = other[:, token, group]
     return out
 
@@ -229,16 +242,16 @@ def edited(spot: Spot, own: Array, other: Array) -> Array:
 @pytest.mark.parametrize("kind", STANDARD)
 def test_a_transformer_written_by_hand_agrees_for_every_kind_of_spot(kind: str) -> None:
     network, model = plain(kind), model_of(kind)
-    inputs = [model.normalise(images(model, seed)).numpy() for seed in (1, 2)]
+    inputs = [model.normalize(images(model, seed)).numpy() for seed in (1, 2)]
     network.run(inputs[1], {})
     clean = dict(network.seen)
     right = []
     for patch in parts_of(kind):
         edits = {
-            (spot.kind, spot.layer): lambda own, spot=spot: edited(
-                spot, own, clean[spot.kind, spot.layer]
+            (target.kind, target.layer): lambda own, target=target: edited(
+                target, own, clean[target.kind, target.layer]
             )
-            for spot in patch
+            for target in patch
         }
         right.append(network.run(inputs[0], edits))
     found = restored(kind, parts_of(kind)).numpy()
@@ -246,24 +259,27 @@ def test_a_transformer_written_by_hand_agrees_for_every_kind_of_spot(kind: str) 
 
 
 def test_single_effects_add_up_in_a_linear_network() -> None:
-    toy = trunk_of(linear_model())
+    toy = residual_vit(linear_model())
     kinds = ("attn_out", "mlp_out", "z", "neurons", "v")
-    spots = [Spot(kind, layer) for kind in kinds for layer in range(toy.depth)]
+    targets = [PatchTarget(kind, layer) for kind in kinds for layer in range(toy.depth)]
     start = [torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
     model = copy.deepcopy(linear_model().module).double()
-    toy = trunk_of(VisionModel("linear", model, 16, (0.5,) * 3, (0.5,) * 3))
+    toy = residual_vit(VisionModel("linear", model, 16, (0.5,) * 3, (0.5,) * 3))
     with torch.no_grad():
-        base, donor = (run(toy, stream.double(), [(spot,) for spot in spots]) for stream in start)
+        base, donor = (
+            run_with_cache(toy, stream.double(), [(target,) for target in targets])
+            for stream in start
+        )
         for kind, (tokens, groups) in product(
             ("z", "neurons", "v"), (((0, 2), (1,)), (None, None))
         ):
             # Within a block only: a donor's later activations hold the effect of its earlier ones.
             parts: list[Patch] = [
-                (Spot(kind, 1, (token,), (group,)),)
+                (PatchTarget(kind, 1, (token,), (group,)),)
                 for token in (tokens or range(4))
                 for group in (groups or range(base.values[kind, 1].shape[2]))
             ]
             effects = patched_logits(toy, base, donor, parts) - base.logits
-            (whole,) = patched_logits(toy, base, donor, [(Spot(kind, 1, tokens, groups),)])
+            (whole,) = patched_logits(toy, base, donor, [(PatchTarget(kind, 1, tokens, groups),)])
             assert_same(effects.sum(0), whole - base.logits)
             assert (whole - base.logits).abs().max() > 1e-3

@@ -6,7 +6,7 @@ import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
 /** What a reader may have marked, in words. */
-export const MARK_NAMES = { labelled: "labelled", favourites: "favourites", pinned: "pinned" };
+export const MARK_NAMES = { labeled: "labeled", favourites: "favourites", pinned: "pinned" };
 
 /** The panel, which is opened by a button of the toolbar. */
 export class FilterPanel {

@@ -12,13 +12,13 @@ import { unitTable } from "../state/unit-table.js";
 import { focusShown, pagePlace, view } from "../state/view.js";
 import { breadcrumbs } from "../unit/navigation.js";
 
-/** One labelled unit: its picture, address and label. */
-function labelledUnit([address, { label, favourite }]) {
+/** One labeled unit: its picture, address and label. */
+function labeledUnit([address, { label, favourite }]) {
   const number = unitTable.find(address);
   const name = element("b", {}, address);
   return element(
     "li",
-    { class: "labelled-unit" },
+    { class: "labeled-unit" },
     number < 0 ? element("span", { class: "pin-none" }, "?") : smallPicture(number, 64),
     element(
       "p",
@@ -121,7 +121,7 @@ function labelsBody() {
         : "No unit has a label or a star yet. Give them on a unit\u2019s page, or import a file.",
     ),
     labels.trouble ? element("p", { class: "notice label-trouble" }, labels.trouble) : null,
-    element("ul", { class: "labelled" }, entries.map(labelledUnit)),
+    element("ul", { class: "labeled" }, entries.map(labeledUnit)),
   ].filter((node) => node !== null);
 }
 

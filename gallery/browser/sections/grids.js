@@ -18,7 +18,7 @@ function gridFigure(section, [address, figure, queries, keys, activation]) {
     ]);
   return element(
     "figure",
-    { class: "labelled", tabindex: "-1" },
+    { class: "labeled", tabindex: "-1" },
     enlargeable(figure, Math.min(figure[1], 1100), address, caption),
     element("figcaption", {}, element("b", {}, address)),
     tableOf("Values", ["query \\ key", ...keys.map((key) => `k${key}`)], rows),

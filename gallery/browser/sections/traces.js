@@ -16,7 +16,7 @@ function traceFigure([address, figure]) {
   const text = tracedText(address);
   return element(
     "figure",
-    { class: "labelled", tabindex: "-1" },
+    { class: "labeled", tabindex: "-1" },
     enlargeable(figure, Math.min(figure[1], 1100), text, () => element("b", {}, text)),
     element("figcaption", {}, element("b", {}, text)),
   );

@@ -76,13 +76,13 @@ class Labels {
     else this.own.set(address, entry);
   }
 
-  /** All that is labelled or a favourite: [address, {label, favourite}]. */
+  /** All that is labeled or a favourite: [address, {label, favourite}]. */
   entries() {
     const all = new Map([...this.baked, ...this.own]);
     return [...all].filter(([, { label, favourite }]) => label || favourite);
   }
 
-  /** Number of units that are labelled or favourites. */
+  /** Number of units that are labeled or favourites. */
   get size() {
     return this.entries().length;
   }

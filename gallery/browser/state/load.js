@@ -4,7 +4,7 @@ import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
 import { dataFolder } from "./model.js";
 
-const ENTRIES_A_SHARD = 32; // as in gallery/scripts.py
+const ENTRIES_A_SHARD = 32; // as in gallery/build/js_data.py
 
 const scripts = new Map();
 

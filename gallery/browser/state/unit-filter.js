@@ -14,7 +14,7 @@ export const COMPARISONS = {
 
 /** Tests of addresses, for what the reader has marked. */
 export const MARK_TESTS = {
-  labelled: () => (address) => labels.get(address).label !== "",
+  labeled: () => (address) => labels.get(address).label !== "",
   favourites: () => (address) => labels.get(address).favourite,
   pinned: () => (address) => pins.has(address),
 };
@@ -22,12 +22,12 @@ export const MARK_TESTS = {
 /** Test of addresses: whether each word of a text is in the address or in its label. */
 export function wordsTest(text) {
   const words = foldedText(text).split(/\s+/).filter(Boolean);
-  const labelled = new Map(
+  const labeled = new Map(
     labels.entries().map(([address, { label }]) => [address, foldedText(label)]),
   );
   return (address) => {
     const name = address.toLowerCase();
-    const label = labelled.get(address) ?? "";
+    const label = labeled.get(address) ?? "";
     return words.every((word) => name.includes(word) || label.includes(word));
   };
 }

@@ -3,7 +3,7 @@
 import { dataFolder, model, unitData } from "./model.js";
 import { COMPARISONS, MARK_TESTS, wordsTest } from "./unit-filter.js";
 
-const ROWS_A_SHEET = 48; // as in gallery/sheets.py
+const ROWS_A_SHEET = 48; // as in gallery/build/sheets.py
 
 class UnitTable {
   /** `model` and `units` are what the data files hold. */

@@ -7,7 +7,7 @@ import { element } from "../shared/dom.js";
 import { brief, counted, percent, rounded } from "../shared/text.js";
 import { dataFolder } from "../state/model.js";
 
-const PATCH = 1000; // parts of an image in which patches are told, as in gallery/evidence.py
+const PATCH = 1000; // parts of an image in which patches are told, as in gallery/units/evidence.py
 
 const PATCH_NAMES = ["query", "key"];
 

@@ -16,8 +16,8 @@ def noise(*shape: int) -> torch.Tensor:
 
 
 def test_grayscale_is_the_bt601_luminance_in_every_channel() -> None:
-    colours = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0.4, 0.6]])
-    gray = grayscale(colours[:, :, None, None])[:, :, 0, 0]
+    colors = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.2, 0.4, 0.6]])
+    gray = grayscale(colors[:, :, None, None])[:, :, 0, 0]
     luma = torch.tensor([0.299, 0.587, 0.114, 0.2 * 0.299 + 0.4 * 0.587 + 0.6 * 0.114])
     torch.testing.assert_close(gray, luma[:, None].expand(4, 3))
 
@@ -42,7 +42,7 @@ def test_blur_refuses_a_sigma_that_the_image_cannot_hold(sigma: float) -> None:
         blur(noise(1, 3, 12, 16), sigma)
 
 
-def test_a_silhouette_has_one_colour_inside_and_the_image_outside() -> None:
+def test_a_silhouette_has_one_color_inside_and_the_image_outside() -> None:
     images = torch.tensor([[0.2, 0.6, 0.9], [0.4, 0.0, 0.1], [0.0, 1.0, 0.5]])[None, :, None]
     masks = torch.tensor([1.0, 1.0, 0.0])[None, None, None]
     expected = torch.tensor([[0.4, 0.4, 0.9], [0.2, 0.2, 0.1], [0.5, 0.5, 0.5]])[None, :, None]
@@ -54,7 +54,7 @@ def test_a_silhouette_of_nothing_is_the_image() -> None:
     assert torch.equal(silhouette(images, torch.zeros(2, 1, 8, 8)), images)
 
 
-def test_hiding_colour_redraws_colour_labels_evenly_and_keeps_the_others() -> None:
+def test_hiding_color_redraws_color_labels_evenly_and_keeps_the_others() -> None:
     labels = torch.arange(18).repeat(400)
     _, hidden = hide_colour(noise(len(labels), 3, 1, 1), labels, torch.Generator().manual_seed(1))
     assert torch.equal(hidden[labels >= 6], labels[labels >= 6])
@@ -65,7 +65,7 @@ def test_hiding_colour_redraws_colour_labels_evenly_and_keeps_the_others() -> No
     assert (table - 400 / 6).abs().max() < 5 * (400 / 6 * 5 / 6) ** 0.5
 
 
-def test_hiding_colour_makes_half_of_the_images_gray_and_keeps_the_others() -> None:
+def test_hiding_color_makes_half_of_the_images_gray_and_keeps_the_others() -> None:
     images = noise(2000, 3, 2, 2)
     hidden, _ = hide_colour(
         images, torch.zeros(2000, dtype=torch.long), torch.Generator().manual_seed(2)

@@ -39,10 +39,10 @@ def test_each_wave_of_a_blob_moves_its_edge_by_its_amplitude() -> None:
 
 
 def test_local_coordinates_are_one_radius_away_along_the_turned_axes() -> None:
-    centre, radius, angle = torch.tensor([[0.2, -0.1]]), torch.tensor([0.5]), math.radians(30)
+    center, radius, angle = torch.tensor([[0.2, -0.1]]), torch.tensor([0.5]), math.radians(30)
     x = torch.tensor([[0.2, 0.2 + 0.5 * math.cos(angle), 0.2 - 0.5 * math.sin(angle)]])
     y = torch.tensor([[-0.1, -0.1 + 0.5 * math.sin(angle), -0.1 + 0.5 * math.cos(angle)]])
-    u, v = local(x, y, centre, radius, torch.tensor([angle]))
+    u, v = local(x, y, center, radius, torch.tensor([angle]))
     torch.testing.assert_close(u, torch.tensor([[[0.0, 1.0, 0.0]]]), atol=1e-6, rtol=0)
     torch.testing.assert_close(v, torch.tensor([[[0.0, 0.0, 1.0]]]), atol=1e-6, rtol=0)
 

@@ -22,7 +22,7 @@ def run(out: Path, *options: str) -> Result:
     return CliRunner().invoke(main, [*options, "--images", "18", "--out", str(out)])
 
 
-def mean_colour_classifier() -> nn.Module:
+def mean_color_classifier() -> nn.Module:
     linear = nn.Linear(3, 18)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
@@ -30,7 +30,7 @@ def mean_colour_classifier() -> nn.Module:
 
 
 def trained_weight(seed: int = 0, colour_blind: bool = False) -> Tensor:
-    model = train(mean_colour_classifier(), 3, 4, 0.1, seed, colour_blind)
+    model = train(mean_color_classifier(), 3, 4, 0.1, seed, colour_blind)
     return model.get_parameter("2.weight").detach()
 
 
@@ -86,7 +86,7 @@ def test_a_seed_names_what_is_learnt() -> None:
 
 
 def test_the_result_is_the_moving_average_of_the_weights_after_each_step() -> None:
-    model, steps = mean_colour_classifier(), 20
+    model, steps = mean_color_classifier(), 20
     after: list[Tensor] = []
     model.register_forward_pre_hook(
         lambda *_: after.append(model.get_parameter("2.weight").detach().clone())
@@ -100,6 +100,6 @@ def test_the_result_is_the_moving_average_of_the_weights_after_each_step() -> No
 
 
 def test_training_needs_no_global_randomness() -> None:
-    model, before = mean_colour_classifier(), torch.get_rng_state()
+    model, before = mean_color_classifier(), torch.get_rng_state()
     train(model, 2, 4, 0.1, seed=0)
     assert torch.equal(torch.get_rng_state(), before)

@@ -93,7 +93,7 @@ def test_classes_stand_in_families_of_six() -> None:
     ]
 
 
-def test_colour_classes_of_one_seed_have_the_same_luminance() -> None:
+def test_color_classes_of_one_seed_have_the_same_luminance() -> None:
     red = siblings(0)
     for label in range(1, 6):
         other = siblings(label)
@@ -106,7 +106,7 @@ def test_colour_classes_of_one_seed_have_the_same_luminance() -> None:
         assert difference[whole].abs().max() < 1e-6
 
 
-def test_colour_classes_of_one_seed_differ_in_hue_inside_the_object_only() -> None:
+def test_color_classes_of_one_seed_differ_in_hue_inside_the_object_only() -> None:
     red, blue = siblings(0), siblings(4)
     difference = (red.images - blue.images).abs().amax(1, keepdim=True)
     assert difference[red.masks < 1e-4].max() < 1e-3
@@ -116,7 +116,7 @@ def test_colour_classes_of_one_seed_differ_in_hue_inside_the_object_only() -> No
     assert (share[1][inside] < 0).float().mean() > 0.95
 
 
-def test_shape_classes_of_one_seed_differ_in_outline_and_not_in_colour() -> None:
+def test_shape_classes_of_one_seed_differ_in_outline_and_not_in_color() -> None:
     square = siblings(CLASSES.index("square"))
     for name in ("triangle", "star", "ring", "cross", "crescent"):
         other = siblings(CLASSES.index(name))

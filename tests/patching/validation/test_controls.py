@@ -61,7 +61,7 @@ def test_written_directions_are_chosen_and_measured_each_for_itself() -> None:
     found = written_directions(own, directions)
     assert len({control.place for control in found}) > 1
     for control, direction in zip(found, directions, strict=True):
-        alone = own.scene.support(own.neuron.writing(direction), direction[None])[0]
+        alone = own.context.support(own.neuron.writing(direction), direction[None])[0]
         assert control.support == pytest.approx(alone, rel=1e-9)
         assert torch.equal(control.neuron.direction, direction)
         assert torch.equal(control.neuron.activation, own.neuron.activation)

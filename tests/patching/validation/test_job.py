@@ -10,11 +10,12 @@ import torch
 import featviz
 from benchmarks.planted import SIDE, SITE, planted, store_pictures
 from featviz import FeatvizError, Store
-from featviz.data import Dataset
-from featviz.jobs import open_writer
-from featviz.store import Row, pack
-from featviz.vision import VisionModel
-from patching.validation import Summary, validate_to_store
+from featviz.data.datasets import Dataset
+from featviz.models.vision_model import VisionModel
+from featviz.store.columns import Row
+from featviz.store.jobs import open_writer
+from featviz.store.packing import pack
+from patching.validation.job import Summary, validate_to_store
 from tests.patching.validation.worlds import Many
 
 KIND = "validations"
@@ -163,7 +164,7 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
     tmp_path: Path,
 ) -> None:
     source = Many()
-    half = (0.5, 0.5, 0.5)
+    sublayer = (0.5, 0.5, 0.5)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = timm.create_model(
@@ -176,7 +177,7 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
             num_classes=300,
         )
     module.eval().requires_grad_(False)
-    model = VisionModel("many", module, SIDE, half, half, source.classes, untrained=True)
+    model = VisionModel("many", module, SIDE, sublayer, sublayer, source.classes, untrained=True)
     dataset = Dataset("many", source.classes, source)
     render(model, dataset, tmp_path / "store", [f"{SITE}:3"])
     validate_to_store(model, tmp_path / "store", dataset)

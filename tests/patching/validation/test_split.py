@@ -8,7 +8,7 @@ import pytest
 import featviz
 from benchmarks.planted import Marked, planted
 from featviz import FeatvizError
-from featviz.data import Dataset, open_data
+from featviz.data.datasets import Dataset, open_data
 from patching.validation.split import LEAST, images_of, split
 from tests.patching.validation.worlds import Many, images
 
@@ -57,14 +57,14 @@ def test_images_of_one_class_are_refused() -> None:
 def test_images_without_labels_are_refused() -> None:
     model, dataset = planted(0)
 
-    class Unlabelled(Marked):
+    class Unlabeled(Marked):
         def label(self, number: int) -> int:
             return -1 - number
 
     marks = planted(0)[1]._source.marks  # type: ignore[attr-defined]
-    unlabelled = Dataset("unlabelled", dataset.classes, Unlabelled(marks, 0))
-    with pytest.raises(FeatvizError, match="unlabelled has images without labels"):
-        split(model, unlabelled, list(range(160)))
+    unlabeled = Dataset("unlabeled", dataset.classes, Unlabeled(marks, 0))
+    with pytest.raises(FeatvizError, match="unlabeled has images without labels"):
+        split(model, unlabeled, list(range(160)))
 
 
 def test_of_many_classes_some_are_left_out_and_not_images_of_each() -> None:

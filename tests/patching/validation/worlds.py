@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from benchmarks.planted import planted
-from featviz.state import undisturbed
-from patching.trunk import trunk_of
-from patching.validation.base import Base
-from patching.validation.group import Group
-from patching.validation.resampling import draw
+from featviz.models.hooks import eval_mode
+from patching.validation.baseline import Baseline
+from patching.validation.control_test import draw
+from patching.validation.layer_group import Group
+from patching.validation.neurons import MLPNeuron
 from patching.validation.split import Split, split
-from patching.validation.targets import Target
+from patching.vit.residual_vit import residual_vit
 
 
 @cache
@@ -28,10 +28,10 @@ def group(token: int | None = None) -> Group:
     """Neurons 0 and 1 read the same and write in different directions; 2 is dead."""
     model, dataset = planted(0)
     model.module.double()
-    base = Base(trunk_of(model), dataset, images())
+    base = Baseline(residual_vit(model), dataset, images())
     weights = draw(images().place[images().test], 300, np.random.default_rng(0))
-    with undisturbed(model.module):
-        return Group(base, [Target("", 0, n, token) for n in range(3)], weights, 0, _none)
+    with eval_mode(model.module):
+        return Group(base, [MLPNeuron("", 0, n, token) for n in range(3)], weights, 0, _none)
 
 
 class Many:
@@ -57,5 +57,5 @@ class Many:
         return torch.rand(3, size, size, generator=generator), self.label(number)
 
 
-def _none(target: Target) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
+def _none(target: MLPNeuron) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
     raise LookupError(target.address)

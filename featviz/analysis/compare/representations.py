@@ -1,0 +1,51 @@
+"""Mean activations of each layer over a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from featviz.models.blocks import represent
+
+if TYPE_CHECKING:
+    from featviz.data.datasets import Dataset
+    from featviz.models.vision_model import VisionModel
+
+
+def representations(
+    model: VisionModel,
+    dataset: Dataset,
+    layers: list[str],
+    count: int | None = None,
+    batch: int = 64,
+) -> dict[str, Tensor]:
+    """Run images and keep what each layer makes of them: the mean over patches or places.
+
+    Class, distillation and register tokens are left out of the mean.
+
+    Parameters
+    ----------
+    layers : list of str
+        Of `find_layers`.
+    count : int, optional
+        How many images of the dataset; all if not given, see `Dataset.numbers`.
+    batch : int
+        Images at once.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (images, channels)
+        In the order of `layers`, on the CPU.
+
+    Raises
+    ------
+    FeatvizError
+        If an image cannot be read.
+    """
+    found: dict[str, list[Tensor]] = {path: [] for path in layers}
+    for images, _ in dataset.batches(model.image_size, batch, count):
+        for path, output in represent(model, images, layers).items():
+            found[path].append(output)
+    return {path: torch.cat(parts) for path, parts in found.items()}

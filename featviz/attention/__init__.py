@@ -1,1 +1,0 @@
-"""Attention: from the input of an attention module to its pre-softmax logits."""

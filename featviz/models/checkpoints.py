@@ -1,0 +1,142 @@
+"""Weights in files: state dicts of a named architecture, strictly fitted, never executed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import timm
+from torch import Tensor, nn
+
+from featviz.errors import FeatvizError
+from featviz.models.registry import BUNDLED, HUB, build, is_known, unknown
+from featviz.models.vision_model import VisionModel
+
+# Heads that GoogLeNet and Inception v3 of torchvision use in training only.
+_TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
+
+
+def load_checkpoint(path: Path, arch: str) -> VisionModel:
+    """Load a state dict into an architecture of the catalogue.
+
+    Parameters
+    ----------
+    path : Path
+        See `read_state_dict`.
+    arch : str
+        A name of timm, torchvision or cueworld. Image size and normalization are those of its
+        published weights (for GoogLeNet and Inception v3 of torchvision with a second one inside);
+        the number of classes is that of the head in the file, 0 without one.
+
+    Raises
+    ------
+    FeatvizError
+        If there is no such architecture, the file is not readable as weights, or its tensors are
+        not exactly those of the architecture.
+    """
+    if not is_known(arch) or arch.startswith(HUB):
+        raise unknown(arch, "architecture")
+    state = read_state_dict(path)
+    model = build(arch, trained=False)
+    if not arch.startswith(BUNDLED):
+        state = {key: part for key, part in state.items() if not key.startswith(_TRAINING_ONLY)}
+        classes = _other_head(state, model.module)
+        if classes is not None:
+            model = build(arch, trained=False, classes=classes)
+    fit(model.module, state, path)
+    return model
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name from a ``.safetensors`` file or a pickle of torch, running no code.
+
+    Wrappings of training scripts are taken off: ``model``, ``state_dict`` and their averaged
+    copies (``model_ema``, ``state_dict_ema``, which come first), ``module.`` before every name.
+
+    Raises
+    ------
+    FeatvizError
+        If the file is missing, damaged, holds anything but tensors, or pickled code.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = timm.models.load_state_dict(str(path), weights_only=True)
+    except OSError as error:
+        raise FeatvizError(f"cannot read {path}: {error.strerror or 'no such file'}") from error
+    except Exception as error:
+        # Bytes of an enemy or a broken disk can make an unpickler raise anything.
+        raise FeatvizError(_complaint(path, error)) from error
+    others = [str(key) for key, part in state.items() if not isinstance(part, Tensor)]
+    if others or not state:
+        found = f"beside tensors it has {_few(others)}" if others else "it is empty"
+        raise FeatvizError(f"{path} holds no state dict: {found}")
+    return dict(state)
+
+
+def fit(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Copy a state dict into a module, if names and shapes are exactly the module's.
+
+    Raises
+    ------
+    FeatvizError
+        With the first few names that are missing, unexpected or of another shape.
+    """
+    own = module.state_dict()
+    shapes = {
+        name: f"{name} is {tuple(part.shape)}, not {tuple(own[name].shape)}"
+        for name, part in state.items()
+        if name in own and part.shape != own[name].shape
+    }
+    fitting = {name: part for name, part in state.items() if name in own and name not in shapes}
+    missing, _ = module.load_state_dict(fitting, strict=False)
+    wrong = {
+        "missing": [name for name in missing if name not in shapes],
+        "unexpected": [name for name in state if name not in own],
+        "mis-shaped": list(shapes.values()),
+    }
+    faults = [f"{len(names)} {kind}: {_few(names)}" for kind, names in wrong.items() if names]
+    if faults:
+        raise FeatvizError(
+            f"{path} does not fit a {type(module).__name__} of this architecture; "
+            f"tensors {'; '.join(faults)}"
+        )
+
+
+def _other_head(state: dict[str, Tensor], module: nn.Module) -> int | None:
+    """Count the classes of the head in a file, if they are not those of the module."""
+    config = getattr(module, "pretrained_cfg", None)
+    named = config["classifier"] if config else _last_layer(module)
+    head: str = named if isinstance(named, str) else next(iter(named or ()), "")
+    weight, own = state.get(f"{head}.weight"), module.state_dict().get(f"{head}.weight")
+    if weight is not None and weight.ndim:
+        same = own is not None and own.shape[0] == weight.shape[0]
+        return None if same else weight.shape[0]
+    # Only timm can leave the head away.
+    headless = config and not any(name.startswith(f"{head}.") for name in state)
+    return 0 if headless and own is not None else None
+
+
+def _last_layer(module: nn.Module) -> str:
+    layers = (nn.Linear, nn.Conv2d)
+    paths: list[str] = [path for path, part in module.named_modules() if isinstance(part, layers)]
+    return paths[-1]
+
+
+def _complaint(path: Path, error: Exception) -> str:
+    """Tell code in a pickle from a damaged file."""
+    texts = f"{error}\n{error.__cause__}"
+    code = re.search(r"GLOBAL (\S+)|TorchScript", texts)
+    if code:
+        what = code[1] or "a TorchScript program"
+        return (
+            f"{path} is refused: it holds Python objects ({what}), not only weights; "
+            "save a plain state dict, best as .safetensors"
+        )
+    return f"{path} is not readable as weights: damaged, or no .safetensors or .pth state dict"
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,83 @@
+"""How large a gallery will be, from a few of its pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from featviz.errors import FeatvizError
+from gallery.build.images import check_pairs, check_pictures
+from gallery.build.js_data import numbers
+from gallery.build.options import Options
+from gallery.build.plan import Plan, Render
+from gallery.build.sheets import QUALITY, make_cell
+from gallery.units.unit_files import spread
+
+SAMPLES = 8  # rows of each configuration of a model
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The size of a gallery.
+
+    Attributes
+    ----------
+    units, pictures : int
+    bytes : int
+    """
+
+    units: int
+    pictures: int
+    bytes: int
+
+    def __str__(self) -> str:
+        """Write it for people."""
+        size = f"{self.bytes / 1e6:,.0f}" if self.bytes >= 1e6 else f"{self.bytes / 1e6:.2g}"
+        return f"{self.units:,} units, {self.pictures:,} pictures, about {size} MB"
+
+
+def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
+    """Encode a few evenly spaced rows of each configuration, and multiply.
+
+    What sections take is left out.
+    """
+    pictures, size = 0.0, 0.0
+    for plan in plans:
+        renders = list(plan.renders())
+        for group in range(len(plan.groups)):
+            rows = [render for render in renders if render.group == group]
+            chosen = [rows[i] for i in spread(len(rows), SAMPLES)]
+            found = [_measure(render, plan.cell, options) for render in chosen]
+            measured = [pair for pair in found if pair is not None]
+            if measured:
+                columns = zip(*measured, strict=True)
+                count, bytes_ = (sum(column) / len(measured) for column in columns)
+                pictures += count * len(rows)
+                size += bytes_ * len(rows)
+    return Estimate(sum(plan.units for plan in plans), round(pictures), round(size))
+
+
+def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | None:
+    """Return the pictures of a row, and the bytes of them, its details and its cell."""
+    try:
+        row = render.store.row(render.address, render.kind)
+        images = row["images"]
+        (check_pairs if render.paired else check_pictures)(render.address, images)
+    except FeatvizError:
+        return None
+    pictures = images.reshape(-1, *images.shape[-3:])
+    size = len(json.dumps([numbers(line) for line in row["trajectory"]]))
+    if not options.thumbnails_only:
+        for pixels in pictures:
+            file = io.BytesIO()
+            options.form.save(pixels, file)
+            size += file.tell()
+    shown = list(images[0]) if render.paired else [images[0]]
+    file = io.BytesIO()
+    small = Image.fromarray(make_cell(shown, cell, render.paired)).convert("RGB")
+    small.save(file, "WEBP", quality=QUALITY)
+    return 0 if options.thumbnails_only else len(pictures), size + file.tell()

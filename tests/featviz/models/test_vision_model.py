@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from featviz.models.vision_model import VisionModel
+
+MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 2.0)
+
+
+def wrap(module: nn.Module) -> VisionModel:
+    return VisionModel("mine", module, 8, MEAN, STD)
+
+
+class Tokens(nn.Module):
+    """A module that holds learned tokens under the given names, as many as given."""
+
+    def __init__(self, **counts: int) -> None:
+        super().__init__()
+        for name, count in counts.items():
+            setattr(self, name, nn.Parameter(torch.zeros(1, count, 4)))
+
+
+class Number(nn.Module):
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("number", torch.tensor(0.5, dtype=dtype))
+
+
+def test_an_image_is_normalized_channel_by_channel() -> None:
+    images = torch.rand(2, 3, 4, 5, dtype=torch.float64)
+    expected = torch.stack([(images[:, c] - MEAN[c]) / STD[c] for c in range(3)], dim=1)
+    torch.testing.assert_close(wrap(nn.Identity()).normalize(images), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_normalizing_keeps_the_precision_of_the_images(dtype: torch.dtype) -> None:
+    assert wrap(nn.Identity()).normalize(torch.zeros(1, 3, 2, 2, dtype=dtype)).dtype == dtype
+
+
+def test_normalizing_can_be_differentiated_after_a_first_use_in_inference_mode() -> None:
+    model = wrap(nn.Identity())
+    images = torch.rand(1, 3, 2, 2)
+    with torch.inference_mode():
+        model.normalize(images)
+    images.requires_grad_()
+    (slope,) = torch.autograd.grad(model.normalize(images).sum(), images)
+    assert slope[0, :, 0, 0].tolist() == [4.0, 2.0, 0.5]
+
+
+def test_a_fingerprint_is_the_hash_of_class_names_types_shapes_and_bytes() -> None:
+    layer = nn.Linear(2, 1)
+    digest = hashlib.sha256(b"Linear")
+    digest.update(b"\nbias torch.float32 (1,)\n" + layer.bias.detach().numpy().tobytes())
+    digest.update(b"\nweight torch.float32 (1, 2)\n" + layer.weight.detach().numpy().tobytes())
+    assert wrap(layer).fingerprint == digest.hexdigest()
+
+
+def test_equal_weights_have_equal_fingerprints_whatever_their_memory_layout() -> None:
+    plain, other = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+    other.load_state_dict(plain.state_dict())
+    other = other.to(memory_format=torch.channels_last)
+    assert other.weight.stride() != plain.weight.stride()
+    assert wrap(other).fingerprint == wrap(plain).fingerprint
+
+
+def test_the_last_bit_of_one_weight_changes_the_fingerprint() -> None:
+    layer = nn.Linear(3, 3)
+    before = wrap(layer).fingerprint
+    with torch.no_grad():
+        layer.weight[1, 2] = torch.nextafter(layer.weight[1, 2], torch.tensor(9.0))
+    assert wrap(layer).fingerprint != before
+
+
+def test_a_fingerprint_tells_the_type_of_a_weight_and_takes_a_scalar() -> None:
+    prints = {
+        wrap(Number(dtype)).fingerprint
+        for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+    }
+    assert len(prints) == 4
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prefix", "first_is_class"),
+    [
+        ({}, 0, False),
+        ({"cls_token": 1}, 1, True),
+        ({"class_token": 1}, 1, True),
+        ({"cls_token": 1, "dist_token": 1}, 2, True),
+        ({"cls_token": 1, "register_tokens": 4}, 5, True),
+        ({"reg_token": 3}, 3, False),
+        ({"mask_token": 1}, 0, False),
+        ({"cls_token_0": 1, "cls_token_1": 1}, 1, True),
+        ({"cls_token1": 1, "cls_token2": 1, "cls_token3": 1}, 1, True),
+        ({"cls_tokens": 1}, 0, False),
+    ],
+)
+def test_prefix_tokens_are_counted_in_the_module(
+    tokens: dict[str, int], prefix: int, first_is_class: bool
+) -> None:
+    model = wrap(Tokens(**tokens))
+    assert (model.prefix_tokens, model.has_class_token) == (prefix, first_is_class)
+
+
+def test_the_count_of_timm_goes_before_the_tokens_that_are_held() -> None:
+    module: Any = Tokens(cls_token=1)
+    module.num_prefix_tokens = 0
+    assert wrap(module).prefix_tokens == 0
+
+
+def test_prefix_tokens_of_an_unusual_module_can_be_told() -> None:
+    model = wrap(nn.Identity())
+    model.prefix_tokens = 3
+    assert model.prefix_tokens == 3
+
+
+def test_wrapping_a_module_of_your_own_leaves_it_as_it_was() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+    model = wrap(module)
+    assert model.fingerprint
+    assert module.training
+    assert module[1].training
+    assert all(weight.requires_grad for weight in module.parameters())
+
+
+def test_a_module_without_weights_is_on_the_cpu() -> None:
+    assert wrap(nn.Identity()).device == torch.device("cpu")
+
+
+def test_the_device_is_that_of_the_weights() -> None:
+    assert wrap(nn.Linear(1, 1, device="meta")).device == torch.device("meta")
+
+
+def test_a_model_prints_in_one_line_without_its_module() -> None:
+    assert repr(wrap(nn.Linear(2, 2))) == (
+        "VisionModel(name='mine', image_size=8, mean=(0.5, 0.25, 0.125), "
+        "std=(0.25, 0.5, 2.0), untrained=False, arch=None)"
+    )

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from timm.models.convnext import ConvNeXt
+from timm.models.swin_transformer import SwinTransformer
+from torch import nn
+
+import featviz
+from featviz.errors import FeatvizError
+from featviz.models.acceleration import fastest
+from featviz.models.vision_model import VisionModel
+from featviz.optimization.presets import PRESETS, family
+from featviz.optimization.recipe import Recipe, make_recipe
+from featviz.parametrization.fourier import Fourier
+from featviz.parametrization.maco import Maco
+from featviz.parametrization.pixel import Pixel
+from featviz.parametrization.spectrum import Spectrum, of_data, power_law
+
+NATURAL = Spectrum("mine", (0.5, 0.5, 0.5), (0.1, 0.5), ((2.0, 0.1),) * 3)
+
+
+def wrap(module: nn.Module, side: int = 32) -> VisionModel:
+    return VisionModel("mine", module, side, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@pytest.fixture(scope="module")
+def vit() -> VisionModel:
+    return featviz.load("cueworld/vit", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("choice", "line"),
+    [
+        (
+            {"preset": "vitt"},
+            "no preset 'vitt': choose from vit, cnn, naive; did you mean vit?",
+        ),
+        (
+            {"param": "fourrier"},
+            "no param 'fourrier': choose from fourier, pixel, maco; did you mean fourier?",
+        ),
+        ({"param": "zzz"}, "no param 'zzz': choose from fourier, pixel, maco"),
+        (
+            {"precision": "float16"},
+            "no precision 'float16': choose from auto, float32, bfloat16; "
+            "did you mean bfloat16, float32?",
+        ),
+        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"samples": 0}, "samples must be at least 1, not 0"),
+        ({"samples": -3}, "samples must be at least 1, not -3"),
+        ({"size": 15}, "size must be at least 16, not 15"),
+        ({"size": 0}, "size must be at least 16, not 0"),
+        ({"diversity": -0.5}, "diversity must be a number from 0 up, not -0.5"),
+        ({"diversity": math.nan}, "diversity must be a number from 0 up, not nan"),
+        ({"smoothness": math.inf}, "smoothness must be a number from 0 up, not inf"),
+        (
+            {"spectrum": "cueworld:9"},
+            "a spectrum is for --param maco, and these images are fourier",
+        ),
+        ({"progressive": -0.1}, "progressive must be a number from 0 to 1, not -0.1"),
+        ({"progressive": 1.5}, "progressive must be a number from 0 to 1, not 1.5"),
+        ({"progressive": math.nan}, "progressive must be a number from 0 to 1, not nan"),
+        (
+            {"preset": "naive", "progressive": 0.5},
+            "progressive is for images of waves, and these are pixel",
+        ),
+        (
+            {"param": "pixel", "spectrum": NATURAL},
+            "a spectrum is for --param maco, and these images are pixel",
+        ),
+        (
+            {"param": "maco", "spectrum": "cueworld:0"},
+            "cueworld:0 is not cueworld[:COUNT] with a count from 1 up",
+        ),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_one_line(
+    vit: VisionModel, choice: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(FeatvizError) as refusal:
+        make_recipe(vit, **choice)
+    assert str(refusal.value) == line
+
+
+def test_a_preset_fills_in_what_is_not_given(vit: VisionModel) -> None:
+    plain = make_recipe(vit)
+    assert (plain.preset, plain.param, plain.size) == ("vit", "fourier", 128)
+    assert (plain.samples, plain.steps, plain.seed) == (1, 512, 0)
+    assert plain.augmentation == PRESETS["vit"].augmentation
+    assert (plain.decay, plain.learning_rate) == (
+        PRESETS["vit"].decay,
+        PRESETS["vit"].learning_rate,
+    )
+    naive = make_recipe(vit, preset="naive")
+    assert (naive.param, naive.augmentation) == ("pixel", PRESETS["naive"].augmentation)
+    assert make_recipe(vit, preset="naive", param="fourier").param == "fourier"
+
+
+def test_a_single_sample_has_nothing_to_differ_from(vit: VisionModel) -> None:
+    assert make_recipe(vit, samples=1, diversity=3) == make_recipe(vit, samples=1, diversity=0)
+    assert make_recipe(vit, samples=2).diversity > 0
+
+
+def variants(vit: VisionModel) -> list[Recipe]:
+    """Recipes of which every two differ in something that changes the pictures."""
+    choices: list[dict[str, Any]] = [
+        {"preset": "vit"},
+        {"preset": "cnn"},
+        {"preset": "naive"},
+        {"param": "pixel"},
+        {"size": 64},
+        {"precision": "bfloat16"},
+        {"samples": 2},
+        {"samples": 2, "diversity": 1},
+        {"smoothness": 0.1},
+        {"steps": 100},
+        {"seed": 1},
+        {"param": "maco"},
+        {"param": "maco", "spectrum": NATURAL},
+        {"param": "maco", "spectrum": replace(NATURAL, levels=((2.0, 0.2),) * 3)},
+        {"param": "maco", "spectrum": replace(NATURAL, name="yours")},
+        {"progressive": 0},
+        {"progressive": 1},
+        {"param": "maco", "progressive": 0.5},
+    ]
+    return [make_recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
+
+
+def test_a_recipe_is_told_in_plain_json(vit: VisionModel) -> None:
+    for each in variants(vit):
+        told = each.to_json()
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_equal_recipes_are_told_equally_and_different_ones_differently(vit: VisionModel) -> None:
+    first, second = variants(vit), variants(vit)
+    assert [one.to_json() for one in first] == [one.to_json() for one in second]
+    for one, other in itertools.combinations(first, 2):
+        assert one != other
+        assert one.to_json() != other.to_json()
+
+
+def test_whole_numbers_and_fractions_make_the_same_recipe(vit: VisionModel) -> None:
+    whole, fraction = (make_recipe(vit, samples=2, diversity=weight) for weight in (1, 1.0))
+    assert json.dumps(whole.to_json()) == json.dumps(fraction.to_json())
+
+
+def test_automatic_precision_is_told_by_its_name(vit: VisionModel) -> None:
+    named = make_recipe(vit, precision=fastest(vit.device))
+    assert make_recipe(vit, precision="auto") == named
+    assert named.to_json()["precision"] in ("float32", "bfloat16")
+
+
+def test_the_step_size_falls_from_its_start_to_zero(vit: VisionModel) -> None:
+    some = make_recipe(vit, steps=64)
+    rates = [some.rate(step) for step in range(64)]
+    assert rates[0] == some.learning_rate
+    assert rates[32] == pytest.approx(some.learning_rate / 2)
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
+    assert 0 < rates[-1] < 0.01 * rates[0]
+
+
+def test_finer_and_finer_waves_move_along_the_share_of_the_steps(vit: VisionModel) -> None:
+    """From 4 cycles a picture, by equal factors, to the finest wave there is."""
+    some = make_recipe(vit, steps=64, size=100, frequency_schedule=0.5)
+    finest = [some.finest(step) for step in range(64)]
+    assert finest[0] == pytest.approx(4 / 100)
+    factors = [later / earlier for earlier, later in itertools.pairwise(finest[:32])]
+    assert factors == pytest.approx([(math.sqrt(0.5) * 25) ** (1 / 32)] * 31)
+    assert finest[32:] == [math.inf] * 32
+    assert make_recipe(vit, steps=64, frequency_schedule=0).finest(0) == math.inf
+
+
+def test_the_preset_says_how_long_the_fine_waves_of_fourier_images_wait(vit: VisionModel) -> None:
+    assert make_recipe(vit).frequency_schedule == PRESETS["vit"].frequency_schedule > 0
+    assert make_recipe(vit, preset="cnn").frequency_schedule == 0
+    assert (
+        make_recipe(vit, param="pixel").frequency_schedule
+        == make_recipe(vit, param="maco").frequency_schedule
+        == 0
+    )
+    assert make_recipe(vit, frequency_schedule=0).frequency_schedule == 0
+
+
+def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
+    assert make_recipe(vit).image(40) == Fourier(40, 40, PRESETS["vit"].decay)
+    assert make_recipe(vit, param="pixel").image(40) == Pixel(40, 40)
+    falling = power_law(PRESETS["vit"].decay, 40, 40)
+    assert make_recipe(vit, param="maco").image(40) == Maco(40, 40, falling)
+    assert make_recipe(vit, param="maco", spectrum=NATURAL).image(40) == Maco(40, 40, NATURAL)
+
+
+def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
+    vit: VisionModel,
+) -> None:
+    named = make_recipe(vit, param="maco", size=48, spectrum="cueworld:4")
+    assert named.spectrum == of_data("cueworld:4", 48)
+    assert named == make_recipe(vit, param="maco", size=48, spectrum=of_data("cueworld:4", 48))
+
+
+def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
+    assert not {"spectrum", "sides"} & make_recipe(vit, param="maco").to_json().keys()
+    told = make_recipe(vit, param="maco", spectrum=NATURAL).to_json()
+    assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)
+
+
+@pytest.mark.parametrize("name", ["cueworld/vit", "cueworld/mixer", "cueworld/vit_colourblind"])
+def test_models_that_cut_images_into_patches_get_the_vit_preset(name: str) -> None:
+    model = featviz.load(name, device="cpu")
+    assert family(model) == "vit"
+    assert make_recipe(model).preset == "vit"
+
+
+def test_a_vit_of_torchvision_gets_the_vit_preset() -> None:
+    assert family(featviz.load("torchvision/vit_b_32", untrained=True, device="cpu")) == "vit"
+
+
+def test_a_swin_transformer_gets_the_vit_preset() -> None:
+    swin = SwinTransformer(32, 4, num_classes=2, embed_dim=8, depths=(1, 1), num_heads=(1, 1))
+    assert family(wrap(swin)) == "vit"
+
+
+@pytest.mark.parametrize("name", ["cueworld/resnet", "test_resnet"])
+def test_residual_networks_get_the_cnn_preset(name: str) -> None:
+    bundled = name.startswith("cueworld/")
+    assert family(featviz.load(name, untrained=not bundled, device="cpu")) == "cnn"
+
+
+def test_a_convnext_gets_the_cnn_preset() -> None:
+    module = ConvNeXt(num_classes=2, depths=(1, 1, 1, 1), dims=(4, 4, 4, 4))
+    assert family(wrap(module)) == "cnn"

@@ -1,0 +1,147 @@
+"""Evidence on a unit's page, and the report, in Chromium from the file system."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import gallery
+from featviz.analysis.evidence.unit import evidence
+from tests.gallery.browsing import open_page, violations
+from tests.gallery.evidence import HOSTILE, LOGIT, UNITS, write_evidence
+
+
+@pytest.fixture(scope="session")
+def browser_name() -> str:
+    """Run these tests in one browser: they use nothing that browsers do unlike."""
+    return "chromium"
+
+
+@pytest.fixture(scope="module")
+def model_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evidence")
+    gallery.export([write_evidence(folder / "s")], folder / "site")
+    (found,) = (folder / "site").glob("cueworld-vit-*.html")
+    return found
+
+
+def block(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def test_natural_images_stand_beside_the_picture_with_value_and_class(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    top = block(page, "Highest values").locator("figure")
+    expect(top).to_have_count(3)
+    expect(top.nth(0).locator("b")).to_have_text("4")
+    expect(top.nth(0).locator("bdi")).to_have_text("bar")
+    expect(top.nth(1).locator("bdi")).to_have_text(HOSTILE)
+    expect(block(page, "Along the range").locator(".quantile")).to_have_text(
+        [re.compile(f"^{share}\\s%$") for share in (25, 50, 75)]
+    )
+    block(page, "Lowest values").scroll_into_view_if_needed()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.example img')].every((one) => one.naturalWidth)"
+    )
+    expect(page.locator(".example img").first).to_have_attribute(
+        "alt", "Natural image 8, bar, value 4"
+    )
+
+
+def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    place = page.locator(".framed").first
+    expect(place.locator(".frame")).to_have_count(1)
+    outer, inner = place.bounding_box(), place.locator(".frame").bounding_box()
+    assert outer is not None
+    assert inner is not None
+    assert (inner["x"] - outer["x"]) / outer["width"] == pytest.approx(1 / 8, abs=0.01)
+    assert (inner["y"] - outer["y"]) / outer["height"] == pytest.approx(1 / 8, abs=0.01)
+    assert inner["width"] / outer["width"] == pytest.approx(1 / 8, abs=0.01)
+    crop = page.locator(".crop").first
+    # The patch fills the crop: eight times as large, and one seventh of the way along.
+    expect(crop).to_have_css("background-size", "800% 800%")
+    assert re.match(r"14\.28\d*% 14\.28\d*%", crop.evaluate("(n) => n.style.backgroundPosition"))
+
+
+def test_a_logit_tells_its_two_patches_apart_in_words(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={LOGIT}")
+    natural = block(page, "Natural images")
+    expect(natural).to_contain_text("Solid frame: the query\u2019s patch.")
+    expect(natural).to_contain_text("Dashed frame: the key\u2019s patch")
+    expect(natural).to_contain_text("A token that is no patch has no frame.")
+    expect(natural.get_by_role("img", name="query patch of natural image 8")).to_have_count(1)
+    expect(natural.get_by_role("img", name=re.compile("^key patch"))).to_have_count(0)
+
+
+def test_statements_are_the_sentences_of_the_evidence(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    said = evidence(model_page.parent.parent / "s", UNITS[0]).sentences
+    expect(page.locator(".sentences li")).to_have_text(said)
+    expect(page.get_by_role("list", name="Statements").locator(".passed")).to_have_count(3)
+    open_page(page, model_page, f"#unit={UNITS[2]}")
+    expect(page.locator(".sentences li")).to_have_text(
+        ["It does not vary over cueworld (720 images): nothing was tested."]
+    )
+    expect(page.get_by_role("list", name="Statements")).to_have_count(0)
+
+
+def test_numbers_stand_among_those_of_the_page(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[1]}")
+    row = page.locator(".numbers tr", has_text="Path agreement")
+    # 0.8 is better than -0.5 and worse than 0.9.
+    expect(row.locator(".value")).to_have_text("0.8")
+    expect(row).to_contain_text(re.compile(r"better than 50\s% of 2"))
+    row.locator("summary").press("Enter")
+    expect(row.locator("p")).to_be_visible()
+
+
+def test_what_was_not_measured_is_not_shown(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[3]}")
+    expect(page.locator(".command")).to_be_visible()
+    expect(page.locator(".evidence")).to_have_count(0)
+
+
+def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    page.get_by_role("navigation", name="Results").get_by_role("link", name="Report").press("Enter")
+    shares = block(page, "Shares that pass, by layer").get_by_role("row").nth(1)
+    # Of three neurons one is necessary; two of three pictures travel as natural images do.
+    expect(shares.get_by_role("cell").nth(3)).to_have_text(re.compile(r"33\s% 1 of 3"))
+    expect(shares.get_by_role("cell").nth(2)).to_have_text(re.compile(r"67\s% 2 of 3"))
+    # Two of them vary and were tested: one in twenty is expected by rank.
+    ranks = block(page, "Shares that pass, by layer").get_by_role("row", name="expected by rank")
+    expect(ranks.get_by_role("cell")).to_have_text(["", "", "", "0.1", "0.1", "0.1"])
+    stripes = block(page, "stripes")
+    expect(stripes).to_contain_text(re.compile(r"necessary: 1\sneuron"))
+    stripes.get_by_role("link").first.press("Enter")
+    expect(page.locator("#unit h1")).to_have_text(UNITS[0])
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Report", exact=True)).to_be_visible()
+
+
+def test_a_number_of_the_report_sorts_the_units(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#report")
+    page.get_by_role("link", name="Path agreement").click()
+    expect(page.locator("#units .cell").first).to_have_attribute("aria-label", UNITS[0])
+    assert page.url.endswith("sort=-path")
+
+
+@pytest.mark.parametrize("view", [f"#unit={UNITS[0]}", f"#unit={LOGIT}", "#report"])
+def test_axe_finds_nothing_serious(schemed: Page, model_page: Path, view: str) -> None:
+    open_page(schemed, model_page, view)
+    expect(schemed.locator(".evidence, .report-table").first).to_be_visible()
+    assert violations(schemed) == []
+
+
+@pytest.mark.parametrize("view", [f"#unit={UNITS[0]}", "#report"])
+def test_nothing_is_wider_than_a_phone(page: Page, model_page: Path, view: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_page(page, model_page, view)
+    expect(page.locator(".evidence, .report-table").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import gallery
+
+HERE = Path(gallery.__file__).parent
+STYLE = (HERE / "browser/styles/base.css").read_text()
+SHEETS = sorted((HERE / "static").glob("*.css"))
+
+
+def palettes() -> dict[str, dict[str, str]]:
+    """Colors by name, for light and dark; dark replaces what it names."""
+    light, dark = (
+        dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    )
+    return {"light": light, "dark": light | dark}
+
+
+def luminance(color: str) -> float:
+    """Relative luminance. Source: WCAG 2.1."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio. Source: WCAG 2.1."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["ink", "quiet", "accent", *(f"s{i}" for i in range(8))])
+def test_every_color_of_text_is_legible_on_paper(scheme: str, name: str) -> None:
+    colors = palettes()[scheme]
+    assert contrast(colors[name], colors["paper"]) >= 4.5
+    assert name.startswith("s") or contrast(colors[name], colors["sheet"]) >= 4.5
+
+
+def test_the_contrast_formula_is_right_at_its_ends() -> None:
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast("#777777", "#777777") == 1
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
+def test_no_style_sheet_loads_anything(sheet: Path) -> None:
+    text = sheet.read_text()
+    assert "url(" not in text
+    assert "@import" not in text

@@ -1,0 +1,429 @@
+"""Finding units: search, go to an address, sort, filter, chance, keys; and links of all these."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.gallery.big import WIDTH, addresses, columns
+from tests.gallery.browsing import back, forward, open_page
+from tests.gallery.conftest import UNITS
+from tests.gallery.made_stores import activation
+from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixture
+
+
+def listed(page: Page) -> list[str]:
+    """The units of the list, in order, in the document or not."""
+    return list(
+        page.evaluate("[...featviz.page.grid.units].map((i) => featviz.page.unitTable.address(i))")
+    )
+
+
+def sorted_by(key: str, down: bool) -> list[str]:
+    """Written again, another way: equals in the order of the page, what is unknown last."""
+    values = [float(f"{v:.5g}") for v in columns()[key]]
+    ranks = [(np.isnan(v), -v if down else v, i) for i, v in enumerate(values)]
+    names = addresses()
+    return [names[i] for *_, i in sorted((n, 0 if n else v, i) for n, v, i in ranks)]
+
+
+@pytest.mark.parametrize(("key", "down"), [("ratio", True), ("fine", False), ("agreement", True)])
+def test_a_choice_sorts_better_first_and_what_is_unknown_last(
+    key: str, down: bool, page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    page.get_by_role("combobox", name="Sort").select_option(key)
+    expect(page.locator("#units h2")).to_have_count(0)
+    assert listed(page) == sorted_by(key, down)
+    assert page.url.endswith(f"#units&sort={'-' if down else ''}{key}")
+    names = ("Highest first; turn round", "Lowest first; turn round")
+    now, then = names if down else names[::-1]
+    page.get_by_role("button", name=now).click()
+    expect(page.get_by_role("button", name=then)).to_be_visible()
+    assert listed(page) == sorted_by(key, not down)
+    assert page.url.endswith(f"#units&sort={'' if down else '-'}{key}")
+    back(page)
+    expect(page.get_by_role("button", name=now)).to_be_visible()
+    assert listed(page) == sorted_by(key, down)
+
+
+def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("s")
+    expect(page.get_by_role("combobox", name="Sort")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("combobox", name="Sort")).to_have_value("ratio")
+    turn = page.get_by_role("button", name=re.compile("turn round"))
+    expect(turn).to_have_attribute("aria-label", re.compile("^Highest first"))
+    assert listed(page) == sorted_by("ratio", down=True)
+    page.keyboard.press("Tab")
+    expect(turn).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(turn).to_have_attribute("aria-label", re.compile("^Lowest first"))
+    expect(turn).to_be_focused()
+    assert listed(page) == sorted_by("ratio", down=False)
+
+
+def test_the_number_sorted_by_is_told_below_each_picture(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&sort=-ratio")
+    first = sorted_by("ratio", down=True)[0]
+    caption = page.locator(".cell").first.get_attribute("data-caption") or ""
+    site, tail, value = caption.split("\n")
+    assert f"blocks.{site}{tail}" == first
+    assert float(value) == pytest.approx(columns()["ratio"].max(), rel=5e-4)
+
+
+def test_ranges_of_numbers_leave_just_the_units_within(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_role("textbox", name="ratio, at least").press_sequentially("3.5")
+    page.get_by_role("textbox", name="ratio, at most").press_sequentially("4")
+    page.get_by_role("textbox", name="agreement, at most").press_sequentially("2")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="agreement, at most").blur()
+    ratio, agreement = (columns()[key] for key in ("ratio", "agreement"))
+    within = (ratio >= 3.5) & (ratio <= 4) & (agreement <= 2)
+    wanted = [name for name, is_in in zip(addresses(), within, strict=True) if is_in]
+    expect(page.get_by_role("status").first).to_have_text(f"{len(wanted):,} of 18,432\u00a0units")
+    assert listed(page) == wanted
+    assert unquote(page.url).endswith("#units&where=ratio>=3.5,ratio<=4,agreement<=2")
+    page.get_by_role("link", name="Remove: ratio at most 4").click()
+    within = (ratio >= 3.5) & (agreement <= 2)
+    expect(page.get_by_role("status").first).to_contain_text(f"{int(within.sum()):,} of")
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
+
+
+def test_a_bound_that_is_no_number_is_marked_until_it_is_cleared_and_filters_nothing(
+    page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = page.get_by_role("textbox", name="ratio, at least")
+    box.press_sequentially("high")
+    box.press("Tab")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    assert len(listed(page)) == len(addresses())
+    other = page.get_by_role("textbox", name="fine, at most")
+    other.press_sequentially("2")
+    other.press("Enter")
+    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_visible()
+    expect(box).to_have_value("")
+    expect(box).to_have_attribute("aria-invalid", "false")
+
+
+def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, big: Path) -> None:
+    ratio, fine = (columns()[key] for key in ("ratio", "fine"))
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = page.get_by_role("textbox", name="ratio, at least")
+    for _ in range(12):
+        if box.evaluate("box => box === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(box).to_be_focused()
+    page.keyboard.type("3.5")
+    page.keyboard.press("Enter")
+    told = page.get_by_role("status").first
+    expect(told).to_have_text(f"{(ratio >= 3.5).sum():,} of 18,432\u00a0units")
+    upper = page.get_by_role("textbox", name="fine, at most")
+    upper.focus()
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    expect(told).to_have_text(f"{((ratio >= 3.5) & (fine <= 2)).sum():,} of 18,432\u00a0units")
+    page.get_by_role("link", name="Remove: ratio at least 3.5").focus()
+    page.keyboard.press("Enter")
+    expect(told).to_have_text(f"{(fine <= 2).sum():,} of 18,432\u00a0units")
+    # The keyboard is on what stands in the place of the link that is gone.
+    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Clear")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(told).to_have_text("18,432\u00a0units")
+    expect(page.get_by_role("button", name="Filter", exact=True)).to_be_focused()
+
+
+def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.evaluate("featviz.page.labels.set('blocks.3.mlp.fc1:7', { label: 'Blue Stripes' })")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("stripes")
+    expect(page.get_by_role("status").first).to_contain_text("1 of")
+    assert listed(page) == ["blocks.3.mlp.fc1:7"]
+    page.locator("#search").fill("blocks.3. :7")
+    wanted = [f"blocks.3.mlp.fc1:{i}" for i in range(WIDTH) if str(i).startswith("7")]
+    expect(page.get_by_role("status").first).to_contain_text(f"{len(wanted)} of")
+    assert listed(page) == wanted
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.ariaLabel") == wanted[0]
+    page.locator("#search").fill("no such unit")
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
+    open_page(page, big)
+    before = page.evaluate("history.length")
+    page.locator("#search").press_sequentially("fc1:99")
+    expect(page.get_by_role("status").first).to_contain_text(" of ")
+    assert page.evaluate("history.length") == before
+
+
+def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("g")
+    box = page.get_by_role("combobox", name="Go to an address")
+    expect(box).to_be_focused()
+    page.keyboard.type("blocks.4.mlp.fc1:15")
+    options = page.locator("#found [role=option]")
+    expect(options).to_have_count(8)
+    texts = options.all_inner_texts()
+    assert texts[:3] == [f"blocks.4.mlp.fc1:{i}" for i in (15, 150, 151)]
+    page.keyboard.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_attribute("aria-activedescendant", "found-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#unit h1")).to_have_text("blocks.4.mlp.fc1:150")
+
+
+def test_the_mouse_goes_to_an_address_though_it_is_mistyped(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.get_by_role("combobox", name="Go to an address").fill("blocks.4.mlp.fc2:15")
+    options = page.locator("#found [role=option]")
+    expect(options.first).to_have_text(re.compile(r"^blocks\.4\.mlp\.fc1:0"))
+    options.nth(2).click()
+    expect(page.locator("#unit h1")).to_have_text("blocks.4.mlp.fc1:2")
+
+
+def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&where=ratio%3E=9")
+    few = listed(page)
+    assert 0 < len(few) < 200
+    page.get_by_role("button", name="Random").click()
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(re.compile(":"))
+    assert heading.inner_text() in few
+    back(page)
+    expect(page.locator("#unit")).to_be_hidden()
+    page.keyboard.press("r")
+    expect(heading).to_have_text(re.compile(":"))
+    assert heading.inner_text() in few
+
+
+def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
+    page: Page, big: Path
+) -> None:
+    open_page(page, big)
+    page.locator(".cell").nth(2).focus()
+    page.keyboard.press("f")
+    expect(page.locator(".cell").nth(2)).to_have_class(re.compile("favourite"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    expect(page.locator(".cell").nth(3)).to_have_class(re.compile("pinned"))
+    page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: 'eyes' })")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    choice = page.get_by_role("combobox", name="Units")
+    for name, wanted in [
+        ("favourites", "blocks.0.mlp.fc1:2"),
+        ("pinned", "blocks.0.mlp.fc1:3"),
+        ("labeled", "blocks.9.mlp.fc1:1"),
+    ]:
+        choice.select_option(name)
+        expect(page.get_by_role("status").first).to_contain_text("1 of")
+        assert listed(page) == [wanted]
+    page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: '' })")
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_the_list_shows_what_was_marked_on_a_units_page(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    cell = page.locator(f".cell[aria-label='{UNITS[1]}']")
+    cell.click()
+    expect(page.locator("#unit h1")).to_have_text(UNITS[1])
+    page.keyboard.press("f")
+    page.keyboard.press("p")
+    page.keyboard.press("l")
+    page.keyboard.type("eyes")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(cell).to_be_focused()
+    expect(cell).to_have_attribute("aria-description", "eyes, favourite, pinned")
+    expect(cell).to_have_attribute("data-caption", "eyes")
+    expect(cell).to_have_class("cell favourite pinned")
+
+
+def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    marks = """cell => {
+        const { backgroundImage, outlineStyle } = getComputedStyle(cell, "::before");
+        return [backgroundImage.split("(")[0], outlineStyle];
+    }"""
+    cell = page.locator(".cell").nth(2)
+    assert cell.evaluate(marks) == ["url", "none"]
+    cell.focus()
+    page.keyboard.press("p")
+    expect(cell).to_be_focused()
+    assert cell.evaluate(marks) == ["linear-gradient", "solid"]
+    page.keyboard.press("ArrowRight")
+    assert cell.evaluate(marks) == ["linear-gradient", "none"]
+
+
+def test_the_favourites_are_walked_through_though_one_is_none_any_longer(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    for address in UNITS[2:6]:
+        page.evaluate("address => featviz.page.labels.set(address, { favourite: true })", address)
+    open_page(page, model_page, f"#unit={UNITS[3]}&only=favourites")
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(UNITS[3])
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(UNITS[4])
+    page.keyboard.press("ArrowLeft")
+    expect(heading).to_have_text(UNITS[3])
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell")).to_have_count(3)
+    assert listed(page) == [UNITS[2], UNITS[4], UNITS[5]]
+    page.locator(".cell").nth(1).press("Enter")
+    expect(heading).to_have_text(UNITS[4])
+    page.keyboard.press("f")
+    page.keyboard.press("Escape")
+    expect(page.locator(".cell")).to_have_count(2)
+    expect(page.locator(f".cell[aria-label='{UNITS[5]}']")).to_be_focused()
+
+
+def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    for address in UNITS[2:5]:
+        page.evaluate("address => featviz.page.labels.set(address, { label: 'a' })", address)
+    open_page(page, model_page, "#units&only=labeled")
+    expect(page.locator(".cell")).to_have_count(3)
+    page.get_by_role("link", name="Labels", exact=True).click()
+    page.get_by_role("button", name=f"Remove label and favourite of {UNITS[3]}").click()
+    expect(page.locator(".labeled-unit")).to_have_count(2)
+    back(page)
+    expect(page.locator(".cell")).to_have_count(2)
+    assert listed(page) == [UNITS[2], UNITS[4]]
+
+
+def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#units&sort=-activation&q=blocks")
+    wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
+    assert listed(page) == wanted
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the pictures")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pictures")).to_be_focused()
+    assert page.evaluate("location.hash") == "#units&sort=-activation&q=blocks"
+    assert listed(page) == wanted
+    page.keyboard.press("Tab")
+    expect(page.locator("#search")).to_be_focused()
+
+
+def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page, big: Path) -> None:
+    open_page(page, big, "#units&sort=-ratio")
+    page.locator("#sites a").nth(4).click()
+    wanted = [a for a in sorted_by("ratio", down=True) if a.startswith("blocks.4.")]
+    expect(page.get_by_role("status").first).to_contain_text("1,536 of")
+    assert listed(page) == wanted
+    page.locator("#sites a").nth(4).click()
+    expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
+
+
+def test_a_unit_carries_the_list_it_was_opened_from(page: Page, big: Path) -> None:
+    order = sorted_by("ratio", down=True)
+    open_page(page, big, "#units&sort=-ratio")
+    page.locator(".cell").first.click()
+    heading = page.locator("#unit h1")
+    expect(heading).to_have_text(order[0])
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(order[1])
+    page.keyboard.press("Escape")
+    expect(page.locator(f".cell[aria-label='{order[1]}']")).to_be_focused()
+    assert page.url.endswith("#units&sort=-ratio")
+    back(page)
+    expect(heading).to_have_text(order[1])
+    forward(page)
+    expect(page.locator("#unit")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    [
+        "#units&sort=-nothing",
+        "#units&sort=__proto__&where=constructor>1",
+        "#units&where=ratio>x,ratio,>3",
+        "#units&only=toString&color=blue",
+        "#units&&&=&q",
+        "#&",
+        "#units=x&q=%E0%A4%A",
+    ],
+)
+def test_what_a_hash_says_in_vain_is_left_out(hash_: str, page: Page, big: Path) -> None:
+    open_page(page, big, hash_)
+    expect(page.locator("#tools")).to_be_visible()
+    if "q=" not in hash_:
+        assert listed(page) == addresses()
+
+
+def test_every_view_reads_back_what_its_link_was_written_from(page: Page, big: Path) -> None:
+    open_page(page, big)
+    text = 'a&b=c #%\u2028"<é>'
+    where = [{"key": "ratio", "op": ">", "value": 1.25}, {"key": "fine", "op": "<=", "value": -2}]
+    wanted = {"sort": "fine", "down": True, "where": where, "q": text, "layer": "a&b"}
+    link = page.evaluate(
+        "(changes) => featviz.page.view.link(changes)", {**wanted, "only": "pinned"}
+    )
+    open_page(page, big, link)
+    state = page.evaluate("featviz.page.view.state()")
+    assert {key: state[key] for key in wanted} == wanted
+    assert state["only"] == "pinned"
+    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+
+
+def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_be_visible()
+    listed_keys = set(dialog.locator("kbd").all_inner_texts())
+    assert {"/", "g", "s", "n", "r", "[", "]", "?", "p", "f", "l", "Esc", "Enter"} <= listed_keys
+    page.keyboard.press("r")
+    assert page.evaluate("location.hash") == ""  # where a unit would be named at once
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.locator("#search").focus()
+    page.keyboard.type("r?/s[")
+    expect(page.locator("#search")).to_have_value("r?/s[")
+    expect(dialog).to_be_hidden()
+    page.locator("#search").blur()
+    page.keyboard.press("Control+g")
+    expect(page.locator("#find")).not_to_be_focused()
+    page.keyboard.press("s")
+    expect(page.locator("#sort")).to_be_focused()
+
+
+def test_the_button_shows_the_keys_and_gives_the_place_back(page: Page, big: Path) -> None:
+    open_page(page, big)
+    button = page.get_by_role("button", name="Keys")
+    button.click()
+    page.get_by_role("button", name="Close").click()
+    expect(button).to_be_focused()
+
+
+def test_a_key_in_the_grid_leads_to_the_label_of_the_unit(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("l")
+    expect(page.locator("#unit h1")).to_have_text("blocks.0.mlp.fc1:1")
+    expect(page.get_by_role("textbox", name="Label")).to_be_focused()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gallery
+from featviz.analysis.evidence.summary import summary
+from featviz.analysis.evidence.unit import evidence
+from gallery.units.evidence import STRONGEST, ends
+from tests.gallery.evidence import HOSTILE, LOGIT, QUANTILES, SITE, UNITS, write_evidence
+from tests.gallery.made_stores import write_store
+from tests.gallery.test_exporter import data, units
+
+BOX = [125, 125, 250, 250]  # the second patch of the second row of eight, in thousandths
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_evidence(tmp_path_factory.mktemp("evidence") / "s").path
+
+
+@pytest.fixture(scope="module")
+def site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evidence") / "site"
+    gallery.export([store], folder)
+    return folder
+
+
+def told(site: Path, unit: str) -> Any:
+    """What the page of a unit is told of its evidence."""
+    ((_, row, *_),) = units(site)[unit]
+    return data(site, "1/details/0")[row][6]
+
+
+def test_examples_tell_number_value_class_and_the_place_of_the_patch(site: Path) -> None:
+    found = told(site, UNITS[0])["examples"]
+    assert found["top"] == [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]
+    assert [entry[:2] for entry in found["bottom"]] == [[0, -4], [1, -3], [2, -2]]
+    assert [entry[:2] for entry in found["spread"]] == [[2, -2], [4, 0], [6, 2]]
+    assert found["quantiles"] == list(QUANTILES)
+    assert (found["low"], found["median"], found["high"]) == (-4, 0, 4)
+    assert (found["images"], found["data"]) == (9, "photos & <b>more</b>")
+
+
+def test_places_of_a_list_that_no_image_fills_are_left_out(site: Path) -> None:
+    assert [entry[0] for entry in told(site, UNITS[1])["examples"]["top"]] == [8]
+
+
+def test_a_logit_has_the_querys_and_the_keys_patch_and_none_of_the_class_token(site: Path) -> None:
+    found = told(site, LOGIT)
+    assert found["examples"]["top"][0] == [8, 4, "bar", [BOX, None]]
+    assert found["verdict"] is None
+
+
+def test_classes_without_an_image_are_at_neither_end(site: Path) -> None:
+    # Of rows.examples the means are -3, 0 and NaN.
+    assert told(site, UNITS[0])["examples"]["classes"] == {
+        "up": [[HOSTILE, 0]],
+        "down": [["disc", -3]],
+    }
+
+
+@given(st.dictionaries(st.text(), st.integers(-5, 5).map(float), max_size=20))
+def test_ends_are_the_extremes_and_share_no_class(values: dict[str, float]) -> None:
+    found = ends(values)
+    up, down = found["up"], found["down"]
+    assert not {name for name, _ in up} & {name for name, _ in down}
+    assert len(up) + len(down) == min(len(values), 2 * STRONGEST)
+    assert [value for _, value in up] == sorted(values.values(), reverse=True)[: len(up)]
+    assert [value for _, value in down] == sorted(values.values())[: len(down)]
+
+
+def test_sentences_checks_and_numbers_are_those_of_the_evidence(store: Path, site: Path) -> None:
+    for unit in UNITS:
+        expected = evidence(store, unit).to_json()
+        found = told(site, unit)
+        for name in ("sentences", "checks", "best"):
+            assert found[name] == expected[name]
+        for shown, whole in zip(found["pictures"], expected["pictures"], strict=True):
+            rounded = {key: v if v is None else float(f"{v:.5g}") for key, v in whole.items()}
+            assert shown == rounded
+
+
+def test_profiles_keep_the_extreme_classes_of_the_total_effect(site: Path) -> None:
+    # The totals of red, green and stripes are 0.1, -0.2 and 0.9.
+    profile = told(site, UNITS[0])["verdict"]["profile"]
+    assert profile["total"] == [["stripes", 0.9], ["red", 0.1], ["green", -0.2]]
+    assert profile["direct"] == [["stripes", 0.5], ["red", 0], ["green", 0.1]]
+
+
+def test_effects_sort_only_neurons_of_which_the_statement_is_made(site: Path) -> None:
+    columns = data(site, "1/units")["numbers"]
+    places = [list(units(site)).index(unit) for unit in UNITS]
+    # The weaker of the ablations that lower the margin by 0.84 and 0.75; the dose raises it by 1.2.
+    assert [columns["necessity"][place] for place in places] == [0.75, None, None, None]
+    assert [columns["sufficiency"][place] for place in places] == [1.2, None, None, None]
+    assert [columns["path"][place] for place in places] == [0.9, 0.8, -0.5, None]
+
+
+def test_pictures_of_two_sides_have_no_numbers_of_one_picture(site: Path) -> None:
+    columns = data(site, "1/units")["numbers"]
+    place = list(units(site)).index(LOGIT)
+    assert {name for name, values in columns.items() if values[place] is not None} == {"activation"}
+
+
+def test_the_report_is_the_summary_of_the_store(store: Path, site: Path) -> None:
+    found = data(site, "1/sections/report")
+    expected = json.loads(json.dumps(summary(store).to_json()))
+    assert {name: found[name] for name in expected} == expected
+    assert found["units"] == len(UNITS)
+    assert data(site, "1/model")["sections"][0] == ["report", len(UNITS)]
+
+
+def test_the_report_is_of_the_units_that_are_taken_in(store: Path, tmp_path: Path) -> None:
+    gallery.export([store], tmp_path / "site", include=[f"{SITE}:1-2"])
+    found = data(tmp_path / "site", "1/sections/report")
+    assert (found["units"], found["overall"]["silent"]) == (2, 1)
+    assert found["classes"] == {}
+
+
+def test_without_evidence_there_is_no_report(tmp_path: Path) -> None:
+    gallery.export([write_store(tmp_path / "a", UNITS)], tmp_path / "site")
+    assert data(tmp_path / "site", "1/model")["sections"] == []
+    assert not (tmp_path / "site/data-1/1/sections/report.js").exists()
+    assert told(tmp_path / "site", UNITS[0]) is None
+
+
+def test_numbers_are_told_in_five_digits(site: Path) -> None:
+    found = [value for unit in UNITS for value in floats(told(site, unit))]
+    assert len(found) > 100
+    assert found == [float(f"{value:.5g}") for value in found]
+
+
+def floats(value: Any) -> list[float]:
+    """Every number with a fraction in a JSON value."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return [each for part in parts for each in floats(part)]
+    return [value] if isinstance(value, float) else []

@@ -1,0 +1,358 @@
+"""Attribution patching against exact patching, closed forms and finite differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from featviz.models.hooks import eval_mode
+from featviz.models.vision_model import VisionModel
+from patching.attribution.attribution_patching import Attribution, attribute
+from patching.attribution.diagnostics import doubts, saturation, scale_changes
+from patching.attribution.fidelity import Agreement, agreement, exact_effects, sampled
+from patching.forward.cache import ActivationCache, run_with_cache
+from patching.interventions.targets import PatchTarget
+from patching.vit.residual_vit import ResidualViT, residual_vit
+from tests.featviz.models.attention_models import attention_model
+from tests.patching.linear_toy import linear_model
+
+LABELS = torch.tensor([1, 3, 0])
+
+
+def logit(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.gather(-1, labels[:, None])[:, 0]
+
+
+def probability(logits: Tensor, labels: Tensor) -> Tensor:
+    return logit(logits.softmax(-1), labels)
+
+
+def images(model: VisionModel, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(3, 3, model.image_size, model.image_size, generator=generator)
+
+
+def two_runs(
+    model: VisionModel, targets: list[PatchTarget]
+) -> tuple[ResidualViT, ActivationCache, ActivationCache]:
+    vit = residual_vit(model)
+    with torch.no_grad():
+        base, donor = (
+            run_with_cache(vit, vit.embed(images(model, seed)), [(target,) for target in targets])
+            for seed in (1, 2)
+        )
+    return vit, base, donor
+
+
+LINEAR_SPOTS = [
+    *(PatchTarget("z", layer, None, (head,)) for layer in range(3) for head in range(2)),
+    *(PatchTarget("z", layer, (token,)) for layer in range(3) for token in range(4)),
+    *(PatchTarget("neurons", layer, None, (neuron,)) for layer in range(3) for neuron in range(10)),
+    *(PatchTarget("neurons", layer, (0, 3), (2, 7)) for layer in range(3)),
+    *(PatchTarget(kind, layer) for layer in range(3) for kind in ("attn_out", "mlp_out", "v")),
+    *(
+        PatchTarget(kind, layer, (1, 2))
+        for layer in range(3)
+        for kind in ("resid_pre", "resid_mid", "resid_post")
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def linear() -> tuple[ResidualViT, ActivationCache, ActivationCache]:
+    return two_runs(linear_model(), LINEAR_SPOTS)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_attribution_is_exact_on_a_linear_network(
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache], steps: int
+) -> None:
+    vit, base, donor = linear
+    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, steps)
+    exact = exact_effects(vit, base, donor, LINEAR_SPOTS, logit, LABELS)
+    both = agreement(found, LINEAR_SPOTS, exact)
+    torch.testing.assert_close(both.estimated, both.exact, rtol=1e-4, atol=1e-6)
+    assert both.exact.abs().amax(1).min() > 1e-5
+    assert both.sign == 1
+    assert both.linear == pytest.approx(1, abs=1e-6)
+
+
+def test_the_effect_of_a_spot_is_the_sum_of_its_tokens_and_groups(
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
+) -> None:
+    vit, base, donor = linear
+    found = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
+    parts = [found.effect(PatchTarget("z", 1, (t,), (h,))) for t in range(4) for h in range(2)]
+    torch.testing.assert_close(torch.stack(parts).sum(0), found.effect(PatchTarget("z", 1)))
+    assert torch.equal(
+        found.effect(PatchTarget("z", 1, (2, 2), (1, 1))),
+        found.effect(PatchTarget("z", 1, (2,), (1,))),
+    )
+
+
+EVERYWHERE = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "z", "neurons")
+
+
+@pytest.mark.parametrize("kind", ["ViT", "DeiT distilled", "DINOv3", "qk-norm", "BEiT"])
+def test_the_gradient_at_every_kind_of_spot_is_the_slope_of_exact_patching(kind: str) -> None:
+    model = attention_model(kind)
+    kinds = [*EVERYWHERE, *(["q", "k", "v", "pattern"] if kind in ("ViT", "qk-norm") else [])]
+    targets = [PatchTarget(name, layer) for layer in range(2) for name in kinds]
+    vit, base, donor = two_runs(model, targets)
+    small = 1e-2
+    close = ActivationCache(
+        [a + small * (b - a) for a, b in zip(base.streams, donor.streams, strict=True)],
+        {place: a + small * (donor.values[place] - a) for place, a in base.values.items()},
+        base.logits,
+    )
+    found = attribute(vit, base.streams[0], close, targets, summed, LABELS)
+    exact = exact_effects(vit, base, close, targets, summed, LABELS)
+    estimated = torch.stack([found.effect(target) for target in targets])
+    # What is left is the curvature over a hundredth of the way.
+    assert (estimated - exact).abs().max() < 0.05 * exact.abs().max()
+    assert agreement(found, targets, exact).linear > 0.99
+
+
+def summed(logits: Tensor, _labels: Tensor) -> Tensor:
+    """Weigh every logit or feature, so that models without a head have a metric too."""
+    return logits @ torch.linspace(-1, 1, logits.shape[-1])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        PatchTarget("resid_pre", 0),
+        PatchTarget("attn_out", 0),
+        PatchTarget("z", 0),
+        PatchTarget("neurons", 0),
+        PatchTarget("q", 1),
+    ],
+)
+def test_more_steps_bring_the_sum_nearer_to_the_effect_of_the_whole(target: PatchTarget) -> None:
+    vit, base, donor = two_runs(attention_model("ViT"), [target])
+    [exact] = exact_effects(vit, base, donor, [target], summed, LABELS)
+    errors = []
+    for steps in (0, 4, 32):
+        found = attribute(vit, base.streams[0], donor, [target], summed, LABELS, steps)
+        errors.append((found.effect(target) - exact).abs().max().item())
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.005 * exact.abs().max()
+
+
+def test_a_donor_that_is_the_base_has_no_effect_anywhere() -> None:
+    targets = [PatchTarget(kind, 1) for kind in EVERYWHERE]
+    vit, base, _ = two_runs(attention_model("ViT"), targets)
+    found = attribute(vit, base.streams[0], base, targets, probability, LABELS)
+    assert all(not effects.any() for effects in found.effects.values())
+
+
+def test_swapping_base_and_donor_on_a_linear_network_turns_every_sign(
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
+) -> None:
+    vit, base, donor = linear
+    one = attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS)
+    other = attribute(vit, donor.streams[0], base, LINEAR_SPOTS, logit, LABELS)
+    for place, effects in one.effects.items():
+        torch.testing.assert_close(effects, -other.effects[place])
+
+
+def test_attribution_takes_one_backward_pass_whatever_the_number_of_spots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    targets = [PatchTarget(kind, layer) for kind in EVERYWHERE for layer in range(2)]
+    vit, base, donor = two_runs(attention_model("ViT"), targets)
+    calls, real = [], torch.autograd.grad
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(torch.autograd, "grad", counted)
+    attribute(vit, base.streams[0], donor, targets, probability, LABELS)
+    assert len(calls) == 1
+
+
+def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> None:
+    model = attention_model("ViT")
+    vit, _, _ = two_runs(model, [])
+    targets = [PatchTarget("z", 0), PatchTarget("neurons", 1), PatchTarget("pattern", 1)]
+    outside = _in_inference_mode(vit, model, targets, False)
+    with eval_mode(model.module), torch.inference_mode():
+        inside = _in_inference_mode(vit, model, targets, True)
+    for place, effects in outside.effects.items():
+        torch.testing.assert_close(inside.effects[place], effects)
+        assert not effects.requires_grad
+    assert not any(stream.requires_grad for stream in outside.base.streams)
+    assert all(weight.grad is None for weight in model.module.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.module.modules())
+
+
+def _in_inference_mode(
+    vit: ResidualViT, model: VisionModel, targets: list[PatchTarget], inference: bool
+) -> Attribution:
+    with torch.inference_mode(inference), torch.no_grad():
+        start, other = (vit.embed(images(model, seed)) for seed in (1, 2))
+        donor = run_with_cache(vit, other, [(target,) for target in targets])
+        assert donor.logits.is_inference() == inference
+        return attribute(vit, start, donor, targets, probability, LABELS)
+
+
+def test_fewer_than_no_steps_are_refused(
+    linear: tuple[ResidualViT, ActivationCache, ActivationCache],
+) -> None:
+    vit, base, donor = linear
+    with pytest.raises(ValueError, match="0 or more, not -1"):
+        attribute(vit, base.streams[0], donor, LINEAR_SPOTS, logit, LABELS, -1)
+
+
+def made_up(exact: list[float], estimated: list[float]) -> Agreement:
+    targets = [PatchTarget("z", 0, None, (number,)) for number in range(len(exact))]
+    return Agreement(targets, torch.tensor(exact)[:, None], torch.tensor(estimated)[:, None])
+
+
+def test_agreement_of_effects_worked_out_by_hand() -> None:
+    both = made_up([1, 2, 3, 4, 0], [1, 3, 2, -5, -6])
+    # Ranks 2 3 4 5 1 and 3 5 4 2 1: differences -1 -2 0 3 0, so 1 - 6 * 14 / (5 * 24).
+    assert both.rank == pytest.approx(0.3)
+    assert both.sign == pytest.approx(3 / 4)
+    assert [(target.groups, *rest) for target, *rest in both.worst(2)] == [
+        ((3,), 4, -5),
+        ((4,), 0, -6),
+    ]
+
+
+def test_agreement_is_of_means_over_images() -> None:
+    targets = [PatchTarget("z", 0, None, (0,)), PatchTarget("z", 0, None, (1,))]
+    exact = torch.tensor([[3.0, -1.0], [0.0, -2.0]])
+    both = Agreement(targets, exact, exact.flip(1))
+    assert both.rank == pytest.approx(1)
+    assert both.sign == 1
+    assert both.worst(1)[0][1:] == (1, 1)
+
+
+def test_ties_share_their_rank() -> None:
+    assert made_up([1, 1, 2], [1, 2, 3]).rank == pytest.approx(3**0.5 / 2)
+
+
+def test_agreement_with_what_never_changes_is_not_a_number() -> None:
+    nothing = made_up([0, 0, 0], [1, 2, 3])
+    assert nothing.rank != nothing.rank
+    assert nothing.sign != nothing.sign
+
+
+def test_a_sample_of_spots_is_drawn_once_and_the_same_for_a_seed() -> None:
+    targets = [PatchTarget("neurons", 0, None, (number,)) for number in range(100)]
+    drawn = sampled(targets, 20, seed=4)
+    assert drawn == sampled(targets, 20, seed=4)
+    assert drawn != sampled(targets, 20, seed=5)
+    assert len(set(drawn)) == 20
+    assert set(sampled(targets, 200)) == set(targets)
+
+
+RIGHT = (1.0, 1.0)
+
+
+def test_the_residual_stream_is_always_in_doubt_and_heads_are_not() -> None:
+    vit, base, _ = two_runs(attention_model("ViT"), [])
+    assert "residual stream" in doubts(vit, base, base, [("resid_pre", 0), ("z", 1)], RIGHT)[0]
+    assert doubts(vit, base, base, [("z", 1)], RIGHT) == []
+    assert doubts(vit, base, base, [], RIGHT) == []
+
+
+def test_steps_answer_the_doubts_about_outputs_and_raise_one_about_neurons() -> None:
+    places = [("attn_out", 0), ("neurons", 0), ("z", 1)]
+    vit, base, donor = two_runs(attention_model("ViT"), [PatchTarget(*place) for place in places])
+    one, *_ = doubts(vit, base, base, places, RIGHT)
+    assert one.startswith("attn_out: replacing a whole output is a large step")
+    [other] = attribute(
+        vit, base.streams[0], donor, [PatchTarget(*place) for place in places], summed, LABELS, 2
+    ).doubts
+    assert other.startswith("neurons: gradients averaged")
+
+
+@pytest.mark.parametrize("total", [(1.0, -1.0), (-1.0, -0.1), (0.5, 3.0), (1.0, 0.0)])
+def test_a_metric_that_is_far_from_linear_is_told(total: tuple[float, float]) -> None:
+    vit, base, _ = two_runs(attention_model("ViT"), [])
+    assert "far from linear" in doubts(vit, base, base, [("z", 0)], total)[0]
+
+
+def test_the_probability_of_a_certain_model_is_in_doubt_and_its_logit_is_not() -> None:
+    vit, base, donor = two_runs(linear_model(), LINEAR_SPOTS)
+    middle = (base.logits + donor.logits).mean(0) / 2
+
+    def certain(logits: Tensor, labels: Tensor) -> Tensor:
+        return torch.sigmoid(1e4 * logit(logits - middle, labels))
+
+    targets = [PatchTarget("z", 0)]
+    told = attribute(vit, base.streams[0], donor, targets, certain, LABELS).doubts
+    assert "far from linear" in told[0]
+    assert attribute(vit, base.streams[0], donor, targets, logit, LABELS).doubts == []
+
+
+def test_saturated_attention_is_measured_and_told() -> None:
+    model = attention_model("ViT")
+    vit, base, _ = two_runs(model, [])
+    module: Any = model.module
+    fused = [block.attn.fused_attn for block in module.blocks]
+    weight = module.blocks[1].attn.qkv.weight
+    assert saturation(vit, base) == [0, 0]
+    kept = weight.clone()
+    try:
+        with torch.no_grad():
+            weight[: 2 * weight.shape[1]] *= 40
+        shares = saturation(vit, base)
+        assert shares[0] == 0
+        assert shares[1] is not None
+        assert shares[1] > 0.5
+        assert "blocks 1 is saturated" in doubts(vit, base, base, [("z", 0)], RIGHT)[0]
+    finally:
+        with torch.no_grad():
+            weight.copy_(kept)
+    assert [block.attn.fused_attn for block in module.blocks] == fused
+
+
+def test_saturation_is_the_share_of_queries_whose_pattern_is_near_one_hot() -> None:
+    model = attention_model("trained ViT")
+    targets = [PatchTarget("pattern", layer) for layer in range(12)]
+    vit, base, _ = two_runs(model, targets)
+    counted = [
+        sum(row.max().item() > 0.95 for row in base.values["pattern", layer].flatten(0, 2))
+        / base.values["pattern", layer].flatten(0, 2).shape[0]
+        for layer in range(12)
+    ]
+    assert saturation(vit, base) == pytest.approx(counted)
+
+
+def test_a_change_of_the_scale_of_the_next_norm_is_measured_and_told() -> None:
+    places = [("attn_out", 0), ("mlp_out", 1), ("resid_pre", 1), ("resid_post", 1)]
+    targets = [PatchTarget(*place) for place in [*places, ("z", 0)]]
+    vit, base, _ = two_runs(attention_model("ViT"), targets)
+    far = ActivationCache(
+        [3 * stream for stream in base.streams],
+        {
+            # What the output must be for the stream behind to be three times as large.
+            ("attn_out", 0): (3 * base.streams[1] - base.streams[0])[:, :, None],
+            ("mlp_out", 1): (3 * base.streams[4] - base.streams[3])[:, :, None],
+            ("z", 0): 3 * base.values["z", 0],
+        },
+        base.logits,
+    )
+    changes = scale_changes(vit, base, far, [*places, ("z", 0)])
+    assert list(changes) == places
+    assert list(changes.values()) == pytest.approx([3] * 4, rel=1e-3)
+    told = doubts(vit, base, far, places[:2], RIGHT)[-1]
+    assert "attn_out of blocks 0, mlp_out of blocks 1 changes the scale of the next" in told
+    assert "over 3.0 times in a tenth of the tokens" in told
+    assert not any("LayerNorm" in each for each in doubts(vit, base, base, places, RIGHT))
+
+
+def test_the_change_of_scale_that_is_told_is_exceeded_by_a_tenth_of_tokens() -> None:
+    vit, base, donor = two_runs(attention_model("ViT"), [])
+    change = scale_changes(vit, base, donor, [("resid_pre", 1)])["resid_pre", 1]
+    spreads = [each.streams[2].std(-1, correction=0) for each in (base, donor)]
+    ratios = (spreads[0] / spreads[1]).log().abs().exp().flatten()
+    assert (ratios > change * 1.0001).double().mean() <= 0.1
+    assert (ratios >= change * 0.9999).double().mean() >= 0.1

@@ -1,0 +1,224 @@
+"""Corruptions by name: what they do to images and to the stream, and what they depend on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from featviz import FeatvizError, VisionModel, cueworld
+from featviz.data.datasets import open_data
+from featviz.models.hooks import eval_mode
+from patching.interventions.corruptions import Corruptor, corruption
+from patching.interventions.perturbations import add_noise, occlude_patches, shuffle_patches
+from patching.vit.residual_vit import ResidualViT, residual_vit
+from tests.featviz.models.attention_models import TRAINED, attention_model
+
+DATA = open_data("cueworld:54")
+NUMBERS = list(range(4, 54, 2))
+EXAMPLES = (
+    "grayscale",
+    "blur",
+    "blur:2.5",
+    "noise:0.2",
+    "embedding:1.5",
+    "silhouette",
+    "shuffle",
+    "occlude:0.4",
+    "swap",
+)
+
+
+def bound(text: str, model: VisionModel, numbers: list[int] | None = None) -> Corruptor:
+    return corruption(text).bind(model, DATA, NUMBERS[:20] if numbers is None else numbers)
+
+
+def read(numbers: list[int], size: int = 64) -> Tensor:
+    return torch.stack([DATA.image(number, size) for number in numbers])
+
+
+@contextmanager
+def vit(kind: str) -> Iterator[ResidualViT]:
+    model = attention_model(kind)
+    with eval_mode(model.module), torch.no_grad():
+        yield residual_vit(model)
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_a_corruption_is_written_as_it_is_read(text: str) -> None:
+    assert str(corruption(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grayscale", "there is no corruption 'grayscale'; did you mean grayscale"),
+        ("xyz", "there is no corruption 'xyz'; there are grayscale, blur[:SIGMA], noise:AMOUNT"),
+        ("grayscale:2", "grayscale:2 is not grayscale"),
+        ("noise", "noise is not noise:AMOUNT with a number above 0"),
+        ("noise:", "noise: is not noise:AMOUNT with a number above 0"),
+        ("noise:loud", "noise:loud is not noise:AMOUNT with a number above 0"),
+        ("blur:0", "blur:0 is not blur[:SIGMA] with a number above 0"),
+        ("embedding:-1", "embedding:-1 is not embedding:AMOUNT with a number above 0"),
+        ("embedding:inf", "embedding:inf is not embedding:AMOUNT with a number above 0"),
+        ("noise:nan", "noise:nan is not noise:AMOUNT with a number above 0"),
+        ("occlude:1.2", "occlude:1.2 is not occlude:SHARE with a number above 0 and at most 1"),
+    ],
+)
+def test_a_wrong_corruption_is_told_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(FeatvizError, match=f"^{re.escape(message)}") as caught:
+        corruption(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_cues_are_removed_as_cueworld_removes_them() -> None:
+    model, images = attention_model("ViT"), read([4, 6, 30])
+    for text, expected in (
+        ("grayscale", cueworld.grayscale(images)),
+        ("blur", cueworld.blur(images)),
+        ("blur:2.5", cueworld.blur(images, 2.5)),
+        ("silhouette", cueworld.silhouette(images, DATA.masks([4, 6, 30], 64))),
+        ("embedding:1", images),
+    ):
+        assert torch.equal(bound(text, model).images(images, [4, 6, 30]), expected)
+
+
+def test_patches_are_those_of_the_model() -> None:
+    for kind, side in (("ViT", 16), ("DINOv2 with registers", 14)):
+        model = attention_model(kind)
+        images = read([4], model.image_size)
+        for text in ("shuffle", "occlude:0.4"):
+            made = bound(text, model)
+            found, drawn = made.images(images, [4]), made._streams([4])
+            if text == "shuffle":
+                expected = shuffle_patches(images, side, drawn)
+            else:
+                expected = occlude_patches(images, 0.4, side, drawn)
+            assert torch.equal(found, expected)
+            assert not torch.equal(found, images)
+
+
+def test_swapped_images_are_those_of_their_partners_and_the_other_way_round() -> None:
+    numbers = NUMBERS[:20]
+    swap, images = bound("swap", attention_model("ViT")), read(numbers)
+    swapped = swap.images(images, numbers)
+    for number, image in zip(numbers, swapped, strict=True):
+        partner = swap.partners[number]
+        assert partner in numbers
+        assert number % 18 != partner % 18
+        assert torch.equal(image, DATA.image(partner, 64))
+        assert swap.partners[partner] == number
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_a_corruption_depends_on_an_image_s_number_and_not_on_its_batch(text: str) -> None:
+    with vit("ViT") as model:
+        numbers = NUMBERS[:6]
+        made = bound(text, model.model)
+        whole = made.start(model, read(numbers), numbers)
+        turned = bound(text, model.model).start(model, read(numbers[::-1]), numbers[::-1])
+        alone = torch.cat([made.start(model, read([one]), [one]) for one in numbers])
+        torch.testing.assert_close(turned.flip(0), whole, atol=1e-5, rtol=0)
+        torch.testing.assert_close(alone, whole, atol=1e-5, rtol=0)
+        images = [made.images(read([one]), [one]) for one in numbers]
+        assert torch.equal(torch.cat(images), made.images(read(numbers), numbers))
+
+
+@pytest.mark.parametrize("text", ["noise:0.2", "embedding:1.5", "shuffle", "occlude:0.4", "swap"])
+def test_random_corruptions_differ_by_their_seed_and_touch_no_global_state(text: str) -> None:
+    with vit("ViT") as model:
+        state = torch.get_rng_state()
+        images, numbers = read(NUMBERS[:4]), NUMBERS[:4]
+        found = [
+            corruption(text)
+            .bind(model.model, DATA, NUMBERS[:20], seed)
+            .start(model, images, numbers)
+            for seed in (0, 0, 1)
+        ]
+        assert torch.equal(found[0], found[1])
+        assert not torch.allclose(found[0], found[2], atol=1e-3)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_two_images_that_look_alike_get_noise_of_their_own() -> None:
+    image = read([4]).expand(2, -1, -1, -1)
+    with vit("ViT") as model:
+        for text in ("noise:0.2", "embedding:1.5"):
+            one, other = bound(text, model.model).start(model, image, [4, 6])
+            assert not torch.allclose(one, other, atol=1e-3)
+    noisy = bound("noise:0.2", attention_model("ViT")).images(image, [4, 6])
+    streams = bound("noise:9", attention_model("ViT"))._streams([4, 6])
+    assert torch.equal(noisy, add_noise(image, 0.2, streams))
+
+
+@pytest.mark.parametrize("kind", ["ViT", "DeiT distilled", "DINOv2 with registers", "DINOv3"])
+def test_noise_on_embeddings_is_in_units_of_their_deviation_and_spares_learned_tokens(
+    kind: str,
+) -> None:
+    with vit(kind) as model:
+        numbers, size = NUMBERS[:8], model.model.image_size
+        images = read(numbers, size)
+        clean = model.embed(images)
+        one, two = (
+            bound(text, model.model).start(model, images, numbers) - clean
+            for text in ("embedding:1.5", "embedding:3")
+        )
+        prefix = model.model.prefix_tokens
+        assert not one[:, :prefix].any()
+        torch.testing.assert_close(2 * one, two, atol=1e-4, rtol=0)
+        embedding: nn.Module = model.model.module.patch_embed  # type: ignore[assignment]
+        units = embedding(model.model.normalize(images)).flatten(1).std(1)
+        deviation = one[:, prefix:].flatten(1).std(1)
+        # Of 16 x 192 numbers an image: five standard errors.
+        torch.testing.assert_close(deviation, 1.5 * units, rtol=5 / (2 * 16 * 192) ** 0.5, atol=0)
+
+
+def test_every_image_needs_its_number() -> None:
+    with pytest.raises(ValueError, match="2 images cannot have 1 numbers"):
+        bound("noise:0.1", attention_model("ViT")).images(read([4, 6]), [4])
+
+
+def test_no_hook_is_left_behind_also_after_an_error() -> None:
+    with vit("ViT") as model:
+        made = bound("embedding:1", model.model)
+        made.start(model, read([4]), [4])
+        with pytest.raises(AssertionError, match="doesn't match model"):
+            made.start(model, read([4], 32), [4])
+        modules = model.model.module.modules()
+        assert not any(part._forward_hooks or part._forward_pre_hooks for part in modules)
+
+
+def test_what_a_corruption_needs_and_lacks_is_told_before_anything_runs(tmp_path: Path) -> None:
+    model = attention_model("ViT")
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    flat = open_data(f"folder:{tmp_path}")
+    for text, message in (
+        ("silhouette", "has no object masks; only cueworld does"),
+        ("swap", "images without labels cannot be paired"),
+    ):
+        with pytest.raises(FeatvizError, match=message):
+            corruption(text).bind(model, flat, [0, 1])
+    with pytest.raises(FeatvizError, match="25 images are no pairs; take an even number"):
+        bound("swap", model, NUMBERS)
+    sublayer = (0.5, 0.5, 0.5)
+    other = VisionModel("mine", nn.Flatten(), 64, sublayer, sublayer)
+    with pytest.raises(FeatvizError, match="mine has no patch embedding to add noise to"):
+        bound("embedding:1", other)
+
+
+def test_every_corruption_changes_the_stream_of_the_trained_model() -> None:
+    numbers = NUMBERS[:4]
+    with vit(TRAINED) as model:
+        images = read(numbers, 128)
+        clean = model.embed(images)
+        for text in EXAMPLES:
+            start = bound(text, model.model).start(model, images, numbers)
+            assert start.shape == clean.shape
+            assert ((start - clean).abs().amax((1, 2)) > 1e-3).all(), text

@@ -1,0 +1,105 @@
+"""Imports run one way: a package imports only what is above it in these lists."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("featviz", "patching", "gallery", "cli")
+LAYERS = {
+    "": ("featviz", "patching", "gallery", "cli"),
+    "featviz": (
+        "errors",
+        "_util",
+        "store",
+        "cueworld",
+        "models",
+        "addressing",
+        "activations",
+        "data",
+        "parametrization",
+        "optimization",
+        "rendering",
+        "analysis",
+    ),
+    "featviz.analysis": (
+        "attention",
+        "examples",
+        "filters",
+        "tokens",
+        "compare",
+        "scores",
+        "paths",
+        "evidence",
+    ),
+}
+SIBLINGS = {("patching", "gallery"), ("gallery", "patching")}
+"""Packages of one layer, which do not import each other."""
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str, types: bool = True) -> set[str]:
+    """Modules of the project that a module imports, wherever in it, for types too or not."""
+    found = set()
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not types:
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                full = f"{node.module}.{name.name}"
+                found.add(full if full in MODULES else str(node.module))
+    return found & MODULES.keys()
+
+
+def part(module: str, package: str) -> str | None:
+    """The part of a package that holds a module, such as `models` of `featviz`."""
+    inside = module.removeprefix(f"{package}." if package else "")
+    return None if package and inside == module else inside.split(".")[0]
+
+
+def upward() -> set[tuple[str, str]]:
+    found = set()
+    for module in MODULES:
+        for target in imports(module):
+            for package, order in LAYERS.items():
+                ours, theirs = part(module, package), part(target, package)
+                if ours is None or theirs is None or module == package:
+                    continue
+                if order.index(theirs) > order.index(ours) or (ours, theirs) in SIBLINGS:
+                    found.add((module, target))
+    return found
+
+
+def test_every_part_of_a_package_has_its_place_among_the_layers() -> None:
+    for package, order in LAYERS.items():
+        parts = {part(module, package) for module in MODULES if module != package}
+        assert parts - {None} == set(order)
+
+
+def test_no_import_runs_up() -> None:
+    assert upward() == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # A package's own `__init__` names what is below it, and imports it when it is asked for.
+    packages = {module for module, path in MODULES.items() if path.name == "__init__.py"}
+    left = {module: imports(module, types=False) - packages for module in MODULES.keys() - packages}
+    while free := [module for module, needed in left.items() if not needed]:
+        left = {module: needed - set(free) for module, needed in left.items() if module not in free}
+    assert left == {}
