@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+SCRIPTS := gallery/browser
+NODE_STAMP := $(SCRIPTS)/node_modules/.installed
 
-.PHONY: install demo pictures screenshots lint browser test test-slow benchmarks clean
+.PHONY: install demo pictures screenshots scripts lint browser test test-slow benchmarks clean
 
 install: $(STAMP)
 
@@ -25,7 +27,17 @@ pictures: demo
 screenshots: install browser
 	$(BIN)/python docs/make_screenshots.py screenshots
 
-lint: install
+# The scripts and styles that a gallery holds, from their sources; what is made is committed.
+scripts: $(NODE_STAMP)
+	cd $(SCRIPTS) && npm run --silent bundle -- --outdir=../static
+
+# Without a lock file: it would name the registry. The tools' own packages have exact versions too.
+$(NODE_STAMP): $(SCRIPTS)/package.json
+	cd $(SCRIPTS) && npm install --no-package-lock --no-audit --no-fund --silent
+	touch $@
+
+lint: install $(NODE_STAMP)
+	cd $(SCRIPTS) && npm run --silent lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -39,7 +51,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 test: install lint browser
 	$(PYTEST) -m "not slow"
 
-test-slow: install browser
+test-slow: install $(NODE_STAMP) browser
 	$(PYTEST) -m slow
 
 # About an hour of a quiet machine; every result says on what it was taken.
@@ -52,4 +64,4 @@ benchmarks: install browser
 	$(BIN)/python -m benchmarks.page
 
 clean:
-	rm -rf .venv demo screenshots dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(SCRIPTS)/node_modules demo screenshots dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -54,10 +54,11 @@ SCROLLED = """async () => {
 
 # Work of the page's own scripts and of the layout that they ask for; without painting.
 WORKED = """(changes) => {
+    const { grid, unitTable, view } = featviz.page;
     const start = performance.now();
-    catalogue.forget();
+    unitTable.forget();
     const state = { ...view.state(), ...changes };
-    const units = catalogue.order(state);
+    const units = unitTable.order(state);
     grid.fill(units, { headed: state.sort === null, sort: state.sort });
     document.body.getBoundingClientRect();
     return performance.now() - start;
@@ -67,7 +68,7 @@ SEEN = """(changes) => new Promise((go) => {
     const start = performance.now();
     addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(
         () => go(performance.now() - start))), { once: true });
-    view.go(changes);
+    featviz.page.view.go(changes);
 })"""
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -88,7 +89,10 @@ def measure(page: Page, path: Path) -> dict[str, Any]:
             "until seen": page.evaluate(SEEN, change),
         }
         page.evaluate("location.hash = ''")
-        page.wait_for_function("grid.units.length === catalogue.count && grid.headed")
+        page.wait_for_function(
+            "featviz.page.grid.units.length === featviz.page.unitTable.count"
+            " && featviz.page.grid.headed"
+        )
     return record
 
 

@@ -13,7 +13,7 @@ from featviz.errors import FeatvizError
 FORMAT, VERSION = "featviz-labels", 1
 MOST_BYTES = 64 << 20
 LONGEST_NAME = 60  # characters of an address that is told
-LONGEST = 500  # characters of a label, as static/labels.js counts them: in UTF-16
+LONGEST = 500  # characters of a label, as browser/state/label-file.js counts them: in UTF-16
 
 
 @dataclass(frozen=True)

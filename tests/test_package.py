@@ -29,7 +29,7 @@ DATA = [
     "patching/py.typed",
     "cli/py.typed",
     "gallery/static/model.js",
-    "gallery/static/style.css",
+    "gallery/static/model.css",
     "gallery/templates/index.html",
     *(
         f"featviz/cueworld/weights/{name}.safetensors"
@@ -146,6 +146,7 @@ def test_a_wheel_holds_every_source_and_all_data(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {*SOURCES, *DATA} <= names
+    assert not any(name.startswith("gallery/browser/") for name in names)  # its sources
     packages = {name.split("/")[0] for name in names if not name.startswith("featviz-")}
     assert packages == {source.split("/")[0] for source in SOURCES}
     (scripts,) = (name for name in names if name.endswith("entry_points.txt"))

@@ -59,7 +59,7 @@ class Shards:
         Chosen by the exporter.
     """
 
-    ENTRIES = 32  # as in static/load.js
+    ENTRIES = 32  # as in browser/state/load.js
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name

@@ -40,7 +40,9 @@ def choose(page: Page, text: str, name: str = "labels.json") -> None:
 
 
 def held(page: Page) -> dict[str, Any]:
-    return {address: entry["label"] for address, entry in page.evaluate("labels.entries()")}
+    return {
+        address: entry["label"] for address, entry in page.evaluate("featviz.page.labels.entries()")
+    }
 
 
 def clean(page: Page) -> bool:
@@ -62,7 +64,7 @@ def test_hostile_labels_of_a_file_are_shown_as_text_and_come_back_whole(
     assert clean(page)
     page.reload()
     expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
-    written = json.loads(page.evaluate("writeLabels(labels.entries())"))["labels"]
+    written = json.loads(page.evaluate("featviz.page.labels.toText()"))["labels"]
     assert len(written) == len(ADDRESSES)
     assert written["__proto__"] == {
         "label": LABELS[ADDRESSES.index("__proto__")],
@@ -94,7 +96,9 @@ def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
     choose(page, labels_file(ADDRESSES, LABELS))
     expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
     for address, text in zip(UNITS, LABELS, strict=False):
-        page.evaluate("address => { location.hash = unitHash(address); }", address)
+        page.evaluate(
+            "address => { location.hash = featviz.page.view.link({unit: address}); }", address
+        )
         heading = page.locator("#unit h1")
         page.wait_for_function(
             "address => document.querySelector('#unit h1')?.textContent === address", arg=address
@@ -109,8 +113,10 @@ def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
 def test_hostile_units_are_pinned_compared_and_linked_to(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     for some in (UNITS[:8], UNITS[8:16], UNITS[12:]):
-        page.evaluate("addresses => pins.replace(addresses)", some)
-        page.evaluate("addresses => { location.hash = pinsHash(addresses); }", some)
+        page.evaluate("addresses => featviz.page.pins.replace(addresses)", some)
+        page.evaluate(
+            "addresses => { location.hash = featviz.page.view.link({pins: addresses}); }", some
+        )
         page.wait_for_function(
             """addresses => {
                 const shown = [...document.querySelectorAll(".compared thead th > a")];
@@ -137,7 +143,7 @@ def test_the_name_of_a_chosen_file_is_told_as_text(page: Page, model_page: Path)
     open_page(page, model_page, "#labels")
     name = "<img src=x onerror=globalThis.pwned=1>.json"
     choose(page, "{", name)
-    expect(page.locator(".said-aloud")).to_have_text(f"{name} was not imported: it is not JSON")
+    expect(page.locator(".message")).to_have_text(f"{name} was not imported: it is not JSON")
     assert clean(page)
 
 
@@ -145,12 +151,12 @@ def test_spoilt_storage_neither_runs_nor_stops_the_page(page: Page, model_page: 
     open_page(page, model_page)
     for text in ("{", "null", "[]", '{"__proto__":{"label":"x"}}', "<script>", "9" * 400):
         page.evaluate(
-            "text => { localStorage.setItem(labels.key, text);"
-            " sessionStorage.setItem(PINS.key, text); }",
+            "text => { localStorage.setItem(featviz.page.labels.key, text);"
+            " sessionStorage.setItem(featviz.page.pins.key, text); }",
             text,
         )
         page.reload()
         assert held(page) == {}
-        assert page.evaluate("pins.list()") == []
-        assert page.evaluate("localStorage.getItem(labels.key)") == text
+        assert page.evaluate("featviz.page.pins.list()") == []
+        assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == text
         assert clean(page)

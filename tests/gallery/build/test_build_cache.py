@@ -201,7 +201,7 @@ def test_a_changed_script_of_the_pages_is_copied_and_pictures_are_taken_over(
 @pytest.mark.parametrize(
     "lost",
     ["1/pictures/3-0.webp", "1/sheets/0-0.webp", "1/details/0.js", "1/units.js", "1/rows.npy",
-     "models.js", "static/dom.js", "reuse.json", "1/strip/2.webp"],
+     "models.js", "static/model.js", "reuse.json", "1/strip/2.webp"],
 )  # fmt: skip
 def test_a_gallery_from_which_a_file_went_missing_is_made_whole(lost: str, tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)

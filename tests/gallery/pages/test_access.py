@@ -53,7 +53,7 @@ def test_no_view_of_a_model_has_a_serious_fault(view: str, schemed: Page, site: 
     (found,) = site.glob("cueworld-vit-*.html")
     open_page(schemed, found, view)
     expect(schemed.locator("h1:visible")).to_have_count(1)
-    expect(schemed.locator("#atlas:visible h2, #unit:visible")).not_to_have_count(0)
+    expect(schemed.locator("#lists:visible h2, #unit:visible")).not_to_have_count(0)
     assert violations(schemed) == []
 
 

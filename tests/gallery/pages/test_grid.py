@@ -54,7 +54,7 @@ def test_of_18432_units_few_are_in_the_document_and_all_are_reached_by_scrolling
             let most = 0;
             for (let y = 0; y < document.documentElement.scrollHeight; y += step) {
                 scrollTo(0, y);
-                grid.draw();
+                featviz.page.grid.draw();
                 for (const cell of document.querySelectorAll(".cell")) seen.add(cell.ariaLabel);
                 most = Math.max(most, document.getElementsByTagName("*").length);
             }
@@ -76,12 +76,12 @@ def test_a_step_of_scrolling_touches_only_the_rows_that_come_and_go(page: Page, 
             });
             watch.observe(document.getElementById("units"), { childList: true });
             scrollTo(0, 3000);
-            grid.draw();
+            featviz.page.grid.draw();
             await null;
             count = 0;
             for (let y = 3000; y < 6000; y += 30) {
                 scrollTo(0, y);
-                grid.draw();
+                featviz.page.grid.draw();
             }
             await null;
             return count;
@@ -157,7 +157,7 @@ def test_steps_at_once_go_as_far_as_they_are_many(page: Page, big: Path) -> None
             for (const key of ["]", "]", "]", "["]) {
                 const event = new KeyboardEvent("keydown", { key, bubbles: true });
                 document.activeElement.dispatchEvent(event);
-                grid.draw();
+                featviz.page.grid.draw();
             }
         }"""
     )

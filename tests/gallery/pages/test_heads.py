@@ -59,7 +59,9 @@ def test_the_count_of_a_head_leads_to_its_units_alone(
     open_page(page, model_page, "#heads")
     follow(page.get_by_role("link", name=f"units of {HEAD}"), way)
     expect(page.get_by_role("link", name="Remove: blocks.2.attn.qk")).to_be_visible()
-    units = page.evaluate("[...grid.units].map((i) => catalogue.address(i))")
+    units = page.evaluate(
+        "[...featviz.page.grid.units].map((i) => featviz.page.unitTable.address(i))"
+    )
     assert {unit.split("@")[0] for unit in units} == {HEAD}
     assert set(LOGITS) <= set(units)
 

@@ -38,7 +38,7 @@ def test_an_address_of_one_model_leads_there_by_keyboard(page: Page, site: Path)
     page.keyboard.type(f" {ALONE} ")
     page.keyboard.press("Enter")
     expect(page.locator("#unit h1")).to_have_text(ALONE)
-    expect(page.locator(".trail .back")).to_have_text("cueworld/vit")
+    expect(page.locator(".breadcrumbs .back")).to_have_text("cueworld/vit")
 
 
 def test_an_address_of_several_models_lists_them_by_mouse(page: Page, site: Path) -> None:
@@ -50,7 +50,7 @@ def test_an_address_of_several_models_lists_them_by_mouse(page: Page, site: Path
     expect(answer.get_by_role("link")).to_have_text(["cueworld/vit", "cueworld/mixer"])
     answer.get_by_role("link").nth(1).click()
     expect(page.locator("#unit h1")).to_have_text(SHARED)
-    expect(page.locator(".trail .back")).to_have_text("cueworld/mixer")
+    expect(page.locator(".breadcrumbs .back")).to_have_text("cueworld/mixer")
 
 
 def test_an_address_of_no_model_is_told_as_text(page: Page, site: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.gallery.browser.sources import call
 from tests.gallery.browsing import allow_clipboard, open_page, violations
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.made_stores import activation
@@ -15,11 +16,11 @@ THREE = [UNITS[0], TOKENS[3], "head:0"]
 
 
 def pin(page: Page, addresses: list[str]) -> None:
-    page.evaluate("addresses => pins.replace(addresses)", addresses)
+    page.evaluate("addresses => featviz.page.pins.replace(addresses)", addresses)
 
 
 def pinned(page: Page) -> list[str]:
-    return list(page.evaluate("pins.list()"))
+    return list(page.evaluate("featviz.page.pins.list()"))
 
 
 def columns(page: Page) -> list[str]:
@@ -42,7 +43,7 @@ def test_units_are_pinned_and_unpinned_on_their_pages(page: Page, model_page: Pa
     expect(tray.get_by_role("link", name="Compare 2")).to_be_visible()
     assert pinned(page) == UNITS[:2]
     page.keyboard.press("p")
-    expect(page.locator(".said-aloud")).to_have_text(f"{UNITS[1]} is no longer pinned")
+    expect(page.locator(".message")).to_have_text(f"{UNITS[1]} is no longer pinned")
     assert pinned(page) == UNITS[:1]
 
 
@@ -52,7 +53,7 @@ def test_the_mouse_pins_and_favours_in_the_list(page: Page, model_page: Path) ->
     page.get_by_role("button", name=f"Pin {UNITS[2]}", exact=True).click()
     assert pinned(page) == [UNITS[2]]
     page.get_by_role("button", name=f"Favourite {UNITS[2]}").click()
-    assert page.evaluate("address => labels.get(address).favourite", UNITS[2]) is True
+    assert page.evaluate("address => featviz.page.labels.get(address).favourite", UNITS[2]) is True
     assert page.evaluate("location.hash") == ""  # neither click opens the unit
     page.mouse.move(1, 1)
     expect(page.locator(".cell-tools")).to_be_hidden()
@@ -67,7 +68,7 @@ def test_the_keyboard_pins_favours_and_compares_from_the_list(page: Page, model_
     cells.nth(3).focus()
     page.keyboard.press("p")
     assert pinned(page) == [UNITS[1], UNITS[3]]
-    assert page.evaluate("address => labels.get(address).favourite", UNITS[1]) is True
+    assert page.evaluate("address => featviz.page.labels.get(address).favourite", UNITS[1]) is True
     page.keyboard.press("b")
     expect(page.locator(".compared")).to_be_visible()
     assert columns(page) == [UNITS[1], UNITS[3]]
@@ -77,9 +78,9 @@ def test_pins_stay_on_a_reload_and_eight_are_the_most(page: Page, model_page: Pa
     open_page(page, model_page)
     pin(page, UNITS[:8])
     page.reload()
-    expect(page.locator(".pin-tray li")).to_have_count(8)
-    page.evaluate("address => pins.toggle(address)", UNITS[8])
-    expect(page.locator(".said-aloud")).to_contain_text("8 units are pinned, which is the most")
+    expect(page.locator(".pinned-bar li")).to_have_count(8)
+    page.evaluate("address => featviz.page.pins.toggle(address)", UNITS[8])
+    expect(page.locator(".message")).to_contain_text("8 units are pinned, which is the most")
     assert pinned(page) == UNITS[:8]
 
 
@@ -92,7 +93,7 @@ def test_the_tray_unpins_by_keyboard_and_keeps_its_place(page: Page, model_page:
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=f"Unpin {THREE[0]}")).to_be_focused()
     page.get_by_role("button", name="Unpin all").click()
-    expect(page.locator(".pin-tray")).to_be_hidden()
+    expect(page.locator(".pinned-bar")).to_be_hidden()
     assert pinned(page) == []
 
 
@@ -105,7 +106,7 @@ def test_when_nothing_is_pinned_any_longer_the_keyboard_is_on_what_is_shown(
     pin(page, [UNITS[1]])
     page.get_by_role("button", name=name).focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".pin-tray")).to_be_hidden()
+    expect(page.locator(".pinned-bar")).to_be_hidden()
     expect(page.locator(shown)).to_be_focused()
 
 
@@ -116,7 +117,7 @@ def test_the_tray_never_lies_over_the_unit_that_has_the_keyboard(
     open_page(page, model_page)
     pin(page, UNITS[:1])
     page.locator("a.cell").first.focus()
-    tray = page.locator(".pin-tray").bounding_box()
+    tray = page.locator(".pinned-bar").bounding_box()
     assert tray is not None
     for _ in range(6):
         page.keyboard.press("ArrowDown")
@@ -128,7 +129,7 @@ def test_the_tray_never_lies_over_the_unit_that_has_the_keyboard(
 def test_units_stand_side_by_side_with_pictures_and_numbers(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     pin(page, THREE)
-    page.evaluate("address => labels.set(address, {label: 'a label'})", THREE[2])
+    page.evaluate("address => featviz.page.labels.set(address, {label: 'a label'})", THREE[2])
     page.get_by_role("link", name="Compare 3").click()
     expect(page.locator("#unit h1")).to_have_text("Side by side")
     expect(page.locator(".compared")).to_be_visible()
@@ -212,7 +213,7 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
     page.get_by_role("link", name="Compare 2").click()
     expect(page.locator(".compared")).to_be_visible()
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".said-aloud")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_have_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#pins={UNITS[3]},{UNITS[4]}"
     page.get_by_role("button", name=f"Move left {UNITS[4]}").click()
@@ -220,10 +221,10 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
     page.locator(".compared thead th > a").first.click()
     expect(title).to_have_text(UNITS[4])
     returns()
-    page.locator(".pin-tray li a").first.click()
+    page.locator(".pinned-bar li a").first.click()
     expect(title).to_have_text(UNITS[4])
     returns()
-    page.evaluate("address => labels.set(address, { label: 'a' })", UNITS[6])
+    page.evaluate("address => featviz.page.labels.set(address, { label: 'a' })", UNITS[6])
     page.get_by_role("link", name="Labels", exact=True).click()
     expect(title).to_have_text("Labels and favourites")
     page.get_by_role("link", name=UNITS[6], exact=True).click()
@@ -253,20 +254,17 @@ def test_the_copied_link_of_a_comparison_opens_it(
     allow_clipboard(context)
     open_page(page, model_page, "#pins=" + ",".join(THREE))
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".said-aloud")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_have_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#pins=" + ",".join(THREE)
 
 
-def test_addresses_with_commas_and_ampersands_go_through_a_link(
-    page: Page, model_page: Path
-) -> None:
-    open_page(page, model_page)
+def test_addresses_with_commas_and_ampersands_go_through_a_link() -> None:
     odd = ["a,b", "c&d=e", "%2C", "#", "f%", "\u2028", "plain:1@2"]
-    hash_ = page.evaluate("addresses => pinsHash(addresses)", odd)
+    hash_ = call("shared/address-links.js", "pinsHash", odd)
     assert hash_.count(",") == len(odd) - 1
     assert "&" not in hash_
-    assert page.evaluate("text => pinsOf(text)", hash_.removeprefix("#pins=")) == odd
+    assert call("shared/address-links.js", "pinsOf", hash_.removeprefix("#pins=")) == odd
 
 
 def test_what_a_link_names_in_vain_or_in_excess_is_told(page: Page, model_page: Path) -> None:

@@ -19,7 +19,7 @@ from gallery.sections.registry import SECTIONS
 from gallery.sections.report import NAME as REPORT
 
 ROOT = Path(__file__).parents[3]
-STATIC = ROOT / "gallery" / "static"
+PAGE = ROOT / "gallery/browser/model/page.js"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_files_are_named_after_page_width_and_scheme(script: ModuleType) -> None
 def test_every_section_of_the_gallery_has_a_shot(script: ModuleType) -> None:
     hashes = set(script.SHOTS.values())
     assert {f"#{name}" for name in (REPORT, *(section.name for section in SECTIONS))} <= hashes
-    pages = re.search(r"const unitPages = \{(.*?)\};", _scripts(), re.DOTALL)
+    pages = re.search(r"const PAGES = \{(.*?)\};", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert pages is not None
     kinds = re.findall(r"^  ([a-z]+)[:,(]", pages[1], re.MULTILINE)
     assert set(kinds) >= {"unit", "pins", "labels"}
@@ -99,7 +99,3 @@ def test_the_pictures_that_are_kept_are_those_of_the_pages_and_below_4_mb(
     pictures = list((ROOT / "docs/pictures/gallery").glob("*"))
     assert {path.name for path in pictures} <= {shot.file for shot in script.shots()}
     assert sum(path.stat().st_size for path in pictures) < script.MOST_BYTES == 4_000_000
-
-
-def _scripts() -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))

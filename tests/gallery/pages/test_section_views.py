@@ -292,7 +292,7 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
         expect(block.locator(".large .side")).to_have_text(["query", "key"])
         alts = block.locator(".large img").evaluate_all("all => all.map((image) => image.alt)")
         assert alts == [f"{LOGIT}, sample {sample + 1}, {side} side" for side in ("query", "key")]
-        value = float(block.locator(".stage figcaption b").inner_text())
+        value = float(block.locator(".samples figcaption b").inner_text())
         assert value == pytest.approx(values[sample], rel=5e-4)
         page.wait_for_function(
             "() => [...document.querySelectorAll('.large img')].every((i) => i.naturalWidth === 32)"
@@ -319,8 +319,10 @@ def test_layers_are_labeled_and_a_pointer_reads_the_value(page: Page, model_page
     said = page.locator(".cka output")
     expect(said).to_have_text(f"blocks.10\u00a0\u00b7 {LAYERS[1]}\u00a0\u00b7 {wanted[3, 1]:.2f}")
     page.get_by_text("Values").click()
-    cells = page.locator("table tbody tr").nth(2).locator("td").all_inner_texts()
-    assert [float(cell) for cell in cells] == pytest.approx(wanted[2], abs=0.006)
+    cells = page.locator("table tbody tr").nth(2).locator("td")
+    expect(cells).to_have_count(3)
+    values = [float(cell) for cell in cells.all_inner_texts()]
+    assert values == pytest.approx(wanted[2], abs=0.006)
 
 
 def test_labels_of_many_long_layer_names_neither_overlap_nor_leave_the_plot(
@@ -355,7 +357,7 @@ def test_a_matched_unit_opens_in_the_other_models_page(page: Page, model_page: P
     assert values == pytest.approx(results.values(NEURONS), abs=0.006)
     matches.last.get_by_text("patch_embed:9").click()
     expect(page.locator("#unit h1")).to_have_text("patch_embed:9")
-    expect(page.locator("#unit .trail")).to_contain_text("cueworld/mixer")
+    expect(page.locator("#unit .breadcrumbs")).to_contain_text("cueworld/mixer")
 
 
 def test_a_store_without_units_opens_with_what_it_has(page: Page, site: Path) -> None:

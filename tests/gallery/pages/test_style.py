@@ -8,7 +8,7 @@ import pytest
 import gallery
 
 HERE = Path(gallery.__file__).parent
-STYLE = (HERE / "static" / "style.css").read_text()
+STYLE = (HERE / "browser/styles/base.css").read_text()
 SHEETS = sorted((HERE / "static").glob("*.css"))
 
 
@@ -52,20 +52,3 @@ def test_no_style_sheet_loads_anything(sheet: Path) -> None:
     text = sheet.read_text()
     assert "url(" not in text
     assert "@import" not in text
-
-
-@pytest.mark.parametrize("page", ["model.html", "index.html"])
-def test_scripts_of_a_page_declare_each_name_once(page: str) -> None:
-    """They share one scope: the later of two functions of a name would replace the earlier."""
-    html = (HERE / "templates" / page).read_text()
-    declared = [
-        name
-        for script in re.findall(r"\$static/([\w-]+\.js)", html)
-        for name in re.findall(
-            r"^(?:async )?(?:function\*?|const|let|class) (\w+)",
-            (HERE / "static" / script).read_text(),
-            re.MULTILINE,
-        )
-    ]
-    assert len(declared) > 10
-    assert sorted(declared) == sorted(set(declared))

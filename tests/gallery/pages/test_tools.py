@@ -19,7 +19,9 @@ from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixtu
 
 def listed(page: Page) -> list[str]:
     """The units of the list, in order, in the document or not."""
-    return list(page.evaluate("[...grid.units].map((i) => catalogue.address(i))"))
+    return list(
+        page.evaluate("[...featviz.page.grid.units].map((i) => featviz.page.unitTable.address(i))")
+    )
 
 
 def sorted_by(key: str, down: bool) -> list[str]:
@@ -149,7 +151,7 @@ def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, b
 
 def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> None:
     open_page(page, big)
-    page.evaluate("labels.set('blocks.3.mlp.fc1:7', { label: 'Blue Stripes' })")
+    page.evaluate("featviz.page.labels.set('blocks.3.mlp.fc1:7', { label: 'Blue Stripes' })")
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("stripes")
@@ -224,7 +226,7 @@ def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
     page.keyboard.press("ArrowRight")
     page.keyboard.press("p")
     expect(page.locator(".cell").nth(3)).to_have_class(re.compile("pinned"))
-    page.evaluate("labels.set('blocks.9.mlp.fc1:1', { label: 'eyes' })")
+    page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: 'eyes' })")
     page.get_by_role("button", name="Filter", exact=True).click()
     choice = page.get_by_role("combobox", name="Units")
     for name, wanted in [
@@ -235,7 +237,7 @@ def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
         choice.select_option(name)
         expect(page.get_by_role("status").first).to_contain_text("1 of")
         assert listed(page) == [wanted]
-    page.evaluate("labels.set('blocks.9.mlp.fc1:1', { label: '' })")
+    page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: '' })")
     expect(page.get_by_text("No unit is like that.")).to_be_visible()
 
 
@@ -277,7 +279,7 @@ def test_the_favourites_are_walked_through_though_one_is_none_any_longer(
 ) -> None:
     open_page(page, model_page)
     for address in UNITS[2:6]:
-        page.evaluate("address => labels.set(address, { favourite: true })", address)
+        page.evaluate("address => featviz.page.labels.set(address, { favourite: true })", address)
     open_page(page, model_page, f"#unit={UNITS[3]}&only=favourites")
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(UNITS[3])
@@ -303,7 +305,7 @@ def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
 ) -> None:
     open_page(page, model_page)
     for address in UNITS[2:5]:
-        page.evaluate("address => labels.set(address, { label: 'a' })", address)
+        page.evaluate("address => featviz.page.labels.set(address, { label: 'a' })", address)
     open_page(page, model_page, "#units&only=labeled")
     expect(page.locator(".cell")).to_have_count(3)
     page.get_by_role("link", name="Labels", exact=True).click()
@@ -379,9 +381,11 @@ def test_every_view_reads_back_what_its_link_was_written_from(page: Page, big: P
     text = 'a&b=c #%\u2028"<é>'
     where = [{"key": "ratio", "op": ">", "value": 1.25}, {"key": "fine", "op": "<=", "value": -2}]
     wanted = {"sort": "fine", "down": True, "where": where, "q": text, "layer": "a&b"}
-    link = page.evaluate("(changes) => view.link(changes)", {**wanted, "only": "pinned"})
+    link = page.evaluate(
+        "(changes) => featviz.page.view.link(changes)", {**wanted, "only": "pinned"}
+    )
     open_page(page, big, link)
-    state = page.evaluate("view.state()")
+    state = page.evaluate("featviz.page.view.state()")
     assert {key: state[key] for key in wanted} == wanted
     assert state["only"] == "pinned"
     expect(page.get_by_text("No unit is like that.")).to_be_visible()

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.gallery.browser.sources import call
 from tests.gallery.browsing import allow_clipboard, back, open_page, press_at_once, violations
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.made_stores import activation
+
+
+@pytest.fixture
+def spoilt(site: Path, tmp_path: Path) -> Path:
+    """A copy of the gallery, to be damaged; its model's page."""
+    (found,) = shutil.copytree(site, tmp_path / "site").glob("cueworld-vit-*.html")
+    return found
+
+
+def change_details(page: Path, change: Callable[[list[Any]], list[Any]]) -> None:
+    """Change what a gallery tells of each picture row."""
+    for shard in page.parent.glob("data-1/1/details/*.js"):
+        head, text = shard.read_text().rstrip(";\n").split("=[", 1)
+        entries = [change(entry) for entry in json.loads("[" + text)]
+        shard.write_text(f"{head}={json.dumps(entries)};\n")
 
 
 def test_previous_and_next_run_through_all_units_in_order(page: Page, model_page: Path) -> None:
@@ -56,10 +75,10 @@ def test_keys_that_are_pressed_at_once_act_on_the_unit_that_each_leads_to(
     expect(heading).to_have_text(UNITS[4])
     press_at_once(page, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "f")
     expect(heading).to_have_text(UNITS[6])
-    assert page.evaluate("labels.entries().map(([address]) => address)") == [UNITS[6]]
+    assert page.evaluate("featviz.page.labels.entries().map(([address]) => address)") == [UNITS[6]]
     press_at_once(page, "Escape", "ArrowRight", "f")
     expect(page.locator(f".cell[aria-label='{UNITS[7]}']")).to_be_focused()
-    assert page.evaluate("labels.entries().length") == 2
+    assert page.evaluate("featviz.page.labels.entries().length") == 2
 
 
 def test_the_neighbors_of_a_unit_are_those_in_the_list_it_came_from(
@@ -108,7 +127,7 @@ def test_the_best_sample_is_large_and_the_others_stand_in_falling_order(
     large = block.locator(".large img")
     expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[0] + 1}")
     expect(block.locator("figcaption").first).to_contain_text("activation")
-    shown = block.locator(".stage figcaption b").inner_text()
+    shown = block.locator(".samples figcaption b").inner_text()
     assert float(shown) == pytest.approx(values.max(), rel=5e-4)
 
 
@@ -180,28 +199,17 @@ def test_a_unit_at_no_other_token_has_no_strip(page: Page, model_page: Path) -> 
     expect(page.get_by_role("region", name="The same unit at other tokens")).to_have_count(0)
 
 
-def test_similar_units_are_strips_with_their_likeness(page: Page, model_page: Path) -> None:
-    open_page(page, model_page, "#unit=head:0")
-    expect(page.locator(".command")).to_be_visible()
-    texts = page.evaluate(
-        """() => similarUnits({picture: [[0, 0.987], [3, 0.5]], activation: null}).map((node) =>
-            node && [...node.querySelectorAll("a")].map((link) => [link.title, link.innerText]))"""
-    )
-    assert texts[1] is None
-    assert [title for title, _ in texts[0]] == [UNITS[0], UNITS[3]]
-    assert [text.split()[-1].removeprefix(title) for title, text in texts[0]] == ["0.99", "0.50"]
-
-
-def test_blocks_of_other_files_stand_on_the_page(page: Page, model_page: Path) -> None:
-    open_page(page, model_page, "#unit=head:0")
-    expect(page.locator(".command")).to_be_visible()
-    page.evaluate(
-        """() => unitSlots.push(
-            (unit, detail) => element("p", {id: "slot"}, `${unit.address} ${detail.size}`),
-            () => null)"""
-    )
-    page.keyboard.press("ArrowLeft")
-    expect(page.locator("#slot")).to_have_text(f"{UNITS[-2]} 32,24")
+def test_similar_units_are_strips_with_their_likeness(page: Page, spoilt: Path) -> None:
+    similar = {"picture": [[0, 0.987], [3, 0.5]], "activation": None}
+    change_details(spoilt, lambda entry: [*entry[:5], similar, *entry[6:]])
+    open_page(page, spoilt, "#unit=head:0")
+    links = page.get_by_role("region", name="Pictures most like this one").get_by_role("link")
+    for link, number, likeness in ((links.nth(0), 0, "0.99"), (links.nth(1), 3, "0.50")):
+        expect(link).to_have_attribute("title", UNITS[number])
+        expect(link.locator(".caption")).to_have_text(UNITS[number] + likeness)
+    expect(links).to_have_count(2)
+    alike = page.get_by_role("region", name="Units active on the same images")
+    expect(alike).to_have_count(0)
 
 
 @pytest.mark.parametrize("hash_", ["#unit=head:99", "#unit=%E0%A4%A", "#unit="])
@@ -225,10 +233,9 @@ def test_the_plot_has_a_line_for_each_sample_and_labeled_axes(page: Page, model_
     assert 0 in ticks
 
 
-def test_ticks_are_few_round_even_and_inside(page: Page, model_page: Path) -> None:
-    open_page(page, model_page)
+def test_ticks_are_few_round_even_and_inside() -> None:
     for low, high in ((0, 1), (-0.83, 0.41), (1e-7, 3.3e-7), (-9e5, 2e6), (99.7, 100.1), (3, 3.5)):
-        ticks = page.evaluate("([low, high]) => ticks(low, high, 5)", [low, high])
+        ticks = call("charts/scales.js", "ticks", low, high, 5)
         assert 3 <= len(ticks) <= 9
         assert low - 1e-9 * (high - low) <= ticks[0] < ticks[-1] <= high + 1e-9 * (high - low)
         steps = {f"{b - a:.6g}" for a, b in itertools.pairwise(ticks)}
@@ -269,7 +276,7 @@ def test_the_copied_command_is_the_one_shown(
         button.click()
     else:
         page.keyboard.press("c")
-    expect(page.locator(".said-aloud")).to_have_text("Command copied")
+    expect(page.locator(".message")).to_have_text("Command copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.locator(".command code").inner_text()
     assert shlex.split(copied)[:4] == ["featviz", "render", "cueworld/vit", TOKENS[-1]]
@@ -287,7 +294,7 @@ def test_the_copied_link_opens_the_unit(
         button.click()
     else:
         page.keyboard.press("y")
-    expect(page.locator(".said-aloud")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_have_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#unit={TOKENS[0]}"
 
@@ -301,7 +308,7 @@ def test_without_a_clipboard_the_text_is_shown_and_selected(
     open_page(page, model_page, "#unit=head:0")
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
     page.get_by_role("button", name=name).click()
-    expect(page.locator(".said-aloud")).to_contain_text("selected; copy it with the keyboard")
+    expect(page.locator(".message")).to_contain_text("selected; copy it with the keyboard")
     expect(page.locator(shown)).to_be_visible()
     selected = page.evaluate("getSelection().toString()")
     assert selected == page.locator(shown).inner_text()
@@ -327,13 +334,6 @@ def test_small_pictures_are_enlarged_by_a_whole_number_without_smoothing(
     assert picture.evaluate("node => getComputedStyle(node).imageRendering") == "pixelated"
 
 
-@pytest.fixture
-def spoilt(site: Path, tmp_path: Path) -> Path:
-    """A copy of the gallery, to be damaged; its model's page."""
-    (found,) = shutil.copytree(site, tmp_path / "site").glob("cueworld-vit-*.html")
-    return found
-
-
 def test_a_missing_script_is_named(browser: Browser, spoilt: Path) -> None:
     for shard in spoilt.parent.glob("data-1/1/details/*.js"):
         shard.unlink()
@@ -356,45 +356,37 @@ def test_a_script_that_fails_late_is_told_on_its_own_units_page_alone(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page)
-    page.evaluate(
-        """() => {
-            globalThis.fail = [];
-            entryOf = (list, number) => new Promise((_, reject) => {
-                fail.push(() => reject(new Error(`${list} ${number}`)));
-            });
-        }"""
-    )
     counts = page.evaluate(
         """async ([one, other]) => {
             const told = () => document.querySelectorAll("#unit .notice").length;
+            const { view } = featviz.page;
+            const scripts = [];
+            document.head.append = (script) => scripts.push(script); // which are never loaded
             view.go({ unit: one });
             view.go({ unit: other });
             const counts = [];
-            for (const go of fail) {
-                go();
+            for (const script of scripts) {
+                script.dispatchEvent(new Event("error"));
                 await new Promise((done) => setTimeout(done));
                 counts.push(told());
             }
             return counts;
         }""",
-        [UNITS[1], UNITS[2]],
+        [UNITS[1], UNITS[-1]],  # their details are in two scripts
     )
     assert counts == [0, 1]
-    expect(page.locator("#unit h1")).to_have_text(UNITS[2])
+    expect(page.locator("#unit h1")).to_have_text(UNITS[-1])
 
 
-def test_an_error_of_a_block_is_not_called_a_missing_file(page: Page, model_page: Path) -> None:
-    open_page(page, model_page)
-    error = page.evaluate(
-        """async (address) => {
-            unitSlots.push(() => { throw new Error("of a block"); });
-            const place = document.getElementById("unit");
-            return showUnit(place, address).then(() => place.textContent, ({ message }) => message);
-        }""",
-        UNITS[1],
-    )
-    assert error == "of a block"
+def test_an_error_of_a_block_is_not_called_a_missing_file(browser: Browser, spoilt: Path) -> None:
+    change_details(spoilt, lambda entry: [*entry[:4], None, *entry[5:]])
+    page = browser.new_page()
+    with page.expect_event("pageerror") as error:
+        open_page(page, spoilt, f"#unit={UNITS[1]}")
+    assert "null" in str(error.value)
+    expect(page.locator("#unit h1")).to_have_text(UNITS[1])
     assert page.locator("#unit .notice").count() == 0
+    page.close()
 
 
 def test_a_spoilt_picture_is_named_and_the_rest_of_the_page_stands(
@@ -420,8 +412,8 @@ def test_small_pictures_alone_are_shown_enlarged_and_called_so(
     shutil.rmtree(spoilt.parent / "data-1" / "1" / "pictures")
     page = browser.new_page()
     open_page(page, spoilt, f"#unit={DIVERSE}")
-    expect(page.locator(".stage").first).to_contain_text("small pictures only")
-    expect(page.locator(".stage [role=img]").first).to_have_attribute(
+    expect(page.locator(".samples").first).to_contain_text("small pictures only")
+    expect(page.locator(".samples [role=img]").first).to_have_attribute(
         "aria-label", re.compile(f"^{DIVERSE}")
     )
     expect(page.locator("#unit img")).to_have_count(0)

@@ -1,0 +1,49 @@
+// What all charts share: round values, ranges, paths, colours.
+
+const COLOURS = 8; // in the style sheets
+
+/** Round values in [low, high], about `count` steps of 1, 2 or 5 times a power of ten apart. */
+export function ticks(low, high, count) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const distance = (factor) => Math.abs(Math.log((factor * power) / rough));
+  const step = [1, 2, 5, 10].reduce((a, b) => (distance(b) < distance(a) ? b : a)) * power;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  );
+}
+
+/** Smallest and largest finite value of all lines, apart by at least a hair. */
+export function valueRange(lines) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const line of lines) {
+    for (const value of line) {
+      if (value === null) continue;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  if (low > high) return null;
+  const pad = (high - low) * 0.04 || Math.abs(high) * 0.05 || 1;
+  return [low - pad, high + pad];
+}
+
+/** Path through the finite points; the pen is lifted over the others. */
+export function linePath(line, x, y) {
+  let pen = "M";
+  let d = "";
+  line.forEach((value, i) => {
+    if (value === null) {
+      pen = "M";
+      return;
+    }
+    d += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+    pen = "L";
+  });
+  return d;
+}
+
+/** Class of the colour of a sample, or of another part of a whole. */
+export const sampleColour = (number) => `sample-${number % COLOURS}`;

@@ -1,0 +1,58 @@
+import { element } from "../shared/dom.js";
+import { counted, listed } from "../shared/text.js";
+
+const NOUNS = {
+  filters: "filter",
+  attention: "attention head",
+  grids: "grid",
+  gradients: "gradient map",
+  tokens: "token map",
+  compare: "comparison",
+  traces: "trace",
+};
+
+/** What is counted in a section; one that is new here is called by its own name. */
+const sectionCount = (name, count) =>
+  Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
+
+/** A model: the whole card leads to its page, the links at its foot to sections of it. */
+export function modelCard(model) {
+  const strip = model.strip.map((path) =>
+    element("img", {
+      src: `${model.folder}/${path}.webp`,
+      alt: "",
+      width: 96,
+      height: 96,
+      loading: "lazy",
+      class: path.startsWith("figures") ? "pixels" : "smooth",
+    }),
+  );
+  const facts = [
+    model.weights,
+    ...(model.units
+      ? [
+          counted(model.units, "unit"),
+          counted(model.pictures, "picture"),
+          counted(model.sites, "layer"),
+        ]
+      : []),
+    ...(model.failures ? [`${model.failures.toLocaleString("en")}\u00a0failed`] : []),
+  ];
+  const sections = model.sections.map(([name, count]) =>
+    element("a", { href: `${model.page}#${name}` }, sectionCount(name, count)),
+  );
+  return element(
+    "li",
+    { class: "card" },
+    element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+    element("p", {}, listed(facts)),
+    element("div", { class: "strip" }, strip),
+    sections.length
+      ? element(
+          "nav",
+          { class: "card-sections", "aria-label": `Sections of ${model.name}` },
+          sections,
+        )
+      : null,
+  );
+}

@@ -1,0 +1,64 @@
+// Which pixels raise or lower a logit.
+
+import { element } from "../shared/dom.js";
+import { listed, measured } from "../shared/text.js";
+import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
+import { enlargeable } from "./enlarge.js";
+import { beyond, shownWidth } from "./figures.js";
+
+function gradientArticle(section, scale, [address, samples]) {
+  const heads = ["the image", "through the query", "through the key"];
+  const ends = (range) => (range.length ? beyond(scale, 0, ...range) : null);
+  const caption = (text, range) => () => [
+    element("b", {}, address),
+    listed(["", text]),
+    " ",
+    ends(range),
+  ];
+  const triple = ([image, query, key, value], i) => {
+    const pictures = [[image], query, key];
+    return element(
+      "figure",
+      { class: "triple" },
+      element(
+        "div",
+        { class: "three" },
+        pictures.map(([figure, ...range], j) =>
+          element(
+            "div",
+            {},
+            enlargeable(
+              figure,
+              shownWidth(figure[1]),
+              `${address}, image ${i + 1}, ${heads[j]}`,
+              caption(`image ${i + 1}, ${heads[j]}`, range),
+            ),
+            element("span", { class: "quiet" }, heads[j], ends(range)),
+          ),
+        ),
+      ),
+      element("figcaption", {}, "activation ", element("b", {}, measured(value))),
+    );
+  };
+  return element(
+    "article",
+    { class: "gradient", tabindex: "-1" },
+    element("h4", {}, addressLink(section, address)),
+    element("div", { class: "triples" }, samples.map(triple)),
+  );
+}
+
+/** The section of gradients on images. */
+export function gradientsView(section, data) {
+  return [
+    sectionHead(
+      "Gradients",
+      "Which pixels raise or lower a logit: how long its gradient is at each pixel, when it may flow through the query only, and through the key only. The image is dim where the gradient is small.",
+    ),
+    blocksOf(data.gradients, (block) =>
+      layersOf(section, block, "unit", "gradients", (entry) =>
+        gradientArticle(section, data.scale, entry),
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,39 @@
+// Pictures of pairs of a query and a key.
+
+import { element } from "../shared/dom.js";
+import { tableOf } from "../shared/tables.js";
+import { measured } from "../shared/text.js";
+import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
+import { enlargeable } from "./enlarge.js";
+
+function gridFigure(section, [address, figure, queries, keys, activation]) {
+  const head = address.split("@")[0];
+  const caption = () => element("b", {}, address);
+  const rows = () =>
+    queries.map((query, i) => [
+      `q${query}`,
+      ...keys.map((key, j) =>
+        addressLink(section, `${head}@q${query}.k${key}`, measured(activation[i][j])),
+      ),
+    ]);
+  return element(
+    "figure",
+    { class: "labeled", tabindex: "-1" },
+    enlargeable(figure, Math.min(figure[1], 1100), address, caption),
+    element("figcaption", {}, element("b", {}, address)),
+    tableOf("Values", ["query \\ key", ...keys.map((key) => `k${key}`)], rows),
+  );
+}
+
+/** The section of grids of queries and keys. */
+export function gridsView(section, data) {
+  return [
+    sectionHead(
+      "Grids",
+      "What a head compares: a picture for each pair of a query token (rows) and a key token (columns). A click enlarges.",
+    ),
+    blocksOf(data.grids, (block) =>
+      layersOf(section, block, "grid", "figures", (entry) => gridFigure(section, entry)),
+    ),
+  ];
+}
