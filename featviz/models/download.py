@@ -49,7 +49,7 @@ def downloading(name: str, url: str, instead: str) -> Iterator[None]:
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, OSError) and not reachable:
-            reason = f"{urlsplit(url).hostname} cannot be reachable"
+            reason = f"{urlsplit(url).hostname} cannot be reached"
         elif isinstance(error, KeyError):
             reason = f"its configuration lacks {error}"
         raise FeatvizError(f"cannot fetch {name} ({reason}); {instead}") from error
