@@ -171,7 +171,8 @@ def test_a_comparison_that_is_refused_leaves_no_store(tmp_path: Path) -> None:
         compare_to_store(model, model, DATA, [], recipes, tmp_path / "store", count=3)
     recipes = make_recipe(model, size=32), make_recipe(model, size=16)
     with pytest.raises(FeatvizError, match="must have the same size, got 32 and 16"):
-        compare_to_store(
-            model, model, DATA, featviz.units(model, "head:0"), recipes, tmp_path / "s"
-        )
+        compare_to_store(model, model, DATA, [], recipes, tmp_path / "store")
+    recipes = make_recipe(model, size=32), make_recipe(model, size=32, samples=2)
+    with pytest.raises(FeatvizError, match="must have one sample"):
+        compare_to_store(model, model, DATA, [], recipes, tmp_path / "store")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.packing import pack
 from featviz.store.reader import Store

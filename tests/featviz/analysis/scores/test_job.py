@@ -22,7 +22,7 @@ from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batches
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary
 from featviz.store.packing import pack
