@@ -96,6 +96,14 @@ def test_no_import_runs_up() -> None:
     assert upward() == set()
 
 
+def test_cueworld_imports_nothing_else_of_featviz() -> None:
+    inside = [module for module in MODULES if module.startswith("featviz.cueworld")]
+    targets = {target for module in inside for target in imports(module)}
+    assert {target for target in targets if not target.startswith("featviz.cueworld")} <= {
+        "featviz._util.lazy"
+    }
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     # A package's own `__init__` names what is below it, and imports it when it is asked for.
     packages = {module for module, path in MODULES.items() if path.name == "__init__.py"}
@@ -103,3 +111,40 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     while free := [module for module, needed in left.items() if not needed]:
         left = {module: needed - set(free) for module, needed in left.items() if module not in free}
     assert left == {}
+
+
+def needed_by(module: str) -> set[str]:
+    """Modules that importing a module imports, directly or not; its own packages left out."""
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        tree = ast.parse(MODULES[waiting.pop()].read_text(encoding="utf-8"))
+        for node in tree.body:  # not those inside functions and `if TYPE_CHECKING`
+            if isinstance(node, ast.ImportFrom):
+                for name in node.names:
+                    full = f"{node.module}.{name.name}"
+                    target = full if full in MODULES else str(node.module)
+                    if target in MODULES and target not in found | packages:
+                        found.add(target)
+                        waiting.append(target)
+    return found
+
+
+def test_rendering_needs_few_modules() -> None:
+    assert len(needed_by("featviz.rendering.render")) <= 40
+
+
+def test_filters_and_maps_need_no_optimizer() -> None:
+    for job in ("filters.job", "attention.maps", "examples.job"):
+        needed = needed_by(f"featviz.analysis.{job}")
+        assert not [name for name in needed if ".optimization" in name or ".rendering" in name]
+
+
+def test_every_folder_of_a_package_has_at_most_12_entries() -> None:
+    left_out = {"__init__.py", "__pycache__", "py.typed", "node_modules"}
+    for package in ("featviz", "patching", "gallery"):
+        for folder in [ROOT / package, *(path for path in (ROOT / package).rglob("*"))]:
+            if folder.is_dir() and not left_out & set(folder.parts):
+                entries = {path.name for path in folder.iterdir()} - left_out
+                assert len(entries) <= 12, folder

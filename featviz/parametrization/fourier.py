@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from featviz.parametrization.base import logits
-from featviz.parametrization.color import color_mixing
+
+# Square root of the covariance of ImageNet's colors. Source: Lucid, ``optvis/param/color.py``.
+COLOR_COVARIANCE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,17 @@ def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
     frequency = cycles(height, width).clamp_min(1 / max(height, width))
     scale: Tensor = frequency**-decay * math.sqrt(height * width) / 4
     return scale
+
+
+def color_mixing() -> Tensor:
+    """Return the matrix from decorrelated colors to RGB.
+
+    Returns
+    -------
+    Tensor, shape (3, 3)
+        Its largest column has norm one.
+
+    Source: Lucid, ``optvis/param/color.py``.
+    """
+    root = torch.tensor(COLOR_COVARIANCE_ROOT)
+    return root.div(root.norm(dim=0).max())

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from featviz.parametrization.base import logits
-from featviz.parametrization.color import color_mixing
-from featviz.parametrization.fourier import cycles
+from featviz.parametrization.fourier import color_mixing, cycles
 from featviz.parametrization.spectrum import Spectrum, self_conjugate_columns
 
 

@@ -13,10 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.parametrization.color import color_mixing
-from featviz.parametrization.fourier import cycles
+from featviz.parametrization.fourier import color_mixing, cycles
 
 Array = npt.NDArray[np.float64]
 
@@ -51,7 +49,7 @@ class Spectrum:
     frequencies : tuple of float
         In cycles per pixel, ascending.
     levels : three tuples of float
-        For each decorrelated color (`featviz.parametrization.color.color_mixing`), the mean
+        For each decorrelated color (`featviz.parametrization.fourier.color_mixing`), the mean
         magnitude of the Fourier coefficients at each of the frequencies, divided by
         ``sqrt(height * width)``.
     """
@@ -137,6 +135,8 @@ def spectrum_of_dataset(text: str, side: int) -> Spectrum:
     FeatvizError
         If there is no such dataset, or all its images are uniform.
     """
+    from featviz.data.datasets import open_data  # noqa: PLC0415  rarely needed, and heavy
+
     dataset = open_data(text)
     batches = dataset.batches(side, count=IMAGES)
     return mean_spectrum(dataset.name, (images for images, _ in batches))

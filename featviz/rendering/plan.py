@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import check_logits, sites_of
-from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.batches import split
-from featviz.store.manifest import NAME, Manifest
-from featviz.store.reader import Store
-from featviz.store.writer import ADVICE
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -54,50 +49,6 @@ class Plan:
     bytes: int
 
 
-def plan(
-    model: VisionModel,
-    units: Sequence[Unit],
-    recipe: Recipe,
-    store: str | Path,
-    batch: int | None = None,
-    shard: tuple[int, int] = (0, 1),
-    force: bool = False,
-    size_of: BatchSize = batch_size,
-) -> Plan:
-    """Plan what `render_to_store` would do with the same arguments; nothing is written.
-
-    The digests of existing shards are not verified.
-
-    Parameters
-    ----------
-    model, units, recipe, store, batch, shard, force
-        See `featviz.rendering.render.render_to_store`.
-    size_of : callable
-        Chooses the batch size if `batch` is None.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    FeatvizError
-        If a unit does not exist or, with `split_qk`, is not a query-key logit, or the store is of
-        another model or configuration.
-    """
-    check_units(model, units, recipe)
-    done: set[str] = set()
-    if Path(store, NAME).exists():
-        opened = Store(store)
-        conflict = opened.manifest.conflict(
-            model.name, model.fingerprint, recipe.kind, recipe.to_json()
-        )
-        if conflict and not force:
-            raise FeatvizError(f"{store} {conflict}{ADVICE}")
-        done = set() if conflict else set(opened.addresses(recipe.kind))
-    return plan_missing(model, units, recipe, done, batch, shard, size_of)
-
-
 def check_units(model: VisionModel, units: Sequence[Unit], recipe: Recipe) -> None:
     """Check that units can be rendered by a recipe.
 
@@ -128,7 +79,21 @@ def plan_missing(
     shard: tuple[int, int],
     size_of: BatchSize = batch_size,
 ) -> Plan:
-    """Plan the units whose addresses are not in `done`; see `plan`."""
+    """Plan a job of which some units are done.
+
+    Parameters
+    ----------
+    model, units, recipe, batch, shard
+        See `featviz.rendering.job.render_to_store`.
+    done : set of str
+        Addresses that the store already holds.
+    size_of : callable
+        Chooses the batch size if `batch` is None.
+
+    Returns
+    -------
+    Plan
+    """
     index, count = shard
     mine = list(dict.fromkeys(units))[index % count :: count]
     missing = [unit for unit in mine if str(unit) not in done]
@@ -214,34 +179,3 @@ def _from_the_middle(layers: Sequence[T]) -> list[T]:
             ordered.append(part[middle])
             parts += [part[:middle], part[middle + 1 :]]
     return ordered
-
-
-def keep_precision(model: VisionModel, recipe: Recipe, store: str | Path) -> Recipe:
-    """Give a recipe the precision of the pictures that a store already holds.
-
-    The fastest precision differs between machines, and all pictures of a store have one. Without
-    this, a job that was started on another kind of machine could not be continued on this one.
-
-    Parameters
-    ----------
-    model : VisionModel
-    recipe : Recipe
-        With the precision that is the fastest on this machine.
-    store : str or Path
-        A folder, which need not exist.
-
-    Returns
-    -------
-    Recipe
-        Unchanged if the store holds no pictures of this kind, or differs in more than precision.
-    """
-    if not Path(store, NAME).exists():
-        return recipe
-    try:
-        manifest = Manifest.read(Path(store))
-    except FeatvizError:
-        return recipe  # opening the store to write raises this error again
-    kind = recipe.kind
-    kept = replace(recipe, precision=manifest.configuration.get(kind, {}).get("precision", ""))
-    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
-    return kept if fits and kind in manifest.configuration else recipe

@@ -1,11 +1,9 @@
-"""Rendering units: in memory, or into a store, where a job can be resumed."""
+"""Rendering units in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +16,8 @@ from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.objectives import Objective
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.optimization.settings import with_settings
-from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batches import Outcome, run
-from featviz.rendering.engine import Engine, Local
-from featviz.rendering.plan import batches_of, check_units, plan_missing
-from featviz.store.jobs import JobSummary, open_writer
+from featviz.rendering.plan import batches_of, check_units
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -146,77 +141,3 @@ def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) 
         trajectory.astype(np.float32, copy=False),
         failures,
     )
-
-
-def render_to_store(
-    model: VisionModel,
-    units: Sequence[Unit],
-    recipe: Recipe,
-    store: str | Path,
-    batch: int | None = None,
-    shard: tuple[int, int] = (0, 1),
-    force: bool = False,
-    progress: Progress = ignore,
-    engine: Engine | None = None,
-) -> JobSummary:
-    """Render units into a store, except those that it already holds.
-
-    Every batch is stored as soon as it is finished, while the next one is rendered. Units that
-    fail are recorded, and tried again by the next call.
-
-    Parameters
-    ----------
-    model : VisionModel
-    units : sequence of Unit
-    recipe : Recipe
-        See `featviz.optimization.recipe.make_recipe`.
-    store : str or Path
-        Folder of the store; created if it does not exist.
-    batch, progress
-        See `render`.
-    shard : (int, int)
-        Index I of N processes that share the job without communicating: each renders every N-th
-        unit, and together they render all.
-    force : bool
-        Rename a store of another model or configuration, and damaged shards, which are refused
-        otherwise.
-    engine : Engine, optional
-        Where batches are rendered, as `featviz.rendering.engine.make_engine` returns it; in this
-        process if not given. The store is written by this process alone.
-
-    Returns
-    -------
-    JobSummary
-
-    Raises
-    ------
-    FeatvizError
-        If a unit does not exist or, with `split_qk`, is not a query-key logit; if the store is of
-        another model or configuration, damaged, or cannot be written; or if the engine cannot
-        start.
-    """
-    engine = engine or Local()
-    check_units(model, units, recipe)
-    writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
-    todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
-    outcomes = engine.run(model, todo.batches, recipe, progress)
-    stored, failures = 0, dict[str, str]()
-    with BackgroundWriter(writer) as background, closing(outcomes):
-        for outcome in outcomes:
-            if outcome.pictures is not None:
-                background.add(
-                    {
-                        "address": [str(unit) for unit in outcome.units],
-                        "images": outcome.pictures.images.numpy(),
-                        "activation": outcome.pictures.activation.numpy(),
-                        "trajectory": outcome.pictures.trajectory.numpy(),
-                    }
-                )
-                stored += len(outcome.units)
-            if outcome.failures:
-                failed = {str(unit): reason for unit, reason in outcome.failures.items()}
-                background.add(
-                    {"address": list(failed), "error": list(failed.values())}, "failures"
-                )
-                failures |= failed
-    return JobSummary(stored, todo.done, failures)

@@ -11,7 +11,7 @@ from torch import Tensor
 import featviz
 from featviz.optimization.optimize import PaddedImage, optimize
 from featviz.optimization.recipe import make_recipe
-from featviz.parametrization.color import color_mixing
+from featviz.parametrization.fourier import color_mixing
 from featviz.parametrization.maco import Maco
 from featviz.parametrization.spectrum import Spectrum, power_law
 from tests.oracles.spectrum import coefficient

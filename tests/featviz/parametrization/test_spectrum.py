@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.parametrization.color import color_mixing
+from featviz.parametrization.fourier import color_mixing
 from featviz.parametrization.spectrum import (
     CONTRAST,
     Spectrum,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from tests.featviz.toys import toy_vit
 
 FAST: dict[str, Any] = {"steps": 12, "preset": "naive", "precision": "float32"}

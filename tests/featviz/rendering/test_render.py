@@ -20,8 +20,9 @@ from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.spectrum import Spectrum
 from featviz.rendering import batches
-from featviz.rendering.plan import Plan, plan
-from featviz.rendering.render import Rendering, render, render_to_store
+from featviz.rendering.job import plan, render_to_store
+from featviz.rendering.plan import Plan
+from featviz.rendering.render import Rendering, render
 from featviz.store.jobs import JobSummary
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter

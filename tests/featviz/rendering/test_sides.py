@@ -14,8 +14,7 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.plan import plan
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import plan, render_to_store
 from featviz.store.jobs import open_writer
 from featviz.store.reader import Store
 from tests.featviz.models.attention_models import EVERY, TRAINED, attention_model

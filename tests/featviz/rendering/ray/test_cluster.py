@@ -24,10 +24,10 @@ from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering import batch_size as memory
 from featviz.rendering.batch_size import batch_size
+from featviz.rendering.job import render_to_store
 from featviz.rendering.ray import cluster
 from featviz.rendering.ray.cluster import Cluster, RayPool
 from featviz.rendering.ray.worker import Packed, Worker, measure
-from featviz.rendering.render import render_to_store
 from featviz.store.jobs import JobSummary
 from featviz.store.reader import Store
 

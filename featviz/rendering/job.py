@@ -1,0 +1,174 @@
+"""Rendering units into a store: the job, its plan, and what makes it resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from featviz._util.progress import Progress, ignore
+from featviz.addressing.address import Unit
+from featviz.errors import FeatvizError
+from featviz.optimization.recipe import Recipe
+from featviz.rendering.background_writer import BackgroundWriter
+from featviz.rendering.batch_size import batch_size
+from featviz.rendering.engine import Engine, Local
+from featviz.rendering.plan import BatchSize, Plan, check_units, plan_missing
+from featviz.store.jobs import JobSummary, open_writer
+from featviz.store.manifest import NAME, Manifest
+from featviz.store.reader import Store
+from featviz.store.writer import ADVICE
+
+if TYPE_CHECKING:
+    from featviz.models.vision_model import VisionModel
+
+
+def render_to_store(
+    model: VisionModel,
+    units: Sequence[Unit],
+    recipe: Recipe,
+    store: str | Path,
+    batch: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    force: bool = False,
+    progress: Progress = ignore,
+    engine: Engine | None = None,
+) -> JobSummary:
+    """Render units into a store, except those that it already holds.
+
+    Every batch is stored as soon as it is finished, while the next one is rendered. Units that
+    fail are recorded, and tried again by the next call.
+
+    Parameters
+    ----------
+    model : VisionModel
+    units : sequence of Unit
+    recipe : Recipe
+        See `featviz.optimization.recipe.make_recipe`.
+    store : str or Path
+        Folder of the store; created if it does not exist.
+    batch, progress
+        See `featviz.rendering.render.render`.
+    shard : (int, int)
+        Index I of N processes that share the job without communicating: each renders every N-th
+        unit, and together they render all.
+    force : bool
+        Rename a store of another model or configuration, and damaged shards, which are refused
+        otherwise.
+    engine : Engine, optional
+        Where batches are rendered, as `featviz.rendering.engine.make_engine` returns it; in this
+        process if not given. The store is written by this process alone.
+
+    Returns
+    -------
+    JobSummary
+
+    Raises
+    ------
+    FeatvizError
+        If a unit does not exist or, with `split_qk`, is not a query-key logit; if the store is of
+        another model or configuration, damaged, or cannot be written; or if the engine cannot
+        start.
+    """
+    engine = engine or Local()
+    check_units(model, units, recipe)
+    writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
+    todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
+    outcomes = engine.run(model, todo.batches, recipe, progress)
+    stored, failures = 0, dict[str, str]()
+    with BackgroundWriter(writer) as background, closing(outcomes):
+        for outcome in outcomes:
+            if outcome.pictures is not None:
+                background.add(
+                    {
+                        "address": [str(unit) for unit in outcome.units],
+                        "images": outcome.pictures.images.numpy(),
+                        "activation": outcome.pictures.activation.numpy(),
+                        "trajectory": outcome.pictures.trajectory.numpy(),
+                    }
+                )
+                stored += len(outcome.units)
+            if outcome.failures:
+                failed = {str(unit): reason for unit, reason in outcome.failures.items()}
+                background.add(
+                    {"address": list(failed), "error": list(failed.values())}, "failures"
+                )
+                failures |= failed
+    return JobSummary(stored, todo.done, failures)
+
+
+def plan(
+    model: VisionModel,
+    units: Sequence[Unit],
+    recipe: Recipe,
+    store: str | Path,
+    batch: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    force: bool = False,
+    size_of: BatchSize = batch_size,
+) -> Plan:
+    """Plan what `render_to_store` would do with the same arguments; nothing is written.
+
+    The digests of existing shards are not verified.
+
+    Parameters
+    ----------
+    model, units, recipe, store, batch, shard, force
+        See `render_to_store`.
+    size_of : callable
+        Chooses the batch size if `batch` is None.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    FeatvizError
+        If a unit does not exist or, with `split_qk`, is not a query-key logit, or the store is of
+        another model or configuration.
+    """
+    check_units(model, units, recipe)
+    done: set[str] = set()
+    if Path(store, NAME).exists():
+        opened = Store(store)
+        conflict = opened.manifest.conflict(
+            model.name, model.fingerprint, recipe.kind, recipe.to_json()
+        )
+        if conflict and not force:
+            raise FeatvizError(f"{store} {conflict}{ADVICE}")
+        done = set() if conflict else set(opened.addresses(recipe.kind))
+    return plan_missing(model, units, recipe, done, batch, shard, size_of)
+
+
+def keep_precision(model: VisionModel, recipe: Recipe, store: str | Path) -> Recipe:
+    """Give a recipe the precision of the pictures that a store already holds.
+
+    The fastest precision differs between machines, and all pictures of a store have one. Without
+    this, a job that was started on another kind of machine could not be continued on this one.
+
+    Parameters
+    ----------
+    model : VisionModel
+    recipe : Recipe
+        With the precision that is the fastest on this machine.
+    store : str or Path
+        A folder, which need not exist.
+
+    Returns
+    -------
+    Recipe
+        Unchanged if the store holds no pictures of this kind, or differs in more than precision.
+    """
+    if not Path(store, NAME).exists():
+        return recipe
+    try:
+        manifest = Manifest.read(Path(store))
+    except FeatvizError:
+        return recipe  # opening the store to write raises this error again
+    kind = recipe.kind
+    kept = replace(recipe, precision=manifest.configuration.get(kind, {}).get("precision", ""))
+    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
+    return kept if fits and kind in manifest.configuration else recipe
