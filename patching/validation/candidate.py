@@ -64,7 +64,7 @@ class Candidate:
         return self.context.choose_class(self.neuron, self.support)
 
     def effects_for(self, claim: str) -> ClaimEffects:
-        """Return the effects for a claim of `CLAIMS`, measured at the first call."""
+        """Return the effects for a `claim` of `CLAIMS`, measured at the first call."""
         if claim not in self._measured:
             self._measured[claim] = self._measure(claim == CLAIMS[0])
         return self._measured[claim]
