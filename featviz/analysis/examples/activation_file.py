@@ -103,7 +103,7 @@ class ActivationFile:
         return labels
 
     def first_copies(self, count: int) -> npt.NDArray[np.intp]:
-        """Return, for each of the first `count` images, the first image with the same hash."""
+        """Return the first image with the same hash for each of the first `count` images."""
         rows = np.ascontiguousarray(self._rows(1, _HEADER_ROWS, count).T)
         hashes = rows.view(f"V{4 * _HASH}")[:, 0]
         _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)

@@ -1,25 +1,24 @@
-"""The job: examples of units, in memory or into a store that can be resumed."""
+"""Examples of units: in memory, or as a job into a store that can be resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, ignore, part_of
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import sites_of
-from featviz.analysis.examples import images as pictures
-from featviz.analysis.examples.activation_file import Spool
-from featviz.analysis.examples.image_writer import Album
+from featviz.analysis.examples import images as example_images
+from featviz.analysis.examples.activation_file import ActivationFile
+from featviz.analysis.examples.image_writer import ImageWriter
 from featviz.analysis.examples.result import COLUMNS, KIND, Examples
-from featviz.analysis.examples.scratch_folder import clear, discard
-from featviz.analysis.examples.search import ENDS, Task, keep_none
+from featviz.analysis.examples.scratch_folder import discard, discard_others
+from featviz.analysis.examples.search import SELECTIONS, ExampleSearch, keep_none
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.manifest import Manifest
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter, set_aside_kind
@@ -27,29 +26,8 @@ from featviz.store.writer import StoreWriter, set_aside_kind
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-TOGETHER = 8192
-"""Units that are finished and stored together; the images of each such group are read again."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job has done.
-
-    Attributes
-    ----------
-    stored, done : int
-        Units of which examples were stored by this call, and before.
-    images : int
-        Images stored by this call.
-    failures : dict of Unit to str
-        Units that have a value that is not finite, and on which image. The next call tries them
-        again.
-    """
-
-    stored: int
-    done: int
-    images: int
-    failures: dict[Unit, str]
+GROUP = 8192
+"""Units that are finished and stored together; every group reads its example images again."""
 
 
 def examples(
@@ -60,22 +38,24 @@ def examples(
     top: int = 9,
     progress: Progress = ignore,
 ) -> list[Examples]:
-    """Find the images of a dataset that excite units most and least, and those in between.
+    """Find the images of a dataset with the highest, lowest and intermediate values of units.
 
-    Values wait in a temporary file, 4 bytes a unit and image, so that memory does not grow with
-    the number of images.
+    Values are kept in a temporary file, 4 bytes per unit and image, so that memory does not grow
+    with the number of images.
 
     Parameters
     ----------
+    model : VisionModel
     units : sequence of Unit
-        Of any sites.
+        Units of any sites.
+    dataset : Dataset
     count : int, optional
-        How many images, see `featviz.data.datasets.Dataset.numbers`.
+        Number of images, see `featviz.data.datasets.Dataset.indices`.
     top : int
-        How many of the highest and of the lowest, at least 1.
+        Number of highest and of lowest images, at least 1.
     progress : callable
-        Told how many images are through, and of how many; each counts twice, for its values and
-        for the places in it.
+        Called with the number of finished images and their total. Each image counts twice: for its
+        values, and for the tokens of the examples.
 
     Returns
     -------
@@ -85,22 +65,22 @@ def examples(
     Raises
     ------
     FeatvizError
-        If there is no unit, one does not exist or has a value that is not finite, an image cannot
-        be read, or the disk is full.
+        If there is no unit, a unit does not exist or has a value that is not finite, an image
+        cannot be read, or the disk is full.
     """
     units = _checked(model, units)
-    task = Task(model, dataset, count, top)
-    first, second = _halves(progress, len(task.numbers))
+    search = ExampleSearch(model, dataset, count, top)
+    first, second = _halves(progress, len(search.indices))
     found: dict[str, Examples] = {}
     with (
         TemporaryDirectory() as folder,
-        task.spool(Path(folder, "scratch"), KIND, units) as spool,
+        search.open_file(Path(folder, "scratch"), KIND, units) as file,
     ):
-        task.fill(spool, units, first)
-        for part, some in _parts(_in_order(units), second):
-            kept, columns, failures = task.finish(spool, some, keep_none, part)
-            for unit, reason in failures.items():
-                raise FeatvizError(f"{unit}: {reason}")
+        search.read_activations(file, units, first)
+        for group, group_progress in _groups(_in_order(units), second):
+            kept, columns, failures = search.find(file, group, keep_none, group_progress)
+            for address, reason in failures.items():
+                raise FeatvizError(f"{address}: {reason}")
             for row, unit in enumerate(kept):
                 own = {name: columns[name][row] for name in COLUMNS}
                 found[str(unit)] = Examples.from_row({"address": str(unit), **own})
@@ -116,56 +96,67 @@ def examples_to_store(
     top: int = 9,
     force: bool = False,
     progress: Progress = ignore,
-) -> Summary:
-    """Find the examples of units and store them with their images, each image once.
+) -> JobSummary:
+    """Find the examples of units, and store them with their images, each image once.
 
-    Units that the store holds already are left out. Until all are found, values wait in the store's
-    folder ``scratch``; those of jobs with other settings, which cannot go on, are deleted there.
-    Interrupted at any moment, the next call with the same arguments goes on
-    where this one was, and what it stores is the same.
+    Units that the store already holds are left out. Until all are found, values are kept in the
+    folder ``scratch`` of the store; files there of jobs with other settings, which cannot be
+    resumed, are deleted. After an interruption at any moment, the next call with the same arguments
+    resumes, and stores the same bytes.
 
     Parameters
     ----------
-    units, count, top, progress
+    model, units, dataset, count, top, progress
         See `examples`.
+    store : str or Path
+        The folder; made if it does not exist.
     force : bool
         Set aside, under another name, examples of other data or settings, and damaged shards; a
         store of another model as a whole.
+
+    Returns
+    -------
+    JobSummary
+        Counts are of units; ``others["images"]`` is the number of images that this call stored.
+        The failures are units with a value that is not finite; the next call tries them again.
 
     Raises
     ------
     FeatvizError
         If there is no unit or one does not exist, an image cannot be read, the store is of
         another model or has examples of other data or settings, is damaged or cannot be written,
-        or there is too little room on its disk.
+        or its disk has too little space.
     """
     units = _checked(model, units)
-    task = Task(model, dataset, count, top)
-    told = {KIND: task.configuration()}
-    told[pictures.KIND] = {"data": told[KIND]["data"], **pictures.settings(model.image_size)}
+    search = ExampleSearch(model, dataset, count, top)
+    settings: dict[str, dict[str, Any]] = {KIND: search.configuration()}
+    settings[example_images.KIND] = {
+        "data": settings[KIND]["data"],
+        **example_images.settings(model.image_size),
+    }
     if force:
-        _make_room(model, Path(store), told)
-    writer, images = (open_writer(model, store, kind, told[kind], force) for kind in told)
-    album = Album(images, task)
+        _set_aside_other_settings(model, Path(store), settings)
+    writer, images = (open_writer(model, store, kind, settings[kind], force) for kind in settings)
+    image_writer = ImageWriter(images, search)
     missing = [unit for unit in _in_order(units) if str(unit) not in writer.done]
-    place = Path(store, "scratch"), task.name(units)
-    clear(place[0], task.prefix)
-    failures: dict[Unit, str] = {}
+    scratch, name = Path(store, "scratch"), search.file_name(units)
+    discard_others(scratch, search.file_prefix)
+    failures: dict[str, str] = {}
     if missing:
-        first, second = _halves(progress, len(task.numbers))
-        with task.spool(*place, missing) as spool:
-            task.fill(spool, units, first)
-            for part, some in _parts(missing, second):
-                failures |= _store(task, writer, album, some, spool, part)
+        first, second = _halves(progress, len(search.indices))
+        with search.open_file(scratch, name, missing) as file:
+            search.read_activations(file, units, first)
+            for group, group_progress in _groups(missing, second):
+                failures |= _store_group(search, writer, image_writer, group, file, group_progress)
     else:
-        discard(*place)
-    album.complete(_shown(Store(store)))
-    found = len(missing) - len(failures)
-    return Summary(found, len(units) - len(missing), album.stored, failures)
+        discard(scratch, name)
+    image_writer.complete(_example_images(Store(store)))
+    done = len(units) - len(missing)
+    return JobSummary(len(missing) - len(failures), done, failures, {"images": image_writer.stored})
 
 
 def _checked(model: VisionModel, units: Sequence[Unit]) -> list[Unit]:
-    """Keep each unit once; refuse none at all, and one that does not exist."""
+    """Check that there are units and that they exist; return each once."""
     if not units:
         raise FeatvizError("there is no unit to find examples of")
     for unit in units:
@@ -174,67 +165,54 @@ def _checked(model: VisionModel, units: Sequence[Unit]) -> list[Unit]:
 
 
 def _in_order(units: Sequence[Unit]) -> list[Unit]:
-    """Sort units as they are read; see `featviz.analysis.examples.search.addresses`."""
+    """Sort units as in `featviz.analysis.examples.search.sorted_addresses`."""
     return sorted(units, key=str)
 
 
 def _halves(progress: Progress, images: int) -> tuple[Progress, Progress]:
-    """Let two steps, each of which tells its own progress, tell that of the whole."""
-
-    def first(finished: float, total: int) -> None:
-        progress(images * finished / total, 2 * images)
-
-    def second(finished: float, total: int) -> None:
-        progress(images + images * finished / total, 2 * images)
-
-    return first, second
+    return part_of(progress, 0, images, 2 * images), part_of(progress, images, images, 2 * images)
 
 
-def _parts(units: Sequence[Unit], progress: Progress) -> Iterator[tuple[Progress, Sequence[Unit]]]:
-    """Cut units into groups, each with what is told its own progress."""
-    groups = [units[start : start + TOGETHER] for start in range(0, len(units), TOGETHER)]
-    for number, group in enumerate(groups):
-
-        def part(finished: float, total: int, number: int = number) -> None:
-            progress(number + finished / total, len(groups))
-
-        yield part, group
+def _groups(units: Sequence[Unit], progress: Progress) -> Iterator[tuple[Sequence[Unit], Progress]]:
+    """Cut units into groups, each with its own progress callback."""
+    groups = [units[start : start + GROUP] for start in range(0, len(units), GROUP)]
+    for index, group in enumerate(groups):
+        yield group, part_of(progress, index, 1, len(groups))
 
 
-def _make_room(model: VisionModel, store: Path, told: dict[str, dict[str, Any]]) -> None:
-    """Set results of other settings aside, and nothing else of a store of this model."""
+def _set_aside_other_settings(
+    model: VisionModel, store: Path, settings: dict[str, dict[str, Any]]
+) -> None:
+    """Set aside results of other settings, and nothing else, of a store of this model."""
     try:
         manifest = Manifest.read(store)
     except FeatvizError:
-        return  # the writer finds out what is there instead
+        return  # opening the writer handles a missing, damaged or other store
     if not manifest.conflict(model.name, model.fingerprint, "", {}):
-        for kind, configuration in told.items():
+        for kind, configuration in settings.items():
             if manifest.conflict(model.name, model.fingerprint, kind, configuration):
                 set_aside_kind(store, kind)
 
 
-def _store(
-    task: Task,
+def _store_group(
+    search: ExampleSearch,
     writer: StoreWriter,
-    album: Album,
+    image_writer: ImageWriter,
     units: Sequence[Unit],
-    spool: Spool,
+    file: ActivationFile,
     progress: Progress,
-) -> dict[Unit, str]:
+) -> dict[str, str]:
     """Store the examples of some units, after their images; return what failed."""
-    kept, columns, failures = task.finish(spool, units, album.add, progress)
-    album.flush()
-    if kept:
-        writer.add({"address": list(map(str, kept)), **columns})
+    found, columns, failures = search.find(file, units, image_writer.add, progress)
+    image_writer.flush()
+    if found:
+        writer.add({"address": list(map(str, found)), **columns})
     if failures:
-        addresses = list(map(str, failures))
-        writer.add({"address": addresses, "error": list(failures.values())}, "failures")
+        writer.add({"address": list(failures), "error": list(failures.values())}, "failures")
     return failures
 
 
-def _shown(store: Store) -> set[int]:
-    """Collect the numbers of all images that are examples of a unit."""
-    numbers = {
-        int(number) for row in store.rows(KIND) for name in ENDS for number in row[name].tolist()
-    }
-    return numbers - {-1}
+def _example_images(store: Store) -> set[int]:
+    """Collect the indices of all images that are examples of a unit."""
+    columns = (row[name] for row in store.rows(KIND) for name in SELECTIONS)
+    return {index for column in columns for index in column.tolist()} - {-1}

@@ -1,4 +1,4 @@
-"""What is known of a unit from a dataset."""
+"""Examples of a unit: images of a dataset, and statistics of the unit's values on it."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Examples:
-    """Images of a dataset for one unit, and what its values on all of them are like.
+    """Images of a dataset for one unit, and statistics of its values on all images.
 
     Attributes
     ----------
     address : str
     top, bottom : int32 array, shape (K,)
-        Numbers of images in the dataset, from the highest value down and from the lowest up; of
-        equal values, the smaller number first. -1 where the dataset has fewer.
+        Indices of images in the dataset, from the highest value down and from the lowest up; of
+        equal values, the smaller index first. -1 where the dataset has fewer images.
     spread : int32 array, shape (S,)
-        The images at the quantiles of the configuration.
+        Images at the quantiles of the configuration.
     top_values, bottom_values, spread_values : float32 array
-        The unit's value on each; NaN where there is no image.
+        Values of the unit on these images; NaN where there is no image.
     top_tokens, bottom_tokens, spread_tokens : int32 array, shape (K, 2) or (S, 2)
-        Where in the image; see `featviz.analysis.examples.argmax_tokens.Places`.
+        Where in the image the value is highest; see
+        `featviz.analysis.examples.argmax_tokens.TokenLocator`.
     percentiles : float32 array, shape (101,)
-        Of the values, from the smallest to the largest.
+        Percentiles 0 (minimum) to 100 (maximum) of the values.
     histogram : int32 array, shape (B,)
-        Values in equal bins between these two.
+        Number of values in bins of equal width from the minimum to the maximum.
     mean, deviation, sparsity, active : float
         See `featviz.analysis.examples.statistics.statistics`.
     classes : float32 array, shape (C,)
-        Mean value by class; NaN where a class has no image.
+        Mean value on the images of each class; NaN where a class has no image.
     grid : int32 array, shape (2,)
         Rows and columns of the patches; -1 where the unit's layer has none.
     prefix : int
-        How many tokens come before the patches.
+        Number of tokens before the patches.
     """
 
     address: str
@@ -68,18 +69,18 @@ class Examples:
 
     @classmethod
     def from_row(cls, row: Row) -> Examples:
-        """Take them from a row of a store."""
+        """Return the examples that `row`, a row of kind ``examples`` of a store, holds."""
         return cls(**{each.name: _plain(row[each.name]) for each in fields(cls)})
 
     @property
     def top_classes(self) -> list[int]:
-        """The classes by their mean value, the highest first; those without images are left out."""
+        """Indices of the classes with images, in descending order of the mean value."""
         order = np.argsort(-self.classes, kind="stable")
-        return [int(number) for number in order if not np.isnan(self.classes[number])]
+        return [int(index) for index in order if not np.isnan(self.classes[index])]
 
 
 COLUMNS = tuple(each.name for each in fields(Examples) if each.name != "address")
-"""Of kind ``examples``, beside the address."""
+"""Columns of kind ``examples`` other than the address."""
 
 
 def _plain(value: Any) -> Any:

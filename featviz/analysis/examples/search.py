@@ -1,4 +1,4 @@
-"""From a dataset to what is known of each unit: one pass for all values, then the places."""
+"""Search for the examples of units: one pass over the images, then statistics and tokens."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
-from featviz.analysis.examples.activation_file import Spool
-from featviz.analysis.examples.argmax_tokens import NOWHERE, Places
-from featviz.analysis.examples.scratch_folder import open_spool
+from featviz.analysis.examples.activation_file import ActivationFile
+from featviz.analysis.examples.argmax_tokens import NO_TOKEN, TokenLocator
+from featviz.analysis.examples.scratch_folder import open_activation_file
 from featviz.analysis.examples.statistics import BINS, QUANTILES, statistics
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
@@ -31,40 +31,41 @@ from featviz.errors import FeatvizError
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-AT_ONCE = 32
-"""Images that the model sees at once, always: a matrix product may round differently for another
-number of rows. A last batch that has fewer is filled up."""
-HELD = 2**22
-"""Bytes of values that are held at once, unless a single unit has more."""
-TIDY = 8
-"""Batches after which freed memory is handed back."""
-ENDS = ("top", "bottom", "spread")
+BATCH = 32
+"""Images per batch, always: a matrix product may round differently for another number of rows. A
+last batch of fewer images is padded."""
+MAX_BYTES = 2**22
+"""Bytes of values in memory at once, unless a single unit has more."""
+RELEASE_EVERY = 8
+"""Batches after which freed memory is returned to the operating system."""
+SELECTIONS = ("top", "bottom", "spread")
+"""Columns of image indices."""
 
 Columns = dict[str, npt.NDArray[Any]]
 Keep = Callable[[Sequence[int], Tensor], object]
-"""Told the numbers of some images, ascending, and the images."""
+"""Called with the indices of some images, ascending, and the images."""
 
 
-def keep_none(numbers: Sequence[int], images: Tensor) -> None:
-    """Keep no images."""
+def keep_none(indices: Sequence[int], images: Tensor) -> None:
+    """Ignore `indices` and `images`: a `Keep` that keeps nothing."""
 
 
-class Task:
-    """Which images are shown to a model, and what is found for its units.
+class ExampleSearch:
+    """The images that are shown to a model, and what is computed for its units.
 
     Parameters
     ----------
     model : VisionModel
     dataset : Dataset
     count : int, optional
-        How many images, see `featviz.data.datasets.Dataset.numbers`.
+        Number of images, see `featviz.data.datasets.Dataset.indices`.
     top : int
-        How many of the highest and of the lowest.
+        Number of highest and of lowest images, at least 1.
 
     Attributes
     ----------
-    numbers : int array, shape (N,)
-        Of the images in the dataset, ascending.
+    indices : int array, shape (N,)
+        Indices of the images in the dataset, ascending.
 
     Raises
     ------
@@ -76,13 +77,13 @@ class Task:
         if top < 1:
             raise FeatvizError(f"at least 1 image at the top is needed, not {top}")
         self.model, self.dataset, self.top = model, dataset, top
-        self.numbers = np.array(dataset.indices(count), np.int32)
+        self.indices = np.array(dataset.indices(count), np.int32)
 
     def configuration(self) -> dict[str, Any]:
-        """Tell all that decides what is found."""
+        """Return the configuration of kind ``examples``: all settings that affect the results."""
         return {
             "data": {"name": self.dataset.name, "fingerprint": self.dataset.fingerprint()},
-            "images": len(self.numbers),
+            "images": len(self.indices),
             "classes": list(self.dataset.classes),
             "top": self.top,
             "quantiles": list(QUANTILES),
@@ -90,125 +91,152 @@ class Task:
         }
 
     @cached_property
-    def prefix(self) -> str:
-        """What the names of the values of all jobs begin with that find the same for a unit."""
-        subject = {"configuration": self.configuration(), "fingerprint": self.model.fingerprint}
-        return f"examples-{_digest(subject)}-"
+    def file_prefix(self) -> str:
+        """Prefix of the names of activation files of jobs with these settings."""
+        settings = {"configuration": self.configuration(), "fingerprint": self.model.fingerprint}
+        return f"examples-{_digest(settings)}-"
 
-    def name(self, units: Sequence[Unit]) -> str:
-        """Name the values of units: the same for the same job on the same kind of machine."""
-        subject = {
-            "device": self.model.device.type,
-            "torch": torch.__version__,
-            "units": addresses(units),
-        }
-        return f"{self.prefix}{_digest(subject)}"
-
-    def spool(
-        self, folder: Path, name: str, units: Sequence[Unit]
-    ) -> AbstractContextManager[Spool]:
-        """Open what the values of units wait in; see `featviz.analysis.examples.scratch_folder.open_spool`."""
-        return open_spool(folder, name, addresses(units), AT_ONCE, len(self.numbers))
-
-    def fill(self, spool: Spool, units: Sequence[Unit], progress: Progress) -> None:
-        """Read the units of a spool on all images that it does not have yet.
+    def file_name(self, units: Sequence[Unit]) -> str:
+        """Return the name of the activation file of a job.
 
         Parameters
         ----------
         units : sequence of Unit
-            Those of the spool, and others.
-        progress : callable
-            Told how many images are through, and of how many.
-        """
-        read, total = spool.blocks * AT_ONCE, len(self.numbers)
-        if read >= total:
-            return
-        by_address = {str(unit): unit for unit in units}
-        values_of = Readout(self.model, [by_address[each] for each in spool.addresses])
-        progress(read, total)
-        size = self.model.image_size
-        for images, labels in self.dataset.batches(size, AT_ONCE, total, start=read):
-            with torch.no_grad():
-                values = values_of(self._whole(images))[: len(images)]
-            marks = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
-            spool.append(labels.numpy().astype(np.int32), marks, values.float().cpu().numpy())
-            read += len(images)
-            if spool.blocks % TIDY == 0:
-                release_free_memory()
-            progress(read, total)
-
-    def finish(
-        self, spool: Spool, units: Sequence[Unit], keep: Keep, progress: Progress
-    ) -> tuple[list[Unit], Columns, dict[Unit, str]]:
-        """Find the examples of units from their values.
-
-        Parameters
-        ----------
-        units : sequence of Unit
-            Of those in the spool, which is full.
-        keep : callable
-            Told every image that is an example of one of them, once.
-        progress : callable
-            Told how many of these images are through, and of how many.
+            All units of the job, in any order.
 
         Returns
         -------
-        kept : list of Unit
-            Those that have finite values only.
-        columns : dict of arrays
-            Of the kind ``examples``, one row for each of these.
-        failures : dict of Unit to str
-            The others, and why.
+        str
+            Equal for equal jobs on the same kind of device with the same version of PyTorch.
         """
-        rows, failures = self._describe(spool, units)
-        kept = list(rows)
-        if not kept:
+        settings = {
+            "device": self.model.device.type,
+            "torch": torch.__version__,
+            "units": sorted_addresses(units),
+        }
+        return f"{self.file_prefix}{_digest(settings)}"
+
+    def open_file(
+        self, folder: Path, name: str, units: Sequence[Unit]
+    ) -> AbstractContextManager[ActivationFile]:
+        """Open the activation file of `units`, see `scratch_folder.open_activation_file`."""
+        return open_activation_file(folder, name, sorted_addresses(units), BATCH, len(self.indices))
+
+    def read_activations(
+        self, file: ActivationFile, units: Sequence[Unit], progress: Progress
+    ) -> None:
+        """Read the units of a file on all images that it does not hold yet.
+
+        Parameters
+        ----------
+        file : ActivationFile
+        units : sequence of Unit
+            Those of the file, and possibly others.
+        progress : callable
+            Called with the number of finished images and their total.
+        """
+        read, total = file.blocks * BATCH, len(self.indices)
+        if read >= total:
+            return
+        by_address = {str(unit): unit for unit in units}
+        readout = Readout(self.model, [by_address[each] for each in file.addresses])
+        progress(read, total)
+        size = self.model.image_size
+        for images, labels in self.dataset.batches(size, BATCH, total, start=read):
+            with torch.no_grad():
+                values = readout(self._padded(images))[: len(images)]
+            hashes = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
+            file.append(labels.numpy().astype(np.int32), hashes, values.float().cpu().numpy())
+            read += len(images)
+            if file.blocks % RELEASE_EVERY == 0:
+                release_free_memory()
+            progress(read, total)
+
+    def find(
+        self, file: ActivationFile, units: Sequence[Unit], keep: Keep, progress: Progress
+    ) -> tuple[list[Unit], Columns, dict[str, str]]:
+        """Compute the examples of units from their values.
+
+        Parameters
+        ----------
+        file : ActivationFile
+            Holds the values of these units on all images.
+        units : sequence of Unit
+        keep : callable
+            Receives every image that is an example of one of the units, once.
+        progress : callable
+            Called with the number of these images that are finished and their total.
+
+        Returns
+        -------
+        found : list of Unit
+            Units whose values are all finite.
+        columns : dict of arrays
+            Columns of kind ``examples``, with a row for each of these units.
+        failures : dict of str to str
+            Addresses of the other units, and the reasons.
+        """
+        rows, failures = self._statistics(file, units)
+        found = list(rows)
+        if not found:
             return [], {}, failures
-        columns = {name: np.stack([row[name] for row in rows.values()]) for name in rows[kept[0]]}
-        chosen = np.concatenate([columns[name] for name in ENDS], axis=1)
-        tokens = self._locate(kept, chosen, keep, progress)
-        ends = np.cumsum([columns[name].shape[1] for name in ENDS])[:-1]
-        for name, some in zip(ENDS, np.split(tokens, ends, axis=1), strict=True):
-            columns[f"{name}_tokens"] = some
-            columns[name] = np.where(columns[name] < 0, -1, self.numbers[columns[name]])
-        layouts = [_layout(self.model, unit) for unit in kept]
+        columns = {name: np.stack([row[name] for row in rows.values()]) for name in rows[found[0]]}
+        chosen = np.concatenate([columns[name] for name in SELECTIONS], axis=1)
+        tokens = self._locate(found, chosen, keep, progress)
+        ends = np.cumsum([columns[name].shape[1] for name in SELECTIONS])[:-1]
+        for name, own in zip(SELECTIONS, np.split(tokens, ends, axis=1), strict=True):
+            columns[f"{name}_tokens"] = own
+            columns[name] = np.where(columns[name] < 0, -1, self.indices[columns[name]])
+        layouts = [_layout(self.model, unit) for unit in found]
         columns["grid"] = np.array([grid for grid, _ in layouts], np.int32)
         columns["prefix"] = np.array([prefix for _, prefix in layouts], np.int32)
-        return kept, columns, failures
+        return found, columns, failures
 
-    def images(self, numbers: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
-        """Read some images of the dataset, a few at a time."""
-        for start in range(0, len(numbers), AT_ONCE):
-            some = list(numbers[start : start + AT_ONCE])
+    def read_images(self, indices: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
+        """Read images of the dataset in batches.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Indices of the images in the dataset.
+
+        Yields
+        ------
+        indices : list of int
+        images : Tensor, shape (B, 3, H, W)
+            RGB in [0, 1], on the CPU.
+        """
+        for start in range(0, len(indices), BATCH):
+            batch = list(indices[start : start + BATCH])
             size = self.model.image_size
-            yield some, torch.stack([self.dataset.image(number, size) for number in some])
+            yield batch, torch.stack([self.dataset.image(index, size) for index in batch])
 
-    def _whole(self, images: Tensor) -> Tensor:
-        """Fill a batch up, and put it where the model is."""
-        missing = AT_ONCE - len(images)
-        filled = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
-        return filled.to(self.model.device)
+    def _padded(self, images: Tensor) -> Tensor:
+        """Pad a batch with copies of its last image, and move it to the model's device."""
+        missing = BATCH - len(images)
+        padded = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
+        return padded.to(self.model.device)
 
-    def _describe(
-        self, spool: Spool, units: Sequence[Unit]
-    ) -> tuple[dict[Unit, Columns], dict[Unit, str]]:
+    def _statistics(
+        self, file: ActivationFile, units: Sequence[Unit]
+    ) -> tuple[dict[Unit, Columns], dict[str, str]]:
         """Compute the statistics of each unit whose values are finite."""
-        count, classes = len(self.numbers), len(self.dataset.classes)
-        labels, firsts = spool.labels(count), spool.firsts(count)
+        count, classes = len(self.indices), len(self.dataset.classes)
+        labels, first_copies = file.labels(count), file.first_copies(count)
         rows: dict[Unit, Columns] = {}
-        failures: dict[Unit, str] = {}
-        place = {address: column for column, address in enumerate(spool.addresses)}
-        columns = [place[str(unit)] for unit in units]
-        waiting = iter(units)
-        for start, stop in _runs(columns, max(1, HELD // (4 * count))):
-            for read, unit in zip(spool.values(start, stop, count), waiting, strict=False):
-                # On some machines the rounding depends on the place in a batch; copies of an image
-                # get the value of the first, so that they tie.
-                values = read[firsts]
-                wrong = np.flatnonzero(~np.isfinite(values))
-                if len(wrong):
-                    image = self.numbers[wrong[0]]
-                    failures[unit] = f"its value on image {image} is not a finite number"
+        failures: dict[str, str] = {}
+        column_of = {address: column for column, address in enumerate(file.addresses)}
+        columns = [column_of[str(unit)] for unit in units]
+        remaining = iter(units)
+        for start, stop in _runs(columns, max(1, MAX_BYTES // (4 * count))):
+            for read, unit in zip(file.values(start, stop, count), remaining, strict=False):
+                # On some machines, rounding depends on the position in a batch. Copies of an image
+                # get the value of the first one, so that they tie.
+                values = read[first_copies]
+                invalid = np.flatnonzero(~np.isfinite(values))
+                if len(invalid):
+                    image = self.indices[invalid[0]]
+                    failures[str(unit)] = f"its value on image {image} is not a finite number"
                 else:
                     rows[unit] = statistics(values, labels, classes, self.top)
         return rows, failures
@@ -220,46 +248,45 @@ class Task:
         keep: Keep,
         progress: Progress,
     ) -> npt.NDArray[np.int32]:
-        """Find the place of unit i in the images ``chosen[i]``, running each image once."""
-        places = Places(self.model, units)
-        tokens = np.full((*chosen.shape, 2), NOWHERE, np.int32)
-        distinct, which = np.unique(chosen, return_inverse=True)
-        which = which.reshape(-1)
-        order = np.argsort(which, kind="stable")
+        """Find the tokens of unit i in the images ``chosen[i]``, running each image once."""
+        locate = TokenLocator(self.model, units)
+        tokens = np.full((*chosen.shape, 2), NO_TOKEN, np.int32)
+        distinct, inverse = np.unique(chosen, return_inverse=True)
+        inverse = inverse.reshape(-1)
+        order = np.argsort(inverse, kind="stable")
         skipped = int(distinct[0] < 0)
         read, total = 0, len(distinct) - skipped
-        bounds = np.searchsorted(which[order], np.arange(len(distinct) + 1))
-        for numbers, images in self.images(self.numbers[distinct[skipped:]].tolist()):
+        bounds = np.searchsorted(inverse[order], np.arange(len(distinct) + 1))
+        for indices, images in self.read_images(self.indices[distinct[skipped:]].tolist()):
             first = skipped + read
-            pairs = order[bounds[first] : bounds[first + len(numbers)]]
-            rows = pairs // chosen.shape[1]
-            wanted = np.stack([which[pairs] - first, rows], axis=1)
-            tokens.reshape(-1, 2)[pairs] = places(self._whole(images), wanted)
-            keep(numbers, images)
-            read += len(numbers)
-            if read % (TIDY * AT_ONCE) == 0:
+            cells = order[bounds[first] : bounds[first + len(indices)]]
+            pairs = np.stack([inverse[cells] - first, cells // chosen.shape[1]], axis=1)
+            tokens.reshape(-1, 2)[cells] = locate(self._padded(images), pairs)
+            keep(indices, images)
+            read += len(indices)
+            if read % (RELEASE_EVERY * BATCH) == 0:
                 release_free_memory()
             progress(read, total)
         return tokens
 
 
-def _digest(subject: dict[str, Any]) -> str:
-    return sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def addresses(units: Sequence[Unit]) -> list[str]:
-    """Name units in an order that does not depend on theirs, in which they are read.
+def sorted_addresses(units: Sequence[Unit]) -> list[str]:
+    """Return the addresses of `units` in the order in which they are read, whatever their order.
 
     A matrix product may round differently for another order of columns.
     """
     return sorted(map(str, units))
 
 
-def _runs(columns: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
-    """Cut numbers, in their order, into ranges (start, stop) of at most so many."""
+def _digest(settings: dict[str, Any]) -> str:
+    return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _runs(columns: Sequence[int], max_length: int) -> Iterator[tuple[int, int]]:
+    """Cut indices, in their order, into ranges (start, stop) of at most `max_length`."""
     start = stop = columns[0]
     for column in columns:
-        if column != stop or stop - start == most:
+        if column != stop or stop - start == max_length:
             yield start, stop
             start = column
         stop = column + 1
@@ -268,6 +295,6 @@ def _runs(columns: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
 
 def _layout(model: VisionModel, unit: Unit) -> tuple[tuple[int, int], int]:
     if isinstance(unit, Combination):
-        return NOWHERE, 0
+        return NO_TOKEN, 0
     site = site_of(model, unit)
-    return site.grid or NOWHERE, site.prefix
+    return site.grid or NO_TOKEN, site.prefix

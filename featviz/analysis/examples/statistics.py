@@ -1,4 +1,4 @@
-"""The images at the ends and along the range of a unit's values, and what these are like."""
+"""Statistics of a unit's values, and the images at their extremes and quantiles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-"""Of the images that are shown along the range: closer together towards the top, where a unit
-says most."""
+"""Quantiles of the images of ``spread``; denser towards the top, where a unit is most selective."""
 BINS = 64
 
 Array = npt.NDArray[Any]
@@ -23,37 +22,37 @@ def statistics(
     top: int,
     quantiles: Sequence[float] = QUANTILES,
 ) -> dict[str, Array]:
-    """Describe the values of one unit on all images.
+    """Compute statistics of the values of one unit on all images.
 
-    All is computed in float64. Images with equal values are ordered by their index.
+    Computed in float64. Images with equal values are ordered by index.
 
     Parameters
     ----------
     values : float32 array, shape (N,)
-        Finite, at least one.
+        Finite; at least one.
     labels : int32 array, shape (N,)
-        Those that are no class (-1) count to none.
+        Class of each image; others than 0 to C - 1, such as -1, belong to no class.
     classes : int
-        C.
+        Number C of classes.
     top : int
-        K: how many of the highest and of the lowest.
+        Number K of highest and of lowest images.
     quantiles : sequence of float
-        S numbers from 0 to 1.
+        S numbers in [0, 1].
 
     Returns
     -------
     dict of arrays
         ``top``, ``bottom`` (K,) and ``spread`` (S,), int32: indices of images, from the highest
-        down, from the lowest up, and at rank ``round(q * (N - 1))`` from the lowest up. Where N is
-        below K, the last are -1.
-        ``top_values``, ``bottom_values``, ``spread_values``, float32: theirs; NaN where the index
-        is -1.
-        ``percentiles`` (101,), float32, with linear interpolation.
-        ``histogram`` (64,), int32: values v with ``e[i] <= v < e[i + 1]`` for equally spaced edges
-        from the smallest to the largest, which counts to the last; all in the first bin where
-        these are equal.
-        ``mean``, ``deviation``, ``active``, ``sparsity``, float32: the deviation is that of the
-        population, ``active`` the share of values above 0; see `sparsity`.
+        value down, from the lowest up, and at rank ``round(q * (N - 1))`` from the lowest up. If N
+        is below K, the last ones are -1.
+        ``top_values``, ``bottom_values``, ``spread_values``, float32: values of these images; NaN
+        where the index is -1.
+        ``percentiles`` (101,), float32: percentiles 0 to 100, with linear interpolation.
+        ``histogram`` (64,), int32: counts of values v with ``e[i] <= v < e[i + 1]`` for equally
+        spaced edges from the minimum to the maximum; the maximum counts to the last bin. All
+        values are in the first bin if they are equal.
+        ``mean``, ``deviation``, ``active``, ``sparsity``, float32: mean and population standard
+        deviation, fraction of values above 0, and `sparsity`.
         ``classes`` (C,), float32: mean over the images of each class; NaN where there is none.
     """
     ascending = np.argsort(values, kind="stable")
@@ -86,15 +85,19 @@ def statistics(
 
 
 def sparsity(values: npt.NDArray[np.float64]) -> float:
-    """Say how few of the images a unit's positive values are concentrated on.
+    """Compute the sparsity of a unit's values over images.
 
-    With r the values cut off at 0, ``(1 - mean(r)^2 / mean(r^2)) / (1 - 1 / N)``: 0 when all are
-    equal, 1 when a single one is above 0.
+    With r the values clipped at 0, ``(1 - mean(r)^2 / mean(r^2)) / (1 - 1 / N)``: 0 if all are
+    equal, 1 if a single one is above 0.
+
+    Parameters
+    ----------
+    values : float64 array, shape (N,)
 
     Returns
     -------
     float
-        In [0, 1]; NaN of a single image, or when no value is above 0.
+        In [0, 1]; NaN for a single image, or if no value is above 0.
 
     Source: Treves and Rolls, "What determines the capacity of autoassociative memories in the
     brain?", Network 1991, as rescaled by Vinje and Gallant, "Sparse Coding and Decorrelation in
@@ -104,7 +107,7 @@ def sparsity(values: npt.NDArray[np.float64]) -> float:
     largest = rectified.max()
     if len(values) < 2 or largest <= 0:
         return float("nan")
-    scaled = rectified / largest  # so that no square is too small for a number
+    scaled = rectified / largest  # so that no square underflows
     share = scaled.mean() ** 2 / np.square(scaled).mean()
     return float(np.clip((1 - share) / (1 - 1 / len(values)), 0, 1))
 
@@ -113,8 +116,8 @@ def _highest(
     values: npt.NDArray[np.float32], rising: npt.NDArray[np.float64], top: int
 ) -> npt.NDArray[np.intp]:
     """Find the indices of the highest values; of equal ones, the smallest indices."""
-    least = rising[max(0, len(rising) - top)]
-    candidates = np.flatnonzero(values >= least)
+    threshold = rising[max(0, len(rising) - top)]
+    candidates = np.flatnonzero(values >= threshold)
     order: npt.NDArray[np.intp] = np.argsort(-values[candidates], kind="stable")[:top]
     return candidates[order]
 

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featviz.analysis.examples.images import KIND, MOST, columns, crop, encode, read_image, settings
+from featviz.analysis.examples.images import (
+    KIND,
+    MAX_SIDE,
+    columns,
+    crop,
+    encode,
+    read_image,
+    settings,
+)
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_box
@@ -19,18 +27,18 @@ from tests.featviz.toys import toy_vit
 
 
 def stored(model: VisionModel, store: Path, files: list[bytes], room: int, side: int) -> Store:
-    told = {"side": side, "quality": 80, "bytes": room}
-    writer = open_writer(model, store, KIND, told)
+    options = {"side": side, "quality": 80, "bytes": room}
+    writer = open_writer(model, store, KIND, options)
     writer.add({"address": list(map(str, range(len(files)))), **columns(files, [7, -1], room)})
     return Store(store)
 
 
-def test_an_image_comes_out_of_a_store_nearly_as_it_went_in(tmp_path: Path) -> None:
+def test_an_image_is_read_back_with_small_error(tmp_path: Path) -> None:
     images = [open_data("cueworld:2").image(number, 128) for number in range(2)]
-    told = settings(128)
-    assert told == {"side": 128, "quality": 80, "bytes": 128 * 128 * 3 // 8 + 256}
-    files = [encode(image, 128, 80, told["bytes"]) for image in images]
-    store = stored(toy_vit(), tmp_path / "s", files, told["bytes"], 128)
+    options = settings(128)
+    assert options == {"side": 128, "quality": 80, "bytes": 128 * 128 * 3 // 8 + 256}
+    files = [encode(image, 128, 80, options["bytes"]) for image in images]
+    store = stored(toy_vit(), tmp_path / "s", files, options["bytes"], 128)
     for number, image in enumerate(images):
         found = read_image(store, number)
         assert found.shape == (128, 128, 3)
@@ -42,27 +50,29 @@ def test_an_image_comes_out_of_a_store_nearly_as_it_went_in(tmp_path: Path) -> N
 
 
 def test_a_large_image_is_stored_small_and_a_small_one_as_it_is() -> None:
-    assert settings(224)["side"] == settings(518)["side"] == MOST
+    assert settings(224)["side"] == settings(518)["side"] == MAX_SIDE
     assert settings(32)["side"] == 32
 
 
 @pytest.mark.parametrize("size", [8, 16, 32, 128, 224])
-def test_noise_fits_into_its_room_at_the_price_of_quality(size: int) -> None:
-    told = settings(size)
+def test_noise_fits_at_reduced_quality(size: int) -> None:
+    options = settings(size)
     noise = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
-    file = encode(noise, **rename(told))
-    assert len(file) <= told["bytes"]
-    assert file == encode(noise, **rename(told))
+    file = encode(noise, **arguments(options))
+    assert len(file) <= options["bytes"]
+    assert file == encode(noise, **arguments(options))
     with pytest.raises(FeatvizError, match="does not fit into 20 bytes"):
-        encode(noise, told["side"], told["quality"], 20)
+        encode(noise, options["side"], options["quality"], 20)
 
 
-def rename(told: dict[str, int]) -> dict[str, int]:
-    return {"side": told["side"], "quality": told["quality"], "room": told["bytes"]}
+def arguments(options: dict[str, int]) -> dict[str, int]:
+    return {"side": options["side"], "quality": options["quality"], "max_bytes": options["bytes"]}
 
 
 @pytest.mark.parametrize("what", ["other size", "no file", "cut off"])
-def test_a_file_that_is_no_image_of_the_stores_size_is_refused(what: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_of_the_stored_size_is_refused(
+    what: str, tmp_path: Path
+) -> None:
     image = open_data("cueworld:1").image(0, 64)
     file = encode(image, 32 if what == "other size" else 64, 80, 4000)
     file = {"other size": file, "no file": b"\0" * 90, "cut off": file[:200]}[what]
@@ -71,13 +81,13 @@ def test_a_file_that_is_no_image_of_the_stores_size_is_refused(what: str, tmp_pa
         read_image(store, 1)
 
 
-def test_an_image_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_image_is_refused_by_its_index(tmp_path: Path) -> None:
     store = stored(toy_vit(), tmp_path / "s", [b"x", b"y"], 10, 64)
     with pytest.raises(FeatvizError, match="has no 5 in example_images"):
         read_image(store, 5)
 
 
-def test_boxes_of_patches_worked_out_by_hand() -> None:
+def test_boxes_of_patches_calculated_by_hand() -> None:
     assert patch_box(1, (8, 8), 1, 128) == (0, 0, 16, 16)
     assert patch_box(64, (8, 8), 1, 128) == (112, 112, 128, 128)
     assert patch_box(10, (8, 8), 1, 128) == (16, 16, 32, 32)
@@ -87,7 +97,7 @@ def test_boxes_of_patches_worked_out_by_hand() -> None:
     assert patch_box(14, (14, 14), 1, 160) == (148, 0, 160, 11)
 
 
-def test_a_token_that_is_no_patch_has_no_box() -> None:
+def test_a_token_that_is_not_a_patch_has_no_box() -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     for token, grid, prefix in ((0, (2, 2), 1), (-1, (2, 2), 0), (5, (2, 2), 1), (3, (-1, -1), 0)):
         assert patch_box(token, grid, prefix, 16) is None

@@ -14,10 +14,8 @@ import featviz
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
-from featviz.analysis.examples import image_writer as album
-from featviz.analysis.examples import job
-from featviz.analysis.examples import search as task
-from featviz.analysis.examples.argmax_tokens import Places
+from featviz.analysis.examples import image_writer, job, search
+from featviz.analysis.examples.argmax_tokens import TokenLocator
 from featviz.analysis.examples.images import read_image
 from featviz.analysis.examples.job import examples, examples_to_store
 from featviz.analysis.examples.result import Examples
@@ -26,7 +24,7 @@ from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.packing import pack
 from featviz.store.reader import Store
 from tests.cli.running import tree
@@ -99,18 +97,18 @@ def check(found: list[Examples], values: Tensor, data: Dataset, numbers: list[in
         assert each.histogram.sum() == len(numbers)
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 32, 64])
+@pytest.mark.parametrize("batch", [1, 7, 32, 64])
 def test_examples_equal_a_brute_force_pass_for_any_batch_size(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
+    batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copies of an image are ordered by their number."""
-    monkeypatch.setattr(task, "AT_ONCE", at_once)
+    monkeypatch.setattr(search, "BATCH", batch)
     model, data = toy_vit(), noise(SEEDS)
     chosen = units(model, *SELECTORS)
     found = examples(model, chosen, data)
     assert [each.address for each in found] == list(map(str, chosen))
     images, read = all_images(data, 32), featviz.readout(model, sorted(chosen, key=str))
-    values = in_batches(read, images, at_once)
+    values = in_batches(read, images, batch)
     copied = values[[SEEDS.index(seed) for seed in SEEDS]]
     torch.testing.assert_close(copied, values, rtol=1e-5, atol=1e-6)
     order = [sorted(map(str, chosen)).index(str(unit)) for unit in chosen]
@@ -123,7 +121,7 @@ def test_examples_equal_a_brute_force_pass_for_any_batch_size(
                 np.testing.assert_allclose(stored, own[there], rtol=1e-5, atol=1e-6)
 
 
-def test_copies_of_an_image_have_one_value_wherever_they_are_in_a_batch() -> None:
+def test_copies_of_an_image_have_one_value_at_any_position_in_a_batch() -> None:
     model = toy_vit()
     copies = noise([4] * 45)
     for each in examples(model, units(model, *SELECTORS), copies):
@@ -131,17 +129,17 @@ def test_copies_of_an_image_have_one_value_wherever_they_are_in_a_batch() -> Non
         assert each.top.tolist() == each.bottom.tolist() == list(range(9))
 
 
-def test_places_in_the_examples_are_those_of_the_images_read_again() -> None:
+def test_tokens_of_the_examples_are_those_of_the_images_read_again() -> None:
     model, data = toy_vit(), noise(SEEDS)
     chosen = units(model, *SELECTORS)
-    places, images = Places(model, chosen), all_images(data, 32)
+    locate, images = TokenLocator(model, chosen), all_images(data, 32)
     for column, each in enumerate(examples(model, chosen, data)):
         for name in ENDS:
             wanted = np.array([(image, column) for image in getattr(each, name)])
-            np.testing.assert_array_equal(getattr(each, f"{name}_tokens"), places(images, wanted))
+            np.testing.assert_array_equal(getattr(each, f"{name}_tokens"), locate(images, wanted))
 
 
-def test_neither_the_order_of_the_units_nor_their_company_changes_anything() -> None:
+def test_results_depend_neither_on_the_order_of_the_units_nor_on_other_units() -> None:
     model, data = toy_vit(), noise(SEEDS)
     chosen = units(model, *SELECTORS)
     together = {each.address: each for each in examples(model, chosen, data)}
@@ -162,7 +160,7 @@ def same(one: Examples, other: Examples, rtol: float) -> None:
             np.testing.assert_allclose(value, getattr(other, name), rtol=rtol, atol=rtol)
 
 
-def test_some_images_of_a_dataset_are_named_by_their_numbers_in_it() -> None:
+def test_a_subset_of_a_dataset_keeps_the_indices_of_the_dataset() -> None:
     model, data = toy_vit(), noise(SEEDS)
     data._source.interleaved = False
     chosen = units(model, "blocks.1.mlp.fc1:0-3")
@@ -172,7 +170,7 @@ def test_some_images_of_a_dataset_are_named_by_their_numbers_in_it() -> None:
     check(examples(model, chosen, data, count=12), values, data, numbers)
 
 
-def test_a_dataset_of_fewer_images_leaves_places_empty() -> None:
+def test_a_dataset_with_fewer_images_than_top_leaves_entries_empty() -> None:
     model = toy_vit()
     (found,) = examples(model, units(model, "blocks.1.mlp.fc1:0"), noise([1, 2, 3], ()))
     assert found.top.tolist()[3:] == found.bottom.tolist()[3:] == [-1] * 6
@@ -182,7 +180,7 @@ def test_a_dataset_of_fewer_images_leaves_places_empty() -> None:
     assert (found.classes.shape, found.top_classes) == ((0,), [])
 
 
-def test_a_folder_with_copies_of_a_file_is_answered_by_number(tmp_path: Path) -> None:
+def test_copies_of_a_file_are_ordered_by_index(tmp_path: Path) -> None:
     dice = np.random.default_rng(0)
     for name in ("ape/a", "ape/b", "bee/c", "bee/d"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -204,7 +202,7 @@ def test_a_folder_with_copies_of_a_file_is_answered_by_number(tmp_path: Path) ->
 # The store.
 
 
-def test_a_store_holds_what_is_found_in_memory_and_every_image_of_it(tmp_path: Path) -> None:
+def test_a_store_holds_the_examples_and_each_of_their_images(tmp_path: Path) -> None:
     model, data = toy_vit(), noise(SEEDS)
     chosen = units(model, *SELECTORS)
     summary = examples_to_store(model, chosen, data, tmp_path / "s")
@@ -213,7 +211,7 @@ def test_a_store_holds_what_is_found_in_memory_and_every_image_of_it(tmp_path: P
         same(Examples.from_row(store.row(each.address, "examples")), each, rtol=0)
     shown = shown_in(store)
     assert store.addresses("example_images") == list(map(str, sorted(shown)))
-    assert (summary.stored, summary.done, summary.images) == (len(chosen), 0, len(shown))
+    assert (summary.stored, summary.done, summary.others["images"]) == (len(chosen), 0, len(shown))
     for number in sorted(shown)[:3]:
         off = read_image(store, number) / 255 - data.image(number, 32).permute(1, 2, 0).numpy()
         assert np.sqrt(np.square(off).mean()) < 0.12
@@ -226,7 +224,7 @@ def shown_in(store: Store) -> set[int]:
     return {int(image) for row in rows for name in ENDS for image in row[name]} - {-1}
 
 
-def test_grid_and_prefix_stand_beside_the_tokens(tmp_path: Path) -> None:
+def test_examples_record_the_grid_and_prefix_of_the_layer(tmp_path: Path) -> None:
     model = toy_vit()
     chosen = units(model, "blocks.1.mlp.fc1:0", "patch_embed:0", "head:0", "head:0+head:1")
     found = examples(model, chosen, noise([1, 2, 3]))
@@ -239,7 +237,7 @@ def test_a_second_run_changes_no_byte_and_more_units_add_to_the_store(tmp_path: 
     examples_to_store(model, units(model, *SELECTORS), data, store)
     before = tree(tmp_path)
     again = examples_to_store(model, units(model, *SELECTORS), data, store)
-    assert (again.stored, again.done, again.images) == (0, 14, 0)
+    assert (again.stored, again.done, again.others["images"]) == (0, 14, 0)
     assert tree(tmp_path) == before
     more = examples_to_store(model, units(model, *SELECTORS, "patch_embed:2-9"), data, store)
     assert (more.stored, more.done) == (8, 14)
@@ -256,20 +254,20 @@ def test_a_second_run_changes_no_byte_and_more_units_add_to_the_store(tmp_path: 
 def test_a_job_that_is_interrupted_at_any_moment_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task, "AT_ONCE", 8)
-    monkeypatch.setattr(job, "TOGETHER", 4)
-    monkeypatch.setattr(album, "SHARD", 6)
+    monkeypatch.setattr(search, "BATCH", 8)
+    monkeypatch.setattr(job, "GROUP", 4)
+    monkeypatch.setattr(image_writer, "SHARD", 6)
     model, data = toy_vit(), noise(SEEDS[:21])
     monkeypatch.setattr(os, "fsync", lambda _: None)  # nothing here cuts the power
     chosen = units(model, "blocks.1.mlp.fc1:0-5", "blocks.1.attn.qk:0@same", "head:0")
-    told: list[float] = []
+    finished: list[float] = []
     examples_to_store(
-        model, chosen, data, tmp_path / "whole", progress=lambda done, _: told.append(done)
+        model, chosen, data, tmp_path / "whole", progress=lambda done, _: finished.append(done)
     )
-    assert told == sorted(told)
-    assert told[-1] == 2 * len(data)
+    assert finished == sorted(finished)
+    assert finished[-1] == 2 * len(data)
     whole = tree(tmp_path / "whole")
-    for moment in range(1, len(told) + 1):
+    for moment in range(1, len(finished) + 1):
         store, calls = tmp_path / f"after-{moment}", 0
 
         def stop(_done: float, _total: int, moment: int = moment) -> None:
@@ -287,11 +285,11 @@ def test_a_job_that_is_interrupted_at_any_moment_ends_with_the_same_bytes(
 
         examples_to_store(model, chosen, data, store, progress=listen)
         assert tree(store) == whole
-        # What was read once is not read again.
-        assert rest[0] >= min(told[moment - 1], len(data))
+        # Images that were read once are not read again.
+        assert rest[0] >= min(finished[moment - 1], len(data))
 
 
-def test_other_data_or_settings_are_refused_and_with_force_set_aside_without_the_pictures(
+def test_other_data_or_settings_are_refused_or_with_force_set_aside_without_the_renders(
     tmp_path: Path,
 ) -> None:
     model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
@@ -316,16 +314,16 @@ def test_other_data_or_settings_are_refused_and_with_force_set_aside_without_the
     assert shards <= set(tree(tmp_path).values())
     # Images of the same data stay when only the number at the top is another.
     again = examples_to_store(model, chosen, noise(SEEDS[1:]), store, top=3, force=True)
-    assert (again.stored, again.images) == (2, 0)
+    assert (again.stored, again.others["images"]) == (2, 0)
 
 
-def test_values_that_wait_for_a_job_of_other_settings_are_deleted_and_those_of_others_stay(
+def test_activation_files_of_other_settings_are_deleted_and_those_of_other_units_stay(
     tmp_path: Path,
 ) -> None:
     model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
 
-    def waiting(selector: str, **settings: Any) -> set[Path]:
-        """Stop a job in its pass, and list what waits."""
+    def interrupted(selector: str, **settings: Any) -> set[Path]:
+        """Stop a job during its pass, and list the activation files."""
 
         def stop(finished: float, _: int) -> None:
             if finished:
@@ -335,11 +333,11 @@ def test_values_that_wait_for_a_job_of_other_settings_are_deleted_and_those_of_o
             examples_to_store(model, units(model, selector), data, store, **settings, progress=stop)
         return set((store / "scratch").iterdir())
 
-    (first,) = waiting("head:0")
-    both = waiting("head:1")
+    (first,) = interrupted("head:0")
+    both = interrupted("head:1")
     assert first in both
     assert len(both) == 2
-    (third,) = waiting("head:0", top=3, force=True)
+    (third,) = interrupted("head:0", top=3, force=True)
     assert third not in both
 
 
@@ -352,7 +350,7 @@ def test_images_whose_shard_was_deleted_are_stored_again(tmp_path: Path) -> None
         path.unlink()
     summary = examples_to_store(model, chosen, data, store)
     assert (summary.stored, summary.done) == (0, 2)
-    assert summary.images == len(shown_in(Store(store)))
+    assert summary.others["images"] == len(shown_in(Store(store)))
     assert tree(store) == before
 
 
@@ -371,7 +369,7 @@ def test_a_unit_that_is_infinite_on_an_image_fails_alone_and_is_tried_again(
     for _ in range(2):
         summary = examples_to_store(model, units(model, "fc:all"), data, tmp_path / "s")
         # The weights of the others are 0 there, and 0 times infinity is no number.
-        assert {str(unit) for unit in summary.failures} == {"fc:0", "fc:1", "fc:2"}
+        assert set(summary.failures) == {"fc:0", "fc:1", "fc:2"}
         reasons = set(summary.failures.values())
         assert reasons == {"its value on image 4 is not a finite number"}
         assert set(Store(tmp_path / "s").failures.values()) == reasons
@@ -379,7 +377,7 @@ def test_a_unit_that_is_infinite_on_an_image_fails_alone_and_is_tried_again(
         examples(model, units(model, "fc:all"), data)
 
 
-def test_examples_travel_in_one_file_and_are_verified(tmp_path: Path) -> None:
+def test_a_packed_store_holds_the_same_examples_and_is_valid(tmp_path: Path) -> None:
     model, data, store = toy_vit(), noise(SEEDS, ()), tmp_path / "s"
     examples_to_store(model, units(model, "blocks.1.mlp.fc1:0-4"), data, store)
     examples_to_store(model, units(model, "head:0", "blocks.1.attn.qk:0@same"), data, store)
@@ -404,7 +402,7 @@ def test_examples_travel_in_one_file_and_are_verified(tmp_path: Path) -> None:
         (None, 9, [Unit("head", 7)], "head has units 0-1, not 7"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_and_leaves_nothing(
+def test_invalid_arguments_are_refused_before_the_store_is_made(
     count: int | None, top: int, chosen: list[Unit], line: str, tmp_path: Path
 ) -> None:
     with pytest.raises(FeatvizError, match=line):
@@ -412,7 +410,7 @@ def test_what_cannot_be_answered_is_refused_and_leaves_nothing(
     assert not (tmp_path / "s").exists()
 
 
-def test_finding_examples_leaves_the_model_and_the_random_state_as_found(tmp_path: Path) -> None:
+def test_finding_examples_changes_neither_the_model_nor_the_random_state(tmp_path: Path) -> None:
     model = toy_vit()
     model.module.train()
     model.module.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""What takes processes of its own: memory, and jobs that are killed."""
+"""Memory of a job, and jobs that are killed: tests in processes of their own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MEMORY = """
 import resource, sys
 import torch
 from torch import nn
-from featviz.data import Dataset
-from featviz.examples import examples_to_store
-from featviz.models import VisionModel
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.examples.job import examples_to_store
+from featviz.data.datasets import Dataset
+from featviz.models.vision_model import VisionModel
 
 class Flat:
     classes, interleaved = ("even", "odd"), True
@@ -43,13 +43,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 KILLED = """
 import os, signal, sys
 import torch
-from featviz.examples import album, examples_to_store, job, task
-from featviz.units import units
+from featviz.addressing.selectors import units
+from featviz.analysis.examples import image_writer, job, search
 from tests.featviz.analysis.examples.sources import noise
 from tests.featviz.toys import toy_vit
 
 torch.set_num_threads(1)
-task.AT_ONCE, job.TOGETHER, album.SHARD = 8, 5, 6
+search.BATCH, job.GROUP, image_writer.SHARD = 8, 5, 6
 model, calls, last = toy_vit(), ("write", "fsync", "replace", "unlink"), int(sys.argv[2])
 chosen = units(model, "blocks.1.mlp.fc1:0-9", "blocks.1.attn.qk:0@same")
 count = 0
@@ -65,7 +65,7 @@ def counted(call):
 
 for name in calls:
     setattr(os, name, counted(getattr(os, name)))
-examples_to_store(model, chosen, noise(range(40)), sys.argv[1])
+job.examples_to_store(model, chosen, noise(range(40)), sys.argv[1])
 print(count)
 """
 
@@ -84,13 +84,13 @@ def run(program: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_50_000_images_take_no_more_memory_than_2_000(tmp_path: Path) -> None:
-    """But a few bytes for each image: its number, its label, and one unit's values in order."""
+    """Except a few bytes per image: its index, its label, and the sorted values of one unit."""
     few, many = (int(run(MEMORY, count, tmp_path / str(count)).stdout) for count in (2_000, 50_000))
     assert many - few < 12_000  # kB; the values alone are 120 MB
 
 
 @pytest.mark.slow
-def test_a_job_that_is_killed_ends_with_the_bytes_of_one_that_is_not(tmp_path: Path) -> None:
+def test_a_killed_job_that_is_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     calls = int(run(KILLED, tmp_path / "whole", 0).stdout)
     whole = tree(tmp_path / "whole")
     for moment in range(2, calls, calls // 3):

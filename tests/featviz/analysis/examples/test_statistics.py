@@ -48,7 +48,7 @@ def test_everything_equals_sorting_and_counting_by_hand_ties_included(
     np.testing.assert_allclose(found["sparsity"], right["sparsity"], rtol=1e-6, atol=1e-6)
 
 
-def test_what_a_hand_works_out_for_five_images() -> None:
+def test_statistics_of_five_images_calculated_by_hand() -> None:
     """Values 1, -1, 3, 1, 0 of classes 0, 0, 1, 1, and none.
 
     The squares of 1, 0, 3, 1, 0 sum to 11 and the numbers to 5: (1 - 5 * 5 / 5 / 11) * 5 / 4.
@@ -75,7 +75,7 @@ def test_what_a_hand_works_out_for_five_images() -> None:
     np.testing.assert_array_equal(found["histogram"], histogram)
 
 
-def test_of_equal_values_the_first_images_are_at_both_ends() -> None:
+def test_of_equal_values_the_first_images_are_top_and_bottom() -> None:
     found = described([0.5] * 40, [0] * 40, 1, 9)
     assert found["top"].tolist() == found["bottom"].tolist() == list(range(9))
     assert found["histogram"].tolist() == [40] + [0] * 63
@@ -84,7 +84,7 @@ def test_of_equal_values_the_first_images_are_at_both_ends() -> None:
 
 
 @given(st.permutations(range(23)), st.integers(0, 3))
-def test_the_order_of_the_images_names_others_and_changes_no_number(
+def test_the_order_of_the_images_changes_indices_and_no_statistic(
     order: list[int], seed: int
 ) -> None:
     values = np.random.default_rng(seed).normal(size=23).astype(np.float32)
@@ -97,7 +97,7 @@ def test_the_order_of_the_images_names_others_and_changes_no_number(
             np.testing.assert_allclose(after[name], before[name], rtol=1e-6, atol=1e-7)
 
 
-def test_sparsity_is_1_of_one_image_and_0_of_all_alike() -> None:
+def test_sparsity_is_1_for_one_active_image_and_0_for_equal_values() -> None:
     assert sparsity(np.array([0.0, 0.0, 4.0, -9.0])) == 1
     assert sparsity(np.full(7, 2.0)) == pytest.approx(0, abs=1e-12)
     # Of k equal ones among n: (1 - k / n) / (1 - 1 / n).
@@ -107,9 +107,7 @@ def test_sparsity_is_1_of_one_image_and_0_of_all_alike() -> None:
 
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(1e-3, 1e3))
-def test_sparsity_does_not_ask_for_the_scale_and_lies_between_0_and_1(
-    values: list[float], scale: float
-) -> None:
+def test_sparsity_is_scale_free_and_between_0_and_1(values: list[float], scale: float) -> None:
     found = sparsity(np.array(values))
     if max(values) > 1e-200:
         assert 0 <= found <= 1
