@@ -94,3 +94,11 @@ def test_python_that_is_shown_compiles_and_calls_what_there_is(page: str) -> Non
                 owner, name = ast.unparse(node.func).split(".")
                 names = {word.arg: None for word in node.keywords if word.arg}
                 inspect.signature(getattr(packages[owner], name)).bind(*node.args, **names)
+
+
+def test_the_examples_of_extending_run_as_they_are() -> None:
+    names: dict[str, object] = {}
+    snippets = re.findall(r"^```python\n(.*?)^```", TEXTS["extending.md"], re.MULTILINE | re.DOTALL)
+    assert len(snippets) == 5
+    for snippet in snippets:
+        exec(snippet.replace("steps=16", "steps=2"), names)  # noqa: S102  our own text
