@@ -101,4 +101,4 @@ def test_the_examples_of_extending_run_as_they_are() -> None:
     snippets = re.findall(r"^```python\n(.*?)^```", TEXTS["extending.md"], re.MULTILINE | re.DOTALL)
     assert len(snippets) == 5
     for snippet in snippets:
-        exec(snippet.replace("steps=16", "steps=2"), names)  # noqa: S102  our own text
+        exec(snippet.replace("steps=16", "steps=2"), names)
