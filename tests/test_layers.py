@@ -148,3 +148,18 @@ def test_every_folder_of_a_package_has_at_most_12_entries() -> None:
             if folder.is_dir() and not left_out & set(folder.parts):
                 entries = {path.name for path in folder.iterdir()} - left_out
                 assert len(entries) <= 12, folder
+
+
+def loaded_with(module: str) -> set[str]:
+    """Modules of the project that are loaded by importing one, apart from lazy imports."""
+    found, waiting = set(), {module}
+    while waiting:
+        found |= waiting
+        waiting = set().union(*(imports(each, types=False) for each in waiting)) - found
+    return found
+
+
+def test_activation_patching_loads_no_optimizer() -> None:
+    rooms = ("featviz.optimization", "featviz.parametrization", "featviz.rendering")
+    loaded = loaded_with("patching.activation_patching") | loaded_with("patching.trace_job")
+    assert [each for each in loaded if each.startswith(rooms)] == []

@@ -1,4 +1,7 @@
-"""A procedural image world whose decisive cues are known, and small models trained on it."""
+"""A procedural image world with known cues, and small models trained on it.
+
+Independent of the rest of featviz.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled models: their geometry and their trained weights."""
+"""Bundled models: architectures and trained weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from featviz.cueworld.world import CLASSES, SIZE
-from featviz.errors import FeatvizError, did_you_mean
 
 WEIGHTS = ("vit", "vit_colourblind", "mixer", "resnet")
 """Names of the bundled models."""
@@ -21,7 +20,7 @@ MEAN = STD = 0.5
 
 
 def build(name: str) -> nn.Module:
-    """Make an untrained model for images of 128 x 128 pixels and the 18 classes.
+    """Build an untrained model for images of 128 x 128 pixels and the 18 classes.
 
     Parameters
     ----------
@@ -33,12 +32,12 @@ def build(name: str) -> nn.Module:
     Returns
     -------
     nn.Module
-        A module of timm; its initial weights come from torch's global random state.
+        A module of timm; its initial weights are drawn from torch's global random state.
 
     Raises
     ------
-    FeatvizError
-        If the name is none of these.
+    ValueError
+        If the name is not one of these.
 
     Source: the geometries of timm's ``vision_transformer``, ``mlp_mixer`` and ``resnet``, scaled
     down from Dosovitskiy et al., 2021; Tolstikhin et al., 2021; He et al., 2016.
@@ -49,7 +48,7 @@ def build(name: str) -> nn.Module:
         return MlpMixer(classes, SIZE, patch_size=16, num_blocks=8, embed_dim=128)
     if name == "resnet":
         widths = (24, 48, 96, 192)
-        # timm's annotation asks for an instance of the block where it wants the class.
+        # timm's annotation is an instance of the block, but the class is expected.
         return ResNet(BasicBlock, (2, 2, 2, 2), classes, channels=widths)  # type: ignore[arg-type]
     return VisionTransformer(SIZE, 16, num_classes=classes, embed_dim=128, depth=12, num_heads=4)
 
@@ -69,8 +68,8 @@ def weights(name: str) -> dict[str, Tensor]:
 
     Raises
     ------
-    FeatvizError
-        If there are no such weights.
+    ValueError
+        If the name is not one of these.
     """
     _check(name)
     file = resources.files("featviz.cueworld") / "weights" / f"{name}.safetensors"
@@ -78,11 +77,10 @@ def weights(name: str) -> dict[str, Tensor]:
 
 
 def widen(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Turn the floating-point tensors of a state dict into float32, and leave the counters."""
+    """Return a copy of a `state` dict with floating-point tensors in float32."""
     return {key: part.float() if part.is_floating_point() else part for key, part in state.items()}
 
 
 def _check(name: str) -> None:
     if name not in WEIGHTS:
-        hint = did_you_mean(name, WEIGHTS) or f"; there are {', '.join(WEIGHTS)}"
-        raise FeatvizError(f"cueworld has no model {name!r}{hint}")
+        raise ValueError(f"cueworld has no model {name!r}; available are {', '.join(WEIGHTS)}")

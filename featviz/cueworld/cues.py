@@ -1,4 +1,4 @@
-"""What removes a cue from images."""
+"""Transforms that remove one cue: color, texture, or the relation of hue to labels."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featviz.cueworld.paint import LUMA
-from featviz.errors import FeatvizError
+from featviz.cueworld.colors import LUMA
 
 
 def grayscale(images: Tensor) -> Tensor:
@@ -29,14 +28,14 @@ def grayscale(images: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, sigma: float | None = None) -> Tensor:
-    """Remove texture: a Gaussian cut off at three sigmas, the image mirrored at its border.
+    """Remove texture with a Gaussian filter, truncated at three sigmas, with reflection padding.
 
     Parameters
     ----------
     images : Tensor, shape (N, C, height, width)
         Any values.
     sigma : float, optional
-        Standard deviation in pixels, above 0; by default 1/24 of the width, which leaves 3 to 29 %
+        Standard deviation in pixels, above 0; by default 1/24 of the width, which keeps 3 to 29 %
         of the contrast of cueworld's stripes.
 
     Returns
@@ -45,18 +44,19 @@ def blur(images: Tensor, sigma: float | None = None) -> Tensor:
 
     Raises
     ------
-    FeatvizError
-        If sigma is not above 0, or three sigmas reach across the image.
+    ValueError
+        If sigma is not above 0, or three sigmas exceed the image.
     """
     channels, height, width = images.shape[1:]
     sigma = width / 24 if sigma is None else sigma
     limit = min(height, width) / 3
     if not 0 < sigma < limit:
-        raise FeatvizError(f"blur sigma must be above 0 and below {limit:g} pixels, not {sigma:g}")
-    reach = int(3 * sigma)
-    taps = torch.exp(-(torch.arange(-reach, reach + 1, device=images.device) ** 2) / (2 * sigma**2))
-    kernel = (taps / taps.sum()).to(images.dtype).expand(channels, 1, -1)
-    padded = F.pad(images, (reach,) * 4, mode="reflect")
+        raise ValueError(f"blur sigma must be above 0 and below {limit:g} pixels, not {sigma:g}")
+    radius = int(3 * sigma)
+    offsets = torch.arange(-radius, radius + 1, device=images.device)
+    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
+    kernel = (weights / weights.sum()).to(images.dtype).expand(channels, 1, -1)
+    padded = F.pad(images, (radius,) * 4, mode="reflect")
     rows = F.conv2d(padded, kernel[:, :, None, :], groups=channels)
     return F.conv2d(rows, kernel[:, :, :, None], groups=channels)
 
@@ -69,8 +69,7 @@ def silhouette(images: Tensor, masks: Tensor) -> Tensor:
     images : Tensor, shape (N, C, height, width)
         Any values.
     masks : Tensor, shape (N, 1, height, width)
-        Share of each pixel that the object covers, in [0, 1]; where it covers none, the image
-        stays as it is.
+        Fraction of each pixel that the object covers, in [0, 1]; pixels with 0 are unchanged.
 
     Returns
     -------
@@ -81,13 +80,11 @@ def silhouette(images: Tensor, masks: Tensor) -> Tensor:
     return torch.lerp(images, mean, masks)
 
 
-def hide_color(
-    images: Tensor, labels: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Make training data in which hue tells nothing about the label.
+def hide_color(images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Make training data in which hue is independent of the label.
 
-    Half of the images become gray, and every label of the color family is drawn anew among its
-    six classes.
+    Half of the images become gray, and every label of the color family is redrawn among its six
+    classes.
 
     Parameters
     ----------
@@ -96,7 +93,7 @@ def hide_color(
     labels : Tensor, shape (N,)
         Indices into `CLASSES`.
     generator : torch.Generator
-        On the device of the images; it moves on.
+        On the device of the images; it is advanced.
 
     Returns
     -------

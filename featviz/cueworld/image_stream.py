@@ -1,4 +1,4 @@
-"""Images by number: which ones a count and a seed stand for."""
+"""Reproducible sequences of images from a seed."""
 
 from __future__ import annotations
 
@@ -7,50 +7,58 @@ from collections.abc import Iterator
 import torch
 
 from featviz.cueworld.world import CLASSES, SIZE, Batch, sample
-from featviz.errors import FeatvizError
 
 
 def batches(count: int, seed: int, size: int = SIZE) -> Iterator[Batch]:
     """Draw images on the CPU, one of every class at a time.
 
-    Image i shows class ``i % 18`` and depends on the seed, on i and on the size, not on the count:
-    more images of a seed begin with the fewer. Global random state is not touched.
+    Image i shows class ``i % 18`` and depends on the seed, on i and on the size, but not on the
+    count. The global random state is not used.
 
     Parameters
     ----------
     count : int
-        Number of images in all, at least 1.
+        Total number of images, at least 1.
     seed : int
-        Names the stream.
+        Random seed.
     size : int
         Side of the images in pixels.
 
     Yields
     ------
     Batch
-        18 images, the last time fewer if `count` asks for fewer.
+        18 images; the last batch may have fewer.
 
     Raises
     ------
-    FeatvizError
+    ValueError
         If `count` is below 1.
     """
     if count < 1:
-        raise FeatvizError(f"cueworld draws at least 1 image, not {count}")
+        raise ValueError(f"cueworld draws at least 1 image, not {count}")
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(len(CLASSES))
     for start in range(0, count, len(CLASSES)):
-        # Images depend on how many are drawn at once, so the last batch is drawn whole, too.
+        # Images depend on how many are drawn at once, so the last batch is drawn completely.
         batch, rest = sample(labels, generator, size), count - start
         yield Batch(batch.images[:rest], batch.labels[:rest], batch.masks[:rest])
 
 
 def draw(count: int, seed: int, size: int = SIZE) -> Batch:
-    """Draw the images of `batches` into one batch; 1,000 of the usual size take 262 MB.
+    """Draw images as one batch; 1,000 of the default size take 262 MB.
+
+    Parameters
+    ----------
+    count, seed, size : int
+        See `batches`.
+
+    Returns
+    -------
+    Batch
 
     Raises
     ------
-    FeatvizError
+    ValueError
         If `count` is below 1.
     """
     parts = list(batches(count, seed, size))

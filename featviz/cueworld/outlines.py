@@ -1,7 +1,7 @@
-"""Outlines as signed distances, below zero inside, in units of the object's radius.
+"""Outlines of objects as signed distances, negative inside, in units of the object's radius.
 
-Only the zero line is exact for every outline; away from it the value is a distance up to a factor
-near one, which is all that an edge one pixel wide asks for.
+Only the zero level is exact for all outlines. Elsewhere the value is a distance up to a factor near
+one, which is sufficient for an edge one pixel wide.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import Tensor
 def local(
     x: Tensor, y: Tensor, center: Tensor, radius: Tensor, angle: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Turn image coordinates into the coordinates of an object.
+    """Transform image coordinates to the coordinates of objects.
 
     Parameters
     ----------
     x, y : Tensor, shape (size, size)
-        Image coordinates, from -1 to 1, y pointing down.
+        Image coordinates in [-1, 1], y pointing down.
     center : Tensor, shape (N, 2)
-        Where each object's origin lies in the image.
+        Center of each object in image coordinates.
     radius, angle : Tensor, shape (N,)
-        The object's unit length in image coordinates, and its turn in radians.
+        Unit length of each object in image coordinates, and its rotation in radians.
 
     Returns
     -------
@@ -38,14 +38,14 @@ def local(
 
 
 def coverage(distance: Tensor, radius: Tensor) -> Tensor:
-    """Share of each pixel that lies inside an outline.
+    """Compute the fraction of each pixel inside an outline.
 
     Parameters
     ----------
     distance : Tensor, shape (N, size, size)
         Signed distance to the outline, in units of the radius.
     radius : Tensor, shape (N,)
-        The object's unit length in image coordinates.
+        Unit length of each object in image coordinates.
 
     Returns
     -------
@@ -56,14 +56,18 @@ def coverage(distance: Tensor, radius: Tensor) -> Tensor:
 
 
 def blob(u: Tensor, v: Tensor, wobble: Tensor) -> Tensor:
-    """Signed distance to a circle of radius 0.8 bent by three random waves.
+    """Compute the signed distance to a circle of radius 0.8 deformed by three sinusoids.
 
     Parameters
     ----------
     u, v : Tensor, shape (N, size, size)
         Object coordinates.
     wobble : Tensor, shape (N, 3, 2)
-        Amplitude and phase, in [0, 1], of the waves with 2, 3 and 4 periods around the circle.
+        Amplitude and phase, in [0, 1], of the sinusoids with 2, 3 and 4 periods per turn.
+
+    Returns
+    -------
+    Tensor, shape (N, size, size)
     """
     theta = torch.atan2(v, u)
     edge = torch.full_like(theta, 0.8)
@@ -75,12 +79,16 @@ def blob(u: Tensor, v: Tensor, wobble: Tensor) -> Tensor:
 
 
 def outlines(u: Tensor, v: Tensor) -> tuple[Tensor, ...]:
-    """Signed distances to triangle, square, star, ring, cross and crescent, in this order.
+    """Compute signed distances to triangle, square, star, ring, cross and crescent, in this order.
 
     Parameters
     ----------
     u, v : Tensor, any shape
         Object coordinates.
+
+    Returns
+    -------
+    tuple of six Tensors, same shape
     """
     rho, theta = (u**2 + v**2).sqrt(), torch.atan2(v, u)
     triangle = rho * torch.cos(_fold(theta, 3)) - 0.5

@@ -1,12 +1,12 @@
-"""Train a model on cueworld and report what each cue is worth to it.
+"""Train a model on cueworld and report its accuracy with each cue removed.
 
-The bundled weights came from these runs, a minute or so each on a CUDA device::
+The bundled weights come from these runs, about a minute each on a CUDA device::
 
     python -m featviz.cueworld.train --arch vit --steps 6000 --out vit.safetensors
     python -m featviz.cueworld.train --arch mixer --steps 3000 --out mixer.safetensors
     python -m featviz.cueworld.train --arch resnet --steps 4200 --lr 2e-3 --out resnet.safetensors
     python -m featviz.cueworld.train --arch vit --steps 420 --batch 128 --lr 7e-4 --seed 5 \
-        --colour-blind --start vit.safetensors --out vit_colourblind.safetensors
+        --color-blind --start vit.safetensors --out vit_colourblind.safetensors
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from featviz.cueworld.world import CLASSES, sample
 def train(
     model: nn.Module, steps: int, batch: int, lr: float, seed: int, color_blind: bool = False
 ) -> nn.Module:
-    """Train a model on an endless stream of fresh images, so that it cannot overfit.
+    """Train a model on an endless stream of new images, so that it cannot overfit.
 
-    AdamW with weight decay 0.05 on matrices, a warm-up followed by a cosine, gradients clipped at
-    norm 1, bfloat16 on CUDA.
+    AdamW with weight decay 0.05 on matrices, linear warm-up and cosine decay of the learning rate,
+    gradients clipped at norm 1, bfloat16 on CUDA.
 
     Parameters
     ----------
     model : nn.Module
         Trained in place, on its device, and left in training mode.
     steps, batch : int
-        Number of steps, and of images in each.
+        Number of steps, and of images per step.
     lr : float
-        Highest learning rate.
+        Maximum learning rate.
     seed : int
-        Seeds the images.
+        Random seed of the images.
     color_blind : bool
-        Make hue tell nothing about the label, see `hide_color`.
+        Make hue independent of the label, see `hide_color`.
 
     Returns
     -------
     nn.Module
-        A copy whose weights are the moving average over about the last tenth of the steps, at
-        most 500: steadier than the last ones.
+        A copy with an exponential moving average of the weights, over about the last tenth of the
+        steps and at most 500.
     """
     device = next(model.parameters()).device
     decay = min(0.998, max(0.0, 1 - 10 / steps))
@@ -79,13 +79,13 @@ def train(
         optimizer.step()
         schedule.step()
         average.update_parameters(model)
-        if step % 100 == 0:  # reading the loss waits for the device
+        if step % 100 == 0:  # reading the loss synchronizes with the device
             bar.set_postfix(loss=f"{loss.item():.4f}")
     return average.module
 
 
 def _parameter_groups(model: nn.Module) -> list[dict[str, object]]:
-    """Weight decay for matrices and kernels, none for biases, gains and the like."""
+    """Weight decay for matrices and kernels, none for biases, gains and other vectors."""
     weights = list(model.parameters())
     return [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 0.05},
@@ -94,13 +94,13 @@ def _parameter_groups(model: nn.Module) -> list[dict[str, object]]:
 
 
 def _rate(step: int, steps: int) -> float:
-    """Share of the highest learning rate: up over a tenth of the steps, then down a cosine."""
-    warm = max(1, min(500, steps // 10))
-    return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-3)
+    """Fraction of the maximum learning rate: warm-up over a tenth of the steps, cosine decay."""
+    warmup = max(1, min(500, steps // 10))
+    return min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-3)
 
 
-def half(model: nn.Module) -> dict[str, Tensor]:
-    """State dict as it is bundled: on the CPU, float16 where it is floating-point."""
+def half_state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict of `model` on the CPU, with floating-point tensors in float16."""
     return {
         key: (part.half() if part.is_floating_point() else part).cpu().contiguous()
         for key, part in model.state_dict().items()
@@ -111,14 +111,25 @@ def half(model: nn.Module) -> dict[str, Tensor]:
 @click.option("--arch", required=True, type=click.Choice(["vit", "mixer", "resnet"]))
 @click.option("--steps", default=6000, show_default=True, type=click.IntRange(1))
 @click.option("--batch", default=512, show_default=True, type=click.IntRange(1))
-@click.option("--lr", default=1e-3, show_default=True, help="Highest learning rate.")
-@click.option("--seed", default=0, show_default=True, help="Of initial weights and images.")
-@click.option("--colour-blind", is_flag=True, help="Make hue tell nothing about the label.")
-@click.option("--start", type=click.Path(exists=True, dir_okay=False), help="First weights.")
+@click.option("--lr", default=1e-3, show_default=True, help="Maximum learning rate.")
 @click.option(
-    "--images", default=3600, show_default=True, type=click.IntRange(18), help="In the report."
+    "--seed", default=0, show_default=True, help="Random seed of initial weights and images."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where weights go.")
+@click.option(
+    "--color-blind",
+    "--colour-blind",
+    is_flag=True,
+    help="Make hue independent of the label.",
+)
+@click.option("--start", type=click.Path(exists=True, dir_okay=False), help="Initial weights.")
+@click.option(
+    "--images",
+    default=3600,
+    show_default=True,
+    type=click.IntRange(18),
+    help="Number of images of the report.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New file of weights.")
 def main(
     arch: str,
     steps: int,
@@ -130,7 +141,10 @@ def main(
     images: int,
     out: Path,
 ) -> None:
-    """Train a model on cueworld and print its accuracy as one line of JSON."""
+    """Train a model on cueworld and print its accuracy as one line of JSON.
+
+    See `train`.
+    """
     if out.exists() or not out.parent.is_dir():
         raise click.UsageError(f"--out must be a new file in an existing folder, not {out}")
     with torch.random.fork_rng(devices=[]):
@@ -140,7 +154,7 @@ def main(
         model.load_state_dict(widen(load_file(start)))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = train(model.to(device), steps, batch, lr, seed, color_blind)
-    state = half(model)
+    state = half_state_dict(model)
     save_file(state, out)
     model.load_state_dict(widen(state))
     click.echo(json.dumps({"arch": arch, "out": str(out), "accuracy": report(model, images)}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -25,19 +26,11 @@ from patching.interventions.perturbations import (
     partners,
     shuffle_patches,
 )
+from patching.settings import CORRUPTIONS
 from patching.vit.residual_vit import ResidualViT
 
-FORMS = {
-    "grayscale": "grayscale",
-    "blur": "blur[:SIGMA]",
-    "noise": "noise:AMOUNT",
-    "embedding": "embedding:AMOUNT",
-    "silhouette": "silhouette",
-    "shuffle": "shuffle",
-    "occlude": "occlude:SHARE",
-    "swap": "swap",
-}
-"""Syntax of each corruption."""
+FORMS = {re.split(r"[:\[]", form)[0]: form for form in CORRUPTIONS}
+"""Syntax of each corruption, by its name."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +216,7 @@ class Corruptor:
         side = partial(patch_size, self.model)
         return {
             "grayscale": lambda images, _: grayscale(images),
-            "blur": lambda images, _: blur(images, self.corruption.amount),
+            "blur": lambda images, _: self._blurred(images),
             "noise": lambda images, indices: add_noise(
                 images, self._amount, self._generators(indices)
             ),
@@ -239,6 +232,12 @@ class Corruptor:
             ),
             "swap": self._swapped,
         }
+
+    def _blurred(self, images: Tensor) -> Tensor:
+        try:
+            return blur(images, self.corruption.amount)
+        except ValueError as error:
+            raise FeatvizError(str(error)) from error
 
     def _swapped(self, images: Tensor, indices: Sequence[int]) -> Tensor:
         # Sorted, because generated datasets read neighboring images together.

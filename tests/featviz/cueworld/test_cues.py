@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from featviz.cueworld import blur, draw, grayscale, hide_color, silhouette
-from featviz.errors import FeatvizError
 from tests.oracles.blurring import gaussian_blur
 
 
@@ -38,7 +37,7 @@ def test_blur_takes_a_24th_of_the_width_by_default() -> None:
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, 4.0, float("nan")])
 def test_blur_refuses_a_sigma_that_the_image_cannot_hold(sigma: float) -> None:
-    with pytest.raises(FeatvizError, match="above 0 and below 4 pixels"):
+    with pytest.raises(ValueError, match="above 0 and below 4 pixels"):
         blur(noise(1, 3, 12, 16), sigma)
 
 

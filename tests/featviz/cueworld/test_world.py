@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 
 from featviz.cueworld import CLASSES, COLORS, FAMILIES, SHAPES, TEXTURES, Batch, grayscale, sample
-from featviz.errors import FeatvizError
 
 # The images that the bundled weights were trained on, drawn once by the program that trained them:
 # for every class, RGB and mask of seed 2024 in bytes, averaged over 3 x 3 fields, then at 2 pixels.
@@ -139,5 +138,5 @@ def test_texture_classes_of_one_seed_differ_in_surface_inside_one_blob() -> None
 
 @pytest.mark.parametrize("label", [-1, 18])
 def test_a_label_that_is_no_class_is_refused(label: int) -> None:
-    with pytest.raises(FeatvizError, match=f"from 0 to 17, not {label}$"):
+    with pytest.raises(ValueError, match=f"from 0 to 17, not {label}$"):
         sample(torch.tensor([0, label]), seeded(0))

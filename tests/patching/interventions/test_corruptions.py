@@ -89,6 +89,11 @@ def test_cues_are_removed_as_cueworld_removes_them() -> None:
         assert torch.equal(bound(text, model).images(images, [4, 6, 30]), expected)
 
 
+def test_a_blur_wider_than_the_image_is_refused() -> None:
+    with pytest.raises(FeatvizError, match="blur sigma must be above 0 and below"):
+        bound("blur:999", attention_model("ViT")).images(read([4]), [4])
+
+
 def test_patches_are_those_of_the_model() -> None:
     for kind, side in (("ViT", 16), ("DINOv2 with registers", 14)):
         model = attention_model(kind)

@@ -1,4 +1,4 @@
-"""The random numbers of one batch."""
+"""Random numbers of a batch of images."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import torch
 from torch import Tensor
 
 
-class Dice:
-    """Uniform and normal draws for `count` images at once, all from one generator.
+class Draws:
+    """Uniform and normal random numbers for several images at once, all from one generator.
 
-    The order of the calls is part of the world: another order makes other images from a seed.
+    The order of the calls defines the images of a seed: do not change it.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    generator : torch.Generator
     """
 
     def __init__(self, count: int, generator: torch.Generator) -> None:
@@ -17,15 +23,15 @@ class Dice:
         self._generator = generator
 
     def __call__(self, *shape: int) -> Tensor:
-        """Draw numbers in [0, 1), shape (count, *shape)."""
+        """Draw uniform numbers in [0, 1), shape (count, *shape)."""
         device = self._generator.device
         return torch.rand(self.count, *shape, generator=self._generator, device=device)
 
     def between(self, low: float, high: float) -> Tensor:
-        """Draw one number in [low, high) for every image, shape (count,)."""
+        """Return one uniform number in [`low`, `high`) for each image, shape (count,)."""
         return low + (high - low) * self()
 
     def normal(self, *shape: int) -> Tensor:
-        """Draw standard normal numbers, shape (count, *shape)."""
+        """Return standard normal numbers of shape (count, *`shape`)."""
         device = self._generator.device
         return torch.randn(self.count, *shape, generator=self._generator, device=device)
