@@ -139,7 +139,7 @@ def compare_to_store(
         Number of images of the dataset; all if not given. See `Dataset.indices` for which.
     force : bool
         Set a store of other models, data or settings aside; see
-        `featviz.rendering.render.render_to_store`.
+        `featviz.rendering.job.render_to_store`.
     progress : callable
         Called with the number of pictures finished and in all.
 

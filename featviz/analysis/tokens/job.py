@@ -23,7 +23,7 @@ from featviz.analysis.tokens.scores import COLUMNS, TokenScores
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.jobs import JobSummary, open_writer, store_batches
 from featviz.store.reader import Store
 
@@ -133,7 +133,7 @@ def tokens_to_store(
 
     Pictures are stored as kind ``renders``; those that the store holds are not rendered again. Of
     several samples, the one with the highest activation is scored. For the other parameters, see
-    `featviz.rendering.render.render_to_store`.
+    `featviz.rendering.job.render_to_store`.
 
     Parameters
     ----------
