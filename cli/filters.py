@@ -7,7 +7,7 @@ from collections import Counter
 import click
 
 from cli.options import force_option, load_model, model_options, store_option
-from cli.output import json_option, print_json, print_table
+from cli.output import json_option, print_json, print_summary, print_table
 
 
 @click.command()
@@ -33,7 +33,8 @@ def filters(
     \b
     Examples:
       featviz filters cueworld/vit -o filters
-      featviz filters torchvision/googlenet --untrained -o filters --json
+      # A convolutional network
+      featviz filters torchvision/googlenet --untrained -o googlenet
     """
     loaded = load_model(model, untrained, arch, device)
 
@@ -41,16 +42,15 @@ def filters(
     from featviz.analysis.filters.job import store_filters
     from featviz.store.reader import Store
 
-    summary = store_filters(loaded, store, force)
+    summaries = store_filters(loaded, store, force)
     found = Counter(row["class"] for row in Store(store).rows("filters"))
     counts = {name: found[name] for name in CLASSES}
     if as_json:
-        print_json(
-            {"store": store, "classes": counts, "stored": summary.stored, "done": summary.done}
-        )
+        stored = {kind: summary.stored for kind, summary in summaries.items()}
+        done = {kind: summary.done for kind, summary in summaries.items()}
+        print_json({"store": store, "classes": counts, "stored": stored, "done": done})
     else:
         rows: list[tuple[object, ...]] = [("class", "filters"), *counts.items()]
         print_table(rows)
-    for kind, stored in summary.stored.items():
-        done = summary.done[kind]
-        click.echo(f"{store}: {stored} {kind} stored, {done} already stored", err=True)
+    for kind, summary in summaries.items():
+        print_summary(store, summary, f"{kind} stored")

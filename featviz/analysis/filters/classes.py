@@ -1,4 +1,4 @@
-"""Three numbers of a filter, and the class that they put it in."""
+"""Statistics of filters, and the classes that follow from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from featviz.analysis.filters.noise import denoised
 
-# A layer's strong filter: this quantile of the norms, so that neither the few strongest nor the
-# many dead ones decide.
+CLASSES = ("regular", "regular dark", "near-solid colour", "solid colour", "very dark")
+"""Classes in display order, see `classify`; stores record these names."""
+
+# Quantile of the norms that defines a layer's strong filter: robust to a few outliers and to many
+# dead filters.
 STRONG = 0.9
 
 VERY_DARK = 0.1
@@ -30,24 +33,25 @@ THRESHOLDS = {
     "near_solid_tinted": NEAR_SOLID_TINTED,
     "tinted": TINTED,
 }
-"""Of `classify`, as a store's configuration records them."""
+"""Thresholds of `classify`, as recorded in the configuration of a store."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Scale-free numbers of each filter, of what stands out of the layer's noise.
+    """Scale-free statistics of filters, after removal of the layer's noise.
 
     Attributes
     ----------
     energy : array, shape (N,)
-        Norm, in parts of the norm of the layer's strong filter; 0 or more, mostly below 1.
+        Norm, relative to the norm of the layer's strong filter; nonnegative, mostly below 1.
     spatial : array, shape (N,)
-        Share of the squared norm that is not the mean of each color: 0 is flat, 1 has no mean.
+        Fraction of the squared norm outside the mean of each color, in [0, 1]: 0 for a flat
+        filter, 1 for a filter without mean.
     color : array, shape (N,)
-        Share of the squared norm that is not the same in red, green and blue: 0 is gray, 1 has
-        no gray part.
+        Fraction of the squared norm that is not equal in red, green and blue, in [0, 1]: 0 for a
+        gray filter, 1 for a filter without gray part.
     noise : array, shape (N,)
-        Share of the squared norm of the whole filter that does not stand out of the noise.
+        Fraction of the squared norm of the unprocessed filter that is noise.
     """
 
     energy: NDArray[np.float64]
@@ -57,10 +61,19 @@ class Statistics:
 
 
 def statistics(filters: NDArray[np.float64]) -> Statistics:
-    """Measure all filters of a layer, shape (N, 3, h, w), on RGB.
+    """Compute the statistics of all filters of a layer.
 
-    The norms that the strong filter is found by are those of the whole filters, noise included: in
-    a layer of random weights every energy is near 0. Shares of nothing are 0.
+    The strong filter is defined by the norms of the unprocessed filters, noise included: every
+    energy in a layer of random weights is near 0. A fraction of zero is 0.
+
+    Parameters
+    ----------
+    filters : array, shape (N, 3, h, w)
+        On RGB.
+
+    Returns
+    -------
+    Statistics
     """
     axes = (1, 2, 3)
     clean = denoised(filters)
@@ -77,22 +90,27 @@ def statistics(filters: NDArray[np.float64]) -> Statistics:
 
 
 def classify(statistics: Statistics) -> list[str]:
-    """Put each filter into one of `featviz.analysis.filters.classes.CLASSES`; the first that fits counts.
+    """Classify filters; the first class in this table whose condition holds.
 
     ================= =========================================================================
     very dark         energy below 0.1: almost nothing
-    solid colour      spatial below 0.0025 and noise below 0.1: it varies by less than a twentieth
-                      of its mean, and no noise hides that
-    near-solid colour spatial below 0.3 if color is 0.1 or more, else below 0.15: a patch of
-                      color that fades stays one, a gray patch that fades is a blob
+    solid colour      spatial below 0.0025 and noise below 0.1: varies by less than a twentieth of
+                      its mean, and no noise hides it
+    near-solid colour spatial below 0.3 if color is at least 0.1, else below 0.15: a colored patch
+                      that fades is still one color, a gray patch that fades is a blob
     regular dark      energy below 0.5: edges, gratings, blobs, but faint
-    regular           the rest
+    regular           all others
     ================= =========================================================================
+
+    Parameters
+    ----------
+    statistics : Statistics
+        Of N filters.
 
     Returns
     -------
     list of str
-        As many as there are filters.
+        N names of `CLASSES`.
     """
     limit = np.where(statistics.color >= TINTED, NEAR_SOLID_TINTED, NEAR_SOLID)
     conditions = {
@@ -107,7 +125,3 @@ def classify(statistics: Statistics) -> list[str]:
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-
-
-CLASSES = ("regular", "regular dark", "near-solid colour", "solid colour", "very dark")
-"""In the order in which they are listed; `featviz.analysis.filters.classes` says what they are."""

@@ -1,4 +1,4 @@
-"""Filters that look alike: k-means clusters, and an order in which neighbors look alike."""
+"""Clusters of similar filters, and a display order in which neighbors are similar."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sklearn.cluster import KMeans
 from featviz.analysis.filters.noise import OPPONENT, denoised
 
 SEED = 0
-"""Of the k-means starts."""
+"""Random seed of k-means."""
 
 STARTS = 10
-"""How often k-means starts; the best result counts."""
+"""Number of initializations of k-means; the best result is kept."""
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which filters look alike.
+    """Clusters and display order of filters.
 
     Attributes
     ----------
     cluster : array of int32, shape (N,)
-        Number of each filter's cluster, counted along the display order.
+        Cluster of each filter, numbered along the display order.
     order : array of int32, shape (N,)
-        Rank of each filter in the display order, in which a cluster's filters stand together.
+        Rank of each filter in the display order, in which clusters are contiguous.
     """
 
     cluster: NDArray[np.int32]
@@ -35,44 +35,59 @@ class Clusters:
 
 
 def clusters(filters: NDArray[np.float64]) -> Clusters:
-    """Cluster all filters of a layer, shape (N, 3, h, w), on RGB, and put them in order.
+    """Cluster the filters of a layer, and order them for display.
 
-    Clusters are of orientation, frequency and color, whatever the position: k-means on
-    `appearance`, with ``sqrt(N / 2)`` clusters (rounded). Clusters by their centers, and filters
-    within a cluster by appearance and position, are then ordered as the leaves of a tree of
-    average linkage, turned so that neighbors are as close as can be.
+    Clusters are of orientation, frequency and color, regardless of position: k-means on
+    `appearance`, with ``sqrt(N / 2)`` clusters (rounded). The clusters by their centers, and the
+    filters of a cluster by appearance and position, are then ordered as the leaves of a tree of
+    average linkage, with the optimal leaf ordering.
+
+    Parameters
+    ----------
+    filters : array, shape (N, 3, h, w)
+        All filters of a layer, on RGB.
+
+    Returns
+    -------
+    Clusters
 
     Source: Bar-Joseph, Gifford and Jaakkola, "Fast optimal leaf ordering for hierarchical
     clustering", Bioinformatics 17, 2001; the number of clusters is Mardia's rule of thumb.
     """
     clean = denoised(filters)
-    looks = appearance(clean)
-    count = min(max(1, round(np.sqrt(len(looks) / 2))), len(np.unique(looks, axis=0)))
-    found = KMeans(count, n_init=STARTS, random_state=SEED).fit(looks)
-    details = np.concatenate([looks, _unit(clean.reshape(len(clean), -1))], axis=1)
+    descriptors = appearance(clean)
+    count = min(max(1, round(np.sqrt(len(descriptors) / 2))), len(np.unique(descriptors, axis=0)))
+    found = KMeans(count, n_init=STARTS, random_state=SEED).fit(descriptors)
+    details = np.concatenate([descriptors, _unit(clean.reshape(len(clean), -1))], axis=1)
     ranked: list[int] = []
-    numbers = np.empty(len(looks), np.int32)
+    cluster = np.empty(len(descriptors), np.int32)
     for number, label in enumerate(_leaves(found.cluster_centers_)):
         members = np.flatnonzero(found.labels_ == label)
         members = members[_leaves(details[members])]
         if ranked:
             first, last = np.linalg.norm(details[members[[0, -1]]] - details[ranked[-1]], axis=1)
             members = members if first <= last else members[::-1]
-        numbers[members] = number
+        cluster[members] = number
         ranked += members.tolist()
-    order = np.empty(len(looks), np.int32)
-    order[ranked] = np.arange(len(looks))
-    return Clusters(numbers, order)
+    order = np.empty(len(descriptors), np.int32)
+    order[ranked] = np.arange(len(descriptors))
+    return Clusters(cluster, order)
 
 
 def appearance(filters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Describe filters by how much they have of each frequency, wherever it is.
+    """Describe filters by the amplitude of each frequency, regardless of position and strength.
+
+    Parameters
+    ----------
+    filters : array, shape (N, 3, h, w)
+        On RGB.
 
     Returns
     -------
     array, shape (N, 3 * h * w)
-        Amplitudes of the Fourier transform of the gray, red-green and yellow-blue parts, of unit
-        norm; the mean keeps its sign, so that red and cyan differ. Filters of zeros are zeros.
+        Amplitudes of the Fourier transforms of the gray, red-green and yellow-blue parts,
+        normalized to unit norm; the mean keeps its sign, so that red and cyan differ. Zero filters
+        stay zero.
     """
     height, width = filters.shape[2:]
     opponent = np.einsum("kc,nchw->nkhw", OPPONENT, filters)

@@ -10,25 +10,26 @@ from numpy.typing import NDArray
 from featviz.analysis.filters.first_layer import FirstLayer
 from featviz.analysis.filters.images import pictures
 
-MOST = 28
-"""As many as Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, show in figure 7."""
+MAX_COMPONENTS = 28
+"""Number of components, at most. Source: Dosovitskiy et al., "An Image is Worth 16x16 Words",
+2021, figure 7."""
 
 
 @dataclass(frozen=True)
 class Components:
-    """The directions in which filters differ most, the first of them the strongest.
+    """Principal components of filters, in descending order of variance.
 
     Attributes
     ----------
     addresses : list of str
         ``patch_embed.pca:0`` and so on.
     weights : array of float32, shape (N, 3, h, w)
-        In the space of the layer's weights, each of unit norm; of a component and its negative,
-        which are equally good, the one whose largest absolute weight is positive.
-    images : array of bytes, shape (N, h, w, 3)
-        As of filters, see `pictures`.
+        In the space of the layer's weights, of unit norm; the sign makes the largest absolute
+        weight positive.
+    images : array of uint8, shape (N, h, w, 3)
+        See `featviz.analysis.filters.images.pictures`.
     variance : array of float32, shape (N,)
-        Share of the filters' variance; 0 if they do not differ.
+        Fraction of the filters' variance, in [0, 1]; 0 if the filters are equal.
     """
 
     addresses: list[str]
@@ -38,14 +39,14 @@ class Components:
 
 
 def component_addresses(layer: FirstLayer) -> list[str]:
-    """List the components there are: as many as filters can differ in, `MOST` at most."""
+    """Return the addresses of the components of `layer`: at most `MAX_COMPONENTS`."""
     filters, *shape = layer.weights.shape
-    count = min(MOST, filters - 1, int(np.prod(shape)))
+    count = min(MAX_COMPONENTS, filters - 1, int(np.prod(shape)))
     return [f"{layer.path}.pca:{number}" for number in range(count)]
 
 
 def components(layer: FirstLayer) -> Components:
-    """Find the principal components of a layer's weights, less their mean over the filters."""
+    """Return the principal components of the weights of `layer`, centered over its filters."""
     addresses = component_addresses(layer)
     rows = layer.weights.reshape(len(layer.weights), -1).astype(np.float64)
     _, sizes, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)

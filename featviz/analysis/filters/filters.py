@@ -1,4 +1,4 @@
-"""Everything about the filters of a model's first layer."""
+"""Filters of a model's first layer, with their images, classes and clusters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters of a first convolution; the n-th row of each is filter n.
+    """The filters of a first convolution; row n of every attribute is filter n.
 
     Attributes
     ----------
     addresses : list of str
         Such as ``patch_embed:17`` or ``conv1:3``.
     weights : array of float32, shape (N, 3, h, w)
-        What the layer convolves with.
-    images : array of bytes, shape (N, h, w, 3)
-        See `featviz.analysis.filters.images`.
+        Weights with which the layer convolves.
+    images : array of uint8, shape (N, h, w, 3)
+        See `featviz.analysis.filters.images.pictures`.
     energy, spatial, color : array of float32, shape (N,)
         See `featviz.analysis.filters.classes.Statistics`.
     classes : list of str
@@ -49,26 +49,26 @@ class Filters:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many filters are of each class, in the order of `CLASSES`."""
+        """Number of filters of each class, in the order of `CLASSES`."""
         return {name: self.classes.count(name) for name in CLASSES}
 
 
 def filters(model: VisionModel) -> Filters:
-    """Gather the filters of a model's first layer, with what can be said about them.
+    """Return the filters of the first layer of `model`.
 
     Raises
     ------
     FeatvizError
-        If the first layer is no convolution on RGB.
+        If the first layer is not a convolution on RGB.
     """
     return filters_of(first_layer(model))
 
 
 def filters_of(layer: FirstLayer) -> Filters:
-    """Gather the filters of a layer."""
+    """Return the filters of `layer`, with their statistics, classes and clusters."""
     on_rgb = layer.on_rgb(layer.weights)
     measured = statistics(on_rgb)
-    alike = clusters(on_rgb)
+    clustered = clusters(on_rgb)
     return Filters(
         layer.addresses,
         layer.weights,
@@ -77,6 +77,6 @@ def filters_of(layer: FirstLayer) -> Filters:
         measured.spatial.astype(np.float32),
         measured.color.astype(np.float32),
         classify(measured),
-        alike.cluster,
-        alike.order,
+        clustered.cluster,
+        clustered.order,
     )

@@ -1,4 +1,4 @@
-"""Which layer meets the image first, and what it does to RGB."""
+"""The first layer of a model, a convolution, and its filters on RGB."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from featviz.models.hooks import eval_mode, run_until
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# Largest difference between what a layer reads and a color change of the image, in parts of the
-# largest value read: far above rounding in half precision, far below that of any other layer.
+# Largest difference between the input of a layer and a color transform of the image, relative to
+# the largest input: far above rounding in half precision, far below the effect of any other layer.
 TOLERANCE = 0.01
 
 
@@ -30,33 +30,43 @@ class FirstLayer:
     ----------
     path : str
         Its site, such as ``patch_embed`` or ``conv1``.
-    weights : array, shape (filters, 3, h, w)
-        What it convolves with, float32. A layer that standardizes its weights convolves with the
-        standardized ones.
-    gain : array, shape (3, 3)
-        Change of each color that it reads (rows) for RGB in [0, 1] (columns): the model's
-        normalization and whatever the module does to colors before this layer.
+    weights : float32 array, shape (filters, 3, h, w)
+        Weights with which it convolves; those after standardization, if the layer standardizes
+        its weights.
+    color_matrix : array, shape (3, 3)
+        Derivative of each color that it reads (rows) with respect to RGB in [0, 1] (columns): the
+        model's normalization, and color changes inside the module before this layer.
     """
 
     path: str
     weights: NDArray[np.float32]
-    gain: NDArray[np.float64]
+    color_matrix: NDArray[np.float64]
 
     @property
     def addresses(self) -> list[str]:
         """Address of every filter."""
-        return [f"{self.path}:{number}" for number in range(len(self.weights))]
+        return [f"{self.path}:{index}" for index in range(len(self.weights))]
 
     def on_rgb(self, weights: NDArray[Any]) -> NDArray[np.float64]:
-        """Turn weights (N, 3, h, w) of this layer into those that act on RGB in [0, 1]."""
-        turned: NDArray[np.float64] = np.einsum(
-            "nihw,ij->njhw", weights.astype(np.float64), self.gain
+        """Convert weights of this layer to weights on RGB in [0, 1].
+
+        Parameters
+        ----------
+        weights : array, shape (N, 3, h, w)
+            On the colors that the layer reads.
+
+        Returns
+        -------
+        float64 array, shape (N, 3, h, w)
+        """
+        converted: NDArray[np.float64] = np.einsum(
+            "nihw,ij->njhw", weights.astype(np.float64), self.color_matrix
         )
-        return turned
+        return converted
 
 
 class _Convolutions(TorchFunctionMode):
-    """Notes the weights of every convolution while it is active."""
+    """Records the weights of every convolution while it is active."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,41 +85,49 @@ class _Convolutions(TorchFunctionMode):
 def first_layer(model: VisionModel) -> FirstLayer:
     """Find the first layer of a forward pass, a convolution on RGB.
 
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    FirstLayer
+
     Raises
     ------
     FeatvizError
-        If it is something else, does not read the pixels of the image, or has weights that are
-        not finite.
+        If the first layer is not a convolution on RGB, does not read the pixels of the image, or
+        has weights that are not finite.
     """
     site = next(iter(model.sites.values()), None)
     if site is None:
-        raise FeatvizError(f"{model.name} has no layer with units, so it has no filters")
+        raise FeatvizError(f"{model.name} has no layer with units, hence no filters")
     layer = model.module.get_submodule(site.owner)
-    which = f"the first layer of {model.name}, {site.path},"
+    what = f"the first layer of {model.name}, {site.path},"
     if not isinstance(layer, nn.Conv2d):
         kind = type(layer).__name__
-        raise FeatvizError(f"{which} is a {kind}; filters are those of a convolution on RGB")
+        raise FeatvizError(f"{what} is a {kind}, not a convolution on RGB")
     if layer.in_channels != 3 or layer.groups != 1:
         channels = f"{layer.in_channels} channels in {layer.groups} groups"
-        raise FeatvizError(f"{which} reads {channels}; filters are those of a convolution on RGB")
+        raise FeatvizError(f"{what} reads {channels}; it must be a convolution on RGB")
     with eval_mode(model.module), torch.no_grad():
         images = _probes(model.image_size)
-        read = _inputs(model, site.owner, images)
-        gain = _gain(images.double().numpy(), read.double().cpu().numpy())
-        if gain is None:
-            raise FeatvizError(f"{which} does not read the pixels of the image as they are")
-        with _Convolutions() as run:
-            layer(read[:1])
-    weights = run.weights[0].detach().float().cpu().numpy().copy()
-    broken = ~np.isfinite(weights).all(axis=(1, 2, 3))
-    if broken.any():
-        number = int(broken.argmax())
-        raise FeatvizError(f"{site.path}:{number} of {model.name} has weights that are not finite")
-    return FirstLayer(site.path, weights, gain)
+        inputs = _inputs(model, site.owner, images)
+        color_matrix = _color_matrix(images.double().numpy(), inputs.double().cpu().numpy())
+        if color_matrix is None:
+            raise FeatvizError(f"{what} does not read the pixels of the image")
+        with _Convolutions() as convolutions:
+            layer(inputs[:1])
+    weights = convolutions.weights[0].detach().float().cpu().numpy().copy()
+    invalid = ~np.isfinite(weights).all(axis=(1, 2, 3))
+    if invalid.any():
+        index = int(invalid.argmax())
+        raise FeatvizError(f"{site.path}:{index} of {model.name} has weights that are not finite")
+    return FirstLayer(site.path, weights, color_matrix)
 
 
 def _probes(size: int) -> Tensor:
-    """Black, red, green, blue, and noise to check that nothing else matters, (5, 3, size, size)."""
+    """Return images of black, red, green, blue and noise, (5, 3, size, size)."""
     images = torch.zeros(5, 3, size, size)
     for color in range(3):
         images[color + 1, color] = 1
@@ -118,7 +136,7 @@ def _probes(size: int) -> Tensor:
 
 
 def _inputs(model: VisionModel, path: str, images: Tensor) -> Tensor:
-    """Run a model until it reaches a layer, and return what the layer reads."""
+    """Run a model until it reaches a layer, and return the input of the layer."""
     found: list[Tensor] = []
     run_until(
         model, images.to(model.device), [path], lambda _path, inputs, _context: found.append(inputs)
@@ -128,20 +146,22 @@ def _inputs(model: VisionModel, path: str, images: Tensor) -> Tensor:
     return found[0]
 
 
-def _gain(images: NDArray[np.float64], read: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Measure how colors change on the way to the layer; None if more than colors does.
+def _color_matrix(
+    images: NDArray[np.float64], inputs: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Measure the color transform from images to the inputs of a layer, both (5, 3, H, W).
 
-    A margin around the image (padding) is no change.
+    Padding around the image is allowed; None if anything but the colors changes.
     """
     size = images.shape[-1]
-    margin = (read.shape[-1] - size) // 2
-    if read.ndim != 4 or read.shape[1] != 3 or margin < 0:
+    padding = (inputs.shape[-1] - size) // 2
+    if inputs.ndim != 4 or inputs.shape[1] != 3 or padding < 0:
         return None
-    seen = read[..., margin : margin + size, margin : margin + size]
-    black, *colors = seen[:4, :, size // 2, size // 2]
-    gain = np.stack([color - black for color in colors], axis=1)
-    expected = np.einsum("ij,njhw->nihw", gain, images) + black[:, None, None]
-    if seen.shape != images.shape or not np.any(gain):
+    inner = inputs[..., padding : padding + size, padding : padding + size]
+    black, *colors = inner[:4, :, size // 2, size // 2]
+    matrix = np.stack([color - black for color in colors], axis=1)
+    expected = np.einsum("ij,njhw->nihw", matrix, images) + black[:, None, None]
+    if inner.shape != images.shape or not np.any(matrix):
         return None
-    wrong = np.abs(seen - expected).max() > TOLERANCE * np.abs(seen).max()
-    return None if wrong else gain
+    differs = np.abs(inner - expected).max() > TOLERANCE * np.abs(inner).max()
+    return None if differs else matrix

@@ -1,4 +1,4 @@
-"""Filters as pictures."""
+"""Images of filters: one each, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADING = 20
 
 
 def pictures(filters: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Show filters on RGB as RGB.
+    """Convert filters on RGB to images.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ def pictures(filters: NDArray[np.float64]) -> NDArray[np.uint8]:
 
     Returns
     -------
-    array, shape (N, h, w, 3)
-        A weight of 0 is 127.5 (stored as 128), and each filter's largest absolute weight is 0 or
-        255: ``127.5 + 127.5 * weight / largest``, rounded. What brightens the filter's response is
-        bright. All have the same contrast, however strong: the energy tells that.
+    array of uint8, shape (N, h, w, 3)
+        ``127.5 + 127.5 * weight / largest``, rounded: a weight of 0 is 127.5 (stored as 128), and
+        the largest absolute weight of each filter is 0 or 255. Bright pixels increase the
+        response. All filters have the same contrast, whatever their energy.
     """
     largest = np.abs(filters).max((1, 2, 3), keepdims=True)
     scaled = np.divide(filters, largest, out=np.zeros_like(filters), where=largest > 0)
@@ -41,13 +41,17 @@ def pictures(filters: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def contact_sheet(filters: Filters) -> NDArray[np.uint8]:
-    """Lay out all filters of a layer by class, in display order, on white.
+    """Arrange the images of all filters of a layer by class, in display order, on white.
+
+    Parameters
+    ----------
+    filters : Filters
 
     Returns
     -------
-    array, shape (height, width, 3)
-        Rows of 16 filters, each enlarged to at least 64 pixels a side if it is smaller; over each
-        class stand its name and its number of filters.
+    array of uint8, shape (height, width, 3)
+        Rows of 16 filters, each enlarged to at least 64 pixels; above each class are its name and
+        its number of filters.
     """
     height, width = filters.images.shape[1:3]
     factor = max(1, -(-SIDE // max(height, width)))
@@ -56,7 +60,7 @@ def contact_sheet(filters: Filters) -> NDArray[np.uint8]:
     ranked = np.argsort(filters.order)
     blocks: list[NDArray[np.uint8]] = []
     for name in CLASSES:
-        members = [number for number in ranked if filters.classes[number] == name]
+        members = [index for index in ranked if filters.classes[index] == name]
         if members:
             blocks.append(_heading(f"{name}: {len(members)}", COLUMNS * tiles.shape[2]))
             blocks += [

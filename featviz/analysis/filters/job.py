@@ -1,4 +1,4 @@
-"""The job of `featviz filters`: filters, their components and position embeddings, into a store."""
+"""The job of `featviz filters`: store filters, their components, and position similarities."""
 
 from __future__ import annotations
 
@@ -13,23 +13,15 @@ from featviz.analysis.filters.filters import filters_of
 from featviz.analysis.filters.first_layer import FirstLayer, first_layer
 from featviz.analysis.filters.position_embeddings import patch_positions, similarities
 from featviz.store.columns import Columns
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a job did: for each kind, how many rows it stored and how many were there."""
-
-    stored: dict[str, int]
-    done: dict[str, int]
-
-
-@dataclass(frozen=True)
 class _Part:
-    """One kind of result: its rows' addresses, what decides them, and how they are computed."""
+    """Results of one kind: their addresses, configuration, and how to compute the columns."""
 
     kind: str
     addresses: list[str]
@@ -37,44 +29,60 @@ class _Part:
     columns: Callable[[], Columns]
 
 
-def store_filters(model: VisionModel, store: str | Path, force: bool = False) -> Summary:
+def store_filters(
+    model: VisionModel, store: str | Path, force: bool = False
+) -> dict[str, JobSummary]:
     """Store a model's filters, their components, and position similarities if it has any.
 
-    Kinds that are in the store are not computed again.
+    Kinds that the store already holds are not computed.
+
+    Parameters
+    ----------
+    model : VisionModel
+    store : str or Path
+        The folder; made if it does not exist.
+    force : bool
+        See `featviz.store.jobs.open_writer`.
+
+    Returns
+    -------
+    dict of str to JobSummary
+        By kind: ``filters``, ``components`` and ``positions``, those that the model has.
 
     Raises
     ------
     FeatvizError
-        If the model's first layer is no convolution on RGB, or the store cannot take the results;
-        see `featviz.store.jobs.open_writer`.
+        If the model's first layer is not a convolution on RGB, or the store cannot take the
+        results; see `featviz.store.jobs.open_writer`.
     """
     parts = [part for part in _parts(model, first_layer(model)) if part.addresses]
-    # Every refusal comes before any row. With force, opening a later kind may set the store aside
-    # under an earlier writer; opened anew, all of them belong to the store that is there now.
+    # All conflicts are found before anything is stored. With force, opening a later kind may set
+    # the store aside under an earlier writer, so all writers are opened again afterwards.
     for part in parts:
         open_writer(model, store, part.kind, part.configuration, force)
-    summary = Summary({}, {})
+    summaries = {}
     for part in parts:
         writer = open_writer(model, store, part.kind, part.configuration)
-        missing = not writer.done.issuperset(part.addresses)
-        if missing:
+        is_missing = not writer.done.issuperset(part.addresses)
+        if is_missing:
             writer.add(part.columns())
-        summary.stored[part.kind] = len(part.addresses) if missing else 0
-        summary.done[part.kind] = 0 if missing else len(part.addresses)
-    return summary
+        count = len(part.addresses)
+        summaries[part.kind] = JobSummary(count, 0) if is_missing else JobSummary(0, count)
+    return summaries
 
 
 def _parts(model: VisionModel, layer: FirstLayer) -> list[_Part]:
-    alike = {"seed": clusters.SEED, "starts": clusters.STARTS}
-    where = {"site": layer.path}
+    site = {"site": layer.path}
+    clustering = {"seed": clusters.SEED, "starts": clusters.STARTS}
+    thresholds = {"strong": classes.STRONG, "classes": classes.THRESHOLDS}
     parts = [
         _Part(
             "filters",
             layer.addresses,
-            where | {"strong": classes.STRONG, "classes": classes.THRESHOLDS, "clusters": alike},
+            site | thresholds | {"clusters": clustering},
             lambda: _filters(layer),
         ),
-        _Part("components", component_addresses(layer), where, lambda: _components(layer)),
+        _Part("components", component_addresses(layer), site, lambda: _components(layer)),
     ]
     positions = patch_positions(model)
     if positions is not None:
@@ -95,7 +103,10 @@ def _parts(model: VisionModel, layer: FirstLayer) -> list[_Part]:
 
 def _filters(layer: FirstLayer) -> Columns:
     columns = dict(vars(filters_of(layer)))
-    return {"address": columns.pop("addresses"), "class": columns.pop("classes"), **columns}
+    address, name = columns.pop("addresses"), columns.pop("classes")
+    # Stores have the British spelling.
+    renamed = {{"color": "colour"}.get(key, key): column for key, column in columns.items()}
+    return {"address": address, "class": name, **renamed}
 
 
 def _components(layer: FirstLayer) -> Columns:

@@ -1,4 +1,4 @@
-"""What of a layer's filters stands out of the noise that their random start left in them."""
+"""Removal of the noise that random initialization leaves in trained filters."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 
-# Gray, red against green, and yellow against blue, orthonormal: structure is mostly in one of them.
+# Orthonormal opponent colors: gray, red-green, yellow-blue. Structure is mostly in one of them.
 OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
 
-# Median of the square of a standard normal number.
+# Median of the square of a standard normal variable.
 MEDIAN = 0.4549
 
 
 def denoised(filters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keep what stands out of the layer's white noise.
+    """Remove white noise from the filters of a layer by hard thresholding.
 
-    A trained filter is structure plus what is left of its random start, which is white: it has
-    the same power at every frequency and color. Structure fills few frequencies, the same ones
-    in most filters. So the power that the typical filter has at its emptiest frequencies is the
-    noise's, and a cosine coefficient stays as it is if its power is more than noise would reach in
-    one filter, ``2 ln(n)`` times the noise's for n weights; else it becomes 0.
+    A trained filter is structure plus a remainder of its random initialization, which is white: it
+    has the same power at every frequency and color. Structure occupies few frequencies, the same
+    ones in most filters. The noise power is estimated from the frequencies at which the typical
+    filter has least power. A cosine coefficient is kept if its power exceeds the expected maximum
+    of the noise in one filter, ``2 ln(n)`` times the noise power for n weights; otherwise it is set
+    to 0.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def denoised(filters: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     array, shape (N, 3, h, w)
-        Equal to the filters, but for rounding, where there is no noise.
+        Equal to the filters, except for rounding, if there is no noise.
 
     Source: the threshold is the universal one of Donoho and Johnstone, "Ideal spatial adaptation
     by wavelet shrinkage", Biometrika 81, 1994.

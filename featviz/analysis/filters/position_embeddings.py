@@ -1,4 +1,4 @@
-"""How alike a model's learned position embeddings are."""
+"""Similarities of learned position embeddings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from featviz.models.token_grid import square_grid
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-# As timm and torchvision call it.
+# The parameter's name in timm and in torchvision.
 NAMES = ("pos_embed", "pos_embedding")
 
 
 def patch_positions(model: VisionModel) -> Tensor | None:
     """Return the learned embedding of each patch position, without those of prefix tokens.
 
+    Parameters
+    ----------
+    model : VisionModel
+
     Returns
     -------
     Tensor, shape (rows, columns, channels), or None
-        None if the model has none, or none of a square grid: relative positions, or rotary ones.
+        None if the model has none on a square grid, such as with relative or rotary positions.
     """
     for path, weight in model.module.named_parameters():
         if path.rpartition(".")[2] not in NAMES or weight.shape[0] != 1:
@@ -35,7 +39,7 @@ def patch_positions(model: VisionModel) -> Tensor | None:
 
 
 def similarities(positions: Tensor) -> Tensor:
-    """Compare every position embedding with every other.
+    """Compute the cosine similarity of every pair of position embeddings.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def similarities(positions: Tensor) -> Tensor:
     Returns
     -------
     Tensor of float32 on the CPU, shape (rows * columns, rows, columns)
-        Cosines; those of an embedding of zeros are 0.
+        Cosines, in [-1, 1]; 0 for an embedding of zeros.
 
     Source: Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, figure 7.
     """

@@ -38,7 +38,7 @@ def test_classes_do_not_depend_on_how_many_there_are_of_each(
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_noise_left_from_the_start_makes_no_fading_color_regular(seed: int) -> None:
+def test_noise_of_the_initialization_makes_no_fading_color_regular(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = ["regular", "near-solid colour"]
     clean = np.concatenate([make(rng, name, 16, 48) for name in names])
@@ -59,7 +59,7 @@ def test_a_layer_of_random_weights_has_no_regular_filter() -> None:
     assert measured.noise.min() > 0.9
 
 
-def test_the_statistics_of_filters_worked_out_by_hand() -> None:
+def test_statistics_of_filters_calculated_by_hand() -> None:
     flat, half, stripes = [[1, 1], [1, 1]], [[1, 0], [1, 0]], [[1, -1], [1, -1]]
     filters = filters_of(
         ([1, 0, 0], flat), ([2, 2, 2], flat), ([1, 1, 1], half), ([3, 0, 0], stripes)
@@ -85,7 +85,7 @@ def test_scale_mirroring_turning_and_negation_change_no_statistic(seed: int, sca
 
 
 @pytest.mark.parametrize(
-    ("energy", "spatial", "colour", "noise", "expected"),
+    ("energy", "spatial", "color", "noise", "expected"),
     [
         (0.0999, 0.9, 0.0, 0.0, "very dark"),
         (0.0999, 0.0, 0.9, 0.0, "very dark"),
@@ -101,7 +101,7 @@ def test_scale_mirroring_turning_and_negation_change_no_statistic(seed: int, sca
         (0.5001, 0.9, 0.5, 0.0, "regular"),
     ],
 )
-def test_each_threshold_parts_two_classes(
+def test_each_threshold_separates_two_classes(
     energy: float, spatial: float, color: float, noise: float, expected: str
 ) -> None:
     measured = Statistics(*(np.array([value]) for value in (energy, spatial, color, noise)))

@@ -25,14 +25,14 @@ def families(count: int = 8) -> np.ndarray:
     return np.concatenate([gratings(0), gratings(1), red, -red])
 
 
-def test_families_that_differ_in_looks_are_never_in_one_cluster() -> None:
+def test_families_that_differ_in_appearance_are_never_in_one_cluster() -> None:
     found = clusters(families()).cluster.reshape(4, 8)
     seen = [set(row) for row in found]
     assert len(set.union(*seen)) == sum(map(len, seen))
 
 
 @pytest.mark.parametrize("side", [7, 16])
-def test_the_order_is_a_permutation_in_which_clusters_stand_together_and_count_up(
+def test_the_order_is_a_permutation_in_which_clusters_are_contiguous_and_ascending(
     side: int,
 ) -> None:
     filters, _ = layer(0, side)
@@ -46,20 +46,20 @@ def test_the_order_is_a_permutation_in_which_clusters_stand_together_and_count_u
 
 
 @pytest.mark.parametrize("name", ["vit", "mixer", "resnet"])
-def test_neighbors_in_display_order_look_more_alike_than_in_any_of_200_shuffles(name: str) -> None:
+def test_neighbors_in_display_order_are_more_similar_than_in_any_of_200_shuffles(name: str) -> None:
     part = first_layer(featviz.load(f"cueworld/{name}", device="cpu"))
     filters = part.on_rgb(part.weights)
-    looks = appearance(denoised(filters))
+    descriptors = appearance(denoised(filters))
 
     def length(order: np.ndarray) -> float:
-        return float(np.linalg.norm(np.diff(looks[order], axis=0), axis=1).sum())
+        return float(np.linalg.norm(np.diff(descriptors[order], axis=0), axis=1).sum())
 
     rng = np.random.default_rng(0)
-    shuffled = [length(rng.permutation(len(looks))) for _ in range(200)]
+    shuffled = [length(rng.permutation(len(descriptors))) for _ in range(200)]
     assert length(np.argsort(clusters(filters).order)) < 0.9 * min(shuffled)
 
 
-def test_clusters_do_not_depend_on_random_state_and_leave_it() -> None:
+def test_clusters_neither_depend_on_nor_change_the_random_state() -> None:
     filters, _ = layer(1, 7)
     first = clusters(filters)
     np.random.seed(5)  # noqa: NPY002  the state that must not matter
@@ -80,7 +80,7 @@ def test_equal_filters_are_one_cluster(count: int) -> None:
     assert set(zeros.cluster) == {0}
 
 
-def test_appearance_ignores_where_a_pattern_is_and_how_strong() -> None:
+def test_appearance_ignores_position_and_strength() -> None:
     filters, _ = layer(2, 16, 4)
     expected = appearance(filters)
     np.testing.assert_allclose(
@@ -89,7 +89,7 @@ def test_appearance_ignores_where_a_pattern_is_and_how_strong() -> None:
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1)
 
 
-def test_appearance_tells_a_color_from_its_opposite() -> None:
+def test_appearance_distinguishes_a_color_from_its_opposite() -> None:
     red, *_, cyan = families()[16:]
     first, second = appearance(np.stack([red, cyan]))
     assert first @ second == pytest.approx(-1)

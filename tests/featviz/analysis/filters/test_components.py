@@ -28,7 +28,7 @@ def test_variance_and_directions_are_those_of_the_covariance_matrix() -> None:
     assert found.images.shape == (28, 7, 7, 3)
 
 
-def test_components_of_filters_worked_out_by_hand() -> None:
+def test_components_of_filters_calculated_by_hand() -> None:
     # Around a common filter, two differ by 4 in the first weight and two by 2 in the last.
     weights = np.full((4, 3, 1, 2), 5.0)
     weights[0, 0, 0, 0] += 4
@@ -50,7 +50,7 @@ def test_the_largest_weight_of_every_component_is_positive() -> None:
 
 
 @pytest.mark.parametrize(("filters", "side", "count"), [(40, 2, 12), (10, 4, 9), (40, 4, 28)])
-def test_there_are_as_many_as_filters_can_differ_in_and_28_at_most(
+def test_the_number_of_components_is_the_rank_and_28_at_most(
     filters: int, side: int, count: int
 ) -> None:
     weights = np.random.default_rng(0).standard_normal((filters, 3, side, side))

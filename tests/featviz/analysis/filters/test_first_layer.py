@@ -36,7 +36,7 @@ class Swap(nn.Module):
 
 
 def response(model: VisionModel, path: str, images: Tensor) -> Tensor:
-    """What the layer at a path puts out."""
+    """Output of the layer at a path."""
     outputs: list[Tensor] = []
     layer = model.module.get_submodule(path)
     handle = layer.register_forward_hook(lambda _layer, _inputs, output: outputs.append(output))
@@ -57,7 +57,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_filters_on_rgb_foretell_how_the_layer_answers_a_change_of_pixels(name: str) -> None:
+def test_filters_on_rgb_predict_how_the_output_changes_with_the_pixels(name: str) -> None:
     model, path, padding, stride = MODELS[name]
     layer = first_layer(model)
     filters = torch.from_numpy(layer.on_rgb(layer.weights))
@@ -76,7 +76,7 @@ def test_filters_on_rgb_foretell_how_the_layer_answers_a_change_of_pixels(name: 
         ("cueworld/resnet", "conv1", (64, 3, 7, 7)),
     ],
 )
-def test_a_bundled_model_has_its_own_weights_and_halves_its_colors(
+def test_a_bundled_model_has_its_own_weights_and_doubles_its_colors(
     name: str, path: str, shape: tuple[int, ...]
 ) -> None:
     model = featviz.load(name, device="cpu")
@@ -85,15 +85,15 @@ def test_a_bundled_model_has_its_own_weights_and_halves_its_colors(
     assert layer.path == path
     assert layer.weights.shape == shape
     np.testing.assert_array_equal(layer.weights, owner.state_dict()["weight"])
-    np.testing.assert_allclose(layer.gain, np.eye(3) / 0.5, atol=1e-5)
+    np.testing.assert_allclose(layer.color_matrix, np.eye(3) / 0.5, atol=1e-5)
     assert layer.addresses[-1] == f"{path}:{shape[0] - 1}"
 
 
-def test_inception_reads_colors_of_half_a_deviation_whatever_its_images_are_normalized_by() -> None:
+def test_the_color_matrix_includes_color_changes_inside_the_model() -> None:
     model = featviz.load("torchvision/googlenet", untrained=True, device="cpu")
     assert model.std == (0.229, 0.224, 0.225)
     layer = first_layer(model)
-    np.testing.assert_allclose(layer.gain, np.eye(3) / 0.5, atol=1e-4)
+    np.testing.assert_allclose(layer.color_matrix, np.eye(3) / 0.5, atol=1e-4)
     assert (layer.path, layer.weights.shape) == ("conv1.conv", (64, 3, 7, 7))
 
 
@@ -129,7 +129,7 @@ def test_on_rgb_mixes_the_colors_that_the_layer_reads() -> None:
         ((nn.Identity(),), "no layer with units"),
     ],
 )
-def test_what_is_no_convolution_on_rgb_is_refused_by_name(
+def test_a_first_layer_that_is_not_a_convolution_on_rgb_is_refused(
     layers: tuple[nn.Module, ...], message: str
 ) -> None:
     with pytest.raises(FeatvizError, match=message) as caught:
@@ -144,7 +144,7 @@ def test_a_filter_that_is_not_finite_is_refused_by_its_address() -> None:
         first_layer(model)
 
 
-def test_the_model_and_random_state_are_left_as_found() -> None:
+def test_the_model_and_random_state_are_unchanged() -> None:
     model = toy_vit()
     model.module.train().requires_grad_(True)
     before = torch.get_rng_state()

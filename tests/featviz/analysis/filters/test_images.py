@@ -11,9 +11,9 @@ from featviz.analysis.filters.filters import Filters, filters
 from featviz.analysis.filters.images import contact_sheet, pictures
 
 
-def test_the_scale_of_a_picture_worked_out_by_hand() -> None:
+def test_the_scale_of_an_image_calculated_by_hand() -> None:
     weights = np.array([[[[2.0, 0.0]], [[-4.0, 1.0]], [[4.0, -2.0]]]])
-    # In parts of 4, the largest: a half, minus one and one; and 0, a quarter and minus a half.
+    # Relative to 4, the largest: a half, minus one and one; and 0, a quarter and minus a half.
     assert pictures(weights)[0, 0].tolist() == [[191, 0, 255], [128, 159, 64]]
 
 
@@ -22,7 +22,7 @@ def test_a_filter_of_zeros_is_gray() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-12, 1e12))
-def test_weights_are_read_off_a_picture_to_half_a_level(seed: int, scale: float) -> None:
+def test_weights_can_be_recovered_from_an_image_to_half_a_level(seed: int, scale: float) -> None:
     weights = scale * np.random.default_rng(seed).standard_normal((3, 3, 4, 5))
     largest = np.abs(weights).max((1, 2, 3), keepdims=True)
     read = (pictures(weights).transpose(0, 3, 1, 2) - 127.5) / 127.5 * largest

@@ -11,10 +11,10 @@ from featviz.analysis.filters import job
 from featviz.analysis.filters.components import components
 from featviz.analysis.filters.filters import filters
 from featviz.analysis.filters.first_layer import first_layer
-from featviz.analysis.filters.job import Summary, store_filters
+from featviz.analysis.filters.job import store_filters
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.reader import Store
 from tests.cli.running import tree
 
@@ -29,16 +29,20 @@ def resnet() -> VisionModel:
     return featviz.load("cueworld/resnet", device="cpu")
 
 
-def test_a_store_holds_what_python_gives(vit: VisionModel, tmp_path: Path) -> None:
-    summary = store_filters(vit, tmp_path / "store")
-    assert summary.stored == {"filters": 128, "components": 28, "positions": 64}
+def test_a_store_holds_the_filters_components_and_positions(
+    vit: VisionModel, tmp_path: Path
+) -> None:
+    summaries = store_filters(vit, tmp_path / "store")
+    counts = {kind: summary.stored for kind, summary in summaries.items()}
+    assert counts == {"filters": 128, "components": 28, "positions": 64}
     store, expected, axes = Store(tmp_path / "store"), filters(vit), components(first_layer(vit))
     assert store.kinds == ("components", "filters", "positions")
     assert store.verify() == []
     for number, row in enumerate(store.rows("filters")):
         assert row["address"] == f"patch_embed:{number}"
         assert row["class"] == expected.classes[number]
-        for name in ("weights", "images", "energy", "spatial", "colour", "cluster", "order"):
+        np.testing.assert_array_equal(row["colour"], expected.color[number])
+        for name in ("weights", "images", "energy", "spatial", "cluster", "order"):
             np.testing.assert_array_equal(row[name], vars(expected)[name][number])
     for number, row in enumerate(store.rows("components")):
         assert row["address"] == f"patch_embed.pca:{number}"
@@ -58,12 +62,11 @@ def test_a_second_run_computes_nothing_and_changes_no_byte(
     monkeypatch.setattr(job, "filters_of", None)
     monkeypatch.setattr(job, "components", None)
     again = store_filters(resnet, tmp_path / "store")
-    nothing = {"filters": 0, "components": 0}
-    assert again == Summary(nothing, {"filters": 64, "components": 28})
+    assert again == {"filters": JobSummary(0, 64), "components": JobSummary(0, 28)}
     assert tree(tmp_path) == before
 
 
-def test_a_run_that_broke_off_goes_on_with_what_is_missing(
+def test_an_interrupted_run_resumes_with_what_is_missing(
     resnet: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: Any) -> None:
@@ -74,11 +77,13 @@ def test_a_run_that_broke_off_goes_on_with_what_is_missing(
         with pytest.raises(KeyboardInterrupt):
             store_filters(resnet, tmp_path / "store")
     assert Store(tmp_path / "store").kinds == ("filters",)
-    summary = store_filters(resnet, tmp_path / "store")
-    assert summary == Summary({"filters": 0, "components": 28}, {"filters": 64, "components": 0})
+    summaries = store_filters(resnet, tmp_path / "store")
+    assert summaries == {"filters": JobSummary(0, 64), "components": JobSummary(28, 0)}
 
 
-def test_filters_join_other_results_of_the_model(resnet: VisionModel, tmp_path: Path) -> None:
+def test_filters_are_added_to_other_results_of_the_model(
+    resnet: VisionModel, tmp_path: Path
+) -> None:
     other = open_writer(resnet, tmp_path / "store", "cka", {"images": 3})
     other.add({"address": ["conv1"], "similarity": np.ones((1, 2), np.float32)})
     store_filters(resnet, tmp_path / "store")
@@ -94,7 +99,7 @@ def test_results_of_another_configuration_are_refused_and_nothing_is_added(
     assert Store(tmp_path / "store").kinds == ()
 
 
-def test_force_sets_the_whole_store_aside_and_makes_all_kinds_anew(
+def test_force_sets_the_whole_store_aside_and_computes_all_kinds(
     resnet: VisionModel, tmp_path: Path
 ) -> None:
     path = tmp_path / "store"
@@ -112,7 +117,7 @@ def test_force_sets_the_whole_store_aside_and_makes_all_kinds_anew(
     assert Store(tmp_path / "store.1").addresses("components") == ["old"]
 
 
-def test_the_configuration_names_every_threshold(resnet: VisionModel, tmp_path: Path) -> None:
+def test_the_configuration_records_every_threshold(resnet: VisionModel, tmp_path: Path) -> None:
     store_filters(resnet, tmp_path / "store")
     assert Store(tmp_path / "store").configuration["filters"] == {
         "site": "conv1",

@@ -18,7 +18,7 @@ def cosines(side: int) -> np.ndarray:
     return matrix
 
 
-def test_filters_without_noise_stay_as_they_are() -> None:
+def test_filters_without_noise_are_unchanged() -> None:
     rng = np.random.default_rng(0)
     made = np.concatenate([make(rng, name, 16, 24) for name in RECIPES if name != "very dark"])
     lost = np.linalg.norm(denoised(made) - made) / np.linalg.norm(made)
@@ -26,12 +26,12 @@ def test_filters_without_noise_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("side", [4, 7, 16])
-def test_little_is_left_of_white_noise_and_less_than_a_tenth_of_its_power(side: int) -> None:
+def test_less_than_a_tenth_of_the_power_of_white_noise_remains(side: int) -> None:
     filters = np.random.default_rng(0).standard_normal((128, 3, side, side))
     assert (denoised(filters) ** 2).sum() < 0.1 * (filters**2).sum()
 
 
-def test_structure_under_noise_of_a_third_of_its_norm_is_found_again() -> None:
+def test_structure_under_noise_of_a_third_of_its_norm_is_recovered() -> None:
     rng = np.random.default_rng(0)
     structure = make(rng, "regular", 16, 128)
     noisy = structure + rng.standard_normal(structure.shape) / math.sqrt(structure[0].size) / 3
@@ -40,7 +40,7 @@ def test_structure_under_noise_of_a_third_of_its_norm_is_found_again() -> None:
     assert np.median(after) < 0.5 * np.median(before)
 
 
-def test_a_coefficient_stays_or_goes_whole_by_the_universal_threshold() -> None:
+def test_a_coefficient_is_kept_or_removed_by_the_universal_threshold() -> None:
     rng = np.random.default_rng(0)
     filters = rng.standard_normal((64, 3, 5, 5))
     filters[:, :, :, :] += 2 * rng.standard_normal((64, 1, 1, 1))

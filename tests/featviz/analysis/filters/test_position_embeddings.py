@@ -59,7 +59,7 @@ def test_similarities_are_the_cosines_between_patches_without_the_class_token() 
         (DISTILLED, 2),
     ],
 )
-def test_prefix_tokens_are_left_out_however_many_there_are(module: nn.Module, first: int) -> None:
+def test_any_number_of_prefix_tokens_is_left_out(module: nn.Module, first: int) -> None:
     positions = patch_positions(numbered(module))
     assert positions is not None
     assert positions[..., 0].tolist() == [
@@ -67,7 +67,7 @@ def test_prefix_tokens_are_left_out_however_many_there_are(module: nn.Module, fi
     ]
 
 
-def test_torchvision_calls_them_otherwise() -> None:
+def test_embeddings_are_found_by_their_name_in_torchvision() -> None:
     with torch.random.fork_rng():
         module = torchvision.models.VisionTransformer(32, 8, 1, 2, 8, 8)
     positions = patch_positions(wrap(module))
@@ -76,7 +76,7 @@ def test_torchvision_calls_them_otherwise() -> None:
     assert torch.equal(positions.reshape(16, 8), expected)
 
 
-def test_embeddings_on_a_grid_stay_on_it() -> None:
+def test_embeddings_on_a_grid_keep_it() -> None:
     module = nn.Module()
     module.pos_embed = nn.Parameter(torch.rand(1, 3, 3, 5))
     positions = patch_positions(wrap(module))
@@ -85,7 +85,7 @@ def test_embeddings_on_a_grid_stay_on_it() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 4), (1, 5, 3, 3), (2, 9, 4), (9, 4)])
-def test_what_is_no_square_of_patches_gives_none(shape: tuple[int, ...]) -> None:
+def test_embeddings_that_are_not_on_a_square_grid_give_none(shape: tuple[int, ...]) -> None:
     module = nn.Module()
     module.pos_embed = nn.Parameter(torch.rand(shape))
     assert patch_positions(wrap(module)) is None
@@ -96,7 +96,7 @@ def test_models_without_position_embeddings_have_none(name: str) -> None:
     assert patch_positions(featviz.load(f"cueworld/{name}", device="cpu")) is None
 
 
-def test_similarities_of_embeddings_worked_out_by_hand() -> None:
+def test_similarities_of_embeddings_calculated_by_hand() -> None:
     positions = torch.tensor([[[3.0, 4.0], [-6.0, -8.0]], [[4.0, -3.0], [0.0, 0.0]]])
     expected = [
         [[1, -1], [0, 0]],
