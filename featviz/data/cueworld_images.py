@@ -6,69 +6,89 @@ import torch
 from torch import Tensor
 
 from featviz import cueworld
-from featviz.data.source import HELD_OUT, digest
+from featviz.cueworld.evaluation import HELD_OUT_SEED
+from featviz.data.source import digest
 
-STARTS = 512
-"""Places in the random stream that are kept, 5 kB each, however many images there are."""
+MAX_CHECKPOINTS = 512
+"""Maximum number of states of the random generator that are kept, 5 kB each."""
 
 
 class Cueworld:
-    """The first images of the stream that `featviz.cueworld.evaluation` measures accuracy on."""
+    """The first images of `featviz.cueworld.batches` with the seed for evaluation.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    """
 
     classes: tuple[str, ...] = cueworld.CLASSES
     interleaved = True
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._generator = torch.Generator().manual_seed(HELD_OUT)
-        # By size: where the random stream stands before some blocks of 18 images, so that a block
-        # can be drawn again without all those before it.
-        self._starts: dict[int, dict[int, Tensor]] = {}
-        self._drawn: tuple[int, int, cueworld.Batch] | None = None
+        self._generator = torch.Generator().manual_seed(HELD_OUT_SEED)
+        # By size and block of 18 images: the state of the generator before the block, so that it
+        # can be drawn without all earlier ones.
+        self._checkpoints: dict[int, dict[int, Tensor]] = {}
+        self._latest: tuple[int, int, cueworld.Batch] | None = None
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return self._count
 
     def fingerprint(self) -> str:
-        """Digest of the stream and the count."""
-        return digest(["cueworld", str(HELD_OUT), str(self._count)])
+        """Return a digest of the seed and the count."""
+        return digest(["cueworld", str(HELD_OUT_SEED), str(self._count)])
 
-    def read(self, number: int, size: int) -> tuple[Tensor, int]:
-        """Draw the block that an image is in, unless it was the last one drawn."""
-        index = self.label(number)
-        return self._block(number, size).images[index], index
+    def read(self, index: int, size: int) -> tuple[Tensor, int]:
+        """Draw the block that contains an image, unless it is the latest one; see `Source.read`."""
+        label = self.label(index)
+        return self._block(index, size).images[label], label
 
-    def label(self, number: int) -> int:
-        """Return the class; they take turns."""
-        return number % len(self.classes)
+    def label(self, index: int) -> int:
+        """Return the label of image `index`: classes repeat in order."""
+        return index % len(self.classes)
 
-    def mask(self, number: int, size: int) -> Tensor:
-        """Return the share of each pixel that an image's object covers, (1, size, size)."""
-        return self._block(number, size).masks[self.label(number)]
+    def mask(self, index: int, size: int) -> Tensor:
+        """Return the mask of the object in an image.
 
-    def _block(self, number: int, size: int) -> cueworld.Batch:
-        block = number // len(self.classes)
-        if self._drawn is None or self._drawn[:2] != (size, block):
-            self._drawn = size, block, self._draw(size, block)
-        return self._drawn[2]
+        Parameters
+        ----------
+        index : int
+            Index of the image.
+        size : int
+            Side of the image in pixels.
+
+        Returns
+        -------
+        Tensor, shape (1, size, size)
+            Fraction of each pixel that the object covers, in [0, 1].
+        """
+        return self._block(index, size).masks[self.label(index)]
+
+    def _block(self, index: int, size: int) -> cueworld.Batch:
+        block = index // len(self.classes)
+        if self._latest is None or self._latest[:2] != (size, block):
+            self._latest = size, block, self._draw(size, block)
+        return self._latest[2]
 
     def _draw(self, size: int, block: int) -> cueworld.Batch:
-        first = torch.Generator().manual_seed(HELD_OUT).get_state()
-        starts = self._starts.setdefault(size, {0: first})
-        begin = max(number for number in starts if number <= block)
-        self._generator.set_state(starts[begin])
-        for number in range(begin, block + 1):
+        first = torch.Generator().manual_seed(HELD_OUT_SEED).get_state()
+        checkpoints = self._checkpoints.setdefault(size, {0: first})
+        begin = max(index for index in checkpoints if index <= block)
+        self._generator.set_state(checkpoints[begin])
+        for index in range(begin, block + 1):
             drawn = cueworld.sample(torch.arange(len(self.classes)), self._generator, size)
-            starts[number + 1] = self._generator.get_state()
-            if len(starts) > STARTS:
-                _thin(starts)
+            checkpoints[index + 1] = self._generator.get_state()
+            if len(checkpoints) > MAX_CHECKPOINTS:
+                _thin_out(checkpoints)
         return drawn
 
 
-def _thin(starts: dict[int, Tensor]) -> None:
-    """Keep half of the places at most, evenly spaced, and the last, where a first pass goes on."""
-    last = max(starts)
-    step = -(-2 * last // STARTS)
-    for number in starts.keys() - {*range(0, last, step), last}:
-        del starts[number]
+def _thin_out(checkpoints: dict[int, Tensor]) -> None:
+    """Keep at most half of the checkpoints, evenly spaced, and the last, for a sequential pass."""
+    last = max(checkpoints)
+    step = -(-2 * last // MAX_CHECKPOINTS)
+    for index in checkpoints.keys() - {*range(0, last, step), last}:
+        del checkpoints[index]

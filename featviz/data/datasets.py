@@ -1,4 +1,4 @@
-"""Datasets: text -> labeled images, in an order that stays the same."""
+"""Datasets by name: labeled images in a fixed order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMS = {
     "cifar100": "cifar100:ROOT",
     "torchvision": "torchvision:CLASS:ROOT",
 }
-"""How each kind of dataset is written."""
+"""Syntax of each kind of dataset."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Dataset:
     Attributes
     ----------
     name : str
-        The text that names it.
+        The name given to `open_data`.
     classes : tuple of str
-        Names of the labels 0, 1, ...; empty where unknown.
+        Names of the labels 0, 1, ...; empty if unknown.
     """
 
     name: str
@@ -42,21 +42,20 @@ class Dataset:
     _source: Source = field(repr=False, compare=False)
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self._source)
 
     def fingerprint(self) -> str:
-        """Digest of what the dataset holds, wherever it lies.
+        """Compute a digest of the content, independent of its location.
 
-        Cueworld: its stream and count. Folders: the relative path, the size and the last 16 KiB
-        of every file, where a changed PNG or JPEG differs. Torchvision: the class, the split, the
-        number of images, the names of the classes, and the label and every pixel of 64 images,
-        evenly spaced.
+        For cueworld: seed and count. For folders: relative path, size and last 16 KiB of every
+        file, which differ for changed PNG and JPEG files. For torchvision: class, split, number of
+        images, class names, and label and pixels of 64 evenly spaced images.
 
         Returns
         -------
         str
-            SHA-256 in hexadecimal.
+            SHA-256, hexadecimal.
 
         Raises
         ------
@@ -66,15 +65,21 @@ class Dataset:
         return self._source.fingerprint()
 
     def indices(self, count: int | None = None) -> list[int]:
-        """Numbers of the images that a count stands for, ascending.
+        """Choose `count` images.
 
-        Evenly spaced, so that a set sorted by class gives every class its share: image
-        ``i * len(self) // count``. Of cueworld, which shows its classes in turn, the first.
+        They are evenly spaced, so that a dataset sorted by class gives a sample of every class:
+        image ``i * len(self) // count``. For cueworld, whose classes repeat in order, they are the
+        first ones.
 
         Parameters
         ----------
         count : int, optional
-            At least 1; all images if absent or more than there are.
+            At least 1; all images by default, or if there are fewer.
+
+        Returns
+        -------
+        list of int
+            Ascending indices.
 
         Raises
         ------
@@ -92,26 +97,26 @@ class Dataset:
     def batches(
         self, size: int, batch: int = 64, count: int | None = None, start: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Read the images of `numbers`, in that order.
+        """Read the images of `indices`, in that order.
 
         Parameters
         ----------
         size : int
-            Side of the squares in pixels. Cueworld draws at that size; other images are resized
-            (bicubic) until their shorter side fits, and their middle is cut out.
+            Side of the squares in pixels. Cueworld draws at this size; other images are resized
+            (bicubic) until their shorter side fits, and cropped at the center.
         batch : int
-            Images at once, at least 1; the last batch may hold fewer.
+            Images per batch, at least 1; the last batch may have fewer.
         count : int, optional
-            How many images in all, see `numbers`.
+            Total number of images, see `indices`.
         start : int
-            How many of them to leave out at the beginning.
+            Number of images to skip at the beginning.
 
         Yields
         ------
         images : Tensor, shape (B, 3, size, size)
             RGB in [0, 1], float32, on the CPU.
         labels : Tensor, shape (B,)
-            int64, -1 where unknown.
+            int64, -1 if unknown.
 
         Raises
         ------
@@ -119,14 +124,21 @@ class Dataset:
             If an image cannot be read, or `batch` or `count` is below 1.
         """
         if batch < 1:
-            raise FeatvizError(f"a batch holds at least 1 image, not {batch}")
-        numbers = self.indices(count)
-        for first in range(start, len(numbers), batch):
-            read = [self._source.read(one, size) for one in numbers[first : first + batch]]
+            raise FeatvizError(f"a batch needs at least 1 image, not {batch}")
+        indices = self.indices(count)
+        for first in range(start, len(indices), batch):
+            read = [self._source.read(index, size) for index in indices[first : first + batch]]
             yield torch.stack([image for image, _ in read]), torch.tensor([one for _, one in read])
 
-    def image(self, number: int, size: int) -> Tensor:
+    def image(self, index: int, size: int) -> Tensor:
         """Read one image as `batches` does.
+
+        Parameters
+        ----------
+        index : int
+            Index of the image.
+        size : int
+            Side of the square in pixels.
 
         Returns
         -------
@@ -138,26 +150,33 @@ class Dataset:
         FeatvizError
             If there is no such image, or it cannot be read.
         """
-        self._check(number)
-        return self._source.read(number, size)[0]
+        self._check(index)
+        return self._source.read(index, size)[0]
 
-    def labels(self, numbers: Iterable[int]) -> list[int]:
-        """Labels of images, -1 where unknown.
+    def labels(self, indices: Iterable[int]) -> list[int]:
+        """Return the labels of the images `indices`, -1 if unknown.
 
         Raises
         ------
         FeatvizError
-            If there is no such image, or it must be read for its label and cannot be.
+            If there is no such image, or its label cannot be read.
         """
-        return [self._source.label(self._check(number)) for number in numbers]
+        return [self._source.label(self._check(index)) for index in indices]
 
-    def masks(self, numbers: Iterable[int], size: int) -> Tensor:
-        """Masks of the objects in images, which only cueworld has.
+    def masks(self, indices: Iterable[int], size: int) -> Tensor:
+        """Return masks of the objects in images; only cueworld has them.
+
+        Parameters
+        ----------
+        indices : iterable of int
+            Indices of N images.
+        size : int
+            Side of the images in pixels.
 
         Returns
         -------
         Tensor, shape (N, 1, size, size)
-            Share of each pixel that the object covers, in [0, 1].
+            Fraction of each pixel that the object covers, in [0, 1].
 
         Raises
         ------
@@ -166,44 +185,48 @@ class Dataset:
         """
         if not isinstance(self._source, Cueworld):
             raise FeatvizError(f"{self.name} has no object masks; only cueworld does")
-        return torch.stack([self._source.mask(self._check(number), size) for number in numbers])
+        return torch.stack([self._source.mask(self._check(index), size) for index in indices])
 
-    def _check(self, number: int) -> int:
-        if not 0 <= number < len(self):
-            raise FeatvizError(f"{self.name} has images 0 to {len(self) - 1}, not {number}")
-        return number
+    def _check(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise FeatvizError(f"{self.name} has images 0 to {len(self) - 1}, not {index}")
+        return index
 
 
 def open_data(text: str, download: bool = False) -> Dataset:
-    """Open the dataset that a text names.
+    """Open a dataset by name.
 
     ============================  =================================================================
-    ``cueworld[:COUNT]``          fresh images of the bundled world, 1000 if no count is given
+    ``cueworld[:COUNT]``          held-out images of the bundled world, 1000 by default
     ``folder:PATH``               a sub-folder for each class, or images without labels
     ``cifar10:ROOT``              the test split of torchvision's CIFAR10; ``cifar100`` likewise
-    ``torchvision:CLASS:ROOT``    a class of `torchvision.datasets`; of its splits the one held out
+    ``torchvision:CLASS:ROOT``    the held-out split of a class of `torchvision.datasets`
     ============================  =================================================================
 
     Parameters
     ----------
     text : str
-        A kind, and after colons what it needs; ``~`` in a path is the home folder.
+        The kind and its arguments, separated by colons; ``~`` in a path is the home folder.
     download : bool
-        Fetch what is not in ROOT, where torchvision offers it.
+        Download files that are missing in ROOT, if torchvision supports it.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
     FeatvizError
-        If the kind, the class or a folder does not exist, or there is no image in it.
+        If the kind, class or folder does not exist, or has no images.
     """
     kind, _, rest = text.partition(":")
     if kind not in FORMS:
-        raise FeatvizError(f"there is no data {text!r}{_meant(text, kind)}")
+        raise FeatvizError(f"unknown dataset {text!r}{_suggestion(text, kind)}")
     if download and kind in ("cueworld", "folder"):
-        raise FeatvizError(f"{text} is not downloaded; only torchvision's datasets are")
+        raise FeatvizError(f"{text} cannot be downloaded; only torchvision's datasets can")
     source = _open(text, kind, rest, download)
     if not len(source):
-        raise FeatvizError(f"{text} holds no images")
+        raise FeatvizError(f"{text} has no images")
     return Dataset(text, source.classes, source)
 
 
@@ -211,17 +234,17 @@ def _open(text: str, kind: str, rest: str, download: bool) -> Source:
     if kind == "cueworld":
         count = rest if text != kind else "1000"
         if not count.isascii() or not count.isdigit() or not 0 < int(count[:10]) < 10**9:
-            raise FeatvizError(f"{text} is not {FORMS[kind]} with a count from 1 up")
+            raise FeatvizError(f"expected {FORMS[kind]} with a count from 1, got {text!r}")
         return Cueworld(int(count))
     name, _, root = rest.partition(":") if kind == "torchvision" else (kind.upper(), "", rest)
     if not name or not root:
-        raise FeatvizError(f"{text} is not {FORMS[kind]}")
+        raise FeatvizError(f"expected {FORMS[kind]}, got {text!r}")
     path = Path(root).expanduser()
     return Folder(path) if kind == "folder" else Torchvision(name, path, download)
 
 
-def _meant(text: str, kind: str) -> str:
-    """Phrase what would be right: a folder by its path, a near kind, or the list of forms."""
+def _suggestion(text: str, kind: str) -> str:
+    """Suggest a folder by its path, a similar kind, or the list of forms."""
     if Path(text).expanduser().is_dir():
         return f"; did you mean folder:{text}?"
-    return did_you_mean(kind.lower(), FORMS) or f"; there are {', '.join(FORMS.values())}"
+    return did_you_mean(kind.lower(), FORMS) or f"; available are {', '.join(FORMS.values())}"

@@ -1,4 +1,4 @@
-"""Where the images of a dataset come from: the bundled world, or a folder."""
+"""Folders of image files as a data source."""
 
 from __future__ import annotations
 
@@ -14,60 +14,65 @@ from featviz.errors import FeatvizError
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
-"""How names of image files end, in lower case; other files in a folder are passed over."""
+"""Suffixes of image files, in lower case; other files are ignored."""
 
 
 class Folder:
     """Image files: a sub-folder for each class, or no sub-folders and no labels.
 
-    Hidden files and folders, and files that are no images by their names, are passed over.
+    Hidden files and folders, and files without the suffix of an image, are ignored.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
 
     Raises
     ------
     FeatvizError
-        If there is no such folder, or images lie beside sub-folders with images.
+        If there is no such folder, or it has images both in sub-folders and outside of them.
     """
 
     interleaved = False
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            what = "is no folder" if path.exists() else "does not exist"
-            raise FeatvizError(f"{path} {what}; folder:PATH takes a folder of images")
+            what = "is not a folder" if path.exists() else "does not exist"
+            raise FeatvizError(f"{path} {what}; folder:PATH needs a folder of images")
         self._path = path
         inside = [one for one in sorted(path.iterdir()) if not one.name.startswith(".")]
-        beside = [one for one in inside if _is_image(one)]
+        unlabeled = [one for one in inside if _is_image(one)]
         by_class = {one.name: _images_below(one) for one in inside if one.is_dir()}
         by_class = {name: files for name, files in by_class.items() if files}
-        if beside and by_class:
+        if unlabeled and by_class:
             raise FeatvizError(
                 f"{path} has images both in sub-folders, such as {next(iter(by_class))}, and "
-                f"beside them, such as {beside[0].name}; each image needs a class, or none does"
+                f"outside of them, such as {unlabeled[0].name}; put all or none into sub-folders"
             )
         self.classes = tuple(by_class)
         labeled = [(one, label) for label, files in enumerate(by_class.values()) for one in files]
-        self._files = labeled or [(one, -1) for one in beside]
+        self._files = labeled or [(one, -1) for one in unlabeled]
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self._files)
 
     def fingerprint(self) -> str:
-        """Digest of the relative path, the size and the last 16 KiB of every file."""
+        """Return a digest of the relative path, size and last 16 KiB of every file."""
         return digest(
             part
             for path, _ in self._files
-            for part in (path.relative_to(self._path).as_posix(), _ending(path))
+            for part in (path.relative_to(self._path).as_posix(), _tail(path))
         )
 
-    def read(self, number: int, size: int) -> tuple[Tensor, int]:
-        """Read an image file; an error names it."""
-        path, label = self._files[number]
+    def read(self, index: int, size: int) -> tuple[Tensor, int]:
+        """Read an image file; see `Source.read`."""
+        path, label = self._files[index]
         return read_image(path, size), label
 
-    def label(self, number: int) -> int:
-        """Return the place of the image's sub-folder, or -1."""
-        return self._files[number][1]
+    def label(self, index: int) -> int:
+        """Return the label of image `index`: the position of its sub-folder, or -1."""
+        return self._files[index][1]
 
 
 def _is_image(path: Path) -> bool:
@@ -75,7 +80,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted by path, without those in hidden folders."""
+    """Return all image files in a folder and its sub-folders, except hidden ones, by path."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -84,11 +89,11 @@ def _images_below(folder: Path) -> list[Path]:
     )
 
 
-def _ending(path: Path, most: int = 16_384) -> bytes:
+def _tail(path: Path, length: int = 16_384) -> bytes:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - most))
+            file.seek(max(0, size - length))
             return str(size).encode() + b":" + file.read()
     except OSError as error:
         raise FeatvizError(f"{path} cannot be read ({error.strerror})") from error

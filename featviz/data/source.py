@@ -8,39 +8,51 @@ from typing import Protocol
 
 from torch import Tensor
 
-HELD_OUT = 10_000
-"""The stream of cueworld's images; the bundled models were trained on others."""
-
 
 class Source(Protocol):
-    """Images by number.
+    """Images by index.
 
     Attributes
     ----------
     classes : tuple of str
-        Names of the labels; empty where unknown.
+        Names of the labels; empty if unknown.
     interleaved : bool
-        Whether the order shows every class in turn, so that the first images are a fair sample.
+        Whether consecutive images go through all classes, so that the first images are a
+        representative sample.
     """
 
     classes: tuple[str, ...]
     interleaved: bool
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
 
     def fingerprint(self) -> str:
-        """Digest of what is there."""
+        """Return a digest of the content."""
 
-    def read(self, number: int, size: int) -> tuple[Tensor, int]:
-        """Read an image, (3, size, size) in [0, 1], and its label, -1 where unknown."""
+    def read(self, index: int, size: int) -> tuple[Tensor, int]:
+        """Read image `index` as a square of `size` pixels.
 
-    def label(self, number: int) -> int:
-        """Return what `read` gives as the label."""
+        Returns
+        -------
+        image : Tensor, shape (3, size, size)
+            RGB in [0, 1].
+        label : int
+            Index into `classes`, -1 if unknown.
+        """
+
+    def label(self, index: int) -> int:
+        """Return the label of image `index`, as `read` does."""
 
 
 def digest(parts: Iterable[str | bytes]) -> str:
-    """SHA-256 in hexadecimal of parts, each after its length, so that no two lists are alike."""
+    """Hash `parts`, each preceded by its length, so that different lists have different digests.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
     state = sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

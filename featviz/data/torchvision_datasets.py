@@ -1,4 +1,4 @@
-"""Datasets that torchvision reads."""
+"""Dataset classes of torchvision as a data source."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from featviz.data.source import digest
 from featviz.errors import FeatvizError, did_you_mean
 
 SPLITS = ("test", "val", "valid")
-"""What torchvision's classes call a split that nothing was trained on; the first that is there."""
+"""Names of held-out splits in torchvision; the first that a class has is used."""
 
 
 class Torchvision:
-    """A dataset class of torchvision: its held-out split, or all of it where it has none.
+    """A dataset class of torchvision: its held-out split, or all of it if it has no splits.
 
     Parameters
     ----------
     name : str
-        The class in `torchvision.datasets`.
+        Name of the class in `torchvision.datasets`.
     root : Path
-        What the class takes as `root`.
+        Argument `root` of the class.
     download : bool
-        Whether it may fetch what is not there.
+        Whether to download missing files.
 
     Raises
     ------
     FeatvizError
-        If there is no such class, it needs more than a root, it cannot download though asked to,
-        or it does not find what it needs.
+        If there is no such class, it needs more arguments than a root, it does not support
+        downloads, or its files are missing.
     """
 
     interleaved = False
@@ -49,9 +49,9 @@ class Torchvision:
         takes = inspect.signature(kind).parameters
         _check_arguments(name, takes, download)
         if not download and not root.is_dir():
-            raise FeatvizError(f"{root} is no folder; it should hold the data of {name}")
+            raise FeatvizError(f"{root} is not a folder; it must contain the data of {name}")
         options: dict[str, Any] = {"root": str(root)}
-        # Said even when False: some classes would download unasked.
+        # Passed even if False: some classes download by default.
         options |= {"download": download} if "download" in takes else {}
         options |= {"train": False} if "train" in takes else {}
         self._name, self._root = name, root
@@ -60,11 +60,11 @@ class Torchvision:
         self.classes = tuple(one if isinstance(one, str) else ", ".join(one) for one in names)
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self._data)
 
     def fingerprint(self) -> str:
-        """Digest of the class, the split, the classes, and 64 images with their labels."""
+        """Return a digest of the class, the split, the classes, and 64 images with their labels."""
         parts: list[str | bytes] = [self._name, self._split, str(len(self)), *self.classes]
         count = min(len(self), 64)
         for index in range(count):
@@ -72,31 +72,31 @@ class Torchvision:
             parts += [str(label), repr(image.size), image.tobytes()]
         return digest(parts)
 
-    def read(self, number: int, size: int) -> tuple[Tensor, int]:
-        """Read an item: its image, and its label if that is one whole number."""
-        image, label = self._item(number)
+    def read(self, index: int, size: int) -> tuple[Tensor, int]:
+        """Read an image, and its label if that is an integer; see `Source.read`."""
+        image, label = self._item(index)
         return resize_and_crop(image, size), label
 
-    def label(self, number: int) -> int:
-        """Return an item's label if that is one whole number, else -1."""
-        return self._item(number)[1]
+    def label(self, index: int) -> int:
+        """Return the label of image `index` if that is an integer, else -1."""
+        return self._item(index)[1]
 
-    def _item(self, number: int) -> tuple[Image.Image, int]:
-        where = f"image {number} of torchvision's {self._name} in {self._root}"
+    def _item(self, index: int) -> tuple[Image.Image, int]:
+        where = f"image {index} of torchvision's {self._name} in {self._root}"
         try:
-            item = self._data[number]
+            item = self._data[index]
         except Exception as error:
             raise FeatvizError(f"{where} cannot be read ({_reason(error)})") from error
         image, label = item[:2] if isinstance(item, tuple) and len(item) > 1 else (item, None)
         if not isinstance(image, Image.Image):
-            raise FeatvizError(f"{where} is no picture but a {type(image).__name__}")
+            raise FeatvizError(f"{where} is a {type(image).__name__}, not an image")
         if isinstance(label, Tensor) and label.ndim == 0 and not label.is_floating_point():
             label = label.item()
         return image.convert("RGB"), int(label) if isinstance(label, Integral) else -1
 
 
 def _check_arguments(name: str, takes: Any, download: bool) -> None:
-    """Refuse a class that cannot be opened from a folder alone."""
+    """Raise if a class needs more arguments than a root, or does not support downloads."""
     optional = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     needed = [
         key
@@ -106,14 +106,14 @@ def _check_arguments(name: str, takes: Any, download: bool) -> None:
     if needed or "root" not in takes:
         wanted = ", ".join(needed) or "no root"
         raise FeatvizError(
-            f"torchvision's {name} takes {wanted}; only classes that need no more than a root work"
+            f"torchvision's {name} takes {wanted}; supported are classes that need only a root"
         )
     if download and "download" not in takes:
-        raise FeatvizError(f"torchvision does not offer {name} for download; fetch it by hand")
+        raise FeatvizError(f"torchvision cannot download {name}; download it manually")
 
 
 def _held_out(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> tuple[str, Any]:
-    """Open the first of some splits that a class knows; an empty name asks for none."""
+    """Open the first of several splits that a class has; an empty name is for no split."""
     split, *others = splits
     try:
         return split, kind(**options, **({"split": split} if split else {}))
@@ -127,5 +127,5 @@ def _held_out(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> tu
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    # How one downloads in Python is not how one does on the command line.
+    # Advice for Python, translated to the command line.
     return text.replace("download=True", "--download")

@@ -63,17 +63,17 @@ def test_an_image_of_cueworld_does_not_depend_on_what_was_read_before() -> None:
         assert not torch.equal(data.image(number, 8), expected[number, :, :8, :8])
 
 
-def test_few_places_in_cueworlds_stream_are_kept_and_every_image_stays_the_same(
+def test_few_checkpoints_of_cueworlds_generator_are_kept_and_every_image_stays_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cueworld_images, "STARTS", 6)
+    monkeypatch.setattr(cueworld_images, "MAX_CHECKPOINTS", 6)
     expected = cueworld.draw(540, seed=10_000, size=8).images
     source = cueworld_images.Cueworld(540)
     order = [539, *range(0, 540, 18), *np.random.default_rng(0).permutation(540)[:60].tolist()]
     for number in order:
         assert torch.equal(source.read(number, 8)[0], expected[number])
-        assert len(source._starts[8]) <= 6
-    assert 0 in source._starts[8]
+        assert len(source._checkpoints[8]) <= 6
+    assert 0 in source._checkpoints[8]
 
 
 def test_cueworld_holds_1000_images_unless_told() -> None:
@@ -315,28 +315,28 @@ def test_gray_images_are_read_as_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cueword", r"there is no data 'cueword'; did you mean cueworld\?"),
+        ("cueword", r"unknown dataset 'cueword'; did you mean cueworld\?"),
         ("CIFAR10:/x", r"did you mean cifar10"),
-        ("zzz", r"there are cueworld\[:COUNT\], folder:PATH, .*torchvision:CLASS:ROOT"),
+        ("zzz", r"available are cueworld\[:COUNT\], folder:PATH, .*torchvision:CLASS:ROOT"),
         ("{tmp}", r"did you mean folder:{tmp}\?"),
-        ("cueworld:", r"cueworld: is not cueworld\[:COUNT\] with a count from 1 up"),
-        ("cueworld:0", "count from 1 up"),
-        ("cueworld:-3", "count from 1 up"),
-        ("cueworld:9999999999", "count from 1 up"),
-        ("cueworld:²", "count from 1 up"),
-        ("folder", "folder is not folder:PATH"),
-        ("folder:", "folder: is not folder:PATH"),
-        ("folder:{tmp}/none", r"{tmp}/none does not exist; folder:PATH takes a folder"),
-        ("folder:{tmp}/file", r"{tmp}/file is no folder"),
-        ("folder:{tmp}", r"folder:{tmp} holds no images"),
-        ("cifar10", "cifar10 is not cifar10:ROOT"),
-        ("cifar10:{tmp}/none", r"{tmp}/none is no folder; it should hold the data of CIFAR10"),
+        ("cueworld:", r"expected cueworld\[:COUNT\] with a count from 1, got 'cueworld:'"),
+        ("cueworld:0", "count from 1, got"),
+        ("cueworld:-3", "count from 1, got"),
+        ("cueworld:9999999999", "count from 1, got"),
+        ("cueworld:²", "count from 1, got"),
+        ("folder", "expected folder:PATH, got 'folder'"),
+        ("folder:", "expected folder:PATH, got 'folder:'"),
+        ("folder:{tmp}/none", r"{tmp}/none does not exist; folder:PATH needs a folder"),
+        ("folder:{tmp}/file", r"{tmp}/file is not a folder"),
+        ("folder:{tmp}", r"folder:{tmp} has no images"),
+        ("cifar10", "expected cifar10:ROOT, got 'cifar10'"),
+        ("cifar10:{tmp}/none", r"{tmp}/none is not a folder; it must contain the data of CIFAR10"),
         ("cifar100:{tmp}", "CIFAR100 in {tmp}: Dataset not found or corrupted.*--download"),
-        ("torchvision:CIFAR10", "is not torchvision:CLASS:ROOT"),
+        ("torchvision:CIFAR10", "expected torchvision:CLASS:ROOT, got"),
         ("torchvision:Flower102:{tmp}", r"no dataset 'Flower102'; did you mean Flowers102"),
         ("torchvision:os:{tmp}", r"no dataset 'os'"),
-        ("torchvision:CocoDetection:{tmp}", r"CocoDetection takes annFile; only classes"),
-        ("torchvision:FakeData:{tmp}", r"FakeData takes no root; only classes"),
+        ("torchvision:CocoDetection:{tmp}", r"CocoDetection takes annFile; supported are"),
+        ("torchvision:FakeData:{tmp}", r"FakeData takes no root; supported are"),
         ("torchvision:EMNIST:{tmp}", r"EMNIST in {tmp}: .*split"),
     ],
 )
@@ -369,14 +369,14 @@ def test_a_download_that_nobody_offers_is_refused(text: str, tmp_path: Path) -> 
 
 def test_images_beside_classes_are_refused_rather_than_left_out(classed: Path) -> None:
     picture(classed / "stray.png")
-    with pytest.raises(FeatvizError, match=r"such as ape, and beside them, such as stray\.png"):
+    with pytest.raises(FeatvizError, match=r"such as ape, and outside of them, such as stray\.png"):
         open_data(f"folder:{classed}")
 
 
 def test_an_image_that_cannot_be_read_is_named(classed: Path) -> None:
     (classed / "bee" / "z.png").write_bytes(b"no image")
     data = open_data(f"folder:{classed}")
-    with pytest.raises(FeatvizError, match=r"bee/z\.png is no image"):
+    with pytest.raises(FeatvizError, match=r"bee/z\.png cannot be read as an image"):
         everything(data, 8)
 
 

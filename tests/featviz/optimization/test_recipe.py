@@ -76,7 +76,7 @@ def vit() -> VisionModel:
         ),
         (
             {"param": "maco", "spectrum": "cueworld:0"},
-            "cueworld:0 is not cueworld[:COUNT] with a count from 1 up",
+            "expected cueworld[:COUNT] with a count from 1, got 'cueworld:0'",
         ),
     ],
 )
