@@ -14,12 +14,13 @@ from torch import Tensor
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from patching.effects.metrics import METRICS, Reference, measure
+from patching.effects.metrics import Reference, measure
 from patching.effects.table import ALL, Mode, Table, concatenate
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.donors import ABLATIONS, check_compatible, mean_run, repeated, zeros
+from patching.interventions.donors import check_compatible, mean_run, repeated, zeros
 from patching.interventions.selection import Selection, TargetTable, target_table
+from patching.settings import ABLATIONS, METRICS
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from patching.vit.stream_norms import frozen_norms
 
@@ -204,7 +205,7 @@ def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) 
     crossed : bool
         Whether the activations are those of another model.
     ablate : str or None
-        One of `patching.interventions.donors.ABLATIONS`.
+        One of `patching.settings.ABLATIONS`.
     corrupts : bool
         Whether there are corrupted images.
 
@@ -303,7 +304,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     Returns
     -------
     Table
-        All metrics of `patching.effects.metrics.METRICS`, for all images. `Table.only_right`
+        All metrics of `patching.settings.METRICS`, for all images. `Table.only_right`
         removes images that the clean run misclassifies.
 
     Raises

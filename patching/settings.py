@@ -1,4 +1,4 @@
-"""Names of the choices of a trace, for the command line; imports no PyTorch."""
+"""Names of the sites, units, corruptions, ablations and metrics of a sweep; imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SITES = (
     "patch_embed",
     "pos_embed",
 )
-"""Activations that can be patched; see `patching.interventions.selection.SITES`."""
+"""Activations that can be patched; see `patching.interventions.selection.Selection`."""
 
 BY = ("layer", "head", "neuron", "token")
-"""Units that may have a patch each; see `patching.interventions.selection.BY`."""
+"""Units that may have a patch each."""
 
 CORRUPTIONS = (
     "grayscale",
@@ -32,10 +32,10 @@ CORRUPTIONS = (
     "occlude:SHARE",
     "swap",
 )
-"""Syntax of the corruptions; see `patching.interventions.corruptions.FORMS`."""
+"""Syntax of the corruptions; see `patching.interventions.corruptions.corruption`."""
 
 ABLATIONS = ("zero", "mean", "resample")
-"""See `patching.interventions.donors.ABLATIONS`."""
+"""Ways to ablate an activation; ``resample`` replaces it by that of another image."""
 
 METRICS = ("probability", "logit", "logit_difference", "kl")
-"""See `patching.effects.metrics.METRICS`."""
+"""Metrics of a run; see `patching.effects.metrics.measure`."""

@@ -27,10 +27,10 @@ from patching.activation_patching import (
     with_ablation,
 )
 from patching.effects.labels import classes_for, labels_for
-from patching.effects.metrics import METRICS
 from patching.effects.table import SITES, TRACES, Mode, Sites, Table
 from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Selection
+from patching.settings import METRICS
 from patching.vit.residual_vit import residual_vit
 
 
@@ -46,7 +46,7 @@ class Settings:
     mode : str
         ``"denoising"`` or ``"noising"``; ablations are noising.
     ablate : str or None
-        One of `patching.interventions.donors.ABLATIONS`. ``resample`` uses the images of the
+        One of `patching.settings.ABLATIONS`. ``resample`` uses the images of the
         corruption ``swap``: each image has a partner of another class, and the pairs are mutual.
     frozen : bool
         See `patching.activation_patching.sweep`.
@@ -85,7 +85,7 @@ def trace_to_store(
     donor : VisionModel, optional
         See `patching.activation_patching.sweep`.
     force : bool
-        See `featviz.rendering.render.render_to_store`.
+        See `featviz.rendering.job.render_to_store`.
     progress : callable
         Called before the first batch and after each with the number of images finished and in all.
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError, did_you_mean
+from patching.settings import METRICS
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def measure(
         Of P runs, or of one run, of the N images of the reference.
     reference : Reference
     names : sequence of str, optional
-        Names of metrics; by default all of `METRICS`.
+        Names of metrics; by default all of `patching.settings.METRICS`.
 
     Returns
     -------
@@ -125,8 +126,6 @@ _METRICS: dict[str, Callable[[Tensor, Reference], Tensor]] = {
     "logit_difference": _logit_difference,
     "kl": _kl,
 }
-METRICS = tuple(_METRICS)
-"""Names of metrics."""
 
 
 def margins(logits: Tensor, classes: list[int]) -> Tensor:

@@ -15,9 +15,6 @@ from patching.forward.cache import ActivationCache, run_with_cache
 from patching.interventions.targets import Patch
 from patching.vit.residual_vit import ResidualViT
 
-ABLATIONS = ("zero", "mean", "resample")
-"""Ways to ablate an activation; ``resample`` replaces it by that of another image."""
-
 
 def check_compatible(vit: ResidualViT, source: ResidualViT) -> None:
     """Check that the activations of one model can replace those of another.

@@ -22,6 +22,7 @@ from patching.interventions.targets import (
     check_targets,
 )
 from patching.interventions.token_names import tokens_of
+from patching.settings import BY, SITES
 from patching.vit.hook_points import group_count, hook_point
 from patching.vit.residual_vit import ResidualViT
 
@@ -32,13 +33,7 @@ ALIASES = {
     "resid": "resid_post",
     "head": "z",
 }
-"""Other names of sites. Stores call the site ``mlp_act`` ``neurons``."""
-
-SITES = (*(kind for kind in KINDS if kind != "neurons"), "mlp_act")
-"""Names of sites; `ALIASES` are accepted as well."""
-
-BY = ("layer", "head", "neuron", "token")
-"""Units that may have a patch each."""
+"""Other names of kinds of activations. Stores record ``mlp_act`` as ``neurons``."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +43,13 @@ class Selection:
     Attributes
     ----------
     site : str
-        One of `SITES` or `ALIASES`.
+        One of `patching.settings.SITES`, or of `ALIASES`.
     windows : tuple of int
         Numbers of blocks that are patched together. A window of W blocks around block L spans
         blocks ``L - (W - 1) // 2`` to ``L + W // 2``, cut off at the first and the last block.
     by : str or None
-        One of `BY`: what has a patch of its own. By default ``"head"`` for the site ``"head"``,
-        and ``"layer"`` for all others.
+        What has a patch of its own, one of `patching.settings.BY`. By default ``"head"`` for the
+        site ``"head"``, and ``"layer"`` for all others.
     layers : str
         Blocks that windows are centered on: ``0-3,7`` or ``all``.
     heads : str
@@ -78,7 +73,7 @@ class Selection:
 
     @property
     def each(self) -> str:
-        """What has a patch of its own, one of `BY`."""
+        """What has a patch of its own, one of `patching.settings.BY`."""
         return self.by or ("head" if self.site == "head" else "layer")
 
 

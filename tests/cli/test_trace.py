@@ -166,16 +166,16 @@ def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "there is no corruption, donor or ablation"),
-        (("--corrupt", "grayscale"), "did you mean grayscale"),
-        (("--corrupt", "noise"), "noise is not noise:AMOUNT"),
-        (("--corrupt", "none"), "there is no corruption, donor or ablation"),
+        ((), "give a corruption, a donor or an ablation"),
+        (("--corrupt", "greyscale"), "did you mean grayscale"),
+        (("--corrupt", "noise"), "expected noise:AMOUNT"),
+        (("--corrupt", "none"), "give a corruption, a donor or an ablation"),
         (("--corrupt", "blur", "--site", "atn"), "did you mean attn"),
-        (("--corrupt", "blur", "--window", "0"), "whole numbers from 1 up"),
-        (("--corrupt", "blur", "--tokens", "registers"), "no tokens registers"),
-        (("--corrupt", "blur", "--ablate", "mean"), "leave the corruption out"),
+        (("--corrupt", "blur", "--window", "0"), "integers >= 1"),
+        (("--corrupt", "blur", "--tokens", "registers"), "no tokens 'registers'"),
+        (("--corrupt", "blur", "--ablate", "mean"), "remove the corruption"),
         (("--donor", "cueworld/mixer"), "cueworld/mixer"),
-        (("--ablate", "mean", "--donor", "cueworld/vit_colourblind"), "not both"),
+        (("--ablate", "mean", "--donor", "cueworld/vit_colourblind"), "cannot be combined"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_without_a_store(

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import linalg, stats
 
-from patching.effects.bootstrap import LEAST_SPREAD, Floats, Intervals, intervals
+from patching.effects.bootstrap import (
+    LEAST_SPREAD,
+    Floats,
+    Intervals,
+    intervals,
+    resampled_means,
+    stratified_counts,
+)
 from tests.oracles.bootstrap import half_widths, ratio_of_means
 from tests.oracles.effects import MEANS, skewed
 
@@ -216,3 +223,24 @@ def test_intervals_for_all_sites_hold_all_truths_at_once(kind: str, count: int) 
         found = intervals(skewed(kind, (shared + own) / 2**0.5), resamples=1000, seed=seed)
         hits.append(covered(found.all_low, found.all_high, MEANS[kind]).all())
     assert 0.93 <= np.mean(hits) <= 0.98
+
+
+def test_a_stratified_resample_keeps_the_number_of_images_of_each_stratum() -> None:
+    strata = np.array([0, 1, 1, 2, 2, 2, 0, 2])
+    counts = stratified_counts(strata, 50, np.random.default_rng(0))
+    for one in range(3):
+        assert (counts[:, strata == one].sum(1) == (strata == one).sum()).all()
+    assert len({tuple(row) for row in counts.tolist()}) > 30
+
+
+def test_every_image_is_drawn_once_on_average() -> None:
+    counts = stratified_counts(np.repeat([0, 1], [5, 20]), 20_000, np.random.default_rng(0))
+    # The standard deviation of a count is below 1, that of its mean below 0.0071.
+    assert counts.mean(0) == pytest.approx(np.ones(25), abs=0.03)
+
+
+def test_the_mean_of_a_resample_is_over_its_images_that_have_values() -> None:
+    counts = np.array([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0], [1.0, 1.0, 1.0]])
+    found = resampled_means(counts, np.array([0, 2]), np.array([6.0, 3.0]))
+    assert found[[0, 2]].tolist() == [5.0, 4.5]
+    assert np.isnan(found[1])

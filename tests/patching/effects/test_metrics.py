@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from featviz import FeatvizError
-from patching.effects.metrics import METRICS, Reference, measure
+from patching.effects.metrics import Reference, margins, measure
+from patching.settings import METRICS
 
 LABELS = torch.tensor([0, 2])
 CLEAN = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 3.0]])
@@ -99,3 +100,8 @@ def test_a_label_that_is_no_logit_is_refused(label: int, message: str) -> None:
 def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
     with pytest.raises(FeatvizError, match="unknown metric 'probabilty'; did you mean probability"):
         measure(CLEAN, REFERENCE, ["probabilty"])
+
+
+def test_a_margin_is_a_logit_minus_the_mean_of_the_others() -> None:
+    logits = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, -3.0]])
+    assert margins(logits, [2, 0]).tolist() == [[4.5, -3.0], [-3.0, 1.5]]

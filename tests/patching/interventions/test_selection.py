@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from featviz import FeatvizError
-from patching.interventions.selection import Selection, target_table, windows_of
+from patching.interventions.selection import ALIASES, Selection, target_table, windows_of
 from patching.interventions.targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, PatchTarget
+from patching.settings import SITES
 from tests.patching.models import vit
 
 
@@ -75,6 +76,10 @@ def test_neurons_count_as_heads() -> None:
     assert made.sites.head.tolist() == ["3", "5", "6"]
 
 
+def test_the_sites_are_all_kinds_of_activations() -> None:
+    assert {ALIASES.get(site, site) for site in SITES} == set(KINDS)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in EMBEDDINGS])
 def test_every_kind_is_a_site_by_its_own_name(kind: str) -> None:
     assert [row[0] for row in found(site=kind)] == [kind, kind]
@@ -110,7 +115,7 @@ def test_embeddings_are_one_site_before_all_blocks() -> None:
         ({"site": "atn"}, r"unknown site 'atn'; did you mean attn"),
         (
             {"site": "zzzzzz"},
-            r"choose from patch_embed, .*resid_pre, .*attn_out, .*z, pattern, mlp_act$",
+            r"choose from attn_out, .*resid_pre, .*, z, .*pattern, mlp_act, .*pos_embed$",
         ),
         ({"by": "tokens"}, r"got 'tokens'; did you mean token"),
         ({"windows": (0,)}, "1 block or more"),
