@@ -46,8 +46,7 @@ def demo(folder: str) -> None:
 
     from featviz.addressing.selectors import units
     from featviz.optimization.recipe import make_recipe
-    from featviz.rendering.plan import keep_precision
-    from featviz.rendering.render import render_to_store
+    from featviz.rendering.job import keep_precision, render_to_store
     from gallery import export
 
     stores, failed = [], False

@@ -37,15 +37,21 @@ FORMS = ("webp", "avif")
     show_default=True,
     help="Format of the full-size images; avif has truer colors and takes four times as long.",
 )
-@click.option("--labels", metavar="FILE", help="Show the labels in a file that a page exported.")
 @click.option(
-    "--serve", "serving", is_flag=True, help="Then serve the folder on 127.0.0.1 until Ctrl-C."
+    "--labels", metavar="FILE", help="Show the labels of a JSON file that a gallery page exported."
+)
+@click.option(
+    "--serve",
+    "serving",
+    is_flag=True,
+    help="Afterwards, serve the folder on 127.0.0.1 until Ctrl-C.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
+    metavar="N",
     help="Port of --serve; 0 chooses a free one.",
 )
 @json_option

@@ -24,7 +24,7 @@ def modes(
 
     The modes are the singular vectors of the query-key matrix, W_q^T W_k, and `strength` is the
     singular value; the strongest mode is number 0. `share` is the squared strength divided by
-    the sum over all modes of the head. SELECTOR names modes as BLOCK.attn.qk_mode:HEAD.MODE.
+    the sum over all modes of the head. A SELECTOR of modes is blocks.BLOCK.attn.qk_mode:HEAD.MODE.
 
     \b
     Examples:

@@ -37,8 +37,14 @@ store_option = click.option(
 force_option = click.option(
     "--force",
     is_flag=True,
-    help="Set aside what is in the way (another model, other settings, damaged files) by renaming "
-    "it.",
+    help="Rename a store of another model or other settings, and damaged files, which are refused "
+    "otherwise; nothing is deleted.",
+)
+force_results_option = click.option(
+    "--force",
+    is_flag=True,
+    help="Rename earlier results of other settings, and damaged files, which are refused "
+    "otherwise; nothing is deleted.",
 )
 image_files_option = click.option(
     "--image",
@@ -46,7 +52,8 @@ image_files_option = click.option(
     multiple=True,
     required=True,
     metavar="FILE...",
-    help="Image files, resized (shorter side) and center-cropped to the model's input.",
+    help="One or more image files, after MODEL and SELECTOR. They are resized (shorter side) and "
+    "center-cropped to the model's input.",
 )
 
 
@@ -104,7 +111,9 @@ def model_options(function: Function) -> Function:
     for decorate in (
         device_option,
         click.option("--arch", metavar="NAME", help="Architecture, if MODEL is a file of weights."),
-        click.option("--untrained", is_flag=True, help="Use random weights, always the same."),
+        click.option(
+            "--untrained", is_flag=True, help="Use random weights, the same in every run."
+        ),
         click.argument("model"),
     ):
         function = decorate(function)
@@ -115,7 +124,7 @@ def data_options(function: Function) -> Function:
     """Add --data and --download; `featviz.data.datasets.open_data` takes their values."""
     for decorate in (
         click.option(
-            "--download", is_flag=True, help="Download the dataset if torchvision offers that."
+            "--download", is_flag=True, help="Download a torchvision dataset that is missing."
         ),
         click.option("--data", required=True, metavar="DATA", help="Dataset of natural images."),
     ):
@@ -196,7 +205,7 @@ def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     Recipe
     """
     from featviz.optimization.recipe import make_recipe
-    from featviz.rendering.plan import keep_precision
+    from featviz.rendering.job import keep_precision
 
     recipe = make_recipe(model, **settings)
     return keep_precision(model, recipe, store) if settings["precision"] == "auto" else recipe

@@ -53,7 +53,8 @@ class Shard(click.ParamType[tuple[int, int]]):
     "--shard",
     type=Shard(),
     default="0/1",
-    help="Render only shard I of N, every N-th unit, to split a job over processes or machines.",
+    help="Render only every N-th unit, starting from unit I (0 to N - 1), to split a job over "
+    "processes or machines.",
 )
 @click.option(
     "--engine",
@@ -69,7 +70,9 @@ class Shard(click.ParamType[tuple[int, int]]):
     help="Workers of --engine ray.  [default: one per GPU, or per core without GPUs]",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print the number of images, their size and the time; stop."
+    "--dry-run",
+    is_flag=True,
+    help="Only print the number of images and estimates of their size and the time.",
 )
 @force_option
 @json_option
@@ -123,8 +126,7 @@ def render(
 
     from featviz.addressing.selectors import units
     from featviz.rendering.engine import make_engine
-    from featviz.rendering.plan import plan
-    from featviz.rendering.render import render_to_store
+    from featviz.rendering.job import plan, render_to_store
     from featviz.rendering.time_estimate import estimate_seconds
 
     chosen = units(loaded, *selectors)

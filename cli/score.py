@@ -56,10 +56,13 @@ def score(
       agreement   similarity to images of other seeds, in [0, 1]
       similarity  similarity between the images of the unit, in [0, 1]
 
+    Units with separate images for query and key are not scored.
+
     \b
     Examples:
       featviz score neurons
-      featviz score neurons --data cueworld --json
+      # With the spectrum of a dataset, and a second seed
+      featviz score neurons --data cueworld --seeds 2
     """
     from featviz.store.reader import Store
 

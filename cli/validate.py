@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import data_options, device_option, force_option, load_model_of
+from cli.options import data_options, device_option, force_results_option, load_model_of
 from cli.output import SOME_FAILED, json_option, print_json, print_summary, print_table
 from cli.progress import progress_bar
 
@@ -45,7 +45,7 @@ HEADINGS = (
     "images for all classes, some classes are left out.  [default: 60 per class, at most 2000]",
 )
 @device_option
-@force_option
+@force_results_option
 @json_option
 @click.pass_context
 def validate(
@@ -58,16 +58,18 @@ def validate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Measure how far the images of a store can be trusted, and test its neurons causally.
+    """Test how far the images of a store can be trusted.
 
-    Scores every image, compares its activations in each layer with those of the unit's natural
-    examples, tests by interventions whether MLP neurons are necessary and sufficient for a class,
-    and prints a summary. Results that the store holds are not computed again.
+    Scores every image (as `featviz score` does), compares its activations in each layer with
+    those of the unit's natural examples, tests by interventions whether MLP neurons are necessary
+    and sufficient for a class, and prints a summary. Results that the store holds are not
+    computed again.
 
     \b
-    Examples:
-      featviz render cueworld/vit blocks.all.mlp.fc1:0-15 -o neurons
-      featviz examples cueworld/vit blocks.all.mlp.fc1:0-15 --data cueworld:5000 -o neurons
+    Example:
+      # Render neurons, find natural examples, validate
+      featviz render cueworld/vit blocks.all.mlp.fc1:0-3 -o neurons
+      featviz examples cueworld/vit --data cueworld:5000 -o neurons
       featviz validate neurons --data cueworld
     """
     from featviz.analysis.evidence.summary import summarize_unit, summarize_units

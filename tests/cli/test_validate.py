@@ -12,29 +12,29 @@ from cli.main import status
 from featviz.store.reader import Store
 from tests.cli.running import Run, tree
 
-# The last block, behind which little is run.
+# The last block: little of the network is run after it.
 NEURONS = ("cueworld/vit", "blocks.11.mlp.fc1:0-1")
 DATA = ("--data", "cueworld:558")
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("validate") / "s"
     assert status(["render", *NEURONS, "-o", str(path), "--steps", "4"]) == 0
     return path
 
 
 @pytest.fixture(scope="module")
-def validated(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def validated(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("validated") / "s"
-    shutil.copytree(pictures, path)
+    shutil.copytree(rendered, path)
     assert status(["examples", *NEURONS, "--data", "cueworld:36", "-o", str(path)]) == 0
     assert status(["validate", str(path), *DATA]) == 0
     return path
 
 
-def told(run: Run, *words: object) -> dict[str, Any]:
-    """What `featviz validate --json` prints, in strict JSON."""
+def report_of(run: Run, *words: object) -> dict[str, Any]:
+    """Parse what `featviz validate --json` prints, which must be strict JSON."""
     result = run("validate", *words, "--json")
     assert result.status == 0, result.err
 
@@ -45,8 +45,10 @@ def told(run: Run, *words: object) -> dict[str, Any]:
     return found
 
 
-def test_from_a_picture_to_evidence_nothing_is_missing_in_json(run: Run, validated: Path) -> None:
-    found = told(run, validated, *DATA)
+def test_json_has_the_scores_examples_paths_and_causal_tests_of_every_unit(
+    run: Run, validated: Path
+) -> None:
+    found = report_of(run, validated, *DATA)
     assert found["failures"] == {}
     addresses = [unit["address"] for unit in found["units"]]
     assert addresses == [f"blocks.11.mlp.fc1:{number}" for number in (0, 1)]
@@ -64,7 +66,7 @@ def test_from_a_picture_to_evidence_nothing_is_missing_in_json(run: Run, validat
         assert unit["checks"].keys() == {"beats_natural", "converged", "follows_natural"}
         removal = unit["verdict"]["removals"]["resample"]
         assert removal["effect"]["estimate"] == pytest.approx(float(test["necessity"][1]))
-        # Of an ablation that the other one settled there are no controls.
+        # No controls are compared with an ablation once the other one has failed.
         removals = unit["verdict"]["removals"].values()
         kinds = [one["controls"] for one in removals]
         counts = {kind["neurons"]["count"] for kind in kinds if "neurons" in kind}
@@ -83,27 +85,27 @@ def found_label(store: Store, test: dict[str, Any]) -> str:
     return classes[int(test["class"])]
 
 
-def test_again_nothing_is_computed(run: Run, validated: Path) -> None:
+def test_nothing_is_computed_a_second_time(run: Run, validated: Path) -> None:
     before = tree(validated)
     result = run("validate", validated, *DATA)
     assert result.status == 0
     assert tree(validated) == before
-    for what in ("scored", "followed", "validated"):
-        assert f"0 units {what}, 2 already stored" in result.err
-    # Without a bar: a line of it would have a percent sign.
+    for what in ("units scored", "paths computed", "neurons tested"):
+        assert f"0 {what}, 2 already stored, 0 failed" in result.err
+    # No progress bar: it would have a percent sign.
     assert "%|" not in result.err.replace(" ", "")
 
 
-def test_the_printed_tables_say_what_json_says(run: Run, validated: Path) -> None:
-    overall = told(run, validated, *DATA)["summary"]["overall"]
-    numbers, passes, *_ = run("validate", validated, *DATA).out.split("\n\n")
-    rows = [line.split() for line in numbers.splitlines()]
-    assert rows[0] == ["number", "units", "5", "%", "median", "95", "%", "best", "worst"]
+def test_the_printed_tables_agree_with_json(run: Run, validated: Path) -> None:
+    overall = report_of(run, validated, *DATA)["summary"]["overall"]
+    metrics, passes, *_ = run("validate", validated, *DATA).out.split("\n\n")
+    rows = [line.split() for line in metrics.splitlines()]
+    assert rows[0] == ["metric", "units", "5", "%", "median", "95", "%", "best", "worst"]
     assert [row[0] for row in rows[1:]] == list(overall["numbers"])
     for row in rows[1:]:
-        told_there = overall["numbers"][row[0]]
-        assert float(row[3]) == pytest.approx(told_there["quantiles"]["50"], rel=1e-3)
-        assert row[5:] == [told_there["best"][0][0], told_there["worst"][0][0]]
+        metric = overall["numbers"][row[0]]
+        assert float(row[3]) == pytest.approx(metric["quantiles"]["50"], rel=1e-3)
+        assert row[5:] == [metric["best"][0][0], metric["worst"][0][0]]
     counts = {row[0]: row[1:3] for row in map(str.split, passes.splitlines()[1:])}
     assert counts == {
         name: [str(tally["passed"]), str(tally["known"])]
@@ -115,7 +117,7 @@ def test_the_printed_tables_say_what_json_says(run: Run, validated: Path) -> Non
     assert by_rank["necessary"] == pytest.approx(0.1)
 
 
-def test_a_packed_store_has_the_same_evidence_and_is_whole(
+def test_a_packed_store_has_the_same_evidence_and_is_intact(
     run: Run, validated: Path, tmp_path: Path
 ) -> None:
     assert run("pack", validated, tmp_path / "s.h5").status == 0
@@ -130,10 +132,10 @@ def test_a_packed_store_has_the_same_evidence_and_is_whole(
     assert "is a packed file" in run("validate", tmp_path / "s.h5", *DATA).refusal()
 
 
-def test_without_examples_it_is_told_which_command_adds_them(
-    run: Run, pictures: Path, tmp_path: Path
+def test_without_examples_the_command_that_adds_them_is_printed(
+    run: Run, rendered: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(pictures, tmp_path / "s")
+    shutil.copytree(rendered, tmp_path / "s")
     result = run("validate", tmp_path / "s", "--data", "cueworld:558", "--json")
     assert result.status == 0
     assert "`featviz examples cueworld/vit SELECTOR --data cueworld:558 -o" in result.err
@@ -143,11 +145,11 @@ def test_without_examples_it_is_told_which_command_adds_them(
     assert found["units"][0]["verdict"] is not None
 
 
-def test_scores_of_other_settings_that_are_whole_are_kept(
-    run: Run, pictures: Path, tmp_path: Path
+def test_complete_scores_of_other_settings_are_kept(
+    run: Run, rendered: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
-    shutil.copytree(pictures, store)
+    shutil.copytree(rendered, store)
     assert run("score", store).status == 0
     before = Store(store).configuration["scores"]
     assert run("validate", store, "--data", "cueworld:558").status == 0
@@ -155,11 +157,11 @@ def test_scores_of_other_settings_that_are_whole_are_kept(
     assert before["spectrum"] != "cueworld:558"
 
 
-def test_units_that_are_added_are_scored_as_those_before(
-    run: Run, pictures: Path, tmp_path: Path
+def test_units_that_are_added_are_scored_with_the_settings_of_the_others(
+    run: Run, rendered: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
-    shutil.copytree(pictures, store)
+    shutil.copytree(rendered, store)
     assert run("score", store, "--seeds", 2).status == 0
     before = Store(store)
     words = ("render", NEURONS[0], "blocks.11.mlp.fc1:2", "-o", store, "--steps", 4)
@@ -172,7 +174,7 @@ def test_units_that_are_added_are_scored_as_those_before(
     assert all(np.isfinite(row["agreement"]) for row in scores.values())
 
 
-def test_of_a_model_without_a_stream_there_are_numbers_and_no_causal_tests(
+def test_a_model_without_a_residual_stream_is_scored_and_not_tested_causally(
     run: Run, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
@@ -185,19 +187,19 @@ def test_of_a_model_without_a_stream_there_are_numbers_and_no_causal_tests(
     assert unit["pictures"][0]["fine"] > 0
 
 
-def test_other_images_are_refused_and_with_force_keep_the_pictures(
+def test_other_images_are_refused_and_with_force_keep_the_renders(
     run: Run, validated: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(validated, tmp_path / "s")
     refused = run("validate", tmp_path / "s", "--data", "cueworld:558", "--images", 540)
     assert "images is 558 there and 540 here" in refused.err
     assert refused.status == 1
-    found = told(run, tmp_path / "s", "--data", "cueworld:558", "--images", 540, "--force")
+    found = report_of(run, tmp_path / "s", "--data", "cueworld:558", "--images", 540, "--force")
     assert Store(tmp_path / "s").configuration["validations"]["images"] == 540
     assert len(found["units"]) == 2
     assert not (tmp_path / "s.1").exists()
 
 
-def test_mistakes_cost_one_line(run: Run, pictures: Path, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_in_one_line(run: Run, rendered: Path, tmp_path: Path) -> None:
     assert "there is no store" in run("validate", tmp_path / "none", *DATA).refusal()
-    assert "cueworld" in run("validate", pictures, "--data", "cueworl").refusal()
+    assert "cueworld" in run("validate", rendered, "--data", "cueworl").refusal()
