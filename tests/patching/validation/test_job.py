@@ -8,19 +8,21 @@ import timm
 import torch
 
 import featviz
-from benchmarks.planted import SIDE, SITE, planted, store_pictures
+from benchmarks.planted import SIDE, SITE, planted, store_renders
 from featviz import FeatvizError, Store
 from featviz.data.datasets import Dataset
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Row
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.packing import pack
-from patching.validation.job import Summary, validate_to_store
-from tests.patching.validation.worlds import Many
+from patching.validation.job import mlp_neurons, validate_to_store
+from patching.validation.layer_group import MLPNeuron
+from patching.vit.residual_vit import residual_vit
+from tests.patching.validation.worlds import ManyClasses
 
 KIND = "validations"
-OF_MATES = {"dose", "sufficiency", "sufficiency_interval", "converted", "picture_p"}
-"""Columns that tell something of the picture of another neuron of the layer."""
+OF_OTHERS = {"dose", "sufficiency", "sufficiency_interval", "converted", "picture_p"}
+"""Columns that depend on the render of another neuron of the layer."""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,9 @@ def world() -> tuple[VisionModel, Dataset]:
 
 
 def validated(
-    world: tuple[VisionModel, Dataset], store: Path, numbers: list[int]
+    world: tuple[VisionModel, Dataset], store: Path, neurons: list[int]
 ) -> dict[str, Row]:
-    store_pictures(*world, store, numbers)
+    store_renders(*world, store, neurons)
     validate_to_store(world[0], store, world[1])
     return {row["address"]: row for row in Store(store).rows(KIND)}
 
@@ -44,29 +46,29 @@ def three(
     return store, validated(world, store, [0, 5, 2])
 
 
-def test_a_neuron_does_not_depend_on_those_that_are_validated_with_it(
+def test_a_row_does_not_depend_on_the_neurons_that_are_validated_together(
     world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]], tmp_path: Path
 ) -> None:
     address = f"{SITE}:0"
     alone = validated(world, tmp_path / "store", [0])[address]
     for name, value in three[1][address].items():
-        if name not in OF_MATES:
+        if name not in OF_OTHERS:
             np.testing.assert_array_equal(value, alone[name], err_msg=name)
     assert (alone["dose"][:4] == three[1][address]["dose"][:4]).all()
     assert np.isnan(alone["dose"][4])
     assert np.isnan(alone["picture_p"])
 
 
-def test_what_the_store_holds_is_not_measured_again(
+def test_rows_that_the_store_holds_are_not_measured_again(
     world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]]
 ) -> None:
-    told: list[tuple[float, int]] = []
+    calls: list[tuple[float, int]] = []
     before = sorted((three[0] / "shards").iterdir())
     summary = validate_to_store(
-        world[0], three[0], world[1], progress=lambda *each: told.append(each)
+        world[0], three[0], world[1], progress=lambda *each: calls.append(each)
     )
-    assert summary == Summary(0, 3, {})
-    assert not told
+    assert summary == JobSummary(0, 3)
+    assert not calls
     assert sorted((three[0] / "shards").iterdir()) == before
 
 
@@ -85,7 +87,7 @@ def test_a_job_that_was_interrupted_goes_on_with_the_next_layer(
     with pytest.raises(KeyboardInterrupt):
         validate_to_store(model, tmp_path / "stopped", dataset, progress=stop)
     assert Store(tmp_path / "stopped").addresses(KIND) == addresses[:1]
-    assert validate_to_store(model, tmp_path / "stopped", dataset).validated == 1
+    assert validate_to_store(model, tmp_path / "stopped", dataset) == JobSummary(1, 1)
     validate_to_store(model, tmp_path / "whole", dataset)
     rows = [list(Store(tmp_path / name).rows(KIND)) for name in ("stopped", "whole")]
     for one, other in zip(*rows, strict=True):
@@ -94,7 +96,7 @@ def test_a_job_that_was_interrupted_goes_on_with_the_next_layer(
 
 
 def render(model: VisionModel, dataset: Dataset, store: Path, addresses: list[str]) -> None:
-    """Store an image as the picture of each unit."""
+    """Store an image as the render of each unit."""
     pixels = (dataset.image(0, SIDE) * 255).byte().permute(1, 2, 0).numpy()
     flat = np.zeros((len(addresses), 1), np.float32)
     columns = {"activation": flat, "trajectory": flat[:, :, None]}
@@ -103,7 +105,7 @@ def render(model: VisionModel, dataset: Dataset, store: Path, addresses: list[st
     writer.add({"address": addresses, "images": images, **columns})
 
 
-def test_validations_travel_in_a_pack_and_are_verified(
+def test_packed_validations_equal_those_of_the_folder_and_are_verified(
     three: tuple[Path, dict[str, Row]], tmp_path: Path
 ) -> None:
     pack(Store(three[0]), tmp_path / "one.h5")
@@ -127,18 +129,18 @@ def test_a_dead_neuron_is_silent_and_nothing_is_measured(
         assert np.isnan(row[name]).all()
 
 
-def test_units_that_are_no_neurons_are_left_out_and_told(
+def test_units_other_than_mlp_neurons_are_skipped_and_reported(
     world: tuple[VisionModel, Dataset], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
     render(*world, store, ["head:1", f"{SITE}:2@3", "blocks.0.attn.qk:0@same"])
     summary = validate_to_store(world[0], store, world[1])
     assert set(summary.skipped) == {"head:1", "blocks.0.attn.qk:0@same"}
-    assert "no neuron of an MLP" in summary.skipped["head:1"]
+    assert "not a neuron of an MLP" in summary.skipped["head:1"]
     assert Store(store).addresses(KIND) == [f"{SITE}:2@3"]
 
 
-def test_random_numbers_and_the_model_are_left_as_found(
+def test_the_global_random_state_and_the_model_are_left_unchanged(
     world: tuple[VisionModel, Dataset], tmp_path: Path
 ) -> None:
     model, dataset = world
@@ -160,11 +162,10 @@ def test_other_images_are_another_configuration(
         validate_to_store(world[0], three[0], world[1], count=100)
 
 
-def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
+def test_data_of_300_classes_are_validated_on_66_of_them_with_20_held_out_images_each(
     tmp_path: Path,
 ) -> None:
-    source = Many()
-    sublayer = (0.5, 0.5, 0.5)
+    source, half = ManyClasses(), (0.5, 0.5, 0.5)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = timm.create_model(
@@ -177,7 +178,7 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
             num_classes=300,
         )
     module.eval().requires_grad_(False)
-    model = VisionModel("many", module, SIDE, sublayer, sublayer, source.classes, untrained=True)
+    model = VisionModel("many", module, SIDE, half, half, source.classes, untrained=True)
     dataset = Dataset("many", source.classes, source)
     render(model, dataset, tmp_path / "store", [f"{SITE}:3"])
     validate_to_store(model, tmp_path / "store", dataset)
@@ -189,7 +190,7 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_tests_each(
     assert np.isfinite(row["total"]).all()
 
 
-def test_all_that_decides_a_row_is_in_the_configuration(
+def test_the_configuration_has_every_setting_that_affects_a_row(
     three: tuple[Path, dict[str, Row]],
 ) -> None:
     configuration = Store(three[0]).configuration[KIND]
@@ -209,9 +210,28 @@ def test_all_that_decides_a_row_is_in_the_configuration(
     assert configuration.items() >= right.items()
 
 
-def test_pictures_of_another_model_are_refused(
+def test_renders_of_another_model_are_refused(
     world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]]
 ) -> None:
     other = featviz.load("cueworld/vit", device="cpu")
-    with pytest.raises(FeatvizError, match="has pictures of planted-1, not of cueworld/vit"):
+    with pytest.raises(FeatvizError, match="has renders of planted-1, not of cueworld/vit"):
         validate_to_store(other, three[0], world[1])
+
+
+def test_an_address_that_cannot_be_parsed_is_skipped_and_the_other_neurons_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = featviz.load("cueworld/vit", device="cpu")
+    monkeypatch.chdir(tmp_path)
+    np.save("probe.npy", np.ones(model.sites["blocks.3.mlp.fc2"].width, np.float32))
+    (direction,) = map(str, featviz.units(model, "blocks.3.mlp.fc2:probe.npy"))
+    addresses = ["blocks.3.mlp.fc1:1@cls", direction, "blocks.2.mlp.fc1:5"]
+    found, skipped = mlp_neurons(model, residual_vit(model), addresses)
+    assert found == [MLPNeuron(addresses[2], 2, 5, None), MLPNeuron(addresses[0], 3, 1, 0)]
+    assert list(skipped) == [direction]
+    assert "not a neuron of an MLP" in skipped[direction]
+    Path("probe.npy").unlink()
+    again, skipped = mlp_neurons(model, residual_vit(model), addresses)
+    assert again == found
+    assert list(skipped) == [direction]
+    assert "probe.npy" in skipped[direction]

@@ -1,4 +1,4 @@
-"""What a row says, beside interventions on the whole model."""
+"""Columns of a row, against interventions on the whole model."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from benchmarks.planted import planted, store_pictures
+from benchmarks.planted import planted, store_renders
 from featviz import Store
 from featviz.store.columns import Row
+from patching.effects.bootstrap import Indices
+from patching.validation.class_profile import IMAGES_PER_CLASS, images_per_class
 from patching.validation.job import validate_to_store
-from patching.validation.profiles import EACH as PROFILE
-from patching.validation.profiles import images_of_each
 from tests.patching.validation.worlds import group, images
 
 
 @cache
-def row(number: int = 0) -> Row:
+def row(neuron: int = 0) -> Row:
     model, dataset = planted(0)
     with TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_pictures(model, dataset, store, [0, 1])
-        # As the references below: which images are neutral can hang on rounding.
+        store_renders(model, dataset, store, [0, 1])
+        # Double, like the references below: rounding can change which images are neutral.
         model.module.double()
         validate_to_store(model, store, dataset)
-        return Store(store).row(f"blocks.0.mlp.fc1:{number}", "validations")
+        return Store(store).row(f"blocks.0.mlp.fc1:{neuron}", "validations")
 
 
 def logits(pixels: Tensor, frozen: int | None = None) -> Tensor:
-    """Run the whole model, with a neuron at its reference mean if one is named."""
+    """Run the whole model, with a neuron frozen at its reference mean if one is given."""
     model, _ = planted(0)
     module = model.module.double()
 
@@ -60,47 +60,47 @@ def margin(found: Tensor) -> float:
     return float((found[:, 0] - found[:, 1:].mean(1)).mean())
 
 
-def picture() -> Tensor:
+def render() -> Tensor:
     _, dataset = planted(0)
     return (dataset.image(0, 32) * 255).round().byte().double()[None] / 255
 
 
-def natural(numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
+def natural(of_split: Indices) -> Tensor:
     _, dataset = planted(0)
-    chosen = [images().numbers[number] for number in numbers]
-    return torch.stack([dataset.image(number, 32) for number in chosen]).double()
+    indices = [images().indices[image] for image in of_split]
+    return torch.stack([dataset.image(index, 32) for index in indices]).double()
 
 
-def test_mediation_is_the_share_of_the_margin_that_is_gone_with_the_neuron_frozen() -> None:
-    neutral = group().context.neutral(group().neurons[0], 0)
-    resting = margin(logits(natural(neutral)))
-    rises = [margin(logits(picture(), frozen)) - resting for frozen in (None, 0)]
-    assert row()["mediation"] == pytest.approx(1 - rises[1] / rises[0], abs=1e-4)
-    assert rises[0] > 0.3
+def test_mediation_is_the_share_of_the_margin_that_is_lost_with_the_neuron_frozen() -> None:
+    neutral = group().context.neutral_images(group().neurons[0], 0)
+    baseline = margin(logits(natural(neutral)))
+    gains = [margin(logits(render(), frozen)) - baseline for frozen in (None, 0)]
+    assert row()["mediation"] == pytest.approx(1 - gains[1] / gains[0], abs=1e-4)
+    assert gains[0] > 0.3
 
 
 def test_the_effect_on_each_class_is_measured_on_images_of_that_class() -> None:
-    for place in range(4):
-        own = group().context.tests_of(place)[:PROFILE]
+    for label in range(4):
+        own = images().tests_of(label)[:IMAGES_PER_CLASS]
         before, after = (logits(natural(own), frozen) for frozen in (None, 0))
         change = before - after
-        others = [each for each in range(4) if each != place]
-        loss = (change[:, place] - change[:, others].mean(1)).mean()
-        assert row()["total"][place] == pytest.approx(float(loss), abs=1e-5)
+        others = [each for each in range(4) if each != label]
+        loss = (change[:, label] - change[:, others].mean(1)).mean()
+        assert row()["total"][label] == pytest.approx(float(loss), abs=1e-5)
 
 
-def test_the_direct_effect_of_ablation_passes_the_later_block_by() -> None:
+def test_the_direct_effect_of_ablation_bypasses_the_later_block() -> None:
     model, _ = planted(0)
     module: Any = model.module.double()
     neuron = group().neurons[0]
-    ends: list[Tensor] = []
-    hook = module.norm.register_forward_pre_hook(lambda _m, inputs: ends.append(inputs[0]))
-    own = group().context.tests_of(0)[:PROFILE]
+    streams: list[Tensor] = []
+    hook = module.norm.register_forward_pre_hook(lambda _m, inputs: streams.append(inputs[0]))
+    own = images().tests_of(0)[:IMAGES_PER_CLASS]
     with torch.no_grad():
         before = module(model.normalize(natural(own)))
         hook.remove()
         shift = neuron.mean - neuron.activation[torch.from_numpy(own)]
-        moved = ends[0] + shift[..., None] * module.blocks[0].mlp.fc2.weight[:, 0]
+        moved = streams[0] + shift[..., None] * module.blocks[0].mlp.fc2.weight[:, 0]
         after = module.head(module.norm(moved).mean(1))
     assert row()["direct"][0] == pytest.approx(margin(before) - margin(after), abs=1e-5)
     assert row()["direct"][0] != pytest.approx(row()["total"][0], abs=0.01)
@@ -113,13 +113,13 @@ def test_the_agreement_is_that_of_the_three_rankings_of_classes() -> None:
     assert found["agreement"] == pytest.approx(right)
 
 
-def test_doses_are_in_the_order_of_what_they_put_in() -> None:
+def test_a_dose_is_the_mean_activation_that_is_set() -> None:
     found = row()
     neuron = group().neurons[0]
-    for place, percent in enumerate((50, 90, 99)):
-        dose = group().context.at_quantile(neuron, percent).mean()
-        assert found["dose"][place] == pytest.approx(float(dose), abs=1e-5)
-    # Its own picture shows class 0, and the other neuron's shows class 1.
+    for column, percentile in enumerate((50, 90, 99)):
+        dose = group().context.dose(neuron, percentile).mean()
+        assert found["dose"][column] == pytest.approx(float(dose), abs=1e-5)
+    # Its own render shows class 0, the other neuron's class 1.
     assert found["dose"][3] > 0.5
     assert found["dose"][4] < 0.1
     assert found["picture_p"] < 0.01
@@ -128,7 +128,7 @@ def test_doses_are_in_the_order_of_what_they_put_in() -> None:
     assert row(1)["dose"][4] > 0.5
 
 
-def test_random_directions_are_tried_only_where_neurons_leave_a_claim_possible() -> None:
+def test_random_directions_are_tested_only_if_the_comparison_with_neurons_succeeds() -> None:
     assert np.isfinite(row()["necessity_p"]).all()
     assert (row(1)["necessity_p"][:, 0] > 0.05).any()
     assert row(1)["sufficiency_p"][0] > 0.05
@@ -136,12 +136,12 @@ def test_random_directions_are_tried_only_where_neurons_leave_a_claim_possible()
     assert np.isnan(row(1)["sufficiency_level"][1])
 
 
-def test_fewer_images_of_each_class_are_run_for_profiles_of_many_classes() -> None:
-    counts = {classes: images_of_each(classes) for classes in (2, 18, 25, 26, 50, 51, 1000)}
+def test_a_profile_of_many_classes_runs_fewer_images_of_each() -> None:
+    counts = {classes: images_per_class(classes) for classes in (2, 18, 25, 26, 50, 51, 1000)}
     assert counts == {2: 4, 18: 4, 25: 4, 26: 3, 50: 2, 51: 1, 1000: 1}
 
 
-def test_intervals_hold_their_estimates() -> None:
+def test_intervals_contain_their_estimates() -> None:
     for name in ("necessity", "sufficiency"):
         low, high = row()[f"{name}_interval"].T
         assert (low < row()[name]).all()

@@ -9,43 +9,48 @@ import featviz
 from benchmarks.planted import Marked, planted
 from featviz import FeatvizError
 from featviz.data.datasets import Dataset, open_data
-from patching.validation.split import LEAST, images_of, split
-from tests.patching.validation.worlds import Many, images
+from patching.validation.split import MIN_PER_CLASS, choose_images, split
+from tests.patching.validation.worlds import ManyClasses, images
 
 
-def test_no_image_serves_both_to_choose_and_to_claim() -> None:
+def test_no_image_is_both_a_reference_and_a_held_out_image() -> None:
     found = images()
     assert sorted([*found.reference, *found.test]) == list(range(160))
-    for place in range(4):
-        for part, count in ((found.reference, 14), (found.test, 26)):
-            assert np.count_nonzero(found.place[part] == place) == count
+    for label in range(4):
+        for part, own, count in (
+            (found.reference, found.reference_of(label), 14),
+            (found.test, found.tests_of(label), 26),
+        ):
+            assert own.tolist() == [image for image in part if found.labels[image] == label]
+            assert len(own) == count
+    assert found.test[found.among_tests(found.tests_of(2))].tolist() == found.tests_of(2).tolist()
 
 
 def test_the_donor_of_an_image_is_a_reference_image_of_another_class() -> None:
     found = images()
     assert set(found.donors) <= set(found.reference)
-    assert (found.place[found.donors] != found.place).all()
+    assert (found.labels[found.donors] != found.labels).all()
     assert len(set(found.donors)) > 40
 
 
-def test_classes_of_the_data_are_known_by_the_logits_that_stand_for_them() -> None:
+def test_classes_of_the_data_are_matched_to_logits_by_name() -> None:
     model, data = featviz.load("cueworld/vit"), open_data("cueworld:40")
     model = replace(model, classes=tuple(reversed(data.classes)))
     found = split(model, open_data("cueworld:540"), range(540))
     assert [each.name for each in found.classes] == list(model.classes)
+    assert found.logits == list(range(18))
     labels = data.labels(range(18))
-    for number, image in enumerate(found.numbers[:18]):
-        assert found.classes[found.place[number]].name == data.classes[labels[image]]
+    for image, index in enumerate(found.indices[:18]):
+        assert found.classes[found.labels[image]].name == data.classes[labels[index]]
 
 
 def test_a_class_with_fewer_than_thirty_images_is_left_out() -> None:
     model, dataset = planted(0)
     found = split(model, dataset, list(range(119)))
     # Class 3 has 29 of them.
-    assert [each.logit for each in found.classes] == [0, 1, 2]
-    assert len(found.numbers) == 90
-    # So that every class has twenty tests.
-    assert np.bincount(found.place[found.test]).tolist() == [20, 20, 20]
+    assert found.logits == [0, 1, 2]
+    assert len(found.indices) == 90
+    assert np.bincount(found.labels[found.test]).tolist() == [20, 20, 20]
 
 
 def test_images_of_one_class_are_refused() -> None:
@@ -58,8 +63,8 @@ def test_images_without_labels_are_refused() -> None:
     model, dataset = planted(0)
 
     class Unlabeled(Marked):
-        def label(self, number: int) -> int:
-            return -1 - number
+        def label(self, index: int) -> int:
+            return -1 - index
 
     marks = planted(0)[1]._source.marks  # type: ignore[attr-defined]
     unlabeled = Dataset("unlabeled", dataset.classes, Unlabeled(marks, 0))
@@ -67,34 +72,33 @@ def test_images_without_labels_are_refused() -> None:
         split(model, unlabeled, list(range(160)))
 
 
-def test_of_many_classes_some_are_left_out_and_not_images_of_each() -> None:
-    source = Many()
-    numbers = images_of(Dataset("many", source.classes, source), 2000)
-    labels = np.array([source.label(number) for number in numbers])
+def test_with_many_classes_some_are_left_out_and_the_others_keep_thirty_images() -> None:
+    source = ManyClasses()
+    indices = choose_images(Dataset("many", source.classes, source), 2000)
+    labels = np.array([source.label(index) for index in indices])
     chosen, counts = np.unique(labels, return_counts=True)
-    assert set(counts) == {LEAST}
-    assert len(chosen) == 2000 // LEAST == 66
-    # No class of 25 images; the others evenly, from the first to the last.
-    assert (source.sizes[chosen] >= LEAST).all()
+    assert set(counts) == {MIN_PER_CLASS}
+    assert len(chosen) == 2000 // MIN_PER_CLASS == 66
+    # No class of 25 images; the others evenly spaced, from the first to the last.
+    assert (source.sizes[chosen] >= MIN_PER_CLASS).all()
     assert np.diff(chosen).max() <= 6
-    assert numbers == sorted(set(numbers))
-    # Of a class they are not the first ones.
-    second = [number for number in numbers if source.label(number) == 1]
+    assert indices == sorted(set(indices))
+    # Images of a class are evenly spaced too.
+    second = [index for index in indices if source.label(index) == 1]
     assert (min(second), max(second)) == (25, 25 + 58)
 
 
-def test_where_every_class_has_thirty_images_all_classes_stay_and_no_label_is_read() -> None:
-    source = Many()
+def test_with_thirty_images_of_every_class_all_classes_are_kept_and_no_label_is_read() -> None:
+    source = ManyClasses()
     dataset = Dataset("many", source.classes, source)
-    assert images_of(dataset, 9000) == dataset.indices(9000)
-    world = planted(0)[1]
-    assert images_of(world, 120) == list(range(120))
-    assert source.asked == 0
+    assert choose_images(dataset, 9000) == dataset.indices(9000)
+    assert choose_images(planted(0)[1], 120) == list(range(120))
+    assert source.labels_read == 0
 
 
-def test_of_few_images_two_classes_are_taken() -> None:
-    source = Many()
-    numbers = images_of(Dataset("many", source.classes, source), 59)
-    assert len({source.label(number) for number in numbers}) == 2
+def test_few_images_are_taken_from_two_classes() -> None:
+    source = ManyClasses()
+    dataset = Dataset("many", source.classes, source)
+    assert len({source.label(index) for index in choose_images(dataset, 59)}) == 2
     with pytest.raises(FeatvizError, match="at least 1 image is needed, not 0"):
-        images_of(Dataset("many", source.classes, source), 0)
+        choose_images(dataset, 0)

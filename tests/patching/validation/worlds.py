@@ -1,4 +1,4 @@
-"""A planted network on its images, run up to its first MLP."""
+"""A planted network on its images, run up to its first MLP; and a dataset of many classes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.planted import planted
 from featviz.models.hooks import eval_mode
-from patching.validation.baseline import Baseline
-from patching.validation.control_test import draw
-from patching.validation.layer_group import Group
-from patching.validation.neurons import MLPNeuron
+from patching.effects.bootstrap import stratified_counts
+from patching.validation.forward import Baseline
+from patching.validation.layer_group import LayerGroup, MLPNeuron
 from patching.validation.split import Split, split
 from patching.vit.residual_vit import residual_vit
 
@@ -24,23 +24,25 @@ def images() -> Split:
 
 
 @cache
-def group(token: int | None = None) -> Group:
+def group(token: int | None = None) -> LayerGroup:
     """Neurons 0 and 1 read the same and write in different directions; 2 is dead."""
     model, dataset = planted(0)
     model.module.double()
-    base = Baseline(residual_vit(model), dataset, images())
-    weights = draw(images().place[images().test], 300, np.random.default_rng(0))
+    baseline = Baseline(residual_vit(model), dataset, images())
+    labels = images().labels[images().test]
+    resamples = stratified_counts(labels, 300, np.random.default_rng(0))
+    neurons = [MLPNeuron("", 0, index, token) for index in range(3)]
     with eval_mode(model.module):
-        return Group(base, [MLPNeuron("", 0, n, token) for n in range(3)], weights, 0, _none)
+        return LayerGroup(baseline, neurons, resamples, 0, _no_renders)
 
 
-class Many:
-    """300 classes in a row, of 25 to 60 images."""
+class ManyClasses:
+    """300 classes, one after the other, of 25 to 60 images."""
 
     sizes = np.array([25, 60, 40, 45, 50, 60] * 50)
-    classes = tuple(f"class {number}" for number in range(300))
+    classes = tuple(f"class {label}" for label in range(300))
     interleaved = False
-    asked = 0
+    labels_read = 0
 
     def __len__(self) -> int:
         return int(self.sizes.sum())
@@ -48,14 +50,14 @@ class Many:
     def fingerprint(self) -> str:
         return "many"
 
-    def label(self, number: int) -> int:
-        self.asked += 1
-        return int(np.searchsorted(self.sizes.cumsum(), number, side="right"))
+    def label(self, index: int) -> int:
+        self.labels_read += 1
+        return int(np.searchsorted(self.sizes.cumsum(), index, side="right"))
 
-    def read(self, number: int, size: int) -> tuple[torch.Tensor, int]:
-        generator = torch.Generator().manual_seed(number)
-        return torch.rand(3, size, size, generator=generator), self.label(number)
+    def read(self, index: int, size: int) -> tuple[torch.Tensor, int]:
+        generator = torch.Generator().manual_seed(index)
+        return torch.rand(3, size, size, generator=generator), self.label(index)
 
 
-def _none(target: MLPNeuron) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], int]:
-    raise LookupError(target.address)
+def _no_renders(neuron: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
+    raise LookupError(neuron.address)
