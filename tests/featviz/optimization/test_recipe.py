@@ -118,7 +118,7 @@ def variants(vit: VisionModel) -> list[Recipe]:
         {"precision": "bfloat16"},
         {"samples": 2},
         {"samples": 2, "diversity": 1},
-        {"smoothness": 0.1},
+        {"tv_weight": 0.1},
         {"steps": 100},
         {"seed": 1},
         {"param": "maco"},
@@ -132,13 +132,13 @@ def variants(vit: VisionModel) -> list[Recipe]:
     return [make_recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
 
-def test_a_recipe_is_told_in_plain_json(vit: VisionModel) -> None:
+def test_a_configuration_is_plain_json(vit: VisionModel) -> None:
     for each in variants(vit):
         told = each.to_json()
         assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
-def test_equal_recipes_are_told_equally_and_different_ones_differently(vit: VisionModel) -> None:
+def test_equal_recipes_have_equal_configurations_and_different_ones_different_ones(vit: VisionModel) -> None:
     first, second = variants(vit), variants(vit)
     assert [one.to_json() for one in first] == [one.to_json() for one in second]
     for one, other in itertools.combinations(first, 2):

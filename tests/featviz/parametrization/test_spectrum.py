@@ -90,7 +90,7 @@ def test_a_color_that_the_images_lack_is_faint_but_there() -> None:
         ([], "nothing has no images to measure a spectrum of"),
         (
             [torch.full((4, 3, 16, 16), 0.25)],
-            "the images of nothing are all flat: they have no spectrum",
+            "all images of nothing are uniform, so they have no spectrum",
         ),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_unit_that_turns_nan_is_told_by_its_first_step(monkeypatch: pytest.Mon
     monkeypatch.setattr(batches, "optimize", lambda *_: pictures)
     (outcome,) = run(MODEL, [named([5, 6])], made())
     assert outcome.units == named([5])
-    assert outcome.failures == {named([6])[0]: "its value is not a finite number at step 1"}
+    assert outcome.failures == {named([6])[0]: "its activation is not finite at step 1"}
 
 
 def test_a_finished_picture_without_a_value_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_a_finished_picture_without_a_value_is_a_failure(monkeypatch: pytest.Mon
     (outcome,) = run(MODEL, [named([5])], made())
     assert outcome.pictures is None
     assert list(outcome.failures.values()) == [
-        "its value is not a finite number on the finished picture"
+        "its activation is not finite on the finished picture"
     ]
 
 

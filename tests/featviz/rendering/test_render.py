@@ -252,7 +252,7 @@ def test_a_neuron_whose_weights_are_nan_fails_alone(tmp_path: Path) -> None:
     (failed,) = summary.failures.items()
     assert failed == (
         "blocks.2.mlp.fc1:1",
-        "its value is not a finite number at step 0",
+        "its activation is not finite at step 0",
     )
     assert all(np.isfinite(row["activation"]).all() for row in Store(tmp_path).rows())
 
