@@ -19,7 +19,7 @@ def column(value: float) -> torch.Tensor:
 
 
 @given(hue=SHARE, luma=SHARE, gray=SHARE)
-def test_a_color_has_exactly_the_luminance_asked_for(hue: float, luma: float, gray: float) -> None:
+def test_a_color_has_exactly_the_given_luminance(hue: float, luma: float, gray: float) -> None:
     red, green, blue = rgb_of_hue(column(hue), column(luma), column(gray))[0].tolist()
     assert 0.299 * red + 0.587 * green + 0.114 * blue == pytest.approx(luma, abs=1e-12)
     assert min(red, green, blue) >= 0
@@ -27,7 +27,7 @@ def test_a_color_has_exactly_the_luminance_asked_for(hue: float, luma: float, gr
 
 
 @given(hue=st.floats(0, 0.999), luma=st.floats(0.05, 0.95))
-def test_a_color_has_the_hue_asked_for(hue: float, luma: float) -> None:
+def test_a_color_has_the_given_hue(hue: float, luma: float) -> None:
     found, _, _ = colorsys.rgb_to_hsv(*rgb_of_hue(column(hue), column(luma))[0].tolist())
     assert abs((found - hue + 0.5) % 1 - 0.5) < 1e-9
 

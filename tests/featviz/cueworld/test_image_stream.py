@@ -20,7 +20,7 @@ def test_classes_take_turns() -> None:
     assert draw(40, seed=0, size=32).labels.tolist() == [*range(18), *range(18), 0, 1, 2, 3]
 
 
-def test_batches_are_consecutive_and_as_many_as_asked() -> None:
+def test_batches_are_consecutive_and_complete() -> None:
     parts = list(batches(40, seed=3, size=32))
     assert [len(part.images) for part in parts] == [18, 18, 4]
     assert torch.equal(torch.cat([part.images for part in parts]), draw(40, 3, 32).images)

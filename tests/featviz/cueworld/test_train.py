@@ -73,7 +73,7 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     assert out.read_text() == "precious"
 
 
-def test_a_folder_that_is_missing_is_told_before_training(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused_before_training(tmp_path: Path) -> None:
     result = run(tmp_path / "missing" / "vit.safetensors", "--arch", "vit")
     assert result.exit_code == 2
     assert "existing folder" in result.output

@@ -44,7 +44,7 @@ def siblings(label: int, seed: int = 3, count: int = 24) -> Batch:
     return sample(torch.full((count,), label), seeded(seed))
 
 
-def test_a_seed_stands_for_the_images_that_the_weights_were_trained_on() -> None:
+def test_a_seed_gives_the_images_that_the_weights_were_trained_on() -> None:
     batch = sample(torch.arange(18), seeded(2024))
     four = torch.cat([batch.images, batch.masks], 1)
     fields, pixels = F.adaptive_avg_pool2d(four, 3).flatten(1), four[:, :, ROWS, COLUMNS].flatten(1)
@@ -82,7 +82,7 @@ def test_images_and_masks_are_float32_in_the_box(size: int) -> None:
     assert covered.max() < 0.7
 
 
-def test_classes_stand_in_families_of_six() -> None:
+def test_classes_form_families_of_six() -> None:
     assert COLORS + SHAPES + TEXTURES == CLASSES
     assert len(set(CLASSES)) == len(FAMILIES) == 18
     assert [FAMILIES[CLASSES.index(name)] for name in ("magenta", "triangle", "stripes")] == [

@@ -46,7 +46,7 @@ def everything(data: Dataset, size: int, count: int | None = None) -> tuple[Any,
     return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
 
 
-def test_cueworld_is_its_held_out_stream_at_the_size_asked_for() -> None:
+def test_cueworld_gives_held_out_images_of_the_given_size() -> None:
     for size in (32, 40):
         images, labels = everything(open_data("cueworld:20"), size)
         expected = cueworld.draw(20, seed=10_000, size=size)
@@ -76,7 +76,7 @@ def test_few_checkpoints_of_cueworlds_generator_are_kept_and_every_image_stays_t
     assert 0 in source._checkpoints[8]
 
 
-def test_cueworld_holds_1000_images_unless_told() -> None:
+def test_cueworld_has_1000_images_by_default() -> None:
     assert len(open_data("cueworld")) == 1000
     assert len(open_data("cueworld:7")) == 7
 
@@ -153,7 +153,7 @@ class Counted:
 
 
 @given(length=st.integers(1, 500), count=st.integers(1, 600))
-def test_a_subset_is_as_large_as_asked_for_and_evenly_spaced(length: int, count: int) -> None:
+def test_a_subset_has_the_given_size_and_is_evenly_spaced(length: int, count: int) -> None:
     numbers = Dataset("counted", (), Counted(length)).indices(count)  # type: ignore[arg-type]
     steps = {b - a for a, b in zip(numbers, [*numbers[1:], length], strict=True)}
     assert len(numbers) == min(length, count)
@@ -171,7 +171,7 @@ def test_batches_join_to_the_same_images_whatever_their_size(classed: Path) -> N
     assert whole.dtype == torch.float32
 
 
-def test_a_fingerprint_is_that_of_the_content_and_not_of_the_place(classed: Path) -> None:
+def test_a_fingerprint_depends_on_the_content_and_not_on_the_location(classed: Path) -> None:
     moved = shutil.copytree(classed, classed.parent / "moved")
     same = open_data(f"folder:{moved}").fingerprint()
     assert open_data(f"folder:{classed}").fingerprint() == same
@@ -340,7 +340,7 @@ def test_gray_images_are_read_as_rgb(tmp_path: Path) -> None:
         ("torchvision:EMNIST:{tmp}", r"EMNIST in {tmp}: .*split"),
     ],
 )
-def test_what_cannot_be_opened_is_refused_in_one_line(
+def test_a_dataset_that_cannot_be_opened_is_refused_in_one_line(
     text: str, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -349,7 +349,7 @@ def test_what_cannot_be_opened_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_is_fetched_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_downloaded_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(self: object) -> None:
         raise AssertionError("fetched")
 
@@ -362,12 +362,12 @@ def test_nothing_is_fetched_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("text", ["cueworld", "folder:{tmp}", "torchvision:FER2013:{tmp}"])
-def test_a_download_that_nobody_offers_is_refused(text: str, tmp_path: Path) -> None:
+def test_an_unsupported_download_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(FeatvizError, match="download"):
         open_data(text.replace("{tmp}", str(tmp_path)), download=True)
 
 
-def test_images_beside_classes_are_refused_rather_than_left_out(classed: Path) -> None:
+def test_images_outside_of_class_folders_are_refused(classed: Path) -> None:
     picture(classed / "stray.png")
     with pytest.raises(FeatvizError, match=r"such as ape, and outside of them, such as stray\.png"):
         open_data(f"folder:{classed}")

@@ -98,7 +98,7 @@ def test_units_read_what_a_hook_on_their_layer_sees(
         assert apart <= 1e-5 * scale, unit
 
 
-def test_patches_are_numbered_row_by_row_behind_the_prefix(
+def test_patches_are_numbered_row_by_row_after_the_prefix(
     known: Architecture, model: VisionModel
 ) -> None:
     for layer in known.layers:

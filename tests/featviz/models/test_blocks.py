@@ -73,7 +73,7 @@ def test_representations_are_means_over_patches_of_what_the_layers_put_out() -> 
         torch.testing.assert_close(found[path], expected)
 
 
-def test_maps_are_averaged_over_places_wherever_the_channels_are() -> None:
+def test_maps_are_averaged_over_positions_wherever_the_channels_are() -> None:
     maps = torch.arange(2 * 3 * 4 * 4.0).reshape(2, 3, 4, 4)
     expected = maps.mean((2, 3))
     assert torch.equal(pool(maps, 0), expected)

@@ -167,7 +167,7 @@ def test_of_many_misfits_the_first_few_are_named_and_the_rest_counted(tmp_path: 
         ("", r"^no architecture is called ''"),
     ],
 )
-def test_an_unknown_architecture_is_told(arch: str, complaint: str, tmp_path: Path) -> None:
+def test_an_unknown_architecture_is_refused(arch: str, complaint: str, tmp_path: Path) -> None:
     path = save(state_of("test_vit"), tmp_path / "it.safetensors")
     with pytest.raises(FeatvizError, match=complaint):
         load(path, arch=arch)
@@ -186,7 +186,9 @@ def test_an_unknown_architecture_is_told(arch: str, complaint: str, tmp_path: Pa
         (torch.ones(1), r"cannot be read as weights"),
     ],
 )
-def test_a_pickle_of_something_else_is_told(content: Any, complaint: str, tmp_path: Path) -> None:
+def test_a_pickle_of_something_else_is_refused(
+    content: Any, complaint: str, tmp_path: Path
+) -> None:
     path = tmp_path / "it.pth"
     torch.save(content, path)
     with pytest.raises(FeatvizError, match=complaint):

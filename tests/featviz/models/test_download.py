@@ -62,7 +62,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_without_a_network_the_way_out_is_told_at_once(name: str, complaint: str) -> None:
+def test_without_a_network_the_error_says_what_to_do_instead(name: str, complaint: str) -> None:
     before = (constants.HF_HUB_OFFLINE, socket.getdefaulttimeout())
     with pytest.raises(FeatvizError, match=complaint):
         load(name)
@@ -111,7 +111,7 @@ def test_a_server_that_is_too_slow_is_not_there(monkeypatch: pytest.MonkeyPatch)
         (ValueError(), r"\(ValueError\)"),
     ],
 )
-def test_what_fails_with_a_network_is_told_in_one_line(
+def test_a_failed_download_is_reported_in_one_line(
     problem: Exception, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("featviz.models.download._reachable", lambda _: True)

@@ -106,7 +106,7 @@ def test_a_model_without_a_classifier_has_features_for_outputs(folder: Path) -> 
         ({"qkv_bias": False}, r"2 unexpected: blocks\.0\.attn\.qkv\.bias"),
     ],
 )
-def test_a_configuration_that_cannot_be_right_is_told_in_one_line(
+def test_an_invalid_configuration_is_refused_in_one_line(
     folder: Path, changes: dict[str, Any], complaint: str
 ) -> None:
     edit(folder / "config.json", **changes)
@@ -122,7 +122,7 @@ def test_a_configuration_that_cannot_be_right_is_told_in_one_line(
         ({"image_std": [0.5, 0, 0.5]}, r"image_std is \[0\.5, 0, 0\.5\], not three positive"),
     ],
 )
-def test_statistics_that_cannot_be_right_are_told(
+def test_invalid_pixel_statistics_are_refused(
     folder: Path, changes: dict[str, Any], complaint: str
 ) -> None:
     edit(folder / "preprocessor_config.json", **changes)
@@ -134,19 +134,21 @@ def test_statistics_that_cannot_be_right_are_told(
     ("text", "complaint"),
     [("{", r"config\.json cannot be read as JSON"), ("[1]", r"config\.json is not a JSON object")],
 )
-def test_a_configuration_that_is_none_is_told(folder: Path, text: str, complaint: str) -> None:
+def test_a_file_that_is_not_a_configuration_is_refused(
+    folder: Path, text: str, complaint: str
+) -> None:
     (folder / "config.json").write_text(text)
     with pytest.raises(FeatvizError, match=complaint):
         load(str(folder))
 
 
-def test_a_folder_without_weights_is_told(folder: Path) -> None:
+def test_a_folder_without_weights_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(FeatvizError, match=r"cannot read .*model\.safetensors"):
         load(str(folder))
 
 
-def test_a_missing_key_projection_is_told(folder: Path) -> None:
+def test_a_missing_key_projection_is_named(folder: Path) -> None:
     state = load_file(folder / "model.safetensors")
     del state["vit.encoder.layer.1.attention.attention.key.weight"]
     save_file(state, folder / "model.safetensors")

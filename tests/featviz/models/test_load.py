@@ -173,7 +173,7 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         ),
     ],
 )
-def test_a_mistake_is_told_in_one_line(name: str, options: dict[str, Any], complaint: str) -> None:
+def test_an_error_is_one_line(name: str, options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(FeatvizError, match=complaint) as caught:
         load(name, **options)
     assert "\n" not in str(caught.value)

@@ -61,7 +61,7 @@ def test_the_head_has_one_value_an_image(vit: VisionModel) -> None:
     assert vit.sites["head"] == Site("head", "head", 18, 0, None, 0)
 
 
-def test_the_token_layers_of_a_mixer_have_channels_for_places_and_no_grid() -> None:
+def test_the_token_layers_of_a_mixer_have_channels_as_positions_and_no_grid() -> None:
     model = load("cueworld/mixer", device="cpu")
     assert list(model.sites)[:5] == [
         "stem",
@@ -111,14 +111,14 @@ def test_registers_are_prefix_tokens(class_token: bool, registers: int) -> None:
     assert (site.positions, site.grid, site.prefix) == (9 + prefix, (3, 3), prefix)
 
 
-def test_the_patches_of_a_hybrid_are_counted_behind_its_stem() -> None:
+def test_the_patches_of_a_hybrid_are_counted_after_its_stem() -> None:
     model = load("vit_tiny_r_s16_p8_224", untrained=True, device="cpu")
     site = model.sites["blocks.0.mlp.fc1"]
     assert (site.positions, site.grid, site.prefix) == (50, (7, 7), 1)
     assert model.sites["patch_embed.backbone.conv"].grid == (112, 112)
 
 
-def test_places_of_a_layer_on_channels_last_maps_are_rows_and_columns() -> None:
+def test_positions_of_a_layer_on_channels_last_maps_are_rows_and_columns() -> None:
     module = ConvNeXt(num_classes=3, depths=(1, 1, 1, 1), dims=(4, 8, 8, 8))
     path = "stages.1.blocks.0.mlp.fc1"
     assert wrap(module, 64).sites[path] == Site(path, path, 32, 64, (8, 8), 0)
@@ -211,11 +211,11 @@ class Backwards(nn.Module):
         return values
 
 
-def test_sites_stand_in_the_order_in_which_they_are_called() -> None:
+def test_sites_are_listed_in_the_order_of_their_calls() -> None:
     assert list(wrap(Backwards(), 4).sites) == ["first", "last"]
 
 
-def test_a_convolution_over_a_sequence_has_places_without_a_grid() -> None:
+def test_a_convolution_over_a_sequence_has_positions_without_a_grid() -> None:
     module = nn.Sequential(nn.Flatten(2), nn.Conv1d(3, 5, 2))
     assert wrap(module, 4).sites["1"] == Site("1", "1", 5, 15, None, 0)
 
@@ -239,7 +239,7 @@ def test_a_module_without_weights_has_no_sites() -> None:
         ("blocks.0.norm1", "a LayerNorm, not a convolution or linear layer"),
     ],
 )
-def test_what_is_no_site_is_refused_by_name_and_is_not_in_the_mapping(
+def test_a_path_without_a_site_is_refused_with_a_reason_and_is_not_in_the_mapping(
     vit: VisionModel, path: str, said: str
 ) -> None:
     with pytest.raises(FeatvizError, match=said):
@@ -256,7 +256,7 @@ def hooks(module: nn.Module) -> list[Any]:
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_looking_for_sites_leaves_no_trace_on_the_module_or_the_random_state(broken: bool) -> None:
+def test_finding_sites_changes_neither_the_module_nor_the_random_state(broken: bool) -> None:
     module = VisionTransformer(
         8, 4, num_classes=3, embed_dim=4, depth=2, num_heads=1, proj_drop_rate=0.5
     )
@@ -277,7 +277,7 @@ def test_looking_for_sites_leaves_no_trace_on_the_module_or_the_random_state(bro
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_batch_statistics_are_not_moved_by_looking_for_sites() -> None:
+def test_finding_sites_does_not_update_batch_statistics() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     assert list(wrap(module, 4).sites) == ["0"]

@@ -52,6 +52,27 @@ def test_normalizing_can_be_differentiated_after_a_first_use_in_inference_mode()
     assert slope[0, :, 0, 0].tolist() == [4.0, 2.0, 0.5]
 
 
+class Echo(nn.Module):
+    """Returns its input, and has parameters of a given precision."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, dtype=dtype))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_call_passes_normalized_images_in_the_precision_of_the_weights(
+    dtype: torch.dtype,
+) -> None:
+    model, images = wrap(Echo(dtype)), torch.rand(2, 3, 8, 8)
+    output = model(images)
+    assert output.dtype == dtype
+    assert torch.equal(output, model.normalize(images).to(dtype))
+
+
 def test_a_fingerprint_is_the_hash_of_class_names_types_shapes_and_bytes() -> None:
     layer = nn.Linear(2, 1)
     digest = hashlib.sha256(b"Linear")
@@ -76,7 +97,7 @@ def test_the_last_bit_of_one_weight_changes_the_fingerprint() -> None:
     assert wrap(layer).fingerprint != before
 
 
-def test_a_fingerprint_tells_the_type_of_a_weight_and_takes_a_scalar() -> None:
+def test_a_fingerprint_depends_on_the_dtype_and_accepts_a_scalar() -> None:
     prints = {
         wrap(Number(dtype)).fingerprint
         for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -112,7 +133,7 @@ def test_the_count_of_timm_goes_before_the_tokens_that_are_held() -> None:
     assert wrap(module).prefix_tokens == 0
 
 
-def test_prefix_tokens_of_an_unusual_module_can_be_told() -> None:
+def test_prefix_tokens_of_an_unusual_module_can_be_set() -> None:
     model = wrap(nn.Identity())
     model.prefix_tokens = 3
     assert model.prefix_tokens == 3

@@ -91,7 +91,7 @@ def test_a_shard_cut_short_anywhere_is_found_and_never_read(
             _ = Store(path).failures
 
 
-def test_verify_tells_all_problems_at_once(path: Path) -> None:
+def test_verify_reports_all_problems(path: Path) -> None:
     first, second, third = shards(path)
     flip(first, 0.5, 0)
     third.write_bytes(b"")
@@ -99,7 +99,7 @@ def test_verify_tells_all_problems_at_once(path: Path) -> None:
     assert_damage_is_told(path, first.name, third.name, "renders-copy.h5")
 
 
-def test_a_sound_shard_is_still_read_one_row_at_a_time_beside_a_damaged_one(path: Path) -> None:
+def test_a_valid_shard_is_still_read_row_by_row_if_another_is_damaged(path: Path) -> None:
     damaged = shards(path)[1]
     addresses = Store(path).addresses()
     data = bytearray(damaged.read_bytes())
@@ -116,7 +116,7 @@ def test_a_sound_shard_is_still_read_one_row_at_a_time_beside_a_damaged_one(path
     assert len(lost) == 2
 
 
-def test_force_sets_damaged_shards_aside_and_their_units_are_made_anew(path: Path) -> None:
+def test_force_sets_damaged_shards_aside_and_their_units_are_computed_again(path: Path) -> None:
     first, second, third = shards(path)
     flip(first, 0.5, 0)
     second.unlink()
@@ -203,7 +203,7 @@ def test_folders_pipes_and_broken_links_among_the_shards_are_found(path: Path) -
     assert_damage_is_told(path, *names)
 
 
-def test_a_link_to_a_sound_shard_is_as_good_as_the_shard(path: Path) -> None:
+def test_a_link_to_a_valid_shard_is_read_as_the_shard(path: Path) -> None:
     for shard in shards(path):
         shard.rename(path.parent / shard.name)
         shard.symlink_to(path.parent / shard.name)
@@ -228,7 +228,7 @@ def test_a_link_to_a_sound_shard_is_as_good_as_the_shard(path: Path) -> None:
         ({"configuration": {"renders": []}}, "a 'configuration' is not a dict"),
     ],
 )
-def test_a_damaged_manifest_is_told_in_one_line(path: Path, change: Any, reason: str) -> None:
+def test_a_damaged_manifest_is_refused_in_one_line(path: Path, change: Any, reason: str) -> None:
     manifest = path / "store.json"
     fields = json.loads(manifest.read_text())
     manifest.write_text(change if isinstance(change, str) else json.dumps(fields | change))
@@ -238,7 +238,7 @@ def test_a_damaged_manifest_is_told_in_one_line(path: Path, change: Any, reason:
         assert str(raised.value) == f"{manifest} is damaged: {reason}"
 
 
-def test_a_manifest_that_is_no_text_at_all_is_told_in_one_line(path: Path) -> None:
+def test_a_binary_manifest_is_refused_in_one_line(path: Path) -> None:
     (path / "store.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(FeatvizError, match=r"store\.json is damaged: it is not JSON"):
         Store(path)

@@ -9,7 +9,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.plan import keep_precision
+from featviz.rendering.job import keep_precision
 from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
 from tests.featviz.analysis.evidence.rows import paths, renders, scores

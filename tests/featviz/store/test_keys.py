@@ -12,7 +12,7 @@ from featviz.store.reader import Store
 from tests.featviz.store.made_stores import renders, whole_store, writer
 
 
-def test_rows_are_read_by_address_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+def test_rows_are_read_by_address_in_the_requested_order(tmp_path: Path) -> None:
     store = whole_store(tmp_path / "store")
     wanted = [*reversed(store.addresses())][::2]
     assert [row["address"] for row in store.rows("renders", wanted)] == wanted

@@ -28,7 +28,7 @@ def test_tokens_of_a_neuron_follow_its_cross_patch_picture() -> None:
     assert by_site(reversed(wanted), ["f"]) == [("f", wanted)]
 
 
-def test_a_quantity_stands_with_its_module_and_an_unknown_site_comes_last() -> None:
+def test_logits_come_with_their_module_and_an_unknown_site_comes_last() -> None:
     sites = ["blocks.2.attn", "blocks.2.mlp.fc1", "blocks.10.attn"]
     addresses = ["z:0", "blocks.10.attn.qk:0@same", "blocks.2.mlp.fc1:1", "blocks.2.attn.qk:0@same"]
     assert [site for site, _ in by_site(addresses, sites)] == [
@@ -58,7 +58,7 @@ def test_a_hyphen_after_a_letter_is_none() -> None:
     assert natural("probe-2") < natural("probe-10")
 
 
-def test_logits_of_a_head_modes_and_mixtures_stand_with_their_head_and_neuron() -> None:
+def test_logits_modes_and_combinations_come_with_their_head_and_neuron() -> None:
     wanted = [
         "blocks.2.attn.qk:0@q3.k20",
         "blocks.2.attn.qk:0@q20.k3",

@@ -273,7 +273,7 @@ def test_a_pack_that_someone_edited_is_found(
     assert problems(packed)
 
 
-def test_every_row_that_is_wrong_is_told(packed: Path) -> None:
+def test_every_invalid_row_is_reported(packed: Path) -> None:
     with h5py.File(packed, "r+") as file:
         file["renders/activation"][1:3] += 1
         file["failures/error"][1] = b""
@@ -284,7 +284,7 @@ def test_every_row_that_is_wrong_is_told(packed: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", SIGNATURE])
-def test_a_file_that_is_no_pack_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_pack_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "picture.gif"
     path.write_bytes(content)
     with pytest.raises(FeatvizError, match=r"picture\.gif is (not a featviz store|damaged): "):

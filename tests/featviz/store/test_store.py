@@ -67,7 +67,7 @@ def test_a_row_is_found_by_its_address_and_a_wrong_one_names_the_nearest(tmp_pat
         store.row("patch_embed:4")
 
 
-def test_what_the_writer_was_told_of_the_model_comes_back(tmp_path: Path) -> None:
+def test_properties_of_the_model_are_read_back(tmp_path: Path) -> None:
     store = whole_store(tmp_path / "store")
     assert (store.path, store.model) == (tmp_path / "store", "cueworld/vit")
     assert (store.fingerprint, store.sites) == (FINGERPRINT, SITES)
@@ -86,7 +86,7 @@ def test_info_counts_units_pictures_and_bytes_in_what_json_has(tmp_path: Path) -
     assert info["model"] == "cueworld/vit"
 
 
-def test_a_store_without_shards_is_empty_and_sound(tmp_path: Path) -> None:
+def test_a_store_without_shards_is_empty_and_valid(tmp_path: Path) -> None:
     writer(tmp_path / "store")
     store = Store(tmp_path / "store")
     assert (len(store), store.kinds, store.failures, store.verify()) == (0, (), {}, [])
@@ -410,7 +410,7 @@ def test_a_copied_or_read_only_store_reads_the_same(tmp_path: Path) -> None:
     copy.chmod(0o755)
 
 
-def test_files_that_a_system_hides_beside_shards_are_no_shards(tmp_path: Path) -> None:
+def test_hidden_files_among_shards_are_ignored(tmp_path: Path) -> None:
     store = whole_store(tmp_path / "store")
     shard = shards(store.path)[0]
     shard.with_name(f"._{shard.name}").write_bytes(b"macOS")
