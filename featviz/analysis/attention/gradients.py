@@ -117,7 +117,7 @@ def gradients_to_store(
     store : str or Path
         The folder; made if it does not exist.
     force : bool
-        See `featviz.rendering.render.render_to_store`.
+        See `featviz.rendering.job.render_to_store`.
     progress : callable
         Called with the number of finished maps and their total.
 

@@ -17,7 +17,7 @@ from featviz.analysis.attention.figure import TokenLayout, draw_grid
 from featviz.analysis.attention.heads import Head
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.reader import Store
@@ -110,7 +110,7 @@ def grids_to_store(
     store : str or Path
         The folder; made if it does not exist.
     force, progress
-        See `featviz.rendering.render.render_to_store`.
+        See `featviz.rendering.job.render_to_store`.
 
     Returns
     -------

@@ -198,7 +198,7 @@ def maps_to_store(
     store : str or Path
         The folder; made if it does not exist.
     force : bool
-        See `featviz.rendering.render.render_to_store`.
+        See `featviz.rendering.job.render_to_store`.
 
     Returns
     -------

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A logit that is worth rendering.
+    """A suggested logit.
 
     Attributes
     ----------

@@ -61,13 +61,13 @@ def clusters(filters: NDArray[np.float64]) -> Clusters:
     details = np.concatenate([descriptors, _unit(clean.reshape(len(clean), -1))], axis=1)
     ranked: list[int] = []
     cluster = np.empty(len(descriptors), np.int32)
-    for number, label in enumerate(_leaves(found.cluster_centers_)):
+    for index, label in enumerate(_leaves(found.cluster_centers_)):
         members = np.flatnonzero(found.labels_ == label)
         members = members[_leaves(details[members])]
         if ranked:
             first, last = np.linalg.norm(details[members[[0, -1]]] - details[ranked[-1]], axis=1)
             members = members if first <= last else members[::-1]
-        cluster[members] = number
+        cluster[members] = index
         ranked += members.tolist()
     order = np.empty(len(descriptors), np.int32)
     order[ranked] = np.arange(len(descriptors))

@@ -42,7 +42,7 @@ def component_addresses(layer: FirstLayer) -> list[str]:
     """Return the addresses of the components of `layer`: at most `MAX_COMPONENTS`."""
     filters, *shape = layer.weights.shape
     count = min(MAX_COMPONENTS, filters - 1, int(np.prod(shape)))
-    return [f"{layer.path}.pca:{number}" for number in range(count)]
+    return [f"{layer.path}.pca:{index}" for index in range(count)]
 
 
 def components(layer: FirstLayer) -> Components:

@@ -24,7 +24,7 @@ from featviz.analysis.attention.grid import Grid, find_grids, grids_to_store
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import Recipe, make_recipe
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 from featviz.store.reader import Store
 from tests.featviz.toys import toy_vit
 

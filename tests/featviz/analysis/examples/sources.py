@@ -26,9 +26,9 @@ class Noise:
         return digest(map(str, self.seeds))
 
     def read(self, number: int, size: int) -> tuple[Tensor, int]:
-        dice = torch.Generator().manual_seed(self.seeds[number])
+        rng = torch.Generator().manual_seed(self.seeds[number])
         # Coarse, so that a stored image looks like it.
-        image = torch.rand(3, 4, 4, generator=dice).repeat_interleave(size // 4, 1)
+        image = torch.rand(3, 4, 4, generator=rng).repeat_interleave(size // 4, 1)
         return image.repeat_interleave(size // 4, 2), self.label(number)
 
     def label(self, number: int) -> int:

@@ -20,8 +20,8 @@ from tests.oracles.unfused import unfused_logits
 
 
 def pictures(model: VisionModel, count: int) -> Tensor:
-    dice = torch.Generator().manual_seed(3)
-    return torch.rand(count, 3, model.image_size, model.image_size, generator=dice)
+    generator = torch.Generator().manual_seed(3)
+    return torch.rand(count, 3, model.image_size, model.image_size, generator=generator)
 
 
 def locate(model: VisionModel, images: Tensor, *selectors: str) -> npt.NDArray[np.int32]:

@@ -181,10 +181,10 @@ def test_a_dataset_with_fewer_images_than_top_leaves_entries_empty() -> None:
 
 
 def test_copies_of_a_file_are_ordered_by_index(tmp_path: Path) -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for name in ("ape/a", "ape/b", "bee/c", "bee/d"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        Image.fromarray(dice.integers(0, 256, (40, 32, 3), np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(rng.integers(0, 256, (40, 32, 3), np.uint8)).save(tmp_path / f"{name}.png")
         for copy in range(6):
             (tmp_path / f"{name}{copy}.png").write_bytes((tmp_path / f"{name}.png").read_bytes())
     model, data = toy_vit(), open_data(f"folder:{tmp_path}")
@@ -361,9 +361,9 @@ def test_a_unit_that_is_infinite_on_an_image_fails_alone_and_is_tried_again(
     data = noise([1, 2, 3, 4, 5, 6])
     read = data._source.read
 
-    def with_black(number: int, size: int) -> tuple[Tensor, int]:
-        image, label = read(number, size)
-        return image * (number != 4), label
+    def with_black(index: int, size: int) -> tuple[Tensor, int]:
+        image, label = read(index, size)
+        return image * (index != 4), label
 
     data._source.read = with_black  # type: ignore[method-assign]
     for _ in range(2):

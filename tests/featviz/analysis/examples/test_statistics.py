@@ -29,9 +29,9 @@ def described(values: list[float], labels: list[int], classes: int, top: int) ->
     st.randoms(use_true_random=False),
 )
 def test_everything_equals_sorting_and_counting_by_hand_ties_included(
-    values: list[float], top: int, dice: Random
+    values: list[float], top: int, rng: Random
 ) -> None:
-    labels = [dice.choice([-1, 0, 1, 2, 7]) for _ in values]
+    labels = [rng.choice([-1, 0, 1, 2, 7]) for _ in values]
     found = described(values, labels, 3, top)
     right = brute_force(values, labels, 3, top, QUANTILES, BINS)
     missing = max(0, top - len(values))
