@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from patching.interventions.perturbations import add_noise, occlude_patches, shuffle_patches
+from featviz import FeatvizError
+from patching.interventions.perturbations import (
+    add_noise,
+    occlude_patches,
+    partners,
+    shuffle_patches,
+)
 
 
 def images(*shape: int) -> Tensor:
@@ -90,3 +100,49 @@ def test_a_larger_share_hides_all_that_a_smaller_one_hides() -> None:
     less, more = (occlude_patches(batch, share, 8, generators(4)) != batch for share in (0.25, 0.5))
     assert not (less & ~more).any()
     assert not torch.equal(less[0], less[1])
+
+
+def pair(labels: list[int], seed: int = 0) -> list[int]:
+    return partners(labels, torch.Generator().manual_seed(seed))
+
+
+@given(labels=st.lists(st.integers(0, 4), max_size=40), seed=st.integers(0, 99))
+def test_partners_are_mutual_and_of_another_class_whenever_that_can_be(
+    labels: list[int], seed: int
+) -> None:
+    labels = labels[: len(labels) // 2 * 2]
+    if max(Counter(labels).values(), default=0) > len(labels) // 2:
+        with pytest.raises(FeatvizError, match="too many to pair each with another class"):
+            pair(labels, seed)
+        return
+    found = pair(labels, seed)
+    assert [found[other] for other in found] == list(range(len(labels)))
+    assert all(labels[one] != labels[other] for one, other in enumerate(found))
+
+
+def test_half_of_one_class_is_paired_with_all_others() -> None:
+    found = pair([0] * 10 + [1, 2] * 5)
+    assert all(other >= 10 for other in found[:10])
+
+
+def test_pairs_are_random_and_depend_on_the_generator_only() -> None:
+    labels = [number % 18 for number in range(180)]
+    assert pair(labels) == pair(labels)
+    assert pair(labels) != pair(labels, seed=1)
+    # Each of the 17 other classes is met about as often.
+    met = Counter(labels[other] for seed in range(40) for other in pair(labels, seed)[::18])
+    assert set(met) == set(range(1, 18))
+    assert max(met.values()) < 3 * 400 / 17
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 2], "an even number of images, got 3"),
+        ([0, -1], "images without labels cannot be paired"),
+        ([7, 7, 7, 1], "3 of 4 images are of class 7: too many"),
+    ],
+)
+def test_images_that_cannot_be_paired_are_refused(labels: list[int], message: str) -> None:
+    with pytest.raises(FeatvizError, match=message):
+        pair(labels)
