@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import device_option, load_model_of
+from cli.options import device_option, force_results_option, load_model_of
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
 
@@ -33,7 +33,7 @@ SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarit
     help="Number of seeds to measure the agreement of; renders each unit N - 1 more times.",
 )
 @device_option
-@click.option("--force", is_flag=True, help="Rename scores of other settings that the store holds.")
+@force_results_option
 @json_option
 def score(
     store: str,

@@ -40,10 +40,7 @@ def test_json_has_the_counts_and_a_second_run_writes_nothing(run: Run, tmp_path:
     before = tree(tmp_path)
     again = run(*words)
     assert json.loads(again.out) == first | {"stored": nothing, "done": everything}
-    assert (
-        again.err.splitlines()[0]
-        == f"{tmp_path / 'store'}: 0 filters stored, 128 already stored, 0 failed"
-    )
+    assert "0 filters stored, 128 already stored" in again.err
     assert (again.status, tree(tmp_path)) == (0, before)
 
 

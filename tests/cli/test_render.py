@@ -91,7 +91,7 @@ def test_a_spectrum_needs_an_existing_dataset_and_maco(run: Run, tmp_path: Path)
     missing = run(*filters(store, "--param", "maco", "--spectrum", "folder:nowhere")).refusal()
     assert "nowhere" in missing
     fourier = run(*filters(store, "--spectrum", "cueworld:4")).refusal()
-    assert "a spectrum is for --param maco, and these images are fourier" in fourier
+    assert "--spectrum needs --param maco, got fourier" in fourier
     assert not store.exists()
 
 
@@ -202,9 +202,9 @@ def test_a_store_keeps_its_precision_on_a_device_with_another_default(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, here: str
 ) -> None:
     store = tmp_path / "store"
-    monkeypatch.setattr(recipes, "fastest", lambda _: there)
+    monkeypatch.setattr(recipes, "fastest_precision", lambda _: there)
     run(*filters(store, which="0"))
-    monkeypatch.setattr(recipes, "fastest", lambda _: here)
+    monkeypatch.setattr(recipes, "fastest_precision", lambda _: here)
     todo = json.loads(run(*filters(store, "--json", "--dry-run")).out)
     assert (todo["units"], todo["done"]) == (3, 1)
     assert run(*filters(store)).status == 0
@@ -288,8 +288,8 @@ def test_a_folder_with_other_files_is_refused(run: Run, tmp_path: Path) -> None:
         (["--steps", "0"], 1, "at least 1"),
         (["--samples", "0"], 1, "at least 1"),
         (["--size", "0"], 1, "at least 16"),
-        (["--diversity", "-1"], 1, "from 0 up"),
-        (["--smoothness", "nan"], 1, "from 0 up"),
+        (["--diversity", "-1"], 1, "at least 0"),
+        (["--smoothness", "nan"], 1, "at least 0"),
         (["--batch", "0"], 2, "auto"),
         (["--batch", "half"], 2, "auto"),
         (["--engine", "rays"], 2, "ray"),
