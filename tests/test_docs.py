@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -26,9 +27,20 @@ HELPS = {
 }
 
 
+def code(text: str, indentation: int) -> Iterator[str]:
+    """Lines inside fences, or indented at least so far."""
+    fenced = False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        elif fenced or line.startswith(" " * indentation):
+            yield line
+
+
 def commands() -> dict[str, list[str]]:
     """Every command line shown, once: its words, without a comment or pipe after it."""
-    lines = "\n".join([*TEXTS.values(), *HELPS.values()]).splitlines()
+    lines = [line for text in TEXTS.values() for line in code(text, 4)]
+    lines += [line for text in HELPS.values() for line in code(text, 2)]
     shown = (re.split(r"\s{2,}|\s[|#]\s", line.strip())[0] for line in lines)
     return {line: shlex.split(line)[1:] for line in shown if re.match(r"featviz [a-z-]", line)}
 
