@@ -1,1 +1,1 @@
-"""Measurements, each printing JSON: `python -m benchmarks.NAME`."""
+"""Benchmarks. `python -m benchmarks.NAME` runs one and prints its results as JSON."""

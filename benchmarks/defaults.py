@@ -1,9 +1,9 @@
-"""What other settings than the presets' would do to the pictures, in the same steps or in others.
+"""Effect of changing one setting of the presets at a time.
 
-``python -m benchmarks.defaults`` prints one JSON line: for cueworld's models, the activation
-on held-out views (`featviz.analysis.scores.held_out_views`), relative to that with the preset, and
-the share of the energy at high frequencies. Ratios are medians over units; ``better`` is the
-share of units that gain.
+``python -m benchmarks.defaults`` prints one JSON line. For cueworld's models it reports
+``held_out``, the activation on held-out augmentations (`featviz.analysis.scores.held_out_views`)
+relative to that with the preset, as the median over units; ``better``, the share of units whose
+held-out activation is higher; and ``fine_share``, the mean share of the energy at high frequencies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import featviz
 from benchmarks.machine import describe
-from benchmarks.quality_time import judge
+from benchmarks.quality_time import held_out_activation
 from featviz.analysis.scores.metrics import fine_share
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import Recipe, make_recipe
@@ -29,7 +29,7 @@ LAYERS = {
 
 
 def variants(preset: Recipe) -> dict[str, Recipe]:
-    """Change one setting at a time; the first recipe is the preset's own."""
+    """Return recipes with one setting changed, by name; the first is that of the preset."""
     return {
         "preset": preset,
         "half the steps": replace(preset, steps=preset.steps // 2),
@@ -38,7 +38,7 @@ def variants(preset: Recipe) -> dict[str, Recipe]:
         "twice the learning rate": replace(preset, learning_rate=preset.learning_rate * 2),
         "torch's betas": replace(preset, betas=Recipe.betas),
         **{
-            f"progressive {share:g}": replace(preset, frequency_schedule=share)
+            f"frequency schedule {share:g}": replace(preset, frequency_schedule=share)
             for share in (0.0, 0.25, 0.5, 1.0)
             if share != preset.frequency_schedule
         },
@@ -48,18 +48,18 @@ def variants(preset: Recipe) -> dict[str, Recipe]:
 def measure(
     model: featviz.VisionModel, layers: list[str], each: int, steps: int
 ) -> Iterator[dict[str, str | float]]:
-    """Render the same units by every variant, and judge their pictures."""
+    """Render the same units with each variant, and yield the results of one variant at a time."""
     values: dict[str, list[float]] = {}
     fine: dict[str, list[float]] = {}
     for layer in layers:
         units = featviz.units(model, f"{layer}:0-{each - 1}")
-        for name, made in variants(make_recipe(model, steps=steps)).items():
-            pictures = optimize(model, units, made).images[:, 0]
-            seen = judge(model, units, pictures.permute(0, 3, 1, 2) / 255)
-            values.setdefault(name, []).extend(seen.tolist())
-            fine.setdefault(name, []).extend(map(fine_share, pictures.numpy()))
-    for name, found in values.items():
-        ratios = [own / other for own, other in zip(found, values["preset"], strict=True)]
+        for name, recipe in variants(make_recipe(model, steps=steps)).items():
+            images = optimize(model, units, recipe).images[:, 0]
+            activation = held_out_activation(model, units, images.permute(0, 3, 1, 2) / 255)
+            values.setdefault(name, []).extend(activation.tolist())
+            fine.setdefault(name, []).extend(map(fine_share, images.numpy()))
+    for name, activations in values.items():
+        ratios = [own / other for own, other in zip(activations, values["preset"], strict=True)]
         yield {
             "settings": name,
             "held_out": round(statistics.median(ratios), 3),
@@ -69,9 +69,9 @@ def measure(
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--each", type=int, default=6, help="units of each layer")
+    parser.add_argument("--each", type=int, default=6, help="units per layer")
     parser.add_argument("--steps", type=int, default=128)
     options = parser.parse_args()
     results = {

@@ -52,10 +52,10 @@ from patching.validation.controls import (
     strongest_first,
 )
 from patching.validation.doses import DOSES
-from patching.validation.forward import Baseline
 from patching.validation.job import IMAGES_PER_CLASS, MAX_IMAGES, draw_resamples
 from patching.validation.layer_group import LayerGroup, LoadRenders, MLPNeuron
 from patching.validation.split import choose_images, split
+from patching.validation.suffix_forward import Baseline
 from patching.vit.residual_vit import residual_vit
 
 NEURONS = 16

@@ -1,9 +1,9 @@
-"""How long a gallery of many units takes, and how much memory.
+"""Time and memory of exporting a gallery of many units.
 
-``python -m benchmarks.gallery_export`` makes a store of 18,432 units with pictures of 224 pixels
-(a few hundred that differ, over and over) and prints one JSON line: seconds and processor seconds
-of an export, the peak memory of its process, the bytes written; then the same of a second export
-without changes and of a third after 100 new units. ``--keep DIR`` leaves store and gallery there.
+``python -m benchmarks.gallery_export`` writes a store of 18,432 units with images of 224 pixels
+(256 distinct ones, repeated) and prints one JSON line: wall-clock and CPU seconds of an export, the
+peak memory of its process and the size of the gallery; then the same for a second export without
+changes, and for a third after 100 new units. ``--keep DIR`` keeps the store and the gallery.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = 512
 DISTINCT = 256
 SHARD = 64
 NEW = 100
-# What `ru_maxrss` tells of a child begins at its parent's memory, so the child reads its own.
+# `ru_maxrss` of a child starts at the memory of its parent, so the child reports its own peak.
 _CODE = r"""
 import re, sys
 from pathlib import Path
@@ -41,26 +41,26 @@ sys.exit(code)
 """
 
 
-def pictures(count: int) -> NDArray[np.uint8]:
-    """Make pictures (count, 224, 224, 3) that are as hard to encode as renders are.
+def noise_images(count: int) -> NDArray[np.uint8]:
+    """Generate images (count, 224, 224, 3) that compress about as well as renders.
 
-    Noise whose power falls with the square of the frequency, like that of natural images, in
-    colors that go together.
+    They are noise with correlated color channels, whose power falls with the square of the
+    frequency, as in natural images.
     """
     generator = np.random.default_rng(0)
     down, across = np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None]
     scale = 1 / np.maximum(np.hypot(down, across), 1 / SIZE)
-    found = []
+    images = []
     for _ in range(count):
-        waves = generator.standard_normal((3, *scale.shape, 2)) @ np.array([1, 1j])
-        channels = np.fft.irfft2(waves * scale, (SIZE, SIZE)).transpose(1, 2, 0)
+        coefficients = generator.standard_normal((3, *scale.shape, 2)) @ np.array([1, 1j])
+        channels = np.fft.irfft2(coefficients * scale, (SIZE, SIZE)).transpose(1, 2, 0)
         mixed = channels @ generator.uniform(-1, 1, (3, 3))
-        found.append(np.rint(255 / (1 + np.exp(-2 * mixed / mixed.std()))))
-    return np.asarray(found, np.uint8)
+        images.append(np.rint(255 / (1 + np.exp(-2 * mixed / mixed.std()))))
+    return np.asarray(images, np.uint8)
 
 
-def fill(path: Path, addresses: list[str], images: NDArray[np.uint8]) -> None:
-    """Write renders of units into a store, in shards of 64."""
+def write_store(path: Path, addresses: list[str], images: NDArray[np.uint8]) -> None:
+    """Write renders of units into a store, in shards of 64; the images repeat."""
     writer = StoreWriter(
         path,
         model="deit_small_patch16_224",
@@ -70,23 +70,23 @@ def fill(path: Path, addresses: list[str], images: NDArray[np.uint8]) -> None:
         kind="renders",
         configuration={"samples": 1, "steps": STEPS, "size": SIZE},
     )
-    lines = np.linspace(0, 1, STEPS, dtype=np.float32)
+    ramp = np.linspace(0, 1, STEPS, dtype=np.float32)
     for start in range(0, len(addresses), SHARD):
-        some = addresses[start : start + SHARD]
-        places = np.arange(start, start + len(some))
-        values = (1 + places % 97 / 10).astype(np.float32)[:, None]
+        chunk = addresses[start : start + SHARD]
+        index = np.arange(start, start + len(chunk))
+        values = (1 + index % 97 / 10).astype(np.float32)[:, None]
         writer.add(
             {
-                "address": some,
-                "images": images[places % len(images)][:, None],
+                "address": chunk,
+                "images": images[index % len(images)][:, None],
                 "activation": values,
-                "trajectory": values[:, None] * lines,
+                "trajectory": values[:, None] * ramp,
             }
         )
 
 
 def measure(store: Path, site: Path, arguments: list[str]) -> dict[str, float]:
-    """Export in a process of its own."""
+    """Export in a process of its own, and return what it took."""
     command = [sys.executable, "-c", _CODE, "gallery", str(store), "-o", str(site), "--json"]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
@@ -104,21 +104,21 @@ def measure(store: Path, site: Path, arguments: list[str]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Make a store, export it three times, and print."""
+    """Write a store, export it three times, and print the results."""
     parser = argparse.ArgumentParser(description="Time exports of a gallery.")
     parser.add_argument("--units", type=int, default=18432)
     parser.add_argument("--keep", type=Path, metavar="DIR")
-    parser.add_argument("arguments", nargs="*", help="More options of `featviz gallery`.")
+    parser.add_argument("arguments", nargs="*", help="further options of `featviz gallery`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
-        images = pictures(min(DISTINCT, options.units))
+        images = noise_images(min(DISTINCT, options.units))
         each = -(-options.units // LAYERS)
         addresses = [f"blocks.{i // each}.mlp.fc1:{i % each}" for i in range(options.units)]
-        fill(folder / "store", addresses, images)
+        write_store(folder / "store", addresses, images)
         runs = [measure(folder / "store", folder / "site", options.arguments) for _ in range(2)]
         extra = [f"blocks.{LAYERS - 1}.mlp.fc1:{each + i}" for i in range(NEW)]
-        fill(folder / "store", extra, images[::-1])
+        write_store(folder / "store", extra, images[::-1])
         runs.append(measure(folder / "store", folder / "site", options.arguments))
     names = ("first", "again", "after_100_new_units")
     print(json.dumps({"units": options.units} | dict(zip(names, runs, strict=True)) | describe()))

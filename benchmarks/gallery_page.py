@@ -1,7 +1,7 @@
-"""How fast the page of a model with 18,432 units opens, scrolls, sorts and filters.
+"""Time that the page of a model with 18,432 units takes to open, scroll, sort and filter.
 
-``python -m benchmarks.gallery_page`` prints one JSON line with a record for each browser and size
-of window. The page is opened from the file system. Times are in milliseconds.
+``python -m benchmarks.gallery_page`` prints one JSON line with a record for each browser and window
+size. The page is opened from the file system. Times are in milliseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.gallery.big import write_page
 
 SIZES = [(390, 800), (1280, 800), (1920, 1080)]
 
-# From the start of the navigation until the frame behind the one in which all sheets are decoded.
+# From the start of the navigation to the second frame after all sheets are decoded.
 OPENED = """async () => {
     const files = [...document.querySelectorAll(".cell")].map(
         (cell) => getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
@@ -34,7 +34,7 @@ OPENED = """async () => {
     return performance.now();
 }"""
 
-# Through the whole page in 200 steps, a frame each.
+# Scrolls through the whole page in 200 steps, one per frame.
 SCROLLED = """async () => {
     const deltas = [];
     let [most, last] = [0, performance.now()];
@@ -52,7 +52,7 @@ SCROLLED = """async () => {
     return { frames: deltas.length, median: at(0.5), p95: at(0.95), nodes: most };
 }"""
 
-# Work of the page's own scripts and of the layout that they ask for; without painting.
+# Time of the page's scripts and of the layout that they force, without painting.
 WORKED = """(changes) => {
     const { grid, unitTable, view } = featviz.page;
     const start = performance.now();
@@ -64,6 +64,7 @@ WORKED = """(changes) => {
     return performance.now() - start;
 }"""
 
+# From a change of the address to the first frame that shows it.
 SEEN = """(changes) => new Promise((go) => {
     const start = performance.now();
     addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(
@@ -79,7 +80,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def measure(page: Page, path: Path) -> dict[str, Any]:
-    """Open the page anew and use it."""
+    """Open the page, scroll through it, and make each change."""
     page.goto(path.as_uri())
     record: dict[str, Any] = {"opened": page.evaluate(OPENED)}
     record["scrolled"] = page.evaluate(SCROLLED)
@@ -97,7 +98,7 @@ def measure(page: Page, path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure in every browser that is there."""
+    """Run the benchmark in each installed browser and print the results."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     records = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

@@ -1,9 +1,9 @@
-"""Whether pictures of attention heads beat natural images.
+"""Whether rendered images of attention heads exceed the logits of natural images.
 
-``python -m benchmarks.heads`` prints one JSON line. For every head of ``cueworld/vit``: the mean
-logit of patches with themselves on the best of 2,000 natural images, on the best of their 4,000,000
-pairs (the query read from one image, the key from another), and on the pictures that are rendered
-of it, one picture and two sides.
+``python -m benchmarks.heads`` prints one JSON line. For each head of ``cueworld/vit`` it compares
+the mean logit of patches with themselves on the best of 2,000 natural images, on the best of their
+4,000,000 pairs (query from one image, key from another), and on rendered images: one for both
+sides, and separate ones for query and key.
 """
 
 from __future__ import annotations
@@ -25,28 +25,31 @@ from featviz.models.vision_model import VisionModel
 MODEL = "cueworld/vit"
 
 
-def sides(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return queries and keys (heads, N, patches * head_dim) of an attention on natural images.
+def queries_and_keys(model: VisionModel, path: str, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scaled queries, and keys, (heads, N, patches * head_dim) of an attention module.
 
-    Read from the module's own product of queries and keys, which is not how featviz reads them.
+    They are split from the output of its ``qkv`` layer, independently of featviz's readout.
     """
     attention = model.module.get_submodule(path)
     heads = heads_of(attention)
     if heads is None:
         raise ValueError(f"{path} has no heads")
-    found: list[Tensor] = []
-    hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: found.append(a[2]))
+    outputs: list[Tensor] = []
+    hook = attention.get_submodule("qkv").register_forward_hook(lambda *a: outputs.append(a[2]))
     with eval_mode(model.module), torch.no_grad():
         model.module(model.normalize(images))
     hook.remove()
-    parts = found[0].reshape(*found[0].shape[:2], 3, heads.count, -1)[:, model.prefix_tokens :]
+    parts = outputs[0].reshape(*outputs[0].shape[:2], 3, heads.count, -1)
+    parts = parts[:, model.prefix_tokens :]
     query, key, _ = parts.permute(2, 3, 0, 1, 4).flatten(3).unbind()
     return query * heads.scale / parts.shape[1], key
 
 
-def natural(model: VisionModel, path: str, batches: list[Tensor]) -> Iterator[tuple[float, float]]:
-    """For each head, the best mean logit on one image, and on any two of all images."""
-    both = [sides(model, path, images) for images in batches]
+def best_natural(
+    model: VisionModel, path: str, batches: list[Tensor]
+) -> Iterator[tuple[float, float]]:
+    """Yield the highest mean logit on one image, and on any pair of images, for each head."""
+    both = [queries_and_keys(model, path, images) for images in batches]
     queries, keys = (torch.cat(side, 1) for side in zip(*both, strict=True))
     for query, key in zip(queries, keys, strict=True):
         values = query @ key.T
@@ -54,8 +57,8 @@ def natural(model: VisionModel, path: str, batches: list[Tensor]) -> Iterator[tu
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="Whether pictures of heads beat images.")
+    """Run the benchmark and print its results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--steps", type=int, default=512)
     arguments = parser.parse_args()
@@ -64,7 +67,7 @@ def main() -> None:
     batches = [images for images, _ in data.batches(model.image_size)]
     units = featviz.units(model, "blocks.all.attn.qk:all@same")
     paths = dict.fromkeys(unit.site.removesuffix(".qk") for unit in units)
-    best = [pair for path in paths for pair in natural(model, path, batches)]
+    best = [pair for path in paths for pair in best_natural(model, path, batches)]
     reached = {
         name: featviz.render(model, units, steps=arguments.steps, split_qk=name == "two")
         .activation[:, 0]

@@ -1,4 +1,4 @@
-"""What a measurement was taken on."""
+"""The machine and the versions that a benchmark ran on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 
 def describe() -> dict[str, str | int]:
-    """Tell the date, the processor, its cores, the threads used and the versions that matter."""
+    """Return the date, processor, number of cores and threads, GPU, and versions."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]

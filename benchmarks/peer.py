@@ -1,4 +1,8 @@
-"""Lucent, given a unit correctly: it would pick a token of a vision transformer for a channel."""
+"""Rendering with Lucent, for comparison.
+
+Lucent takes the second axis of an activation for channels, which in a vision transformer are its
+tokens, so the objective is written out here.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,9 @@ import featviz
 
 
 class Normalized(nn.Module):
-    """A model that takes RGB in [0, 1] and normalizes it as it needs.
+    """A model that normalizes its input, RGB in [0, 1].
 
-    Its weights take gradients, as timm hands them out: Lucent does not stop that.
+    Its weights require gradients, as those of a model from timm do; Lucent leaves them so.
     """
 
     def __init__(self, model: featviz.VisionModel) -> None:
@@ -25,7 +29,7 @@ class Normalized(nn.Module):
         self.normalize = model.normalize
 
     def forward(self, images: Tensor) -> Any:
-        """Run the whole model: Lucent cannot leave a part out."""
+        """Run the whole model, as Lucent does."""
         return self.module(self.normalize(images))
 
 
@@ -35,25 +39,28 @@ def render(
     index: Tensor,
     steps: int,
     side: int,
-    view: Callable[[Tensor], Tensor] | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Have Lucent render neurons of one block, a picture each, averaged over all patches.
+    """Render neurons of one block with Lucent, one image each, as the mean over all patches.
 
     Parameters
     ----------
+    model : VisionModel
+    block : int
     index : Tensor, shape (N,)
-        Of the neurons in the block.
+        Indices of the neurons in the block.
+    steps : int
     side : int
-        Of the pictures, in pixels.
-    view : callable, optional
-        What a step looks at; by default Lucent's own views.
+        Side of the images in pixels.
+    augment : callable, optional
+        Augmentation of the images in each step; by default Lucent's own.
 
     Returns
     -------
     Tensor, shape (N, 3, side, side)
         In [0, 1].
     """
-    from lucent.optvis import objectives, param  # noqa: PLC0415  a development extra
+    from lucent.optvis import objectives, param  # noqa: PLC0415 - a development extra
     from lucent.optvis.render import render_vis  # noqa: PLC0415
 
     layer, prefix = f"module_blocks_{block}_mlp_fc1", model.prefix_tokens
@@ -66,11 +73,11 @@ def render(
         Normalized(model),
         objectives.Objective(loss),
         partial(param.image, side, batch=len(index)),
-        transforms=None if view is None else [view],
+        transforms=None if augment is None else [augment],
         thresholds=(steps,),
         preprocess=False,
         progress=False,
         show_image=False,
-        fixed_image_size=model.image_size if view is None else None,
+        fixed_image_size=model.image_size if augment is None else None,
     )
     return torch.from_numpy(images).permute(0, 3, 1, 2)

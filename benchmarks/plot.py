@@ -1,4 +1,4 @@
-"""The plot of the page of benchmarks."""
+"""The figure of the page of benchmarks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from typing import Any
 
 
 def plot(results: Mapping[str, Any], path: Path) -> None:
-    """Draw steps by depth, and values by time."""
-    import matplotlib  # noqa: PLC0415  an extra
+    """Plot the time per step by depth, and the activation by rendering time.
+
+    Parameters
+    ----------
+    results : mapping of str to dict
+        Of the benchmarks ``step`` and ``quality_time``.
+    path : Path
+        File to write, in WebP.
+    """
+    import matplotlib  # noqa: PLC0415 - an extra
 
     matplotlib.use("agg")
     from matplotlib import pyplot  # noqa: PLC0415
@@ -20,18 +28,18 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
     names = {"lucent": "Lucent", "step": "featviz", "floor": "floor"}
     for (key, name), style in zip(names.items(), ("C7o-", "C0o-", "C2o--"), strict=True):
         left.plot(blocks, [each[f"{key}_ms_per_image"] for each in steps], style, label=name)
-    left.set(xlabel="block", ylabel="ms a picture and step", ylim=(0, None))
+    left.set(xlabel="block", ylabel="ms per image and step", ylim=(0, None))
     left.legend(frameon=False)
-    found = results["quality_time"]["results"]
+    quality = results["quality_time"]["results"]
     count = results["quality_time"]["each"] * len(results["quality_time"]["blocks"])
-    curve = found["curve"]
+    curve = quality["curve"]
     seconds = [each["seconds"] / count for each in curve]
     right.plot(seconds, [each["over_lucent"] for each in curve], "C0o-", label="featviz")
-    for each, at in zip(curve, seconds, strict=True):
-        place = (at, each["over_lucent"])
-        right.annotate(each["steps"], place, (7, -5), textcoords="offset points")
-    right.plot(found["lucent_seconds"] / count, 1, "C7s", label="Lucent, 512 steps")
-    right.set(xscale="log", xlabel="seconds a picture", ylabel="value on unseen views / Lucent's")
+    for each, x in zip(curve, seconds, strict=True):
+        point = (x, each["over_lucent"])
+        right.annotate(each["steps"], point, (7, -5), textcoords="offset points")
+    right.plot(quality["lucent_seconds"] / count, 1, "C7s", label="Lucent, 512 steps")
+    right.set(xscale="log", xlabel="seconds per image", ylabel="held-out activation / Lucent's")
     right.axhline(1, color="C7", linewidth=0.6)
     right.legend(frameon=False)
     for axes in (left, right):

@@ -1,8 +1,8 @@
-"""What pictures lose by bfloat16; `benchmarks.step` tells what time they gain.
+"""Quality of images rendered in bfloat16; for their speed see `benchmarks.step`.
 
 ``python -m benchmarks.precision`` prints one JSON line. The same neurons are rendered in both
-precisions, from the same starts and through the same views. All values are the float32 model's:
-on the picture itself, and on views that no step has seen.
+precisions, from the same starts and with the same augmentations. All activations are those of the
+float32 model: ``value`` on the image itself, ``held_out`` on held-out augmentations.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import json
 import statistics
 
 import numpy as np
-import torch
 
 import featviz
 from benchmarks.machine import describe
-from featviz.activations.readout import Readout
-from featviz.analysis.scores.held_out_views import held_out
+from benchmarks.quality_time import held_out_activation
 from featviz.analysis.scores.metrics import fine_share, grid_share
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
@@ -29,27 +27,25 @@ PRECISIONS = ("float32", "bfloat16")
 def measure(
     model: featviz.VisionModel, units: list[featviz.Unit], precision: str, steps: int
 ) -> dict[str, list[float]]:
-    """Render units of one layer, and judge every picture."""
-    made = optimize(model, units, make_recipe(model, steps=steps, precision=precision))
-    pictures = made.images[:, 0]
-    read = Readout(model, units)
-    with torch.no_grad():
-        views = held_out(pictures.permute(0, 3, 1, 2) / 255)
-        seen = torch.stack([read.paired(view) for view in views]).mean(0)
+    """Render units of one layer; return the measures of each image by name."""
+    pictures = optimize(model, units, make_recipe(model, steps=steps, precision=precision))
+    images = pictures.images[:, 0]
     return {
-        "value": made.activation[:, 0].tolist(),
-        "held_out": seen.tolist(),
-        "fine_share": [fine_share(picture) for picture in pictures.numpy()],
-        "grid_share": [grid_share(picture) for picture in pictures.numpy()],
+        "value": pictures.activation[:, 0].tolist(),
+        "held_out": held_out_activation(model, units, images.permute(0, 3, 1, 2) / 255).tolist(),
+        "fine_share": [fine_share(image) for image in images.numpy()],
+        "grid_share": [grid_share(image) for image in images.numpy()],
     }
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default=MODEL, help="untrained, if timm has to download it")
+    parser.add_argument(
+        "--model", default=MODEL, help="untrained, unless it is a model of cueworld"
+    )
     parser.add_argument("--blocks", type=int, nargs="+", default=[1, 3, 5, 7, 9, 11])
-    parser.add_argument("--each", type=int, default=4, help="neurons of each block")
+    parser.add_argument("--each", type=int, default=4, help="neurons per block")
     parser.add_argument("--steps", type=int, default=512)
     options = parser.parse_args()
     model = featviz.load(options.model, untrained=not options.model.startswith("cueworld/"))
@@ -60,8 +56,8 @@ def main() -> None:
             for key, values in measure(model, units, name, options.steps).items():
                 found[name].setdefault(key, []).extend(values)
     table = {
-        name: {key: round(statistics.fmean(values), 5) for key, values in numbers.items()}
-        for name, numbers in found.items()
+        name: {key: round(statistics.fmean(values), 5) for key, values in measures.items()}
+        for name, measures in found.items()
     }
     full, half = (found[name] for name in PRECISIONS)
     ratios = {

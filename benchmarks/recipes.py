@@ -10,7 +10,7 @@ Of each recipe, over all pictures:
 - ``beats_natural``: share of pictures that excite their neuron more than the best of the natural
   images does; ``times_natural``: how far they come from the neuron's mean over natural images,
   where the best of these comes to 1; the median;
-- ``fine_share``, ``grid_share``: see `featviz.analysis.scores.energy`;
+- ``fine_share``, ``grid_share``: see `featviz.analysis.scores.metrics`;
 - ``agreement``: whether two pictures of a neuron from two starts show the same. What the neuron's
   layer sees of a picture, in the mean over tokens and less its mean over natural images, is a
   vector; the cosine between those of the two pictures. ``others``: the same between pictures
@@ -40,7 +40,7 @@ from featviz.data.datasets import Dataset, open_data
 from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import spectrum_scale
-from featviz.rendering.render import render_to_store
+from featviz.rendering.job import render_to_store
 
 MODEL = "cueworld/vit"
 DATA = "cueworld"

@@ -31,7 +31,7 @@ from featviz import VisionModel
 from featviz.models.hooks import eval_mode
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import Patch, PatchTarget
+from patching.interventions.patch_targets import Patch, PatchTarget
 from patching.vit.residual_vit import residual_vit
 
 MODELS = ("cueworld/vit", "deit_small_patch16_224")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gallery.exporter import Exported
 
 FORMS = ("webp", "avif")
-"""Image formats; see `gallery.build.images.FORMS`."""
+"""Image formats; see `gallery.build.images.FORMATS`."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""A static site of the pictures in stores, readable from a folder without a server or network."""
+"""Export of stores as a static website, which needs no server and no network."""
 
 from __future__ import annotations
 

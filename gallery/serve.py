@@ -1,4 +1,4 @@
-"""A look at a gallery through a server, on this machine alone."""
+"""Local web server for a gallery."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 
-HOST = "127.0.0.1"  # nobody else can reach it
+HOST = "127.0.0.1"  # only this machine
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Serve files without a word, never from a cache that the next export would make stale."""
+    """Serves files without logging, and without caching, so that a new export shows at once."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
@@ -28,30 +28,31 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing: a page makes hundreds of requests."""
+        """Log nothing: a page makes hundreds of requests."""
 
 
 def serve(folder: str | Path, port: int, ready: Callable[[str], None]) -> None:
-    """Serve a folder to this machine until Ctrl-C.
+    """Serve a folder on this machine until Ctrl-C.
 
     Parameters
     ----------
+    folder : str or Path
     port : int
-        0 takes any that is free.
+        0 chooses a free port.
     ready : callable
-        Is told the address of the page once it can be opened.
+        Called with the URL when the server is ready.
 
     Raises
     ------
     FeatvizError
-        If the port cannot be had.
+        If the port is not available.
     """
     try:
         server = ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FeatvizError(
-            f"cannot serve at port {port}: {reason}; name another by --port"
+            f"cannot serve on port {port}: {reason}; choose another one with --port"
         ) from error
     with server:
         ready(f"http://{HOST}:{server.server_port}/")

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from featviz.cueworld.draws import Draws
+from featviz.cueworld.random_draws import Draws
 
 
 def textures(s: Tensor, t: Tensor, rho: Tensor) -> tuple[Tensor, ...]:

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from featviz.cueworld.colors import rgb_of_hue
-from featviz.cueworld.draws import Draws
 from featviz.cueworld.outlines import blob, coverage, local, outlines
+from featviz.cueworld.random_draws import Draws
 from featviz.cueworld.textures import noise, textures
 
 COLORS = ("red", "yellow", "green", "cyan", "blue", "magenta")

@@ -1,8 +1,8 @@
-"""What an export takes over from the edition before: files of rows that are still the same.
+"""Reuse of files of the previous edition of a gallery.
 
-Each model's folder holds ``rows.npy``: of each picture row the key, which changes with the row in
-its store, and what the page needs of it. Files are taken over as hard links, so they cost neither
-time nor space, and an edition that is removed takes none of them along.
+The folder of each model has ``rows.npy``: the cache key of each picture row, which changes when the
+row in its store does, with the data that the page needs. Files are reused as hard links, which take
+neither time nor space, and stay when the old edition is removed.
 """
 
 from __future__ import annotations
@@ -20,130 +20,191 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.build.images import Form
+from gallery.build.images import ImageFormat
 from gallery.build.js_data import Shards
 from gallery.build.manifest import measure, read_manifest
 from gallery.build.plan import Render
-from gallery.build.worker import Made, picture_names
+from gallery.build.worker import RowResult, picture_names
 from gallery.units.image_similarity import LENGTH
 
 ROWS = "rows.npy"
-PARTS = ("sheets", "strip", "examples")  # folders of files that are known by keys of their own
-ROW = np.dtype([("key", "S32"), ("best", "<i4"), ("value", "<f4"), ("look", "u1", (LENGTH,))])
+PARTS = ("sheets", "strip", "examples")
+"""Folders of files that have cache keys of their own."""
+
+ROW = np.dtype([("key", "S32"), ("best", "<i4"), ("value", "<f4"), ("descriptor", "u1", (LENGTH,))])
 _FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif)", re.ASCII)
-_SHARDS_KEPT = 4  # of details, while rows are taken over in order
+_MAX_SHARDS = 4  # of details, kept while rows are reused in order
 
 
 class BuildCache:
-    """An edition that is there, or none.
+    """An edition of a gallery, or none.
 
     Parameters
     ----------
     data : Path or None
-        Its data folder.
+        Data folder of the edition.
+
+    Attributes
+    ----------
+    data : Path or None
+    manifest : BuildManifest or None
+        None if there is no valid edition.
     """
 
     def __init__(self, data: Path | None) -> None:
         self.data = data
-        self.record = read_manifest(data) if data is not None else None
+        self.manifest = read_manifest(data) if data is not None else None
 
     @classmethod
-    def of(cls, folder: Path) -> BuildCache:
-        """Take the newest whole edition in a gallery's folder."""
+    def latest(cls, folder: Path) -> BuildCache:
+        """Find the newest complete edition in a folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of the gallery; may be missing.
+
+        Returns
+        -------
+        BuildCache
+        """
         try:
-            there = list(folder.iterdir()) if folder.is_dir() else []
-        except OSError:  # who exports is told when the folder is written to
-            there = []
+            paths = list(folder.iterdir()) if folder.is_dir() else []
+        except OSError:  # raised again when the folder is written to
+            paths = []
         numbered = [
             (int(match[1]), path)
-            for path in there
+            for path in paths
             if (match := re.fullmatch(r"data-([0-9]{1,9})", path.name, re.ASCII))
         ]
         for _, path in sorted(numbered, reverse=True):
-            previous = cls(path)
-            if previous.record is not None:
-                return previous
+            cache = cls(path)
+            if cache.manifest is not None:
+                return cache
         return cls(None)
 
-    def is_whole(self) -> bool:
-        """Tell whether its data folder holds as many files and bytes as were written."""
-        if self.data is None or self.record is None:
+    def is_complete(self) -> bool:
+        """Return whether number and size of the files are those of the manifest."""
+        if self.data is None or self.manifest is None:
             return False
         try:
-            return measure(self.data) == (self.record.files, self.record.bytes)
+            return measure(self.data) == (self.manifest.files, self.manifest.bytes)
         except OSError:
             return False
 
     def model(self, identity: str) -> ModelBuildCache:
-        """Return what there is of a model; an empty one if there is nothing."""
-        if self.data is None or self.record is None:
+        """Return the files of a model; empty if there are none.
+
+        Parameters
+        ----------
+        identity : str
+            See `gallery.model_page.identity`.
+        """
+        if self.data is None or self.manifest is None:
             return ModelBuildCache(None, {})
-        for number, model in enumerate(self.record.models, 1):
+        for number, model in enumerate(self.manifest.models, 1):
             if model.get("identity") == identity:
                 return ModelBuildCache(self.data / str(number), model)
         return ModelBuildCache(None, {})
 
 
 class ModelBuildCache:
-    """The files of a model in an edition that is there."""
+    """The files of a model in an edition.
 
-    def __init__(self, folder: Path | None, record: Mapping[str, Any]) -> None:
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of the model; None if there are no files.
+    keys : mapping
+        Entry of the model in the manifest: for each of `PARTS`, the cache key of each file.
+    """
+
+    def __init__(self, folder: Path | None, keys: Mapping[str, Any]) -> None:
         parts = ("", "pictures", "details", *PARTS)
         if folder is not None and any((folder / part).is_symlink() for part in parts):
             folder = None
         self._folder = folder or Path()
         self._rows = _read_rows(folder / ROWS) if folder is not None else np.zeros(0, ROW)
-        self._numbers = {key: i for i, key in enumerate(self._rows["key"].tolist()) if key}
+        self._indices = {key: i for i, key in enumerate(self._rows["key"].tolist()) if key}
         self._files = {
             (part, key): name
             for part in PARTS
-            for name, key in _texts(record.get(part)).items()
+            for name, key in _string_items(keys.get(part)).items()
             if _FILE.fullmatch(name)
         }
         self._shards: OrderedDict[int, list[Any]] = OrderedDict()
 
-    def take_file(self, part: str, key: str, target: Path) -> bool:
-        """Take over a file of one of `PARTS` by its key; tell whether it was there."""
+    def link_file(self, part: str, key: str, target: Path) -> bool:
+        """Reuse a file.
+
+        Parameters
+        ----------
+        part : str
+            One of `PARTS`.
+        key : str
+            Cache key.
+        target : Path
+            Path of the link.
+
+        Returns
+        -------
+        bool
+            Whether the file exists.
+        """
         name = self._files.get((part, key))
         if name is None or not _is_file(self._folder / part / name):
             return False
         _link(self._folder / part / name, target)
         return True
 
-    def take_row(self, render: Render, pictures: Path | None, form: Form) -> Made | None:
-        """Take over a row: its pictures, if a folder for them is named, and what is told of it.
+    def link_row(
+        self, render: Render, pictures: Path | None, image_format: ImageFormat
+    ) -> RowResult | None:
+        """Reuse the pictures and the data of a row.
+
+        Parameters
+        ----------
+        render : Render
+        pictures : Path or None
+            Folder of the links to pictures; None to make none.
+        image_format : ImageFormat
 
         Returns
         -------
-        Made or None
-            Without a cell. None if the row, or one of its files, is not there.
+        RowResult or None
+            Without a cell. None if the row or one of its files is missing.
         """
-        number = self._numbers.get(render.key.encode())
-        detail = None if number is None else self._detail(number)
-        if number is None or detail is None:
+        index = self._indices.get(render.key.encode())
+        detail = None if index is None else self._detail(index)
+        if index is None or detail is None:
             return None
         size, activation, trajectory = detail
         if pictures is not None:
-            old = Render(**{**vars(render), "row": number})
-            names = [picture_names(r, len(activation), form) for r in (old, render)]
-            there = [self._folder / "pictures" / name for name in names[0]]
-            if not all(_is_file(path) for path in there):
+            old = Render(**{**vars(render), "row": index})
+            names = [picture_names(r, len(activation), image_format) for r in (old, render)]
+            paths = [self._folder / "pictures" / name for name in names[0]]
+            if not all(_is_file(path) for path in paths):
                 return None
-            for path, name in zip(there, names[1], strict=True):
+            for path, name in zip(paths, names[1], strict=True):
                 _link(path, pictures / name)
-        row = self._rows[number]
-        return Made(
-            size, activation, trajectory, int(row["best"]), float(row["value"]), row["look"].copy()
+        row = self._rows[index]
+        return RowResult(
+            size,
+            activation,
+            trajectory,
+            int(row["best"]),
+            float(row["value"]),
+            row["descriptor"].copy(),
         )
 
-    def _detail(self, number: int) -> tuple[Any, Any, Any] | None:
-        shard, place = divmod(number, Shards.ENTRIES)
+    def _detail(self, index: int) -> tuple[Any, Any, Any] | None:
+        shard, position = divmod(index, Shards.ENTRIES)
         if shard not in self._shards:
             self._shards[shard] = _read_shard(self._folder / "details" / f"{shard}.js")
-            if len(self._shards) > _SHARDS_KEPT:
+            if len(self._shards) > _MAX_SHARDS:
                 self._shards.popitem(last=False)
         entries = self._shards[shard]
-        match entries[place] if place < len(entries) else None:
+        match entries[position] if position < len(entries) else None:
             case [_, [int(), int()] as size, [*activation], [*trajectory], *_] if activation:
                 return size, activation, trajectory
         return None
@@ -160,7 +221,7 @@ def _link(old: Path, new: Path) -> None:
     try:
         os.link(old, new)
     except OSError:
-        shutil.copyfile(old, new)  # a file system without hard links
+        shutil.copyfile(old, new)  # the file system has no hard links
 
 
 def _read_rows(path: Path) -> NDArray[Any]:
@@ -180,6 +241,6 @@ def _read_shard(path: Path) -> list[Any]:
     return entries if isinstance(entries, list) else []
 
 
-def _texts(value: Any) -> dict[str, str]:
-    known = value.items() if isinstance(value, dict) else ()
-    return {name: key for name, key in known if isinstance(key, str)}
+def _string_items(value: Any) -> dict[str, str]:
+    items = value.items() if isinstance(value, dict) else ()
+    return {name: key for name, key in items if isinstance(key, str)}

@@ -1,4 +1,4 @@
-"""The folder of a gallery: one edition after another, none of them half there."""
+"""Atomic replacement of a gallery in its folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from featviz.errors import FeatvizError
 
-MARK = "gallery.json"
-_DRAFT = f"{MARK}.tmp"
+MARKER = "gallery.json"
+_TEMPORARY = f"{MARKER}.tmp"
 _FORMAT = "featviz-gallery"
 _PAGE = re.compile(r"[a-z0-9-]+\.html", re.ASCII)
 _DATA = re.compile(r"data-([0-9]+)", re.ASCII)
@@ -21,14 +21,14 @@ _DATA = re.compile(r"data-([0-9]+)", re.ASCII)
 
 @dataclass
 class Edition:
-    """What one export writes.
+    """Output of one export.
 
     Attributes
     ----------
     data : Path
-        A new folder for everything that the pages refer to.
+        New folder of all files that the pages refer to.
     pages : dict of str to str
-        File name and text of each page; they are written last.
+        Text of each page, by file name; pages are written last.
     """
 
     data: Path
@@ -37,46 +37,55 @@ class Edition:
 
 @contextmanager
 def new_edition(folder: Path) -> Iterator[Edition]:
-    """Give a new edition of a gallery to fill, and publish it when the block ends.
+    """Create a new edition of a gallery, and publish it when the block ends.
 
-    An edition has a data folder of its own (``data-1``, ``data-2``, ...). Pages take their place
-    by renaming once the data is complete, ``index.html`` last; then older data is removed. So
-    whenever an export is interrupted, no page refers to missing data: there is the old gallery,
-    or none yet.
+    Each edition has its own data folder (``data-1``, ``data-2``, ...). When the data is complete,
+    the pages are replaced by renaming, ``index.html`` last, and older data is removed. So if an
+    export is interrupted, the old gallery stays valid.
+
+    Parameters
+    ----------
+    folder : Path
+        New, empty, or a gallery.
+
+    Yields
+    ------
+    Edition
 
     Raises
     ------
     FeatvizError
-        If the folder is not empty and no gallery (nothing in it is touched), or not writable.
+        If the folder is not empty and not a gallery, in which case nothing in it is changed, or
+        not writable.
     """
-    with _in_one_line(folder):
+    with _as_featviz_error(folder):
         number, old_pages = _claim(folder)
         edition = Edition(folder / f"data-{number}")
         edition.data.mkdir()
     try:
-        with _in_one_line(folder):
+        with _as_featviz_error(folder):
             yield edition
     except BaseException:
         shutil.rmtree(edition.data, ignore_errors=True)
         raise
-    with _in_one_line(folder):
+    with _as_featviz_error(folder):
         _publish(folder, number, edition, old_pages)
 
 
 def is_tidy(folder: Path, data: Path, pages: Collection[str]) -> bool:
-    """Tell whether a gallery's folder holds one edition, and marks no page that is not of it.
-
-    What an interrupted export left is cleared by the next one, which must not be left out then.
+    """Return whether a folder has only the given edition, without files of interrupted exports.
 
     Parameters
     ----------
+    folder : Path
+        Folder of the gallery.
     data : Path
-        The folder of the edition.
+        Data folder of the edition.
     pages : collection of str
         File names of its pages.
     """
     try:
-        _, marked = _read_mark(folder / MARK)
+        _, recorded = _read_marker(folder / MARKER)
         others = [
             path
             for path in folder.iterdir()
@@ -84,64 +93,64 @@ def is_tidy(folder: Path, data: Path, pages: Collection[str]) -> bool:
         ]
     except (OSError, FeatvizError):
         return False
-    return not others and set(marked) == set(pages)
+    return not others and set(recorded) == set(pages)
 
 
 def _claim(folder: Path) -> tuple[int, list[str]]:
-    """Mark the folder as a gallery; return the new edition's number and the pages there are."""
+    """Mark the folder as a gallery; return the number of the new edition and the old pages."""
     if folder.exists() and not folder.is_dir():
-        raise FeatvizError(f"{folder} is a file; a gallery needs a folder of its own")
+        raise FeatvizError(f"{folder} is a file; expected a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / MARK).exists():
-        number, pages = _read_mark(folder / MARK)
-    elif {path.name for path in folder.iterdir()} <= {_DRAFT}:
+    if (folder / MARKER).exists():
+        number, pages = _read_marker(folder / MARKER)
+    elif {path.name for path in folder.iterdir()} <= {_TEMPORARY}:
         number, pages = 0, []
     else:
-        raise FeatvizError(f"{folder} is not empty and holds no gallery; name a new folder")
-    _write_mark(folder, number + 1, pages)
+        raise FeatvizError(f"{folder} is not empty and not a gallery; choose a new folder")
+    _write_marker(folder, number + 1, pages)
     return number + 1, pages
 
 
 def _publish(folder: Path, number: int, edition: Edition, old_pages: Collection[str]) -> None:
-    _write_mark(folder, number, {*old_pages, *edition.pages})
+    _write_marker(folder, number, {*old_pages, *edition.pages})
     for name in sorted(edition.pages, key=lambda name: name == "index.html"):
-        draft = edition.data / name
-        draft.write_text(edition.pages[name], encoding="utf-8")
-        draft.replace(folder / name)
+        temporary = edition.data / name
+        temporary.write_text(edition.pages[name], encoding="utf-8")
+        temporary.replace(folder / name)
     for name in set(old_pages) - set(edition.pages):
         (folder / name).unlink(missing_ok=True)
     for path in folder.iterdir():
         old = _DATA.fullmatch(path.name)
         if old and int(old[1]) < number and not path.is_symlink():
             shutil.rmtree(path)
-    _write_mark(folder, number, edition.pages)
+    _write_marker(folder, number, edition.pages)
 
 
-def _read_mark(path: Path) -> tuple[int, list[str]]:
-    """Read number and pages; page names are checked, for the next edition deletes by them."""
+def _read_marker(path: Path) -> tuple[int, list[str]]:
+    """Read number and pages. Page names are checked, because old pages are deleted by name."""
     try:
-        mark = json.loads(path.read_text(encoding="utf-8"))
-        sound = (
-            mark["format"] == _FORMAT
-            and isinstance(mark["edition"], int)
-            and all(_PAGE.fullmatch(name) for name in mark["pages"])
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        valid = (
+            marker["format"] == _FORMAT
+            and isinstance(marker["edition"], int)
+            and all(_PAGE.fullmatch(name) for name in marker["pages"])
         )
     except (ValueError, KeyError, TypeError, RecursionError):
-        sound = False
-    if not sound:
-        raise FeatvizError(f"{path} is not the mark of a gallery; name a new folder")
-    return mark["edition"], mark["pages"]
+        valid = False
+    if not valid:
+        raise FeatvizError(f"{path} is not the marker file of a gallery; choose a new folder")
+    return marker["edition"], marker["pages"]
 
 
-def _write_mark(folder: Path, number: int, pages: Collection[str]) -> None:
-    mark = {"format": _FORMAT, "edition": number, "pages": sorted(pages)}
-    draft = folder / _DRAFT
-    draft.write_text(json.dumps(mark, indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / MARK)
+def _write_marker(folder: Path, number: int, pages: Collection[str]) -> None:
+    marker = {"format": _FORMAT, "edition": number, "pages": sorted(pages)}
+    temporary = folder / _TEMPORARY
+    temporary.write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(folder / MARKER)
 
 
 @contextmanager
-def _in_one_line(folder: Path) -> Iterator[None]:
+def _as_featviz_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Data as classic scripts: the one form that a page opened from ``file://`` may load."""
+"""Data files as classic scripts, which pages opened from ``file://`` can load."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from numpy.typing import NDArray
 
 
 def script(name: str, value: Any) -> str:
-    r"""Write a script that assigns a value to ``featviz[name]``.
+    r"""Return a script that assigns a value to ``featviz[name]``.
 
-    Whatever texts the value holds, the result is ASCII, one line, and the only way to read it is
-    as data: ``<``, ``>`` and ``&`` are written as ``\u003c`` and so on (also in the middle of
-    an HTML page nothing in it could end a script), and so are U+2028 and U+2029, which end a line
-    in old JavaScript but not in JSON.
+    The result is one line of ASCII. Strings in the value cannot end the script: ``<``, ``>`` and
+    ``&`` are escaped as ``\u003c`` and so on, as well as U+2028 and U+2029, which end a line in old
+    JavaScript but not in JSON.
 
     Parameters
     ----------
     name : str
-        Chosen by the exporter.
+        Constant of the exporter, never text of a store.
     value : JSON value
-        Without NaN and infinities, see `numbers`.
+        Without NaN and infinities; see `rounded`.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     ValueError
-        If the value holds a number that is not finite.
+        If the value contains a number that is not finite.
 
     Source: HTML standard, "Restrictions for contents of script elements"; ECMA-262, JSON superset.
     """
@@ -40,23 +43,34 @@ def script(name: str, value: Any) -> str:
     return f'(globalThis.featviz??={{}})["{name}"]={text};\n'
 
 
-def numbers(
+def rounded(
     values: Iterable[float] | NDArray[np.floating[Any]], digits: int = 4
 ) -> list[float | None]:
-    """Round values to significant digits for a data file; None stands for what is not finite."""
-    plain = values.tolist() if isinstance(values, np.ndarray) else values  # three times as fast
+    """Round values to significant digits.
+
+    Parameters
+    ----------
+    values : iterable of float
+    digits : int
+
+    Returns
+    -------
+    list of (float or None)
+        None for values that are not finite.
+    """
+    plain = values.tolist() if isinstance(values, np.ndarray) else values  # 3 times faster
     return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in plain]
 
 
 class Shards:
-    """A list in scripts of 32 entries each, of which a page loads those that it needs.
+    """List that is split into scripts of 32 entries, which a page loads on demand.
 
     Parameters
     ----------
     folder : Path
-        The model's. The scripts are ``NAME/0.js``, ``NAME/1.js``, ...
+        Folder of the model. The scripts are ``NAME/0.js``, ``NAME/1.js``, ...
     name : str
-        Chosen by the exporter.
+        Constant of the exporter.
     """
 
     ENTRIES = 32  # as in browser/state/load.js
@@ -67,7 +81,17 @@ class Shards:
         self._count = 0
 
     def add(self, entry: Any) -> int:
-        """Append a JSON value; return its place in the list."""
+        """Append an entry.
+
+        Parameters
+        ----------
+        entry : JSON value
+
+        Returns
+        -------
+        int
+            Its index.
+        """
         self._entries.append(entry)
         self._count += 1
         if len(self._entries) == self.ENTRIES:
@@ -75,7 +99,7 @@ class Shards:
         return self._count - 1
 
     def flush(self) -> None:
-        """Write what is not yet written; call it once at the end."""
+        """Write the last script; call this once, at the end."""
         if self._entries:
             name = f"{self._name}/{(self._count - 1) // self.ENTRIES}"
             path = self._folder / f"{name}.js"

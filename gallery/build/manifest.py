@@ -1,6 +1,6 @@
-"""What an edition of a gallery says of itself: from what it was made, and what it holds.
+"""The build manifest: inputs and contents of an edition of a gallery.
 
-Every data folder holds ``reuse.json``, written last.
+Every data folder has one in ``reuse.json``, which is written last.
 """
 
 from __future__ import annotations
@@ -25,26 +25,40 @@ _HERE = Path(__file__).parents[1]
 
 
 @cache
-def recipe() -> str:
-    """Return a digest of all that decides the bytes of pictures: this package and the encoders."""
+def code_digest() -> str:
+    """Return a digest of everything that determines picture files: this package, the encoders."""
     encoders = [PIL.__version__, *(str(features.version(name)) for name in ("webp", "avif"))]
     return digest_of([_HERE], "*.py", [np.__version__, *encoders])
 
 
 @cache
-def wording() -> str:
-    """Return a digest of what decides the numbers and sentences beside pictures: the engine."""
+def library_digest() -> str:
+    """Return a digest of the package `featviz`, which determines metrics and sentences."""
     return digest_of([Path(featviz.__file__).parent], "*.py")
 
 
 @cache
-def site_files() -> str:
-    """Return a digest of the files that are copied into a gallery: scripts, styles, templates."""
+def static_digest() -> str:
+    """Return a digest of scripts, styles and templates."""
     return digest_of([_HERE / "static", _HERE / "templates"], "*")
 
 
 def digest_of(folders: Sequence[Path], pattern: str, texts: Sequence[str] = ()) -> str:
-    """Return a digest of some texts, and of names and contents of all files of a pattern."""
+    """Return a digest of names and contents of files.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+    pattern : str
+        Of the file names.
+    texts : sequence of str
+        Included in the digest.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
     digest = hashlib.sha256("\0".join(texts).encode())
     for folder in folders:
         for path in sorted(folder.rglob(pattern)):
@@ -56,19 +70,20 @@ def digest_of(folders: Sequence[Path], pattern: str, texts: Sequence[str] = ()) 
 
 @dataclass(frozen=True)
 class BuildManifest:
-    """What ``reuse.json`` says of an edition.
+    """Content of ``reuse.json``.
 
     Attributes
     ----------
     key : str
-        Another one when an export would write anything else.
+        Digest of the inputs; empty if the export had warnings, so that it is repeated.
     files, bytes : int
-        What the data folder holds, ``reuse.json`` left out.
+        Number and size of the files in the data folder, without ``reuse.json``.
     units, pictures, rows : int
+        Number of units, picture files and picture rows.
     models : sequence of dict
-        Of each model: ``identity``, and the key of each file of each of `PARTS`.
+        ``identity`` of each model, and the cache keys of its files.
     remarks : sequence of str
-        What the export remarked.
+        See `gallery.exporter.Exported`.
     """
 
     key: str
@@ -81,13 +96,24 @@ class BuildManifest:
     remarks: Sequence[str]
 
     def write(self, data: Path) -> None:
-        """Write it into a data folder."""
-        text = json.dumps({"recipe": recipe(), **vars(self)})
+        """Write the manifest.
+
+        Parameters
+        ----------
+        data : Path
+            Data folder.
+        """
+        text = json.dumps({"recipe": code_digest(), **vars(self)})
         (data / MANIFEST).write_text(text + "\n", encoding="ascii")
 
 
 def measure(data: Path) -> tuple[int, int]:
-    """Count the files and the bytes in a data folder, ``reuse.json`` left out."""
+    """Return the number and the total bytes of the files in a data folder, without ``reuse.json``.
+
+    Parameters
+    ----------
+    data : Path
+    """
     files = size = 0
     folders = [str(data)]
     while folders:
@@ -102,20 +128,37 @@ def measure(data: Path) -> tuple[int, int]:
 
 
 def read_manifest(data: Path) -> BuildManifest | None:
-    """Read the record of an edition; None if there is none, or other code wrote it."""
+    """Read the manifest of an edition.
+
+    Parameters
+    ----------
+    data : Path
+        Data folder.
+
+    Returns
+    -------
+    BuildManifest or None
+        None if it is missing, invalid, or written by other code.
+    """
     try:
         if data.is_symlink():
             return None
         fields = json.loads((data / MANIFEST).read_text(encoding="ascii"))
-        sound = isinstance(fields, dict) and fields.pop("recipe", None) == recipe()
-        record = BuildManifest(**fields) if sound else None
+        valid = isinstance(fields, dict) and fields.pop("recipe", None) == code_digest()
+        manifest = BuildManifest(**fields) if valid else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    if record is None or not isinstance(record.key, str) or not isinstance(record.models, list):
+    if (
+        manifest is None
+        or not isinstance(manifest.key, str)
+        or not isinstance(manifest.models, list)
+    ):
         return None
-    counts = (record.files, record.bytes, record.units, record.pictures, record.rows)
+    counts = (manifest.files, manifest.bytes, manifest.units, manifest.pictures, manifest.rows)
     if not all(type(count) is int for count in counts):
         return None
-    if not isinstance(record.remarks, list) or not all(isinstance(r, str) for r in record.remarks):
+    if not isinstance(manifest.remarks, list) or not all(
+        isinstance(r, str) for r in manifest.remarks
+    ):
         return None
-    return record if all(isinstance(model, dict) for model in record.models) else None
+    return manifest if all(isinstance(model, dict) for model in manifest.models) else None

@@ -1,36 +1,37 @@
-"""What an export may be asked for."""
+"""Options of an export."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from gallery.build.images import Form, form
-from gallery.notes import Notes
-from gallery.stores.address_filter import Test, included
+from gallery.build.images import ImageFormat, image_format
+from gallery.stores.address_filter import Predicate, address_filter
+from gallery.units.label_file import Labels
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is written of the stores, and how.
+    """Options of an export.
 
     Attributes
     ----------
     include : tuple of str
-        Selectors of the units; all if there are none.
+        Selectors of the units to show; empty for all.
     thumbnails_only : bool
-        Write the sheets and no pictures.
-    form : Form
-        Of the pictures.
-    notes : Notes
-        Labels and favourites.
+        Leave out the full-size pictures.
+    image_format : ImageFormat
+        Of the full-size pictures.
+    labels : Labels
+        Labels and favorites to show.
     """
 
     include: tuple[str, ...] = ()
     thumbnails_only: bool = False
-    form: Form = field(default_factory=lambda: form("webp"))
-    notes: Notes = field(default_factory=Notes)
+    image_format: ImageFormat = field(default_factory=lambda: image_format("webp"))
+    labels: Labels = field(default_factory=Labels)
 
-    @property
-    def wanted(self) -> Test:
-        """What tells whether a unit at an address is taken in."""
-        return included(self.include)
+    @cached_property
+    def is_included(self) -> Predicate:
+        """Predicate of the addresses to show."""
+        return address_filter(self.include)

@@ -1,4 +1,4 @@
-"""What the units of a model's page will be, before any picture is read."""
+"""Plan of a model's page: its units, layers and picture rows, before any picture is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from featviz.store.order import by_site
 from featviz.store.reader import Store
 from gallery.build.sheets import capacity, cell_size
-from gallery.stores.address_filter import Test
+from gallery.stores.address_filter import Predicate
 from gallery.stores.merge import PICTURES, Group, Model
 
 
@@ -21,17 +21,15 @@ class Render:
     ----------
     address : str
     group : int
-        Place of the configuration among those of the model that have units.
+        Index of the configuration in `Plan.groups`.
     kind : str
     store : Store
-        Where they are.
     key : str
-        Another one when the row in the store is.
+        Cache key; it changes when the row in the store changes.
     row : int
-        Number of the picture row: they are counted in the order of the page, so that a page of
-        the same stores has the same rows.
+        Index of the picture row, in the order of the page.
     unit : int
-        Number of the unit, likewise.
+        Index of the unit, in the order of the page.
     """
 
     address: str
@@ -44,24 +42,37 @@ class Render:
 
     @property
     def paired(self) -> bool:
-        """Whether it has two sides."""
+        """Whether its pictures are pairs of a query and a key side."""
         return self.kind == "sides"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A site, and the renders of each of its units."""
+    """A site with the renders of its units.
+
+    Attributes
+    ----------
+    name : str
+    units : tuple of tuple of Render
+        Renders of each unit, at least one.
+    """
 
     name: str
     units: tuple[tuple[Render, ...], ...]
 
     @property
     def wide(self) -> bool:
-        """Whether its cells hold two pictures side by side."""
+        """Whether its cells hold pairs of pictures."""
         return any(renders[0].paired for renders in self.units)
 
     def sheets(self) -> Iterator[tuple[tuple[Render, ...], ...]]:
-        """Cut the units into sheets."""
+        """Split the units into sheets.
+
+        Yields
+        ------
+        tuple of tuple of Render
+            Renders of each unit on a sheet.
+        """
         size = capacity(self.wide)
         for start in range(0, len(self.units), size):
             yield self.units[start : start + size]
@@ -69,12 +80,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Plan:
-    """The layers of a model in forward order.
+    """Plan of a model's page.
 
     Attributes
     ----------
     groups : tuple of Group
-        The configurations that have units.
+        Configurations with pictures of units.
+    layers : tuple of Layer
+        In forward order.
     """
 
     groups: tuple[Group, ...]
@@ -91,7 +104,7 @@ class Plan:
         return cell_size(self.units)
 
     def renders(self) -> Iterator[Render]:
-        """Give every picture row in order."""
+        """Iterate over all picture rows in order."""
         for layer in self.layers:
             for renders in layer.units:
                 yield from renders
@@ -101,28 +114,33 @@ class Plan:
         return [renders[0].address for layer in self.layers for renders in layer.units]
 
 
-def plan(model: Model, wanted: Test) -> Plan:
+def make_plan(model: Model, is_included: Predicate) -> Plan:
     """Plan the page of a model.
 
     Parameters
     ----------
-    wanted : callable
-        Tells whether a unit at an address is taken in.
+    model : Model
+    is_included : callable
+        Whether to show the unit at an address.
+
+    Returns
+    -------
+    Plan
     """
     groups = model.of(*PICTURES)
     found: dict[str, list[tuple[int, Store, str]]] = {}
-    for number, group in enumerate(groups):
+    for index, group in enumerate(groups):
         for address, (store, key) in _rows(group).items():
-            if wanted(address):
-                found.setdefault(address, []).append((number, store, key))
+            if is_included(address):
+                found.setdefault(address, []).append((index, store, key))
     layers, row, unit = [], 0, 0
     for site, addresses in by_site(found, model.sites):
         units = []
         for address in addresses:
             renders = []
-            for number, store, key in found[address]:
-                kind = groups[number].kind
-                renders.append(Render(address, number, kind, store, key, row, unit))
+            for index, store, key in found[address]:
+                kind = groups[index].kind
+                renders.append(Render(address, index, kind, store, key, row, unit))
                 row += 1
             units.append(tuple(renders))
             unit += 1
@@ -131,7 +149,7 @@ def plan(model: Model, wanted: Test) -> Plan:
 
 
 def _rows(group: Group) -> dict[str, tuple[Store, str]]:
-    """Find each address once: the first store has it."""
+    """Find the store and the key of each address, in the first store that has it."""
     rows: dict[str, tuple[Store, str]] = {}
     for store in group.stores:
         for address, key in store.keys(group.kind).items():

@@ -1,4 +1,4 @@
-"""Sheets: the units' pictures of one layer, small, in a grid; a page cuts out what it shows."""
+"""Sprite sheets: small pictures of the units of a layer in one image."""
 
 from __future__ import annotations
 
@@ -11,54 +11,75 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-COLUMNS = 32  # cells a row; half as many if they are wide
-ROWS = 48  # of cells at most in a sheet
+COLUMNS = 32  # cells per row; half as many if they are wide
+ROWS = 48  # maximum rows of a sheet
 QUALITY = 90
-FEW_UNITS = 2000  # up to this many in a model there is room for large cells
-LARGE, SMALL = 96, 64  # pixels, multiples of 16: no block of the encoder lies in two cells
-BETWEEN = 4  # pixels between the halves of a wide cell
+FEW_UNITS = 2000  # models with at most this many units have large cells
+LARGE, SMALL = 96, 64  # pixels; multiples of 16, so that no encoder block spans two cells
+GAP = 4  # pixels between the halves of a wide cell
 
 
 def cell_size(units: int) -> int:
-    """Return the height of a cell in pixels, by the number of units of a model."""
+    """Return the height of a cell in pixels.
+
+    Parameters
+    ----------
+    units : int
+        Number of units of the model.
+    """
     return LARGE if units <= FEW_UNITS else SMALL
 
 
 def columns(wide: bool) -> int:
-    """Return the number of cells in a row of a sheet."""
+    """Return the number of cells in a row of a sheet.
+
+    Parameters
+    ----------
+    wide : bool
+        Whether cells hold pairs.
+    """
     return COLUMNS // 2 if wide else COLUMNS
 
 
 def capacity(wide: bool) -> int:
-    """Return how many cells a sheet has at most."""
+    """Return the maximum number of cells of a sheet.
+
+    Parameters
+    ----------
+    wide : bool
+        Whether cells hold pairs.
+    """
     return columns(wide) * ROWS
 
 
 def make_cell(pictures: Sequence[Pixels], cell: int, wide: bool) -> Pixels:
-    """Fit the pictures of a unit into a cell, side by side, each in the middle of its place.
+    """Fit the pictures of a unit into a cell, side by side and centered.
 
-    A larger picture is reduced; a smaller one is enlarged by a whole number, so that its pixels
-    stay what they are.
+    Larger pictures are reduced; smaller ones are enlarged by an integer factor without smoothing.
 
     Parameters
     ----------
     pictures : sequence of arrays of uint8, shape (H, W, 3)
-        One, or the query's and the key's if the cell is wide.
+        One picture, or a pair of a query and a key side.
+    cell : int
+        Height of the cell in pixels.
+    wide : bool
+        Whether the cell has room for a pair.
 
     Returns
     -------
     array of uint8, shape (cell, cell, 4), or (cell, 2 cell, 4) if wide
-        RGB and opacity; it is transparent beside the pictures.
+        RGB and opacity; transparent around the pictures.
     """
-    ground = Image.new("RGBA", (cell * (1 + wide), cell))
-    places = [((cell - BETWEEN // 2), 0), (cell - BETWEEN // 2, cell + BETWEEN // 2)]
+    canvas = Image.new("RGBA", (cell * (1 + wide), cell))
+    slots = [((cell - GAP // 2), 0), (cell - GAP // 2, cell + GAP // 2)]
     if len(pictures) == 1:
-        places = [(cell * (1 + wide), 0)]
-    for pixels, (room, left) in zip(pictures, places, strict=False):
+        slots = [(cell * (1 + wide), 0)]
+    for pixels, (room, left) in zip(pictures, slots, strict=False):
         fitted = _fitted(Image.fromarray(pixels), min(room, cell), cell)
         across = left + (room - fitted.width) // 2
-        ground.paste(fitted, (across, (cell - fitted.height) // 2))
-    return np.asarray(ground)
+        canvas.paste(fitted, (across, (cell - fitted.height) // 2))
+    return np.asarray(canvas)
 
 
 def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -71,12 +92,16 @@ def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 class Sheet:
-    """One sheet while it is filled.
+    """A sprite sheet that is being filled.
 
     Parameters
     ----------
     count : int
-        Cells that it will have; at most `capacity`.
+        Number of cells; at most `capacity`.
+    cell : int
+        Height of a cell in pixels.
+    wide : bool
+        Whether cells hold pairs.
     """
 
     def __init__(self, count: int, cell: int, wide: bool) -> None:
@@ -86,14 +111,27 @@ class Sheet:
         across = min(count, self._columns) * self._width
         self._pixels = np.zeros((rows * cell, across, 4), np.uint8)
 
-    def put(self, place: int, pixels: Pixels) -> None:
-        """Put a cell at its place: first across, then down."""
-        row, column = divmod(place, self._columns)
+    def put(self, index: int, pixels: Pixels) -> None:
+        """Insert a cell.
+
+        Parameters
+        ----------
+        index : int
+            In row-major order.
+        pixels : array of uint8
+            See `make_cell`.
+        """
+        row, column = divmod(index, self._columns)
         top, left = row * self._cell, column * self._width
         self._pixels[top : top + self._cell, left : left + self._width] = pixels
 
     def save(self, path: Path) -> None:
-        """Write it as WebP, without opacity if no picture leaves room."""
+        """Write the sheet as WebP; without opacity if no pixel is transparent.
+
+        Parameters
+        ----------
+        path : Path
+        """
         mode = "RGBA" if (self._pixels[..., 3] < 255).any() else "RGB"
         image = Image.fromarray(self._pixels).convert(mode)
         image.save(path, "WEBP", quality=QUALITY, method=2)

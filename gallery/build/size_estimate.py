@@ -1,4 +1,4 @@
-"""How large a gallery will be, from a few of its pictures."""
+"""Estimate of the size of a gallery, from a sample of its pictures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from PIL import Image
 
 from featviz.errors import FeatvizError
 from gallery.build.images import check_pairs, check_pictures
-from gallery.build.js_data import numbers
+from gallery.build.js_data import rounded
 from gallery.build.options import Options
 from gallery.build.plan import Plan, Render
 from gallery.build.sheets import QUALITY, make_cell
 from gallery.units.unit_files import spread
 
-SAMPLES = 8  # rows of each configuration of a model
+SAMPLES = 8  # rows per configuration of a model
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The size of a gallery.
+    """Estimated size of a gallery.
 
     Attributes
     ----------
@@ -35,15 +35,23 @@ class Estimate:
     bytes: int
 
     def __str__(self) -> str:
-        """Write it for people."""
+        """Return the estimate as text."""
         size = f"{self.bytes / 1e6:,.0f}" if self.bytes >= 1e6 else f"{self.bytes / 1e6:.2g}"
         return f"{self.units:,} units, {self.pictures:,} pictures, about {size} MB"
 
 
 def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
-    """Encode a few evenly spaced rows of each configuration, and multiply.
+    """Estimate the size of a gallery from evenly spaced rows of each configuration.
 
-    What sections take is left out.
+    Parameters
+    ----------
+    plans : sequence of Plan
+    options : Options
+
+    Returns
+    -------
+    Estimate
+        Without the sections.
     """
     pictures, size = 0.0, 0.0
     for plan in plans:
@@ -51,8 +59,8 @@ def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
         for group in range(len(plan.groups)):
             rows = [render for render in renders if render.group == group]
             chosen = [rows[i] for i in spread(len(rows), SAMPLES)]
-            found = [_measure(render, plan.cell, options) for render in chosen]
-            measured = [pair for pair in found if pair is not None]
+            sizes = [_measure(render, plan.cell, options) for render in chosen]
+            measured = [pair for pair in sizes if pair is not None]
             if measured:
                 columns = zip(*measured, strict=True)
                 count, bytes_ = (sum(column) / len(measured) for column in columns)
@@ -62,7 +70,7 @@ def estimate(plans: Sequence[Plan], options: Options) -> Estimate:
 
 
 def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | None:
-    """Return the pictures of a row, and the bytes of them, its details and its cell."""
+    """Return the number of pictures of a row, and the bytes of all its files."""
     try:
         row = render.store.row(render.address, render.kind)
         images = row["images"]
@@ -70,11 +78,11 @@ def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | N
     except FeatvizError:
         return None
     pictures = images.reshape(-1, *images.shape[-3:])
-    size = len(json.dumps([numbers(line) for line in row["trajectory"]]))
+    size = len(json.dumps([rounded(line) for line in row["trajectory"]]))
     if not options.thumbnails_only:
         for pixels in pictures:
             file = io.BytesIO()
-            options.form.save(pixels, file)
+            options.image_format.save(pixels, file)
             size += file.tell()
     shown = list(images[0]) if render.paired else [images[0]]
     file = io.BytesIO()

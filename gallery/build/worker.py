@@ -1,4 +1,4 @@
-"""From a row of a store to the files of a unit: what worker threads do."""
+"""Processing of one picture row in a worker thread: from the row of a store to files."""
 
 from __future__ import annotations
 
@@ -10,66 +10,68 @@ import numpy as np
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from gallery.build.images import (
-    Form,
+    ImageFormat,
     Pixels,
     best_sample,
     check_pairs,
     check_pictures,
     placeholder,
-    thumbnail,
+    save_thumbnail,
 )
-from gallery.build.js_data import numbers
+from gallery.build.js_data import rounded
 from gallery.build.plan import Render
 from gallery.build.sheets import make_cell
 from gallery.units.image_similarity import LENGTH, ImageDescriptor, describe_image
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is to be made of a row.
+class RowTask:
+    """Which files to write of a row.
 
     Attributes
     ----------
     render : Render
     pictures : Path or None
-        The folder of its pictures; None if they are not to be written.
-    form : Form
+        Folder of the pictures; None to write none.
+    image_format : ImageFormat
     cell : int or None
-        Height of its cell in a sheet; None if no cell is wanted.
+        Height of the sheet cell in pixels; None to make none.
     wide : bool
-        Whether the cell holds two pictures.
+        Whether the cell holds a pair of pictures.
     strip : Path or None
-        Where its thumbnail for the index goes.
+        Path of the thumbnail for the index page; None to write none.
     """
 
     render: Render
     pictures: Path | None
-    form: Form
+    image_format: ImageFormat
     cell: int | None
     wide: bool
     strip: Path | None
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a page is told of a row.
+class RowResult:
+    """Data of a row for its page.
 
     Attributes
     ----------
     size : list of int
-        Width and height of its pictures.
+        Width and height of the pictures.
     activation : list of (float or None)
         Of each sample.
     trajectory : list of lists of (float or None)
+        Activation at each step, for each sample.
     best : int
-        The sample with the highest activation.
+        Index of the sample with the highest activation.
     value : float
         That activation.
-    look : array
-        See `gallery.units.image_similarity`.
+    descriptor : array
+        See `gallery.units.image_similarity.describe_image`; zeros if the row is damaged.
     cell : array, shape (H, W, 4), or None
+        Sheet cell.
     damage : str
-        Why it cannot be shown; empty if it can.
+        Why the row cannot be shown; empty if it can.
     """
 
     size: list[int]
@@ -77,13 +79,23 @@ class Made:
     trajectory: list[list[float | None]]
     best: int
     value: float
-    describe_image: ImageDescriptor
+    descriptor: ImageDescriptor
     cell: Pixels | None = None
     damage: str = ""
 
 
-def make(work: Work, row: Row | FeatvizError) -> Made:
-    """Write the pictures of a row; of one that cannot be shown, a placeholder.
+def process_row(task: RowTask, row: Row | FeatvizError) -> RowResult:
+    """Write the files of a row, with a placeholder if the row is damaged.
+
+    Parameters
+    ----------
+    task : RowTask
+    row : Row or FeatvizError
+        The row, or the error raised when it was read.
+
+    Returns
+    -------
+    RowResult
 
     Raises
     ------
@@ -91,46 +103,62 @@ def make(work: Work, row: Row | FeatvizError) -> Made:
         If a file cannot be written.
     """
     if isinstance(row, FeatvizError):
-        return _make(work, _stand_in(work.render), str(row))
+        return _process(task, _placeholder_row(task.render), str(row))
     try:
-        (check_pairs if work.render.paired else check_pictures)(row["address"], row["images"])
+        (check_pairs if task.render.paired else check_pictures)(row["address"], row["images"])
     except FeatvizError as error:
-        return _make(work, _stand_in(work.render), str(error))
-    return _make(work, row, "")
+        return _process(task, _placeholder_row(task.render), str(error))
+    return _process(task, row, "")
 
 
-def picture_names(render: Render, samples: int, form: Form) -> list[str]:
-    """Return the names of a row's files: ``ROW-SAMPLE`` and, of two, the side."""
+def picture_names(render: Render, samples: int, image_format: ImageFormat) -> list[str]:
+    """Return the file names of a row's pictures.
+
+    Parameters
+    ----------
+    render : Render
+    samples : int
+    image_format : ImageFormat
+
+    Returns
+    -------
+    list of str
+        ``ROW-SAMPLE.FORMAT``, or ``ROW-SAMPLE-SIDE.FORMAT`` for pairs.
+    """
     sides = ("-0", "-1") if render.paired else ("",)
-    return [f"{render.row}-{d}{side}.{form.name}" for d in range(samples) for side in sides]
+    return [
+        f"{render.row}-{sample}{side}.{image_format.name}"
+        for sample in range(samples)
+        for side in sides
+    ]
 
 
-def _make(work: Work, row: Row, damage: str) -> Made:
-    images, render = row["images"], work.render
+def _process(task: RowTask, row: Row, damage: str) -> RowResult:
+    images, render = row["images"], task.render
     best = best_sample(row["activation"])
     shown = list(images[best]) if render.paired else [images[best]]
-    if work.pictures is not None:
+    if task.pictures is not None:
         height, width = images.shape[-3:-1]
-        names = picture_names(render, len(images), work.form)
+        names = picture_names(render, len(images), task.image_format)
         for name, pixels in zip(names, images.reshape(-1, height, width, 3), strict=True):
-            work.form.save(pixels, work.pictures / name)
-    if work.strip is not None:
-        thumbnail(shown[0], work.strip)
-    return Made(
+            task.image_format.save(pixels, task.pictures / name)
+    if task.strip is not None:
+        save_thumbnail(shown[0], task.strip)
+    return RowResult(
         size=[images.shape[-2], images.shape[-3]],
-        activation=numbers(row["activation"]),
-        trajectory=[numbers(line) for line in row["trajectory"]],
+        activation=rounded(row["activation"]),
+        trajectory=[rounded(line) for line in row["trajectory"]],
         best=best,
         value=float(row["activation"][best]),
-        describe_image=np.zeros(LENGTH, np.uint8)
+        descriptor=np.zeros(LENGTH, np.uint8)
         if damage
         else describe_image(np.concatenate(shown, axis=1)),
-        cell=None if work.cell is None else make_cell(shown, work.cell, work.wide),
+        cell=None if task.cell is None else make_cell(shown, task.cell, task.wide),
         damage=damage,
     )
 
 
-def _stand_in(render: Render) -> Row:
+def _placeholder_row(render: Render) -> Row:
     image = placeholder()
     return {
         "images": np.stack([image, image])[None] if render.paired else image[None],

@@ -1,4 +1,4 @@
-"""What the sections of a model's page have in common."""
+"""Base class of the sections of a model's page."""
 
 from __future__ import annotations
 
@@ -12,70 +12,105 @@ from typing import Any, ClassVar
 from featviz.store.columns import Row
 from featviz.store.order import by_site
 from gallery.build.images import Figures
-from gallery.build.js_data import numbers
-from gallery.sections.colors import heat, scale
+from gallery.build.js_data import rounded
+from gallery.sections.colors import colormap, heat_map
 from gallery.stores.merge import Group, Model
 
 Entry = list[Any]
-"""What a page has to know of a row, as JSON; its address comes first."""
+"""Data of a row for the page, as JSON; its address comes first."""
 
-Pointer = tuple[str, Container[str]]
-"""The page of a model, and the units that it shows."""
+ModelLink = tuple[str, Container[str]]
+"""File name of a model's page, and the units that it shows."""
 
 
 @dataclass
-class Place:
-    """Where the sections of one model write.
+class SectionContext:
+    """What the sections of a model share.
 
     Attributes
     ----------
     model : Model
     folder : Path
-        The model's.
+        Folder of the model.
     figures : Figures
+        Images of all sections.
     others : dict
-        Of every model in the gallery, by its fingerprint.
+        Links to all models in the gallery, by fingerprint.
     """
 
     model: Model
     folder: Path
     figures: Figures
-    others: dict[str, Pointer] = field(default_factory=dict)
+    others: dict[str, ModelLink] = field(default_factory=dict)
 
 
 class Section(ABC):
-    """One view of a model's page, filled one row at a time.
+    """A section of a model's page, filled one row at a time.
+
+    Parameters
+    ----------
+    context : SectionContext
 
     Attributes
     ----------
     name : str
-        Of the view's link and script.
+        Name of the section in links and data files.
     kinds : tuple of str
-        The kinds of result that it shows; it is counted in rows of the first one that is there.
+        Kinds of results that it shows. The items of the first kind with rows are counted.
+    entries : dict of int to list of Entry
+        Entries so far, by index of the group in `Model.groups`.
     """
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[str, ...]]
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.model = place.model
+    def __init__(self, context: SectionContext) -> None:
+        self.context = context
+        self.model = context.model
         self.entries: defaultdict[int, list[Entry]] = defaultdict(list)
 
     @abstractmethod
     def entry(self, group: Group, row: Row) -> Entry:
-        """Write the pictures of one row, and return what the page has to know of it."""
+        """Write the images of a row.
+
+        Parameters
+        ----------
+        group : Group
+        row : Row
+
+        Returns
+        -------
+        Entry
+        """
 
     def content(self, _group: Group, entries: list[Entry]) -> dict[str, Any]:
-        """Arrange the entries of one group for the page: by layer, if a section says no more."""
-        return {"sites": in_sites(entries, self.model.sites)}
+        """Arrange the entries of a group; by default, by layer.
+
+        Parameters
+        ----------
+        _group : Group
+        entries : list of Entry
+
+        Returns
+        -------
+        dict
+            JSON value, merged into the block of the configuration.
+        """
+        return {"sites": group_by_site(entries, self.model.sites)}
 
     def add(self, group: Group, row: Row) -> None:
-        """Take in a row of one of the kinds."""
+        """Add a row.
+
+        Parameters
+        ----------
+        group : Group
+            Of one of `kinds`.
+        row : Row
+        """
         self.entries[self.model.groups.index(group)].append(self.entry(group, row))
 
     def finish(self) -> dict[str, Any]:
-        """Return the section's data: under each kind, a block for each configuration."""
+        """Return the data of the section: for each kind, a block per configuration."""
         blocks = {
             kind: [
                 {
@@ -88,31 +123,64 @@ class Section(ABC):
             ]
             for kind in self.kinds
         }
-        return {**blocks, "scale": self.place.figures.save(scale()[None], "the scale of colors")}
+        return {**blocks, "scale": self.context.figures.save(colormap()[None], "the color scale")}
 
     def count(self) -> int:
-        """Count the rows that tell how much there is to see."""
+        """Return the number of items that the page gives for the section."""
         counts = (
             sum(len(self.entries[self.model.groups.index(group)]) for group in self.model.of(kind))
             for kind in self.kinds
         )
         return next((count for count in counts if count), 0)
 
-    def sample(self) -> list[str]:
-        """Return pictures that may stand for the section: paths in the model's folder."""
+    def thumbnails(self) -> list[str]:
+        """Return images for the index page: paths in the model's folder, without suffix."""
         return []
 
-    def heat_map(self, values: Any, low: float, high: float, address: str) -> list[Any]:
-        """Write values (H, W) as a picture; return it, and the values at the ends of its scale."""
-        return [self.place.figures.save(heat(values, low, high), address), *numbers([low, high])]
+    def save_heat_map(self, values: Any, low: float, high: float, address: str) -> list[Any]:
+        """Write values as a heat map.
+
+        Parameters
+        ----------
+        values : array, shape (H, W)
+        low, high : float
+            Ends of the color scale.
+        address : str
+            Of the row, for messages.
+
+        Returns
+        -------
+        list
+            Figure (see `Figures.save`), low and high.
+        """
+        pixels = heat_map(values, low, high)
+        return [self.context.figures.save(pixels, address), *rounded([low, high])]
 
 
-def in_sites(entries: Iterable[Entry], sites: Sequence[str]) -> list[tuple[str, list[Entry]]]:
-    """Sort entries into sites, both in the order of the page."""
+def group_by_site(entries: Iterable[Entry], sites: Sequence[str]) -> list[tuple[str, list[Entry]]]:
+    """Group entries by site.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+    sites : sequence of str
+        All sites, in forward order.
+
+    Returns
+    -------
+    list of (str, list of Entry)
+        Sites and entries in display order.
+    """
     found = {entry[0]: entry for entry in entries}
     return [(site, [found[unit] for unit in units]) for site, units in by_site(found, sites)]
 
 
-def path_of(figure: Sequence[int]) -> str:
-    """Return the path of a figure in the model's folder, without its suffix."""
+def figure_path(figure: Sequence[int]) -> str:
+    """Return the path of a figure in the model's folder, without suffix.
+
+    Parameters
+    ----------
+    figure : sequence of int
+        See `Figures.save`.
+    """
     return f"figures/{figure[0]}"

@@ -1,4 +1,4 @@
-"""Numbers as colors: one scale, from dark blue to light yellow, whose lightness rises evenly."""
+"""Heat maps: a perceptually uniform colormap from dark blue to light yellow."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = (128, 128, 128)  # of a value that is not a number: the scale has no gray
+UNKNOWN = (128, 128, 128)  # color of NaN, which the colormap does not contain
 
-# Lightness and hue (degrees) at the ends. The hue falls through teal and green, so that lightness
-# and warmth rise together, and the order of colors is told in more than one way.
+# Lightness and hue in degrees at both ends. The hue passes through teal and green, so that both
+# lightness and hue show the order of values.
 _LIGHTNESS, _HUE = (0.2, 0.95), (285.0, 100.0)
 _CHROMAS = np.linspace(0, 0.105, 106)
 
@@ -33,11 +33,11 @@ _TO_RGB = np.array(
 
 
 @cache
-def scale() -> NDArray[np.uint8]:
-    """Return the colors from least to most.
+def colormap() -> NDArray[np.uint8]:
+    """Return the colors of the colormap, from low to high.
 
-    They lie on a line in the cylinder of Oklab along which lightness and hue change evenly. Each
-    is as colorful as a display shows at this lightness and hue, up to a chroma of 0.105.
+    Lightness and hue change linearly in Oklab. The chroma is the largest that sRGB can show, up to
+    0.105.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def scale() -> NDArray[np.uint8]:
     hue = np.deg2rad(np.linspace(*_HUE, 256))[:, None]
     lab = np.broadcast_arrays(lightness, _CHROMAS * np.cos(hue), _CHROMAS * np.sin(hue))
     linear = (np.stack(lab, axis=2) @ _TO_CONES.T) ** 3 @ _TO_RGB.T
-    # Of each row of chromas the last that a display can show; the first, gray, always can be.
+    # The largest chroma in the sRGB gamut, for each row; the first, gray, always is.
     shown = ((linear >= 0) & (linear <= 1)).all(axis=2)
     last = len(_CHROMAS) - 1 - shown[:, ::-1].argmax(axis=1)
     chosen = linear[np.arange(256), last].clip(0, 1)
@@ -56,15 +56,15 @@ def scale() -> NDArray[np.uint8]:
     return np.asarray(np.rint(curved * 255), np.uint8)
 
 
-def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
-    """Color values, from the darkest at `low` to the lightest at `high`, and what is beyond alike.
+def heat_map(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
+    """Map values to colors. Values outside `low` and `high` get the color at the end.
 
     Parameters
     ----------
     values : array, shape (...)
-        One that is NaN is gray.
+        NaN is gray.
     low, high : float
-        If they are equal, every value gets the darkest color.
+        Values of the darkest and the lightest color. If they are equal, all values get the darkest.
 
     Returns
     -------
@@ -74,22 +74,30 @@ def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[
     span = high - low
     shares = (np.where(unknown, low, values).astype(np.float64) - low) / (span if span > 0 else 1)
     levels = np.rint(np.nan_to_num(shares, nan=0).clip(0, 1) * 255).astype(np.intp)
-    colors: NDArray[np.uint8] = scale()[levels]
+    colors: NDArray[np.uint8] = colormap()[levels]
     colors[unknown] = UNKNOWN
     return colors
 
 
-def extent(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
-    """Return the smallest and the largest finite value; zeros if there is none."""
+def finite_range(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """Return the smallest and the largest finite value; zeros if there is none.
+
+    Parameters
+    ----------
+    values : array
+    """
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
-def bright(values: NDArray[np.floating[Any]]) -> float:
+def clip_value(values: NDArray[np.floating[Any]]) -> float:
     """Return the 99th percentile of the positive finite values; 0 if there is none.
 
-    A scale that ends there shows maps of which a few places are many times as strong as all
-    others, and would leave the rest in the dark.
+    A color scale that is clipped there shows maps with a few outliers.
+
+    Parameters
+    ----------
+    values : array
     """
     positive = values[np.isfinite(values) & (values > 0)]
     return float(np.quantile(positive, 0.99)) if positive.size else 0.0

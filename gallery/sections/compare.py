@@ -1,4 +1,4 @@
-"""The model beside another: likeness of layers, and units that answer alike."""
+"""Section of the comparison with another model: layer similarity, and matched units."""
 
 from __future__ import annotations
 
@@ -9,37 +9,43 @@ import numpy as np
 from featviz.store.columns import Row
 from featviz.store.order import by_site
 from gallery.build.images import check_pairs
-from gallery.build.js_data import numbers
-from gallery.sections.base import Entry, Section, in_sites, path_of
+from gallery.build.js_data import rounded
+from gallery.sections.base import Entry, Section, figure_path, group_by_site
 from gallery.stores.merge import Group
 
 
 class Compare(Section):
-    """A heat map of layers against layers, and pairs of matched units."""
+    """A heat map of layer similarities, and pairs of matched units."""
 
     name = "compare"
     kinds = ("matches", "cka")
 
     def entry(self, group: Group, row: Row) -> Entry:
-        """Write both pictures of a match; keep a layer's row for the heat map."""
+        """Write both pictures of a match, or keep a row of the layer similarities.
+
+        See `Section.entry`.
+        """
         address = row["address"]
         if group.kind == "cka":
             return [address, row["similarity"]]
         check_pairs(address, row["images"])
-        pair = [self.place.figures.save(pixels, address) for pixels in row["images"]]
-        values = numbers(row["activation"])
-        return [address, row["match"], *numbers([row["correlation"]]), pair, values]
+        pair = [self.context.figures.save(pixels, address) for pixels in row["images"]]
+        values = rounded(row["activation"])
+        return [address, row["match"], *rounded([row["correlation"]]), pair, values]
 
     def content(self, group: Group, entries: list[Entry]) -> dict[str, Any]:
-        """Arrange layers in forward order, and matches by the layer of this model's unit."""
+        """Arrange layers in forward order, and matches by layer of this model.
+
+        See `Section.content`.
+        """
         other = group.configuration.get("other")
-        known = other if isinstance(other, dict) else {}
-        name = str(known.get("model", "another model"))
-        page, units = self.place.others.get(str(known.get("fingerprint")), (None, ()))
+        fields = other if isinstance(other, dict) else {}
+        name = str(fields.get("model", "another model"))
+        page, units = self.context.others.get(str(fields.get("fingerprint")), (None, ()))
         if group.kind == "cka":
             return {"other": name, "page": page, **self._layers(group, entries)}
         linked = [[*entry, entry[1] in units] for entry in entries]
-        return {"other": name, "page": page, "sites": in_sites(linked, self.model.sites)}
+        return {"other": name, "page": page, "sites": group_by_site(linked, self.model.sites)}
 
     def _layers(self, group: Group, entries: list[Entry]) -> dict[str, Any]:
         found = dict(entries)
@@ -51,15 +57,15 @@ class Compare(Section):
         return {
             "rows": rows,
             "columns": [str(column) for column in columns],
-            "map": self.heat_map(values, 0, 1, rows[0]),
-            "values": [numbers(line, 3) for line in values],
+            "map": self.save_heat_map(values, 0, 1, rows[0]),
+            "values": [rounded(line, 3) for line in values],
         }
 
-    def sample(self) -> list[str]:
-        """Return this model's pictures of the matched units."""
+    def thumbnails(self) -> list[str]:
+        """Return the pictures of this model's matched units."""
         matches = self.model.of("matches")
         return [
-            path_of(entry[3][0])
+            figure_path(entry[3][0])
             for group in matches
             for entry in self.entries[self.model.groups.index(group)]
         ]

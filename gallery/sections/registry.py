@@ -1,4 +1,4 @@
-"""The sections of a model page, in the order of the page."""
+"""All sections of a model's page."""
 
 from __future__ import annotations
 

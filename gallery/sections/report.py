@@ -1,4 +1,4 @@
-"""The report of a model's page: how its pictures do, number by number and layer by layer."""
+"""Section of the report: checks, claims and metrics over all units and by layer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from featviz.analysis.evidence.unit_evidence import CHECKS
 NAME = "report"
 
 
-def report(model: str, lines: Sequence[UnitSummary]) -> dict[str, Any] | None:
-    """Return the data of the report: the `Summary` of its units as JSON, and which checks to show.
+def make_report(model: str, units: Sequence[UnitSummary]) -> dict[str, Any] | None:
+    """Return the data of the report: the summary of the units, and which checks to show.
 
     Parameters
     ----------
-    lines : sequence of UnitSummary
-        Of each unit with evidence, in the order of the page.
+    model : str
+        Name of the model.
+    units : sequence of UnitSummary
+        All units with evidence, in the order of the page.
 
     Returns
     -------
     dict or None
-        None if nothing is known of any unit.
+        None if there is no evidence.
     """
-    told = summarize_units(model, lines).to_json()
-    known = [name for name in (*CHECKS, *CLAIMS) if told["overall"]["passes"][name]["known"]]
-    if not known and not told["overall"]["numbers"]:
+    summary = summarize_units(model, units).to_json()
+    known = [name for name in (*CHECKS, *CLAIMS) if summary["overall"]["passes"][name]["known"]]
+    if not known and not summary["overall"]["numbers"]:
         return None
-    return told | {"passes": known, "units": len(lines)}
+    return summary | {"passes": known, "units": len(units)}

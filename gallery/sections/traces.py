@@ -1,22 +1,25 @@
-"""Figures of the effects of patching."""
+"""Section of activation patching: figures of effects."""
 
 from __future__ import annotations
 
 from featviz.store.columns import Row
-from gallery.sections.base import Entry, Section, path_of
+from gallery.sections.base import Entry, Section, figure_path
 from gallery.stores.merge import Group
 
 
 class Traces(Section):
-    """Curves, maps and single images, as they were drawn."""
+    """The figures drawn by ``featviz trace --plots``."""
 
     name = "traces"
     kinds = ("figures",)
 
     def entry(self, _group: Group, row: Row) -> Entry:
-        """Write the figure."""
-        return [row["address"], self.place.figures.save(row["image"], row["address"])]
+        """Write the figure.
 
-    def sample(self) -> list[str]:
+        See `Section.entry`.
+        """
+        return [row["address"], self.context.figures.save(row["image"], row["address"])]
+
+    def thumbnails(self) -> list[str]:
         """Return the figures."""
-        return [path_of(entry[1]) for entries in self.entries.values() for entry in entries]
+        return [figure_path(entry[1]) for entries in self.entries.values() for entry in entries]

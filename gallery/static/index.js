@@ -18,17 +18,17 @@
   function counted(count, noun) {
     return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
   }
-  var listed = (facts) => facts.join("\xA0\xB7 ");
+  var listed = (items) => items.join("\xA0\xB7 ");
 
   // index/cards.js
   var NOUNS = {
     filters: "filter",
     attention: "attention head",
-    grids: "grid",
+    grids: "token grid",
     gradients: "gradient map",
-    tokens: "token map",
-    compare: "comparison",
-    traces: "trace"
+    tokens: "position map",
+    compare: "model comparison",
+    traces: "patching figure"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
   function modelCard(model) {
@@ -103,7 +103,7 @@
 
   // index/find-unit.js
   var unitLists = /* @__PURE__ */ new Map();
-  function scriptOf(src) {
+  function loadScript(src) {
     return new Promise((resolve, reject) => {
       const script = element("script", { src });
       script.addEventListener("load", resolve);
@@ -116,52 +116,52 @@
       unitLists.set(
         page,
         (async () => {
-          await scriptOf(`${folder}/model.js`);
-          await scriptOf(`${folder}/units.js`);
-          return { sites: data.model.sites, tails: data.units.tails };
+          await loadScript(`${folder}/model.js`);
+          await loadScript(`${folder}/units.js`);
+          return { sites: data.model.sites, suffixes: data.units.suffixes };
         })()
       );
     }
     return unitLists.get(page);
   }
-  function holds({ sites, tails }, address) {
+  function hasUnit({ sites, suffixes }, address) {
     let offset = 0;
     return sites.some(({ name, count }) => {
       offset += count;
-      return address.startsWith(name) && tails.slice(offset - count, offset).includes(address.slice(name.length));
+      return address.startsWith(name) && suffixes.slice(offset - count, offset).includes(address.slice(name.length));
     });
   }
   async function modelsWith(address) {
     const found = [];
     for (const model of data.models) {
-      if (model.units && holds(await unitsOf(model), address)) found.push(model);
+      if (model.units && hasUnit(await unitsOf(model), address)) found.push(model);
     }
     return found;
   }
-  var addressInput = document.getElementById("jump-address");
-  var answer = document.getElementById("jump-answer");
+  var addressInput = document.getElementById("find-unit-address");
+  var result = document.getElementById("find-unit-result");
   async function findUnit() {
     const address = addressInput.value.trim();
     if (!address) return;
-    answer.replaceChildren("Looking\u2026");
+    result.replaceChildren("Searching\u2026");
     try {
       const links = (await modelsWith(address)).map(
         ({ page, name }) => element("a", { href: `${page}${unitHash(address)}` }, name)
       );
       if (links.length === 1) links[0].click();
-      answer.replaceChildren(
-        ...links.length ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])] : [element("bdi", {}, address), " is a unit of no model here."]
+      result.replaceChildren(
+        ...links.length ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])] : ["No model has a unit ", element("bdi", {}, address), "."]
       );
     } catch (error) {
-      answer.replaceChildren(`A file of this gallery is missing: ${error.message}`);
+      result.replaceChildren(`A file of this gallery is missing: ${error.message}`);
     }
   }
-  function startFinding() {
-    document.getElementById("jump-go").addEventListener("click", findUnit);
+  function initUnitSearch() {
+    document.getElementById("find-unit-button").addEventListener("click", findUnit);
     addressInput.addEventListener("keydown", (event) => {
       if (event.key === "Enter") findUnit();
     });
-    document.getElementById("jump").hidden = !data.models.some((model) => model.units);
+    document.getElementById("find-unit").hidden = !data.models.some((model) => model.units);
   }
 
   // index/page.js
@@ -172,5 +172,5 @@
     document.getElementById("strips").append(...filtered.map(filterStrip));
     if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
   }
-  startFinding();
+  initUnitSearch();
 })();

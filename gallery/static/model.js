@@ -12,8 +12,8 @@
     node.append(...children.flat(Infinity).filter((child) => child !== null));
     return node;
   }
-  function buttonOf(text, className2, action, attributes = {}) {
-    const button = element("button", { type: "button", class: className2, ...attributes }, text);
+  function buttonOf(content, className2, action, attributes = {}) {
+    const button = element("button", { type: "button", class: className2, ...attributes }, content);
     button.addEventListener("click", () => action(button));
     return button;
   }
@@ -59,7 +59,7 @@
     } catch {
       shown.hidden = false;
       getSelection().selectAllChildren(shown);
-      showMessage(`${what} selected; copy it with the keyboard`);
+      showMessage(`${what} selected; press Ctrl+C to copy it`);
     }
   }
   var missingFile = (error) => element(
@@ -79,7 +79,7 @@
   // state/pins.js
   var MOST_PINS = 8;
   var Pins = class {
-    /** `key` is where the pins lie in the storage. */
+    /** `key` is the key in session storage. */
     constructor(key) {
       this.key = key;
       this.addresses = [];
@@ -96,20 +96,20 @@
     has(address) {
       return this.addresses.includes(address);
     }
-    /** Whether just these are pinned, in this order. */
-    are(addresses) {
-      return addresses.length === this.addresses.length && addresses.every((address, place) => address === this.addresses[place]);
+    /** Whether exactly these units are pinned, in this order. */
+    equal(addresses) {
+      return addresses.length === this.addresses.length && addresses.every((address, index) => address === this.addresses[index]);
     }
-    /** Pin what is not pinned, and the other way round; tell of it. */
+    /** Pin or unpin a unit, with a message. */
     toggle(address) {
       if (this.has(address)) {
         this.replace(this.addresses.filter((pinned) => pinned !== address));
-        showMessage(`${address} is no longer pinned`);
+        showMessage(`${address} unpinned`);
       } else if (this.addresses.length >= MOST_PINS) {
-        showMessage(`${MOST_PINS} units are pinned, which is the most; unpin one first`);
+        showMessage(`At most ${MOST_PINS} units can be pinned; unpin one first`);
       } else {
         this.replace([...this.addresses, address]);
-        showMessage(`${address} is pinned`);
+        showMessage(`${address} pinned`);
       }
     }
     replace(addresses) {
@@ -127,7 +127,7 @@
   function counted(count, noun) {
     return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
   }
-  var listed = (facts) => facts.join("\xA0\xB7 ");
+  var listed = (items) => items.join("\xA0\xB7 ");
   function measured(value) {
     if (value === null) return "\u2013";
     return value.toPrecision(4).replace("-", "\u2212");
@@ -146,25 +146,25 @@
     // characters of a label
     model: model.name,
     weights: model.weights.split(" ").at(-1)
-    // first digits of their fingerprint
+    // first digits of the fingerprint
   };
   function readLabels(text) {
     let file;
     try {
       file = JSON.parse(text);
     } catch {
-      throw new Error("it is not JSON");
+      throw new Error("it is not valid JSON");
     }
     if (file?.format !== LABELS.format) throw new Error(`its "format" is not "${LABELS.format}"`);
     if (file.version !== LABELS.version)
       throw new Error(
-        `its version is ${JSON.stringify(file.version) ?? "missing"}, and this gallery reads version ${LABELS.version}`
+        `its version is ${JSON.stringify(file.version) ?? "missing"}; this gallery reads version ${LABELS.version}`
       );
     const { model: model2 = LABELS.model, weights = LABELS.weights, labels: entries } = file;
     if (typeof model2 !== "string" || typeof weights !== "string")
-      throw new Error('its "model" and "weights" are not texts');
+      throw new Error('its "model" and "weights" are not strings');
     if (typeof entries !== "object" || entries === null || Array.isArray(entries))
-      throw new Error('its "labels" are not an object');
+      throw new Error('its "labels" is not an object');
     return {
       model: model2,
       weights,
@@ -174,21 +174,21 @@
     };
   }
   function checkedLabel(address, entry) {
-    const { label = "", favourite = false } = entry ?? {};
+    const { label = "", favourite: favorite = false } = entry ?? {};
     const named = `the entry of ${address.length > 60 ? `${address.slice(0, 60)}\u2026` : address}`;
     if (typeof entry !== "object" || entry === null || Array.isArray(entry))
       throw new Error(`${named} is not an object`);
-    if (typeof label !== "string") throw new Error(`${named} has a label that is no text`);
+    if (typeof label !== "string") throw new Error(`${named} has a label that is not a string`);
     if (label.length > LABELS.longest)
       throw new Error(
         `${named} has a label of ${label.length.toLocaleString("en")} characters, more than ${LABELS.longest}`
       );
-    if (typeof favourite !== "boolean")
+    if (typeof favorite !== "boolean")
       throw new Error(`${named} has a "favourite" that is neither true nor false`);
-    return { label: label.trim(), favourite };
+    return { label: label.trim(), favorite };
   }
   function writeLabels(entries) {
-    const sorted = [...entries].sort(([one], [other]) => one < other ? -1 : 1);
+    const sorted = [...entries].sort(([one], [other]) => one < other ? -1 : 1).map(([address, { label, favorite }]) => [address, { label, favourite: favorite }]);
     const { format, version, model: model2, weights } = LABELS;
     return `${JSON.stringify({ format, version, model: model2, weights, labels: Object.fromEntries(sorted) }, null, 1)}
 `;
@@ -196,95 +196,94 @@
 
   // state/labels.js
   var Labels = class {
-    /** `baked` are the labels of the export; `key` is where the reader's lie in the storage. */
-    constructor(baked, key) {
-      this.baked = baked;
+    /** `exported` are the labels of the export; `key` is the key in local storage. */
+    constructor(exported, key) {
+      this.exported = exported;
       this.key = key;
       this.own = /* @__PURE__ */ new Map();
-      this.trouble = null;
+      this.warning = null;
       this.read();
       addEventListener("storage", (event) => {
         if (event.key !== key && event.key !== null) return;
         this.read();
-        this.tell();
+        this.notify();
       });
     }
-    /** Take what is stored: another window may have changed it. */
+    /** Read the stored labels, which another window may have changed. */
     read() {
-      if (this.trouble) return;
+      if (this.warning) return;
       let text;
       try {
         text = localStorage.getItem(this.key);
       } catch {
-        this.trouble = "This browser keeps nothing for this page: labels are lost when it is closed, unless you export them.";
+        this.warning = "This browser does not store data for this page. Export your labels before you close it, or they are lost.";
         return;
       }
       try {
         this.own = text === null ? /* @__PURE__ */ new Map() : readLabels(text).entries;
       } catch (error) {
-        this.trouble = `The labels that this browser keeps for this page cannot be read (${error.message}). They are left as they are, and what you set now is lost when the page is closed, unless you export it.`;
+        this.warning = `The labels stored in this browser cannot be read (${error.message}) and are left unchanged. Export new labels before you close the page, or they are lost.`;
       }
     }
     write() {
-      if (this.trouble) return;
+      if (this.warning) return;
       try {
         if (this.own.size) localStorage.setItem(this.key, writeLabels(this.own));
         else localStorage.removeItem(this.key);
       } catch {
-        this.trouble = "This browser has no room for more labels: what you set now is lost when the page is closed, unless you export it.";
+        this.warning = "The storage of this browser is full. Export new labels before you close the page, or they are lost.";
       }
     }
-    tell() {
+    notify() {
       document.dispatchEvent(new Event("labels"));
     }
-    /** Label and whether it is a favourite, of any address. */
+    /** Label and favorite of an address. */
     get(address) {
-      return this.own.get(address) ?? this.baked.get(address) ?? { label: "", favourite: false };
+      return this.own.get(address) ?? this.exported.get(address) ?? { label: "", favorite: false };
     }
-    /** Change the label, or the favourite, or both, of an address. */
+    /** Change the label or favorite of an address. */
     set(address, changes) {
       this.read();
       const entry = { ...this.get(address), ...changes };
       this.put(address, {
         label: entry.label.trim().slice(0, LABELS.longest),
-        favourite: entry.favourite
+        favorite: entry.favorite
       });
       this.write();
-      this.tell();
+      this.notify();
     }
     put(address, entry) {
-      const below = this.baked.get(address) ?? { label: "", favourite: false };
-      if (below.label === entry.label && below.favourite === entry.favourite)
-        this.own.delete(address);
+      const base = this.exported.get(address) ?? { label: "", favorite: false };
+      if (base.label === entry.label && base.favorite === entry.favorite) this.own.delete(address);
       else this.own.set(address, entry);
     }
-    /** All that is labeled or a favourite: [address, {label, favourite}]. */
+    /** All labels and favorites, as [address, {label, favorite}]. */
     entries() {
-      const all = new Map([...this.baked, ...this.own]);
-      return [...all].filter(([, { label, favourite }]) => label || favourite);
+      const all = new Map([...this.exported, ...this.own]);
+      return [...all].filter(([, { label, favorite }]) => label || favorite);
     }
-    /** Number of units that are labeled or favourites. */
+    /** Number of units with a label or favorite. */
     get size() {
       return this.entries().length;
     }
-    /** All of them as the text of a file. */
+    /** The text of a label file. */
     toText() {
       return writeLabels(this.entries());
     }
-    /** Take the labels of a file over one's own; give what changed, and how to take it back. */
+    /** Add imported labels, replacing existing ones; return counts and a function that undoes it. */
     add(entries) {
       this.read();
       const before = new Map(this.own);
       const counts = { added: 0, changed: 0, same: 0 };
       for (const [address, entry] of entries) {
         const old = this.get(address);
-        if (old.label === entry.label && old.favourite === entry.favourite) counts.same += 1;
-        else if (old.label || old.favourite) counts.changed += 1;
+        if (old.label === entry.label && old.favorite === entry.favorite) counts.same += 1;
+        else if (old.label || old.favorite) counts.changed += 1;
         else counts.added += 1;
         this.put(address, entry);
       }
       this.write();
-      this.tell();
+      this.notify();
       const undo = () => {
         this.read();
         for (const address of entries.keys()) {
@@ -292,13 +291,13 @@
           else this.own.delete(address);
         }
         this.write();
-        this.tell();
+        this.notify();
       };
       return { ...counts, undo };
     }
   };
   var labels = new Labels(
-    new Map(model.labels.map(([address, label, favourite]) => [address, { label, favourite }])),
+    new Map(model.labels.map(([address, label, favorite]) => [address, { label, favorite }])),
     `featviz-labels:${model.name}:${model.weights}`
   );
 
@@ -309,12 +308,12 @@
     "<": (a, b) => a < b,
     "<=": (a, b) => a <= b
   };
-  var MARK_TESTS = {
+  var MARK_FILTERS = {
     labeled: () => (address) => labels.get(address).label !== "",
-    favourites: () => (address) => labels.get(address).favourite,
+    favorites: () => (address) => labels.get(address).favorite,
     pinned: () => (address) => pins.has(address)
   };
-  function wordsTest(text) {
+  function textFilter(text) {
     const words = foldedText(text).split(/\s+/).filter(Boolean);
     const labeled = new Map(
       labels.entries().map(([address, { label }]) => [address, foldedText(label)])
@@ -327,16 +326,16 @@
   }
 
   // state/unit-table.js
-  var ROWS_A_SHEET = 48;
+  var ROWS_PER_SHEET = 48;
   var UnitTable = class {
-    /** `model` and `units` are what the data files hold. */
+    /** `model` and `units` are the contents of the data files. */
     constructor(model2, units, folder) {
-      this.count = units.tails.length;
-      this.tails = units.tails;
+      this.count = units.suffixes.length;
+      this.suffixes = units.suffixes;
       this.cell = model2.cell;
-      this.columns = model2.columns;
-      this.columnar = new Map(model2.numbers.map(({ key }) => [key, units.numbers[key]]));
-      this.numbers = model2.numbers;
+      this.sheetColumns = model2.columns;
+      this.columns = new Map(model2.metrics.map(({ key }) => [key, units.metrics[key]]));
+      this.metrics = model2.metrics;
       this.groups = model2.groups;
       this.rendered = units.renders;
       let offset = 0;
@@ -344,13 +343,13 @@
         offset += count;
         return { name, count, wide, offset: offset - count };
       });
-      this.siteNumbers = new Map(this.sites.map(({ name }, number) => [name, number]));
+      this.siteIndices = new Map(this.sites.map(({ name }, index) => [name, index]));
       this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
-      this.places = null;
+      this.indices = null;
       this.ordered = null;
     }
-    /** Number of the site of a unit. */
-    siteNumber(i) {
+    /** Index of the site of a unit. */
+    siteIndex(i) {
       let low = 0;
       let high = this.sites.length - 1;
       while (low < high) {
@@ -361,35 +360,35 @@
       return low;
     }
     siteOf(i) {
-      return this.sites[this.siteNumber(i)];
+      return this.sites[this.siteIndex(i)];
     }
     address(i) {
-      return this.siteOf(i).name + this.tails[i];
+      return this.siteOf(i).name + this.suffixes[i];
     }
     /** Number of the unit with an address; -1 if there is none. */
     find(address) {
-      this.places ??= new Map(
+      this.indices ??= new Map(
         this.sites.flatMap(
-          ({ name, offset, count }) => this.tails.slice(offset, offset + count).map((tail, i) => [name + tail, offset + i])
+          ({ name, offset, count }) => this.suffixes.slice(offset, offset + count).map((suffix, i) => [name + suffix, offset + i])
         )
       );
-      return this.places.get(address) ?? -1;
+      return this.indices.get(address) ?? -1;
     }
-    /** A stored number of a unit; null where it is not known. */
-    number(key, i) {
-      return this.columnar.get(key)?.[i] ?? null;
+    /** A metric of a unit; null if it is not known. */
+    metric(key, i) {
+      return this.columns.get(key)?.[i] ?? null;
     }
-    /** Smallest and largest known value of a number; null if none is known. */
+    /** Smallest and largest known value of a metric; null if there is none. */
     extent(key) {
       let [low, high] = [Infinity, -Infinity];
-      for (const value of this.columnar.get(key)) {
+      for (const value of this.columns.get(key)) {
         if (value === null) continue;
         if (value < low) low = value;
         if (value > high) high = value;
       }
       return low <= high ? [low, high] : null;
     }
-    /** The pictures of a unit, one entry a configuration. */
+    /** The pictures of a unit, one entry per configuration. */
     renders(i) {
       return this.rendered[i].map(([group, row, samples, best]) => ({
         group,
@@ -399,24 +398,24 @@
         sides: this.groups[group].sides
       }));
     }
-    /** Most samples that a unit has in one configuration. */
+    /** Largest number of samples of a unit in one configuration. */
     samples(i) {
       return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
     }
-    /** Where a unit's small picture lies: its sheet, the sheet's size, and place and size in it, in pixels. */
+    /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */
     sprite(i) {
-      const number = this.siteNumber(i);
-      const { offset, count, wide } = this.sites[number];
-      const columns = wide ? this.columns / 2 : this.columns;
-      const most = columns * ROWS_A_SHEET;
+      const site = this.siteIndex(i);
+      const { offset, count, wide } = this.sites[site];
+      const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
+      const most = columns * ROWS_PER_SHEET;
       const sheet = Math.floor((i - offset) / most);
-      const place = (i - offset) % most;
+      const cell = (i - offset) % most;
       const held = Math.min(most, count - sheet * most);
       const width = wide ? 2 * this.cell : this.cell;
       return {
-        file: `${this.sheets}${number}-${sheet}.webp`,
-        x: place % columns * width,
-        y: Math.floor(place / columns) * this.cell,
+        file: `${this.sheets}${site}-${sheet}.webp`,
+        x: cell % columns * width,
+        y: Math.floor(cell / columns) * this.cell,
         width,
         height: this.cell,
         cell: this.cell,
@@ -424,26 +423,26 @@
         sheetHeight: Math.ceil(held / columns) * this.cell
       };
     }
-    /** Numbers of the units of a view, in its order: filtered, searched and sorted. */
+    /** Indices of the units of a view: filtered, searched and sorted. */
     order(state) {
       const { sort, down, where, q, layer, only } = state;
       const key = JSON.stringify([sort, down, where, q, layer, only]);
       if (this.ordered?.key !== key)
-        this.ordered = { key, units: this.sorted(this.chosen(state), sort, down) };
+        this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
       return this.ordered.units;
     }
-    /** Forget the list: what it was made from has changed. */
-    forget() {
+    /** Discard the last list after labels or pins changed. */
+    invalidate() {
       this.ordered = null;
     }
-    chosen({ where, q, layer, only }) {
+    filtered({ where, q, layer, only }) {
       const tests = where.map(({ key, op, value }) => [
-        this.columnar.get(key),
+        this.columns.get(key),
         COMPARISONS[op],
         value
       ]);
-      const matches = [only ? MARK_TESTS[only]() : null, q ? wordsTest(q) : null].filter(Boolean);
-      const site = layer === null ? null : this.sites[this.siteNumbers.get(layer)];
+      const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
+      const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
       const from = site ? site.offset : 0;
       const to = site ? site.offset + site.count : layer === null ? this.count : 0;
       const chosen = new Int32Array(to - from);
@@ -460,9 +459,9 @@
       }
       return chosen.subarray(0, size);
     }
-    /** Sort by a number; what it is not known of comes last, and equals keep their order. */
+    /** Sort by a metric. Units without it come last; ties keep their order. */
     sorted(chosen, sort, down) {
-      const column = this.columnar.get(sort);
+      const column = this.columns.get(sort);
       if (!column) return chosen;
       const sign = down ? -1 : 1;
       const known = chosen.filter((i) => column[i] !== null);
@@ -476,14 +475,14 @@
   };
   var unitTable = new UnitTable(model, unitData, dataFolder);
 
-  // state/small-pictures.js
-  function smallPictureStyle(i, size) {
+  // state/thumbnails.js
+  function thumbnailStyle(i, size) {
     const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
     const scale = size / cell;
     return {
       "--sheet-file": `url("${file}")`,
-      "--place": `${-x * scale}px ${-y * scale}px`,
-      "--extent": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
+      "--offset": `${-x * scale}px ${-y * scale}px`,
+      "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
       "--width": `${width * scale}px`,
       "--height": `${size}px`
     };
@@ -492,13 +491,13 @@
     for (const [name, value] of Object.entries(style))
       if (inherited[name] !== value) node.style.setProperty(name, value);
   }
-  function smallPicture(i, size) {
+  function thumbnail(i, size) {
     const node = element("span", {
       class: "sprite",
       role: "img",
       "aria-label": unitTable.address(i)
     });
-    setStyle(node, smallPictureStyle(i, size));
+    setStyle(node, thumbnailStyle(i, size));
     return node;
   }
 
@@ -523,7 +522,7 @@
   ];
 
   // state/view.js
-  var pagePlace = document.getElementById("unit");
+  var pageContainer = document.getElementById("unit");
   var View = class {
     constructor() {
       this.parsed = { hash: null };
@@ -533,25 +532,25 @@
       this.onchange = () => {
       };
     }
-    /** The hash, read. `text` is what stands behind its word, and `name` the same unescaped. */
+    /** The parsed hash. `text` is the escaped text after "=", and `name` is `text` unescaped. */
     state() {
       if (this.parsed.hash !== location.hash)
         this.parsed = { hash: location.hash, ...parseHash(location.hash) };
       return this.parsed;
     }
     /**
-     * Hash of the present view with changes: to a `unit` or a `site` by its address, to the `pins` that are named, or to a
-     * `page`; `unit: null` leads to the list one comes from. All of them carry what the list is narrowed and sorted by.
+     * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
+     * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order.
      */
     link(changes) {
       const { unit, site, pins: compared, page, ...rest } = changes;
       if (unit === null && this.section !== null) return `#${this.section}`;
       const state = { ...this.state(), ...rest };
-      const words = listWords(state);
-      const lead = unit ? unitHash(unit) : site ? siteHash(site) : compared ? pinsHash(compared) : `#${page ?? (words.length ? "units" : "")}`;
-      return [lead, ...words].join("&");
+      const parameters = listParameters(state);
+      const lead = unit ? unitHash(unit) : site ? siteHash(site) : compared ? pinsHash(compared) : `#${page ?? (parameters.length ? "units" : "")}`;
+      return [lead, ...parameters].join("&");
     }
-    /** Show what a hash says; at once, so that the next key or click acts on it and on nothing older. */
+    /** Show the view of a hash synchronously, so that the next event acts on it. */
     open(hash) {
       this.onleave();
       location.hash = hash;
@@ -561,7 +560,7 @@
       const hash = this.link(changes);
       if (!isShown(hash)) this.open(hash);
     }
-    /** Change the view without a step in the history: while a text is typed. */
+    /** Change the view without a history entry. */
     replace(changes) {
       const hash = this.link(changes);
       if (isShown(hash)) return;
@@ -571,7 +570,7 @@
     }
   };
   var isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
-  function listWords({ sort, down, where, q, layer, only }) {
+  function listParameters({ sort, down, where, q, layer, only }) {
     return [
       ...sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : [],
       ...where.length ? [
@@ -583,7 +582,7 @@
     ];
   }
   function parseHash(hash) {
-    const [lead, ...words] = hash.slice(1).split("&");
+    const [lead, ...parameters] = hash.slice(1).split("&");
     const [, kind, , text] = /^([a-z]*)(=(.*))?$/s.exec(lead) ?? [];
     const state = {
       kind: kind ?? "",
@@ -596,22 +595,22 @@
       layer: null,
       only: null
     };
-    for (const word of words) {
-      const [, key, value] = /^([a-z]+)=(.*)$/s.exec(word) ?? [];
+    for (const parameter of parameters) {
+      const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
       if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
     }
     return state;
   }
-  var isNumber = (key) => unitTable.numbers.some((number) => number.key === key);
+  var isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
   var PARAMETERS = {
     sort(state, value) {
       const key = value.replace(/^-/, "");
-      if (isNumber(key)) [state.sort, state.down] = [key, value.startsWith("-")];
+      if (isMetric(key)) [state.sort, state.down] = [key, value.startsWith("-")];
     },
     where(state, value) {
       state.where = value.split(",").flatMap((part) => {
         const [, key, op, number] = /^(.+?)(>=|<=|>|<)(.+)$/s.exec(part) ?? [];
-        return isNumber(key) && Number.isFinite(Number(number)) ? [{ key, op, value: Number(number) }] : [];
+        return isMetric(key) && Number.isFinite(Number(number)) ? [{ key, op, value: Number(number) }] : [];
       });
     },
     q(state, value) {
@@ -621,7 +620,7 @@
       state.layer = value;
     },
     only(state, value) {
-      if (Object.hasOwn(MARK_TESTS, value)) state.only = value;
+      if (Object.hasOwn(MARK_FILTERS, value)) state.only = value;
     }
   };
   var view = new View();
@@ -639,7 +638,7 @@
   });
   function fillBar() {
     const addresses = pins.list();
-    const asked = document.activeElement?.closest(".pinned-bar button[data-place]")?.dataset.place;
+    const focused = document.activeElement?.closest(".pinned-bar button[data-index]")?.dataset.index;
     pinnedBar.hidden = addresses.length === 0;
     document.body.classList.toggle("has-pins", addresses.length > 0);
     pinnedBar.replaceChildren(
@@ -647,13 +646,13 @@
         "ul",
         { tabindex: "-1" },
         addresses.map(
-          (address, place) => element(
+          (address, index) => element(
             "li",
             {},
             pinnedLink(address),
             buttonOf(icon("cross"), "pin-remove", () => pins.toggle(address), {
               "aria-label": `Unpin ${address}`,
-              "data-place": place
+              "data-index": index
             })
           )
         )
@@ -661,17 +660,17 @@
       element(
         "div",
         { class: "pin-actions" },
-        addresses.length > 1 ? element("a", { class: "button" }, `Compare ${addresses.length}`) : element("span", { class: "quiet" }, "Pin another to compare"),
+        addresses.length > 1 ? element("a", { class: "button" }, `Compare ${addresses.length}`) : element("span", { class: "quiet" }, "Pin another unit to compare"),
         buttonOf("Unpin all", "plain", () => {
           pins.replace([]);
-          showMessage("Nothing is pinned");
+          showMessage("All units unpinned");
           focusShown();
         })
       )
     );
     updateLinks();
-    if (asked === void 0) return;
-    const next = pinnedBar.querySelectorAll("button[data-place]")[Math.min(asked, addresses.length - 1)];
+    if (focused === void 0) return;
+    const next = pinnedBar.querySelectorAll("button[data-index]")[Math.min(focused, addresses.length - 1)];
     if (next) next.focus();
     else focusShown();
   }
@@ -680,11 +679,11 @@
       link.setAttribute("href", view.link(link.title ? { unit: link.title } : { pins: pins.list() }));
   }
   function pinnedLink(address) {
-    const number = unitTable.find(address);
+    const index = unitTable.find(address);
     return element(
       "a",
       { title: address, "aria-label": address },
-      number < 0 ? element("span", { class: "pin-none" }, "?") : smallPicture(number, 48)
+      index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 48)
     );
   }
   document.body.append(pinnedBar);
@@ -694,29 +693,29 @@
 
   // list/arrow-keys.js
   var PLAIN_KEYS = {
-    ArrowLeft: (place) => place - 1,
-    ArrowRight: (place) => place + 1,
-    ArrowUp: (place, { layout }) => layout.vertical(place, -1),
-    ArrowDown: (place, { layout }) => layout.vertical(place, 1),
-    Home: (place, { layout }) => place - layout.at(place).column,
-    End: (place, { layout }) => {
-      const { band, column } = layout.at(place);
-      return Math.min(place - column + band.columns, band.start + band.count) - 1;
+    ArrowLeft: (position) => position - 1,
+    ArrowRight: (position) => position + 1,
+    ArrowUp: (position, { layout }) => layout.vertical(position, -1),
+    ArrowDown: (position, { layout }) => layout.vertical(position, 1),
+    Home: (position, { layout }) => position - layout.at(position).column,
+    End: (position, { layout }) => {
+      const { band, column } = layout.at(position);
+      return Math.min(position - column + band.columns, band.start + band.count) - 1;
     },
-    PageUp: (place, grid2) => screenful(place, grid2, -1),
-    PageDown: (place, grid2) => screenful(place, grid2, 1)
+    PageUp: (position, grid2) => screenful(position, grid2, -1),
+    PageDown: (position, grid2) => screenful(position, grid2, 1)
   };
   var CTRL_KEYS = { Home: () => 0, End: (_, { units }) => units.length - 1 };
-  function screenful(place, { layout }, by) {
-    let at = place;
+  function screenful(position, { layout }, step2) {
+    let at = position;
     for (let rows = Math.max(1, Math.floor(0.8 * innerHeight / layout.rowHeight)); rows > 0; rows -= 1)
-      at = layout.vertical(at, by);
+      at = layout.vertical(at, step2);
     return at;
   }
 
   // list/layout.js
   var GAP = 10;
-  var LEAD = 44;
+  var HEADING = 44;
   var SPACE = 20;
   var FEW = 6;
   var Layout = class {
@@ -729,7 +728,7 @@
       for (const { site, start, count } of runs(units, sites)) {
         const least = site?.wide ? 2 * size : pitch;
         const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
-        const head = site ? LEAD : 0;
+        const head = site ? HEADING : 0;
         const rows = Math.ceil(count / columns);
         this.bands.push({
           site,
@@ -748,13 +747,13 @@
       this.height = top;
       this.rows = row;
     }
-    /** The band at a height, or the nearest. */
+    /** The band at a height, or the nearest one. */
     bandAt(y) {
       let found = 0;
       for (let i = 1; i < this.bands.length && this.bands[i].top <= y; i += 1) found = i;
       return this.bands[found];
     }
-    /** Rows that reach into a stretch of heights: {band, index, top}; index -1 is the heading. */
+    /** Rows between two heights, as {band, index, top}; index -1 is the heading. */
     *between(from, to) {
       for (const band of this.bands) {
         const end = band.top + band.head + band.rows * this.rowHeight;
@@ -772,21 +771,21 @@
     row(band, index) {
       return { band, index, top: band.top + (index < 0 ? 0 : band.head + index * this.rowHeight) };
     }
-    /** The row and the column of a place in the list. */
-    at(place) {
-      const band = this.bands.findLast(({ start }) => start <= place);
-      const index = Math.floor((place - band.start) / band.columns);
-      return { ...this.row(band, index), column: (place - band.start) % band.columns };
+    /** Row and column of a position in the list. */
+    at(position) {
+      const band = this.bands.findLast(({ start }) => start <= position);
+      const index = Math.floor((position - band.start) / band.columns);
+      return { ...this.row(band, index), column: (position - band.start) % band.columns };
     }
-    /** Place one row further up or down (`by` is -1 or 1), across layers too; the same place at the ends. */
-    vertical(place, by) {
-      const { band, index, column } = this.at(place);
-      const within = place + by * band.columns;
-      if (index + by >= 0 && index + by < band.rows)
+    /** Position one row up (`step` -1) or down (1), across layers; the same position at either end. */
+    vertical(position, step2) {
+      const { band, index, column } = this.at(position);
+      const within = position + step2 * band.columns;
+      if (index + step2 >= 0 && index + step2 < band.rows)
         return Math.min(within, band.start + band.count - 1);
-      const other = this.bands[this.bands.indexOf(band) + by];
-      if (!other) return place;
-      const row = by > 0 ? 0 : other.rows - 1;
+      const other = this.bands[this.bands.indexOf(band) + step2];
+      if (!other) return position;
+      const row = step2 > 0 ? 0 : other.rows - 1;
       return Math.min(
         other.start + row * other.columns + Math.min(column, other.columns - 1),
         other.start + other.count - 1
@@ -806,7 +805,7 @@
     }
     return found;
   }
-  function fitted({ size, pitch, caption }, width) {
+  function fitCells({ size, pitch, caption }, width) {
     const columns = Math.max(1, Math.floor((width + GAP) / (pitch + GAP)));
     if (columns >= FEW) return { size, pitch, height: size + caption };
     const wide = Math.floor((width + GAP) / columns - GAP);
@@ -818,13 +817,13 @@
   function unitRow(grid2, { band, index }) {
     const from = band.start + index * band.columns;
     const to = Math.min(from + band.columns, band.start + band.count);
-    const { "--place": _, ...shared } = smallPictureStyle(
+    const { "--offset": _, ...shared } = thumbnailStyle(
       grid2.units[from],
-      shownHeight(grid2, grid2.units[from])
+      pictureHeight(grid2, grid2.units[from])
     );
     const cells = [];
-    for (let place = from; place < to; place += 1)
-      cells.push(element("div", { role: "gridcell" }, unitCell(grid2, place, shared)));
+    for (let position = from; position < to; position += 1)
+      cells.push(element("div", { role: "gridcell" }, unitCell(grid2, position, shared)));
     const row = element(
       "div",
       {
@@ -839,43 +838,43 @@
     setStyle(row, shared);
     return row;
   }
-  function shownHeight(grid2, i) {
+  function pictureHeight(grid2, i) {
     return unitTable.siteOf(i).wide && !grid2.headed ? grid2.shape.size / 2 : grid2.shape.size;
   }
-  function unitCell(grid2, place, shared) {
-    const i = grid2.units[place];
+  function unitCell(grid2, position, shared) {
+    const i = grid2.units[position];
     const { sort } = grid2;
     const address = unitTable.address(i);
-    const { label, favourite } = labels.get(address);
+    const { label, favorite } = labels.get(address);
     const isPinned = pins.has(address);
-    const value = sort ? unitTable.number(sort, i) : null;
+    const value = sort ? unitTable.metric(sort, i) : null;
     const facts = [
       ...label ? [label] : [],
-      ...favourite ? ["favourite"] : [],
+      ...favorite ? ["favorite"] : [],
       ...isPinned ? ["pinned"] : [],
-      ...sort ? [numberText(sort, value)] : []
+      ...sort ? [metricText(sort, value)] : []
     ];
     const link = element("a", {
-      class: `cell${favourite ? " favourite" : ""}${isPinned ? " pinned" : ""}`,
+      class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
       href: view.link({ unit: address }),
       "aria-label": address,
       ...facts.length ? { "aria-description": facts.join(", ") } : {},
       "data-caption": captionOf(grid2, i, label, value),
-      "data-place": place,
+      "data-position": position,
       tabindex: "-1",
       title: [address, ...facts].join("\n")
     });
-    setStyle(link, smallPictureStyle(i, shownHeight(grid2, i)), shared);
+    setStyle(link, thumbnailStyle(i, pictureHeight(grid2, i)), shared);
     return link;
   }
   function captionOf({ headed, sort }, i, label, value) {
     const samples = unitTable.samples(i);
-    const tail = `${unitTable.tails[i]}${samples > 1 ? ` \xD7${samples}` : ""}`;
-    if (headed) return label || tail;
+    const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \xD7${samples}` : ""}`;
+    if (headed) return label || suffix;
     const site = label || unitTable.siteOf(i).name.replace(/^blocks\./, "");
-    return [site, tail, ...sort ? [measured(value)] : []].join("\n");
+    return [site, suffix, ...sort ? [measured(value)] : []].join("\n");
   }
-  function headRow({ band }) {
+  function headingRow({ band }) {
     const heading = element(
       "h2",
       { tabindex: "-1" },
@@ -888,29 +887,32 @@
       element("div", { role: "gridcell", class: "heading" }, heading, element("p", {}, shown))
     );
   }
-  function numberText(key, value) {
-    const { name } = unitTable.numbers.find((number) => number.key === key);
+  function metricText(key, value) {
+    const { name } = unitTable.metrics.find((metric) => metric.key === key);
     return `${name} ${value === null ? "unknown" : measured(value)}`;
   }
 
   // list/grid.js
-  var AHEAD = 400;
+  var OVERSCAN = 400;
   var Grid = class {
-    constructor(place) {
-      this.place = place;
+    constructor(container) {
+      this.container = container;
       this.rows = /* @__PURE__ */ new Map();
       this.current = 0;
       this.layout = null;
       this.onlayer = () => {
       };
-      this.asked = 0;
-      addEventListener("scroll", () => this.ask(), { passive: true });
-      addEventListener("resize", () => this.ask());
-      new ResizeObserver(() => this.resize()).observe(place);
-      place.addEventListener("keydown", (event) => this.press(event));
-      place.addEventListener("focusin", (event) => this.take(event.target.closest("a.cell")));
+      this.frame = 0;
+      addEventListener("scroll", () => this.requestDraw(), { passive: true });
+      addEventListener("resize", () => this.requestDraw());
+      new ResizeObserver(() => this.resize()).observe(container);
+      container.addEventListener("keydown", (event) => this.press(event));
+      container.addEventListener(
+        "focusin",
+        (event) => this.setCurrent(event.target.closest("a.cell"))
+      );
     }
-    /** Show a list; `headed` puts a heading over each layer, `sort` is the number told below pictures. */
+    /** Show a list of units; `headed` adds a heading per layer, `sort` is the metric shown in captions. */
     fill(units, { headed, sort }) {
       const { cell } = unitTable;
       const pitch = headed ? cell : Math.max(cell, 84);
@@ -918,61 +920,62 @@
       this.headed = headed;
       this.sort = sort;
       this.wanted = { size: cell, pitch, caption: headed ? 30 : sort ? 58 : 44 };
-      this.places = null;
+      this.positions = null;
       this.current = 0;
       this.arrange();
     }
-    /** Lay the list out anew for the width that there is. */
+    /** Compute the layout for the current width. */
     arrange() {
-      this.width = this.place.clientWidth;
-      this.shape = fitted(this.wanted, this.width);
+      this.width = this.container.clientWidth;
+      this.shape = fitCells(this.wanted, this.width);
       this.layout = new Layout(
         this.units,
         this.headed ? unitTable.sites : null,
         this.width,
         this.shape
       );
-      this.place.style.setProperty("height", `${this.layout.height}px`);
-      this.place.setAttribute("aria-rowcount", this.layout.rows);
+      this.container.style.setProperty("height", `${this.layout.height}px`);
+      this.container.setAttribute("aria-rowcount", this.layout.rows);
       for (const node of this.rows.values()) node.remove();
       this.rows.clear();
       this.draw();
     }
-    /** Keep what is at the top of the window there when the width changes. */
+    /** Update the layout when the width changes; keep the scroll position and the focus. */
     resize() {
-      if (!this.layout || !this.place.clientWidth || this.place.clientWidth === this.width) return;
-      const [top] = this.window();
+      if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
+        return;
+      const [top] = this.viewport();
       const first = this.firstIn(top);
       const shift = first === null ? 0 : top - this.layout.at(first).top;
       const focused = this.focused();
       const heading = document.activeElement?.closest("#units h2")?.textContent;
       this.arrange();
       if (first !== null && top > 0)
-        scrollBy(0, this.layout.at(first).top + shift - this.window()[0]);
+        scrollBy(0, this.layout.at(first).top + shift - this.viewport()[0]);
       this.draw();
       if (focused !== null) this.focus(focused);
       if (heading)
-        [...this.place.querySelectorAll("h2")].find((other) => other.textContent === heading)?.focus({ preventScroll: true });
+        [...this.container.querySelectorAll("h2")].find((other) => other.textContent === heading)?.focus({ preventScroll: true });
     }
-    /** Draw once in the next frame, however often it is asked for. */
-    ask() {
-      if (this.asked || !this.layout || this.place.offsetParent === null) return;
-      this.asked = requestAnimationFrame(() => {
-        this.asked = 0;
+    /** Draw once in the next animation frame. */
+    requestDraw() {
+      if (this.frame || !this.layout || this.container.offsetParent === null) return;
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
         this.draw();
       });
     }
-    /** Heights of the list between which it is seen. */
-    window() {
-      const top = -this.place.getBoundingClientRect().top;
+    /** Top and bottom of the viewport, relative to the grid. */
+    viewport() {
+      const top = -this.container.getBoundingClientRect().top;
       return [top, top + innerHeight];
     }
-    /** Put the rows near the window into the document, and take the others out. */
+    /** Insert the rows near the viewport, and remove the others. */
     draw() {
-      if (!this.layout || this.place.offsetParent === null) return;
-      const [top, bottom] = this.window();
+      if (!this.layout || this.container.offsetParent === null) return;
+      const [top, bottom] = this.viewport();
       const wanted = new Map(
-        [...this.layout.between(top - AHEAD, bottom + AHEAD)].map((row) => [row.top, row])
+        [...this.layout.between(top - OVERSCAN, bottom + OVERSCAN)].map((row) => [row.top, row])
       );
       const focused = document.activeElement?.closest("#units [role=row]");
       for (const [at, node] of this.rows) {
@@ -982,23 +985,23 @@
       }
       const fresh = [...wanted.values()].filter((row) => !this.rows.has(row.top));
       for (const row of fresh) this.insert(row);
-      this.mark();
-      if (this.units.length) this.onlayer(this.layerAt(top + covered()));
+      this.updateTabStop();
+      if (this.units.length) this.onlayer(this.layerAt(top + stickyHeight()));
     }
-    /** Name of the layer at a height, or a little below; null in a list without layers. */
+    /** Name of the layer at a height; null if the list has no headings. */
     layerAt(top) {
-      return this.headed ? this.layout.bandAt(top + LEAD).site.name : null;
+      return this.headed ? this.layout.bandAt(top + HEADING).site.name : null;
     }
-    /** Put a row among its neighbours, so that the order of reading is that of the list. */
+    /** Insert a row, in document order. */
     insert(row) {
-      const node = row.index < 0 ? headRow(row) : unitRow(this, row);
+      const node = row.index < 0 ? headingRow(row) : unitRow(this, row);
       node.style.setProperty("top", `${row.top}px`);
       node.dataset.top = row.top;
       const after = [...this.rows.keys()].filter((top) => top > row.top);
-      this.place.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
+      this.container.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
       this.rows.set(row.top, node);
     }
-    /** Make the cells anew that are in the document: what is told of them has changed. */
+    /** Rebuild the rows in the document, after labels or pins changed. */
     refresh() {
       if (!this.layout) return;
       const focused = this.focused();
@@ -1007,73 +1010,73 @@
       this.draw();
       if (focused !== null) this.focus(Math.min(focused, this.units.length - 1));
     }
-    /** Make one cell the stop of the Tab key: the current one, or the first that is seen. */
-    mark() {
-      const cells = [...this.place.querySelectorAll("a.cell")];
-      const current = cells.find((cell) => Number(cell.dataset.place) === this.current) ?? cells[0];
+    /** Keep one cell in the tab order: the current one, or else the first in the document. */
+    updateTabStop() {
+      const cells = [...this.container.querySelectorAll("a.cell")];
+      const current = cells.find((cell) => Number(cell.dataset.position) === this.current) ?? cells[0];
       if (current?.tabIndex === 0) return;
       for (const cell of cells) if (cell.tabIndex === 0) cell.tabIndex = -1;
       if (current) current.tabIndex = 0;
     }
-    take(cell) {
+    setCurrent(cell) {
       if (!cell) return;
-      this.current = Number(cell.dataset.place);
-      this.mark();
+      this.current = Number(cell.dataset.position);
+      this.updateTabStop();
     }
-    /** Place of the cell that has the keyboard; null elsewhere. */
+    /** Position of the cell with the focus; null if none has it. */
     focused() {
       const cell = document.activeElement?.closest("#units a.cell");
-      return cell ? Number(cell.dataset.place) : null;
+      return cell ? Number(cell.dataset.position) : null;
     }
-    /** Place of the first unit whose row starts below a height; null in an empty list. */
+    /** Position of the first unit below a height; null if there is none. */
     firstIn(top) {
       for (const { band, index } of this.layout.between(top, top + innerHeight))
         if (index >= 0) return band.start + index * band.columns;
       return null;
     }
-    /** Place of a unit in the list; -1 if it is not there. */
-    placeOf(i) {
-      this.places ??= new Map([...this.units].map((unit, place) => [unit, place]));
-      return this.places.get(i) ?? -1;
+    /** Position of a unit in the list; -1 if it is not in it. */
+    positionOf(i) {
+      this.positions ??= new Map([...this.units].map((unit, position) => [unit, position]));
+      return this.positions.get(i) ?? -1;
     }
-    /** Bring a height into the window: to its top if `top`, else no further than needed. */
+    /** Scroll a range of heights into view: to the top if `toTop`, else as little as possible. */
     reveal(from, height, toTop = false) {
-      const bars = covered();
-      const [top, end] = this.window();
+      const bars = stickyHeight();
+      const [top, end] = this.viewport();
       const bottom = end - pinnedBar.offsetHeight - 16;
       if (toTop || from < top + bars) scrollBy(0, from - top - bars);
       else if (from + height > bottom) scrollBy(0, from + height - bottom);
       this.draw();
     }
-    /** Give a place of the list the keyboard, and bring it into the window. */
-    focus(place) {
-      const row = this.layout.at(place);
-      this.current = place;
+    /** Focus the cell at a position, and scroll it into view. */
+    focus(position) {
+      const row = this.layout.at(position);
+      this.current = position;
       this.reveal(row.top, this.layout.rowHeight);
       if (!this.rows.has(row.top)) this.insert(row);
-      this.mark();
-      this.place.querySelector(`a.cell[data-place="${place}"]`).focus({ preventScroll: true });
+      this.updateTabStop();
+      this.container.querySelector(`a.cell[data-position="${position}"]`).focus({ preventScroll: true });
     }
-    /** Bring the heading of a layer to the top; tell whether the list has it. */
+    /** Scroll the heading of a layer to the top; return whether the list has it. */
     showLayer(name) {
       const band = this.layout.bands.find(({ site }) => site?.name === name);
       if (!band) return false;
-      this.reveal(band.top, LEAD, true);
+      this.reveal(band.top, HEADING, true);
       this.current = band.start;
-      this.mark();
+      this.updateTabStop();
       this.rows.get(band.top).querySelector("h2").focus({ preventScroll: true });
       return true;
     }
     press(event) {
-      const place = this.focused();
-      if (place === null || event.altKey || event.metaKey || event.shiftKey) return;
-      const to = (event.ctrlKey ? CTRL_KEYS : PLAIN_KEYS)[event.key]?.(place, this);
+      const position = this.focused();
+      if (position === null || event.altKey || event.metaKey || event.shiftKey) return;
+      const to = (event.ctrlKey ? CTRL_KEYS : PLAIN_KEYS)[event.key]?.(position, this);
       if (to === void 0) return;
       event.preventDefault();
       this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
     }
   };
-  function covered() {
+  function stickyHeight() {
     const { left } = document.getElementById("units").getBoundingClientRect();
     const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
     const boxes = bars.map((bar) => bar.getBoundingClientRect()).filter((box) => box.right > left);
@@ -1082,7 +1085,7 @@
 
   // list/layers.js
   var Layers = class {
-    constructor(place) {
+    constructor(container) {
       this.links = new Map(
         unitTable.sites.map(({ name, count }) => [
           name,
@@ -1095,34 +1098,34 @@
           )
         ])
       );
-      this.choice = element(
+      this.select = element(
         "select",
         { id: "layer", "aria-label": "Layer" },
         unitTable.sites.map(
           ({ name, count }) => element("option", { value: name }, `${name} (${count.toLocaleString("en")})`)
         )
       );
-      this.choice.addEventListener("change", () => this.go(this.choice.value));
+      this.select.addEventListener("change", () => this.go(this.select.value));
       this.all = element("option", { value: "" }, "All layers");
-      place.append(
+      container.append(
         element(
           "ol",
           {},
           [...this.links.values()].map((link) => element("li", {}, link))
         ),
-        this.choice
+        this.select
       );
-      this.seen = null;
+      this.current = null;
       this.update();
     }
-    /** Where a layer is seen: from its heading on, or alone where a list has no headings. */
+    /** Link to a layer: to its heading, or to the filtered list if the list has no headings. */
     hash(name) {
       return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
     }
     go(name) {
       view.open(name ? this.hash(name) : view.link({ layer: null }));
     }
-    /** Let the links lead on from the present view; that of a layer alone leads back to all. */
+    /** Update the links for the current view; that of the layer filtered by leads back to all. */
     update() {
       const { sort, layer } = view.state();
       for (const [name, link] of this.links)
@@ -1130,16 +1133,16 @@
           "href",
           sort && layer === name ? view.link({ layer: null }) : this.hash(name)
         );
-      if (sort) this.choice.prepend(this.all);
+      if (sort) this.select.prepend(this.all);
       else this.all.remove();
       if (sort) this.mark(layer);
     }
-    /** Mark the layer that is seen; null for none. */
+    /** Mark the layer in view; null for none. */
     mark(name) {
-      if (this.seen === name && this.choice.value === (name ?? "")) return;
-      this.links.get(this.seen)?.removeAttribute("aria-current");
-      this.seen = name;
-      this.choice.value = name ?? "";
+      if (this.current === name && this.select.value === (name ?? "")) return;
+      this.links.get(this.current)?.removeAttribute("aria-current");
+      this.current = name;
+      this.select.value = name ?? "";
       const link = this.links.get(name);
       if (!link) return;
       link.setAttribute("aria-current", "true");
@@ -1149,11 +1152,11 @@
       else if (bottom > list.scrollTop + list.clientHeight)
         list.scrollTop = bottom - list.clientHeight;
     }
-    /** Go to the layer before or after the one that is seen. */
-    step(by) {
-      const at = unitTable.sites.findIndex(({ name }) => name === this.seen);
-      const next = unitTable.sites[Math.max(0, at + by)];
-      if (!next || next.name === this.seen) return;
+    /** Go to the previous or the next layer. */
+    step(offset) {
+      const at = unitTable.sites.findIndex(({ name }) => name === this.current);
+      const next = unitTable.sites[Math.max(0, at + offset)];
+      if (!next || next.name === this.current) return;
       this.go(next.name);
       this.mark(next.name);
     }
@@ -1180,7 +1183,7 @@
       });
       document.addEventListener("keydown", (event) => this.press(event));
     }
-    /** Name a key; `action` runs when it is pressed while `when` holds. Without one the browser acts. */
+    /** Add a key. `action` runs when it is pressed and `when` returns true; null only documents the key. */
     add(group, key, description, action = null, when = () => true) {
       this.entries.push({ group, key, description, action, when });
     }
@@ -1195,16 +1198,16 @@
       event.preventDefault();
       entry.action(event);
     }
-    /** Show every key, by group. */
+    /** Show the dialog of all keys, by group. */
     show() {
       const groups = Map.groupBy(this.entries, ({ group }) => group);
       const shown = [...KEY_GROUPS, ...groups.keys()].filter(
-        (group, place, all) => groups.has(group) && all.indexOf(group) === place
+        (group, index, all) => groups.has(group) && all.indexOf(group) === index
       );
       const close = element("button", { type: "button" }, "Close");
       close.addEventListener("click", () => this.dialog.close());
       this.dialog.replaceChildren(
-        element("h2", { id: "keys-title" }, "Keys"),
+        element("h2", { id: "keys-title" }, "Keyboard shortcuts"),
         element(
           "div",
           { class: "key-groups", tabindex: "0", role: "group", "aria-labelledby": "keys-title" },
@@ -1236,7 +1239,7 @@
   }
   var isTyping = (node) => node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
   var keys = new Keys();
-  keys.add("Anywhere", "?", "Show the keys", () => keys.show());
+  keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
 
   // list/address-box.js
   var SUGGESTED = 8;
@@ -1252,7 +1255,7 @@
       else if (address.startsWith(wanted)) ranked[1].push(i);
       else if (parts.every((part) => address.includes(part))) ranked[2].push(i);
       else {
-        const shared = sharedStart(address, wanted);
+        const shared = commonPrefix(address, wanted);
         if (shared < longest) continue;
         if (shared > longest) ranked[3].length = 0;
         longest = shared;
@@ -1261,7 +1264,7 @@
     }
     return ranked.flatMap((units) => units.slice(0, SUGGESTED)).slice(0, SUGGESTED);
   }
-  function sharedStart(one, other) {
+  function commonPrefix(one, other) {
     let length = 0;
     while (length < one.length && one[length] === other[length]) length += 1;
     return length;
@@ -1273,8 +1276,8 @@
         id: "find",
         type: "text",
         role: "combobox",
-        placeholder: "Go to an address",
-        "aria-label": "Go to an address",
+        placeholder: "Go to address",
+        "aria-label": "Go to address",
         "aria-controls": "found",
         "aria-expanded": "false",
         "aria-autocomplete": "list",
@@ -1295,16 +1298,16 @@
     suggest() {
       const units = nearestUnits(this.input.value);
       this.list.replaceChildren(
-        ...units.map((i, place) => {
+        ...units.map((i, index) => {
           const address = unitTable.address(i);
           const { label } = labels.get(address);
-          const node = smallPicture(i, 32);
+          const node = thumbnail(i, 32);
           node.setAttribute("aria-hidden", "true");
           return element(
             "li",
             {
               role: "option",
-              id: `found-${place}`,
+              id: `found-${index}`,
               "aria-selected": "false",
               "data-address": address
             },
@@ -1322,17 +1325,17 @@
       this.input.setAttribute("aria-expanded", String(units.length > 0));
       this.choose(units.length ? 0 : -1);
     }
-    choose(place) {
-      this.chosen = place;
+    choose(index) {
+      this.chosen = index;
       for (const [i, node] of [...this.list.children].entries())
-        node.setAttribute("aria-selected", String(i === place));
-      if (place < 0) this.input.removeAttribute("aria-activedescendant");
-      else this.input.setAttribute("aria-activedescendant", `found-${place}`);
+        node.setAttribute("aria-selected", String(i === index));
+      if (index < 0) this.input.removeAttribute("aria-activedescendant");
+      else this.input.setAttribute("aria-activedescendant", `found-${index}`);
     }
     press(event) {
       const { length } = this.list.children;
-      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (by && length && !this.list.hidden) this.choose((this.chosen + by + length) % length);
+      const step2 = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step2 && length && !this.list.hidden) this.choose((this.chosen + step2 + length) % length);
       else if (event.key === "Enter")
         this.go(this.list.hidden ? void 0 : this.list.children[this.chosen]?.dataset.address);
       else if (event.key === "Escape" && !this.list.hidden) this.close();
@@ -1354,7 +1357,7 @@
   };
 
   // list/filter-panel.js
-  var MARK_NAMES = { labeled: "labeled", favourites: "favourites", pinned: "pinned" };
+  var MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
   var FilterPanel = class {
     constructor() {
       this.layer = element(
@@ -1376,20 +1379,20 @@
         "div",
         { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
         element("label", {}, element("span", {}, "Layer"), this.layer),
-        element("label", {}, element("span", {}, "Units"), this.only),
-        unitTable.numbers.map((number) => this.range(number))
+        element("label", {}, element("span", {}, "Show"), this.only),
+        unitTable.metrics.map((metric) => this.range(metric))
       );
     }
-    /** Two boxes, for the least and the greatest value; the range that there is stands in them in grey. */
+    /** Text boxes for the minimum and the maximum of a metric; the placeholders show its range. */
     range({ key, name }) {
       const extent = unitTable.extent(key);
       if (extent === null) return null;
-      const bound = (op, word, value) => {
+      const bound = (op, name2, value) => {
         const input = element("input", {
           type: "text",
           inputmode: "decimal",
           placeholder: rounded(value),
-          "aria-label": `${name}, ${word}`,
+          "aria-label": name2,
           autocomplete: "off",
           size: 6
         });
@@ -1401,12 +1404,12 @@
         "div",
         { class: "range", role: "group", "aria-label": name },
         element("span", {}, name),
-        bound(">=", "at least", extent[0]),
+        bound(">=", `${name}, minimum`, extent[0]),
         "\u2013",
-        bound("<=", "at most", extent[1])
+        bound("<=", `${name}, maximum`, extent[1])
       );
     }
-    /** Take what is typed; what is no number is marked, and counts for nothing. */
+    /** Apply the bounds that were typed. Text that is not a number is marked as invalid and ignored. */
     read() {
       const where = this.bounds.flatMap(({ key, op, input }) => {
         const text = input.value.trim().replace("\u2212", "-").replace(/^(-?\d+),(\d+)$/, "$1.$2");
@@ -1431,8 +1434,8 @@
 
   // list/toolbar.js
   var Toolbar = class {
-    constructor(place) {
-      this.place = place;
+    constructor(container) {
+      this.container = container;
       this.search = element("input", {
         id: "search",
         type: "search",
@@ -1446,28 +1449,33 @@
       this.sort = element(
         "select",
         { id: "sort", "aria-label": "Sort" },
-        element("option", { value: "" }, "In layer order"),
-        unitTable.numbers.map(({ key, name }) => element("option", { value: key }, `By ${name}`))
+        element("option", { value: "" }, "Sort by layer"),
+        unitTable.metrics.map(
+          ({ key, name }) => element("option", { value: key }, `Sort by ${name}`)
+        )
       );
       this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
-      this.turn = buttonOf("", "turn", () => view.go({ down: !view.state().down }));
+      this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
       this.ranges = new FilterPanel();
       this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
         id: "filter",
         "aria-expanded": "false",
         "aria-controls": "ranges"
       });
-      const random = buttonOf("Random", "", () => this.random());
-      const help = buttonOf("?", "help", () => keys.show(), { "aria-label": "Keys", title: "Keys" });
+      const random = buttonOf("Random unit", "", () => this.random());
+      const help = buttonOf("?", "help", () => keys.show(), {
+        "aria-label": "Keyboard shortcuts",
+        title: "Keyboard shortcuts"
+      });
       this.count = element("span", { role: "status" });
       this.chips = element("span", { class: "chips" });
-      place.append(
+      container.append(
         element(
           "div",
           { class: "bar-row" },
           this.search,
           this.find.node,
-          element("span", { class: "sorting" }, this.sort, this.turn),
+          element("span", { class: "sorting" }, this.sort, this.direction),
           this.toggle,
           random,
           help
@@ -1476,40 +1484,40 @@
         element("div", { class: "found" }, this.count, this.chips)
       );
     }
-    /** Sort by a number, the better values first; by none, in the order of the layers. */
+    /** Sort by a metric, better values first; without one, in layer order. */
     sortBy(key) {
-      const number = unitTable.numbers.find((one) => one.key === key);
-      view.go({ sort: number ? key : null, down: number ? number.higher !== false : false });
+      const metric = unitTable.metrics.find((one) => one.key === key);
+      view.go({ sort: metric ? key : null, down: metric ? metric.higher !== false : false });
     }
     open(open) {
       this.ranges.node.hidden = !open;
       this.toggle.setAttribute("aria-expanded", String(open));
       if (open) this.ranges.node.querySelector("select, input").focus();
     }
-    /** Open a unit of the list by chance. */
+    /** Open a random unit of the list. */
     random() {
       const units = unitTable.order(view.state());
       if (units.length)
         view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
     }
-    /** Show what the hash says. */
+    /** Show the state of the view. */
     update(state, shown) {
       if (document.activeElement !== this.search || this.search.value.trim() !== state.q.trim())
         this.search.value = state.q;
       this.sort.value = state.sort ?? "";
-      this.turn.hidden = !state.sort;
-      this.turn.replaceChildren(state.down ? "\u2193" : "\u2191");
-      this.turn.setAttribute(
+      this.direction.hidden = !state.sort;
+      this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
+      this.direction.setAttribute(
         "aria-label",
-        state.down ? "Highest first; turn round" : "Lowest first; turn round"
+        state.down ? "Highest first; reverse order" : "Lowest first; reverse order"
       );
-      this.turn.title = state.down ? "Highest first" : "Lowest first";
+      this.direction.title = state.down ? "Highest first" : "Lowest first";
       this.ranges.update(state);
       const all = counted(unitTable.count, "unit");
       this.count.replaceChildren(
         shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all
       );
-      const asked = [...this.chips.children].indexOf(document.activeElement);
+      const focused = [...this.chips.children].indexOf(document.activeElement);
       const chips = chipsOf(state);
       this.chips.replaceChildren(
         ...chips,
@@ -1517,18 +1525,18 @@
           element(
             "a",
             { href: view.link({ where: [], q: "", layer: null, only: null }), class: "clear" },
-            "Clear"
+            "Clear filters"
           )
         ] : []
       );
-      if (asked >= 0)
-        (this.chips.children[Math.min(asked, this.chips.children.length - 1)] ?? this.toggle).focus();
+      if (focused >= 0)
+        (this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle).focus();
     }
   };
   function chipsOf({ q, layer, only, where }) {
     const chip2 = (text, changes) => element(
       "a",
-      { class: "chip-off", href: view.link(changes), "aria-label": `Remove: ${text}` },
+      { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
       text,
       element("span", { "aria-hidden": "true" }, " \xD7")
     );
@@ -1542,12 +1550,12 @@
     ];
   }
   function conditionText({ key, op, value }) {
-    const words = { ">": "above", ">=": "at least", "<": "below", "<=": "at most" };
-    return `${unitTable.numbers.find((number) => number.key === key).name} ${words[op]} ${rounded(value)}`;
+    const signs = { ">": ">", ">=": "\u2265", "<": "<", "<=": "\u2264" };
+    return `${unitTable.metrics.find((metric) => metric.key === key).name} ${signs[op]} ${rounded(value)}`;
   }
 
   // state/load.js
-  var ENTRIES_A_SHARD = 32;
+  var ENTRIES_PER_SHARD = 32;
   var scripts = /* @__PURE__ */ new Map();
   function loadData(name) {
     if (!scripts.has(name)) {
@@ -1555,30 +1563,30 @@
         name,
         new Promise((resolve, reject) => {
           const script = element("script", { src: `${dataFolder}/${name}.js` });
-          const refuse = () => reject(new Error(script.src));
+          const fail = () => reject(new Error(script.src));
           script.addEventListener(
             "load",
-            () => data[name] === void 0 ? refuse() : resolve(data[name])
+            () => data[name] === void 0 ? fail() : resolve(data[name])
           );
-          script.addEventListener("error", refuse);
+          script.addEventListener("error", fail);
           document.head.append(script);
         })
       );
     }
     return scripts.get(name);
   }
-  async function loadEntry(list, number) {
-    const shard = await loadData(`${list}/${Math.floor(number / ENTRIES_A_SHARD)}`);
-    return shard[number % ENTRIES_A_SHARD];
+  async function loadEntry(list, index) {
+    const shard = await loadData(`${list}/${Math.floor(index / ENTRIES_PER_SHARD)}`);
+    return shard[index % ENTRIES_PER_SHARD];
   }
 
   // unit/details.js
-  function unitAt(number) {
+  function unitAt(index) {
     return {
-      number,
-      address: unitTable.address(number),
-      site: unitTable.siteOf(number).name,
-      renders: unitTable.renders(number)
+      index,
+      address: unitTable.address(index),
+      site: unitTable.siteOf(index).name,
+      renders: unitTable.renders(index)
     };
   }
   var detailOf = ([command, size, activation, trajectory, links, similar, evidence]) => ({
@@ -1593,70 +1601,74 @@
   var firstDetail = (unit) => loadEntry("details", unit.renders[0].row).then(detailOf, () => null);
 
   // unit/evidence-names.js
-  var NUMBER_TEXTS = [
+  var METRIC_TEXTS = [
     [
       "ratio",
-      "Ratio to the best natural image",
-      "How far its value lies from that of the median natural image (0) to that of the best one (1). Above 1 it excites the unit more than every image of the data."
+      "Activation vs. best natural image",
+      "Activation on a scale from the median natural image (0) to the best one (1). Above 1, the picture activates the unit more than every image of the dataset."
     ],
-    ["percentile", "Percentile", "Percentage of the natural images with lower values."],
+    ["percentile", "Percentile", "Percentage of natural images with a lower activation."],
     [
       "held_out",
-      "Held-out value",
-      "Mean value over shifts, scales and sizes that the optimisation did not use."
+      "Activation on held-out transforms",
+      "Mean activation over shifts, scales and sizes that were not used for optimization."
     ],
     [
       "kept",
-      "Kept on held-out views",
-      "What these views keep of the way from the median natural image to the picture: 1 is all of it."
+      "Robustness to held-out transforms",
+      "Fraction of the increase over the median natural image that remains under these transforms; 1 is all of it."
     ],
     [
       "fine",
-      "Fine energy",
-      "Share of its energy in high frequencies: much of it is noise to people."
+      "High-frequency energy",
+      "Fraction of the spectral energy at high frequencies. High values indicate noise."
     ],
     [
       "grid",
-      "Grid energy",
-      "Share of its energy on the grid of the patches: a trace of the model\u2019s cutting up of images."
+      "Patch-grid energy",
+      "Fraction of the spectral energy at the period of the patch grid. High values indicate patch artifacts."
     ],
     [
       "spectrum",
       "Distance to natural spectra",
-      "How far its power spectrum is from that of natural images; 0 is the same."
+      "Distance between its power spectrum and that of natural images; 0 if they are equal."
     ],
     [
       "rise",
-      "Rise at the end",
-      "By how much its value still rose late in the optimisation, in parts of the whole rise; below 0.1 it had converged."
+      "Late increase",
+      "Increase of the activation late in the optimization, as a fraction of the total increase; below 0.1 counts as converged."
     ],
     [
       "agreement",
-      "Agreement of seeds",
-      "Likeness of the pictures that two random starts lead to, from 0 to 1."
+      "Agreement between seeds",
+      "Similarity of pictures from different random seeds, from 0 to 1."
     ],
-    ["diversity", "Diversity reached", "How unlike the samples of the unit are: 0 is all alike."],
+    [
+      "diversity",
+      "Diversity of samples",
+      "Dissimilarity of the samples of the unit; 0 if they are identical."
+    ],
     [
       "path",
-      "Path agreement",
-      "Whether it travels through the layers as the natural images do that excite the unit (1), or as images of other classes (0)."
+      "Layer-path similarity",
+      "Similarity of the hidden activations of the picture to those of the unit\u2019s top natural images: 1 is as similar as these are to each other, 0 as similar as images of other classes. Can exceed 1."
     ]
   ];
   var CHECK_TEXTS = {
     beats_natural: [
-      "excites the unit at least as much as the best natural image",
-      "excites the unit less than the best natural image"
+      "Activation at least that of the best natural image",
+      "Activation below that of the best natural image"
     ],
-    converged: ["its optimisation had converged", "its optimisation had not converged"],
+    converged: ["Optimization converged", "Optimization not converged"],
     follows_natural: [
-      "travels through the network as natural images do",
-      "does not travel through the network as natural images do"
+      "Hidden activations match those of its top natural images",
+      "Hidden activations do not match those of its top natural images"
     ]
   };
   var CLAIM_TEXTS = {
     necessary: "necessary",
     sufficient: "sufficient",
-    pictured: "own picture does more than another\u2019s"
+    pictured: "own picture has a larger effect than another neuron\u2019s"
   };
   var className = (name) => element("bdi", { class: "class-name" }, name);
   function chip(holds, text) {
@@ -1676,17 +1688,17 @@
     );
   }
   var checkChip = ([name, holds]) => chip(holds, CHECK_TEXTS[name][holds ? 0 : 1]);
-  function statementsList({ evidence }) {
+  function claimsList({ evidence }) {
     const { claims = {}, label } = evidence?.verdict ?? {};
-    const made = Object.entries(claims).filter(([, { holds }]) => holds);
-    return chipList(made.map(([name]) => chip(true, [CLAIM_TEXTS[name], " for ", className(label)])));
+    const held = Object.entries(claims).filter(([, { holds }]) => holds);
+    return chipList(held.map(([name]) => chip(true, [CLAIM_TEXTS[name], " for ", className(label)])));
   }
   function chipList(chips) {
     return chips.length ? element("ul", { class: "verdicts stacked" }, chips) : null;
   }
 
   // charts/scales.js
-  var COLOURS = 8;
+  var COLORS = 8;
   function ticks(low, high, count) {
     const rough = (high - low) / count;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -1725,7 +1737,7 @@
     });
     return d;
   }
-  var sampleColour = (number) => `sample-${number % COLOURS}`;
+  var sampleColor = (index) => `sample-${index % COLORS}`;
 
   // charts/bars.js
   function shareTrack(share, className2 = "") {
@@ -1737,7 +1749,7 @@
     track.firstChild.style.width = `${100 * Math.min(1, Math.abs(share))}%`;
     return track;
   }
-  function barList(caption, rows, most, tell = brief) {
+  function barList(caption, rows, most, format = brief) {
     return element(
       "table",
       { class: "bars" },
@@ -1751,7 +1763,7 @@
             {},
             element("th", { scope: "row" }, element("bdi", {}, name)),
             element("td", {}, shareTrack((value ?? 0) / (most || 1), value < 0 ? "minus" : "plus")),
-            element("td", {}, tell(value))
+            element("td", {}, format(value))
           )
         )
       )
@@ -1760,7 +1772,7 @@
   function shareBar(parts) {
     const bar = element("div", { class: "bar", "aria-hidden": "true" });
     for (const [i, [, size]] of parts.entries()) {
-      const part = element("span", { class: sampleColour(i) });
+      const part = element("span", { class: sampleColor(i) });
       part.style.flexGrow = Math.max(0, size ?? 0);
       bar.append(part);
     }
@@ -1768,7 +1780,7 @@
       ([name, , text], i) => element(
         "li",
         {},
-        element("span", { class: `swatch ${sampleColour(i)}`, "aria-hidden": "true" }),
+        element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
         name,
         " ",
         element("b", {}, text)
@@ -1780,11 +1792,11 @@
   // charts/frame.js
   var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
   function chartFigure(draw, caption, ...rest) {
-    const place = element("div", { class: "chart-place" });
+    const container = element("div", { class: "chart-container" });
     new ResizeObserver(() => {
-      if (place.clientWidth) place.replaceChildren(draw(place.clientWidth));
-    }).observe(place);
-    return element("figure", { class: "chart" }, place, element("figcaption", {}, caption), rest);
+      if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
+    }).observe(container);
+    return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
   }
   var chartSvg = (width, height, description) => svgElement("svg", {
     class: "plot chart-plot",
@@ -1794,7 +1806,7 @@
     role: "img",
     "aria-label": description
   });
-  function chartScale(svg, low, high, y, right) {
+  function addVerticalAxis(svg, low, high, y, right) {
     for (const tick of ticks(low, high, 3)) {
       svg.append(
         svgElement("line", {
@@ -1816,12 +1828,7 @@
     "ul",
     { class: "shares" },
     entries.map(
-      ([name, colour]) => element(
-        "li",
-        {},
-        element("span", { class: `swatch ${colour}`, "aria-hidden": "true" }),
-        name
-      )
+      ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
     )
   );
 
@@ -1838,7 +1845,7 @@
     const svg = chartSvg(width, CHART.height, description);
     counts.forEach((count, i) => {
       if (!count) return;
-      const edge = (place) => x(low + (high - low) * place / counts.length);
+      const edge = (bin) => x(low + (high - low) * bin / counts.length);
       const height = Math.max(1, (bottom - top) * count / most);
       svg.append(
         svgElement("rect", {
@@ -1863,11 +1870,11 @@
         )
       );
     }
-    for (const [value, name, colour] of marks) {
+    for (const [value, name, color] of marks) {
       const anchor = x(value) > width / 2 ? "end" : "start";
       svg.append(
         svgElement("line", {
-          class: `mark ${colour}`,
+          class: `mark ${color}`,
           x1: x(value),
           x2: x(value),
           y1: CHART.top + 4,
@@ -1876,7 +1883,7 @@
         svgElement(
           "text",
           {
-            class: `end ${colour}`,
+            class: `end ${color}`,
             x: x(value) + (anchor === "end" ? -5 : 5),
             y: CHART.top + 12,
             "text-anchor": anchor
@@ -1916,13 +1923,13 @@
   }
 
   // unit/examples.js
-  var PATCH = 1e3;
+  var PATCH_UNITS = 1e3;
   var PATCH_NAMES = ["query", "key"];
   var exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
-  var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "strongest patch";
-  function patchFrame([left, top, right, bottom], colour) {
-    const frame = element("span", { class: `frame ${colour}`, "aria-hidden": "true" });
-    const share = (part) => `${100 * part / PATCH}%`;
+  var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
+  function patchFrame([left, top, right, bottom], color) {
+    const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
+    const share = (part) => `${100 * part / PATCH_UNITS}%`;
     Object.assign(frame.style, {
       left: share(left),
       top: share(top),
@@ -1931,17 +1938,17 @@
     });
     return frame;
   }
-  function patchCrop(number, [left, top, right, bottom], colour, alt) {
-    const crop = element("span", { class: `crop ${colour}`, role: "img", "aria-label": alt });
-    const [wide, high] = [(right - left) / PATCH, (bottom - top) / PATCH];
-    const at = (start, size) => `${size < 1 ? 100 * start / PATCH / (1 - size) : 0}%`;
+  function patchCrop(number, [left, top, right, bottom], color, alt) {
+    const crop = element("span", { class: `crop ${color}`, role: "img", "aria-label": alt });
+    const [wide, high] = [(right - left) / PATCH_UNITS, (bottom - top) / PATCH_UNITS];
+    const at = (start, size) => `${size < 1 ? 100 * start / PATCH_UNITS / (1 - size) : 0}%`;
     crop.style.setProperty("background-image", `url("${exampleFile(number)}")`);
     crop.style.setProperty("background-size", `${100 / wide}% ${100 / high}%`);
     crop.style.setProperty("background-position", `${at(left, wide)} ${at(top, high)}`);
     return crop;
   }
   function exampleFigure([number, value, label, patches], lead) {
-    const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, value ${brief(value)}`;
+    const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`;
     const image = element("img", {
       src: exampleFile(number),
       alt: name,
@@ -1985,7 +1992,7 @@
       )
     );
   }
-  function exampleRow(heading, lead, entries, tell = () => null) {
+  function exampleRow(heading, lead, entries, leadOf = () => null) {
     if (!entries.length) return null;
     return element(
       "section",
@@ -1995,7 +2002,7 @@
       element(
         "div",
         { class: "examples" },
-        entries.map((entry, i) => exampleFigure(entry, tell(i)))
+        entries.map((entry, i) => exampleFigure(entry, leadOf(i)))
       )
     );
   }
@@ -2003,23 +2010,23 @@
     const patches = entries.map(([, , , found]) => found);
     const most = Math.max(0, ...patches.map((found) => found.length));
     if (!most) return null;
-    const lost = patches.some((found) => found.includes(null)) ? " A token that is no patch has no frame." : "";
+    const note = patches.some((found) => found.includes(null)) ? " Tokens that are not patches have no frame." : "";
     if (most === 1)
       return element(
         "p",
         { class: "quiet" },
         element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-        "The frame is around the patch where the unit is strongest; it stands enlarged below the image.",
-        lost
+        "Frame: the patch with the highest activation, enlarged below the image.",
+        note
       );
     return element(
       "p",
       { class: "quiet" },
       element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-      "Solid frame: the query\u2019s patch. ",
+      "Solid frame: query patch. ",
       element("span", { class: "swatch patch-1", "aria-hidden": "true" }),
-      "Dashed frame: the key\u2019s patch, the one that is attended to. Both stand enlarged below the image.",
-      lost
+      "Dashed frame: key patch, which is attended to. Both are enlarged below the image.",
+      note
     );
   }
   function valuesFigure(found, activation) {
@@ -2027,11 +2034,11 @@
       [found.median, "median", "sample-7"],
       ...activation === null ? [] : [[activation, "this picture", "sample-1"]]
     ];
-    const where = activation === null ? "" : activation > found.high ? "beyond the best natural image" : activation < found.low ? "below every natural image" : "within their range";
-    const description = `Values on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${where}.`}`;
+    const position = activation === null ? "" : activation > found.high ? "above all of them" : activation < found.low ? "below all of them" : "within their range";
+    const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`;
     return chartFigure(
       (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
-      `How many of ${counted(found.images, "natural image")} give the unit which value.${activation === null ? "" : ` Its picture reaches ${brief(activation)}, ${where}.`}`
+      `Activation on ${counted(found.images, "natural image")}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`
     );
   }
   function valuesList({ mean, deviation, sparsity, active }) {
@@ -2049,9 +2056,9 @@
       "dl",
       { class: "value-list" },
       entry("Mean", brief(mean), "over all natural images"),
-      entry("Deviation", brief(deviation), "standard deviation over them"),
-      entry("Sparsity", brief(sparsity), "from 0, alike on all images, to 1, all of it on one"),
-      entry("Active", percent(active), "of the images give a value above 0")
+      entry("Standard deviation", brief(deviation), "over all natural images"),
+      sparsity === null ? null : entry("Sparsity", brief(sparsity), "0 if equal on all images, 1 if active on a single one"),
+      entry("Active", percent(active), "of the images have an activation above 0")
     );
   }
   function classMeans({ classes, mean, deviation }) {
@@ -2061,12 +2068,12 @@
     const most = Math.max(...[...up, ...down].map(([, value]) => Math.abs(value)));
     return element(
       "section",
-      { "aria-label": "Classes by mean value" },
-      element("h3", {}, "Classes by mean value"),
+      { "aria-label": "Classes by mean activation" },
+      element("h3", {}, "Classes by mean activation"),
       element(
         "p",
         { class: "quiet" },
-        "How far the mean over a class is from the mean over all images, in standard deviations."
+        "Difference of the class mean from the mean over all images, in standard deviations."
       ),
       element(
         "div",
@@ -2089,21 +2096,21 @@
       element(
         "p",
         { class: "quiet" },
-        `Of ${counted(found.images, "image")} of `,
+        `From ${counted(found.images, "image")} of `,
         element("bdi", {}, found.data),
-        ". Each with the unit\u2019s value and the class of the image."
+        ", each with the activation of the unit and its class."
       ),
       frameLegend(all),
-      exampleRow("Highest values", null, found.top),
+      exampleRow("Highest activation", null, found.top),
       element("div", { class: "sided" }, valuesFigure(found, activation), valuesList(found)),
       classMeans(found),
       exampleRow(
-        "Along the range",
-        "The image at each quantile of the values: that share of the images has lower ones.",
+        "Examples by percentile",
+        "The image at each percentile of the activation.",
         found.spread,
         ordinal
       ),
-      exampleRow("Lowest values", null, found.bottom)
+      exampleRow("Lowest activation", null, found.bottom)
     );
   }
   function fewExamples({ evidence }) {
@@ -2116,16 +2123,16 @@
   function breadcrumbs(...links) {
     return element(
       "nav",
-      { class: "breadcrumbs", "aria-label": "Where this is" },
+      { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
       element("a", { href: "index.html" }, "All models"),
       element("a", { href: view.link({ unit: null }), class: "back" }, model.name),
       links
     );
   }
-  function step(number, name, rel, key, arrow) {
-    if (number === void 0)
+  function step(index, name, rel, key, arrow) {
+    if (index === void 0)
       return element("span", { class: "step", "aria-hidden": "true" }, icon(arrow));
-    const address = unitTable.address(number);
+    const address = unitTable.address(index);
     return element(
       "a",
       {
@@ -2139,25 +2146,25 @@
       icon(arrow)
     );
   }
-  function neighbours(number) {
+  function neighbors(index) {
     const order = unitTable.order(view.state());
-    const at = order.indexOf(number);
+    const at = order.indexOf(index);
     return { at, order, before: at < 0 ? void 0 : order[at - 1], after: order[at + 1] };
   }
   function steps(unit) {
-    const { at, order, before, after } = neighbours(unit.number);
-    const place = at < 0 ? "not in the list" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
+    const { at, order, before, after } = neighbors(unit.index);
+    const position = at < 0 ? "not in the list" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
     return element(
       "nav",
       { class: "steps", "aria-label": "Units" },
       step(before, "Previous", "prev", "ArrowLeft", "left"),
-      element("span", { class: "quiet" }, place),
+      element("span", { class: "quiet" }, position),
       step(after, "Next", "next", "ArrowRight", "right")
     );
   }
 
   // shared/picture-size.js
-  var wholeWidth = (pixels, wish) => pixels * Math.max(1, Math.round(wish / pixels));
+  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
   function fittingWidth([, width, height], across, down) {
     const scale = Math.min(across / width, down / height);
     return width * (scale > 1 ? Math.floor(scale) : scale);
@@ -2168,9 +2175,9 @@
   var LARGE = 448;
   var HALF = 320;
   var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
-  function samplePicture(unit, render, size, sample, side, wish) {
+  function samplePicture(unit, render, size, sample, side, target) {
     const [width, height] = size;
-    const shown = wish >= width ? wholeWidth(width, wish) : wish;
+    const shown = target >= width ? wholeWidth(width, target) : target;
     const names = [
       unit.address,
       ...render.samples > 1 ? [`sample ${sample + 1}`] : [],
@@ -2207,14 +2214,14 @@
       )
     );
   }
-  function bestFirst(activation) {
+  function byActivation(activation) {
     return activation.map((_, sample) => sample).sort(
       (one, other) => (activation[other] ?? -Infinity) - (activation[one] ?? -Infinity) || one - other
     );
   }
-  var sampleNumber = (sample) => element("span", { class: `number ${sampleColour(sample)}` }, String(sample + 1));
+  var sampleNumber = (sample) => element("span", { class: `number ${sampleColor(sample)}` }, String(sample + 1));
   function downloadLink(side) {
-    const hint = location.protocol === "file:" ? { title: "If the picture opens instead, save it from there" } : {};
+    const hint = location.protocol === "file:" ? { title: "If the picture opens in a tab, save it from there" } : {};
     return element(
       "a",
       { class: "button download", target: "_blank", ...hint },
@@ -2239,7 +2246,7 @@
       { length: render.sides },
       (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
     );
-    const choices = several ? bestFirst(detail.activation).map(
+    const choices = several ? byActivation(detail.activation).map(
       (sample) => sampleButton(unit, render, detail, sample, () => show(sample))
     ) : [];
     const show = (sample) => {
@@ -2256,14 +2263,14 @@
       for (const button of choices)
         button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
     };
-    show(several ? bestFirst(detail.activation)[0] : 0);
+    show(several ? byActivation(detail.activation)[0] : 0);
     return element(
       "div",
       { class: "samples" },
       element("figure", {}, shown, caption),
       several ? element(
         "div",
-        { class: "choices", role: "group", "aria-label": "Samples, the most active first" },
+        { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
         choices
       ) : null,
       element("p", { class: "picture-actions" }, downloads)
@@ -2283,18 +2290,18 @@
       }
     );
   }
-  function smallPictureFigure(unit) {
+  function thumbnailFigure(unit) {
     return element(
       "div",
       { class: "samples" },
       element(
         "figure",
         {},
-        smallPicture(unit.number, 288),
+        thumbnail(unit.index, 288),
         element(
           "figcaption",
           {},
-          "This gallery was exported with small pictures only; this is one of them, enlarged."
+          "Enlarged thumbnail: this gallery was exported without full-size pictures."
         )
       )
     );
@@ -2302,39 +2309,42 @@
 
   // marks/compare-page.js
   var DETAIL_ROWS = [
-    ["natural images", fewExamples],
-    ["checks", checksList],
-    ["statements", statementsList]
+    ["Top natural images", fewExamples],
+    ["Checks", checksList],
+    ["Claims", claimsList]
   ];
   var refocus = null;
   function changeCompared(shown, changed, focus) {
     refocus = focus;
-    if (pins.are(shown)) pins.replace(changed);
+    if (pins.equal(shown)) pins.replace(changed);
     view.replace({ pins: changed });
   }
-  function columnTools(addresses, place) {
-    const address = addresses[place];
-    const moved = (by) => {
+  function columnTools(addresses, column) {
+    const address = addresses[column];
+    const move = (step2) => {
       const changed = [...addresses];
-      [changed[place], changed[place + by]] = [changed[place + by], changed[place]];
-      changeCompared(addresses, changed, [address, by < 0 ? "left" : "right"]);
+      [changed[column], changed[column + step2]] = [changed[column + step2], changed[column]];
+      changeCompared(addresses, changed, [address, step2 < 0 ? "left" : "right"]);
     };
-    const button = (name, label, action, allowed) => buttonOf(icon(name), "plain", action, {
+    const button = (name, label, action, enabled) => buttonOf(icon(name), "plain", action, {
       "aria-label": `${label} ${address}`,
       "data-action": name,
-      ...allowed ? {} : { disabled: "" }
+      ...enabled ? {} : { disabled: "" }
     });
     return element(
       "div",
       { class: "column-tools", "data-address": address },
-      button("left", "Move left", () => moved(-1), place > 0),
-      button("right", "Move right", () => moved(1), place < addresses.length - 1),
+      button("left", "Move left", () => move(-1), column > 0),
+      button("right", "Move right", () => move(1), column < addresses.length - 1),
       button(
         "cross",
         "Remove",
         () => {
           const changed = addresses.filter((other) => other !== address);
-          changeCompared(addresses, changed, [changed[Math.min(place, changed.length - 1)], "cross"]);
+          changeCompared(addresses, changed, [
+            changed[Math.min(column, changed.length - 1)],
+            "cross"
+          ]);
         },
         true
       )
@@ -2342,7 +2352,7 @@
   }
   function comparedPicture(unit, detail) {
     const [render] = unit.renders;
-    if (model.thumbnailsOnly || !detail) return smallPicture(unit.number, 192);
+    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
     if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
     return element(
       "div",
@@ -2354,8 +2364,8 @@
     const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
     const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i]))]];
     if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
-    for (const { key, name, higher } of unitTable.numbers) {
-      const values = units.map((unit) => unitTable.number(key, unit.number));
+    for (const { key, name, higher } of unitTable.metrics) {
+      const values = units.map((unit) => unitTable.metric(key, unit.index));
       const known = values.filter((value) => value !== null);
       if (!known.length) continue;
       const best = higher === null || known.length < 2 ? null : Math[higher ? "max" : "min"](...known);
@@ -2372,11 +2382,11 @@
   }
   function comparison(addresses, units, details) {
     const head = units.map(
-      (unit, place) => element(
+      (unit, column) => element(
         "th",
         { scope: "col" },
         element("a", { href: view.link({ unit: unit.address }) }, unit.address),
-        columnTools(addresses, place)
+        columnTools(addresses, column)
       )
     );
     const body = comparedRows(units, details).map(
@@ -2389,7 +2399,7 @@
     );
     return element(
       "div",
-      { class: "compared", tabindex: "0", role: "region", "aria-label": "Units side by side" },
+      { class: "compared", tabindex: "0", role: "region", "aria-label": "Comparison" },
       element(
         "table",
         {},
@@ -2398,32 +2408,26 @@
       )
     );
   }
-  function comparedNotes(asked, found) {
-    const missing = asked.filter((address) => unitTable.find(address) < 0);
-    const over = asked.length - missing.length - found.length;
+  function comparedNotes(requested, found) {
+    const missing = requested.filter((address) => unitTable.find(address) < 0);
+    const over = requested.length - missing.length - found.length;
     return [
       ...missing.map(
-        (address) => element(
-          "p",
-          { class: "notice" },
-          "This gallery holds no unit ",
-          element("b", {}, address),
-          "."
-        )
+        (address) => element("p", { class: "notice" }, "No unit ", element("b", {}, address), " in this gallery.")
       ),
       ...over > 0 ? [
         element(
           "p",
           { class: "notice" },
-          `The link names more units than the ${MOST_PINS} that are shown.`
+          `The link has more than ${MOST_PINS} units; only the first ${MOST_PINS} are shown.`
         )
       ] : []
     ];
   }
-  async function showPins(place, text) {
-    document.title = `Side by side \xB7 ${model.name} \xB7 featviz gallery`;
-    const asked = text === void 0 ? pins.list() : pinsOf(text);
-    const addresses = asked.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
+  async function showPins(container, text) {
+    document.title = `Compare units \xB7 ${model.name} \xB7 featviz gallery`;
+    const requested = text === void 0 ? pins.list() : pinsOf(text);
+    const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
     const units = addresses.map((address) => unitAt(unitTable.find(address)));
     const shown = element(
       "code",
@@ -2445,16 +2449,16 @@
       "header",
       {},
       breadcrumbs(),
-      element("h1", { tabindex: "-1", class: "plain-title" }, "Side by side"),
+      element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
       units.length ? tools : null
     );
-    place.replaceChildren(header, ...comparedNotes(asked, addresses));
+    container.replaceChildren(header, ...comparedNotes(requested, addresses));
     if (!units.length)
-      place.append(
+      container.append(
         element(
           "p",
           { class: "lead" },
-          "Nothing is pinned. Pin units in the list or on their pages (key p), and compare them here."
+          "No pinned units. Pin units in the list or on their pages (key p) to compare them here."
         )
       );
     const focus = refocus;
@@ -2462,16 +2466,16 @@
     if (!focus || !units.length) focusShown();
     if (!units.length) return;
     const details = await Promise.all(units.map(firstDetail));
-    if (header.parentNode !== place) return;
-    place.append(comparison(addresses, units, details));
-    if (focus) focusTool(place, ...focus);
+    if (header.parentNode !== container) return;
+    container.append(comparison(addresses, units, details));
+    if (focus) focusTool(container, ...focus);
   }
-  function focusTool(place, address, action) {
-    const tools = [...place.querySelectorAll(".column-tools")].find(
+  function focusTool(container, address, action) {
+    const tools = [...container.querySelectorAll(".column-tools")].find(
       (node) => node.dataset.address === address
     );
     const button = tools?.querySelector(`[data-action=${action}]:enabled`) ?? tools?.querySelector("button:enabled");
-    (button ?? place.querySelector("h1")).focus();
+    (button ?? container.querySelector("h1")).focus();
   }
   function keepButton(addresses) {
     const button = buttonOf([icon("pin"), "Pin these"], "button keep", () => {
@@ -2480,45 +2484,49 @@
       focusShown();
     });
     button.refill = () => {
-      button.hidden = pins.are(addresses);
+      button.hidden = pins.equal(addresses);
     };
     button.refill();
     return button;
   }
-  document.addEventListener("pins", () => pagePlace.querySelector(".keep")?.refill());
+  document.addEventListener("pins", () => pageContainer.querySelector(".keep")?.refill());
 
   // marks/labels-page.js
-  function labeledUnit([address, { label, favourite }]) {
-    const number = unitTable.find(address);
+  function labeledUnit([address, { label, favorite }]) {
+    const index = unitTable.find(address);
     const name = element("b", {}, address);
     return element(
       "li",
       { class: "labeled-unit" },
-      number < 0 ? element("span", { class: "pin-none" }, "?") : smallPicture(number, 64),
+      index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 64),
       element(
         "p",
         {},
-        number < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: view.link({ unit: address }) }, name),
+        index < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: view.link({ unit: address }) }, name),
         element("br"),
         element("bdi", {}, label)
       ),
-      favourite ? element("span", { class: "favoured", role: "img", "aria-label": "Favourite" }, icon("star")) : null,
-      buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favourite }), {
-        "aria-label": `Remove label and favourite of ${address}`
+      favorite ? element(
+        "span",
+        { class: "favorite-mark", role: "img", "aria-label": "Favorite" },
+        icon("star")
+      ) : null,
+      buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favorite }), {
+        "aria-label": `Remove label and favorite of ${address}`
       })
     );
   }
   function forget(address, entry) {
-    labels.set(address, { label: "", favourite: false });
-    pagePlace.querySelector(".label-file button")?.focus();
+    labels.set(address, { label: "", favorite: false });
+    pageContainer.querySelector(".label-file button")?.focus();
     showMessage(
-      `The label of ${address} is removed`,
+      `Label of ${address} removed`,
       buttonOf("Undo", "plain undo", () => restore(() => labels.set(address, entry)))
     );
   }
   function restore(undo) {
     undo();
-    showMessage("Taken back");
+    showMessage("Restored");
     focusShown();
   }
   function exportLabels() {
@@ -2537,28 +2545,28 @@
     }
     const { model: model2, weights, entries } = found;
     if (model2 === LABELS.model && weights.startsWith(LABELS.weights)) {
-      takeLabels(entries);
+      addLabels(entries);
       return;
     }
-    const known = entries.size - unknownOf(entries);
+    const known = entries.size - unknownCount(entries);
     const anyway = buttonOf("Import anyway", "plain", () => {
-      takeLabels(entries);
+      addLabels(entries);
       focusShown();
     });
     showMessage(
-      `${file.name} holds labels of another model, ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}; this gallery has ${known} of its ${counted(entries.size, "unit")}.`,
+      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
       anyway
     );
   }
-  var unknownOf = (entries) => [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
-  function takeLabels(entries) {
+  var unknownCount = (entries) => [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
+  function addLabels(entries) {
     const result = labels.add(entries);
-    const unknown = unknownOf(entries);
+    const unknown = unknownCount(entries);
     const facts = [
       `${result.added} new`,
       `${result.changed} changed`,
-      `${result.same} the same`,
-      ...unknown ? [`${unknown} of units that this gallery does not hold`] : []
+      `${result.same} unchanged`,
+      ...unknown ? [`${unknown} of units not in this gallery`] : []
     ];
     showMessage(
       `Imported: ${facts.join(", ")}.`,
@@ -2567,20 +2575,20 @@
   }
   function labelsBody() {
     const entries = labels.entries();
-    const places = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
-    const last = (address) => places.get(address) < 0 ? Infinity : places.get(address);
-    entries.sort(([one], [other]) => last(one) - last(other) || (one < other ? -1 : 1));
+    const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
+    const order = (address) => indices.get(address) < 0 ? Infinity : indices.get(address);
+    entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
     return [
       element(
         "p",
         { class: "lead" },
-        entries.length ? `${counted(entries.length, "unit")} with a label or a star, kept in this browser.` : "No unit has a label or a star yet. Give them on a unit\u2019s page, or import a file."
+        entries.length ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.` : "No labels or favorites yet. Add them on the page of a unit, or import a file."
       ),
-      labels.trouble ? element("p", { class: "notice label-trouble" }, labels.trouble) : null,
+      labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
       element("ul", { class: "labeled" }, entries.map(labeledUnit))
     ].filter((node) => node !== null);
   }
-  function showLabels(place) {
+  function showLabels(container) {
     document.title = `Labels \xB7 ${model.name} \xB7 featviz gallery`;
     const input = element("input", {
       type: "file",
@@ -2595,32 +2603,32 @@
       input.value = "";
     });
     const body = element("div", { class: "label-list" }, labelsBody());
-    place.replaceChildren(
+    container.replaceChildren(
       element(
         "header",
         {},
         breadcrumbs(),
-        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favourites")
+        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites")
       ),
       element(
         "div",
         { class: "label-file" },
-        buttonOf("Export as a file", "button", exportLabels),
-        buttonOf("Import a file", "button", () => input.click()),
+        buttonOf("Export to file", "button", exportLabels),
+        buttonOf("Import from file", "button", () => input.click()),
         input,
         element(
           "p",
           { class: "quiet" },
-          "What an imported file says of a unit replaces what is here; units that it does not name stay as they are."
+          "Importing replaces the labels of the units in the file and keeps all others."
         )
       ),
       body
     );
-    place.querySelector("h1").focus({ preventScroll: true });
+    container.querySelector("h1").focus({ preventScroll: true });
   }
   document.addEventListener(
     "labels",
-    () => pagePlace.querySelector(".label-list")?.replaceChildren(...labelsBody())
+    () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
   );
 
   // sections/figures.js
@@ -2649,9 +2657,9 @@
       element("span", {}, rounded(high))
     );
   }
-  var beyond = (scale, low, high, most) => [
+  var scaleWithMaximum = (scale, low, high, most) => [
     legend(scale, low, high),
-    most > high ? element("span", {}, ` up to ${rounded(most)}`) : null
+    most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
   ];
   var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
 
@@ -2673,8 +2681,8 @@
     const width = fittingWidth(figure, innerWidth * 0.92, innerHeight * 0.74);
     const all = [...button.closest("#section").querySelectorAll("button.zoom")];
     const at = all.indexOf(button);
-    const go = (by, label, arrow) => {
-      const other = all[at + by];
+    const stepButton = (offset, label, arrow) => {
+      const other = all[at + offset];
       const step2 = element(
         "button",
         { type: "button", class: "step", "aria-label": label, ...other ? {} : { disabled: "" } },
@@ -2699,8 +2707,8 @@
       element(
         "div",
         { class: "steps" },
-        go(-1, "Previous picture", "\u2190"),
-        go(1, "Next picture", "\u2192"),
+        stepButton(-1, "Previous picture", "\u2190"),
+        stepButton(1, "Next picture", "\u2192"),
         close
       )
     );
@@ -2708,8 +2716,8 @@
     close.focus();
     enlargedDialog.onclose = () => button.focus({ preventScroll: true });
     enlargedDialog.onkeydown = (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (by && all[at + by]) openEnlarged(all[at + by]);
+      const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (offset && all[at + offset]) openEnlarged(all[at + offset]);
     };
   }
   enlargedDialog.addEventListener("click", (event) => {
@@ -2730,7 +2738,7 @@
   function plotSummary(lines) {
     const parts = lines.map((line2, i) => {
       const finite = line2.filter((value) => value !== null);
-      if (!finite.length) return `sample ${i + 1} has no finite value`;
+      if (!finite.length) return `sample ${i + 1} has no finite activation`;
       return `sample ${i + 1} goes from ${measured(finite[0])} to ${measured(finite.at(-1))}`;
     });
     return `Activation over ${lines[0].length} steps: ${parts.join("; ")}.`;
@@ -2739,7 +2747,7 @@
     const range = valueRange(lines);
     const steps2 = Math.max(...lines.map((line2) => line2.length));
     if (range === null || steps2 === 0)
-      return element("p", { class: "notice" }, "No finite value was recorded.");
+      return element("p", { class: "notice" }, "No finite activation was recorded.");
     const [low, high] = range;
     const right = width - PLOT.right;
     const bottom = PLOT.height - PLOT.bottom;
@@ -2799,13 +2807,13 @@
     const ends = lines.map((line2) => y(line2.findLast((value) => value !== null) ?? low));
     const heights = labelHeights(ends);
     lines.forEach((line2, i) => {
-      const colour = sampleColour(i);
-      svg.append(svgElement("path", { class: `line ${colour}`, d: linePath(line2, x, y) }));
+      const color = sampleColor(i);
+      svg.append(svgElement("path", { class: `line ${color}`, d: linePath(line2, x, y) }));
       if (lines.length > 1) {
         svg.append(
           svgElement(
             "text",
-            { class: `end ${colour}`, x: right + 7, y: heights[i] + 4 },
+            { class: `end ${color}`, x: right + 7, y: heights[i] + 4 },
             String(i + 1)
           )
         );
@@ -2814,18 +2822,19 @@
     return svg;
   }
   function activationFigure(lines) {
-    const place = element("div", { class: "place" });
+    const container = element("div", { class: "plot-container" });
     new ResizeObserver(() => {
-      if (place.clientWidth) place.replaceChildren(activationPlot(lines, place.clientWidth));
-    }).observe(place);
+      if (container.clientWidth)
+        container.replaceChildren(activationPlot(lines, container.clientWidth));
+    }).observe(container);
     return element(
       "figure",
       { class: "trajectory" },
-      place,
+      container,
       element(
         "figcaption",
         {},
-        "Activation at each step of the optimisation, on the randomly transformed view of that step. The value given with a picture is measured on the finished picture itself."
+        "Activation at each optimization step, on the augmented image of that step. The activation of a picture is measured without augmentation."
       )
     );
   }
@@ -2843,7 +2852,7 @@
       )
     );
   }
-  function tableOf(summary, heads, rows) {
+  function tableOf(summary, headings, rows) {
     const details = element("details", {}, element("summary", {}, summary));
     details.addEventListener(
       "toggle",
@@ -2868,7 +2877,7 @@
                 element(
                   "tr",
                   {},
-                  heads.map((head) => element("th", { scope: "col" }, head))
+                  headings.map((heading) => element("th", { scope: "col" }, heading))
                 )
               ),
               element(
@@ -2904,10 +2913,10 @@
       autocomplete: "off",
       dir: "auto"
     });
-    const favourite = buttonOf(
-      [icon("star"), "Favourite"],
-      "button favourite",
-      () => setFavourite(address)
+    const favorite = buttonOf(
+      [icon("star"), "Favorite"],
+      "button favorite",
+      () => toggleFavorite(address)
     );
     const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
     const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
@@ -2920,19 +2929,19 @@
       "div",
       { class: "unit-tools of-one" },
       input,
-      favourite,
+      favorite,
       pin,
       link,
       shown,
-      element("p", { class: "label-trouble quiet", hidden: "" })
+      element("p", { class: "storage-warning quiet", hidden: "" })
     );
     const fill = () => {
       const entry = labels.get(address);
       if (document.activeElement !== input) input.value = entry.label;
-      favourite.setAttribute("aria-pressed", entry.favourite);
+      favorite.setAttribute("aria-pressed", entry.favorite);
       pin.setAttribute("aria-pressed", pins.has(address));
-      bar.lastChild.hidden = !labels.trouble;
-      bar.lastChild.textContent = labels.trouble ?? "";
+      bar.lastChild.hidden = !labels.warning;
+      bar.lastChild.textContent = labels.warning ?? "";
     };
     input.addEventListener("blur", () => setLabel(address, input.value));
     input.addEventListener("keydown", (event) => {
@@ -2940,7 +2949,7 @@
       if (event.key === "Enter" || event.key === "Escape") {
         event.stopPropagation();
         input.blur();
-        pagePlace.querySelector("h1").focus({ preventScroll: true });
+        pageContainer.querySelector("h1").focus({ preventScroll: true });
       }
     });
     bar.refill = fill;
@@ -2953,13 +2962,16 @@
     labels.set(address, { label: text });
     showMessage(text.trim() ? "Label saved" : "Label removed");
   }
-  function setFavourite(address) {
-    const favourite = !labels.get(address).favourite;
-    labels.set(address, { favourite });
-    showMessage(favourite ? `${address} is a favourite` : `${address} is no longer a favourite`);
+  function toggleFavorite(address) {
+    const favorite = !labels.get(address).favorite;
+    labels.set(address, { favorite });
+    showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
   }
   for (const change of ["labels", "pins"])
-    document.addEventListener(change, () => pagePlace.querySelector(".unit-tools.of-one")?.refill());
+    document.addEventListener(
+      change,
+      () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
+    );
 
   // unit/command.js
   function commandBlock(command) {
@@ -2967,7 +2979,7 @@
       return element(
         "p",
         { class: "notice" },
-        "No command is offered: a name in this store is not safe to paste into a shell."
+        "No command: a name in this store cannot be pasted into a shell safely."
       );
     }
     const words = command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
@@ -2994,9 +3006,9 @@
     const bottom = height - CHART.bottom - 18;
     const y = (value) => bottom - (bottom - CHART.top) * (value - low) / (high - low);
     const svg = chartSvg(width, height, description);
-    chartScale(svg, low, high, y, right);
+    addVerticalAxis(svg, low, high, y, right);
     const step2 = (right - CHART.left) / rows.length;
-    rows.forEach(([name, below, effect], i) => {
+    rows.forEach(([name, note, effect], i) => {
       const at = CHART.left + step2 * (i + 0.5);
       svg.append(
         svgElement(
@@ -3004,14 +3016,14 @@
           { class: "tick strong", x: at, y: bottom + 20, "text-anchor": "middle" },
           name
         ),
-        svgElement("text", { class: "tick", x: at, y: bottom + 37, "text-anchor": "middle" }, below)
+        svgElement("text", { class: "tick", x: at, y: bottom + 37, "text-anchor": "middle" }, note)
       );
       if (effect.estimate === null) return;
-      const colour = i < rows.length - 2 ? "sample-0" : `sample-${i - rows.length + 3}`;
+      const color = i < rows.length - 2 ? "sample-0" : `sample-${i - rows.length + 3}`;
       if (effect.low !== null)
         svg.append(
           svgElement("line", {
-            class: `whisker ${colour}`,
+            class: `whisker ${color}`,
             x1: at,
             x2: at,
             y1: y(effect.low),
@@ -3019,24 +3031,27 @@
           })
         );
       svg.append(
-        svgElement("circle", { class: `dot ${colour}`, cx: at, cy: y(effect.estimate), r: 4.5 })
+        svgElement("circle", { class: `dot ${color}`, cx: at, cy: y(effect.estimate), r: 4.5 })
       );
     });
     return svg;
   }
 
   // unit/interventions.js
-  var DOSE_NAMES = { picture: ["own picture", "own"], other: ["another\u2019s picture", "other"] };
+  var DOSE_NAMES = {
+    picture: ["own picture", "own"],
+    other: ["picture of another neuron", "other"]
+  };
   function doseFigure({ doses, label, neutral }) {
     const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
     if (!rows.length) return null;
     const name = (dose, short = 0) => DOSE_NAMES[dose]?.[short] ?? `${dose}th`;
-    const description = `Change of the margin of ${label} by the activation that is put in: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
+    const description = `Change of the margin of ${label} by patched activation: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
     const interval = ({ low, high }) => low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
     return element(
       "section",
-      { "aria-label": "Dose and response" },
-      element("h3", {}, "Dose and response"),
+      { "aria-label": "Dose response" },
+      element("h3", {}, "Dose response"),
       chartFigure(
         (width) => effectsPlot(
           rows.map(([dose, { activation, effect }]) => [
@@ -3050,11 +3065,11 @@
         [
           "Change of the margin of ",
           className(label),
-          ` in ${counted(neutral, "neutral image")}, with 95\xA0% intervals, when the activation below is put in: that on the natural images at these percentiles, on the neuron\u2019s own picture, and on another\u2019s.`
+          ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\xA0% confidence intervals. Doses: the activation of natural images at these percentiles, of the neuron\u2019s own picture, and of the picture of another neuron.`
         ],
         tableOf(
           "Values",
-          ["Dose", "activation", "effect", "95 % interval", "images of the class then"],
+          ["Dose", "Activation", "Effect", "95\xA0% CI", "Predicted as the class"],
           () => rows.map(([dose, { activation, effect, converted }]) => [
             name(dose),
             brief(activation),
@@ -3073,7 +3088,7 @@
     const up = total.filter(([, value]) => value > 0);
     const down = total.filter(([, value]) => value <= 0).sort(([, one], [, other]) => one - other);
     const most = Math.max(...total.map(([, value]) => Math.abs(value ?? 0)));
-    const ranks = Object.entries(agreement).filter(([, value]) => value !== null);
+    const correlations = Object.entries(agreement).filter(([, value]) => value !== null);
     const bars = (caption, rows) => rows.length ? barList(caption, rows, most) : null;
     return element(
       "section",
@@ -3082,27 +3097,27 @@
       element(
         "p",
         { class: "quiet" },
-        "What is lost of each class\u2019s logit when the neuron is kept at its mean: the strongest at either end. These effects were not tested."
+        "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested."
       ),
       element("div", { class: "sided" }, bars("Supports", up), bars("Opposes", down)),
       tableOf(
         "Total and direct effects",
-        ["Class", "total", "straight to the head"],
+        ["Class", "Total", "Direct"],
         () => total.map(([name, value]) => [
           className(name),
           brief(value),
           brief(direct.get(name) ?? null)
         ])
       ),
-      ranks.length ? element(
+      correlations.length ? element(
         "dl",
         { class: "value-list" },
-        element("dt", {}, "Rankings"),
+        element("dt", {}, "Rank correlation"),
         element(
           "dd",
           {},
-          "Rank correlation over all classes of ",
-          ranks.map(([pair, value], i) => [
+          "of the effects on all classes: ",
+          correlations.map(([pair, value], i) => [
             i ? "; " : "",
             pair,
             " ",
@@ -3118,7 +3133,7 @@
     const row = (name, share) => [name, share];
     const rows = [
       row("this neuron", mediation),
-      ...control === null ? [] : [row("others of its layer and level, median", control)]
+      ...control === null ? [] : [row("control neurons of the same layer and activation level, median", control)]
     ];
     return element(
       "section",
@@ -3127,12 +3142,12 @@
       element(
         "p",
         { class: "quiet" },
-        "Share of the margin that its picture gives ",
+        "Share of the margin of ",
         className(label),
-        " which is gone with a neuron kept at its mean."
+        " on the neuron\u2019s own picture that is lost with a neuron frozen at its mean."
       ),
       barList(
-        "Share that is gone",
+        "Share of the margin lost",
         rows,
         Math.max(1, ...rows.map(([, share]) => Math.abs(share))),
         (share) => percent(Math.round(1e3 * share) / 1e3 || 0)
@@ -3143,26 +3158,26 @@
     const verdict = evidence?.verdict;
     if (!verdict) return null;
     const claims = verdict.silent ? [] : Object.entries(verdict.claims).filter(([name]) => Object.hasOwn(CLAIM_TEXTS, name));
-    const made = claims.filter(([, claim]) => claim.holds);
-    const tested = claims.filter(([, claim]) => !claim.holds);
+    const held = claims.filter(([, claim]) => claim.holds);
+    const others = claims.filter(([, claim]) => !claim.holds);
     return element(
       "section",
-      { class: "evidence", "aria-label": "What interventions measured" },
-      element("h2", {}, "What interventions measured"),
+      { class: "evidence", "aria-label": "Causal tests" },
+      element("h2", {}, "Causal tests"),
       claims.length ? element(
         "ul",
-        { class: "verdicts", "aria-label": "Statements" },
-        made.map(
+        { class: "verdicts", "aria-label": "Claims" },
+        held.map(
           ([name]) => chip(true, [
             CLAIM_TEXTS[name],
             ...verdict.label === null ? [] : [" for ", className(verdict.label)]
           ])
         ),
-        tested.map(
+        others.map(
           ([name, { p }]) => element(
             "li",
             { class: "not-shown" },
-            p === null ? "not tested: " : "not shown: ",
+            p === null ? "Not tested: " : "Not shown: ",
             CLAIM_TEXTS[name]
           )
         )
@@ -3187,7 +3202,7 @@
     const x = (i) => CHART.left + (right - CHART.left) * i / Math.max(1, names.length - 1);
     const y = (value) => bottom - (bottom - CHART.top) * (value - low) / (high - low);
     const svg = chartSvg(width, CHART.height, description);
-    chartScale(svg, low, high, y, right);
+    addVerticalAxis(svg, low, high, y, right);
     svg.append(
       svgElement("line", { class: "axis", x1: CHART.left, x2: right, y1: bottom, y2: bottom })
     );
@@ -3201,40 +3216,38 @@
         svgElement("text", { class: "tick", x: x(i), y: bottom + 18, "text-anchor": anchor }, name)
       );
     });
-    for (const [, values, colour] of lines) {
-      svg.append(svgElement("path", { class: `line ${colour}`, d: linePath(values, x, y) }));
+    for (const [, values, color] of lines) {
+      svg.append(svgElement("path", { class: `line ${color}`, d: linePath(values, x, y) }));
       if (values.length === 1 && values[0] !== null)
-        svg.append(
-          svgElement("circle", { class: `dot ${colour}`, cx: x(0), cy: y(values[0]), r: 3 })
-        );
+        svg.append(svgElement("circle", { class: `dot ${color}`, cx: x(0), cy: y(values[0]), r: 3 }));
     }
     return svg;
   }
 
-  // unit/numbers.js
-  function standing(key, number) {
-    const column = unitTable.numbers.find((one) => one.key === key);
-    const own = unitTable.number(key, number);
-    if (!column || column.higher === null || own === null) return null;
+  // unit/metrics.js
+  function rankAmongUnits(key, index) {
+    const metric = unitTable.metrics.find((one) => one.key === key);
+    const own = unitTable.metric(key, index);
+    if (!metric || metric.higher === null || own === null) return null;
     let [worse, others] = [0, 0];
-    for (const value of unitTable.columnar.get(key)) {
+    for (const value of unitTable.columns.get(key)) {
       if (value === null) continue;
       others += 1;
       if (value === own) worse += 0.5;
-      else if (value < own === column.higher) worse += 1;
+      else if (value < own === metric.higher) worse += 1;
     }
     return others > 1 ? { share: (worse - 0.5) / (others - 1), others: others - 1 } : null;
   }
-  function numberRow(unit, [key, name, meaning]) {
-    const value = unitTable.number(key, unit.number);
+  function metricRow(unit, [key, name, meaning]) {
+    const value = unitTable.metric(key, unit.index);
     if (value === null) return null;
-    const stands = standing(key, unit.number);
-    const place = stands ? [
-      shareTrack(stands.share),
+    const rank = rankAmongUnits(key, unit.index);
+    const comparison2 = rank ? [
+      shareTrack(rank.share),
       element(
         "span",
         { class: "quiet" },
-        `better than ${Math.round(100 * stands.share)}\xA0% of ${stands.others.toLocaleString("en")}`
+        `better than ${Math.round(100 * rank.share)}\xA0% of ${rank.others.toLocaleString("en")}`
       )
     ] : element("span", { class: "quiet" }, "\u2013");
     const describe = element(
@@ -3248,26 +3261,26 @@
       {},
       element("th", { scope: "row" }, describe),
       element("td", { class: "value" }, brief(value)),
-      element("td", { class: "place-among" }, place)
+      element("td", { class: "rank" }, comparison2)
     );
   }
-  function numbersBlock(unit, { evidence }) {
+  function metricsBlock(unit, { evidence }) {
     if (!evidence) return null;
-    const rows = NUMBER_TEXTS.map((entry) => numberRow(unit, entry)).filter(Boolean);
+    const rows = METRIC_TEXTS.map((entry) => metricRow(unit, entry)).filter(Boolean);
     const checks = knownChecks(evidence);
     if (!rows.length && !checks.length) return null;
     return element(
       "section",
-      { class: "evidence", "aria-label": "How far to trust the picture" },
-      element("h2", {}, "How far to trust the picture"),
+      { class: "evidence", "aria-label": "Picture quality" },
+      element("h2", {}, "Picture quality"),
       checks.length ? element("ul", { class: "verdicts", "aria-label": "Checks" }, checks.map(checkChip)) : null,
       rows.length ? element(
         "div",
         {
-          class: "numbers",
+          class: "metrics",
           tabindex: "0",
           role: "region",
-          "aria-label": "Numbers of the picture"
+          "aria-label": "Metrics of the picture"
         },
         element(
           "table",
@@ -3278,7 +3291,7 @@
             element(
               "tr",
               {},
-              ["Number", "Picture", "Among the units of this page"].map(
+              ["Metric", "Value", "Rank among units"].map(
                 (head) => element("th", { scope: "col" }, head)
               )
             )
@@ -3286,29 +3299,29 @@
           element("tbody", {}, rows)
         )
       ) : null,
-      routeFigure(evidence.route)
+      pathFigure(evidence.route)
     );
   }
   var shortLayer = (name) => name.replace(/^(blocks|layers|stages)\./, "").replace(/^patch_embed$/, "in");
-  function routeFigure(route2) {
+  function pathFigure(route2) {
     if (!route2) return null;
     const lines = [
       ["this picture", route2.picture, "sample-1"],
-      ["natural images that excite the unit, to each other", route2.natural, "sample-0"],
+      ["top natural images, to each other", route2.natural, "sample-0"],
       ["other images of their classes", route2.same, "sample-2"],
       ["images of other classes", route2.different, "sample-7"]
     ];
     const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
-    const description = `Similarity over ${route2.layers.length} layers to the natural images that excite the unit. At the last: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
+    const description = `Similarity to the unit\u2019s top natural images over ${route2.layers.length} layers. At the last layer: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
     const rows = () => route2.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
     return element(
       "section",
-      { "aria-label": "Path through the layers" },
-      element("h3", {}, "Path through the layers"),
+      { "aria-label": "Similarity by layer" },
+      element("h3", {}, "Similarity by layer"),
       chartFigure(
         (width) => linesPlot(lines, route2.layers.map(shortLayer), width, description),
-        "Similarity, layer by layer, to the natural images that excite the unit.",
-        chartLegend(lines.map(([name, , colour]) => [name, colour])),
+        "Similarity to the unit\u2019s top natural images, by layer.",
+        chartLegend(lines.map(([name, , color]) => [name, color])),
         tableOf("Values", ["Layer", ...lines.map(([name]) => name)], rows)
       )
     );
@@ -3327,16 +3340,16 @@
         "ul",
         {},
         items.map(
-          ([number, text]) => element(
+          ([index, text]) => element(
             "li",
             {},
             element(
               "a",
               {
-                href: view.link({ unit: unitTable.address(number) }),
-                title: unitTable.address(number)
+                href: view.link({ unit: unitTable.address(index) }),
+                title: unitTable.address(index)
               },
-              smallPicture(number, 96),
+              thumbnail(index, 96),
               element("span", { class: "caption" }, text)
             )
           )
@@ -3346,7 +3359,7 @@
   }
   function otherTokens(unit) {
     const whole = unit.address.split("@")[0];
-    const { offset, count } = unitTable.siteOf(unit.number);
+    const { offset, count } = unitTable.siteOf(unit.index);
     const found = [];
     for (let i = offset; i < offset + count; i += 1) {
       const address = unitTable.address(i);
@@ -3355,56 +3368,56 @@
     if (found.length < 2) return null;
     const first = Math.max(
       0,
-      Math.min(found.indexOf(unit.number) - STRIP_MOST / 2, found.length - STRIP_MOST)
+      Math.min(found.indexOf(unit.index) - STRIP_MOST / 2, found.length - STRIP_MOST)
     );
     const shown = found.slice(first, first + STRIP_MOST);
-    const lead = shown.length < found.length ? `${shown.length} of ${counted(found.length, "picture")}, those around this one.` : "";
+    const lead = shown.length < found.length ? `${shown.length} of ${counted(found.length, "picture")}, around this one.` : "";
     const strip = unitStrip(
       whole.includes(".qk:") ? "The same head at other tokens" : "The same unit at other tokens",
       lead,
       shown.map((i) => [i, unitTable.address(i).slice(whole.length) || "all patches"])
     );
-    strip.querySelectorAll("a")[shown.indexOf(unit.number)].setAttribute("aria-current", "page");
+    strip.querySelectorAll("a")[shown.indexOf(unit.index)].setAttribute("aria-current", "page");
     return strip;
   }
   function similarUnits(similar) {
     const strip = (heading, lead, found) => unitStrip(
       heading,
       lead,
-      (found ?? []).map(([number, likeness]) => [
-        number,
-        [unitTable.address(number), element("b", {}, hundredths(likeness))]
+      (found ?? []).map(([index, similarity]) => [
+        index,
+        [unitTable.address(index), element("b", {}, hundredths(similarity))]
       ])
     );
     return [
       strip(
-        "Pictures most like this one",
-        "Likeness of the pictures, from 0 to 1.",
+        "Units with similar pictures",
+        "Similarity of the pictures, from 0 to 1.",
         similar?.picture
       ),
       strip(
         "Units active on the same images",
-        "Share of the images that excite this unit most which excite the other most, too.",
+        "Share of this unit\u2019s top natural images that are also top images of the other unit.",
         similar?.activation
       )
     ];
   }
 
   // unit/page.js
-  var ALSO = {
-    filters: "the filter itself",
-    attention: "where the head looks",
-    grids: "grid of the head",
+  var RELATED = {
+    filters: "filter",
+    attention: "attention map",
+    grids: "token grid",
     gradients: "gradients on images",
-    tokens: "token by token",
-    compare: "its match in another model"
+    tokens: "position dependence",
+    compare: "match in another model"
   };
-  function alsoAbout(links) {
+  function relatedLinks(links) {
     if (!links.length) return null;
     const items = links.map(
-      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, ALSO[section])
+      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section])
     );
-    return element("nav", { class: "also", "aria-label": "Also about this unit" }, "Also: ", items);
+    return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
   }
   function renderBlock(unit, render, detail) {
     const group = model.groups[render.group];
@@ -3415,10 +3428,10 @@
         "aria-label": unit.renders.length > 1 ? group.label : "Pictures"
       },
       unit.renders.length > 1 ? element("h2", {}, group.label) : null,
-      model.thumbnailsOnly ? smallPictureFigure(unit) : samplesFigure(unit, render, detail),
+      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
       element(
         "div",
-        { class: "beside" },
+        { class: "render-details" },
         activationFigure(detail.trajectory),
         commandBlock(detail.command),
         settingsTable(group.settings)
@@ -3431,20 +3444,20 @@
       element(
         "p",
         { class: "notice" },
-        "This gallery holds no such unit. ",
+        "No such unit in this gallery. ",
         element("a", { href: "#" }, "All units")
       )
     ];
   }
-  async function showUnit(place, address) {
-    const number = unitTable.find(address);
+  async function showUnit(container, address) {
+    const index = unitTable.find(address);
     document.title = `${address} \xB7 ${model.name} \xB7 featviz gallery`;
-    if (number < 0) {
-      place.replaceChildren(...missingUnit(address));
-      place.querySelector("h1").focus({ preventScroll: true });
+    if (index < 0) {
+      container.replaceChildren(...missingUnit(address));
+      container.querySelector("h1").focus({ preventScroll: true });
       return;
     }
-    const unit = unitAt(number);
+    const unit = unitAt(index);
     const header = element(
       "header",
       {},
@@ -3453,27 +3466,27 @@
       steps(unit),
       unitActions(unit)
     );
-    place.replaceChildren(header);
+    container.replaceChildren(header);
     header.querySelector("h1").focus({ preventScroll: true });
     let details;
     try {
       details = (await Promise.all(unit.renders.map((render) => loadEntry("details", render.row)))).map(detailOf);
     } catch (error) {
-      if (header.parentNode === place) place.append(missingFile(error));
+      if (header.parentNode === container) container.append(missingFile(error));
       return;
     }
-    if (header.parentNode !== place) return;
-    const evident = details.find(({ evidence }) => evidence) ?? details[0];
+    if (header.parentNode !== container) return;
+    const withEvidence = details.find(({ evidence }) => evidence) ?? details[0];
     const blocks = [
-      alsoAbout(details[0].links),
+      relatedLinks(details[0].links),
       ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
-      examplesBlock(evident),
-      numbersBlock(unit, evident),
-      interventionsBlock(evident),
+      examplesBlock(withEvidence),
+      metricsBlock(unit, withEvidence),
+      interventionsBlock(withEvidence),
       otherTokens(unit),
       ...similarUnits(details[0].similar)
     ];
-    place.append(...blocks.filter((block) => block !== null));
+    container.append(...blocks.filter((block) => block !== null));
   }
 
   // sections/blocks.js
@@ -3481,8 +3494,8 @@
     element("h2", { class: "title", tabindex: "-1" }, title),
     element("p", { class: "lead" }, lead)
   ];
-  function blockHead(title, fact) {
-    return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, fact));
+  function blockHead(title, note) {
+    return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, note));
   }
   function blocksOf(blocks, build) {
     return blocks.map((block) => [
@@ -3500,7 +3513,7 @@
         element(
           "div",
           { class: className2 },
-          entries.map((entry) => section.keep(entry[0], build(entry, site)))
+          entries.map((entry) => section.register(entry[0], build(entry, site)))
         )
       )
     );
@@ -3510,14 +3523,14 @@
   }
 
   // sections/attention.js
-  var HEAD = 160;
+  var MAP = 160;
   function heatFigure(scale, [figure, low, high, most = high], address, text) {
-    const ends = () => beyond(scale, low, high, most);
+    const ends = () => scaleWithMaximum(scale, low, high, most);
     const caption = () => [element("b", {}, address), listed(["", text]), " ", ends()];
     return element(
       "figure",
       {},
-      enlargeable(figure, wholeWidth(figure[1], HEAD), `${address}, ${text}`, caption),
+      enlargeable(figure, wholeWidth(figure[1], MAP), `${address}, ${text}`, caption),
       element("figcaption", {}, element("span", {}, text), ends())
     );
   }
@@ -3525,10 +3538,10 @@
     const known = [prefix, self, local].every((share) => share !== null);
     const rest = known ? Math.max(0, 1 - prefix - self - local) : null;
     const parts = [
-      ["class and registers", prefix],
-      ["the patch itself", self],
-      ["its neighbours", local],
-      ["elsewhere", rest]
+      ["class and register tokens", prefix],
+      ["same patch", self],
+      ["neighboring patches", local],
+      ["other patches", rest]
     ];
     return element(
       "article",
@@ -3537,22 +3550,22 @@
       element(
         "div",
         { class: "maps" },
-        heatFigure(scale, displacement, address, "by displacement of the key"),
-        heatFigure(scale, pattern, address, "queries (rows) to keys")
+        heatFigure(scale, displacement, address, "by relative position of the key"),
+        heatFigure(scale, pattern, address, "queries (rows) to keys (columns)")
       ),
       shareBar(parts.map(([name, share]) => [name, share, percent(share)])),
       element(
         "p",
         { class: "quiet" },
-        `entropy ${hundredths(entropy)} of at most ${hundredths(most)} nats`
+        `entropy ${hundredths(entropy)} nats (maximum ${hundredths(most)})`
       )
     );
   }
   function attentionView(section, data2) {
     return [
       sectionHead(
-        "Attention",
-        "Where the heads look, on average over a dataset. In the map by displacement the middle is the patch itself. Each map has its own scale; a few pairs of the second may lie beyond its end."
+        "Attention maps",
+        "Mean attention of each head over a dataset. The center of the map by relative position is the query\u2019s own patch. Each map has its own color scale; the scale of the second map is clipped at its 99th percentile."
       ),
       blocksOf(
         data2.attention,
@@ -3567,289 +3580,9 @@
     ];
   }
 
-  // sections/filters.js
-  var FILTER = 48;
-  function filterCell(section, [address, figure, name, [energy, spatial, colour], cluster]) {
-    const caption = () => [
-      element("b", {}, addressLink(section, address)),
-      listed([
-        "",
-        name,
-        `energy ${measured(energy)}`,
-        `spatial ${measured(spatial)}`,
-        `colour ${measured(colour)}`,
-        `cluster ${cluster}`
-      ])
-    ];
-    return section.keep(
-      address,
-      element(
-        "div",
-        { class: "chip" },
-        enlargeable(figure, wholeWidth(figure[1], FILTER), `${address}, ${name}`, caption),
-        element("span", { "aria-hidden": "true" }, address.slice(address.lastIndexOf(":") + 1))
-      )
-    );
-  }
-  function classBlock(section, { classes }) {
-    const total = classes.reduce((sum, [, entries]) => sum + entries.length, 0);
-    return [
-      shareBar(
-        classes.map(([name, entries]) => [name, entries.length, entries.length.toLocaleString("en")])
-      ),
-      classes.map(
-        ([name, entries]) => element(
-          "section",
-          { "aria-label": name },
-          blockHead(
-            name,
-            listed([counted(entries.length, "filter"), percent(entries.length / total)])
-          ),
-          element(
-            "div",
-            { class: "chips" },
-            entries.map((entry) => filterCell(section, entry))
-          )
-        )
-      )
-    ];
-  }
-  function componentBlock(section, { rows }) {
-    const cell = ([address, figure, variance]) => {
-      const caption = () => [
-        element("b", {}, address),
-        listed(["", `${percent(variance)} of the variance`])
-      ];
-      const picture = enlargeable(figure, wholeWidth(figure[1], FILTER), address, caption);
-      return section.keep(
-        address,
-        element("div", { class: "chip" }, picture, element("span", {}, percent(variance)))
-      );
-    };
-    return element("div", { class: "chips" }, rows.map(cell));
-  }
-  function positionBlock(scale, { map: [figure, low, high], count }) {
-    const alt = "For each patch a map of the likeness of its position embedding to that of every patch";
-    return element(
-      "figure",
-      { class: "sheet" },
-      enlargeable(figure, wholeWidth(figure[1], 480), alt, () => legend(scale, low, high)),
-      element("figcaption", {}, legend(scale, low, high), ` ${count.toLocaleString("en")} maps`)
-    );
-  }
-  function filtersView(section, data2) {
-    return [
-      data2.filters.length ? sectionHead(
-        "Filters",
-        "The weights of the first layer as pictures, sorted into classes. Within a class, filters that look alike are neighbours."
-      ) : sectionHead("First layer"),
-      blocksOf(data2.filters, (block) => classBlock(section, block)),
-      data2.components.length ? [
-        blockHead("Principal components", "of the filters, with their shares of the variance"),
-        blocksOf(data2.components, (block) => componentBlock(section, block))
-      ] : null,
-      data2.positions.length ? [
-        blockHead(
-          "Position embeddings",
-          "each small map stands at the place of its patch: the cosine of that position\u2019s embedding with every other\u2019s"
-        ),
-        blocksOf(data2.positions, (block) => positionBlock(data2.scale, block))
-      ] : null
-    ];
-  }
-
-  // sections/gradients.js
-  function gradientArticle(section, scale, [address, samples]) {
-    const heads = ["the image", "through the query", "through the key"];
-    const ends = (range) => range.length ? beyond(scale, 0, ...range) : null;
-    const caption = (text, range) => () => [
-      element("b", {}, address),
-      listed(["", text]),
-      " ",
-      ends(range)
-    ];
-    const triple = ([image, query, key, value], i) => {
-      const pictures = [[image], query, key];
-      return element(
-        "figure",
-        { class: "triple" },
-        element(
-          "div",
-          { class: "three" },
-          pictures.map(
-            ([figure, ...range], j) => element(
-              "div",
-              {},
-              enlargeable(
-                figure,
-                shownWidth(figure[1]),
-                `${address}, image ${i + 1}, ${heads[j]}`,
-                caption(`image ${i + 1}, ${heads[j]}`, range)
-              ),
-              element("span", { class: "quiet" }, heads[j], ends(range))
-            )
-          )
-        ),
-        element("figcaption", {}, "activation ", element("b", {}, measured(value)))
-      );
-    };
-    return element(
-      "article",
-      { class: "gradient", tabindex: "-1" },
-      element("h4", {}, addressLink(section, address)),
-      element("div", { class: "triples" }, samples.map(triple))
-    );
-  }
-  function gradientsView(section, data2) {
-    return [
-      sectionHead(
-        "Gradients",
-        "Which pixels raise or lower a logit: how long its gradient is at each pixel, when it may flow through the query only, and through the key only. The image is dim where the gradient is small."
-      ),
-      blocksOf(
-        data2.gradients,
-        (block) => layersOf(
-          section,
-          block,
-          "unit",
-          "gradients",
-          (entry) => gradientArticle(section, data2.scale, entry)
-        )
-      )
-    ];
-  }
-
-  // sections/grids.js
-  function gridFigure(section, [address, figure, queries, keys2, activation]) {
-    const head = address.split("@")[0];
-    const caption = () => element("b", {}, address);
-    const rows = () => queries.map((query, i) => [
-      `q${query}`,
-      ...keys2.map(
-        (key, j) => addressLink(section, `${head}@q${query}.k${key}`, measured(activation[i][j]))
-      )
-    ]);
-    return element(
-      "figure",
-      { class: "labeled", tabindex: "-1" },
-      enlargeable(figure, Math.min(figure[1], 1100), address, caption),
-      element("figcaption", {}, element("b", {}, address)),
-      tableOf("Values", ["query \\ key", ...keys2.map((key) => `k${key}`)], rows)
-    );
-  }
-  function gridsView(section, data2) {
-    return [
-      sectionHead(
-        "Grids",
-        "What a head compares: a picture for each pair of a query token (rows) and a key token (columns). A click enlarges."
-      ),
-      blocksOf(
-        data2.grids,
-        (block) => layersOf(section, block, "grid", "figures", (entry) => gridFigure(section, entry))
-      )
-    ];
-  }
-
-  // sections/heads.js
-  var HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
-  function headRows() {
-    return unitTable.sites.flatMap((site) => {
-      const [, layer] = HEAD_SITE.exec(site.name) ?? [];
-      if (layer === void 0) return [];
-      const heads = /* @__PURE__ */ new Map();
-      for (let i = site.offset; i < site.offset + site.count; i += 1) {
-        const [, head] = /^:(\d+)(?=@|$)/.exec(unitTable.tails[i]) ?? [];
-        if (head !== void 0) heads.set(Number(head), [...heads.get(Number(head)) ?? [], i]);
-      }
-      return heads.size ? [{ layer, site, heads }] : [];
-    });
-  }
-  function headsView(section) {
-    const rows = headRows();
-    const columns = [...new Set(rows.flatMap(({ heads }) => [...heads.keys()]))].sort(
-      (a, b) => a - b
-    );
-    return [
-      ...sectionHead(
-        "Heads by layer",
-        "A row a layer, a column a head: the first unit of each that was rendered. The numbers beside a picture lead to all units of the head, and to where it looks."
-      ),
-      element(
-        "div",
-        { class: "overview", tabindex: "0", role: "region", "aria-label": "Heads by layer" },
-        element(
-          "table",
-          {},
-          element(
-            "thead",
-            {},
-            element(
-              "tr",
-              {},
-              element("td", {}),
-              columns.map((head) => element("th", { scope: "col" }, `head ${head}`))
-            )
-          ),
-          element(
-            "tbody",
-            {},
-            rows.map(
-              ({ layer, site, heads }) => element(
-                "tr",
-                {},
-                element(
-                  "th",
-                  { scope: "row" },
-                  element("a", { href: siteHash(site.name) }, `block ${layer}`)
-                ),
-                columns.map((head) => headCell(section, site, head, heads.get(head)))
-              )
-            )
-          )
-        )
-      )
-    ];
-  }
-  function headCell(section, site, head, units) {
-    if (!units) return element("td", {});
-    const address = unitTable.address(units[0]);
-    const many = element(
-      "a",
-      {
-        href: view.link({ layer: site.name, q: `:${head}@`, sort: null, where: [], only: null }),
-        "aria-label": `${units.length} units of ${site.name}:${head}`
-      },
-      `\xD7${units.length}`
-    );
-    const looks = element(
-      "a",
-      {
-        href: `#attention=${escapeForHash(`${site.name}:${head}`)}`,
-        "aria-label": `Where ${site.name}:${head} looks`
-      },
-      "looks"
-    );
-    const picture = element(
-      "a",
-      { href: unitHash(address), title: address },
-      smallPicture(units[0], 48)
-    );
-    return element(
-      "td",
-      {},
-      section.keep(address, picture),
-      element(
-        "span",
-        { class: "more" },
-        units.length > 1 ? many : null,
-        section.looks ? looks : null
-      )
-    );
-  }
-
-  // sections/other-model.js
+  // sections/compare.js
   var LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 };
-  var cut = (text, room) => text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
+  var truncated = (text, room) => text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
   function layerPlot({ rows, columns, map: [figure], values }, other, own, width, readout) {
     const room = Math.floor(width * 0.34 / LAYERS.letter);
     const letters = (labels2) => Math.min(room, Math.max(...labels2.map((label2) => label2.length)));
@@ -3861,7 +3594,7 @@
     const label = (i, text, transform, anchor) => i % step2 ? null : svgElement(
       "text",
       { class: "tick", transform, "text-anchor": anchor, dy: "0.35em" },
-      cut(text, room),
+      truncated(text, room),
       svgElement("title", {}, text)
     );
     const svg = svgElement(
@@ -3872,7 +3605,7 @@
         width: left + across + 2,
         height: top + down + 2,
         role: "img",
-        "aria-label": `Likeness of ${rows.length} layers of ${own} to ${columns.length} of ${other}`
+        "aria-label": `Similarity of ${rows.length} layers of ${own} to ${columns.length} layers of ${other}`
       },
       svgElement("image", {
         class: "pixels",
@@ -3915,26 +3648,28 @@
     return svg;
   }
   function layersBlock(scale, block) {
-    const place = element("div", { class: "layers-place" });
+    const container = element("div", { class: "layers-container" });
     const readout = element("output", { class: "quiet" });
     new ResizeObserver(() => {
-      if (place.clientWidth)
-        place.replaceChildren(layerPlot(block, block.other, model.name, place.clientWidth, readout));
-    }).observe(place);
+      if (container.clientWidth)
+        container.replaceChildren(
+          layerPlot(block, block.other, model.name, container.clientWidth, readout)
+        );
+    }).observe(container);
     const rows = () => block.rows.map((layer, i) => [layer, ...block.values[i].map(hundredths)]);
     return [
       element(
         "figure",
         { class: "cka" },
-        place,
+        container,
         element("figcaption", {}, legend(scale, 0, 1), " linear CKA ", readout)
       ),
-      tableOf("Values", ["layer", ...block.columns], rows)
+      tableOf("Values", ["Layer", ...block.columns], rows)
     ];
   }
   var otherName = ({ other, page }) => page === null ? element("span", {}, other) : element("a", { href: page }, other);
-  function matchFigure(section, block, [address, match, correlation, pair, activation, shown]) {
-    const link = block.page !== null && shown ? element("a", { href: `${block.page}${unitHash(match)}` }, match) : element("span", {}, match);
+  function matchFigure(section, block, [address, match, correlation, pair, activation, isShown2]) {
+    const link = block.page !== null && isShown2 ? element("a", { href: `${block.page}${unitHash(match)}` }, match) : element("span", {}, match);
     const sides = [
       [pair[0], address, addressLink(section, address), activation[0]],
       [pair[1], match, link, activation[1]]
@@ -3960,20 +3695,20 @@
       element("figcaption", {}, "correlation ", element("b", {}, hundredths(correlation)))
     );
   }
-  function otherModelView(section, data2) {
+  function compareView(section, data2) {
     return [
       sectionHead(
-        "Beside another model",
-        "How alike the layers of two models represent the same images, and for units of this model the unit of the other that answers most alike."
+        "Model comparison",
+        "Similarity of the layers of two models on the same images, and for units of this model the unit of the other model with the most correlated activation."
       ),
       data2.cka.map((block) => [
-        element("h3", { class: "label" }, "Layers beside ", otherName(block)),
+        element("h3", { class: "label" }, "Layer similarity to ", otherName(block)),
         block.label ? element("p", { class: "quiet" }, block.label) : null,
         layersBlock(data2.scale, block),
         settingsTable(block.settings)
       ]),
       data2.matches.map((block) => [
-        element("h3", { class: "label" }, "Units matched in ", otherName(block)),
+        element("h3", { class: "label" }, "Matched units in ", otherName(block)),
         block.label ? element("p", { class: "quiet" }, block.label) : null,
         layersOf(section, block, "unit", "matches", (entry) => matchFigure(section, block, entry)),
         settingsTable(block.settings)
@@ -3981,31 +3716,311 @@
     ];
   }
 
+  // sections/filters.js
+  var FILTER = 48;
+  function filterCell(section, [address, figure, name, [energy, spatial, color], cluster]) {
+    const caption = () => [
+      element("b", {}, addressLink(section, address)),
+      listed([
+        "",
+        name,
+        `energy ${measured(energy)}`,
+        `spatial ${measured(spatial)}`,
+        `color ${measured(color)}`,
+        `cluster ${cluster}`
+      ])
+    ];
+    return section.register(
+      address,
+      element(
+        "div",
+        { class: "chip" },
+        enlargeable(figure, wholeWidth(figure[1], FILTER), `${address}, ${name}`, caption),
+        element("span", { "aria-hidden": "true" }, address.slice(address.lastIndexOf(":") + 1))
+      )
+    );
+  }
+  function classBlock(section, { classes }) {
+    const total = classes.reduce((sum, [, entries]) => sum + entries.length, 0);
+    return [
+      shareBar(
+        classes.map(([name, entries]) => [name, entries.length, entries.length.toLocaleString("en")])
+      ),
+      classes.map(
+        ([name, entries]) => element(
+          "section",
+          { "aria-label": name },
+          blockHead(
+            name,
+            listed([counted(entries.length, "filter"), percent(entries.length / total)])
+          ),
+          element(
+            "div",
+            { class: "chips" },
+            entries.map((entry) => filterCell(section, entry))
+          )
+        )
+      )
+    ];
+  }
+  function componentBlock(section, { rows }) {
+    const cell = ([address, figure, variance]) => {
+      const caption = () => [
+        element("b", {}, address),
+        listed(["", `${percent(variance)} of the variance`])
+      ];
+      const picture = enlargeable(figure, wholeWidth(figure[1], FILTER), address, caption);
+      return section.register(
+        address,
+        element("div", { class: "chip" }, picture, element("span", {}, percent(variance)))
+      );
+    };
+    return element("div", { class: "chips" }, rows.map(cell));
+  }
+  function positionBlock(scale, { map: [figure, low, high], count }) {
+    const alt = "For each patch, a map of the cosine similarity of its position embedding to those of all patches";
+    return element(
+      "figure",
+      { class: "sheet" },
+      enlargeable(figure, wholeWidth(figure[1], 480), alt, () => legend(scale, low, high)),
+      element("figcaption", {}, legend(scale, low, high), ` ${count.toLocaleString("en")} maps`)
+    );
+  }
+  function filtersView(section, data2) {
+    return [
+      data2.filters.length ? sectionHead(
+        "Filters",
+        "Weights of the first layer as pictures, by class. Similar filters of a class are next to each other."
+      ) : sectionHead("First layer"),
+      blocksOf(data2.filters, (block) => classBlock(section, block)),
+      data2.components.length ? [
+        blockHead("Principal components", "of the filters, with explained variance"),
+        blocksOf(data2.components, (block) => componentBlock(section, block))
+      ] : null,
+      data2.positions.length ? [
+        blockHead(
+          "Position embeddings",
+          "for each patch, at its position in the image, the cosine similarity of its embedding to all others"
+        ),
+        blocksOf(data2.positions, (block) => positionBlock(data2.scale, block))
+      ] : null
+    ];
+  }
+
+  // sections/gradients.js
+  function gradientArticle(section, scale, [address, samples]) {
+    const titles = ["image", "gradient through the query", "gradient through the key"];
+    const ends = (range) => range.length ? scaleWithMaximum(scale, 0, ...range) : null;
+    const caption = (text, range) => () => [
+      element("b", {}, address),
+      listed(["", text]),
+      " ",
+      ends(range)
+    ];
+    const triple = ([image, query, key, value], i) => {
+      const pictures = [[image], query, key];
+      return element(
+        "figure",
+        { class: "triple" },
+        element(
+          "div",
+          { class: "three" },
+          pictures.map(
+            ([figure, ...range], j) => element(
+              "div",
+              {},
+              enlargeable(
+                figure,
+                shownWidth(figure[1]),
+                `${address}, image ${i + 1}, ${titles[j]}`,
+                caption(`image ${i + 1}, ${titles[j]}`, range)
+              ),
+              element("span", { class: "quiet" }, titles[j], ends(range))
+            )
+          )
+        ),
+        element("figcaption", {}, "activation ", element("b", {}, measured(value)))
+      );
+    };
+    return element(
+      "article",
+      { class: "gradient", tabindex: "-1" },
+      element("h4", {}, addressLink(section, address)),
+      element("div", { class: "triples" }, samples.map(triple))
+    );
+  }
+  function gradientsView(section, data2) {
+    return [
+      sectionHead(
+        "Gradients",
+        "Norm of the gradient of a query-key logit at each pixel, through the query only and through the key only. The image is dimmed where the gradient is small."
+      ),
+      blocksOf(
+        data2.gradients,
+        (block) => layersOf(
+          section,
+          block,
+          "unit",
+          "gradients",
+          (entry) => gradientArticle(section, data2.scale, entry)
+        )
+      )
+    ];
+  }
+
+  // sections/grids.js
+  function gridFigure(section, [address, figure, queries, keys2, activation]) {
+    const head = address.split("@")[0];
+    const caption = () => element("b", {}, address);
+    const rows = () => queries.map((query, i) => [
+      `q${query}`,
+      ...keys2.map(
+        (key, j) => addressLink(section, `${head}@q${query}.k${key}`, measured(activation[i][j]))
+      )
+    ]);
+    return element(
+      "figure",
+      { class: "labeled", tabindex: "-1" },
+      enlargeable(figure, Math.min(figure[1], 1100), address, caption),
+      element("figcaption", {}, element("b", {}, address)),
+      tableOf("Values", ["Query \\ key", ...keys2.map((key) => `k${key}`)], rows)
+    );
+  }
+  function gridsView(section, data2) {
+    return [
+      sectionHead(
+        "Token grids",
+        "Pictures of a head for each pair of a query token (rows) and a key token (columns). Click to enlarge."
+      ),
+      blocksOf(
+        data2.grids,
+        (block) => layersOf(section, block, "grid", "figures", (entry) => gridFigure(section, entry))
+      )
+    ];
+  }
+
+  // sections/heads.js
+  var HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
+  function headRows() {
+    return unitTable.sites.flatMap((site) => {
+      const [, layer] = HEAD_SITE.exec(site.name) ?? [];
+      if (layer === void 0) return [];
+      const heads = /* @__PURE__ */ new Map();
+      for (let i = site.offset; i < site.offset + site.count; i += 1) {
+        const [, head] = /^:(\d+)(?=@|$)/.exec(unitTable.suffixes[i]) ?? [];
+        if (head !== void 0) heads.set(Number(head), [...heads.get(Number(head)) ?? [], i]);
+      }
+      return heads.size ? [{ layer, site, heads }] : [];
+    });
+  }
+  function headsView(section) {
+    const rows = headRows();
+    const columns = [...new Set(rows.flatMap(({ heads }) => [...heads.keys()]))].sort(
+      (a, b) => a - b
+    );
+    return [
+      ...sectionHead(
+        "Attention heads",
+        "Rows are layers, columns are heads; each picture is the first rendered unit of a head. Below it, links to all pictures of the head and to its attention map."
+      ),
+      element(
+        "div",
+        { class: "overview", tabindex: "0", role: "region", "aria-label": "Attention heads" },
+        element(
+          "table",
+          {},
+          element(
+            "thead",
+            {},
+            element(
+              "tr",
+              {},
+              element("td", {}),
+              columns.map((head) => element("th", { scope: "col" }, `head ${head}`))
+            )
+          ),
+          element(
+            "tbody",
+            {},
+            rows.map(
+              ({ layer, site, heads }) => element(
+                "tr",
+                {},
+                element(
+                  "th",
+                  { scope: "row" },
+                  element("a", { href: siteHash(site.name) }, `block ${layer}`)
+                ),
+                columns.map((head) => headCell(section, site, head, heads.get(head)))
+              )
+            )
+          )
+        )
+      )
+    ];
+  }
+  function headCell(section, site, head, units) {
+    if (!units) return element("td", {});
+    const address = unitTable.address(units[0]);
+    const allUnits = element(
+      "a",
+      {
+        href: view.link({ layer: site.name, q: `:${head}@`, sort: null, where: [], only: null }),
+        "aria-label": `${counted(units.length, "picture")} of ${site.name}:${head}`
+      },
+      counted(units.length, "picture")
+    );
+    const attentionMap = element(
+      "a",
+      {
+        href: `#attention=${escapeForHash(`${site.name}:${head}`)}`,
+        "aria-label": `Attention map of ${site.name}:${head}`
+      },
+      "attention map"
+    );
+    const picture = element(
+      "a",
+      { href: unitHash(address), title: address },
+      thumbnail(units[0], 48)
+    );
+    return element(
+      "td",
+      {},
+      section.register(address, picture),
+      element(
+        "span",
+        { class: "more" },
+        units.length > 1 ? allUnits : null,
+        section.hasAttention ? attentionMap : null
+      )
+    );
+  }
+
   // sections/report.js
-  var REPORT_NUMBERS = { route: "path" };
-  var PASS_TEXTS = {
-    beats_natural: "excite the unit at least as much as the best natural image",
-    converged: "had converged",
-    follows_natural: "travel as natural images do",
-    necessary: "necessary for a class",
-    sufficient: "sufficient for a class",
-    pictured: "own picture does more than another\u2019s"
+  var METRIC_KEYS = { route: "path" };
+  var CHECK_TITLES = {
+    beats_natural: "Activation at least that of the best natural image",
+    converged: "Optimization converged",
+    follows_natural: "Hidden activations match those of top natural images",
+    necessary: "Necessary for a class",
+    sufficient: "Sufficient for a class",
+    pictured: "Own picture has a larger effect than another neuron\u2019s"
   };
   var EFFECTS = { necessary: "necessity", sufficient: "sufficiency" };
   var CLASS_MOST = 24;
-  var reportKey = (name) => REPORT_NUMBERS[name] ?? name;
+  var metricKey = (name) => METRIC_KEYS[name] ?? name;
   function reportPicture(address, text, size = 56) {
     const i = unitTable.find(address);
     if (i < 0) return null;
     return element(
       "a",
       { href: unitHash(address), title: address, class: "report-picture" },
-      smallPicture(i, size),
+      thumbnail(i, size),
       element("span", {}, text)
     );
   }
   function reportRow(name, found) {
-    const [, title, meaning] = NUMBER_TEXTS.find(([key]) => key === reportKey(name)) ?? [
+    const [, title, meaning] = METRIC_TEXTS.find(([key]) => key === metricKey(name)) ?? [
       name,
       name,
       ""
@@ -4015,12 +4030,12 @@
       { class: "report-pictures" },
       entries.map(([address, value]) => reportPicture(address, brief(value), 52))
     );
-    const known = unitTable.numbers.some(({ key }) => key === reportKey(name));
+    const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
     const heading = known ? element(
       "a",
       {
-        href: view.link({ sort: reportKey(name), down: found.higher_is_better }),
-        title: "Sort the units by it"
+        href: view.link({ sort: metricKey(name), down: found.higher_is_better }),
+        title: "Sort units by this metric"
       },
       title
     ) : title;
@@ -4047,20 +4062,20 @@
       element("td", {}, pictures(found.worst))
     );
   }
-  function reportNumbers({ numbers }) {
+  function reportMetrics({ numbers }) {
     const rows = Object.entries(numbers).map(([name, found]) => reportRow(name, found));
     if (!rows.length) return null;
     return element(
       "section",
-      { "aria-label": "Numbers" },
-      blockHead("Numbers", "of each unit\u2019s best picture"),
+      { "aria-label": "Metrics" },
+      blockHead("Metrics", "of the best picture of each unit"),
       element(
         "div",
         {
           class: "report-table",
           tabindex: "0",
           role: "region",
-          "aria-label": "Numbers over all pictures"
+          "aria-label": "Metrics over all pictures"
         },
         element(
           "table",
@@ -4071,7 +4086,7 @@
             element(
               "tr",
               {},
-              ["Number", "5\xA0% \u2026 median \u2026 95\xA0%", "Best", "Worst"].map(
+              ["Metric", "5\xA0% \u2026 median \u2026 95\xA0%", "Best", "Worst"].map(
                 (head) => element("th", { scope: "col" }, head)
               )
             )
@@ -4081,12 +4096,12 @@
       )
     );
   }
-  function reportRanks({ by_rank: ranks }, passes) {
+  function expectedRow({ by_rank: ranks }, passes) {
     if (!passes.some((name) => ranks[name])) return [];
     const cells = passes.map(
       (name) => element("td", { class: "quiet" }, ranks[name] ? brief(ranks[name]) : "")
     );
-    return [element("tr", {}, element("th", { scope: "row" }, "expected by rank"), cells)];
+    return [element("tr", {}, element("th", { scope: "row" }, "expected by chance"), cells)];
   }
   function reportPasses({ overall, layers: layers2, passes }) {
     if (!passes.length) return null;
@@ -4109,10 +4124,10 @@
     );
     return element(
       "section",
-      { "aria-label": "What passes" },
+      { "aria-label": "Checks and claims" },
       blockHead(
-        "What passes",
-        "of the units of which it is known; neurons that do not vary count, and pass no statement"
+        "Checks and claims",
+        "share of the measured units; neurons with constant activation count as failing every claim"
       ),
       element(
         "div",
@@ -4120,7 +4135,7 @@
           class: "report-table",
           tabindex: "0",
           role: "region",
-          "aria-label": "Shares that pass, by layer"
+          "aria-label": "Checks and claims, by layer"
         },
         element(
           "table",
@@ -4132,14 +4147,14 @@
               "tr",
               {},
               element("th", { scope: "col" }, "Layer"),
-              passes.map((name) => element("th", { scope: "col" }, PASS_TEXTS[name] ?? name))
+              passes.map((name) => element("th", { scope: "col" }, CHECK_TITLES[name] ?? name))
             )
           ),
           element(
             "tbody",
             {},
-            row("all", overall, "overall"),
-            ...reportRanks(overall, passes),
+            row("All layers", overall, "overall"),
+            ...expectedRow(overall, passes),
             Object.entries(layers2).map(
               ([site, group]) => row(element("a", { href: siteHash(site) }, site), group)
             )
@@ -4149,7 +4164,7 @@
     );
   }
   function effectOf(name, address) {
-    const value = unitTable.number(EFFECTS[name], unitTable.find(address));
+    const value = unitTable.metric(EFFECTS[name], unitTable.find(address));
     return [address, ...value === null ? [] : [" ", element("b", {}, brief(value))]];
   }
   function reportClasses({ classes }) {
@@ -4167,7 +4182,7 @@
               { class: "quiet" },
               CLAIM_TEXTS[name],
               `: ${counted(addresses.length, "neuron")}`,
-              addresses.length > CLASS_MOST ? `, ${CLASS_MOST} of them` : ""
+              addresses.length > CLASS_MOST ? `, the first ${CLASS_MOST} shown` : ""
             ),
             element(
               "div",
@@ -4181,10 +4196,10 @@
     if (!blocks.length) return null;
     return element(
       "section",
-      { "aria-label": "Statements by class" },
+      { "aria-label": "Claims by class" },
       blockHead(
-        "Statements by class",
-        "neurons by falling effect; each was tested for one class only"
+        "Claims by class",
+        "neurons by decreasing effect; each was tested for one class only"
       ),
       element("div", { class: "report-classes" }, blocks)
     );
@@ -4193,28 +4208,28 @@
     return [
       sectionHead(
         "Report",
-        `How the pictures of ${counted(data2.units, "unit")} do beside natural images, and what interventions say of their neurons. Statements are made up to a false discovery rate of 5\xA0% over the neurons of a store. That is about images: one neuron in twenty stands above its controls by rank alone, so that the number expected is beside the number found. \u201CNot shown\u201D is no proof of the contrary.`
+        `Quality of the pictures of ${counted(data2.units, "unit")}, compared with natural images, and results of the causal tests of neurons. Claims control the false discovery rate at 5\xA0% over the neurons of a store, with respect to the choice of images. About 5\xA0% of neurons outrank their controls by chance; compare with the row \u201Cexpected by chance\u201D. \u201CNot shown\u201D does not mean disproved.`
       ),
       reportPasses(data2),
-      reportNumbers(data2.overall),
+      reportMetrics(data2.overall),
       reportClasses(data2)
     ];
   }
 
   // sections/tokens.js
-  function tokenCard(section, [address, [figure], share, likeness, count, detail], site) {
+  function tokenCard(section, [address, [figure], share, similarity, count, detail], site) {
     const caption = () => [
       element("b", {}, addressLink(section, address)),
-      listed(["", `median ${percent(share)}`, `likeness ${hundredths(likeness)}`])
+      listed(["", `median ${percent(share)}`, `similarity ${hundredths(similarity)}`])
     ];
     const rows = async () => {
-      const [tokens, optimum, reached, shares, similarity] = await loadEntry("tokens", detail);
+      const [tokens, optimum, reached, shares, similarities] = await loadEntry("tokens", detail);
       return tokens.map((token, i) => [
         addressLink(section, `${address}@${token}`, String(token)),
         measured(optimum[i]),
         measured(reached[i]),
         percent(shares[i]),
-        hundredths(similarity[i])
+        hundredths(similarities[i])
       ]);
     };
     return element(
@@ -4231,18 +4246,18 @@
         {},
         element("b", {}, addressLink(section, address, address.slice(site.length))),
         element("span", {}, `median ${percent(share)}`),
-        element("span", { class: "quiet" }, `likeness ${hundredths(likeness)}`)
+        element("span", { class: "quiet" }, `similarity ${hundredths(similarity)}`)
       ),
-      tableOf(counted(count, "token"), ["token", "optimum", "reached", "share", "likeness"], rows)
+      tableOf(counted(count, "token"), ["Token", "Optimum", "Reached", "Share", "Similarity"], rows)
     );
   }
   function tokensView(section, data2) {
     return [
       sectionHead(
-        "Token by token",
-        "How far the picture over all patches sums up what a unit looks for at each of them: by how much it raises the value at a token above that on grey, as a share of what the picture made for that token does. ",
+        "Position dependence",
+        "How well the picture optimized for all patches activates the unit at each token: the increase over a gray image, as a share of the increase by the picture optimized for that token. ",
         legend(data2.scale, 0, 1),
-        " A patch is grey where no picture was made for it, or that one does no better than grey."
+        " Gray patches have no picture, or theirs does not exceed a gray image."
       ),
       blocksOf(
         data2.tokens,
@@ -4258,13 +4273,13 @@
   }
 
   // sections/traces.js
-  function tracedText(address) {
+  function figureCaption(address) {
     const [name, rest = ""] = address.split(":");
     const [metric, images] = rest.split("@");
     return listed([name, metric.replaceAll("_", " "), images?.replaceAll("-", " ")].filter(Boolean));
   }
   function traceFigure([address, figure]) {
-    const text = tracedText(address);
+    const text = figureCaption(address);
     return element(
       "figure",
       { class: "labeled", tabindex: "-1" },
@@ -4275,24 +4290,24 @@
   function tracesView(section, data2) {
     return [
       sectionHead(
-        "Effects of patching",
-        "Which part of the model carries a cue: activations of one run were put into another, one site after the other. A click enlarges."
+        "Activation patching",
+        "Effect of patching activations of one run into another, one site at a time: which part of the model carries a cue. Click to enlarge."
       ),
       blocksOf(data2.figures, (block) => layersOf(section, block, "figure", "figures", traceFigure))
     ];
   }
 
   // model/sections.js
-  var SECTION_NAMES = {
+  var SECTION_TITLES = {
     report: "Report",
-    heads: "Heads",
+    heads: "Attention heads",
     filters: "Filters",
-    attention: "Attention",
-    grids: "Grids",
+    attention: "Attention maps",
+    grids: "Token grids",
     gradients: "Gradients",
-    tokens: "Token by token",
-    compare: "Compared",
-    traces: "Effects of patching"
+    tokens: "Position dependence",
+    compare: "Model comparison",
+    traces: "Activation patching"
   };
   var VIEWS = {
     report: reportView,
@@ -4302,7 +4317,7 @@
     grids: gridsView,
     gradients: gradientsView,
     tokens: tokensView,
-    compare: otherModelView,
+    compare: compareView,
     traces: tracesView
   };
   var Section = class {
@@ -4311,18 +4326,18 @@
       this.items = /* @__PURE__ */ new Map();
       this.node = null;
       this.units = { has: (address) => unitTable.find(address) >= 0 };
-      this.looks = model.sections.some(([other]) => other === "attention");
+      this.hasAttention = model.sections.some(([other]) => other === "attention");
     }
-    /** Whether the section is built from a data script of its own. */
+    /** Whether the section has a data script. */
     get hasData() {
       return this.name !== "heads";
     }
-    /** Nodes of the view. */
+    /** Build the nodes of the view. */
     build(data2) {
       return VIEWS[this.name](this, data2);
     }
-    /** Remember the node of an address, for links that lead to it. */
-    keep(address, node) {
+    /** Register the node of an address as a link target. */
+    register(address, node) {
       this.items.set(address, node);
       return node;
     }
@@ -4347,7 +4362,7 @@
         ([name, count]) => element(
           "a",
           { href: `#${name}` },
-          name ? SECTION_NAMES[name] : "Units",
+          name ? SECTION_TITLES[name] : "Units",
           " ",
           element("span", { class: "quiet" }, count.toLocaleString("en"))
         )
@@ -4386,7 +4401,7 @@
   }
   var FAILURES_SHOWN = 200;
   function failureSection(failures) {
-    const left = failures.length - FAILURES_SHOWN;
+    const hidden = failures.length - FAILURES_SHOWN;
     return element(
       "section",
       { id: "failed", class: "failures", "aria-label": "Failed" },
@@ -4409,10 +4424,10 @@
           )
         ])
       ),
-      left > 0 ? element(
+      hidden > 0 ? element(
         "p",
         { class: "quiet" },
-        `and ${left.toLocaleString("en")} more, which \u201Cfeatviz info\u201D lists`
+        `and ${hidden.toLocaleString("en")} more; run \u201Cfeatviz info\u201D for all of them`
       ) : null
     );
   }
@@ -4428,14 +4443,14 @@
     const address = cellAddress(hoveredCell);
     cellButtons.hidden = address === null;
     if (address === null) return;
-    const { favourite } = labels.get(address);
+    const { favorite } = labels.get(address);
     const pinned = pins.has(address);
     cellButtons.replaceChildren(
-      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favourite: !favourite }), {
+      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
         tabindex: "-1",
-        "aria-pressed": favourite,
-        "aria-label": `Favourite ${address}`,
-        title: "Favourite (f)"
+        "aria-pressed": favorite,
+        "aria-label": `Favorite ${address}`,
+        title: "Favorite (f)"
       }),
       buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
         tabindex: "-1",
@@ -4466,164 +4481,176 @@
   for (const change of ["pins", "labels"]) document.addEventListener(change, fillButtons);
 
   // model/keys.js
-  var isPageShown = () => !pagePlace.hidden;
-  var isUnitShown = () => isPageShown() && pagePlace.querySelector(".unit-tools .label-input") !== null;
-  var click = (selector) => pagePlace.querySelector(selector)?.click();
+  var isPageShown = () => !pageContainer.hidden;
+  var isUnitShown = () => isPageShown() && pageContainer.querySelector(".unit-tools .label-input") !== null;
+  var click = (selector) => pageContainer.querySelector(selector)?.click();
   var focusedCell = () => cellAddress(document.activeElement);
-  function chooseSample(place) {
-    pagePlace.querySelector(".choices")?.children[place]?.click();
+  function chooseSample(rank) {
+    pageContainer.querySelector(".choices")?.children[rank]?.click();
   }
-  function addKeys(grid2, layers2, toolbar2, shown) {
+  function addKeys(grid2, layers2, toolbar2, isShown2) {
     addUnitKeys();
     addMarkKeys();
-    addListKeys(grid2, layers2, toolbar2, shown);
-    leaveBoxes(grid2, toolbar2);
+    addListKeys(grid2, layers2, toolbar2, isShown2);
+    leaveToolbar(grid2, toolbar2);
   }
   function addUnitKeys() {
     keys.add("Unit", "ArrowLeft", "Previous unit", () => click("a[rel=prev]"), isUnitShown);
     keys.add("Unit", "ArrowRight", "Next unit", () => click("a[rel=next]"), isUnitShown);
     keys.add("Unit", "Escape", "Back to the list", () => click("a.back"), isPageShown);
-    keys.add("Unit", "f", "Favourite, or no longer", () => click(".favourite"), isUnitShown);
+    keys.add("Unit", "f", "Add to or remove from favorites", () => click(".favorite"), isUnitShown);
     keys.add(
       "Unit",
       "l",
-      "Write a label",
-      () => pagePlace.querySelector(".label-input").select(),
+      "Edit label",
+      () => pageContainer.querySelector(".label-input").select(),
       isUnitShown
     );
-    keys.add("Unit", "p", "Pin, or unpin", () => click(".unit-tools .pin"), isUnitShown);
-    keys.add("Unit", "y", "Copy the link", () => click(".copy-link"), isPageShown);
-    keys.add("Unit", "c", "Copy the command", () => click(".copy-command"), isUnitShown);
-    keys.add("Unit", "d", "Download the picture", () => click("a.download"), isUnitShown);
-    for (let place = 0; place < 9; place += 1)
+    keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
+    keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
+    keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
+    keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
+    for (let rank = 0; rank < 9; rank += 1)
       keys.add(
         "Unit",
-        String(place + 1),
-        "Choose a sample: 1 is the most active",
-        () => chooseSample(place),
+        String(rank + 1),
+        "Show sample by rank; 1 has the highest activation",
+        () => chooseSample(rank),
         isUnitShown
       );
   }
   function addMarkKeys() {
     const inCell = () => focusedCell() !== null;
-    keys.add("List", "f", "Favourite, or no longer", () => setFavourite(focusedCell()), inCell);
-    keys.add("List", "p", "Pin, or unpin", () => pins.toggle(focusedCell()), inCell);
+    keys.add(
+      "List",
+      "f",
+      "Add to or remove from favorites",
+      () => toggleFavorite(focusedCell()),
+      inCell
+    );
+    keys.add("List", "p", "Pin or unpin", () => pins.toggle(focusedCell()), inCell);
     keys.add(
       "Anywhere",
       "b",
-      "Compare what is pinned, side by side",
+      "Compare pinned units",
       () => view.go({ pins: pins.list() }),
       () => pins.list().length > 0
     );
   }
-  function addListKeys(grid2, layers2, toolbar2, shown) {
+  function addListKeys(grid2, layers2, toolbar2, isShown2) {
     const inGrid = () => grid2.focused() !== null;
-    keys.add("List", "/", "Search addresses and labels", () => toolbar2.search.select(), shown.units);
-    keys.add("List", "g", "Go to an address", () => toolbar2.find.input.select(), shown.units);
-    keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), shown.units);
-    keys.add("List", "n", "Filter by numbers", () => toolbar2.open(true), shown.units);
-    keys.add("List", "r", "A unit by chance", () => toolbar2.random(), shown.units);
-    keys.add("List", "[", "Layer before", () => layers2.step(-1), shown.units);
-    keys.add("List", "]", "Layer after", () => layers2.step(1), shown.units);
+    keys.add(
+      "List",
+      "/",
+      "Search addresses and labels",
+      () => toolbar2.search.select(),
+      isShown2.units
+    );
+    keys.add("List", "g", "Go to address", () => toolbar2.find.input.select(), isShown2.units);
+    keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown2.units);
+    keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown2.units);
+    keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown2.units);
+    keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown2.units);
+    keys.add("List", "]", "Next layer", () => layers2.step(1), isShown2.units);
     for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"])
-      keys.add("List", key, "Unit beside, above or below", null, inGrid);
+      keys.add("List", key, "Move to the next unit in a direction", null, inGrid);
     for (const key of ["Home", "End"])
       keys.add("List", key, "First or last unit of the row; with Ctrl, of the list", null, inGrid);
-    for (const key of ["PageUp", "PageDown"])
-      keys.add("List", key, "A screenful up or down", null, inGrid);
-    keys.add("List", "Enter", "Open the unit", null, inGrid);
+    for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "Page up or down", null, inGrid);
+    keys.add("List", "Enter", "Open unit", null, inGrid);
     keys.add(
       "List",
       "l",
-      "Write a label",
+      "Edit label",
       () => {
         document.activeElement.click();
-        pagePlace.querySelector(".label-input").select();
+        pageContainer.querySelector(".label-input").select();
       },
       inGrid
     );
     keys.add(
       "List",
       "Escape",
-      "All units, without filter",
+      "Clear filters",
       () => view.go({ q: "", where: [], layer: null, only: null }),
-      shown.lists
+      isShown2.lists
     );
   }
-  function leaveBoxes(grid2, toolbar2) {
-    toolbar2.place.addEventListener("keydown", (event) => {
+  function leaveToolbar(grid2, toolbar2) {
+    toolbar2.container.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
       if (!toolbar2.ranges.node.hidden && toolbar2.ranges.node.contains(event.target)) {
         toolbar2.open(false);
         toolbar2.toggle.focus();
-      } else grid2.place.querySelector('a.cell[tabindex="0"]')?.focus();
+      } else grid2.container.querySelector('a.cell[tabindex="0"]')?.focus();
       event.preventDefault();
       event.stopPropagation();
     });
   }
 
   // model/page.js
-  var listsPlace = document.getElementById("lists");
-  var unitsPlace = document.getElementById("units");
-  var layersPlace = document.getElementById("sites");
-  var toolbarPlace = document.getElementById("tools");
-  var failuresPlace = document.getElementById("failures");
-  var sectionPlace = document.getElementById("section");
+  var listsContainer = document.getElementById("lists");
+  var unitsContainer = document.getElementById("units");
+  var layersContainer = document.getElementById("sites");
+  var toolbarContainer = document.getElementById("tools");
+  var failuresContainer = document.getElementById("failures");
+  var sectionContainer = document.getElementById("section");
   var emptyNote = document.getElementById("empty");
-  var scrollPlaces = /* @__PURE__ */ new Map();
-  var grid = new Grid(unitsPlace);
-  var layers = new Layers(layersPlace);
-  var toolbar = new Toolbar(toolbarPlace);
+  var scrollPositions = /* @__PURE__ */ new Map();
+  var grid = new Grid(unitsContainer);
+  var layers = new Layers(layersContainer);
+  var toolbar = new Toolbar(toolbarContainer);
   var listShown = null;
   var unitShown = null;
   var hashShown = null;
   var isOutdated = false;
   var PAGES = {
-    unit: (place, text = "") => showUnit(place, unescapeHash(text)),
+    unit: (container, text = "") => showUnit(container, unescapeHash(text)),
     pins: showPins,
     labels: showLabels
   };
   function keepScroll() {
-    if (!listsPlace.hidden && listShown !== null) scrollPlaces.set(listShown, scrollY);
+    if (!listsContainer.hidden && listShown !== null) scrollPositions.set(listShown, scrollY);
   }
   var setTitle = (...parts) => {
     document.title = [...parts, model.name, "featviz gallery"].join(" \xB7 ");
   };
   function showPage({ kind, text, name }) {
     if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
-    listsPlace.hidden = true;
-    pagePlace.hidden = false;
+    listsContainer.hidden = true;
+    pageContainer.hidden = false;
     scrollTo(0, 0);
-    PAGES[kind](pagePlace, text);
+    PAGES[kind](pageContainer, text);
   }
   function showList(name, isUnits) {
-    const returning = listsPlace.hidden && unitShown !== null && (listShown === name || listShown === null);
+    const returning = listsContainer.hidden && unitShown !== null && (listShown === name || listShown === null);
     listShown = name;
     view.section = isUnits ? null : name;
-    pagePlace.hidden = true;
-    pagePlace.replaceChildren();
-    listsPlace.hidden = false;
-    listsPlace.classList.toggle("whole", !isUnits || !unitTable.count);
-    for (const node of [layersPlace, toolbarPlace]) node.hidden = !isUnits || !unitTable.count;
-    unitsPlace.hidden = failuresPlace.hidden = !isUnits;
+    pageContainer.hidden = true;
+    pageContainer.replaceChildren();
+    listsContainer.hidden = false;
+    listsContainer.classList.toggle("whole", !isUnits || !unitTable.count);
+    for (const node of [layersContainer, toolbarContainer])
+      node.hidden = !isUnits || !unitTable.count;
+    unitsContainer.hidden = failuresContainer.hidden = !isUnits;
     emptyNote.hidden = true;
-    sectionPlace.hidden = isUnits;
+    sectionContainer.hidden = isUnits;
     markView(isUnits ? "" : name);
     return returning;
   }
   function scrollToList() {
-    const { top } = unitsPlace.getBoundingClientRect();
-    if (top < covered()) scrollBy(0, top - covered() - 8);
+    const { top } = unitsContainer.getBoundingClientRect();
+    if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
   }
   function showUnits(state) {
-    let left = -1;
+    let oldPosition = -1;
     if (isOutdated) {
-      if (grid.units) left = grid.placeOf(unitTable.find(unitShown));
-      unitTable.forget();
+      if (grid.units) oldPosition = grid.positionOf(unitTable.find(unitShown));
+      unitTable.invalidate();
       isOutdated = false;
     }
     const units = unitTable.order(state);
-    const wasShown = !listsPlace.hidden && !unitsPlace.hidden;
+    const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
     const returning = showList(view.link({}), true);
     setTitle();
     const changed = grid.units !== units || grid.sort !== state.sort;
@@ -4634,47 +4661,47 @@
     emptyNote.hidden = units.length > 0 || !unitTable.count;
     if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
     else if (state.kind === "site" && grid.showLayer(state.name)) return;
-    else if (returning) showAgain(left);
-    else if (!wasShown) returnTo(listShown);
+    else if (returning) restoreList(oldPosition);
+    else if (!wasShown) restoreScroll(listShown);
     else if (changed) scrollToList();
     grid.draw();
   }
-  function showAgain(left) {
-    returnTo(listShown);
-    const place = grid.placeOf(unitTable.find(unitShown));
-    const nearest = place < 0 ? Math.min(left, grid.units.length - 1) : place;
+  function restoreList(oldPosition) {
+    restoreScroll(listShown);
+    const position = grid.positionOf(unitTable.find(unitShown));
+    const nearest = position < 0 ? Math.min(oldPosition, grid.units.length - 1) : position;
     if (nearest >= 0) grid.focus(nearest);
   }
-  function returnTo(name) {
-    scrollTo(0, scrollPlaces.get(name) ?? 0);
+  function restoreScroll(name) {
+    scrollTo(0, scrollPositions.get(name) ?? 0);
   }
   async function showSection(section, address) {
     const returning = showList(section.name, false);
-    setTitle(SECTION_NAMES[section.name]);
-    sectionPlace.replaceChildren(...section.node ? [section.node] : []);
+    setTitle(SECTION_TITLES[section.name]);
+    sectionContainer.replaceChildren(...section.node ? [section.node] : []);
     if (!section.node) {
       let sectionData = null;
       try {
         if (section.hasData) sectionData = await loadData(`sections/${section.name}`);
       } catch (error) {
-        if (listShown === section.name) sectionPlace.replaceChildren(missingFile(error));
+        if (listShown === section.name) sectionContainer.replaceChildren(missingFile(error));
         return;
       }
       section.node ??= element("div", {}, section.build(sectionData));
-      if (listShown !== section.name || listsPlace.hidden) return;
-      sectionPlace.replaceChildren(section.node);
+      if (listShown !== section.name || listsContainer.hidden) return;
+      sectionContainer.replaceChildren(section.node);
     }
     const item = section.items.get(address);
     if (item) {
-      const centre = () => item.scrollIntoView({ block: "center" });
-      centre();
-      requestAnimationFrame(centre);
+      const scrollToItem = () => item.scrollIntoView({ block: "center" });
+      scrollToItem();
+      requestAnimationFrame(scrollToItem);
       (item.querySelector("button.zoom") ?? item).focus({ preventScroll: true });
       return;
     }
-    returnTo(section.name);
+    restoreScroll(section.name);
     if (returning) {
-      const links = [...sectionPlace.querySelectorAll("a")];
+      const links = [...sectionContainer.querySelectorAll("a")];
       links.find((link) => link.getAttribute("href") === unitHash(unitShown))?.focus({ preventScroll: true });
     }
   }
@@ -4691,10 +4718,10 @@
     document.dispatchEvent(new Event("view"));
   }
   function updateMarks() {
-    isOutdated = listsPlace.hidden || unitsPlace.hidden;
+    isOutdated = listsContainer.hidden || unitsContainer.hidden;
     if (isOutdated) return;
     const state = view.state();
-    if (state.only || state.q) unitTable.forget();
+    if (state.only || state.q) unitTable.invalidate();
     const focused = grid.focused();
     const units = unitTable.order(state);
     if (units === grid.units) {
@@ -4711,10 +4738,10 @@
   };
   fillHeader(model);
   fillViews(model, sectionCounts());
-  if (model.failures.length) failuresPlace.append(failureSection(model.failures));
+  if (model.failures.length) failuresContainer.append(failureSection(model.failures));
   addKeys(grid, layers, toolbar, {
-    lists: () => !listsPlace.hidden,
-    units: () => !listsPlace.hidden && !unitsPlace.hidden
+    lists: () => !listsContainer.hidden,
+    units: () => !listsContainer.hidden && !unitsContainer.hidden
   });
   for (const change of ["labels", "pins"]) document.addEventListener(change, updateMarks);
   history.scrollRestoration = "manual";

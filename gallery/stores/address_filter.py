@@ -1,6 +1,7 @@
-"""Filter of the units in a gallery: selectors, matched with addresses as text.
+"""Filtering of addresses by selectors.
 
-A store records the addresses of its units, but not the model that could expand a selector.
+Selectors are matched with the text of addresses, because a store does not hold the model that could
+expand them.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from featviz.errors import FeatvizError
 
 _SEPARATOR = re.compile(r"([.:@+~])")
 
-Test = Callable[[str], bool]
+Predicate = Callable[[str], bool]
 
 
-def included(selectors: Sequence[str]) -> Test:
-    """Return a function from an address to whether any of the selectors matches it.
+def address_filter(selectors: Sequence[str]) -> Predicate:
+    """Return a predicate that tests whether any of the selectors matches an address.
 
     Parameters
     ----------
     selectors : sequence of str
-        As in `featviz.units`: an address with a range ``0-15``, a list ``1,4,9`` or ``all`` in any
-        place of a number. No selectors match every address.
+        As in `featviz.units`: addresses with a range ``0-15``, a list ``1,4,9`` or ``all`` in place
+        of any index. Without selectors, every address matches.
 
     Returns
     -------
@@ -32,30 +33,31 @@ def included(selectors: Sequence[str]) -> Test:
     Raises
     ------
     FeatvizError
-        If a selector names no site and unit, or a range in it runs backwards.
+        If a selector has no colon, or a range is invalid.
     """
-    tests = [_test(selector) for selector in selectors]
-    return lambda address: not tests or any(test(address) for test in tests)
+    predicates = [_predicate(selector) for selector in selectors]
+    return lambda address: not predicates or any(matches(address) for matches in predicates)
 
 
-def _test(selector: str) -> Test:
+def _predicate(selector: str) -> Predicate:
     if ":" not in selector:
         raise FeatvizError(
-            f"{selector!r} is not a selector of units; one looks like blocks.0-3.mlp.fc1:0-99"
+            f"{selector!r} is not a selector of units; expected SITE:UNITS, such as "
+            "blocks.0-3.mlp.fc1:0-99"
         )
-    tests = [_part_test(part, selector) for part in _split(selector)]
+    predicates = [_part_predicate(part, selector) for part in _split(selector)]
 
-    def test(address: str) -> bool:
+    def matches(address: str) -> bool:
         parts = _split(address)
-        return len(parts) == len(tests) and all(
-            test(part) for test, part in zip(tests, parts, strict=True)
+        return len(parts) == len(predicates) and all(
+            predicate(part) for predicate, part in zip(predicates, parts, strict=True)
         )
 
-    return test
+    return matches
 
 
 def _split(text: str) -> list[str]:
-    """Split a text into parts and separators; the ``q`` of ``@q3`` is a separator."""
+    """Split an address into parts and separators; the ``q`` of ``@q3`` is a separator."""
     parts = []
     head, sign, tail = text.partition("@")
     for is_token, side in enumerate((head, tail)):
@@ -65,7 +67,7 @@ def _split(text: str) -> list[str]:
     return [*parts, sign]
 
 
-def _part_test(text: str, selector: str) -> Test:
+def _part_predicate(text: str, selector: str) -> Predicate:
     if text == "all":
         return lambda part: part == text or is_index(part)
     if not is_ranges(text):

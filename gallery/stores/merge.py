@@ -1,4 +1,4 @@
-"""Several stores as one gallery: which stores belong to one model, and which were made alike."""
+"""Grouping of stores by model and configuration."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from featviz.store.order import by_site
 from featviz.store.reader import Store
 
 PICTURES = ("renders", "sides")
-"""The kinds whose rows are units with pictures of their own."""
+"""Kinds of results whose rows are pictures of units."""
 
-# Every kind that a gallery shows, and the kind whose job makes it too: it may have that kind's
-# configuration and none of its own.
+# All kinds that a gallery shows. The value is the kind written by the same job, whose configuration
+# applies if the kind has none of its own.
 KINDS = {
     "renders": "renders",
     "sides": "sides",
@@ -35,7 +35,14 @@ KINDS = {
 
 @dataclass
 class Group:
-    """Stores of one model with one kind of result of one and the same configuration."""
+    """Stores of one model with results of the same kind and configuration.
+
+    Attributes
+    ----------
+    kind : str
+    configuration : mapping
+    stores : list of Store
+    """
 
     kind: str
     configuration: Mapping[str, Any]
@@ -43,7 +50,7 @@ class Group:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The configuration for people: one text a setting, ``views.shift`` within ``views``."""
+        """The configuration as text; ``views.shift`` is ``shift`` in ``views``."""
         pairs: list[tuple[str, Any]] = []
         for key, value in self.configuration.items():
             if isinstance(value, Mapping):
@@ -53,13 +60,19 @@ class Group:
         return {key: v if isinstance(v, str) else json.dumps(v) for key, v in pairs}
 
     def addresses(self) -> dict[str, None]:
-        """Return the address of each row once, as the keys of a dictionary."""
+        """Return the unique addresses of the rows, as the keys of a dictionary."""
         return dict.fromkeys(
             address for store in self.stores for address in store.addresses(self.kind)
         )
 
     def rows(self) -> Iterator[Row]:
-        """Read rows one at a time, each address once: the first store has it."""
+        """Read rows one at a time.
+
+        Yields
+        ------
+        Row
+            One per address; if stores share an address, from the first store.
+        """
         seen: set[str] = set()
         for store in self.stores:
             for row in store.rows(self.kind):
@@ -70,7 +83,19 @@ class Group:
 
 @dataclass
 class Model:
-    """All that is known of one model: its name, how it is loaded, and groups of stores."""
+    """A model with its results.
+
+    Attributes
+    ----------
+    name : str
+    fingerprint : str
+        Digest of the weights.
+    load : mapping
+        Arguments that loaded the model: ``untrained`` and ``arch``.
+    sites : sequence of str
+        Names of the layers, in forward order.
+    groups : list of Group
+    """
 
     name: str
     fingerprint: str
@@ -79,11 +104,21 @@ class Model:
     groups: list[Group] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[Group]:
-        """Return the groups of these kinds."""
+        """Return the groups of some kinds.
+
+        Parameters
+        ----------
+        *kinds : str
+        """
         return [group for group in self.groups if group.kind in kinds]
 
     def label(self, group: Group) -> str:
-        """Tell a group from the others of its kind by the settings that differ; may be empty."""
+        """Return the settings in which a group differs from others of its kind; may be empty.
+
+        Parameters
+        ----------
+        group : Group
+        """
         others = [other.settings for other in self.of(group.kind) if other is not group]
         return ", ".join(
             f"{key} {value}"
@@ -92,19 +127,26 @@ class Model:
         )
 
     def failures(self) -> list[tuple[str, str, str]]:
-        """Address, reason and the group's label, in the order of the units.
+        """List the failed units, in the order of the layers.
 
-        A unit that another store of the same group has pictures of has not failed. What failed in
-        a store of several kinds is told with the first of them.
+        Units with pictures in another store of the same group are left out. Failures of a store
+        with several kinds are listed with the first kind.
+
+        Returns
+        -------
+        list of (str, str, str)
+            Address, reason and label of the group.
         """
         reasons: list[tuple[Group, dict[str, str]]] = []
-        told: set[Path] = set()
+        seen: set[Path] = set()
         for group in self.groups:
-            made = self._made_beside(group)
-            fresh = [store for store in group.stores if store.path not in told]
-            told.update(store.path for store in fresh)
-            failed = {unit: reason for store in fresh for unit, reason in store.failures.items()}
-            reasons.append((group, {u: reason for u, reason in failed.items() if u not in made}))
+            rendered = self._rendered_with(group)
+            new = [store for store in group.stores if store.path not in seen]
+            seen.update(store.path for store in new)
+            failed = {unit: reason for store in new for unit, reason in store.failures.items()}
+            reasons.append(
+                (group, {u: reason for u, reason in failed.items() if u not in rendered})
+            )
         ordered = by_site({unit: None for _, failed in reasons for unit in failed}, self.sites)
         return [
             (unit, failed[unit], self.label(group))
@@ -114,8 +156,8 @@ class Model:
             if unit in failed
         ]
 
-    def _made_beside(self, group: Group) -> set[str]:
-        """Collect what all groups that share a store with this one have pictures of."""
+    def _rendered_with(self, group: Group) -> set[str]:
+        """Collect the units with pictures in all groups that share a store with this one."""
         paths = {store.path for store in group.stores}
         return {
             unit
@@ -126,18 +168,25 @@ class Model:
 
 
 def merge(stores: Sequence[Store]) -> list[Model]:
-    """Sort stores into models, by name and weights, and into groups, by kind and configuration.
+    """Group stores by model (name and weights), and within a model by kind and configuration.
 
-    Models and groups keep the order of the stores.
+    Parameters
+    ----------
+    stores : sequence of Store
+
+    Returns
+    -------
+    list of Model
+        Models and groups are in the order of the stores.
     """
     models: dict[tuple[str, str], Model] = {}
     for store in stores:
         identity = (store.model, store.fingerprint)
         model = models.setdefault(identity, Model(*identity, store.load, store.sites))
-        for kind, lead in KINDS.items():
+        for kind, main_kind in KINDS.items():
             if kind not in store.configuration and kind not in store.kinds:
                 continue
-            configuration = store.configuration.get(kind, store.configuration.get(lead, {}))
+            configuration = store.configuration.get(kind, store.configuration.get(main_kind, {}))
             same = (g for g in model.of(kind) if g.configuration == configuration)
             group = next(same, None)
             if group is None:

@@ -1,4 +1,4 @@
-"""Rows of stores, one after another, past those that are damaged."""
+"""Reading rows of stores one at a time, with an error in place of each damaged row."""
 
 from __future__ import annotations
 
@@ -12,40 +12,55 @@ from featviz.store.reader import Store
 from gallery.build.plan import Render
 
 
-def read(renders: Iterable[Render]) -> Iterator[Row | FeatvizError]:
-    """Read the row of each render, or give the error that keeps it from being read.
+def read_rows(renders: Iterable[Render]) -> Iterator[Row | FeatvizError]:
+    """Read the row of each render.
 
-    Every store is read in one go as far as its rows follow each other; one row is held at a time.
+    Consecutive rows of a store are read in one go; only one row is in memory at a time.
+
+    Parameters
+    ----------
+    renders : iterable of Render
+
+    Yields
+    ------
+    Row or FeatvizError
+        In the order of `renders`: the row, or the error that was raised instead.
     """
     renders = list(renders)
     wanted: defaultdict[tuple[Store, str], list[str]] = defaultdict(list)
     for render in renders:
         wanted[render.store, render.kind].append(render.address)
     readers = {
-        (store, kind): row_by_row(partial(store.rows, kind), addresses)
+        (store, kind): read_one_by_one(partial(store.rows, kind), addresses)
         for (store, kind), addresses in wanted.items()
     }
     for render in renders:
         yield next(readers[render.store, render.kind])
 
 
-def row_by_row(
+def read_one_by_one(
     rows: Callable[[list[str]], Iterator[Row]], addresses: Iterable[str]
 ) -> Iterator[Row | FeatvizError]:
-    """Give a row, or the error that keeps it from being read, for each address.
+    """Read the row of each address, and continue after damaged rows.
 
     Parameters
     ----------
     rows : callable
-        Reads the rows at some addresses in order, as `Store.rows` does, up to the first that is
-        damaged.
+        Reads the rows at the given addresses in order, like `Store.rows`, up to the first damaged
+        one.
+    addresses : iterable of str
+
+    Yields
+    ------
+    Row or FeatvizError
+        In the order of `addresses`: the row, or the error that was raised instead.
     """
-    left = deque(addresses)
-    while left:
+    remaining = deque(addresses)
+    while remaining:
         try:
-            for row in rows(list(left)):
-                left.popleft()
+            for row in rows(list(remaining)):
+                remaining.popleft()
                 yield row
-        except FeatvizError as error:  # it ended there; the next row begins anew behind it
-            left.popleft()
+        except FeatvizError as error:  # the generator has ended; restart after the damaged row
+            remaining.popleft()
             yield error

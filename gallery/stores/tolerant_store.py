@@ -1,4 +1,4 @@
-"""A store without what is damaged of it, for a gallery that shows all the rest."""
+"""A store that skips its damaged parts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.reader import Store
 from gallery.stores.merge import PICTURES
-from gallery.stores.row_reader import row_by_row
+from gallery.stores.row_reader import read_one_by_one
 
 
-class LostRowError(FeatvizError):
-    """A row is damaged. Its kind has been read through; what is lost of it is no longer listed."""
+class DamagedRowError(FeatvizError):
+    """A row is damaged. All damaged rows of its kind have been found and are no longer listed."""
 
 
 class TolerantStore(Store):
-    """A store without its damaged parts, and without the damaged rows of all but pictures.
+    """A store that skips damaged shards, and damaged rows of all kinds except pictures of units.
 
-    Of pictures of units, a damaged row is an error as in any store, for a placeholder stands for
-    it. Of the other kinds, it is left out once it was met: by `rows` without a word, by `row` with
-    `LostRowError`. A shard whose addresses cannot be read has none.
+    A damaged picture raises an error as in `Store`; the gallery shows a placeholder. A damaged row
+    of another kind is skipped by `rows`, raises `DamagedRowError` in `row`, and is no longer
+    listed. A shard whose addresses cannot be read counts as empty.
 
     Parameters
     ----------
@@ -33,55 +33,61 @@ class TolerantStore(Store):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
-        self._unlisted: list[str] = []
-        self._lost: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._damaged_shards: list[str] = []
+        self._damaged_rows: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
     def addresses(self, kind: str = "renders") -> list[str]:
-        """Return the addresses of a kind, as a store does, less those that are lost."""
-        lost = self._lost[kind]
-        return [address for address in super().addresses(kind) if address not in lost]
+        """Return the addresses of a kind, without those of rows known to be damaged.
+
+        See `Store.addresses`.
+        """
+        damaged = self._damaged_rows[kind]
+        return [address for address in super().addresses(kind) if address not in damaged]
 
     def rows(self, kind: str = "renders", addresses: Iterable[str] | None = None) -> Iterator[Row]:
-        """Read rows as a store does, past those that are damaged, which are lost from then on."""
+        """Read rows, and skip damaged ones, which are no longer listed afterwards.
+
+        See `Store.rows`.
+        """
         if kind in PICTURES:
             yield from super().rows(kind, addresses)
             return
         wanted = list(self.addresses(kind) if addresses is None else addresses)
-        found = row_by_row(partial(super().rows, kind), wanted)
+        found = read_one_by_one(partial(super().rows, kind), wanted)
         for address, row in zip(wanted, found, strict=True):
             if isinstance(row, FeatvizError):
-                self._lost[kind][address] = str(row)
+                self._damaged_rows[kind][address] = str(row)
             else:
                 yield row
 
     def row(self, address: str, kind: str = "renders") -> Row:
-        """Read one row.
+        """Read one row. See `Store.row`.
 
         Raises
         ------
-        LostRowError
-            When it is of a kind without pictures, and damaged.
+        DamagedRowError
+            If the row is damaged, and not a picture of a unit.
         FeatvizError
-            As a store does.
+            As `Store.row`.
         """
         try:
             return super().row(address, kind)
         except FeatvizError as error:
             if kind in PICTURES:
                 raise
-            if address not in self._lost[kind]:
+            if address not in self._damaged_rows[kind]:
                 for _ in self.rows(kind):
-                    pass  # the reading is what finds them
-            if address not in self._lost[kind]:  # there is no such row
+                    pass  # finds all damaged rows of the kind
+            if address not in self._damaged_rows[kind]:  # no such row
                 raise
-            raise LostRowError(str(error)) from error
+            raise DamagedRowError(str(error)) from error
 
-    def losses(self) -> list[str]:
-        """Tell what is lost, in one line for each kind and reason."""
-        lines = [*self._unlisted]
-        for kind, lost in self._lost.items():
+    def damage(self) -> list[str]:
+        """Return one line per kind and reason for everything that is damaged."""
+        lines = [*self._damaged_shards]
+        for kind, damaged in self._damaged_rows.items():
             reasons: defaultdict[str, list[str]] = defaultdict(list)
-            for address, reason in lost.items():
+            for address, reason in damaged.items():
                 reasons[reason].append(address)
             for reason, (first, *others) in reasons.items():
                 more = f" and {len(others):,} more" if others else ""
@@ -92,10 +98,20 @@ class TolerantStore(Store):
         try:
             return super()._listed(part, kind)
         except FeatvizError as error:
-            self._unlisted.append(f"{kind}: {error}")
+            self._damaged_shards.append(f"{kind}: {error}")
             return []
 
 
-def losses(stores: Iterable[Store]) -> list[str]:
-    """Tell what is lost of each store that leaves out what is damaged."""
-    return [line for store in stores if isinstance(store, TolerantStore) for line in store.losses()]
+def damage(stores: Iterable[Store]) -> list[str]:
+    """Describe what is damaged in the `TolerantStore` instances among some stores.
+
+    Parameters
+    ----------
+    stores : iterable of Store
+
+    Returns
+    -------
+    list of str
+        See `TolerantStore.damage`.
+    """
+    return [line for store in stores if isinstance(store, TolerantStore) for line in store.damage()]

@@ -1,10 +1,10 @@
-"""From a unit's view to the other results that speak of the unit."""
+"""Links from a unit to results of other kinds about it."""
 
 from __future__ import annotations
 
 from gallery.stores.merge import Model
 
-# The kinds that are linked, and the section of each, in the order of the page.
+# Kinds with links, and the section that shows each, in the order of the page.
 _SECTIONS = {
     "filters": "filters",
     "attention": "attention",
@@ -15,17 +15,21 @@ _SECTIONS = {
 }
 
 
-class Links:
-    """Knows the rows of a model's sections by their addresses.
+class ResultLinks:
+    """Index of the rows in a model's sections, by address.
 
-    A row speaks of the unit at its address and, but for gradients, of the same unit or head at
-    any token. A grid of a head, ``blocks.2.attn.qk:0@q10,20.k10,30``, speaks of the whole head.
+    A row belongs to the unit at its address and, except for gradients, to the same unit or head at
+    any token. A grid of a head, ``blocks.2.attn.qk:0@q10,20.k10,30``, belongs to the whole head.
+
+    Parameters
+    ----------
+    model : Model
     """
 
     def __init__(self, model: Model) -> None:
         self._rows = {
             kind: {
-                _head(address) if kind == "grids" else address: address
+                _without_token(address) if kind == "grids" else address: address
                 for group in model.of(kind)
                 for address in group.addresses()
             }
@@ -33,13 +37,19 @@ class Links:
         }
 
     def of(self, address: str) -> list[tuple[str, str]]:
-        """Return the section and the address of each row that speaks of a unit."""
+        """Return the section and the address of each row that belongs to a unit.
+
+        Parameters
+        ----------
+        address : str
+            Of the unit.
+        """
         return [
             (_SECTIONS[kind], row)
             for kind, rows in self._rows.items()
-            if (row := rows.get(address, rows.get(_head(address)))) is not None
+            if (row := rows.get(address, rows.get(_without_token(address)))) is not None
         ]
 
 
-def _head(address: str) -> str:
+def _without_token(address: str) -> str:
     return address.partition("@")[0]

@@ -1,61 +1,74 @@
-"""Natural images: the files of those that a page shows, and units that they excite alike."""
+"""Files of natural images, and units that share their top images."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import sparse
 
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.reader import Store
 from gallery.build.build_cache import ModelBuildCache
-from gallery.units.image_similarity import nearest_in
+from gallery.units.image_similarity import nearest_neighbors
 
 LARGEST = 4096  # pixels, the longer side of a natural image
-_NUMBER = re.compile("[0-9]{1,9}", re.ASCII)
-_BLOCK = 256  # units of which the likeness to all others is held at a time
+_INDEX = re.compile("[0-9]{1,9}", re.ASCII)
+_BLOCK = 256  # units compared with all others at a time
 
 
-class Natural:
-    """The natural images of a model's stores that were measured on the same data.
+class NaturalImages:
+    """Natural images of the units of a model.
 
-    Images are known by their numbers in a dataset. So where stores have examples of several
-    datasets, those of the first are shown; `of` tells whether a store has these.
+    Images are identified by their index in a dataset. If the stores have examples of several
+    datasets, only those of the first are shown; see `shows`.
 
     Parameters
     ----------
     stores : sequence of Store
     folder : Path
-        The model's; the images lie in ``examples/NUMBER.webp``.
+        Folder of the model; the images are written to ``examples/INDEX.webp``.
     previous : ModelBuildCache
-        What there is to be taken over.
+        Files of the previous edition, which are reused.
+
+    Attributes
+    ----------
+    keys : dict of str to str
+        Cache key of each file, by name.
+    warnings : list of str
+        One line for each image that cannot be shown.
     """
 
     def __init__(self, stores: Sequence[Store], folder: Path, previous: ModelBuildCache) -> None:
         known = [store.configuration["examples"] for store in stores if "examples" in store.kinds]
         self._configuration: Mapping[str, Any] | None = known[0] if known else None
-        self._stores = [store for store in stores if self.of(store)]
+        self._stores = [store for store in stores if self.shows(store)]
         self._folder, self._previous = folder / "examples", previous
         self.keys: dict[str, str] = {}
         self.warnings: list[str] = []
 
-    def of(self, store: Store) -> bool:
-        """Tell whether a store has examples of the data that is shown."""
+    def shows(self, store: Store) -> bool:
+        """Return whether the examples of a store are of the dataset that is shown.
+
+        Parameters
+        ----------
+        store : Store
+        """
         return (
             self._configuration is not None
             and "examples" in store.kinds
             and store.configuration["examples"] == self._configuration
         )
 
-    def steps(self) -> Iterator[None]:
-        """Write the images, each once; yield after each."""
+    def write(self) -> None:
+        """Write each image once."""
         for store in self._stores:
             if "example_images" not in store.kinds:
                 continue
@@ -63,44 +76,39 @@ class Natural:
             wanted: dict[str, tuple[str, str]] = {}
             names: set[str] = set()
             for address, key in store.keys("example_images").items():
-                name = f"{int(address)}.webp" if _NUMBER.fullmatch(address) else ""
+                name = f"{int(address)}.webp" if _INDEX.fullmatch(address) else ""
                 if name in self.keys or (name and name in names):
                     continue
                 names.add(name)
-                if name and self._previous.take_file("examples", key, self._folder / name):
+                if name and self._previous.link_file("examples", key, self._folder / name):
                     self.keys[name] = key
-                    yield
                 else:
                     wanted[address] = name, key
             for row in store.rows("example_images", wanted):
                 self._write(row, *wanted[row["address"]])
-                yield
 
-    def alike(self, units: Sequence[str]) -> list[list[tuple[int, float]]] | None:
-        """Find the units that the same images excite most.
+    def similar_units(self, units: Sequence[str]) -> list[list[tuple[int, float]]] | None:
+        """Find the units that share most of their top images.
 
         Parameters
         ----------
         units : sequence of str
-            Their addresses in the order of the page.
+            Addresses, in display order.
 
         Returns
         -------
         list of lists of (int, float), or None
-            Of each unit: at most 8 others and the share of its strongest images that are theirs,
-            too, the largest first. None if there are no examples.
+            For each unit, at most 8 others: index, and the share of its top images that are also
+            top images of the other unit, highest first. None if there are no examples.
         """
         if not self._stores:
             return None
-        # Importing SciPy takes long, and few galleries need it.
-        from scipy import sparse  # noqa: PLC0415
-
-        places = {unit: place for place, unit in enumerate(units)}
+        indices = {unit: index for index, unit in enumerate(units)}
         rows: list[NDArray[Any]] = [np.zeros(0, np.int32)] * len(units)
         for store in reversed(self._stores):
             for row in store.rows("examples"):
-                if row["address"] in places:
-                    rows[places[row["address"]]] = np.unique(row["top"][row["top"] >= 0])
+                if row["address"] in indices:
+                    rows[indices[row["address"]]] = np.unique(row["top"][row["top"] >= 0])
         counts = np.array([len(row) for row in rows])
         columns = np.concatenate(rows) if counts.sum() else np.zeros(0, np.int32)
         _, images = np.unique(columns, return_inverse=True)
@@ -111,15 +119,15 @@ class Natural:
         for start in range(0, len(units), _BLOCK):
             shared = (table[start : start + _BLOCK] @ table.T).toarray()
             shares = shared / np.maximum(counts[start : start + _BLOCK], 1)[:, None]
-            found += nearest_in(shares, start)
+            found += nearest_neighbors(shares, start)
         return found
 
     def _write(self, row: Row, name: str, key: str) -> None:
-        """Write an image, unless it is none."""
+        """Write an image, or a warning if it is invalid."""
         try:
             if not name:
-                raise FeatvizError("its address is no number")
-            content = _content(row)
+                raise FeatvizError("its address is not an index")
+            content = _checked_content(row)
         except FeatvizError as error:
             self.warnings.append(f"natural image {row['address']}: {error}")
             return
@@ -127,20 +135,22 @@ class Natural:
         self.keys[name] = key
 
 
-def _content(row: Row) -> bytes:
-    """Return the bytes of a file that is WebP and no larger than it has to be.
+def _checked_content(row: Row) -> bytes:
+    """Return the content of a WebP file.
 
     Raises
     ------
     FeatvizError
-        If it is not.
+        If it is not a WebP image, or too large.
     """
     content: bytes = row["webp"].tobytes()[: max(int(row["bytes"]), 0)]
     try:
         with Image.open(io.BytesIO(content), formats=["WEBP"]) as image:
             if max(image.size) > LARGEST:
-                raise FeatvizError(f"it is {image.width} x {image.height} pixels large")
+                raise FeatvizError(
+                    f"it has {image.width} x {image.height} pixels; the maximum side is {LARGEST}"
+                )
             image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FeatvizError("it is no WebP picture") from error
+        raise FeatvizError("it is not a WebP image") from error
     return content

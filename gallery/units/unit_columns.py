@@ -1,30 +1,30 @@
-"""`units.js`: what a page knows of every unit, in columns."""
+"""The data file `units.js`: all units of a page, in columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gallery.build.js_data import numbers, script
+from gallery.build.js_data import rounded, script
 
-DIGITS = 5  # significant, of the numbers by which units are sorted
+DIGITS = 5  # significant digits of metrics
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A number that units may have, by which a page sorts and filters.
+class Metric:
+    """A metric of units, by which a page sorts and filters.
 
     Attributes
     ----------
     key : str
-        Of its column; chosen here.
+        Name of its column.
     name : str
-        For people.
+        Name on the page.
     higher : bool or None
-        Whether a higher one is better; None if neither is.
+        Whether higher values are better; None if neither is.
     digits : int
-        Significant ones that are shown.
+        Significant digits on the page.
     """
 
     key: str
@@ -33,33 +33,43 @@ class Quantity:
     digits: int = 4
 
 
-ACTIVATION = Quantity("activation", "activation", higher=True)
+ACTIVATION = Metric("activation", "activation", higher=True)
 
 
 def units_script(
-    tails: Sequence[str],
+    suffixes: Sequence[str],
     renders: Sequence[Sequence[Sequence[int]]],
-    columns: Mapping[Quantity, Sequence[float]],
+    columns: Mapping[Metric, Sequence[float]],
 ) -> str:
-    """Write the script; everything in it has one entry a unit, in the order of the page.
+    """Write the data file; every column has one entry per unit, in display order.
 
     Parameters
     ----------
-    tails : sequence of str
-        What follows the site in each address.
+    suffixes : sequence of str
+        Part of each address after the site.
     renders : sequence
-        Group, row, samples and best sample of each render of each unit.
+        Group, row, number of samples and best sample of each render of each unit.
     columns : mapping
-        What is not finite is unknown.
+        Values of each metric; values that are not finite are unknown.
+
+    Returns
+    -------
+    str
+        See `gallery.build.js_data.script`.
     """
     content: dict[str, Any] = {
-        "tails": tails,
+        "suffixes": suffixes,
         "renders": renders,
-        "numbers": {key.key: numbers(values, DIGITS) for key, values in columns.items()},
+        "metrics": {metric.key: rounded(values, DIGITS) for metric, values in columns.items()},
     }
     return script("units", content)
 
 
-def quantities(columns: Mapping[Quantity, Sequence[float]]) -> list[dict[str, Any]]:
-    """Describe the columns for the page's model script."""
-    return [asdict(quantity) for quantity in columns]
+def describe_metrics(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
+    """Return metrics as JSON, for the data file of the model.
+
+    Parameters
+    ----------
+    metrics : iterable of Metric
+    """
+    return [asdict(metric) for metric in metrics]

@@ -1,10 +1,10 @@
-"""The files of a model's units: pictures, sheets and thumbnails."""
+"""The picture files of a model's units: pictures, sprite sheets and index thumbnails."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,56 +14,59 @@ from gallery.build.build_cache import ModelBuildCache
 from gallery.build.options import Options
 from gallery.build.plan import Layer, Plan, Render
 from gallery.build.sheets import Sheet
-from gallery.build.worker import Made, Work, make
-from gallery.stores.row_reader import read
-from gallery.units.unit_index import Tell, UnitIndexWriter
+from gallery.build.worker import RowResult, RowTask, process_row
+from gallery.stores.row_reader import read_rows
+from gallery.units.unit_index import CommandAndLinks, UnitIndexWriter
 from gallery.units.unit_metrics import UnitMetrics
 
-STRIP = 12  # pictures of a model on the index page
-AHEAD = 16  # rows that wait for a thread, or for those before them
+STRIP = 12  # thumbnails of a model on the index page
+MAX_PENDING = 16  # rows that are being processed, or wait for those before them
 
 
 @dataclass
-class _Pending:
-    """A row that a thread works on, the sheet that waits for its cell, and its thumbnail."""
-
-    render: Render
-    future: Future[Made]
-    sheet: _Filling | None
-    strip: Path | None
-
-
-@dataclass
-class _Filling:
+class _OpenSheet:
     """A sheet that is being filled."""
 
     sheet: Sheet
     path: Path
-    left: int
+    remaining: int
+
+
+@dataclass
+class _PendingRow:
+    """A row that a thread processes, with the sheet and the thumbnail that it is part of."""
+
+    render: Render
+    future: Future[RowResult]
+    sheet: _OpenSheet | None
+    strip: Path | None
 
 
 class UnitFiles:
-    """Write the files of a model's units, reading each row of the stores at most once.
+    """Writes the picture files of a model's units; each row of the stores is read at most once.
 
     Parameters
     ----------
+    plan : Plan
     folder : Path
-        The model's.
-    tell, beside
+        Folder of the model.
+    options : Options
+    describe : callable
         See `gallery.units.unit_index.UnitIndexWriter`.
     previous : ModelBuildCache
-        What there is to be taken over.
+        Files of the previous edition, which are reused.
+    metrics : UnitMetrics
 
     Attributes
     ----------
-    told : UnitIndexWriter
-        What the page is told; it is written when all rows of the model are known.
+    index : UnitIndexWriter
+        Has all rows when `steps` has ended.
     keys : dict
-        Of each sheet and thumbnail that the next export may take over.
+        Cache key of each sheet and thumbnail, by folder and name.
     damaged : list
-        Rows that placeholders stand for, and why.
+        Renders that are shown as placeholders, with reasons.
     pictures, reused : int
-        Files of pictures, and rows that were taken over.
+        Number of picture files, and of reused rows.
     """
 
     def __init__(
@@ -71,17 +74,17 @@ class UnitFiles:
         plan: Plan,
         folder: Path,
         options: Options,
-        tell: Tell,
+        describe: Callable[[Render], CommandAndLinks],
         previous: ModelBuildCache,
-        beside: UnitMetrics,
+        metrics: UnitMetrics,
     ) -> None:
         self._plan, self._folder, self._options = plan, folder, options
         self._previous = previous
-        self.told = UnitIndexWriter(plan, folder, tell, beside)
+        self.index = UnitIndexWriter(plan, folder, describe, metrics)
         for name in ("sheets", "strip", *(() if options.thumbnails_only else ("pictures",))):
             (folder / name).mkdir()
-        self._strip = {unit: place for place, unit in enumerate(spread(plan.units, STRIP))}
-        self._pending: deque[_Pending] = deque()
+        self._strip = {unit: index for index, unit in enumerate(spread(plan.units, STRIP))}
+        self._pending: deque[_PendingRow] = deque()
         self._saving: list[Future[None]] = []
         self.keys: dict[str, dict[str, str]] = {"sheets": {}, "strip": {}}
         self.damaged: list[tuple[Render, str]] = []
@@ -89,102 +92,117 @@ class UnitFiles:
         self.reused = 0
 
     def steps(self, pool: Executor) -> Iterator[None]:
-        """Write pictures, sheets and thumbnails; yield after each row.
+        """Write all files; yield after each row.
+
+        Parameters
+        ----------
+        pool : Executor
+            Threads that process rows.
 
         Raises
         ------
         FeatvizError
-            If no row at all can be shown.
+            If all rows are damaged.
         """
-        for number, layer in enumerate(self._plan.layers):
+        for index, layer in enumerate(self._plan.layers):
             for part, units in enumerate(layer.sheets()):
-                yield from self._sheet(pool, layer, f"{number}-{part}.webp", units)
+                yield from self._write_sheet(pool, layer, f"{index}-{part}.webp", units)
         self._collect(pool, 0)
         for future in self._saving:
             future.result()
-        if self.damaged and len(self.damaged) == len(self.told.rows):
+        if self.damaged and len(self.damaged) == len(self.index.rows):
             raise FeatvizError(self.damaged[0][1])
 
     def strip(self) -> list[str]:
-        """Return the thumbnails for the index: paths in the model's folder, without suffix."""
-        return [f"strip/{place}" for place in self._strip.values()]
+        """Return the thumbnails for the index page: paths in the folder, without suffix."""
+        return [f"strip/{index}" for index in self._strip.values()]
 
-    def _sheet(
+    def _write_sheet(
         self, pool: Executor, layer: Layer, name: str, units: Sequence[Sequence[Render]]
     ) -> Iterator[None]:
-        """Start everything that is to be done for the units of a sheet."""
-        cell, path = self._plan.cell, self._folder / "sheets" / name
-        keys = [str(cell), str(layer.wide), *(renders[0].key for renders in units)]
-        key = hashlib.sha256("\0".join(keys).encode()).hexdigest()[:32]
-        self.keys["sheets"][name] = key
-        filling = None
-        if not self._previous.take_file("sheets", key, path):
-            filling = _Filling(Sheet(len(units), cell, layer.wide), path, len(units))
-        taken, todo = {}, []
+        """Reuse or start processing all rows of the units on a sheet."""
+        sheet = self._open_sheet(layer, name, units)
+        reused: dict[int, RowResult] = {}
+        tasks: dict[int, tuple[RowTask, _OpenSheet | None]] = {}
         for renders in units:
-            for place, render in enumerate(renders):
-                sheet = filling if place == 0 else None
-                strip = self._take_strip(render) if place == 0 else None
-                done = self._previous.take_row(render, self._pictures, self._options.form)
-                if done is not None and sheet is None and strip is None:
-                    taken[render.row] = done
+            for position, render in enumerate(renders):
+                first = position == 0
+                strip = self._strip_path(render) if first else None
+                cached = self._previous.link_row(render, self._pictures, self._options.image_format)
+                self.reused += cached is not None
+                if cached is not None and strip is None and (sheet is None or not first):
+                    reused[render.row] = cached
                     continue
-                folder = self._pictures if done is None else None
-                height = cell if sheet is not None else None
-                work = Work(render, folder, self._options.form, height, layer.wide, strip)
-                self.reused += done is not None
-                todo.append((work, sheet))
-        rows = read(work.render for work, _ in todo)
-        works = {work.render.row: (work, sheet) for work, sheet in todo}
+                task = RowTask(
+                    render,
+                    pictures=self._pictures if cached is None else None,
+                    image_format=self._options.image_format,
+                    cell=self._plan.cell if sheet is not None and first else None,
+                    wide=layer.wide,
+                    strip=strip,
+                )
+                tasks[render.row] = task, sheet if first else None
+        rows = read_rows(task.render for task, _ in tasks.values())
         for renders in units:
             for render in renders:
-                if render.row in works:
-                    work, sheet = works[render.row]
-                    future = pool.submit(make, work, next(rows))
-                    self._pending.append(_Pending(render, future, sheet, work.strip))
+                if render.row in tasks:
+                    task, its_sheet = tasks[render.row]
+                    future = pool.submit(process_row, task, next(rows))
+                    self._pending.append(_PendingRow(render, future, its_sheet, task.strip))
                 else:
                     future = Future()
-                    future.set_result(taken[render.row])
-                    self.reused += 1
-                    self._pending.append(_Pending(render, future, None, None))
-                self._collect(pool, AHEAD)
+                    future.set_result(reused[render.row])
+                    self._pending.append(_PendingRow(render, future, None, None))
+                self._collect(pool, MAX_PENDING)
                 yield
+
+    def _open_sheet(
+        self, layer: Layer, name: str, units: Sequence[Sequence[Render]]
+    ) -> _OpenSheet | None:
+        """Reuse a sheet, or start a new one; return the new one."""
+        cell, path = self._plan.cell, self._folder / "sheets" / name
+        parts = [str(cell), str(layer.wide), *(renders[0].key for renders in units)]
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        self.keys["sheets"][name] = key
+        if self._previous.link_file("sheets", key, path):
+            return None
+        return _OpenSheet(Sheet(len(units), cell, layer.wide), path, len(units))
 
     @property
     def _pictures(self) -> Path | None:
         return None if self._options.thumbnails_only else self._folder / "pictures"
 
-    def _take_strip(self, render: Render) -> Path | None:
-        """Return where the thumbnail of a unit is to be written; None if it is not, or there."""
+    def _strip_path(self, render: Render) -> Path | None:
+        """Return the path of a thumbnail to write; None if there is none, or it is reused."""
         if render.unit not in self._strip:
             return None
         name = f"{self._strip[render.unit]}.webp"
         self.keys["strip"][name] = render.key
         path = self._folder / "strip" / name
-        return None if self._previous.take_file("strip", render.key, path) else path
+        return None if self._previous.link_file("strip", render.key, path) else path
 
-    def _collect(self, pool: Executor, most: int) -> None:
-        """Take in what is done, in order, until at most so many rows are pending."""
-        while len(self._pending) > most:
+    def _collect(self, pool: Executor, max_pending: int) -> None:
+        """Process results in order, until at most `max_pending` rows are pending."""
+        while len(self._pending) > max_pending:
             pending = self._pending.popleft()
-            made = pending.future.result()
-            self.told.add(pending.render, made)
+            result = pending.future.result()
+            self.index.add(pending.render, result)
             if not self._options.thumbnails_only:
-                self.pictures += len(made.activation) * (1 + pending.render.paired)
-            if made.damage:
-                self._note_damage(pending, made.damage)
-            filling = pending.sheet
-            if filling is None or made.cell is None:
+                self.pictures += len(result.activation) * (1 + pending.render.paired)
+            if result.damage:
+                self._record_damage(pending, result.damage)
+            open_sheet = pending.sheet
+            if open_sheet is None or result.cell is None:
                 continue
-            filling.sheet.put(filling.sheet.count - filling.left, made.cell)
-            filling.left -= 1
-            if not filling.left:
+            open_sheet.sheet.put(open_sheet.sheet.count - open_sheet.remaining, result.cell)
+            open_sheet.remaining -= 1
+            if not open_sheet.remaining:
                 while self._saving:
                     self._saving.pop().result()
-                self._saving.append(pool.submit(filling.sheet.save, filling.path))
+                self._saving.append(pool.submit(open_sheet.sheet.save, open_sheet.path))
 
-    def _note_damage(self, pending: _Pending, damage: str) -> None:
-        """Keep the next export from taking over what shows a placeholder: the row may be mended."""
+    def _record_damage(self, pending: _PendingRow, damage: str) -> None:
+        """Record a damaged row. Files with its placeholder are not reused by the next export."""
         self.damaged.append((pending.render, damage))
         if pending.sheet is not None:
             self.keys["sheets"].pop(pending.sheet.path.name, None)
@@ -193,5 +211,16 @@ class UnitFiles:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Choose at most so many of the numbers below a count, evenly spaced, each once."""
+    """Choose evenly spaced indices below `count`.
+
+    Parameters
+    ----------
+    count, most : int
+        At most `most` indices are chosen.
+
+    Returns
+    -------
+    list of int
+        Ascending and unique.
+    """
     return list(dict.fromkeys(i * count // most for i in range(most))) if count else []

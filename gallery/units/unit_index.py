@@ -1,4 +1,4 @@
-"""What a page is told of its units: details of each picture row, and the columns of the list."""
+"""The unit index of a page: details of each picture row, and the columns of the list."""
 
 from __future__ import annotations
 
@@ -15,83 +15,103 @@ import numpy as np
 from gallery.build.build_cache import ROW, ROWS
 from gallery.build.js_data import Shards
 from gallery.build.plan import Plan, Render
-from gallery.build.worker import Made
+from gallery.build.worker import RowResult
 from gallery.units.image_similarity import nearest_images
-from gallery.units.unit_columns import ACTIVATION, Quantity, quantities, units_script
+from gallery.units.unit_columns import ACTIVATION, Metric, describe_metrics, units_script
 from gallery.units.unit_metrics import UnitMetrics
 
-Tell = Callable[[Render], Sequence[Any]]
+CommandAndLinks = tuple[str | None, Sequence[tuple[str, str]]]
+"""Command that renders a row again, and links to other results: section and address."""
 
 
 class UnitIndexWriter:
-    """Collect what is told of the rows of a model, and write it when all are known.
+    """Collects the data of picture rows, and writes it when all rows are known.
 
     Parameters
     ----------
+    plan : Plan
     folder : Path
-        The model's.
-    tell : callable
-        Gives what a row's details begin and end with: its command, and links.
-    beside : UnitMetrics
-        What is known of units beside their pictures.
+        Folder of the model.
+    describe : callable
+        Returns the command and the links of a render.
+    metrics : UnitMetrics
 
     Attributes
     ----------
     rows : array
-        What the next export needs of each row.
+        Data of each row for the build cache; see `gallery.build.build_cache.ROW`.
     """
 
-    def __init__(self, plan: Plan, folder: Path, tell: Tell, beside: UnitMetrics) -> None:
-        self._plan, self._folder, self._tell, self._beside = plan, folder, tell, beside
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        describe: Callable[[Render], CommandAndLinks],
+        metrics: UnitMetrics,
+    ) -> None:
+        self._plan, self._folder, self._describe, self._metrics = plan, folder, describe, metrics
         self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
         self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
-        self._columns: defaultdict[Quantity, dict[int, float]] = defaultdict(dict)
-        # What `finish` reads again: details name other units, all of which have to be known first.
-        self._spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+        self._columns: defaultdict[Metric, dict[int, float]] = defaultdict(dict)
+        # Details name similar units, which are known when all rows are. Until then, they are kept
+        # in a temporary file.
+        self._details = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
 
-    def add(self, render: Render, made: Made) -> None:
-        """Note what the page is told of a row; rows come in order."""
-        command, links = self._tell(render)
-        entry = [command, made.size, made.activation, made.trajectory, links]
-        first = not self._renders[render.unit]
-        samples = len(made.activation)
-        self._renders[render.unit].append((render.group, render.row, samples, made.best))
-        if not made.damage:
-            self.rows[render.row] = (
-                render.key.encode(),
-                made.best,
-                made.value,
-                made.describe_image,
-            )
-        told, values = (None, {}) if made.damage else self._beside.of(render)
-        if first:
-            self._columns[ACTIVATION][render.unit] = made.value
-        for quantity, value in values.items():
-            self._columns[quantity].setdefault(render.unit, value)
-        self._spool.write(json.dumps([render.unit, entry, told]) + "\n")
-
-    def finish(self, alike: Sequence[Any] | None) -> dict[str, Any]:
-        """Write details and columns; return what the page's script says of the units.
+    def add(self, render: Render, result: RowResult) -> None:
+        """Add a row.
 
         Parameters
         ----------
-        alike : sequence or None
-            Of each unit, those that natural images excite alike.
+        render : Render
+            Rows are added in the order of the plan.
+        result : RowResult
         """
-        self._write_details(alike)
+        command, links = self._describe(render)
+        entry = [command, result.size, result.activation, result.trajectory, links]
+        first = not self._renders[render.unit]
+        samples = len(result.activation)
+        self._renders[render.unit].append((render.group, render.row, samples, result.best))
+        if not result.damage:
+            self.rows[render.row] = (
+                render.key.encode(),
+                result.best,
+                result.value,
+                result.descriptor,
+            )
+        evidence, values = (None, {}) if result.damage else self._metrics.read(render)
+        if first:
+            self._columns[ACTIVATION][render.unit] = result.value
+        for metric, value in values.items():
+            self._columns[metric].setdefault(render.unit, value)
+        self._details.write(json.dumps([render.unit, entry, evidence]) + "\n")
+
+    def finish(self, similar_by_activation: Sequence[Any] | None) -> dict[str, Any]:
+        """Write the details, the columns and the rows for the build cache.
+
+        Parameters
+        ----------
+        similar_by_activation : sequence or None
+            See `gallery.units.natural_images.NaturalImages.similar_units`.
+
+        Returns
+        -------
+        dict
+            Metrics and sites, for the data file of the model.
+        """
+        self._write_details(similar_by_activation)
         np.save(self._folder / ROWS, self.rows)
         count = self._plan.units
         columns = {
-            quantity: [found.get(unit, math.nan) for unit in range(count)]
-            for quantity, found in self._columns.items()
+            metric: [values.get(unit, math.nan) for unit in range(count)]
+            for metric, values in self._columns.items()
         }
         addresses = self._plan.addresses()
         sites = [layer.name for layer in self._plan.layers for _ in layer.units]
-        tails = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
-        text = units_script(tails, self._renders, columns)
+        suffixes = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
+        text = units_script(suffixes, self._renders, columns)
         (self._folder / "units.js").write_text(text, encoding="ascii")
         return {
-            "numbers": quantities(columns),
+            "metrics": describe_metrics(columns),
             "sites": [
                 {
                     "name": layer.name,
@@ -104,18 +124,18 @@ class UnitIndexWriter:
         }
 
     def close(self) -> None:
-        """Let go of what is held for `finish`."""
-        self._spool.close()
+        """Delete the temporary file."""
+        self._details.close()
 
-    def _write_details(self, activation: Sequence[Any] | None) -> None:
+    def _write_details(self, similar_by_activation: Sequence[Any] | None) -> None:
         firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
-        looks = self.rows["look"][sorted(firsts)]
-        alike = list(nearest_images(looks))
-        details = Shards(self._folder, "details")
-        self._spool.seek(0)
-        for line in self._spool:
-            unit, entry, told = json.loads(line)
-            known = None if activation is None else activation[unit]
-            similar = {"picture": alike[unit], "activation": known}
-            details.add([*entry, similar, told])
-        details.flush()
+        descriptors = self.rows["descriptor"][sorted(firsts)]
+        similar_by_picture = list(nearest_images(descriptors))
+        shards = Shards(self._folder, "details")
+        self._details.seek(0)
+        for line in self._details:
+            unit, entry, evidence = json.loads(line)
+            activation = None if similar_by_activation is None else similar_by_activation[unit]
+            similar = {"picture": similar_by_picture[unit], "activation": activation}
+            shards.add([*entry, similar, evidence])
+        shards.flush()

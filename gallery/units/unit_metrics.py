@@ -1,4 +1,4 @@
-"""What `featviz.evidence` tells beside the pictures of a unit."""
+"""Evidence of units for a page: details as JSON, and metrics to sort by."""
 
 from __future__ import annotations
 
@@ -12,96 +12,108 @@ from featviz.analysis.evidence.unit_evidence import KINDS, EvidenceReader, UnitE
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.plan import Render
-from gallery.stores.tolerant_store import LostRowError
-from gallery.units.evidence import NaturalImages, told
-from gallery.units.unit_columns import ACTIVATION, Quantity
+from gallery.stores.tolerant_store import DamagedRowError
+from gallery.units.evidence_json import ExamplesFormatter, evidence_json
+from gallery.units.unit_columns import ACTIVATION, Metric
 
 _PICTURE = (
-    Quantity("ratio", "share of the best natural image", higher=True),
-    Quantity("percentile", "percentile among natural images", higher=True),
-    # Between units neither is better: each has its own scale.
-    Quantity("held_out", "value on unseen views", higher=None),
-    Quantity("kept", "share kept on unseen views", higher=True),
-    Quantity("fine", "share of high frequencies", higher=False),
-    Quantity("grid", "share on the grid of patches", higher=False),
-    Quantity("spectrum", "distance to natural spectra", higher=False),
-    Quantity("rise", "rise at the end", higher=False),
+    Metric("ratio", "activation vs. best natural image", higher=True),
+    Metric("percentile", "percentile among natural images", higher=True),
+    # The scale depends on the unit, so units cannot be compared by it.
+    Metric("held_out", "activation on held-out transforms", higher=None),
+    Metric("kept", "robustness to held-out transforms", higher=True),
+    Metric("fine", "high-frequency energy", higher=False),
+    Metric("grid", "patch-grid energy", higher=False),
+    Metric("spectrum", "distance to natural spectra", higher=False),
+    Metric("rise", "late increase", higher=False),
 )
 _UNIT = (
-    Quantity("agreement", "agreement of seeds", higher=True),
-    Quantity("diversity", "diversity of samples", higher=None),
+    Metric("agreement", "agreement between seeds", higher=True),
+    Metric("diversity", "diversity of samples", higher=None),
 )
-_PATH = Quantity("path", "path like natural images", higher=True)
-_NECESSITY = Quantity("necessity", "effect where necessary", higher=True)
-_SUFFICIENCY = Quantity("sufficiency", "effect where sufficient", higher=True)
+_PATH = Metric("path", "layer-path similarity", higher=True)
+_NECESSITY = Metric("necessity", "effect size, necessary neurons only", higher=True)
+_SUFFICIENCY = Metric("sufficiency", "effect size, sufficient neurons only", higher=True)
 
-QUANTITIES = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
-"""All by which units may be sorted."""
+METRICS = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
+"""All metrics by which a page can sort units."""
 
 
 class UnitMetrics:
-    """The evidence in the stores of a model, where a store holds any.
+    """Evidence of the units of a model.
 
     Parameters
     ----------
     stores : iterable of Store
-        Of one that leaves out what is damaged, as `gallery.stores.tolerant_store.TolerantStore`, that is not told.
-    shown : callable
-        Tells whether the natural images of a store are those that the page has.
+        Damaged rows of a `gallery.stores.tolerant_store.TolerantStore` count as missing.
+    shows_images : callable
+        Whether the page shows the natural images of a store.
 
     Attributes
     ----------
-    lines : dict of int to UnitSummary
-        What the report needs of each unit that was told, by its number.
+    summaries : dict of int to UnitSummary
+        Summary of each unit read so far, by its index, for the report.
     warnings : list of str
-        One line for each unit whose picture is damaged, so that its evidence is not told.
+        One line for each unit whose evidence cannot be read.
     """
 
-    def __init__(self, stores: Iterable[Store], shown: Callable[[Store], bool]) -> None:
+    def __init__(self, stores: Iterable[Store], shows_images: Callable[[Store], bool]) -> None:
         stores = [store for store in stores if not set(KINDS).isdisjoint(store.kinds)]
-        self._known = {store: EvidenceReader(store) for store in stores}
-        self._images = {store: NaturalImages(store) for store in stores if shown(store)}
-        self.lines: dict[int, UnitSummary] = {}
+        self._readers = {store: EvidenceReader(store) for store in stores}
+        self._formatters = {
+            store: ExamplesFormatter(store) for store in stores if shows_images(store)
+        }
+        self.summaries: dict[int, UnitSummary] = {}
         self.warnings: list[str] = []
 
-    def of(self, render: Render) -> tuple[dict[str, Any] | None, dict[Quantity, float]]:
-        """Return what the page shows of a unit, as JSON, and the numbers that sort it.
+    def read(self, render: Render) -> tuple[dict[str, Any] | None, dict[Metric, float]]:
+        """Read the evidence of a unit.
 
-        Pictures of two sides have examples and no numbers: these are of one picture.
+        Parameters
+        ----------
+        render : Render
+
+        Returns
+        -------
+        evidence : dict or None
+            JSON value for the page of the unit; None if there is no evidence.
+        metrics : dict
+            The finite metrics; empty for pairs of pictures, because metrics are of one picture.
         """
-        found = self._find(render)
-        if found is None:
+        evidence = self._read(render)
+        if evidence is None:
             return None, {}
-        page = told(found, self._images.get(render.store))
+        content = evidence_json(evidence, self._formatters.get(render.store))
         if render.paired:
-            return page, {}
-        self.lines.setdefault(render.unit, summarize_unit(found))
-        return page, {q: value for q, value in _values(found).items() if math.isfinite(value)}
+            return content, {}
+        self.summaries.setdefault(render.unit, summarize_unit(evidence))
+        metrics = _metrics(evidence)
+        return content, {m: value for m, value in metrics.items() if math.isfinite(value)}
 
-    def _find(self, render: Render) -> UnitEvidence | None:
-        evidences = self._known.get(render.store)
+    def _read(self, render: Render) -> UnitEvidence | None:
+        reader = self._readers.get(render.store)
         try:
-            return None if evidences is None else evidences.read(render.address)
-        except LostRowError:
-            self._known[render.store] = EvidenceReader(render.store)  # which lists it no longer
-            return self._find(render)
+            return None if reader is None else reader.read(render.address)
+        except DamagedRowError:
+            self._readers[render.store] = EvidenceReader(render.store)  # without the damaged rows
+            return self._read(render)
         except FeatvizError as error:
             self.warnings.append(f"evidence of {render.address}: {error}")
             return None
 
 
-def _values(found: UnitEvidence) -> dict[Quantity, float]:
-    """Give the numbers of a unit; what is not known is NaN.
+def _metrics(evidence: UnitEvidence) -> dict[Metric, float]:
+    """Return the metrics of a unit; NaN if unknown.
 
-    The effects are only those of which a statement is made: the weaker ablation's, and that of the
-    dose at the 99th percentile. Others are not there to be sorted.
+    Effect sizes are given only for claims that hold: of the ablation with the smaller effect, and
+    of the dose at the 99th percentile.
     """
-    values = {quantity: float(getattr(found.picture, quantity.key)) for quantity in _PICTURE}
-    values |= {quantity: float(getattr(found, quantity.key)) for quantity in _UNIT}
-    values[_PATH] = found.naturalness
-    held = {name for name, claim in found.claims.items() if claim.holds}
-    if found.causal_tests is not None and "necessary" in held:
-        values[_NECESSITY] = found.causal_tests.weaker_ablation.estimate
-    if found.causal_tests is not None and "sufficient" in held:
-        values[_SUFFICIENCY] = found.causal_tests.doses[TESTED_DOSE].effect.estimate
+    values = {metric: float(getattr(evidence.picture, metric.key)) for metric in _PICTURE}
+    values |= {metric: float(getattr(evidence, metric.key)) for metric in _UNIT}
+    values[_PATH] = evidence.naturalness
+    held = {name for name, claim in evidence.claims.items() if claim.holds}
+    if evidence.causal_tests is not None and "necessary" in held:
+        values[_NECESSITY] = evidence.causal_tests.weaker_ablation.estimate
+    if evidence.causal_tests is not None and "sufficient" in held:
+        values[_SUFFICIENCY] = evidence.causal_tests.doses[TESTED_DOSE].effect.estimate
     return values

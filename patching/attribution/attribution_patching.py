@@ -18,7 +18,7 @@ from torch import Tensor
 
 from patching.attribution.diagnostics import diagnostics
 from patching.forward.cache import ActivationCache, ActivationKey, run_with_cache
-from patching.interventions.targets import INSIDE, OUTPUTS, PatchTarget
+from patching.interventions.patch_targets import INSIDE, OUTPUTS, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 

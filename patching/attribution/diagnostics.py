@@ -9,7 +9,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from patching.forward.cache import ActivationCache, ActivationKey
-from patching.interventions.targets import INSIDE, OUTPUTS, STREAM, PatchTarget
+from patching.interventions.patch_targets import INSIDE, OUTPUTS, STREAM, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 from patching.vit.stream_norms import norms_of

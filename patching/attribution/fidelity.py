@@ -12,7 +12,7 @@ from torch import Tensor
 from patching.attribution.attribution_patching import Attribution, Metric
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT
 
 

@@ -34,7 +34,7 @@ class Sites:
     Attributes
     ----------
     site : array of str
-        A kind of activation; see `patching.interventions.targets.KINDS`.
+        A kind of activation; see `patching.interventions.patch_targets.KINDS`.
     layer : array of int64
         Index of the block, or of the center of a window.
     head, token : arrays of str

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from patching.forward.cache import ActivationCache, check_donor
 from patching.forward.memory import rows_that_fit
-from patching.interventions.targets import (
+from patching.interventions.patch_targets import (
     BETWEEN,
     INSIDE,
     OUTPUTS,

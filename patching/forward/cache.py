@@ -9,7 +9,7 @@ from functools import partial
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.interventions.targets import (
+from patching.interventions.patch_targets import (
     EMBEDDINGS,
     INSIDE,
     OUTPUTS,

@@ -12,7 +12,7 @@ from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.targets import Patch
+from patching.interventions.patch_targets import Patch
 from patching.vit.residual_vit import ResidualViT
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from featviz.addressing.ranges import expand
 from featviz.errors import FeatvizError, did_you_mean
 from patching.effects.table import ALL, Sites
-from patching.interventions.targets import (
+from patching.interventions.patch_targets import (
     EMBEDDINGS,
     INSIDE,
     INSIDE_ATTENTION,
@@ -68,7 +68,7 @@ class Selection:
 
     @property
     def kind(self) -> str:
-        """The kind of activation at the site; see `patching.interventions.targets.KINDS`."""
+        """The kind of activation at the site; see `patching.interventions.patch_targets.KINDS`."""
         return ALIASES.get(self.site, self.site)
 
     @property

@@ -24,7 +24,7 @@ def class_profile(candidate: Candidate, final_stream: Tensor) -> Row:
     candidate : Candidate
         The neuron.
     final_stream : Tensor, shape (N, read_tokens, C)
-        See `patching.validation.forward.Baseline`.
+        See `patching.validation.suffix_forward.Baseline`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def _direct_change(
 ) -> Floats:
     """Add a change of the activation to the final stream; return that of margins, (n, classes).
 
-    The final norm is the model's own, not frozen; `patching.attribution.direct` has the frozen one.
+    The final norm is the model's own, not frozen; `patching.attribution.direct_logit_attribution` has the frozen one.
     """
     context, read = candidate.context, final_stream.shape[1]
     chosen = final_stream[torch.from_numpy(images)]

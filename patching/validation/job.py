@@ -32,7 +32,6 @@ from patching.validation.controls import (
     SILENT,
 )
 from patching.validation.doses import DOSES
-from patching.validation.forward import Baseline, Suffix
 from patching.validation.layer_context import (
     ABLATIONS,
     MAX_NEUTRAL,
@@ -48,6 +47,7 @@ from patching.validation.split import (
     choose_images,
     split,
 )
+from patching.validation.suffix_forward import Baseline, Suffix
 from patching.vit.residual_vit import ResidualViT, residual_vit
 
 KIND = "validations"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from patching.effects.bootstrap import Floats, Indices
 from patching.effects.metrics import margins
-from patching.validation.forward import Suffix
 from patching.validation.split import Split
+from patching.validation.suffix_forward import Suffix
 
 ABLATIONS = ("mean", "resample")
 """See `LayerContext.ablations`."""

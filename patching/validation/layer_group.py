@@ -18,9 +18,9 @@ from patching.effects.metrics import margins
 from patching.validation.candidate import Candidate
 from patching.validation.controls import control_pool, nearest_controls, silent
 from patching.validation.doses import RenderRun
-from patching.validation.forward import Baseline, Suffix
 from patching.validation.layer_context import LayerContext, Neuron
 from patching.validation.measure import ComparisonSet, measure_neuron, silent_row
+from patching.validation.suffix_forward import Baseline, Suffix
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class ComparisonSet:
     other_renders : RenderRun or None
         Of another neuron's renders, if there are any.
     final_stream : Tensor, shape (N, read_tokens, C)
-        See `patching.validation.forward.Baseline`.
+        See `patching.validation.suffix_forward.Baseline`.
     """
 
     controls: Sequence[Candidate]

@@ -47,7 +47,7 @@ def hook_point(sublayer: Sublayer, kind: str) -> HookPoint:
     ----------
     sublayer : Sublayer
     kind : str
-        One of `patching.interventions.targets.INSIDE`.
+        One of `patching.interventions.patch_targets.INSIDE`.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def group_count(sublayer: Sublayer, kind: str) -> int:
     ----------
     sublayer : Sublayer
     kind : str
-        One of `patching.interventions.targets.INSIDE`.
+        One of `patching.interventions.patch_targets.INSIDE`.
     """
     core: Any = sublayer.core
     if kind == "neurons":

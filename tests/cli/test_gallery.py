@@ -55,7 +55,7 @@ def test_selectors_without_a_match_are_refused_before_writing(
     run: Run, store: Path, tmp_path: Path
 ) -> None:
     result = run("gallery", store, "-o", tmp_path / "site", "--include", "head:7-9")
-    assert result.refusal() == "Error: these stores hold no unit head:7-9"
+    assert result.refusal() == "Error: no unit in these stores matches head:7-9"
     assert not (tmp_path / "site").exists()
 
 
@@ -82,7 +82,7 @@ def test_labels_of_a_file_are_exported_and_another_file_is_refused(
     assert data(tmp_path / "site", "1/model")["labels"] == [["head:3", "stripes", True]]
     file.write_text("no labels")
     assert (
-        "is no JSON text"
+        "is not valid JSON"
         in run("gallery", store, "-o", tmp_path / "other", "--labels", file).refusal()
     )
     assert not (tmp_path / "other").exists()
@@ -96,11 +96,11 @@ def test_labels_of_missing_units_are_reported_and_not_a_failure(
     file.write_text(json.dumps({"format": "featviz-labels", "version": 1, "labels": labels}))
     result = run("gallery", store, "-o", tmp_path / "site", "--labels", file)
     assert result.status == 0
-    line = "1 of 2 labels name no unit of this gallery, such as head:99?[2J"
+    line = "1 of 2 labels are of units that are not in this gallery, for example head:99?[2J"
     assert line in result.err.splitlines()
     again = run("gallery", store, "-o", tmp_path / "site", "--labels", file, "--json")
     assert json.loads(again.out)["remarks"] == [
-        "1 of 2 labels name no unit of this gallery, such as head:99\x1b[2J"
+        "1 of 2 labels are of units that are not in this gallery, for example head:99\x1b[2J"
     ]
 
 
@@ -141,4 +141,4 @@ def test_a_folder_with_other_files_is_refused(run: Run, neurons: Path, tmp_path:
 
 
 def test_the_formats_are_those_that_can_be_written() -> None:
-    assert tuple(gallery.build.images.FORMS) == cli.gallery.FORMS
+    assert tuple(gallery.build.images.FORMATS) == cli.gallery.FORMS

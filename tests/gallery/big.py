@@ -19,13 +19,13 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import gallery
-from gallery.build.js_data import Shards, numbers, script
-from gallery.units.unit_metrics import QUANTITIES
+from gallery.build.js_data import Shards, rounded, script
+from gallery.units.unit_metrics import METRICS
 
 LAYERS, WIDTH = 12, 1536
 CELL, COLUMNS = 64, 32
 HERE = Path(gallery.__file__).parent
-RARE = ("necessity", "sufficiency")  # told of those neurons only of which a statement is made
+RARE = ("necessity", "sufficiency")  # known only for neurons whose claim holds
 
 
 def addresses() -> list[str]:
@@ -36,7 +36,7 @@ def addresses() -> list[str]:
 def columns() -> dict[str, NDArray[np.float64]]:
     """The numbers of all units, as many as there are; some are unknown."""
     generator = np.random.default_rng(0)
-    values = {each.key: generator.gamma(3, 1, LAYERS * WIDTH) for each in QUANTITIES}
+    values = {each.key: generator.gamma(3, 1, LAYERS * WIDTH) for each in METRICS}
     values["agreement"][::7] = np.nan
     for key in RARE:
         values[key][np.arange(LAYERS * WIDTH) % 4 > 0] = np.nan
@@ -55,7 +55,7 @@ def write_page(folder: Path) -> Path:
         "sections": [],
         "failures": [],
         "groups": [{"label": "", "settings": [["size", "64"]], "sides": 1}],
-        "numbers": [asdict(each) | {"name": each.key} for each in QUANTITIES],
+        "metrics": [asdict(each) | {"name": each.key} for each in METRICS],
         "sites": [{"name": name, "count": WIDTH, "wide": False, "sheets": 1} for name in sites],
         "cell": CELL,
         "columns": COLUMNS,
@@ -65,16 +65,16 @@ def write_page(folder: Path) -> Path:
     }
     values = columns()
     units = {
-        "tails": [f":{i}" for _ in sites for i in range(WIDTH)],
+        "suffixes": [f":{i}" for _ in sites for i in range(WIDTH)],
         "renders": [[[0, row, 1, 0]] for row in range(LAYERS * WIDTH)],
-        "numbers": {name: numbers(values[name], 5) for name in values},
+        "metrics": {name: rounded(values[name], 5) for name in values},
     }
     (data / "model.js").write_text(script("model", page), encoding="ascii")
     (data / "units.js").write_text(script("units", units), encoding="ascii")
     details = Shards(data, "details")
     similar = {"picture": [[0, 0.5]], "activation": None}
     for value in values["activation"]:
-        details.add([None, [CELL, CELL], numbers([value]), [[0.0, 1.0]], [], similar, None])
+        details.add([None, [CELL, CELL], rounded([value]), [[0.0, 1.0]], [], similar, None])
     details.flush()
     sheet = _sheet()
     (data / "sheets").mkdir()

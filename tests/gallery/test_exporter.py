@@ -29,7 +29,7 @@ def units(folder: Path, number: int = 1) -> dict[str, list[list[int]]]:
     sites = data(folder, f"{number}/model")["sites"]
     columns = data(folder, f"{number}/units")
     names = [site["name"] for site in sites for _ in range(site["count"])]
-    addresses = [name + tail for name, tail in zip(names, columns["tails"], strict=True)]
+    addresses = [name + suffix for name, suffix in zip(names, columns["suffixes"], strict=True)]
     return dict(zip(addresses, columns["renders"], strict=True))
 
 
@@ -174,8 +174,8 @@ def test_progress_wraps_the_rows_and_knows_their_number(tmp_path: Path) -> None:
 
 
 def test_nothing_to_show_is_refused_and_writes_no_page(tmp_path: Path) -> None:
-    with pytest.raises(FeatvizError, match="no store"):
+    with pytest.raises(FeatvizError, match="at least one store"):
         gallery.export([], tmp_path / "site")
-    with pytest.raises(FeatvizError, match="a holds nothing to show"):
+    with pytest.raises(FeatvizError, match="a: nothing to show"):
         gallery.export([write_store(tmp_path / "a", [])], tmp_path / "site")
     assert not list((tmp_path / "site").glob("*.html"))

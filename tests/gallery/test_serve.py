@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(FeatvizError, match=f"cannot serve at port {port}: .*; name another"):
+        with pytest.raises(FeatvizError, match=f"cannot serve on port {port}: .*; choose another"):
             serve(tmp_path, port, lambda _: None)
 
 

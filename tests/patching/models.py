@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.targets import KINDS, Patch, PatchTarget
+from patching.interventions.patch_targets import KINDS, Patch, PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import NAMES, TRAINED, attention_model
 

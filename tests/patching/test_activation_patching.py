@@ -19,7 +19,7 @@ from patching.activation_patching import BATCH
 from patching.effects.table import Table
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from patching.settings import METRICS
 from patching.vit.residual_vit import residual_vit
 from patching.vit.stream_norms import frozen_norms

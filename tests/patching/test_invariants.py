@@ -16,7 +16,7 @@ from torch import Tensor
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import Patch, PatchTarget
+from patching.interventions.patch_targets import Patch, PatchTarget
 from patching.vit.residual_vit import residual_vit
 from tests.oracles.plain_vit import Array, PlainViT
 from tests.patching.linear_toy import linear_model

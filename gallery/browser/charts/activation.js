@@ -1,12 +1,12 @@
-// The activation at each step of an optimisation.
+// Plot of the activation over the steps of an optimization.
 
 import { element, svgElement } from "../shared/dom.js";
 import { measured, rounded } from "../shared/text.js";
-import { linePath, sampleColour, ticks, valueRange } from "./scales.js";
+import { linePath, sampleColor, ticks, valueRange } from "./scales.js";
 
 const PLOT = { height: 300, left: 56, right: 30, top: 14, bottom: 46, label: 13 };
 
-/** Heights for the numbers at the lines' ends, pushed apart where they would overlap. */
+/** Heights of the labels at the ends of lines, moved apart where they would overlap. */
 function labelHeights(heights) {
   const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
   const placed = [...heights];
@@ -17,22 +17,22 @@ function labelHeights(heights) {
   return placed.map((height) => height - over);
 }
 
-/** What the plot shows, in words, for those who cannot see it. */
+/** Text alternative of the plot. */
 function plotSummary(lines) {
   const parts = lines.map((line, i) => {
     const finite = line.filter((value) => value !== null);
-    if (!finite.length) return `sample ${i + 1} has no finite value`;
+    if (!finite.length) return `sample ${i + 1} has no finite activation`;
     return `sample ${i + 1} goes from ${measured(finite[0])} to ${measured(finite.at(-1))}`;
   });
   return `Activation over ${lines[0].length} steps: ${parts.join("; ")}.`;
 }
 
-/** Plot of the activation at each step, one numbered line a sample, `width` pixels wide. */
+/** Plot of the activation at each step, with a numbered line per sample, `width` pixels wide. */
 function activationPlot(lines, width) {
   const range = valueRange(lines);
   const steps = Math.max(...lines.map((line) => line.length));
   if (range === null || steps === 0)
-    return element("p", { class: "notice" }, "No finite value was recorded.");
+    return element("p", { class: "notice" }, "No finite activation was recorded.");
   const [low, high] = range;
   const right = width - PLOT.right;
   const bottom = PLOT.height - PLOT.bottom;
@@ -92,13 +92,13 @@ function activationPlot(lines, width) {
   const ends = lines.map((line) => y(line.findLast((value) => value !== null) ?? low));
   const heights = labelHeights(ends);
   lines.forEach((line, i) => {
-    const colour = sampleColour(i);
-    svg.append(svgElement("path", { class: `line ${colour}`, d: linePath(line, x, y) }));
+    const color = sampleColor(i);
+    svg.append(svgElement("path", { class: `line ${color}`, d: linePath(line, x, y) }));
     if (lines.length > 1) {
       svg.append(
         svgElement(
           "text",
-          { class: `end ${colour}`, x: right + 7, y: heights[i] + 4 },
+          { class: `end ${color}`, x: right + 7, y: heights[i] + 4 },
           String(i + 1),
         ),
       );
@@ -107,20 +107,21 @@ function activationPlot(lines, width) {
   return svg;
 }
 
-/** A plot that is drawn anew whenever its place changes its width. */
+/** A plot that is redrawn when its width changes. */
 export function activationFigure(lines) {
-  const place = element("div", { class: "place" });
+  const container = element("div", { class: "plot-container" });
   new ResizeObserver(() => {
-    if (place.clientWidth) place.replaceChildren(activationPlot(lines, place.clientWidth));
-  }).observe(place);
+    if (container.clientWidth)
+      container.replaceChildren(activationPlot(lines, container.clientWidth));
+  }).observe(container);
   return element(
     "figure",
     { class: "trajectory" },
-    place,
+    container,
     element(
       "figcaption",
       {},
-      "Activation at each step of the optimisation, on the randomly transformed view of that step. The value given with a picture is measured on the finished picture itself.",
+      "Activation at each optimization step, on the augmented image of that step. The activation of a picture is measured without augmentation.",
     ),
   );
 }

@@ -1,8 +1,8 @@
 import { element } from "../shared/dom.js";
 import { brief } from "../shared/text.js";
-import { sampleColour } from "./scales.js";
+import { sampleColor } from "./scales.js";
 
-/** A bar of a share from 0 to 1, to the left if it is negative. */
+/** A bar for a share from 0 to 1; negative values extend to the left. */
 export function shareTrack(share, className = "") {
   const track = element(
     "span",
@@ -13,8 +13,8 @@ export function shareTrack(share, className = "") {
   return track;
 }
 
-/** Names with bars and values, one a row; rows are [name, value], of which the bar is a part of `most`. */
-export function barList(caption, rows, most, tell = brief) {
+/** A bar chart of rows [name, value]; a bar of full length is `most`. */
+export function barList(caption, rows, most, format = brief) {
   return element(
     "table",
     { class: "bars" },
@@ -28,18 +28,18 @@ export function barList(caption, rows, most, tell = brief) {
           {},
           element("th", { scope: "row" }, element("bdi", {}, name)),
           element("td", {}, shareTrack((value ?? 0) / (most || 1), value < 0 ? "minus" : "plus")),
-          element("td", {}, tell(value)),
+          element("td", {}, format(value)),
         ),
       ),
     ),
   );
 }
 
-/** A bar of parts of a whole, and below it what they are; parts are [name, size, text]. */
+/** A stacked bar of parts [name, size, text], with a legend. */
 export function shareBar(parts) {
   const bar = element("div", { class: "bar", "aria-hidden": "true" });
   for (const [i, [, size]] of parts.entries()) {
-    const part = element("span", { class: sampleColour(i) });
+    const part = element("span", { class: sampleColor(i) });
     part.style.flexGrow = Math.max(0, size ?? 0);
     bar.append(part);
   }
@@ -47,7 +47,7 @@ export function shareBar(parts) {
     element(
       "li",
       {},
-      element("span", { class: `swatch ${sampleColour(i)}`, "aria-hidden": "true" }),
+      element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
       name,
       " ",
       element("b", {}, text),

@@ -1,8 +1,8 @@
 import { svgElement } from "../shared/dom.js";
-import { CHART, chartScale, chartSvg } from "./frame.js";
+import { addVerticalAxis, CHART, chartSvg } from "./frame.js";
 import { valueRange } from "./scales.js";
 
-/** Effects with their intervals, side by side; rows are [name, below, {estimate, low, high}]. */
+/** Effects with confidence intervals; rows are [name, note, {estimate, low, high}]. */
 export function effectsPlot(rows, width, description) {
   const range = valueRange([
     [0],
@@ -14,9 +14,9 @@ export function effectsPlot(rows, width, description) {
   const bottom = height - CHART.bottom - 18;
   const y = (value) => bottom - ((bottom - CHART.top) * (value - low)) / (high - low);
   const svg = chartSvg(width, height, description);
-  chartScale(svg, low, high, y, right);
+  addVerticalAxis(svg, low, high, y, right);
   const step = (right - CHART.left) / rows.length;
-  rows.forEach(([name, below, effect], i) => {
+  rows.forEach(([name, note, effect], i) => {
     const at = CHART.left + step * (i + 0.5);
     svg.append(
       svgElement(
@@ -24,14 +24,14 @@ export function effectsPlot(rows, width, description) {
         { class: "tick strong", x: at, y: bottom + 20, "text-anchor": "middle" },
         name,
       ),
-      svgElement("text", { class: "tick", x: at, y: bottom + 37, "text-anchor": "middle" }, below),
+      svgElement("text", { class: "tick", x: at, y: bottom + 37, "text-anchor": "middle" }, note),
     );
     if (effect.estimate === null) return;
-    const colour = i < rows.length - 2 ? "sample-0" : `sample-${i - rows.length + 3}`;
+    const color = i < rows.length - 2 ? "sample-0" : `sample-${i - rows.length + 3}`;
     if (effect.low !== null)
       svg.append(
         svgElement("line", {
-          class: `whisker ${colour}`,
+          class: `whisker ${color}`,
           x1: at,
           x2: at,
           y1: y(effect.low),
@@ -39,7 +39,7 @@ export function effectsPlot(rows, width, description) {
         }),
       );
     svg.append(
-      svgElement("circle", { class: `dot ${colour}`, cx: at, cy: y(effect.estimate), r: 4.5 }),
+      svgElement("circle", { class: `dot ${color}`, cx: at, cy: y(effect.estimate), r: 4.5 }),
     );
   });
   return svg;

@@ -1,4 +1,4 @@
-// The frame of a chart: its place, scale and legend.
+// Elements that charts share: container, axis and legend.
 
 import { element, svgElement } from "../shared/dom.js";
 import { rounded } from "../shared/text.js";
@@ -7,16 +7,16 @@ import { ticks } from "./scales.js";
 /** Margins and height of a chart, in pixels. */
 export const CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
 
-/** A plot that is drawn anew whenever its place changes its width. */
+/** A figure with a plot that is redrawn when its width changes. */
 export function chartFigure(draw, caption, ...rest) {
-  const place = element("div", { class: "chart-place" });
+  const container = element("div", { class: "chart-container" });
   new ResizeObserver(() => {
-    if (place.clientWidth) place.replaceChildren(draw(place.clientWidth));
-  }).observe(place);
-  return element("figure", { class: "chart" }, place, element("figcaption", {}, caption), rest);
+    if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
+  }).observe(container);
+  return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
 }
 
-/** An empty chart, with what it shows in words. */
+/** An empty chart with a text alternative. */
 export const chartSvg = (width, height, description) =>
   svgElement("svg", {
     class: "plot chart-plot",
@@ -27,8 +27,8 @@ export const chartSvg = (width, height, description) =>
     "aria-label": description,
   });
 
-/** Lines and numbers of a scale on the left. */
-export function chartScale(svg, low, high, y, right) {
+/** Add the vertical axis: grid lines and tick labels. */
+export function addVerticalAxis(svg, low, high, y, right) {
   for (const tick of ticks(low, high, 3)) {
     svg.append(
       svgElement("line", {
@@ -47,17 +47,12 @@ export function chartScale(svg, low, high, y, right) {
   }
 }
 
-/** What the colours of lines mean; entries are [name, class]. */
+/** Legend of line colors; entries are [name, class]. */
 export const chartLegend = (entries) =>
   element(
     "ul",
     { class: "shares" },
-    entries.map(([name, colour]) =>
-      element(
-        "li",
-        {},
-        element("span", { class: `swatch ${colour}`, "aria-hidden": "true" }),
-        name,
-      ),
+    entries.map(([name, color]) =>
+      element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name),
     ),
   );

@@ -3,7 +3,7 @@ import { brief, counted, rounded } from "../shared/text.js";
 import { CHART, chartSvg } from "./frame.js";
 import { ticks } from "./scales.js";
 
-/** Counts in equal bins from `low` to `high`, with values marked: marks are [value, name, class]. */
+/** Histogram with equal bins from `low` to `high`; marks are [value, name, class]. */
 export function histogramPlot(counts, low, high, marks, width, description) {
   const values = marks.map(([value]) => value);
   const from = Math.min(low, ...values);
@@ -16,8 +16,8 @@ export function histogramPlot(counts, low, high, marks, width, description) {
   const svg = chartSvg(width, CHART.height, description);
   counts.forEach((count, i) => {
     if (!count) return;
-    const edge = (place) => x(low + ((high - low) * place) / counts.length);
-    // What is there at all is seen.
+    const edge = (bin) => x(low + ((high - low) * bin) / counts.length);
+    // Bins that are not empty are at least one pixel high.
     const height = Math.max(1, ((bottom - top) * count) / most);
     svg.append(
       svgElement("rect", {
@@ -42,11 +42,11 @@ export function histogramPlot(counts, low, high, marks, width, description) {
       ),
     );
   }
-  for (const [value, name, colour] of marks) {
+  for (const [value, name, color] of marks) {
     const anchor = x(value) > width / 2 ? "end" : "start";
     svg.append(
       svgElement("line", {
-        class: `mark ${colour}`,
+        class: `mark ${color}`,
         x1: x(value),
         x2: x(value),
         y1: CHART.top + 4,
@@ -55,7 +55,7 @@ export function histogramPlot(counts, low, high, marks, width, description) {
       svgElement(
         "text",
         {
-          class: `end ${colour}`,
+          class: `end ${color}`,
           x: x(value) + (anchor === "end" ? -5 : 5),
           y: CHART.top + 12,
           "text-anchor": anchor,
@@ -67,7 +67,7 @@ export function histogramPlot(counts, low, high, marks, width, description) {
   return svg;
 }
 
-/** A small histogram, without numbers: these stand beside it. */
+/** A small histogram without axis labels. */
 export function smallHistogram({ histogram, edges, count }, name) {
   const most = Math.max(1, ...histogram);
   const [width, height] = [120, 32];

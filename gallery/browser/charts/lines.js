@@ -1,8 +1,8 @@
 import { element, svgElement } from "../shared/dom.js";
-import { CHART, chartScale, chartSvg } from "./frame.js";
+import { addVerticalAxis, CHART, chartSvg } from "./frame.js";
 import { linePath, valueRange } from "./scales.js";
 
-/** Lines over the same places; lines are [name, values, class]. */
+/** Line plot over categories; lines are [name, values, class]. */
 export function linesPlot(lines, names, width, description) {
   const range = valueRange(lines.map(([, values]) => values));
   if (range === null) return element("p", { class: "notice" }, "No finite value was recorded.");
@@ -12,7 +12,7 @@ export function linesPlot(lines, names, width, description) {
   const x = (i) => CHART.left + ((right - CHART.left) * i) / Math.max(1, names.length - 1);
   const y = (value) => bottom - ((bottom - CHART.top) * (value - low)) / (high - low);
   const svg = chartSvg(width, CHART.height, description);
-  chartScale(svg, low, high, y, right);
+  addVerticalAxis(svg, low, high, y, right);
   svg.append(
     svgElement("line", { class: "axis", x1: CHART.left, x2: right, y1: bottom, y2: bottom }),
   );
@@ -26,12 +26,10 @@ export function linesPlot(lines, names, width, description) {
       svgElement("text", { class: "tick", x: x(i), y: bottom + 18, "text-anchor": anchor }, name),
     );
   });
-  for (const [, values, colour] of lines) {
-    svg.append(svgElement("path", { class: `line ${colour}`, d: linePath(values, x, y) }));
+  for (const [, values, color] of lines) {
+    svg.append(svgElement("path", { class: `line ${color}`, d: linePath(values, x, y) }));
     if (values.length === 1 && values[0] !== null)
-      svg.append(
-        svgElement("circle", { class: `dot ${colour}`, cx: x(0), cy: y(values[0]), r: 3 }),
-      );
+      svg.append(svgElement("circle", { class: `dot ${color}`, cx: x(0), cy: y(values[0]), r: 3 }));
   }
   return svg;
 }

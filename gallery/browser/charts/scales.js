@@ -1,8 +1,8 @@
-// What all charts share: round values, ranges, paths, colours.
+// Helpers of all charts: ticks, ranges, paths, colors.
 
-const COLOURS = 8; // in the style sheets
+const COLORS = 8; // defined in the style sheets
 
-/** Round values in [low, high], about `count` steps of 1, 2 or 5 times a power of ten apart. */
+/** Tick values in [low, high]: about `count`, at steps of 1, 2 or 5 times a power of ten. */
 export function ticks(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -15,7 +15,7 @@ export function ticks(low, high, count) {
   );
 }
 
-/** Smallest and largest finite value of all lines, apart by at least a hair. */
+/** Range of the finite values of all lines, with padding; null if there are none. */
 export function valueRange(lines) {
   let [low, high] = [Infinity, -Infinity];
   for (const line of lines) {
@@ -30,7 +30,7 @@ export function valueRange(lines) {
   return [low - pad, high + pad];
 }
 
-/** Path through the finite points; the pen is lifted over the others. */
+/** SVG path through the finite points, with gaps at the others. */
 export function linePath(line, x, y) {
   let pen = "M";
   let d = "";
@@ -45,5 +45,5 @@ export function linePath(line, x, y) {
   return d;
 }
 
-/** Class of the colour of a sample, or of another part of a whole. */
-export const sampleColour = (number) => `sample-${number % COLOURS}`;
+/** CSS class of the color of a sample or part. */
+export const sampleColor = (index) => `sample-${index % COLORS}`;

@@ -4,18 +4,18 @@ import { counted, listed } from "../shared/text.js";
 const NOUNS = {
   filters: "filter",
   attention: "attention head",
-  grids: "grid",
+  grids: "token grid",
   gradients: "gradient map",
-  tokens: "token map",
-  compare: "comparison",
-  traces: "trace",
+  tokens: "position map",
+  compare: "model comparison",
+  traces: "patching figure",
 };
 
-/** What is counted in a section; one that is new here is called by its own name. */
+/** Count of the items of a section; an unknown section is shown by its name. */
 const sectionCount = (name, count) =>
   Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
 
-/** A model: the whole card leads to its page, the links at its foot to sections of it. */
+/** Card of a model, with links to its page and its sections. */
 export function modelCard(model) {
   const strip = model.strip.map((path) =>
     element("img", {

@@ -1,7 +1,7 @@
 import { element } from "../shared/dom.js";
 import { counted, listed } from "../shared/text.js";
 
-/** The filters of one model in a strip, with the sizes of their classes. */
+/** The filters of a model, with the sizes of their classes. */
 export function filterStrip(model) {
   const { count, classes, shown } = model.filters;
   const facts = [

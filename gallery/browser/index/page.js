@@ -1,9 +1,9 @@
-// The page of all models.
+// Entry point of the index page.
 
 import { data } from "../shared/data.js";
 import { modelCard } from "./cards.js";
 import { filterStrip } from "./filter-strips.js";
-import { startFinding } from "./find-unit.js";
+import { initUnitSearch } from "./find-unit.js";
 import "../styles/index-page.css";
 
 document.getElementById("models").append(...data.models.map(modelCard));
@@ -11,7 +11,7 @@ const filtered = data.models.filter((model) => model.filters !== null);
 if (filtered.length > 1) {
   document.getElementById("filters").hidden = false;
   document.getElementById("strips").append(...filtered.map(filterStrip));
-  // The hash was looked for before there was anything to scroll to.
+  // The browser resolved the hash before the section had content.
   if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
 }
-startFinding();
+initUnitSearch();

@@ -1,14 +1,14 @@
-// The box that leads to an address, with the addresses nearest to what is typed.
+// A text box for unit addresses, with suggestions.
 
 import { element } from "../shared/dom.js";
 import { labels } from "../state/labels.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
 const SUGGESTED = 8;
 
-/** Units whose addresses are nearest to a text: the same, then those that begin with it, that hold all its parts, that share the longest beginning. */
+/** Indices of the units that match a text best: equal addresses, then those that start with it, contain all its words, or share the longest prefix. */
 function nearestUnits(text) {
   const wanted = text.trim().toLowerCase();
   const parts = wanted.split(/\s+/).filter(Boolean);
@@ -21,7 +21,7 @@ function nearestUnits(text) {
     else if (address.startsWith(wanted)) ranked[1].push(i);
     else if (parts.every((part) => address.includes(part))) ranked[2].push(i);
     else {
-      const shared = sharedStart(address, wanted);
+      const shared = commonPrefix(address, wanted);
       if (shared < longest) continue;
       if (shared > longest) ranked[3].length = 0;
       longest = shared;
@@ -31,13 +31,13 @@ function nearestUnits(text) {
   return ranked.flatMap((units) => units.slice(0, SUGGESTED)).slice(0, SUGGESTED);
 }
 
-function sharedStart(one, other) {
+function commonPrefix(one, other) {
   let length = 0;
   while (length < one.length && one[length] === other[length]) length += 1;
   return length;
 }
 
-/** A text box with a list of suggestions, as the ARIA pattern "combobox with list autocomplete". */
+/** A text box with suggestions, after the ARIA pattern "combobox with list autocomplete". */
 export class AddressBox {
   constructor() {
     this.list = element("ul", { id: "found", role: "listbox", "aria-label": "Units", hidden: "" });
@@ -45,8 +45,8 @@ export class AddressBox {
       id: "find",
       type: "text",
       role: "combobox",
-      placeholder: "Go to an address",
-      "aria-label": "Go to an address",
+      placeholder: "Go to address",
+      "aria-label": "Go to address",
       "aria-controls": "found",
       "aria-expanded": "false",
       "aria-autocomplete": "list",
@@ -58,7 +58,7 @@ export class AddressBox {
     this.input.addEventListener("input", () => this.suggest());
     this.input.addEventListener("keydown", (event) => this.press(event));
     this.input.addEventListener("blur", () => this.close());
-    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the keyboard
+    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keep the focus in the box
     this.list.addEventListener("click", (event) =>
       this.go(event.target.closest("[role=option]")?.dataset.address),
     );
@@ -67,16 +67,16 @@ export class AddressBox {
   suggest() {
     const units = nearestUnits(this.input.value);
     this.list.replaceChildren(
-      ...units.map((i, place) => {
+      ...units.map((i, index) => {
         const address = unitTable.address(i);
         const { label } = labels.get(address);
-        const node = smallPicture(i, 32);
+        const node = thumbnail(i, 32);
         node.setAttribute("aria-hidden", "true");
         return element(
           "li",
           {
             role: "option",
-            id: `found-${place}`,
+            id: `found-${index}`,
             "aria-selected": "false",
             "data-address": address,
           },
@@ -95,18 +95,18 @@ export class AddressBox {
     this.choose(units.length ? 0 : -1);
   }
 
-  choose(place) {
-    this.chosen = place;
+  choose(index) {
+    this.chosen = index;
     for (const [i, node] of [...this.list.children].entries())
-      node.setAttribute("aria-selected", String(i === place));
-    if (place < 0) this.input.removeAttribute("aria-activedescendant");
-    else this.input.setAttribute("aria-activedescendant", `found-${place}`);
+      node.setAttribute("aria-selected", String(i === index));
+    if (index < 0) this.input.removeAttribute("aria-activedescendant");
+    else this.input.setAttribute("aria-activedescendant", `found-${index}`);
   }
 
   press(event) {
     const { length } = this.list.children;
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (by && length && !this.list.hidden) this.choose((this.chosen + by + length) % length);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && length && !this.list.hidden) this.choose((this.chosen + step + length) % length);
     else if (event.key === "Enter")
       this.go(this.list.hidden ? undefined : this.list.children[this.chosen]?.dataset.address);
     else if (event.key === "Escape" && !this.list.hidden) this.close();

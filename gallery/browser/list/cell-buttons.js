@@ -1,4 +1,4 @@
-// One pair of buttons that goes to the cell under the pointer: none are in the grid's own nodes.
+// Buttons over the cell under the mouse. One pair serves all cells.
 
 import { unescapeHash } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
@@ -8,9 +8,9 @@ import { pins } from "../state/pins.js";
 
 const cellButtons = element("div", { class: "cell-tools", hidden: "" });
 
-let hoveredCell = null; // the cell that they lie on
+let hoveredCell = null;
 
-/** Address of the unit that a cell leads to; null if it is no cell. */
+/** Address of the unit of a cell; null if the node is not in a cell. */
 export function cellAddress(node) {
   const [, part] = /^#unit=([^&]*)/s.exec(node?.closest?.("a.cell")?.hash ?? "") ?? [];
   return part === undefined ? null : unescapeHash(part);
@@ -20,14 +20,14 @@ function fillButtons() {
   const address = cellAddress(hoveredCell);
   cellButtons.hidden = address === null;
   if (address === null) return;
-  const { favourite } = labels.get(address);
+  const { favorite } = labels.get(address);
   const pinned = pins.has(address);
   cellButtons.replaceChildren(
-    buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favourite: !favourite }), {
+    buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
       tabindex: "-1",
-      "aria-pressed": favourite,
-      "aria-label": `Favourite ${address}`,
-      title: "Favourite (f)",
+      "aria-pressed": favorite,
+      "aria-label": `Favorite ${address}`,
+      title: "Favorite (f)",
     }),
     buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
       tabindex: "-1",

@@ -1,14 +1,14 @@
-// The panel that narrows the list: by layer, by what the reader marked, by ranges of numbers.
+// The filter panel: by layer, by labels, favorites and pins, and by ranges of metrics.
 
 import { element } from "../shared/dom.js";
 import { rounded } from "../shared/text.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
-/** What a reader may have marked, in words. */
-export const MARK_NAMES = { labeled: "labeled", favourites: "favourites", pinned: "pinned" };
+/** Names of the filters by labels, favorites and pins. */
+export const MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
 
-/** The panel, which is opened by a button of the toolbar. */
+/** The filter panel, which a button of the toolbar opens. */
 export class FilterPanel {
   constructor() {
     this.layer = element(
@@ -25,26 +25,26 @@ export class FilterPanel {
       Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name)),
     );
     this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
-    this.bounds = []; // of each number: {key, op, input}
+    this.bounds = []; // {key, op, input} for each text box
     this.node = element(
       "div",
       { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
       element("label", {}, element("span", {}, "Layer"), this.layer),
-      element("label", {}, element("span", {}, "Units"), this.only),
-      unitTable.numbers.map((number) => this.range(number)),
+      element("label", {}, element("span", {}, "Show"), this.only),
+      unitTable.metrics.map((metric) => this.range(metric)),
     );
   }
 
-  /** Two boxes, for the least and the greatest value; the range that there is stands in them in grey. */
+  /** Text boxes for the minimum and the maximum of a metric; the placeholders show its range. */
   range({ key, name }) {
     const extent = unitTable.extent(key);
     if (extent === null) return null;
-    const bound = (op, word, value) => {
+    const bound = (op, name, value) => {
       const input = element("input", {
         type: "text",
         inputmode: "decimal",
         placeholder: rounded(value),
-        "aria-label": `${name}, ${word}`,
+        "aria-label": name,
         autocomplete: "off",
         size: 6,
       });
@@ -56,13 +56,13 @@ export class FilterPanel {
       "div",
       { class: "range", role: "group", "aria-label": name },
       element("span", {}, name),
-      bound(">=", "at least", extent[0]),
+      bound(">=", `${name}, minimum`, extent[0]),
       "\u2013",
-      bound("<=", "at most", extent[1]),
+      bound("<=", `${name}, maximum`, extent[1]),
     );
   }
 
-  /** Take what is typed; what is no number is marked, and counts for nothing. */
+  /** Apply the bounds that were typed. Text that is not a number is marked as invalid and ignored. */
   read() {
     const where = this.bounds.flatMap(({ key, op, input }) => {
       const text = input.value
@@ -82,7 +82,7 @@ export class FilterPanel {
     this.only.value = only ?? "";
     for (const { key, op, input } of this.bounds) {
       const found = where.find((one) => one.key === key && one.op === op);
-      if (document.activeElement === input && !found) continue; // it is typed in
+      if (document.activeElement === input && !found) continue; // do not overwrite what is being typed
       input.value = found ? String(found.value) : "";
       input.setAttribute("aria-invalid", "false");
     }

@@ -1,12 +1,12 @@
-// The layers of the model: a list beside the units, or a choice above them on a narrow window.
+// Navigation by layer: links next to the grid, or a select above it in a narrow window.
 
 import { element } from "../shared/dom.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
-/** The links to layers, and the choice. */
+/** The links and the select. */
 export class Layers {
-  constructor(place) {
+  constructor(container) {
     this.links = new Map(
       unitTable.sites.map(({ name, count }) => [
         name,
@@ -19,28 +19,28 @@ export class Layers {
         ),
       ]),
     );
-    this.choice = element(
+    this.select = element(
       "select",
       { id: "layer", "aria-label": "Layer" },
       unitTable.sites.map(({ name, count }) =>
         element("option", { value: name }, `${name} (${count.toLocaleString("en")})`),
       ),
     );
-    this.choice.addEventListener("change", () => this.go(this.choice.value));
+    this.select.addEventListener("change", () => this.go(this.select.value));
     this.all = element("option", { value: "" }, "All layers");
-    place.append(
+    container.append(
       element(
         "ol",
         {},
         [...this.links.values()].map((link) => element("li", {}, link)),
       ),
-      this.choice,
+      this.select,
     );
-    this.seen = null;
+    this.current = null;
     this.update();
   }
 
-  /** Where a layer is seen: from its heading on, or alone where a list has no headings. */
+  /** Link to a layer: to its heading, or to the filtered list if the list has no headings. */
   hash(name) {
     return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
   }
@@ -49,7 +49,7 @@ export class Layers {
     view.open(name ? this.hash(name) : view.link({ layer: null }));
   }
 
-  /** Let the links lead on from the present view; that of a layer alone leads back to all. */
+  /** Update the links for the current view; that of the layer filtered by leads back to all. */
   update() {
     const { sort, layer } = view.state();
     for (const [name, link] of this.links)
@@ -57,17 +57,17 @@ export class Layers {
         "href",
         sort && layer === name ? view.link({ layer: null }) : this.hash(name),
       );
-    if (sort) this.choice.prepend(this.all);
+    if (sort) this.select.prepend(this.all);
     else this.all.remove();
     if (sort) this.mark(layer);
   }
 
-  /** Mark the layer that is seen; null for none. */
+  /** Mark the layer in view; null for none. */
   mark(name) {
-    if (this.seen === name && this.choice.value === (name ?? "")) return;
-    this.links.get(this.seen)?.removeAttribute("aria-current");
-    this.seen = name;
-    this.choice.value = name ?? "";
+    if (this.current === name && this.select.value === (name ?? "")) return;
+    this.links.get(this.current)?.removeAttribute("aria-current");
+    this.current = name;
+    this.select.value = name ?? "";
     const link = this.links.get(name);
     if (!link) return;
     link.setAttribute("aria-current", "true");
@@ -78,12 +78,12 @@ export class Layers {
       list.scrollTop = bottom - list.clientHeight;
   }
 
-  /** Go to the layer before or after the one that is seen. */
-  step(by) {
-    const at = unitTable.sites.findIndex(({ name }) => name === this.seen);
-    const next = unitTable.sites[Math.max(0, at + by)];
-    if (!next || next.name === this.seen) return;
+  /** Go to the previous or the next layer. */
+  step(offset) {
+    const at = unitTable.sites.findIndex(({ name }) => name === this.current);
+    const next = unitTable.sites[Math.max(0, at + offset)];
+    if (!next || next.name === this.current) return;
     this.go(next.name);
-    this.mark(next.name); // though the list may be too short to bring it to the top
+    this.mark(next.name); // even if the list is too short to scroll it to the top
   }
 }

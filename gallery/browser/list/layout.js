@@ -1,18 +1,18 @@
-// Where the cells of a list lie, by arithmetic alone: nothing here touches the page.
+// Layout of the grid. Nothing here touches the document.
 
-const GAP = 10; // pixels between cells, across
+const GAP = 10; // pixels between columns
 
-export const LEAD = 44; // height of a layer's heading
+export const HEADING = 44; // height of a layer's heading, in pixels
 
-const SPACE = 20; // below a layer
+const SPACE = 20; // pixels below a layer
 
-export const FEW = 6; // columns of which none is left with room beside it
+export const FEW = 6; // below this many columns, cells fill the width
 
 /**
- * Rows of a list: `bands` are layers (or one band without a heading), each with its rows.
+ * Rows of the grid, in bands: one per layer, or a single band without a heading.
  *
- * `units` are numbers in order; `sites` are those of the catalogue if each gets a heading, else null;
- * `size` is the height of a picture, `pitch` the least width of a cell, `height` that of a row.
+ * `units` are unit indices in display order; `sites` are the layers if each gets a heading, else null;
+ * `size` is the height of a picture, `pitch` the minimum width of a cell, `height` the height of a row.
  */
 export class Layout {
   constructor(units, sites, width, { size, pitch, height }) {
@@ -24,7 +24,7 @@ export class Layout {
     for (const { site, start, count } of runs(units, sites)) {
       const least = site?.wide ? 2 * size : pitch;
       const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
-      const head = site ? LEAD : 0;
+      const head = site ? HEADING : 0;
       const rows = Math.ceil(count / columns);
       this.bands.push({
         site,
@@ -44,14 +44,14 @@ export class Layout {
     this.rows = row;
   }
 
-  /** The band at a height, or the nearest. */
+  /** The band at a height, or the nearest one. */
   bandAt(y) {
     let found = 0;
     for (let i = 1; i < this.bands.length && this.bands[i].top <= y; i += 1) found = i;
     return this.bands[found];
   }
 
-  /** Rows that reach into a stretch of heights: {band, index, top}; index -1 is the heading. */
+  /** Rows between two heights, as {band, index, top}; index -1 is the heading. */
   *between(from, to) {
     for (const band of this.bands) {
       const end = band.top + band.head + band.rows * this.rowHeight;
@@ -71,22 +71,22 @@ export class Layout {
     return { band, index, top: band.top + (index < 0 ? 0 : band.head + index * this.rowHeight) };
   }
 
-  /** The row and the column of a place in the list. */
-  at(place) {
-    const band = this.bands.findLast(({ start }) => start <= place);
-    const index = Math.floor((place - band.start) / band.columns);
-    return { ...this.row(band, index), column: (place - band.start) % band.columns };
+  /** Row and column of a position in the list. */
+  at(position) {
+    const band = this.bands.findLast(({ start }) => start <= position);
+    const index = Math.floor((position - band.start) / band.columns);
+    return { ...this.row(band, index), column: (position - band.start) % band.columns };
   }
 
-  /** Place one row further up or down (`by` is -1 or 1), across layers too; the same place at the ends. */
-  vertical(place, by) {
-    const { band, index, column } = this.at(place);
-    const within = place + by * band.columns;
-    if (index + by >= 0 && index + by < band.rows)
+  /** Position one row up (`step` -1) or down (1), across layers; the same position at either end. */
+  vertical(position, step) {
+    const { band, index, column } = this.at(position);
+    const within = position + step * band.columns;
+    if (index + step >= 0 && index + step < band.rows)
       return Math.min(within, band.start + band.count - 1);
-    const other = this.bands[this.bands.indexOf(band) + by];
-    if (!other) return place;
-    const row = by > 0 ? 0 : other.rows - 1;
+    const other = this.bands[this.bands.indexOf(band) + step];
+    if (!other) return position;
+    const row = step > 0 ? 0 : other.rows - 1;
     return Math.min(
       other.start + row * other.columns + Math.min(column, other.columns - 1),
       other.start + other.count - 1,
@@ -94,7 +94,7 @@ export class Layout {
   }
 }
 
-/** Stretches of a list that belong to one layer each; a list without layers is one stretch. */
+/** Split a list into runs of units of one layer; without `sites`, one run. */
 function runs(units, sites) {
   if (!units.length) return [];
   if (!sites) return [{ site: null, start: 0, count: units.length }];
@@ -109,8 +109,8 @@ function runs(units, sites) {
   return found;
 }
 
-/** Sizes for a width: where few columns fit, they and their pictures fill it. */
-export function fitted({ size, pitch, caption }, width) {
+/** Cell sizes for a width. If only few columns fit, they are enlarged to fill it. */
+export function fitCells({ size, pitch, caption }, width) {
   const columns = Math.max(1, Math.floor((width + GAP) / (pitch + GAP)));
   if (columns >= FEW) return { size, pitch, height: size + caption };
   const wide = Math.floor((width + GAP) / columns - GAP);

@@ -4,23 +4,23 @@ import { element } from "../shared/dom.js";
 import { counted, measured } from "../shared/text.js";
 import { labels } from "../state/labels.js";
 import { pins } from "../state/pins.js";
-import { setStyle, smallPictureStyle } from "../state/small-pictures.js";
+import { setStyle, thumbnailStyle } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 import { FEW } from "./layout.js";
 
-/** A row of units, of a grid that knows the list and its layout. */
+/** A row of units of the grid. */
 export function unitRow(grid, { band, index }) {
   const from = band.start + index * band.columns;
   const to = Math.min(from + band.columns, band.start + band.count);
-  // What the pictures of a row share, such as their sheet, is said once.
-  const { "--place": _, ...shared } = smallPictureStyle(
+  // Style properties that all pictures of a row share are set on the row.
+  const { "--offset": _, ...shared } = thumbnailStyle(
     grid.units[from],
-    shownHeight(grid, grid.units[from]),
+    pictureHeight(grid, grid.units[from]),
   );
   const cells = [];
-  for (let place = from; place < to; place += 1)
-    cells.push(element("div", { role: "gridcell" }, unitCell(grid, place, shared)));
+  for (let position = from; position < to; position += 1)
+    cells.push(element("div", { role: "gridcell" }, unitCell(grid, position, shared)));
   const row = element(
     "div",
     {
@@ -36,50 +36,50 @@ export function unitRow(grid, { band, index }) {
   return row;
 }
 
-/** Height of a unit's picture: without headings all cells are of one width, and two sides are half as high. */
-function shownHeight(grid, i) {
+/** Height of a unit's picture. Without headings, cells have one width, so pairs are half as high. */
+function pictureHeight(grid, i) {
   return unitTable.siteOf(i).wide && !grid.headed ? grid.shape.size / 2 : grid.shape.size;
 }
 
-/** The unit at a place of the list: a link to its page, which tells what is known and marked of it. */
-function unitCell(grid, place, shared) {
-  const i = grid.units[place];
+/** Cell of the unit at a position: a link to its page. */
+function unitCell(grid, position, shared) {
+  const i = grid.units[position];
   const { sort } = grid;
   const address = unitTable.address(i);
-  const { label, favourite } = labels.get(address);
+  const { label, favorite } = labels.get(address);
   const isPinned = pins.has(address);
-  const value = sort ? unitTable.number(sort, i) : null;
+  const value = sort ? unitTable.metric(sort, i) : null;
   const facts = [
     ...(label ? [label] : []),
-    ...(favourite ? ["favourite"] : []),
+    ...(favorite ? ["favorite"] : []),
     ...(isPinned ? ["pinned"] : []),
-    ...(sort ? [numberText(sort, value)] : []),
+    ...(sort ? [metricText(sort, value)] : []),
   ];
   const link = element("a", {
-    class: `cell${favourite ? " favourite" : ""}${isPinned ? " pinned" : ""}`,
+    class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
     href: view.link({ unit: address }),
     "aria-label": address,
     ...(facts.length ? { "aria-description": facts.join(", ") } : {}),
     "data-caption": captionOf(grid, i, label, value),
-    "data-place": place,
+    "data-position": position,
     tabindex: "-1",
     title: [address, ...facts].join("\n"),
   });
-  setStyle(link, smallPictureStyle(i, shownHeight(grid, i)), shared);
+  setStyle(link, thumbnailStyle(i, pictureHeight(grid, i)), shared);
   return link;
 }
 
-/** Lines below a picture: label or address, as far as the heading does not say it, and the number sorted by. */
+/** Caption of a cell: label or layer, index, and the metric sorted by. */
 function captionOf({ headed, sort }, i, label, value) {
   const samples = unitTable.samples(i);
-  const tail = `${unitTable.tails[i]}${samples > 1 ? ` \u00d7${samples}` : ""}`;
-  if (headed) return label || tail;
+  const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \u00d7${samples}` : ""}`;
+  if (headed) return label || suffix;
   const site = label || unitTable.siteOf(i).name.replace(/^blocks\./, "");
-  return [site, tail, ...(sort ? [measured(value)] : [])].join("\n");
+  return [site, suffix, ...(sort ? [measured(value)] : [])].join("\n");
 }
 
-/** A layer's heading, in a row of its own. */
-export function headRow({ band }) {
+/** A row with the heading of a layer. */
+export function headingRow({ band }) {
   const heading = element(
     "h2",
     { tabindex: "-1" },
@@ -96,8 +96,8 @@ export function headRow({ band }) {
   );
 }
 
-/** A number with its name, in words. */
-function numberText(key, value) {
-  const { name } = unitTable.numbers.find((number) => number.key === key);
+/** A metric with its name. */
+function metricText(key, value) {
+  const { name } = unitTable.metrics.find((metric) => metric.key === key);
   return `${name} ${value === null ? "unknown" : measured(value)}`;
 }

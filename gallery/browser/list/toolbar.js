@@ -1,5 +1,5 @@
-// The bar above the units: search, go to an address, sort, filter. It only changes the hash,
-// and shows what the hash says.
+// The toolbar above the grid: search, go to address, sort, filter. It sets the URL hash and shows
+// its state.
 
 import { buttonOf, element } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
@@ -9,10 +9,10 @@ import { view } from "../state/view.js";
 import { AddressBox } from "./address-box.js";
 import { FilterPanel, MARK_NAMES } from "./filter-panel.js";
 
-/** The bar in its place. */
+/** The toolbar in a container. */
 export class Toolbar {
-  constructor(place) {
-    this.place = place;
+  constructor(container) {
+    this.container = container;
     this.search = element("input", {
       id: "search",
       type: "search",
@@ -26,28 +26,33 @@ export class Toolbar {
     this.sort = element(
       "select",
       { id: "sort", "aria-label": "Sort" },
-      element("option", { value: "" }, "In layer order"),
-      unitTable.numbers.map(({ key, name }) => element("option", { value: key }, `By ${name}`)),
+      element("option", { value: "" }, "Sort by layer"),
+      unitTable.metrics.map(({ key, name }) =>
+        element("option", { value: key }, `Sort by ${name}`),
+      ),
     );
     this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
-    this.turn = buttonOf("", "turn", () => view.go({ down: !view.state().down }));
+    this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
     this.ranges = new FilterPanel();
     this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
       id: "filter",
       "aria-expanded": "false",
       "aria-controls": "ranges",
     });
-    const random = buttonOf("Random", "", () => this.random());
-    const help = buttonOf("?", "help", () => keys.show(), { "aria-label": "Keys", title: "Keys" });
+    const random = buttonOf("Random unit", "", () => this.random());
+    const help = buttonOf("?", "help", () => keys.show(), {
+      "aria-label": "Keyboard shortcuts",
+      title: "Keyboard shortcuts",
+    });
     this.count = element("span", { role: "status" });
     this.chips = element("span", { class: "chips" });
-    place.append(
+    container.append(
       element(
         "div",
         { class: "bar-row" },
         this.search,
         this.find.node,
-        element("span", { class: "sorting" }, this.sort, this.turn),
+        element("span", { class: "sorting" }, this.sort, this.direction),
         this.toggle,
         random,
         help,
@@ -57,10 +62,10 @@ export class Toolbar {
     );
   }
 
-  /** Sort by a number, the better values first; by none, in the order of the layers. */
+  /** Sort by a metric, better values first; without one, in layer order. */
   sortBy(key) {
-    const number = unitTable.numbers.find((one) => one.key === key);
-    view.go({ sort: number ? key : null, down: number ? number.higher !== false : false });
+    const metric = unitTable.metrics.find((one) => one.key === key);
+    view.go({ sort: metric ? key : null, down: metric ? metric.higher !== false : false });
   }
 
   open(open) {
@@ -69,31 +74,31 @@ export class Toolbar {
     if (open) this.ranges.node.querySelector("select, input").focus();
   }
 
-  /** Open a unit of the list by chance. */
+  /** Open a random unit of the list. */
   random() {
     const units = unitTable.order(view.state());
     if (units.length)
       view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
   }
 
-  /** Show what the hash says. */
+  /** Show the state of the view. */
   update(state, shown) {
     if (document.activeElement !== this.search || this.search.value.trim() !== state.q.trim())
       this.search.value = state.q;
     this.sort.value = state.sort ?? "";
-    this.turn.hidden = !state.sort;
-    this.turn.replaceChildren(state.down ? "\u2193" : "\u2191");
-    this.turn.setAttribute(
+    this.direction.hidden = !state.sort;
+    this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
+    this.direction.setAttribute(
       "aria-label",
-      state.down ? "Highest first; turn round" : "Lowest first; turn round",
+      state.down ? "Highest first; reverse order" : "Lowest first; reverse order",
     );
-    this.turn.title = state.down ? "Highest first" : "Lowest first";
+    this.direction.title = state.down ? "Highest first" : "Lowest first";
     this.ranges.update(state);
     const all = counted(unitTable.count, "unit");
     this.count.replaceChildren(
       shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all,
     );
-    const asked = [...this.chips.children].indexOf(document.activeElement);
+    const focused = [...this.chips.children].indexOf(document.activeElement);
     const chips = chipsOf(state);
     this.chips.replaceChildren(
       ...chips,
@@ -102,23 +107,25 @@ export class Toolbar {
             element(
               "a",
               { href: view.link({ where: [], q: "", layer: null, only: null }), class: "clear" },
-              "Clear",
+              "Clear filters",
             ),
           ]
         : []),
     );
-    // The link that was followed is gone: the keyboard goes to the one in its place.
-    if (asked >= 0)
-      (this.chips.children[Math.min(asked, this.chips.children.length - 1)] ?? this.toggle).focus();
+    // The chip with the focus was removed: focus the one that replaced it.
+    if (focused >= 0)
+      (
+        this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle
+      ).focus();
   }
 }
 
-/** What a list is narrowed by, each a link that takes it away. */
+/** A link for each active filter that removes it. */
 function chipsOf({ q, layer, only, where }) {
   const chip = (text, changes) =>
     element(
       "a",
-      { class: "chip-off", href: view.link(changes), "aria-label": `Remove: ${text}` },
+      { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
       text,
       element("span", { "aria-hidden": "true" }, " \u00d7"),
     );
@@ -132,8 +139,8 @@ function chipsOf({ q, layer, only, where }) {
   ];
 }
 
-/** A condition in words: "ratio at least 1.2". */
+/** Text of a condition: "ratio ≥ 1.2". */
 function conditionText({ key, op, value }) {
-  const words = { ">": "above", ">=": "at least", "<": "below", "<=": "at most" };
-  return `${unitTable.numbers.find((number) => number.key === key).name} ${words[op]} ${rounded(value)}`;
+  const signs = { ">": ">", ">=": "\u2265", "<": "<", "<=": "\u2264" };
+  return `${unitTable.metrics.find((metric) => metric.key === key).name} ${signs[op]} ${rounded(value)}`;
 }

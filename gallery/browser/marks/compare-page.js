@@ -1,4 +1,4 @@
-// Units side by side: pictures, values and numbers. The hash names them, so the view is a link.
+// Comparison of units: pictures, metrics and evidence. The URL hash holds their addresses.
 
 import { pinsHash, pinsOf } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
@@ -8,56 +8,59 @@ import { counted, measured } from "../shared/text.js";
 import { labels } from "../state/labels.js";
 import { model } from "../state/model.js";
 import { MOST_PINS, pins } from "../state/pins.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
-import { focusShown, pagePlace, view } from "../state/view.js";
+import { focusShown, pageContainer, view } from "../state/view.js";
 import { firstDetail, unitAt } from "../unit/details.js";
-import { checksList, statementsList } from "../unit/evidence-names.js";
+import { checksList, claimsList } from "../unit/evidence-names.js";
 import { fewExamples } from "../unit/examples.js";
 import { breadcrumbs } from "../unit/navigation.js";
 import { SIDES, samplePicture } from "../unit/pictures.js";
 
-/** Rows that are filled from the details of each unit's pictures. */
+/** Table rows that need the details of the units. */
 const DETAIL_ROWS = [
-  ["natural images", fewExamples],
-  ["checks", checksList],
-  ["statements", statementsList],
+  ["Top natural images", fewExamples],
+  ["Checks", checksList],
+  ["Claims", claimsList],
 ];
 
-let refocus = null; // [address, action] of the button that changed the view
+let refocus = null; // [address, action] of the button to focus after the view changes
 
-/** Show other units, and let the pins follow if it was they that were shown. */
+/** Show other units. If the pinned units were shown, change the pins as well. */
 function changeCompared(shown, changed, focus) {
   refocus = focus;
-  if (pins.are(shown)) pins.replace(changed);
+  if (pins.equal(shown)) pins.replace(changed);
   view.replace({ pins: changed });
 }
 
-/** Buttons that move a unit to a side, or take it out. */
-function columnTools(addresses, place) {
-  const address = addresses[place];
-  const moved = (by) => {
+/** Buttons that move or remove a column. */
+function columnTools(addresses, column) {
+  const address = addresses[column];
+  const move = (step) => {
     const changed = [...addresses];
-    [changed[place], changed[place + by]] = [changed[place + by], changed[place]];
-    changeCompared(addresses, changed, [address, by < 0 ? "left" : "right"]);
+    [changed[column], changed[column + step]] = [changed[column + step], changed[column]];
+    changeCompared(addresses, changed, [address, step < 0 ? "left" : "right"]);
   };
-  const button = (name, label, action, allowed) =>
+  const button = (name, label, action, enabled) =>
     buttonOf(icon(name), "plain", action, {
       "aria-label": `${label} ${address}`,
       "data-action": name,
-      ...(allowed ? {} : { disabled: "" }),
+      ...(enabled ? {} : { disabled: "" }),
     });
   return element(
     "div",
     { class: "column-tools", "data-address": address },
-    button("left", "Move left", () => moved(-1), place > 0),
-    button("right", "Move right", () => moved(1), place < addresses.length - 1),
+    button("left", "Move left", () => move(-1), column > 0),
+    button("right", "Move right", () => move(1), column < addresses.length - 1),
     button(
       "cross",
       "Remove",
       () => {
         const changed = addresses.filter((other) => other !== address);
-        changeCompared(addresses, changed, [changed[Math.min(place, changed.length - 1)], "cross"]);
+        changeCompared(addresses, changed, [
+          changed[Math.min(column, changed.length - 1)],
+          "cross",
+        ]);
       },
       true,
     ),
@@ -66,7 +69,7 @@ function columnTools(addresses, place) {
 
 function comparedPicture(unit, detail) {
   const [render] = unit.renders;
-  if (model.thumbnailsOnly || !detail) return smallPicture(unit.number, 192);
+  if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
   if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
   return element(
     "div",
@@ -75,13 +78,13 @@ function comparedPicture(unit, detail) {
   );
 }
 
-/** Rows of the table: a heading, and a cell for each unit. */
+/** Rows of the table: a heading, and a cell per unit. */
 function comparedRows(units, details) {
   const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
   const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i]))]];
   if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
-  for (const { key, name, higher } of unitTable.numbers) {
-    const values = units.map((unit) => unitTable.number(key, unit.number));
+  for (const { key, name, higher } of unitTable.metrics) {
+    const values = units.map((unit) => unitTable.metric(key, unit.index));
     const known = values.filter((value) => value !== null);
     if (!known.length) continue;
     const best =
@@ -99,12 +102,12 @@ function comparedRows(units, details) {
 }
 
 function comparison(addresses, units, details) {
-  const head = units.map((unit, place) =>
+  const head = units.map((unit, column) =>
     element(
       "th",
       { scope: "col" },
       element("a", { href: view.link({ unit: unit.address }) }, unit.address),
-      columnTools(addresses, place),
+      columnTools(addresses, column),
     ),
   );
   const body = comparedRows(units, details).map(([heading, cells]) =>
@@ -117,7 +120,7 @@ function comparison(addresses, units, details) {
   );
   return element(
     "div",
-    { class: "compared", tabindex: "0", role: "region", "aria-label": "Units side by side" },
+    { class: "compared", tabindex: "0", role: "region", "aria-label": "Comparison" },
     element(
       "table",
       {},
@@ -127,37 +130,31 @@ function comparison(addresses, units, details) {
   );
 }
 
-/** What is to be told of a view that is not quite the one asked for. */
-function comparedNotes(asked, found) {
-  const missing = asked.filter((address) => unitTable.find(address) < 0);
-  const over = asked.length - missing.length - found.length;
+/** Notes on units of the link that are not shown. */
+function comparedNotes(requested, found) {
+  const missing = requested.filter((address) => unitTable.find(address) < 0);
+  const over = requested.length - missing.length - found.length;
   return [
     ...missing.map((address) =>
-      element(
-        "p",
-        { class: "notice" },
-        "This gallery holds no unit ",
-        element("b", {}, address),
-        ".",
-      ),
+      element("p", { class: "notice" }, "No unit ", element("b", {}, address), " in this gallery."),
     ),
     ...(over > 0
       ? [
           element(
             "p",
             { class: "notice" },
-            `The link names more units than the ${MOST_PINS} that are shown.`,
+            `The link has more than ${MOST_PINS} units; only the first ${MOST_PINS} are shown.`,
           ),
         ]
       : []),
   ];
 }
 
-/** Fill a place with the units that the hash names, or else the pinned ones, side by side. */
-export async function showPins(place, text) {
-  document.title = `Side by side \u00b7 ${model.name} \u00b7 featviz gallery`;
-  const asked = text === undefined ? pins.list() : pinsOf(text);
-  const addresses = asked.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
+/** Show the comparison of the units of the hash, or else of the pinned units. */
+export async function showPins(container, text) {
+  document.title = `Compare units \u00b7 ${model.name} \u00b7 featviz gallery`;
+  const requested = text === undefined ? pins.list() : pinsOf(text);
+  const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
   const units = addresses.map((address) => unitAt(unitTable.find(address)));
   const shown = element(
     "code",
@@ -177,16 +174,16 @@ export async function showPins(place, text) {
     "header",
     {},
     breadcrumbs(),
-    element("h1", { tabindex: "-1", class: "plain-title" }, "Side by side"),
+    element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
     units.length ? tools : null,
   );
-  place.replaceChildren(header, ...comparedNotes(asked, addresses));
+  container.replaceChildren(header, ...comparedNotes(requested, addresses));
   if (!units.length)
-    place.append(
+    container.append(
       element(
         "p",
         { class: "lead" },
-        "Nothing is pinned. Pin units in the list or on their pages (key p), and compare them here.",
+        "No pinned units. Pin units in the list or on their pages (key p) to compare them here.",
       ),
     );
   const focus = refocus;
@@ -194,23 +191,23 @@ export async function showPins(place, text) {
   if (!focus || !units.length) focusShown();
   if (!units.length) return;
   const details = await Promise.all(units.map(firstDetail));
-  if (header.parentNode !== place) return; // the reader has gone on
-  place.append(comparison(addresses, units, details));
-  if (focus) focusTool(place, ...focus);
+  if (header.parentNode !== container) return; // another view was opened
+  container.append(comparison(addresses, units, details));
+  if (focus) focusTool(container, ...focus);
 }
 
-/** Put the keyboard on the button that was pressed, or on its neighbour if it is out of use. */
-function focusTool(place, address, action) {
-  const tools = [...place.querySelectorAll(".column-tools")].find(
+/** Focus the button that was pressed, or another one of its column if it is disabled. */
+function focusTool(container, address, action) {
+  const tools = [...container.querySelectorAll(".column-tools")].find(
     (node) => node.dataset.address === address,
   );
   const button =
     tools?.querySelector(`[data-action=${action}]:enabled`) ??
     tools?.querySelector("button:enabled");
-  (button ?? place.querySelector("h1")).focus();
+  (button ?? container.querySelector("h1")).focus();
 }
 
-/** A button that pins what a link shows, where it is not what is pinned. */
+/** A button that pins the units shown, unless they are pinned. */
 function keepButton(addresses) {
   const button = buttonOf([icon("pin"), "Pin these"], "button keep", () => {
     pins.replace(addresses);
@@ -218,10 +215,10 @@ function keepButton(addresses) {
     focusShown();
   });
   button.refill = () => {
-    button.hidden = pins.are(addresses);
+    button.hidden = pins.equal(addresses);
   };
   button.refill();
   return button;
 }
 
-document.addEventListener("pins", () => pagePlace.querySelector(".keep")?.refill());
+document.addEventListener("pins", () => pageContainer.querySelector(".keep")?.refill());

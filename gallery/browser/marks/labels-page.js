@@ -1,4 +1,4 @@
-// The page of all labels and favourites of a model, from which they are exported and imported.
+// The page of all labels and favorites of a model, with export and import.
 
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
@@ -7,61 +7,65 @@ import { counted } from "../shared/text.js";
 import { LABELS, readLabels } from "../state/label-file.js";
 import { labels } from "../state/labels.js";
 import { model } from "../state/model.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
-import { focusShown, pagePlace, view } from "../state/view.js";
+import { focusShown, pageContainer, view } from "../state/view.js";
 import { breadcrumbs } from "../unit/navigation.js";
 
 /** One labeled unit: its picture, address and label. */
-function labeledUnit([address, { label, favourite }]) {
-  const number = unitTable.find(address);
+function labeledUnit([address, { label, favorite }]) {
+  const index = unitTable.find(address);
   const name = element("b", {}, address);
   return element(
     "li",
     { class: "labeled-unit" },
-    number < 0 ? element("span", { class: "pin-none" }, "?") : smallPicture(number, 64),
+    index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 64),
     element(
       "p",
       {},
-      number < 0
+      index < 0
         ? [name, element("span", { class: "quiet" }, " not in this gallery")]
         : element("a", { href: view.link({ unit: address }) }, name),
       element("br"),
       element("bdi", {}, label),
     ),
-    favourite
-      ? element("span", { class: "favoured", role: "img", "aria-label": "Favourite" }, icon("star"))
+    favorite
+      ? element(
+          "span",
+          { class: "favorite-mark", role: "img", "aria-label": "Favorite" },
+          icon("star"),
+        )
       : null,
-    buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favourite }), {
-      "aria-label": `Remove label and favourite of ${address}`,
+    buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favorite }), {
+      "aria-label": `Remove label and favorite of ${address}`,
     }),
   );
 }
 
 function forget(address, entry) {
-  labels.set(address, { label: "", favourite: false });
-  pagePlace.querySelector(".label-file button")?.focus();
+  labels.set(address, { label: "", favorite: false });
+  pageContainer.querySelector(".label-file button")?.focus();
   showMessage(
-    `The label of ${address} is removed`,
+    `Label of ${address} removed`,
     buttonOf("Undo", "plain undo", () => restore(() => labels.set(address, entry))),
   );
 }
 
 function restore(undo) {
   undo();
-  showMessage("Taken back");
+  showMessage("Restored");
   focusShown();
 }
 
-/** Give the labels to the browser as a file to save. */
+/** Download the labels as a file. */
 function exportLabels() {
   const url = URL.createObjectURL(new Blob([labels.toText()], { type: "application/json" }));
   element("a", { href: url, download: "featviz-labels.json" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still be asking where to
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still ask where to save it
   showMessage(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
 }
 
-/** Take the labels of a chosen file, if it is of this model; a file that holds none changes nothing. */
+/** Import a file of labels; ask first if they are of another model. */
 async function importLabels(file) {
   let found;
   try {
@@ -72,32 +76,32 @@ async function importLabels(file) {
   }
   const { model, weights, entries } = found;
   if (model === LABELS.model && weights.startsWith(LABELS.weights)) {
-    takeLabels(entries);
+    addLabels(entries);
     return;
   }
-  const known = entries.size - unknownOf(entries);
+  const known = entries.size - unknownCount(entries);
   const anyway = buttonOf("Import anyway", "plain", () => {
-    takeLabels(entries);
+    addLabels(entries);
     focusShown();
   });
   showMessage(
-    `${file.name} holds labels of another model, ${model.slice(0, 60)} with weights ${weights.slice(0, 8)}; this gallery has ${known} of its ${counted(entries.size, "unit")}.`,
+    `${file.name} has labels of another model: ${model.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
     anyway,
   );
 }
 
-/** How many addresses are of no unit of this gallery. */
-const unknownOf = (entries) =>
+/** Number of addresses that are not in this gallery. */
+const unknownCount = (entries) =>
   [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
 
-function takeLabels(entries) {
+function addLabels(entries) {
   const result = labels.add(entries);
-  const unknown = unknownOf(entries);
+  const unknown = unknownCount(entries);
   const facts = [
     `${result.added} new`,
     `${result.changed} changed`,
-    `${result.same} the same`,
-    ...(unknown ? [`${unknown} of units that this gallery does not hold`] : []),
+    `${result.same} unchanged`,
+    ...(unknown ? [`${unknown} of units not in this gallery`] : []),
   ];
   showMessage(
     `Imported: ${facts.join(", ")}.`,
@@ -109,24 +113,24 @@ function takeLabels(entries) {
 
 function labelsBody() {
   const entries = labels.entries();
-  const places = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
-  const last = (address) => (places.get(address) < 0 ? Infinity : places.get(address));
-  entries.sort(([one], [other]) => last(one) - last(other) || (one < other ? -1 : 1));
+  const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
+  const order = (address) => (indices.get(address) < 0 ? Infinity : indices.get(address));
+  entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
   return [
     element(
       "p",
       { class: "lead" },
       entries.length
-        ? `${counted(entries.length, "unit")} with a label or a star, kept in this browser.`
-        : "No unit has a label or a star yet. Give them on a unit\u2019s page, or import a file.",
+        ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.`
+        : "No labels or favorites yet. Add them on the page of a unit, or import a file.",
     ),
-    labels.trouble ? element("p", { class: "notice label-trouble" }, labels.trouble) : null,
+    labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
     element("ul", { class: "labeled" }, entries.map(labeledUnit)),
   ].filter((node) => node !== null);
 }
 
-/** Fill a place with the labels and favourites. */
-export function showLabels(place) {
+/** Show the labels and favorites. */
+export function showLabels(container) {
   document.title = `Labels \u00b7 ${model.name} \u00b7 featviz gallery`;
   const input = element("input", {
     type: "file",
@@ -138,33 +142,33 @@ export function showLabels(place) {
   input.addEventListener("change", async () => {
     const [file] = input.files;
     if (file) await importLabels(file);
-    input.value = ""; // the same file may be chosen again
+    input.value = ""; // so that the same file can be chosen again
   });
   const body = element("div", { class: "label-list" }, labelsBody());
-  place.replaceChildren(
+  container.replaceChildren(
     element(
       "header",
       {},
       breadcrumbs(),
-      element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favourites"),
+      element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites"),
     ),
     element(
       "div",
       { class: "label-file" },
-      buttonOf("Export as a file", "button", exportLabels),
-      buttonOf("Import a file", "button", () => input.click()),
+      buttonOf("Export to file", "button", exportLabels),
+      buttonOf("Import from file", "button", () => input.click()),
       input,
       element(
         "p",
         { class: "quiet" },
-        "What an imported file says of a unit replaces what is here; units that it does not name stay as they are.",
+        "Importing replaces the labels of the units in the file and keeps all others.",
       ),
     ),
     body,
   );
-  place.querySelector("h1").focus({ preventScroll: true });
+  container.querySelector("h1").focus({ preventScroll: true });
 }
 
 document.addEventListener("labels", () =>
-  pagePlace.querySelector(".label-list")?.replaceChildren(...labelsBody()),
+  pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody()),
 );

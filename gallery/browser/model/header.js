@@ -1,13 +1,13 @@
-// The parts of a model's page that stand still: its name, the facts, the sections, what failed.
+// The fixed parts of a model's page: name, counts, links to sections, failed units.
 
 import { element } from "../shared/dom.js";
 import { counted, listed } from "../shared/text.js";
 import { unitData } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
-import { SECTION_NAMES } from "./sections.js";
+import { SECTION_TITLES } from "./sections.js";
 
-/** Links to the units, to the lists of other results, and to the reader's labels. */
+/** Links to the units, to the other sections, and to the labels. */
 export function fillViews(model, counts) {
   const views = document.getElementById("views");
   const units = unitTable.count || model.failures.length ? [["", unitTable.count]] : [];
@@ -16,7 +16,7 @@ export function fillViews(model, counts) {
       element(
         "a",
         { href: `#${name}` },
-        name ? SECTION_NAMES[name] : "Units",
+        name ? SECTION_TITLES[name] : "Units",
         " ",
         element("span", { class: "quiet" }, count.toLocaleString("en")),
       ),
@@ -25,13 +25,13 @@ export function fillViews(model, counts) {
   );
 }
 
-/** Mark the list that is shown among the links to them. */
+/** Mark the link of the current section. */
 export function markView(name) {
   for (const link of document.querySelectorAll("#views a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  // On a narrow window the row of links is wider than it.
+  // In a narrow window, scroll the row of links to it.
   const views = document.getElementById("views");
   const current = views.querySelector("[aria-current]");
   if (current)
@@ -42,7 +42,7 @@ export function markView(name) {
   document.querySelector("#views .to-labels").setAttribute("href", view.link({ page: "labels" }));
 }
 
-/** Fill in the name of the model, and the facts. */
+/** Fill in the name of the model and the counts. */
 export function fillHeader(model) {
   const samples = unitData.renders
     .flat()
@@ -66,9 +66,9 @@ export function fillHeader(model) {
 
 const FAILURES_SHOWN = 200;
 
-/** The units that failed, with the reasons. */
+/** The failed units, with reasons. */
 export function failureSection(failures) {
-  const left = failures.length - FAILURES_SHOWN;
+  const hidden = failures.length - FAILURES_SHOWN;
   return element(
     "section",
     { id: "failed", class: "failures", "aria-label": "Failed" },
@@ -93,11 +93,11 @@ export function failureSection(failures) {
           ),
         ]),
     ),
-    left > 0
+    hidden > 0
       ? element(
           "p",
           { class: "quiet" },
-          `and ${left.toLocaleString("en")} more, which \u201cfeatviz info\u201d lists`,
+          `and ${hidden.toLocaleString("en")} more; run \u201cfeatviz info\u201d for all of them`,
         )
       : null,
   );

@@ -1,116 +1,127 @@
-// What the keys of a model's page do.
+// Keyboard shortcuts of a model's page.
 
 import { cellAddress } from "../list/cell-buttons.js";
 import { keys } from "../shared/keyboard.js";
 import { pins } from "../state/pins.js";
-import { pagePlace, view } from "../state/view.js";
-import { setFavourite } from "../unit/actions.js";
+import { pageContainer, view } from "../state/view.js";
+import { toggleFavorite } from "../unit/actions.js";
 
-const isPageShown = () => !pagePlace.hidden;
+const isPageShown = () => !pageContainer.hidden;
 const isUnitShown = () =>
-  isPageShown() && pagePlace.querySelector(".unit-tools .label-input") !== null;
+  isPageShown() && pageContainer.querySelector(".unit-tools .label-input") !== null;
 
-/** Click what stands on the page, if it is there. */
-const click = (selector) => pagePlace.querySelector(selector)?.click();
+/** Click an element of the page, if it exists. */
+const click = (selector) => pageContainer.querySelector(selector)?.click();
 
-/** Address of the cell that has the keyboard; null elsewhere. */
+/** Address of the cell with the focus; null if none has it. */
 const focusedCell = () => cellAddress(document.activeElement);
 
-/** Choose among the samples of the first configuration, the most active first. */
-function chooseSample(place) {
-  pagePlace.querySelector(".choices")?.children[place]?.click();
+/** Choose a sample of the first configuration by its rank. */
+function chooseSample(rank) {
+  pageContainer.querySelector(".choices")?.children[rank]?.click();
 }
 
-/** Add all keys; `shown` tells whether `lists` are shown, and whether the `units` are. */
-export function addKeys(grid, layers, toolbar, shown) {
+/** Add all keys; `isShown` has functions for whether the `lists`, and the `units`, are shown. */
+export function addKeys(grid, layers, toolbar, isShown) {
   addUnitKeys();
   addMarkKeys();
-  addListKeys(grid, layers, toolbar, shown);
-  leaveBoxes(grid, toolbar);
+  addListKeys(grid, layers, toolbar, isShown);
+  leaveToolbar(grid, toolbar);
 }
 
 function addUnitKeys() {
   keys.add("Unit", "ArrowLeft", "Previous unit", () => click("a[rel=prev]"), isUnitShown);
   keys.add("Unit", "ArrowRight", "Next unit", () => click("a[rel=next]"), isUnitShown);
   keys.add("Unit", "Escape", "Back to the list", () => click("a.back"), isPageShown);
-  keys.add("Unit", "f", "Favourite, or no longer", () => click(".favourite"), isUnitShown);
+  keys.add("Unit", "f", "Add to or remove from favorites", () => click(".favorite"), isUnitShown);
   keys.add(
     "Unit",
     "l",
-    "Write a label",
-    () => pagePlace.querySelector(".label-input").select(),
+    "Edit label",
+    () => pageContainer.querySelector(".label-input").select(),
     isUnitShown,
   );
-  keys.add("Unit", "p", "Pin, or unpin", () => click(".unit-tools .pin"), isUnitShown);
-  keys.add("Unit", "y", "Copy the link", () => click(".copy-link"), isPageShown);
-  keys.add("Unit", "c", "Copy the command", () => click(".copy-command"), isUnitShown);
-  keys.add("Unit", "d", "Download the picture", () => click("a.download"), isUnitShown);
-  for (let place = 0; place < 9; place += 1)
+  keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
+  keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
+  keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
+  keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
+  for (let rank = 0; rank < 9; rank += 1)
     keys.add(
       "Unit",
-      String(place + 1),
-      "Choose a sample: 1 is the most active",
-      () => chooseSample(place),
+      String(rank + 1),
+      "Show sample by rank; 1 has the highest activation",
+      () => chooseSample(rank),
       isUnitShown,
     );
 }
 
 function addMarkKeys() {
   const inCell = () => focusedCell() !== null;
-  keys.add("List", "f", "Favourite, or no longer", () => setFavourite(focusedCell()), inCell);
-  keys.add("List", "p", "Pin, or unpin", () => pins.toggle(focusedCell()), inCell);
+  keys.add(
+    "List",
+    "f",
+    "Add to or remove from favorites",
+    () => toggleFavorite(focusedCell()),
+    inCell,
+  );
+  keys.add("List", "p", "Pin or unpin", () => pins.toggle(focusedCell()), inCell);
   keys.add(
     "Anywhere",
     "b",
-    "Compare what is pinned, side by side",
+    "Compare pinned units",
     () => view.go({ pins: pins.list() }),
     () => pins.list().length > 0,
   );
 }
 
-function addListKeys(grid, layers, toolbar, shown) {
+function addListKeys(grid, layers, toolbar, isShown) {
   const inGrid = () => grid.focused() !== null;
-  keys.add("List", "/", "Search addresses and labels", () => toolbar.search.select(), shown.units);
-  keys.add("List", "g", "Go to an address", () => toolbar.find.input.select(), shown.units);
-  keys.add("List", "s", "Sort", () => toolbar.sort.focus(), shown.units);
-  keys.add("List", "n", "Filter by numbers", () => toolbar.open(true), shown.units);
-  keys.add("List", "r", "A unit by chance", () => toolbar.random(), shown.units);
-  keys.add("List", "[", "Layer before", () => layers.step(-1), shown.units);
-  keys.add("List", "]", "Layer after", () => layers.step(1), shown.units);
+  keys.add(
+    "List",
+    "/",
+    "Search addresses and labels",
+    () => toolbar.search.select(),
+    isShown.units,
+  );
+  keys.add("List", "g", "Go to address", () => toolbar.find.input.select(), isShown.units);
+  keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
+  keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
+  keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
+  keys.add("List", "[", "Previous layer", () => layers.step(-1), isShown.units);
+  keys.add("List", "]", "Next layer", () => layers.step(1), isShown.units);
   for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"])
-    keys.add("List", key, "Unit beside, above or below", null, inGrid);
+    keys.add("List", key, "Move to the next unit in a direction", null, inGrid);
   for (const key of ["Home", "End"])
     keys.add("List", key, "First or last unit of the row; with Ctrl, of the list", null, inGrid);
-  for (const key of ["PageUp", "PageDown"])
-    keys.add("List", key, "A screenful up or down", null, inGrid);
-  keys.add("List", "Enter", "Open the unit", null, inGrid);
+  for (const key of ["PageUp", "PageDown"]) keys.add("List", key, "Page up or down", null, inGrid);
+  keys.add("List", "Enter", "Open unit", null, inGrid);
   keys.add(
     "List",
     "l",
-    "Write a label",
+    "Edit label",
     () => {
       document.activeElement.click();
-      pagePlace.querySelector(".label-input").select();
+      pageContainer.querySelector(".label-input").select();
     },
     inGrid,
   );
   keys.add(
     "List",
     "Escape",
-    "All units, without filter",
+    "Clear filters",
     () => view.go({ q: "", where: [], layer: null, only: null }),
-    shown.lists,
+    isShown.lists,
   );
 }
 
-/** Let Escape lead out of a box of the toolbar, to the list it belongs to. */
-function leaveBoxes(grid, toolbar) {
-  toolbar.place.addEventListener("keydown", (event) => {
+/** Let Escape move the focus from the toolbar to the grid. */
+function leaveToolbar(grid, toolbar) {
+  toolbar.container.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     if (!toolbar.ranges.node.hidden && toolbar.ranges.node.contains(event.target)) {
       toolbar.open(false);
       toolbar.toggle.focus();
-    } else grid.place.querySelector('a.cell[tabindex="0"]')?.focus();
+    } else grid.container.querySelector('a.cell[tabindex="0"]')?.focus();
     event.preventDefault();
     event.stopPropagation();
   });

@@ -1,6 +1,7 @@
-// What the hash asks for is shown: the units, a section, or a page that fills the whole window.
+// Entry point of a model's page. Shows what the URL hash names: the units, a section, or a page
+// that replaces the lists.
 
-import { covered, Grid } from "../list/grid.js";
+import { Grid, stickyHeight } from "../list/grid.js";
 import { Layers } from "../list/layers.js";
 import { Toolbar } from "../list/toolbar.js";
 import { showPins } from "../marks/compare-page.js";
@@ -15,90 +16,91 @@ import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
 import { pins } from "../state/pins.js";
 import { unitTable } from "../state/unit-table.js";
-import { pagePlace, view } from "../state/view.js";
+import { pageContainer, view } from "../state/view.js";
 import { showUnit } from "../unit/page.js";
 import { failureSection, fillHeader, fillViews, markView } from "./header.js";
 import { addKeys } from "./keys.js";
-import { SECTION_NAMES, sectionCounts, sections } from "./sections.js";
+import { SECTION_TITLES, sectionCounts, sections } from "./sections.js";
 import "../styles/model-page.css";
 
-const listsPlace = document.getElementById("lists");
-const unitsPlace = document.getElementById("units");
-const layersPlace = document.getElementById("sites");
-const toolbarPlace = document.getElementById("tools");
-const failuresPlace = document.getElementById("failures");
-const sectionPlace = document.getElementById("section");
+const listsContainer = document.getElementById("lists");
+const unitsContainer = document.getElementById("units");
+const layersContainer = document.getElementById("sites");
+const toolbarContainer = document.getElementById("tools");
+const failuresContainer = document.getElementById("failures");
+const sectionContainer = document.getElementById("section");
 const emptyNote = document.getElementById("empty");
 
-const scrollPlaces = new Map(); // where each list was left
+const scrollPositions = new Map(); // of each list when it was left
 
-const grid = new Grid(unitsPlace);
-const layers = new Layers(layersPlace);
-const toolbar = new Toolbar(toolbarPlace);
+const grid = new Grid(unitsContainer);
+const layers = new Layers(layersContainer);
+const toolbar = new Toolbar(toolbarContainer);
 
-let listShown = null; // the list last shown: the hash of the units' list, or the name of a section
-let unitShown = null; // address of the unit last shown
-let hashShown = null; // the hash that is shown
-let isOutdated = false; // what the reader marked since may have changed the list
+let listShown = null; // last list shown: hash of the list of units, or name of a section
+let unitShown = null; // address of the last unit shown
+let hashShown = null; // current hash
+let isOutdated = false; // whether labels or pins have changed since the list was computed
 
-/** Pages by the word of their hash: functions (place, text behind "=", as it stands in the hash). */
+/** Pages by the name in their hash: functions (container, escaped text after "="). */
 const PAGES = {
-  unit: (place, text = "") => showUnit(place, unescapeHash(text)),
+  unit: (container, text = "") => showUnit(container, unescapeHash(text)),
   pins: showPins,
   labels: showLabels,
 };
 
-/** Remember where a list stands that is about to go. */
+/** Remember the scroll position of the list before it is hidden. */
 function keepScroll() {
-  if (!listsPlace.hidden && listShown !== null) scrollPlaces.set(listShown, scrollY);
+  if (!listsContainer.hidden && listShown !== null) scrollPositions.set(listShown, scrollY);
 }
 
 const setTitle = (...parts) => {
   document.title = [...parts, model.name, "featviz gallery"].join(" \u00b7 ");
 };
 
-/** Show a page that takes the place of the lists. */
+/** Show a page that replaces the lists. */
 function showPage({ kind, text, name }) {
   if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
-  listsPlace.hidden = true;
-  pagePlace.hidden = false;
+  listsContainer.hidden = true;
+  pageContainer.hidden = false;
   scrollTo(0, 0);
-  PAGES[kind](pagePlace, text);
+  PAGES[kind](pageContainer, text);
 }
 
-/** Show one of the lists; tell whether the reader comes back to it from a unit. */
+/** Show one of the lists; return whether it is shown again after a unit that was opened from it. */
 function showList(name, isUnits) {
   const returning =
-    listsPlace.hidden && unitShown !== null && (listShown === name || listShown === null);
+    listsContainer.hidden && unitShown !== null && (listShown === name || listShown === null);
   listShown = name;
   view.section = isUnits ? null : name;
-  pagePlace.hidden = true;
-  pagePlace.replaceChildren();
-  listsPlace.hidden = false;
-  listsPlace.classList.toggle("whole", !isUnits || !unitTable.count);
-  for (const node of [layersPlace, toolbarPlace]) node.hidden = !isUnits || !unitTable.count;
-  unitsPlace.hidden = failuresPlace.hidden = !isUnits;
+  pageContainer.hidden = true;
+  pageContainer.replaceChildren();
+  listsContainer.hidden = false;
+  listsContainer.classList.toggle("whole", !isUnits || !unitTable.count);
+  for (const node of [layersContainer, toolbarContainer])
+    node.hidden = !isUnits || !unitTable.count;
+  unitsContainer.hidden = failuresContainer.hidden = !isUnits;
   emptyNote.hidden = true;
-  sectionPlace.hidden = isUnits;
+  sectionContainer.hidden = isUnits;
   markView(isUnits ? "" : name);
   return returning;
 }
 
-/** Bring the top of the list to the window, if it has gone beyond. */
+/** Scroll to the top of the list, if it is above the viewport. */
 function scrollToList() {
-  const { top } = unitsPlace.getBoundingClientRect();
-  if (top < covered()) scrollBy(0, top - covered() - 8);
+  const { top } = unitsContainer.getBoundingClientRect();
+  if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
 }
 
 function showUnits(state) {
-  let left = -1; // place in the list, as it was, of the unit last seen
+  let oldPosition = -1; // of the last unit shown, in the list before it changed
   if (isOutdated) {
-    if (grid.units) left = grid.placeOf(unitTable.find(unitShown));
-    unitTable.forget();
+    if (grid.units) oldPosition = grid.positionOf(unitTable.find(unitShown));
+    unitTable.invalidate();
     isOutdated = false;
   }
   const units = unitTable.order(state);
-  const wasShown = !listsPlace.hidden && !unitsPlace.hidden;
+  const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
   const returning = showList(view.link({}), true);
   setTitle();
   const changed = grid.units !== units || grid.sort !== state.sort;
@@ -109,51 +111,51 @@ function showUnits(state) {
   emptyNote.hidden = units.length > 0 || !unitTable.count;
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
   else if (state.kind === "site" && grid.showLayer(state.name)) return;
-  else if (returning) showAgain(left);
-  else if (!wasShown) returnTo(listShown);
+  else if (returning) restoreList(oldPosition);
+  else if (!wasShown) restoreScroll(listShown);
   else if (changed) scrollToList();
   grid.draw();
 }
 
-/** Show the list as it was left, and the unit last seen in it; or what is now at its place. */
-function showAgain(left) {
-  returnTo(listShown);
-  const place = grid.placeOf(unitTable.find(unitShown));
-  const nearest = place < 0 ? Math.min(left, grid.units.length - 1) : place;
+/** Restore the scroll position of the list, and focus the last unit shown or its successor. */
+function restoreList(oldPosition) {
+  restoreScroll(listShown);
+  const position = grid.positionOf(unitTable.find(unitShown));
+  const nearest = position < 0 ? Math.min(oldPosition, grid.units.length - 1) : position;
   if (nearest >= 0) grid.focus(nearest);
 }
 
-function returnTo(name) {
-  scrollTo(0, scrollPlaces.get(name) ?? 0);
+function restoreScroll(name) {
+  scrollTo(0, scrollPositions.get(name) ?? 0);
 }
 
 async function showSection(section, address) {
   const returning = showList(section.name, false);
-  setTitle(SECTION_NAMES[section.name]);
-  sectionPlace.replaceChildren(...(section.node ? [section.node] : []));
+  setTitle(SECTION_TITLES[section.name]);
+  sectionContainer.replaceChildren(...(section.node ? [section.node] : []));
   if (!section.node) {
     let sectionData = null;
     try {
       if (section.hasData) sectionData = await loadData(`sections/${section.name}`);
     } catch (error) {
-      if (listShown === section.name) sectionPlace.replaceChildren(missingFile(error));
+      if (listShown === section.name) sectionContainer.replaceChildren(missingFile(error));
       return;
     }
     section.node ??= element("div", {}, section.build(sectionData));
-    if (listShown !== section.name || listsPlace.hidden) return; // the reader has gone on
-    sectionPlace.replaceChildren(section.node);
+    if (listShown !== section.name || listsContainer.hidden) return; // another view was opened
+    sectionContainer.replaceChildren(section.node);
   }
   const item = section.items.get(address);
   if (item) {
-    const centre = () => item.scrollIntoView({ block: "center" });
-    centre();
-    requestAnimationFrame(centre); // what was not laid out before may have moved it
+    const scrollToItem = () => item.scrollIntoView({ block: "center" });
+    scrollToItem();
+    requestAnimationFrame(scrollToItem); // again after deferred layout
     (item.querySelector("button.zoom") ?? item).focus({ preventScroll: true });
     return;
   }
-  returnTo(section.name);
+  restoreScroll(section.name);
   if (returning) {
-    const links = [...sectionPlace.querySelectorAll("a")];
+    const links = [...sectionContainer.querySelectorAll("a")];
     links
       .find((link) => link.getAttribute("href") === unitHash(unitShown))
       ?.focus({ preventScroll: true });
@@ -173,12 +175,12 @@ function route() {
   document.dispatchEvent(new Event("view"));
 }
 
-/** Follow what the reader marks: it changes what cells say of units, and which are in a list that asks for it. */
+/** Update captions, and lists filtered by label, favorite or pin. */
 function updateMarks() {
-  isOutdated = listsPlace.hidden || unitsPlace.hidden; // a unit's neighbours stay those of the list it was opened from
+  isOutdated = listsContainer.hidden || unitsContainer.hidden; // previous and next unit stay those of the list that the unit was opened from
   if (isOutdated) return;
   const state = view.state();
-  if (state.only || state.q) unitTable.forget();
+  if (state.only || state.q) unitTable.invalidate();
   const focused = grid.focused();
   const units = unitTable.order(state);
   if (units === grid.units) {
@@ -197,10 +199,10 @@ grid.onlayer = (name) => {
 
 fillHeader(model);
 fillViews(model, sectionCounts());
-if (model.failures.length) failuresPlace.append(failureSection(model.failures));
+if (model.failures.length) failuresContainer.append(failureSection(model.failures));
 addKeys(grid, layers, toolbar, {
-  lists: () => !listsPlace.hidden,
-  units: () => !listsPlace.hidden && !unitsPlace.hidden,
+  lists: () => !listsContainer.hidden,
+  units: () => !listsContainer.hidden && !unitsContainer.hidden,
 });
 for (const change of ["labels", "pins"]) document.addEventListener(change, updateMarks);
 history.scrollRestoration = "manual";
@@ -212,7 +214,8 @@ addEventListener("hashchange", () => {
   route();
 });
 
-// A link within the page is followed at once, as a key is; also to what is shown, for the list may have been scrolled.
+// Follow links within the page at once, and also links to the current view: the list may have been
+// scrolled.
 addEventListener("click", (event) => {
   const hash = event.target.closest("a")?.getAttribute("href");
   if (
@@ -229,7 +232,7 @@ addEventListener("click", (event) => {
 });
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the hash says what is shown
+  event.preventDefault(); // keep the hash, which is the view
   document.getElementById("pictures").focus();
 });
 

@@ -1,28 +1,28 @@
-// The sections of a model's page: results other than the pictures of its units.
+// The sections of a model's page, for results other than the pictures of units.
 
 import { attentionView } from "../sections/attention.js";
+import { compareView } from "../sections/compare.js";
 import { filtersView } from "../sections/filters.js";
 import { gradientsView } from "../sections/gradients.js";
 import { gridsView } from "../sections/grids.js";
 import { headRows, headsView } from "../sections/heads.js";
-import { otherModelView } from "../sections/other-model.js";
 import { reportView } from "../sections/report.js";
 import { tokensView } from "../sections/tokens.js";
 import { tracesView } from "../sections/traces.js";
 import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 
-/** Names of the sections, in the links to them. */
-export const SECTION_NAMES = {
+/** Titles of the sections. */
+export const SECTION_TITLES = {
   report: "Report",
-  heads: "Heads",
+  heads: "Attention heads",
   filters: "Filters",
-  attention: "Attention",
-  grids: "Grids",
+  attention: "Attention maps",
+  grids: "Token grids",
   gradients: "Gradients",
-  tokens: "Token by token",
-  compare: "Compared",
-  traces: "Effects of patching",
+  tokens: "Position dependence",
+  compare: "Model comparison",
+  traces: "Activation patching",
 };
 
 const VIEWS = {
@@ -33,38 +33,38 @@ const VIEWS = {
   grids: gridsView,
   gradients: gradientsView,
   tokens: tokensView,
-  compare: otherModelView,
+  compare: compareView,
   traces: tracesView,
 };
 
-/** A section: builds its view once, and keeps the nodes that links to addresses lead to. */
+/** A section. Its view is built once; `items` are the targets of links to addresses. */
 class Section {
   constructor(name) {
     this.name = name;
     this.items = new Map(); // nodes by address
-    this.node = null; // of the whole section, when it is built
+    this.node = null; // the view, once it is built
     this.units = { has: (address) => unitTable.find(address) >= 0 };
-    this.looks = model.sections.some(([other]) => other === "attention");
+    this.hasAttention = model.sections.some(([other]) => other === "attention");
   }
 
-  /** Whether the section is built from a data script of its own. */
+  /** Whether the section has a data script. */
   get hasData() {
     return this.name !== "heads";
   }
 
-  /** Nodes of the view. */
+  /** Build the nodes of the view. */
   build(data) {
     return VIEWS[this.name](this, data);
   }
 
-  /** Remember the node of an address, for links that lead to it. */
-  keep(address, node) {
+  /** Register the node of an address as a link target. */
+  register(address, node) {
     this.items.set(address, node);
     return node;
   }
 }
 
-/** Names of the sections that the page has, with what is counted in them: the report comes first. */
+/** Name and item count of each section of the page; the report comes first. */
 export function sectionCounts() {
   const heads = headRows().reduce((sum, row) => sum + row.heads.size, 0);
   const isReport = ([name]) => name === "report";
@@ -75,5 +75,5 @@ export function sectionCounts() {
   ];
 }
 
-/** The sections of the page by their names. */
+/** The sections of the page, by name. */
 export const sections = new Map(sectionCounts().map(([name]) => [name, new Section(name)]));

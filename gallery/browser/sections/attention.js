@@ -1,4 +1,4 @@
-// Where attention heads look, on average over a dataset.
+// Mean attention maps of the heads over a dataset.
 
 import { shareBar } from "../charts/bars.js";
 import { element } from "../shared/dom.js";
@@ -6,17 +6,17 @@ import { wholeWidth } from "../shared/picture-size.js";
 import { hundredths, listed, percent } from "../shared/text.js";
 import { blocksOf, layersOf, sectionHead } from "./blocks.js";
 import { enlargeable } from "./enlarge.js";
-import { beyond } from "./figures.js";
+import { scaleWithMaximum } from "./figures.js";
 
-const HEAD = 160; // pixels, about, at which a heat map is shown
+const MAP = 160; // approximate width of a heat map, in pixels
 
 function heatFigure(scale, [figure, low, high, most = high], address, text) {
-  const ends = () => beyond(scale, low, high, most);
+  const ends = () => scaleWithMaximum(scale, low, high, most);
   const caption = () => [element("b", {}, address), listed(["", text]), " ", ends()];
   return element(
     "figure",
     {},
-    enlargeable(figure, wholeWidth(figure[1], HEAD), `${address}, ${text}`, caption),
+    enlargeable(figure, wholeWidth(figure[1], MAP), `${address}, ${text}`, caption),
     element("figcaption", {}, element("span", {}, text), ends()),
   );
 }
@@ -29,10 +29,10 @@ function attentionCard(
   const known = [prefix, self, local].every((share) => share !== null);
   const rest = known ? Math.max(0, 1 - prefix - self - local) : null;
   const parts = [
-    ["class and registers", prefix],
-    ["the patch itself", self],
-    ["its neighbours", local],
-    ["elsewhere", rest],
+    ["class and register tokens", prefix],
+    ["same patch", self],
+    ["neighboring patches", local],
+    ["other patches", rest],
   ];
   return element(
     "article",
@@ -41,24 +41,24 @@ function attentionCard(
     element(
       "div",
       { class: "maps" },
-      heatFigure(scale, displacement, address, "by displacement of the key"),
-      heatFigure(scale, pattern, address, "queries (rows) to keys"),
+      heatFigure(scale, displacement, address, "by relative position of the key"),
+      heatFigure(scale, pattern, address, "queries (rows) to keys (columns)"),
     ),
     shareBar(parts.map(([name, share]) => [name, share, percent(share)])),
     element(
       "p",
       { class: "quiet" },
-      `entropy ${hundredths(entropy)} of at most ${hundredths(most)} nats`,
+      `entropy ${hundredths(entropy)} nats (maximum ${hundredths(most)})`,
     ),
   );
 }
 
-/** The section of where heads look. */
+/** The section of attention maps. */
 export function attentionView(section, data) {
   return [
     sectionHead(
-      "Attention",
-      "Where the heads look, on average over a dataset. In the map by displacement the middle is the patch itself. Each map has its own scale; a few pairs of the second may lie beyond its end.",
+      "Attention maps",
+      "Mean attention of each head over a dataset. The center of the map by relative position is the query\u2019s own patch. Each map has its own color scale; the scale of the second map is clipped at its 99th percentile.",
     ),
     blocksOf(data.attention, (block) =>
       layersOf(section, block, "head", "heads", (entry, site) =>

@@ -1,22 +1,22 @@
-// What sections are built of: headings, blocks, layers, addresses.
+// Elements that sections share: headings, blocks, layers, links.
 
 import { unitHash } from "../shared/address-links.js";
 import { element } from "../shared/dom.js";
 import { settingsTable } from "../shared/tables.js";
 import { counted } from "../shared/text.js";
 
-/** Heading and lead of a section. */
+/** Title and introduction of a section. */
 export const sectionHead = (title, ...lead) => [
   element("h2", { class: "title", tabindex: "-1" }, title),
   element("p", { class: "lead" }, lead),
 ];
 
-/** Heading of a part of a section. */
-export function blockHead(title, fact) {
-  return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, fact));
+/** Heading of a part of a section, with a note. */
+export function blockHead(title, note) {
+  return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, note));
 }
 
-/** Blocks of one kind, one a configuration, which is named where there are several. */
+/** Blocks of one kind, one per configuration; they are labeled if there are several. */
 export function blocksOf(blocks, build) {
   return blocks.map((block) => [
     blocks.length > 1 && block.label ? element("h3", { class: "label" }, block.label) : null,
@@ -25,7 +25,7 @@ export function blocksOf(blocks, build) {
   ]);
 }
 
-/** Layers of a block; `build` makes each entry's node, which a link to its address leads to. */
+/** Layers of a block; `build` makes the node of each entry. */
 export function layersOf(section, block, noun, className, build) {
   return block.sites.map(([site, entries]) =>
     element(
@@ -35,13 +35,13 @@ export function layersOf(section, block, noun, className, build) {
       element(
         "div",
         { class: className },
-        entries.map((entry) => section.keep(entry[0], build(entry, site))),
+        entries.map((entry) => section.register(entry[0], build(entry, site))),
       ),
     ),
   );
 }
 
-/** An address, linked to the view of its unit if there is one. */
+/** An address, with a link if the unit is in the gallery. */
 export function addressLink(section, address, text = address) {
   return section.units.has(address)
     ? element("a", { href: unitHash(address) }, text)

@@ -1,15 +1,15 @@
-// Pictures that a click enlarges.
+// Pictures that open enlarged in a dialog.
 
 import { element } from "../shared/dom.js";
 import { fittingWidth } from "../shared/picture-size.js";
 import { pictureOf } from "./figures.js";
 
-/** The dialog in which a picture is enlarged. */
+/** The dialog that shows an enlarged picture. */
 export const enlargedDialog = document.getElementById("zoom");
 
-const enlarged = new WeakMap(); // of each button: its picture and what its caption says
+const enlarged = new WeakMap(); // picture and caption of each button
 
-/** Picture that a click enlarges; `caption` gives the nodes of the caption. */
+/** A button with a picture that it enlarges; `caption` makes the nodes of the caption. */
 export function enlargeable(figure, width, alt, caption) {
   const button = element(
     "button",
@@ -26,8 +26,8 @@ function openEnlarged(button) {
   const width = fittingWidth(figure, innerWidth * 0.92, innerHeight * 0.74);
   const all = [...button.closest("#section").querySelectorAll("button.zoom")];
   const at = all.indexOf(button);
-  const go = (by, label, arrow) => {
-    const other = all[at + by];
+  const stepButton = (offset, label, arrow) => {
+    const other = all[at + offset];
     const step = element(
       "button",
       { type: "button", class: "step", "aria-label": label, ...(other ? {} : { disabled: "" }) },
@@ -52,8 +52,8 @@ function openEnlarged(button) {
     element(
       "div",
       { class: "steps" },
-      go(-1, "Previous picture", "\u2190"),
-      go(1, "Next picture", "\u2192"),
+      stepButton(-1, "Previous picture", "\u2190"),
+      stepButton(1, "Next picture", "\u2192"),
       close,
     ),
   );
@@ -61,11 +61,11 @@ function openEnlarged(button) {
   close.focus();
   enlargedDialog.onclose = () => button.focus({ preventScroll: true });
   enlargedDialog.onkeydown = (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by && all[at + by]) openEnlarged(all[at + by]);
+    const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (offset && all[at + offset]) openEnlarged(all[at + offset]);
   };
 }
 
 enlargedDialog.addEventListener("click", (event) => {
-  if (event.target === enlargedDialog) enlargedDialog.close(); // a click beside the picture
+  if (event.target === enlargedDialog) enlargedDialog.close(); // a click on the backdrop
 });

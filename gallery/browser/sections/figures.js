@@ -1,11 +1,11 @@
-// Pictures of the sections, and their scales of colours.
+// Pictures of the sections, and color scales.
 
 import { element } from "../shared/dom.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { rounded } from "../shared/text.js";
 import { dataFolder } from "../state/model.js";
 
-/** A picture of the sections, enlarged without smoothing; `figure` is number, width and height. */
+/** A picture of a section, enlarged without smoothing; `figure` is [file number, width, height]. */
 export function pictureOf([number, width, height], shown, alt, loading = "lazy") {
   return element("img", {
     src: `${dataFolder}/figures/${number}.webp`,
@@ -18,7 +18,7 @@ export function pictureOf([number, width, height], shown, alt, loading = "lazy")
   });
 }
 
-/** The scale of colours between the values at its ends. */
+/** A color scale with the values at its ends. */
 export function legend(scale, low, high) {
   return element(
     "span",
@@ -34,11 +34,11 @@ export function legend(scale, low, high) {
   );
 }
 
-/** A scale, and how far values go beyond it. */
-export const beyond = (scale, low, high, most) => [
+/** A color scale, with the maximum if the scale is clipped. */
+export const scaleWithMaximum = (scale, low, high, most) => [
   legend(scale, low, high),
-  most > high ? element("span", {}, ` up to ${rounded(most)}`) : null,
+  most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null,
 ];
 
-/** A third of a column on the smallest screens, and whole multiples of small pictures. */
+/** Width at which a picture is shown: about 160 pixels, a whole multiple of small pictures. */
 export const shownWidth = (width) => (width < 160 ? wholeWidth(width, 160) : 160);

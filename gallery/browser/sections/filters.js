@@ -1,4 +1,4 @@
-// The filters of the first layer as pictures, and what else is known of that layer.
+// First-layer filters, their principal components, and position embeddings.
 
 import { shareBar } from "../charts/bars.js";
 import { element } from "../shared/dom.js";
@@ -8,9 +8,9 @@ import { addressLink, blockHead, blocksOf, sectionHead } from "./blocks.js";
 import { enlargeable } from "./enlarge.js";
 import { legend } from "./figures.js";
 
-const FILTER = 48; // pixels, about, at which a filter is shown
+const FILTER = 48; // approximate width of a filter, in pixels
 
-function filterCell(section, [address, figure, name, [energy, spatial, colour], cluster]) {
+function filterCell(section, [address, figure, name, [energy, spatial, color], cluster]) {
   const caption = () => [
     element("b", {}, addressLink(section, address)),
     listed([
@@ -18,11 +18,11 @@ function filterCell(section, [address, figure, name, [energy, spatial, colour], 
       name,
       `energy ${measured(energy)}`,
       `spatial ${measured(spatial)}`,
-      `colour ${measured(colour)}`,
+      `color ${measured(color)}`,
       `cluster ${cluster}`,
     ]),
   ];
-  return section.keep(
+  return section.register(
     address,
     element(
       "div",
@@ -64,7 +64,7 @@ function componentBlock(section, { rows }) {
       listed(["", `${percent(variance)} of the variance`]),
     ];
     const picture = enlargeable(figure, wholeWidth(figure[1], FILTER), address, caption);
-    return section.keep(
+    return section.register(
       address,
       element("div", { class: "chip" }, picture, element("span", {}, percent(variance))),
     );
@@ -74,7 +74,7 @@ function componentBlock(section, { rows }) {
 
 function positionBlock(scale, { map: [figure, low, high], count }) {
   const alt =
-    "For each patch a map of the likeness of its position embedding to that of every patch";
+    "For each patch, a map of the cosine similarity of its position embedding to those of all patches";
   return element(
     "figure",
     { class: "sheet" },
@@ -83,19 +83,19 @@ function positionBlock(scale, { map: [figure, low, high], count }) {
   );
 }
 
-/** The section of the filters of the first layer. */
+/** The section of first-layer filters. */
 export function filtersView(section, data) {
   return [
     data.filters.length
       ? sectionHead(
           "Filters",
-          "The weights of the first layer as pictures, sorted into classes. Within a class, filters that look alike are neighbours.",
+          "Weights of the first layer as pictures, by class. Similar filters of a class are next to each other.",
         )
       : sectionHead("First layer"),
     blocksOf(data.filters, (block) => classBlock(section, block)),
     data.components.length
       ? [
-          blockHead("Principal components", "of the filters, with their shares of the variance"),
+          blockHead("Principal components", "of the filters, with explained variance"),
           blocksOf(data.components, (block) => componentBlock(section, block)),
         ]
       : null,
@@ -103,7 +103,7 @@ export function filtersView(section, data) {
       ? [
           blockHead(
             "Position embeddings",
-            "each small map stands at the place of its patch: the cosine of that position\u2019s embedding with every other\u2019s",
+            "for each patch, at its position in the image, the cosine similarity of its embedding to all others",
           ),
           blocksOf(data.positions, (block) => positionBlock(data.scale, block)),
         ]

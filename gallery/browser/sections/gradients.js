@@ -1,14 +1,14 @@
-// Which pixels raise or lower a logit.
+// Gradients of query-key logits with respect to images.
 
 import { element } from "../shared/dom.js";
 import { listed, measured } from "../shared/text.js";
 import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
 import { enlargeable } from "./enlarge.js";
-import { beyond, shownWidth } from "./figures.js";
+import { scaleWithMaximum, shownWidth } from "./figures.js";
 
 function gradientArticle(section, scale, [address, samples]) {
-  const heads = ["the image", "through the query", "through the key"];
-  const ends = (range) => (range.length ? beyond(scale, 0, ...range) : null);
+  const titles = ["image", "gradient through the query", "gradient through the key"];
+  const ends = (range) => (range.length ? scaleWithMaximum(scale, 0, ...range) : null);
   const caption = (text, range) => () => [
     element("b", {}, address),
     listed(["", text]),
@@ -30,10 +30,10 @@ function gradientArticle(section, scale, [address, samples]) {
             enlargeable(
               figure,
               shownWidth(figure[1]),
-              `${address}, image ${i + 1}, ${heads[j]}`,
-              caption(`image ${i + 1}, ${heads[j]}`, range),
+              `${address}, image ${i + 1}, ${titles[j]}`,
+              caption(`image ${i + 1}, ${titles[j]}`, range),
             ),
-            element("span", { class: "quiet" }, heads[j], ends(range)),
+            element("span", { class: "quiet" }, titles[j], ends(range)),
           ),
         ),
       ),
@@ -53,7 +53,7 @@ export function gradientsView(section, data) {
   return [
     sectionHead(
       "Gradients",
-      "Which pixels raise or lower a logit: how long its gradient is at each pixel, when it may flow through the query only, and through the key only. The image is dim where the gradient is small.",
+      "Norm of the gradient of a query-key logit at each pixel, through the query only and through the key only. The image is dimmed where the gradient is small.",
     ),
     blocksOf(data.gradients, (block) =>
       layersOf(section, block, "unit", "gradients", (entry) =>

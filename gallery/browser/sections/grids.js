@@ -1,4 +1,4 @@
-// Pictures of pairs of a query and a key.
+// Grids of pictures for pairs of query and key tokens.
 
 import { element } from "../shared/dom.js";
 import { tableOf } from "../shared/tables.js";
@@ -21,16 +21,16 @@ function gridFigure(section, [address, figure, queries, keys, activation]) {
     { class: "labeled", tabindex: "-1" },
     enlargeable(figure, Math.min(figure[1], 1100), address, caption),
     element("figcaption", {}, element("b", {}, address)),
-    tableOf("Values", ["query \\ key", ...keys.map((key) => `k${key}`)], rows),
+    tableOf("Values", ["Query \\ key", ...keys.map((key) => `k${key}`)], rows),
   );
 }
 
-/** The section of grids of queries and keys. */
+/** The section of token grids. */
 export function gridsView(section, data) {
   return [
     sectionHead(
-      "Grids",
-      "What a head compares: a picture for each pair of a query token (rows) and a key token (columns). A click enlarges.",
+      "Token grids",
+      "Pictures of a head for each pair of a query token (rows) and a key token (columns). Click to enlarge.",
     ),
     blocksOf(data.grids, (block) =>
       layersOf(section, block, "grid", "figures", (entry) => gridFigure(section, entry)),

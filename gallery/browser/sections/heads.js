@@ -1,29 +1,30 @@
-// The attention heads of a vision transformer at a glance: a row a layer, a column a head.
+// Overview of the attention heads of a vision transformer.
 
 import { escapeForHash, siteHash, unitHash } from "../shared/address-links.js";
 import { element } from "../shared/dom.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { counted } from "../shared/text.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 import { sectionHead } from "./blocks.js";
 
 const HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
 
-/** Units of the heads: for each layer its number, its site, and the numbers of each head's units. */
+/** Units by head: the number, the site and the unit indices of each head, for each layer. */
 export function headRows() {
   return unitTable.sites.flatMap((site) => {
     const [, layer] = HEAD_SITE.exec(site.name) ?? [];
     if (layer === undefined) return [];
     const heads = new Map();
     for (let i = site.offset; i < site.offset + site.count; i += 1) {
-      const [, head] = /^:(\d+)(?=@|$)/.exec(unitTable.tails[i]) ?? [];
+      const [, head] = /^:(\d+)(?=@|$)/.exec(unitTable.suffixes[i]) ?? [];
       if (head !== undefined) heads.set(Number(head), [...(heads.get(Number(head)) ?? []), i]);
     }
     return heads.size ? [{ layer, site, heads }] : [];
   });
 }
 
-/** Table of the heads: the first unit of each, and links to what else is known of it. */
+/** Table of the heads: the first unit of each, and links to all its units and its attention map. */
 export function headsView(section) {
   const rows = headRows();
   const columns = [...new Set(rows.flatMap(({ heads }) => [...heads.keys()]))].sort(
@@ -31,12 +32,12 @@ export function headsView(section) {
   );
   return [
     ...sectionHead(
-      "Heads by layer",
-      "A row a layer, a column a head: the first unit of each that was rendered. The numbers beside a picture lead to all units of the head, and to where it looks.",
+      "Attention heads",
+      "Rows are layers, columns are heads; each picture is the first rendered unit of a head. Below it, links to all pictures of the head and to its attention map.",
     ),
     element(
       "div",
-      { class: "overview", tabindex: "0", role: "region", "aria-label": "Heads by layer" },
+      { class: "overview", tabindex: "0", role: "region", "aria-label": "Attention heads" },
       element(
         "table",
         {},
@@ -74,36 +75,36 @@ export function headsView(section) {
 function headCell(section, site, head, units) {
   if (!units) return element("td", {});
   const address = unitTable.address(units[0]);
-  const many = element(
+  const allUnits = element(
     "a",
     {
       href: view.link({ layer: site.name, q: `:${head}@`, sort: null, where: [], only: null }),
-      "aria-label": `${units.length} units of ${site.name}:${head}`,
+      "aria-label": `${counted(units.length, "picture")} of ${site.name}:${head}`,
     },
-    `\u00d7${units.length}`,
+    counted(units.length, "picture"),
   );
-  const looks = element(
+  const attentionMap = element(
     "a",
     {
       href: `#attention=${escapeForHash(`${site.name}:${head}`)}`,
-      "aria-label": `Where ${site.name}:${head} looks`,
+      "aria-label": `Attention map of ${site.name}:${head}`,
     },
-    "looks",
+    "attention map",
   );
   const picture = element(
     "a",
     { href: unitHash(address), title: address },
-    smallPicture(units[0], 48),
+    thumbnail(units[0], 48),
   );
   return element(
     "td",
     {},
-    section.keep(address, picture),
+    section.register(address, picture),
     element(
       "span",
       { class: "more" },
-      units.length > 1 ? many : null,
-      section.looks ? looks : null,
+      units.length > 1 ? allUnits : null,
+      section.hasAttention ? attentionMap : null,
     ),
   );
 }

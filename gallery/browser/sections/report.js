@@ -1,47 +1,47 @@
-// The report of a model: how its pictures do, number by number and layer by layer.
+// The report of a model: checks, claims and metrics over all units and by layer.
 
 import { shareTrack } from "../charts/bars.js";
 import { smallHistogram } from "../charts/histogram.js";
 import { siteHash, unitHash } from "../shared/address-links.js";
 import { element } from "../shared/dom.js";
 import { brief, counted } from "../shared/text.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
-import { CLAIM_TEXTS, className, NUMBER_TEXTS } from "../unit/evidence-names.js";
+import { CLAIM_TEXTS, className, METRIC_TEXTS } from "../unit/evidence-names.js";
 import { blockHead, sectionHead } from "./blocks.js";
 
-const REPORT_NUMBERS = { route: "path" }; // what a number is called in the report, and here
+const METRIC_KEYS = { route: "path" }; // keys of the report that differ from those of the list
 
-const PASS_TEXTS = {
-  beats_natural: "excite the unit at least as much as the best natural image",
-  converged: "had converged",
-  follows_natural: "travel as natural images do",
-  necessary: "necessary for a class",
-  sufficient: "sufficient for a class",
-  pictured: "own picture does more than another\u2019s",
+const CHECK_TITLES = {
+  beats_natural: "Activation at least that of the best natural image",
+  converged: "Optimization converged",
+  follows_natural: "Hidden activations match those of top natural images",
+  necessary: "Necessary for a class",
+  sufficient: "Sufficient for a class",
+  pictured: "Own picture has a larger effect than another neuron\u2019s",
 };
 
-const EFFECTS = { necessary: "necessity", sufficient: "sufficiency" }; // the numbers of statements
+const EFFECTS = { necessary: "necessity", sufficient: "sufficiency" }; // metrics with the effect of each claim
 
-const CLASS_MOST = 24; // pictures of a class and statement
+const CLASS_MOST = 24; // pictures per class and claim
 
-const reportKey = (name) => REPORT_NUMBERS[name] ?? name;
+const metricKey = (name) => METRIC_KEYS[name] ?? name;
 
-/** A unit's small picture that leads to it; its value below. */
+/** A thumbnail of a unit with a caption, as a link. */
 function reportPicture(address, text, size = 56) {
   const i = unitTable.find(address);
   if (i < 0) return null;
   return element(
     "a",
     { href: unitHash(address), title: address, class: "report-picture" },
-    smallPicture(i, size),
+    thumbnail(i, size),
     element("span", {}, text),
   );
 }
 
 function reportRow(name, found) {
-  const [, title, meaning] = NUMBER_TEXTS.find(([key]) => key === reportKey(name)) ?? [
+  const [, title, meaning] = METRIC_TEXTS.find(([key]) => key === metricKey(name)) ?? [
     name,
     name,
     "",
@@ -52,13 +52,13 @@ function reportRow(name, found) {
       { class: "report-pictures" },
       entries.map(([address, value]) => reportPicture(address, brief(value), 52)),
     );
-  const known = unitTable.numbers.some(({ key }) => key === reportKey(name));
+  const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
   const heading = known
     ? element(
         "a",
         {
-          href: view.link({ sort: reportKey(name), down: found.higher_is_better }),
-          title: "Sort the units by it",
+          href: view.link({ sort: metricKey(name), down: found.higher_is_better }),
+          title: "Sort units by this metric",
         },
         title,
       )
@@ -87,20 +87,20 @@ function reportRow(name, found) {
   );
 }
 
-function reportNumbers({ numbers }) {
+function reportMetrics({ numbers }) {
   const rows = Object.entries(numbers).map(([name, found]) => reportRow(name, found));
   if (!rows.length) return null;
   return element(
     "section",
-    { "aria-label": "Numbers" },
-    blockHead("Numbers", "of each unit\u2019s best picture"),
+    { "aria-label": "Metrics" },
+    blockHead("Metrics", "of the best picture of each unit"),
     element(
       "div",
       {
         class: "report-table",
         tabindex: "0",
         role: "region",
-        "aria-label": "Numbers over all pictures",
+        "aria-label": "Metrics over all pictures",
       },
       element(
         "table",
@@ -111,7 +111,7 @@ function reportNumbers({ numbers }) {
           element(
             "tr",
             {},
-            ["Number", "5\u00a0% \u2026 median \u2026 95\u00a0%", "Best", "Worst"].map((head) =>
+            ["Metric", "5\u00a0% \u2026 median \u2026 95\u00a0%", "Best", "Worst"].map((head) =>
               element("th", { scope: "col" }, head),
             ),
           ),
@@ -122,16 +122,16 @@ function reportNumbers({ numbers }) {
   );
 }
 
-/** How many neurons of a statement would stand above their controls whatever they do. */
-function reportRanks({ by_rank: ranks }, passes) {
+/** Number of neurons expected to rank above their controls by chance. */
+function expectedRow({ by_rank: ranks }, passes) {
   if (!passes.some((name) => ranks[name])) return [];
   const cells = passes.map((name) =>
     element("td", { class: "quiet" }, ranks[name] ? brief(ranks[name]) : ""),
   );
-  return [element("tr", {}, element("th", { scope: "row" }, "expected by rank"), cells)];
+  return [element("tr", {}, element("th", { scope: "row" }, "expected by chance"), cells)];
 }
 
-/** Shares that pass, over all units and layer by layer. */
+/** Shares of units that pass each check and claim, in total and by layer. */
 function reportPasses({ overall, layers, passes }) {
   if (!passes.length) return null;
   const cell = ({ passed, known }) =>
@@ -157,10 +157,10 @@ function reportPasses({ overall, layers, passes }) {
     );
   return element(
     "section",
-    { "aria-label": "What passes" },
+    { "aria-label": "Checks and claims" },
     blockHead(
-      "What passes",
-      "of the units of which it is known; neurons that do not vary count, and pass no statement",
+      "Checks and claims",
+      "share of the measured units; neurons with constant activation count as failing every claim",
     ),
     element(
       "div",
@@ -168,7 +168,7 @@ function reportPasses({ overall, layers, passes }) {
         class: "report-table",
         tabindex: "0",
         role: "region",
-        "aria-label": "Shares that pass, by layer",
+        "aria-label": "Checks and claims, by layer",
       },
       element(
         "table",
@@ -180,14 +180,14 @@ function reportPasses({ overall, layers, passes }) {
             "tr",
             {},
             element("th", { scope: "col" }, "Layer"),
-            passes.map((name) => element("th", { scope: "col" }, PASS_TEXTS[name] ?? name)),
+            passes.map((name) => element("th", { scope: "col" }, CHECK_TITLES[name] ?? name)),
           ),
         ),
         element(
           "tbody",
           {},
-          row("all", overall, "overall"),
-          ...reportRanks(overall, passes),
+          row("All layers", overall, "overall"),
+          ...expectedRow(overall, passes),
           Object.entries(layers).map(([site, group]) =>
             row(element("a", { href: siteHash(site) }, site), group),
           ),
@@ -197,13 +197,13 @@ function reportPasses({ overall, layers, passes }) {
   );
 }
 
-/** An address, and the effect that a statement is about where the list has it. */
+/** An address, with the effect of a claim if it is known. */
 function effectOf(name, address) {
-  const value = unitTable.number(EFFECTS[name], unitTable.find(address));
+  const value = unitTable.metric(EFFECTS[name], unitTable.find(address));
   return [address, ...(value === null ? [] : [" ", element("b", {}, brief(value))])];
 }
 
-/** The classes, and the neurons of which a statement about them is made. */
+/** Neurons with claims, by class. */
 function reportClasses({ classes }) {
   const blocks = Object.entries(classes).map(([label, claims]) =>
     element(
@@ -221,7 +221,7 @@ function reportClasses({ classes }) {
               { class: "quiet" },
               CLAIM_TEXTS[name],
               `: ${counted(addresses.length, "neuron")}`,
-              addresses.length > CLASS_MOST ? `, ${CLASS_MOST} of them` : "",
+              addresses.length > CLASS_MOST ? `, the first ${CLASS_MOST} shown` : "",
             ),
             element(
               "div",
@@ -237,24 +237,24 @@ function reportClasses({ classes }) {
   if (!blocks.length) return null;
   return element(
     "section",
-    { "aria-label": "Statements by class" },
+    { "aria-label": "Claims by class" },
     blockHead(
-      "Statements by class",
-      "neurons by falling effect; each was tested for one class only",
+      "Claims by class",
+      "neurons by decreasing effect; each was tested for one class only",
     ),
     element("div", { class: "report-classes" }, blocks),
   );
 }
 
-/** The section of the report. */
+/** The report section. */
 export function reportView(_section, data) {
   return [
     sectionHead(
       "Report",
-      `How the pictures of ${counted(data.units, "unit")} do beside natural images, and what interventions say of their neurons. Statements are made up to a false discovery rate of 5\u00a0% over the neurons of a store. That is about images: one neuron in twenty stands above its controls by rank alone, so that the number expected is beside the number found. \u201cNot shown\u201d is no proof of the contrary.`,
+      `Quality of the pictures of ${counted(data.units, "unit")}, compared with natural images, and results of the causal tests of neurons. Claims control the false discovery rate at 5\u00a0% over the neurons of a store, with respect to the choice of images. About 5\u00a0% of neurons outrank their controls by chance; compare with the row \u201cexpected by chance\u201d. \u201cNot shown\u201d does not mean disproved.`,
     ),
     reportPasses(data),
-    reportNumbers(data.overall),
+    reportMetrics(data.overall),
     reportClasses(data),
   ];
 }

@@ -1,4 +1,4 @@
-// How far one picture sums up what a unit looks for at each token.
+// Position dependence: how well one picture activates a unit at each token.
 
 import { element } from "../shared/dom.js";
 import { wholeWidth } from "../shared/picture-size.js";
@@ -9,19 +9,19 @@ import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
 import { enlargeable } from "./enlarge.js";
 import { legend } from "./figures.js";
 
-function tokenCard(section, [address, [figure], share, likeness, count, detail], site) {
+function tokenCard(section, [address, [figure], share, similarity, count, detail], site) {
   const caption = () => [
     element("b", {}, addressLink(section, address)),
-    listed(["", `median ${percent(share)}`, `likeness ${hundredths(likeness)}`]),
+    listed(["", `median ${percent(share)}`, `similarity ${hundredths(similarity)}`]),
   ];
   const rows = async () => {
-    const [tokens, optimum, reached, shares, similarity] = await loadEntry("tokens", detail);
+    const [tokens, optimum, reached, shares, similarities] = await loadEntry("tokens", detail);
     return tokens.map((token, i) => [
       addressLink(section, `${address}@${token}`, String(token)),
       measured(optimum[i]),
       measured(reached[i]),
       percent(shares[i]),
-      hundredths(similarity[i]),
+      hundredths(similarities[i]),
     ]);
   };
   return element(
@@ -38,20 +38,20 @@ function tokenCard(section, [address, [figure], share, likeness, count, detail],
       {},
       element("b", {}, addressLink(section, address, address.slice(site.length))),
       element("span", {}, `median ${percent(share)}`),
-      element("span", { class: "quiet" }, `likeness ${hundredths(likeness)}`),
+      element("span", { class: "quiet" }, `similarity ${hundredths(similarity)}`),
     ),
-    tableOf(counted(count, "token"), ["token", "optimum", "reached", "share", "likeness"], rows),
+    tableOf(counted(count, "token"), ["Token", "Optimum", "Reached", "Share", "Similarity"], rows),
   );
 }
 
-/** The section of token maps. */
+/** The section of position dependence. */
 export function tokensView(section, data) {
   return [
     sectionHead(
-      "Token by token",
-      "How far the picture over all patches sums up what a unit looks for at each of them: by how much it raises the value at a token above that on grey, as a share of what the picture made for that token does. ",
+      "Position dependence",
+      "How well the picture optimized for all patches activates the unit at each token: the increase over a gray image, as a share of the increase by the picture optimized for that token. ",
       legend(data.scale, 0, 1),
-      " A patch is grey where no picture was made for it, or that one does no better than grey.",
+      " Gray patches have no picture, or theirs does not exceed a gray image.",
     ),
     blocksOf(data.tokens, (block) =>
       layersOf(section, block, "unit", "token-maps", (entry, site) =>

@@ -1,19 +1,19 @@
-// Figures of the effects of patching.
+// Figures of activation patching.
 
 import { element } from "../shared/dom.js";
 import { listed } from "../shared/text.js";
 import { blocksOf, layersOf, sectionHead } from "./blocks.js";
 import { enlargeable } from "./enlarge.js";
 
-/** What was drawn, of which metric, of which images: `effects:kl@all-images`. */
-function tracedText(address) {
+/** Caption of a figure from its address, such as `effects:kl@all-images`. */
+function figureCaption(address) {
   const [name, rest = ""] = address.split(":");
   const [metric, images] = rest.split("@");
   return listed([name, metric.replaceAll("_", " "), images?.replaceAll("-", " ")].filter(Boolean));
 }
 
 function traceFigure([address, figure]) {
-  const text = tracedText(address);
+  const text = figureCaption(address);
   return element(
     "figure",
     { class: "labeled", tabindex: "-1" },
@@ -22,12 +22,12 @@ function traceFigure([address, figure]) {
   );
 }
 
-/** The section of the effects of patching. */
+/** The section of activation patching. */
 export function tracesView(section, data) {
   return [
     sectionHead(
-      "Effects of patching",
-      "Which part of the model carries a cue: activations of one run were put into another, one site after the other. A click enlarges.",
+      "Activation patching",
+      "Effect of patching activations of one run into another, one site at a time: which part of the model carries a cue. Click to enlarge.",
     ),
     blocksOf(data.figures, (block) => layersOf(section, block, "figure", "figures", traceFigure)),
   ];

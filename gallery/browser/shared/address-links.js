@@ -1,11 +1,11 @@
-// Addresses in the hash of a link.
+// URL hashes of addresses.
 
-/** Escape a text for a hash, but keep what is legible in addresses. */
+/** Escape a text for a hash, except characters that are common in addresses. */
 export function escapeForHash(text) {
   return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
 }
 
-/** A part of a hash as text; what is not well-formed is taken as it stands. */
+/** Unescape a part of a hash; malformed text is returned unchanged. */
 export function unescapeHash(part) {
   try {
     return decodeURIComponent(part);
@@ -14,17 +14,17 @@ export function unescapeHash(part) {
   }
 }
 
-/** Hash of a unit's view. */
+/** Hash of a unit's page. */
 export const unitHash = (address) => `#unit=${escapeForHash(address)}`;
 
 /** Hash of a layer in the list. */
 export const siteHash = (site) => `#site=${escapeForHash(site)}`;
 
-/** Hash of the view that compares units; commas part the addresses, and are escaped in them. */
+/** Hash of a comparison of units; commas in addresses are escaped. */
 export const pinsHash = (addresses) =>
   `#pins=${addresses.map((address) => escapeForHash(address).replaceAll(",", "%2C")).join(",")}`;
 
-/** Addresses of the text of such a hash, each once. */
+/** Unique addresses of the text of a comparison's hash. */
 export const pinsOf = (text) => [
   ...new Set(
     text

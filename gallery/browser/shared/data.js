@@ -1,8 +1,8 @@
-// The one global of a page, `featviz`. Data files are classic scripts, the only ones that a page
-// opened from a file may load, and assign `featviz[NAME]`. Under `page` the page of a model shows
-// its state to tests and to the console.
+// The global `featviz`, to which data files assign `featviz[NAME]`. They are classic scripts, because
+// a page opened from a file cannot load modules. `featviz.page` exposes the state of a model's page
+// to tests and to the console.
 
 globalThis.featviz ??= {};
 
-/** What data scripts have assigned so far. */
+/** Data assigned by the scripts loaded so far. */
 export const data = globalThis.featviz;

@@ -1,12 +1,12 @@
-// Data reaches the document only through these functions: as text and as attribute values,
-// never as markup.
+// All data is inserted into the document by these functions: as text or attribute values, never as
+// markup.
 
-/** Make an HTML element with attributes and children (nodes, text, lists of them; null is left out). */
+/** Create an HTML element with attributes and children: nodes, text, nested lists; null is skipped. */
 export function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** Make an SVG element, as `element` does. */
+/** Create an SVG element, like `element`. */
 export function svgElement(tag, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
@@ -17,9 +17,9 @@ function filled(node, attributes, children) {
   return node;
 }
 
-/** A button with a text, a class and what a click does. */
-export function buttonOf(text, className, action, attributes = {}) {
-  const button = element("button", { type: "button", class: className, ...attributes }, text);
+/** A button with a content, a class and a click handler. */
+export function buttonOf(content, className, action, attributes = {}) {
+  const button = element("button", { type: "button", class: className, ...attributes }, content);
   button.addEventListener("click", () => action(button));
   return button;
 }

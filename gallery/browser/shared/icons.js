@@ -1,6 +1,6 @@
 import { svgElement } from "./dom.js";
 
-// Outlines in a square of 16, drawn for this gallery.
+// Outlines in a square of 16 units, drawn for this gallery.
 const ICONS = {
   star: "M8 1.6 9.9 5.9 14.6 6.4 11.1 9.5 12.1 14.1 8 11.7 3.9 14.1 4.9 9.5 1.4 6.4 6.1 5.9Z",
   pin: "M5.2 1.8h5.6M6.2 1.8v4.4L3.9 9v.9h8.2V9L9.8 6.2V1.8M8 9.9v4.6",
@@ -11,7 +11,7 @@ const ICONS = {
   right: "M6.2 3 11.2 8 6.2 13",
 };
 
-/** A small drawing that says nothing by itself: the button it is in has the words. */
+/** A decorative icon; the button around it has a label. */
 export const icon = (name) =>
   svgElement(
     "svg",

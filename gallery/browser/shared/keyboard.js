@@ -1,4 +1,4 @@
-// All keys of the page, in one table, which the key ? shows.
+// Keyboard shortcuts, and the dialog that lists them.
 
 import { element } from "./dom.js";
 
@@ -12,7 +12,7 @@ const KEY_NAMES = {
   PageDown: "Page down",
 };
 
-const KEY_GROUPS = ["List", "Unit", "Anywhere"]; // those that come first
+const KEY_GROUPS = ["List", "Unit", "Anywhere"]; // in this order, before others
 
 class Keys {
   constructor() {
@@ -20,12 +20,12 @@ class Keys {
     this.dialog = element("dialog", { class: "keys", "aria-labelledby": "keys-title" });
     document.body.append(this.dialog);
     this.dialog.addEventListener("click", (event) => {
-      if (event.target === this.dialog) this.dialog.close(); // a click beside it
+      if (event.target === this.dialog) this.dialog.close(); // a click on the backdrop
     });
     document.addEventListener("keydown", (event) => this.press(event));
   }
 
-  /** Name a key; `action` runs when it is pressed while `when` holds. Without one the browser acts. */
+  /** Add a key. `action` runs when it is pressed and `when` returns true; null only documents the key. */
   add(group, key, description, action = null, when = () => true) {
     this.entries.push({ group, key, description, action, when });
   }
@@ -48,16 +48,16 @@ class Keys {
     entry.action(event);
   }
 
-  /** Show every key, by group. */
+  /** Show the dialog of all keys, by group. */
   show() {
     const groups = Map.groupBy(this.entries, ({ group }) => group);
     const shown = [...KEY_GROUPS, ...groups.keys()].filter(
-      (group, place, all) => groups.has(group) && all.indexOf(group) === place,
+      (group, index, all) => groups.has(group) && all.indexOf(group) === index,
     );
     const close = element("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.dialog.close());
     this.dialog.replaceChildren(
-      element("h2", { id: "keys-title" }, "Keys"),
+      element("h2", { id: "keys-title" }, "Keyboard shortcuts"),
       element(
         "div",
         { class: "key-groups", tabindex: "0", role: "group", "aria-labelledby": "keys-title" },
@@ -77,7 +77,7 @@ class Keys {
   }
 }
 
-/** Keys with their descriptions; keys that do the same stand on one line. */
+/** Keys with descriptions; keys with the same description share a line. */
 function keyRows(entries) {
   const rows = Map.groupBy(entries, ({ description }) => description);
   return [...rows].map(([description, same]) => [
@@ -90,10 +90,10 @@ function keyRows(entries) {
   ]);
 }
 
-/** Whether a key goes into a text or a choice. */
+/** Whether a node takes keyboard input. */
 const isTyping = (node) =>
   node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
 
 /** The keys of the page. */
 export const keys = new Keys();
-keys.add("Anywhere", "?", "Show the keys", () => keys.show());
+keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());

@@ -1,4 +1,4 @@
-// What an action has done, shown at the foot of the page and read out by screen readers.
+// Status messages at the bottom of the page, which screen readers announce.
 
 import { element } from "./dom.js";
 
@@ -7,7 +7,7 @@ document.body.append(line);
 
 let hideTimer = 0;
 
-/** Tell a message for as long as it takes to read; a button may stand behind it. */
+/** Show a message for a time that depends on its length, with an optional button. */
 export function showMessage(text, button = null) {
   clearTimeout(hideTimer);
   line.replaceChildren(text, ...(button ? [" ", button] : []));
@@ -17,7 +17,7 @@ export function showMessage(text, button = null) {
   );
 }
 
-/** Put a text on the clipboard; where the browser refuses, select the node that shows it. */
+/** Copy a text to the clipboard; if the browser refuses, select the node that shows it. */
 export async function copyText(text, what, shown) {
   try {
     await navigator.clipboard.writeText(text);
@@ -25,11 +25,11 @@ export async function copyText(text, what, shown) {
   } catch {
     shown.hidden = false;
     getSelection().selectAllChildren(shown);
-    showMessage(`${what} selected; copy it with the keyboard`);
+    showMessage(`${what} selected; press Ctrl+C to copy it`);
   }
 }
 
-/** What stands in place of something whose script is not there, or assigns nothing. */
+/** Message for a data script that is missing or invalid. */
 export const missingFile = (error) =>
   element(
     "p",

@@ -1,9 +1,9 @@
-// Tables that are opened by a click.
+// Collapsible tables.
 
 import { element } from "./dom.js";
 import { missingFile } from "./message.js";
 
-/** Settings with their values, which a click shows. */
+/** A collapsible list of settings. */
 export function settingsTable(settings) {
   return element(
     "details",
@@ -17,8 +17,8 @@ export function settingsTable(settings) {
   );
 }
 
-/** A table that is made when it is opened; `rows` gives, maybe later, lists of cells. */
-export function tableOf(summary, heads, rows) {
+/** A collapsible table, built when it is opened; `rows` returns lists of cells or a promise of them. */
+export function tableOf(summary, headings, rows) {
   const details = element("details", {}, element("summary", {}, summary));
   details.addEventListener(
     "toggle",
@@ -43,7 +43,7 @@ export function tableOf(summary, heads, rows) {
               element(
                 "tr",
                 {},
-                heads.map((head) => element("th", { scope: "col" }, head)),
+                headings.map((heading) => element("th", { scope: "col" }, heading)),
               ),
             ),
             element(

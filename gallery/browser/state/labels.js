@@ -1,111 +1,110 @@
-// Labels and favourites. What the reader sets lies in the browser's storage, under the model's
-// name and weights, over the labels that the gallery was exported with.
+// Labels and favorites. Changes are kept in local storage, by model name and weights. They override
+// the labels that the gallery was exported with.
 
 import { LABELS, readLabels, writeLabels } from "./label-file.js";
 import { model } from "./model.js";
 
 class Labels {
-  /** `baked` are the labels of the export; `key` is where the reader's lie in the storage. */
-  constructor(baked, key) {
-    this.baked = baked;
+  /** `exported` are the labels of the export; `key` is the key in local storage. */
+  constructor(exported, key) {
+    this.exported = exported;
     this.key = key;
     this.own = new Map();
-    this.trouble = null; // why the storage is not used, in words
+    this.warning = null; // why local storage is not used
     this.read();
     addEventListener("storage", (event) => {
       if (event.key !== key && event.key !== null) return;
       this.read();
-      this.tell();
+      this.notify();
     });
   }
 
-  /** Take what is stored: another window may have changed it. */
+  /** Read the stored labels, which another window may have changed. */
   read() {
-    if (this.trouble) return;
+    if (this.warning) return;
     let text;
     try {
       text = localStorage.getItem(this.key);
     } catch {
-      this.trouble =
-        "This browser keeps nothing for this page: labels are lost when it is closed, unless you export them.";
+      this.warning =
+        "This browser does not store data for this page. Export your labels before you close it, or they are lost.";
       return;
     }
     try {
       this.own = text === null ? new Map() : readLabels(text).entries;
     } catch (error) {
-      this.trouble = `The labels that this browser keeps for this page cannot be read (${error.message}). They are left as they are, and what you set now is lost when the page is closed, unless you export it.`;
+      this.warning = `The labels stored in this browser cannot be read (${error.message}) and are left unchanged. Export new labels before you close the page, or they are lost.`;
     }
   }
 
   write() {
-    if (this.trouble) return;
+    if (this.warning) return;
     try {
       if (this.own.size) localStorage.setItem(this.key, writeLabels(this.own));
       else localStorage.removeItem(this.key);
     } catch {
-      this.trouble =
-        "This browser has no room for more labels: what you set now is lost when the page is closed, unless you export it.";
+      this.warning =
+        "The storage of this browser is full. Export new labels before you close the page, or they are lost.";
     }
   }
 
-  tell() {
+  notify() {
     document.dispatchEvent(new Event("labels"));
   }
 
-  /** Label and whether it is a favourite, of any address. */
+  /** Label and favorite of an address. */
   get(address) {
-    return this.own.get(address) ?? this.baked.get(address) ?? { label: "", favourite: false };
+    return this.own.get(address) ?? this.exported.get(address) ?? { label: "", favorite: false };
   }
 
-  /** Change the label, or the favourite, or both, of an address. */
+  /** Change the label or favorite of an address. */
   set(address, changes) {
     this.read();
     const entry = { ...this.get(address), ...changes };
     this.put(address, {
       label: entry.label.trim().slice(0, LABELS.longest),
-      favourite: entry.favourite,
+      favorite: entry.favorite,
     });
     this.write();
-    this.tell();
+    this.notify();
   }
 
   put(address, entry) {
-    const below = this.baked.get(address) ?? { label: "", favourite: false };
-    if (below.label === entry.label && below.favourite === entry.favourite)
-      this.own.delete(address);
+    const base = this.exported.get(address) ?? { label: "", favorite: false };
+    if (base.label === entry.label && base.favorite === entry.favorite) this.own.delete(address);
     else this.own.set(address, entry);
   }
 
-  /** All that is labeled or a favourite: [address, {label, favourite}]. */
+  /** All labels and favorites, as [address, {label, favorite}]. */
   entries() {
-    const all = new Map([...this.baked, ...this.own]);
-    return [...all].filter(([, { label, favourite }]) => label || favourite);
+    const all = new Map([...this.exported, ...this.own]);
+    return [...all].filter(([, { label, favorite }]) => label || favorite);
   }
 
-  /** Number of units that are labeled or favourites. */
+  /** Number of units with a label or favorite. */
   get size() {
     return this.entries().length;
   }
 
-  /** All of them as the text of a file. */
+  /** The text of a label file. */
   toText() {
     return writeLabels(this.entries());
   }
 
-  /** Take the labels of a file over one's own; give what changed, and how to take it back. */
+  /** Add imported labels, replacing existing ones; return counts and a function that undoes it. */
   add(entries) {
     this.read();
     const before = new Map(this.own);
     const counts = { added: 0, changed: 0, same: 0 };
     for (const [address, entry] of entries) {
       const old = this.get(address);
-      if (old.label === entry.label && old.favourite === entry.favourite) counts.same += 1;
-      else if (old.label || old.favourite) counts.changed += 1;
+      if (old.label === entry.label && old.favorite === entry.favorite) counts.same += 1;
+      else if (old.label || old.favorite) counts.changed += 1;
       else counts.added += 1;
       this.put(address, entry);
     }
     this.write();
-    this.tell();
+    this.notify();
     const undo = () => {
       this.read();
       for (const address of entries.keys()) {
@@ -113,7 +112,7 @@ class Labels {
         else this.own.delete(address);
       }
       this.write();
-      this.tell();
+      this.notify();
     };
     return { ...counts, undo };
   }
@@ -121,6 +120,6 @@ class Labels {
 
 /** The labels of the model that the page shows. */
 export const labels = new Labels(
-  new Map(model.labels.map(([address, label, favourite]) => [address, { label, favourite }])),
+  new Map(model.labels.map(([address, label, favorite]) => [address, { label, favorite }])),
   `featviz-labels:${model.name}:${model.weights}`,
 );

@@ -1,25 +1,25 @@
-// Data scripts that are loaded when they are needed.
+// Loading of data scripts on demand.
 
 import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
 import { dataFolder } from "./model.js";
 
-const ENTRIES_A_SHARD = 32; // as in gallery/build/js_data.py
+const ENTRIES_PER_SHARD = 32; // see gallery/build/js_data.py
 
 const scripts = new Map();
 
-/** Load a data script of the model, once, and give its value. */
+/** Load a data script of the model once; resolves to its value. */
 export function loadData(name) {
   if (!scripts.has(name)) {
     scripts.set(
       name,
       new Promise((resolve, reject) => {
         const script = element("script", { src: `${dataFolder}/${name}.js` });
-        const refuse = () => reject(new Error(script.src));
+        const fail = () => reject(new Error(script.src));
         script.addEventListener("load", () =>
-          data[name] === undefined ? refuse() : resolve(data[name]),
+          data[name] === undefined ? fail() : resolve(data[name]),
         );
-        script.addEventListener("error", refuse);
+        script.addEventListener("error", fail);
         document.head.append(script);
       }),
     );
@@ -27,8 +27,8 @@ export function loadData(name) {
   return scripts.get(name);
 }
 
-/** Entry of a list that lies in several scripts. */
-export async function loadEntry(list, number) {
-  const shard = await loadData(`${list}/${Math.floor(number / ENTRIES_A_SHARD)}`);
-  return shard[number % ENTRIES_A_SHARD];
+/** Load an entry of a list that is split into several scripts. */
+export async function loadEntry(list, index) {
+  const shard = await loadData(`${list}/${Math.floor(index / ENTRIES_PER_SHARD)}`);
+  return shard[index % ENTRIES_PER_SHARD];
 }

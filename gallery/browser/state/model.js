@@ -1,9 +1,9 @@
-// The data of the model that the page shows.
+// Data of the model of this page.
 
 import { data } from "../shared/data.js";
 
-/** What `model.js` and `units.js` hold. */
+/** Content of `model.js` and `units.js`. */
 export const { model, units: unitData } = data;
 
-/** Folder of the data, seen from the page. */
+/** Path of the data folder, relative to the page. */
 export const dataFolder = document.body.dataset.folder;

@@ -1,13 +1,13 @@
-// Units that are pinned to be compared, kept while the tab is open.
+// Units pinned for comparison, kept in session storage.
 
 import { showMessage } from "../shared/message.js";
 import { model } from "./model.js";
 
-/** How many units may be pinned. */
+/** Maximum number of pinned units. */
 export const MOST_PINS = 8;
 
 class Pins {
-  /** `key` is where the pins lie in the storage. */
+  /** `key` is the key in session storage. */
   constructor(key) {
     this.key = key;
     this.addresses = [];
@@ -16,7 +16,7 @@ class Pins {
       if (Array.isArray(stored))
         this.addresses = stored.filter((item) => typeof item === "string").slice(0, MOST_PINS);
     } catch {
-      // refused or spoilt: pins last as long as the page
+      // no or invalid storage: pins last as long as the page
     }
   }
 
@@ -28,24 +28,24 @@ class Pins {
     return this.addresses.includes(address);
   }
 
-  /** Whether just these are pinned, in this order. */
-  are(addresses) {
+  /** Whether exactly these units are pinned, in this order. */
+  equal(addresses) {
     return (
       addresses.length === this.addresses.length &&
-      addresses.every((address, place) => address === this.addresses[place])
+      addresses.every((address, index) => address === this.addresses[index])
     );
   }
 
-  /** Pin what is not pinned, and the other way round; tell of it. */
+  /** Pin or unpin a unit, with a message. */
   toggle(address) {
     if (this.has(address)) {
       this.replace(this.addresses.filter((pinned) => pinned !== address));
-      showMessage(`${address} is no longer pinned`);
+      showMessage(`${address} unpinned`);
     } else if (this.addresses.length >= MOST_PINS) {
-      showMessage(`${MOST_PINS} units are pinned, which is the most; unpin one first`);
+      showMessage(`At most ${MOST_PINS} units can be pinned; unpin one first`);
     } else {
       this.replace([...this.addresses, address]);
-      showMessage(`${address} is pinned`);
+      showMessage(`${address} pinned`);
     }
   }
 
@@ -60,5 +60,5 @@ class Pins {
   }
 }
 
-/** The pins of the model that the page shows. */
+/** The pins of the model of this page. */
 export const pins = new Pins(`featviz-pins:${model.name}:${model.weights}`);

@@ -1,10 +1,10 @@
-// Tests by which a list of units is filtered.
+// Predicates that filter the list of units.
 
 import { foldedText } from "../shared/text.js";
 import { labels } from "./labels.js";
 import { pins } from "./pins.js";
 
-/** Comparisons of a number with a bound. */
+/** Comparison operators of bounds. */
 export const COMPARISONS = {
   ">": (a, b) => a > b,
   ">=": (a, b) => a >= b,
@@ -12,15 +12,15 @@ export const COMPARISONS = {
   "<=": (a, b) => a <= b,
 };
 
-/** Tests of addresses, for what the reader has marked. */
-export const MARK_TESTS = {
+/** Predicates on addresses, by label, favorite or pin. */
+export const MARK_FILTERS = {
   labeled: () => (address) => labels.get(address).label !== "",
-  favourites: () => (address) => labels.get(address).favourite,
+  favorites: () => (address) => labels.get(address).favorite,
   pinned: () => (address) => pins.has(address),
 };
 
-/** Test of addresses: whether each word of a text is in the address or in its label. */
-export function wordsTest(text) {
+/** Predicate on addresses: whether the address or its label contains each word of a text. */
+export function textFilter(text) {
   const words = foldedText(text).split(/\s+/).filter(Boolean);
   const labeled = new Map(
     labels.entries().map(([address, { label }]) => [address, foldedText(label)]),

@@ -1,19 +1,19 @@
-// The units of the model, by number, in the order of the page; and lists of them.
+// Table of the units of the model, in display order, with filtering and sorting.
 
 import { dataFolder, model, unitData } from "./model.js";
-import { COMPARISONS, MARK_TESTS, wordsTest } from "./unit-filter.js";
+import { COMPARISONS, MARK_FILTERS, textFilter } from "./unit-filter.js";
 
-const ROWS_A_SHEET = 48; // as in gallery/build/sheets.py
+const ROWS_PER_SHEET = 48; // see gallery/build/sheets.py
 
 class UnitTable {
-  /** `model` and `units` are what the data files hold. */
+  /** `model` and `units` are the contents of the data files. */
   constructor(model, units, folder) {
-    this.count = units.tails.length;
-    this.tails = units.tails;
+    this.count = units.suffixes.length;
+    this.suffixes = units.suffixes;
     this.cell = model.cell;
-    this.columns = model.columns;
-    this.columnar = new Map(model.numbers.map(({ key }) => [key, units.numbers[key]]));
-    this.numbers = model.numbers;
+    this.sheetColumns = model.columns;
+    this.columns = new Map(model.metrics.map(({ key }) => [key, units.metrics[key]]));
+    this.metrics = model.metrics;
     this.groups = model.groups;
     this.rendered = units.renders;
     let offset = 0;
@@ -21,15 +21,15 @@ class UnitTable {
       offset += count;
       return { name, count, wide, offset: offset - count };
     });
-    this.siteNumbers = new Map(this.sites.map(({ name }, number) => [name, number]));
-    // In a variable of a style a relative address would be taken from the style sheet's folder.
+    this.siteIndices = new Map(this.sites.map(({ name }, index) => [name, index]));
+    // A relative URL in a CSS variable would be resolved against the style sheet.
     this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
-    this.places = null; // of each address, made when one is first asked for
-    this.ordered = null; // the list last asked for
+    this.indices = null; // by address, computed on first use
+    this.ordered = null; // the last list
   }
 
-  /** Number of the site of a unit. */
-  siteNumber(i) {
+  /** Index of the site of a unit. */
+  siteIndex(i) {
     let low = 0;
     let high = this.sites.length - 1;
     while (low < high) {
@@ -41,32 +41,32 @@ class UnitTable {
   }
 
   siteOf(i) {
-    return this.sites[this.siteNumber(i)];
+    return this.sites[this.siteIndex(i)];
   }
 
   address(i) {
-    return this.siteOf(i).name + this.tails[i];
+    return this.siteOf(i).name + this.suffixes[i];
   }
 
   /** Number of the unit with an address; -1 if there is none. */
   find(address) {
-    this.places ??= new Map(
+    this.indices ??= new Map(
       this.sites.flatMap(({ name, offset, count }) =>
-        this.tails.slice(offset, offset + count).map((tail, i) => [name + tail, offset + i]),
+        this.suffixes.slice(offset, offset + count).map((suffix, i) => [name + suffix, offset + i]),
       ),
     );
-    return this.places.get(address) ?? -1;
+    return this.indices.get(address) ?? -1;
   }
 
-  /** A stored number of a unit; null where it is not known. */
-  number(key, i) {
-    return this.columnar.get(key)?.[i] ?? null;
+  /** A metric of a unit; null if it is not known. */
+  metric(key, i) {
+    return this.columns.get(key)?.[i] ?? null;
   }
 
-  /** Smallest and largest known value of a number; null if none is known. */
+  /** Smallest and largest known value of a metric; null if there is none. */
   extent(key) {
     let [low, high] = [Infinity, -Infinity];
-    for (const value of this.columnar.get(key)) {
+    for (const value of this.columns.get(key)) {
       if (value === null) continue;
       if (value < low) low = value;
       if (value > high) high = value;
@@ -74,7 +74,7 @@ class UnitTable {
     return low <= high ? [low, high] : null;
   }
 
-  /** The pictures of a unit, one entry a configuration. */
+  /** The pictures of a unit, one entry per configuration. */
   renders(i) {
     return this.rendered[i].map(([group, row, samples, best]) => ({
       group,
@@ -85,25 +85,25 @@ class UnitTable {
     }));
   }
 
-  /** Most samples that a unit has in one configuration. */
+  /** Largest number of samples of a unit in one configuration. */
   samples(i) {
     return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
   }
 
-  /** Where a unit's small picture lies: its sheet, the sheet's size, and place and size in it, in pixels. */
+  /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */
   sprite(i) {
-    const number = this.siteNumber(i);
-    const { offset, count, wide } = this.sites[number];
-    const columns = wide ? this.columns / 2 : this.columns;
-    const most = columns * ROWS_A_SHEET;
+    const site = this.siteIndex(i);
+    const { offset, count, wide } = this.sites[site];
+    const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
+    const most = columns * ROWS_PER_SHEET;
     const sheet = Math.floor((i - offset) / most);
-    const place = (i - offset) % most;
+    const cell = (i - offset) % most;
     const held = Math.min(most, count - sheet * most);
     const width = wide ? 2 * this.cell : this.cell;
     return {
-      file: `${this.sheets}${number}-${sheet}.webp`,
-      x: (place % columns) * width,
-      y: Math.floor(place / columns) * this.cell,
+      file: `${this.sheets}${site}-${sheet}.webp`,
+      x: (cell % columns) * width,
+      y: Math.floor(cell / columns) * this.cell,
       width,
       height: this.cell,
       cell: this.cell,
@@ -112,28 +112,28 @@ class UnitTable {
     };
   }
 
-  /** Numbers of the units of a view, in its order: filtered, searched and sorted. */
+  /** Indices of the units of a view: filtered, searched and sorted. */
   order(state) {
     const { sort, down, where, q, layer, only } = state;
     const key = JSON.stringify([sort, down, where, q, layer, only]);
     if (this.ordered?.key !== key)
-      this.ordered = { key, units: this.sorted(this.chosen(state), sort, down) };
+      this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
     return this.ordered.units;
   }
 
-  /** Forget the list: what it was made from has changed. */
-  forget() {
+  /** Discard the last list after labels or pins changed. */
+  invalidate() {
     this.ordered = null;
   }
 
-  chosen({ where, q, layer, only }) {
+  filtered({ where, q, layer, only }) {
     const tests = where.map(({ key, op, value }) => [
-      this.columnar.get(key),
+      this.columns.get(key),
       COMPARISONS[op],
       value,
     ]);
-    const matches = [only ? MARK_TESTS[only]() : null, q ? wordsTest(q) : null].filter(Boolean);
-    const site = layer === null ? null : this.sites[this.siteNumbers.get(layer)];
+    const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
+    const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
     const from = site ? site.offset : 0;
     const to = site ? site.offset + site.count : layer === null ? this.count : 0;
     const chosen = new Int32Array(to - from);
@@ -151,9 +151,9 @@ class UnitTable {
     return chosen.subarray(0, size);
   }
 
-  /** Sort by a number; what it is not known of comes last, and equals keep their order. */
+  /** Sort by a metric. Units without it come last; ties keep their order. */
   sorted(chosen, sort, down) {
-    const column = this.columnar.get(sort);
+    const column = this.columns.get(sort);
     if (!column) return chosen;
     const sign = down ? -1 : 1;
     const known = chosen.filter((i) => column[i] !== null);
@@ -166,5 +166,5 @@ class UnitTable {
   }
 }
 
-/** The units of the model that the page shows. */
+/** The units of the model of this page. */
 export const unitTable = new UnitTable(model, unitData, dataFolder);

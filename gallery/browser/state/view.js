@@ -1,4 +1,4 @@
-// What is shown is what the hash says, so that every view is a link:
+// The current view. It is stored in the URL hash, so that every view can be linked:
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT]
 
 import {
@@ -8,21 +8,21 @@ import {
   unescapeHash,
   unitHash,
 } from "../shared/address-links.js";
-import { MARK_TESTS } from "./unit-filter.js";
+import { MARK_FILTERS } from "./unit-filter.js";
 import { unitTable } from "./unit-table.js";
 
-/** Place of the pages that take the whole window. */
-export const pagePlace = document.getElementById("unit");
+/** Container of the pages that replace the lists. */
+export const pageContainer = document.getElementById("unit");
 
 class View {
   constructor() {
     this.parsed = { hash: null };
-    this.section = null; // name of the section that the reader comes from; null from the units
-    this.onleave = () => {}; // before another hash is set
-    this.onchange = () => {}; // when it is
+    this.section = null; // name of the last section shown; null for the units
+    this.onleave = () => {}; // called before the hash changes
+    this.onchange = () => {}; // called after the hash has changed
   }
 
-  /** The hash, read. `text` is what stands behind its word, and `name` the same unescaped. */
+  /** The parsed hash. `text` is the escaped text after "=", and `name` is `text` unescaped. */
   state() {
     if (this.parsed.hash !== location.hash)
       this.parsed = { hash: location.hash, ...parseHash(location.hash) };
@@ -30,25 +30,25 @@ class View {
   }
 
   /**
-   * Hash of the present view with changes: to a `unit` or a `site` by its address, to the `pins` that are named, or to a
-   * `page`; `unit: null` leads to the list one comes from. All of them carry what the list is narrowed and sorted by.
+   * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
+   * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order.
    */
   link(changes) {
     const { unit, site, pins: compared, page, ...rest } = changes;
     if (unit === null && this.section !== null) return `#${this.section}`;
     const state = { ...this.state(), ...rest };
-    const words = listWords(state);
+    const parameters = listParameters(state);
     const lead = unit
       ? unitHash(unit)
       : site
         ? siteHash(site)
         : compared
           ? pinsHash(compared)
-          : `#${page ?? (words.length ? "units" : "")}`;
-    return [lead, ...words].join("&");
+          : `#${page ?? (parameters.length ? "units" : "")}`;
+    return [lead, ...parameters].join("&");
   }
 
-  /** Show what a hash says; at once, so that the next key or click acts on it and on nothing older. */
+  /** Show the view of a hash synchronously, so that the next event acts on it. */
   open(hash) {
     this.onleave();
     location.hash = hash;
@@ -60,7 +60,7 @@ class View {
     if (!isShown(hash)) this.open(hash);
   }
 
-  /** Change the view without a step in the history: while a text is typed. */
+  /** Change the view without a history entry. */
   replace(changes) {
     const hash = this.link(changes);
     if (isShown(hash)) return;
@@ -70,11 +70,11 @@ class View {
   }
 }
 
-/** Whether a hash is the page's; an empty one is told as no hash. */
+/** Whether a hash is the current one; `location.hash` is empty for "#". */
 const isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
 
-/** Words of a hash that say which units a list shows, and how. */
-function listWords({ sort, down, where, q, layer, only }) {
+/** Parameters of a hash that filter and sort the list. */
+function listParameters({ sort, down, where, q, layer, only }) {
   return [
     ...(sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : []),
     ...(where.length
@@ -88,9 +88,9 @@ function listWords({ sort, down, where, q, layer, only }) {
   ];
 }
 
-/** Read a hash; what it says that this page does not know is left out. */
+/** Parse a hash; unknown parameters are ignored. */
 function parseHash(hash) {
-  const [lead, ...words] = hash.slice(1).split("&");
+  const [lead, ...parameters] = hash.slice(1).split("&");
   const [, kind, , text] = /^([a-z]*)(=(.*))?$/s.exec(lead) ?? [];
   const state = {
     kind: kind ?? "",
@@ -103,24 +103,24 @@ function parseHash(hash) {
     layer: null,
     only: null,
   };
-  for (const word of words) {
-    const [, key, value] = /^([a-z]+)=(.*)$/s.exec(word) ?? [];
+  for (const parameter of parameters) {
+    const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
     if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
   }
   return state;
 }
 
-const isNumber = (key) => unitTable.numbers.some((number) => number.key === key);
+const isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
 
 const PARAMETERS = {
   sort(state, value) {
     const key = value.replace(/^-/, "");
-    if (isNumber(key)) [state.sort, state.down] = [key, value.startsWith("-")];
+    if (isMetric(key)) [state.sort, state.down] = [key, value.startsWith("-")];
   },
   where(state, value) {
     state.where = value.split(",").flatMap((part) => {
       const [, key, op, number] = /^(.+?)(>=|<=|>|<)(.+)$/s.exec(part) ?? [];
-      return isNumber(key) && Number.isFinite(Number(number))
+      return isMetric(key) && Number.isFinite(Number(number))
         ? [{ key, op, value: Number(number) }]
         : [];
     });
@@ -132,14 +132,14 @@ const PARAMETERS = {
     state.layer = value;
   },
   only(state, value) {
-    if (Object.hasOwn(MARK_TESTS, value)) state.only = value;
+    if (Object.hasOwn(MARK_FILTERS, value)) state.only = value;
   },
 };
 
 /** The view of the page. */
 export const view = new View();
 
-/** Give the keyboard to what is shown, where the node that had it is gone. */
+/** Focus the current view, after the node with the focus was removed. */
 export function focusShown() {
   (document.querySelector("#unit h1") ?? document.getElementById("pictures")).focus({
     preventScroll: true,

@@ -1,4 +1,4 @@
-// What a reader does with a unit: label it, make it a favourite, pin it, copy its link.
+// Actions on a unit: label, favorite, pin, copy link.
 
 import { unitHash } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
@@ -7,9 +7,9 @@ import { copyText, showMessage } from "../shared/message.js";
 import { LABELS } from "../state/label-file.js";
 import { labels } from "../state/labels.js";
 import { pins } from "../state/pins.js";
-import { pagePlace } from "../state/view.js";
+import { pageContainer } from "../state/view.js";
 
-/** The bar below the address. It follows changes that are made elsewhere. */
+/** The action bar below the address. It updates when labels or pins change. */
 export function unitActions(unit) {
   const { address } = unit;
   const input = element("input", {
@@ -21,8 +21,8 @@ export function unitActions(unit) {
     autocomplete: "off",
     dir: "auto",
   });
-  const favourite = buttonOf([icon("star"), "Favourite"], "button favourite", () =>
-    setFavourite(address),
+  const favorite = buttonOf([icon("star"), "Favorite"], "button favorite", () =>
+    toggleFavorite(address),
   );
   const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
   const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
@@ -33,27 +33,27 @@ export function unitActions(unit) {
     "div",
     { class: "unit-tools of-one" },
     input,
-    favourite,
+    favorite,
     pin,
     link,
     shown,
-    element("p", { class: "label-trouble quiet", hidden: "" }),
+    element("p", { class: "storage-warning quiet", hidden: "" }),
   );
   const fill = () => {
     const entry = labels.get(address);
     if (document.activeElement !== input) input.value = entry.label;
-    favourite.setAttribute("aria-pressed", entry.favourite);
+    favorite.setAttribute("aria-pressed", entry.favorite);
     pin.setAttribute("aria-pressed", pins.has(address));
-    bar.lastChild.hidden = !labels.trouble;
-    bar.lastChild.textContent = labels.trouble ?? "";
+    bar.lastChild.hidden = !labels.warning;
+    bar.lastChild.textContent = labels.warning ?? "";
   };
   input.addEventListener("blur", () => setLabel(address, input.value));
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") input.value = labels.get(address).label;
     if (event.key === "Enter" || event.key === "Escape") {
-      event.stopPropagation(); // Escape leaves the label, not the page
+      event.stopPropagation(); // Escape leaves the text box, not the page
       input.blur();
-      pagePlace.querySelector("h1").focus({ preventScroll: true });
+      pageContainer.querySelector("h1").focus({ preventScroll: true });
     }
   });
   bar.refill = fill;
@@ -61,7 +61,7 @@ export function unitActions(unit) {
   return bar;
 }
 
-/** Address that opens a unit in another browser: this page's, with the unit alone behind it. */
+/** Link to a unit, without the state of the list. */
 const linkTo = (address) => location.href.split("#")[0] + unitHash(address);
 
 function setLabel(address, text) {
@@ -70,12 +70,14 @@ function setLabel(address, text) {
   showMessage(text.trim() ? "Label saved" : "Label removed");
 }
 
-/** Make a unit a favourite, or no longer. */
-export function setFavourite(address) {
-  const favourite = !labels.get(address).favourite;
-  labels.set(address, { favourite });
-  showMessage(favourite ? `${address} is a favourite` : `${address} is no longer a favourite`);
+/** Add a unit to the favorites, or remove it. */
+export function toggleFavorite(address) {
+  const favorite = !labels.get(address).favorite;
+  labels.set(address, { favorite });
+  showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
 }
 
 for (const change of ["labels", "pins"])
-  document.addEventListener(change, () => pagePlace.querySelector(".unit-tools.of-one")?.refill());
+  document.addEventListener(change, () =>
+    pageContainer.querySelector(".unit-tools.of-one")?.refill(),
+  );

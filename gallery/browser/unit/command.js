@@ -1,16 +1,16 @@
 import { buttonOf, element } from "../shared/dom.js";
 import { copyText } from "../shared/message.js";
 
-/** The command that makes the pictures again, with a button that copies it. */
+/** The command that renders the pictures again, with a button that copies it. */
 export function commandBlock(command) {
   if (command === null) {
     return element(
       "p",
       { class: "notice" },
-      "No command is offered: a name in this store is not safe to paste into a shell.",
+      "No command: a name in this store cannot be pasted into a shell safely.",
     );
   }
-  // A line may break between words only, not after each hyphen of an option.
+  // Lines break between words only, not after the hyphens of an option.
   const words = command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
   const code = element("code", {}, words.slice(1));
   const copy = buttonOf("Copy command", "copy-command", () => copyText(command, "Command", code));

@@ -1,19 +1,19 @@
-// What is known of a unit.
+// Data of a unit.
 
 import { loadEntry } from "../state/load.js";
 import { unitTable } from "../state/unit-table.js";
 
-/** What the catalogue knows of a unit, by its number. */
-export function unitAt(number) {
+/** The unit at an index of the unit table. */
+export function unitAt(index) {
   return {
-    number,
-    address: unitTable.address(number),
-    site: unitTable.siteOf(number).name,
-    renders: unitTable.renders(number),
+    index,
+    address: unitTable.address(index),
+    site: unitTable.siteOf(index).name,
+    renders: unitTable.renders(index),
   };
 }
 
-/** Give the parts of a picture row's entry their names. */
+/** Name the parts of an entry of the details. */
 export const detailOf = ([command, size, activation, trajectory, links, similar, evidence]) => ({
   command,
   size,
@@ -24,6 +24,6 @@ export const detailOf = ([command, size, activation, trajectory, links, similar,
   evidence,
 });
 
-/** Details of a unit's first pictures; null if their file is missing. */
+/** Details of a unit's first configuration; null if the file is missing. */
 export const firstDetail = (unit) =>
   loadEntry("details", unit.renders[0].row).then(detailOf, () => null);

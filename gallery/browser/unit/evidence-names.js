@@ -1,81 +1,85 @@
-// What the numbers, checks and statements of a unit are called.
+// Names of the metrics, checks and claims of a unit.
 
 import { element } from "../shared/dom.js";
 
-/** What the numbers are called here, and what they say. Their keys are those of the list. */
-export const NUMBER_TEXTS = [
+/** Key, name and description of each metric. */
+export const METRIC_TEXTS = [
   [
     "ratio",
-    "Ratio to the best natural image",
-    "How far its value lies from that of the median natural image (0) to that of the best one (1). Above 1 it excites the unit more than every image of the data.",
+    "Activation vs. best natural image",
+    "Activation on a scale from the median natural image (0) to the best one (1). Above 1, the picture activates the unit more than every image of the dataset.",
   ],
-  ["percentile", "Percentile", "Percentage of the natural images with lower values."],
+  ["percentile", "Percentile", "Percentage of natural images with a lower activation."],
   [
     "held_out",
-    "Held-out value",
-    "Mean value over shifts, scales and sizes that the optimisation did not use.",
+    "Activation on held-out transforms",
+    "Mean activation over shifts, scales and sizes that were not used for optimization.",
   ],
   [
     "kept",
-    "Kept on held-out views",
-    "What these views keep of the way from the median natural image to the picture: 1 is all of it.",
+    "Robustness to held-out transforms",
+    "Fraction of the increase over the median natural image that remains under these transforms; 1 is all of it.",
   ],
   [
     "fine",
-    "Fine energy",
-    "Share of its energy in high frequencies: much of it is noise to people.",
+    "High-frequency energy",
+    "Fraction of the spectral energy at high frequencies. High values indicate noise.",
   ],
   [
     "grid",
-    "Grid energy",
-    "Share of its energy on the grid of the patches: a trace of the model\u2019s cutting up of images.",
+    "Patch-grid energy",
+    "Fraction of the spectral energy at the period of the patch grid. High values indicate patch artifacts.",
   ],
   [
     "spectrum",
     "Distance to natural spectra",
-    "How far its power spectrum is from that of natural images; 0 is the same.",
+    "Distance between its power spectrum and that of natural images; 0 if they are equal.",
   ],
   [
     "rise",
-    "Rise at the end",
-    "By how much its value still rose late in the optimisation, in parts of the whole rise; below 0.1 it had converged.",
+    "Late increase",
+    "Increase of the activation late in the optimization, as a fraction of the total increase; below 0.1 counts as converged.",
   ],
   [
     "agreement",
-    "Agreement of seeds",
-    "Likeness of the pictures that two random starts lead to, from 0 to 1.",
+    "Agreement between seeds",
+    "Similarity of pictures from different random seeds, from 0 to 1.",
   ],
-  ["diversity", "Diversity reached", "How unlike the samples of the unit are: 0 is all alike."],
+  [
+    "diversity",
+    "Diversity of samples",
+    "Dissimilarity of the samples of the unit; 0 if they are identical.",
+  ],
   [
     "path",
-    "Path agreement",
-    "Whether it travels through the layers as the natural images do that excite the unit (1), or as images of other classes (0).",
+    "Layer-path similarity",
+    "Similarity of the hidden activations of the picture to those of the unit\u2019s top natural images: 1 is as similar as these are to each other, 0 as similar as images of other classes. Can exceed 1.",
   ],
 ];
 
 const CHECK_TEXTS = {
   beats_natural: [
-    "excites the unit at least as much as the best natural image",
-    "excites the unit less than the best natural image",
+    "Activation at least that of the best natural image",
+    "Activation below that of the best natural image",
   ],
-  converged: ["its optimisation had converged", "its optimisation had not converged"],
+  converged: ["Optimization converged", "Optimization not converged"],
   follows_natural: [
-    "travels through the network as natural images do",
-    "does not travel through the network as natural images do",
+    "Hidden activations match those of its top natural images",
+    "Hidden activations do not match those of its top natural images",
   ],
 };
 
-/** What the statements are called. */
+/** Names of the claims. */
 export const CLAIM_TEXTS = {
   necessary: "necessary",
   sufficient: "sufficient",
-  pictured: "own picture does more than another\u2019s",
+  pictured: "own picture has a larger effect than another neuron\u2019s",
 };
 
-/** The name of a class, as a text of its own: it may run from right to left. */
+/** The name of a class, isolated because it may be written from right to left. */
 export const className = (name) => element("bdi", { class: "class-name" }, name);
 
-/** A result that is told by a word and a sign, not by colour alone. */
+/** A result with a check mark or cross, so that color is not the only cue. */
 export function chip(holds, text) {
   return element(
     "li",
@@ -85,12 +89,12 @@ export function chip(holds, text) {
   );
 }
 
-/** The checks of a unit as a list, those that are known; null without any. */
+/** The known checks of a unit as a list; null if there are none. */
 export function checksList({ evidence }) {
   return chipList(knownChecks(evidence).map(checkChip));
 }
 
-/** Checks of which the outcome is known: [name, outcome]. */
+/** Checks with a known result, as [name, result]. */
 export function knownChecks(evidence) {
   return Object.entries(evidence?.checks ?? {}).filter(
     ([name, holds]) => holds !== null && Object.hasOwn(CHECK_TEXTS, name),
@@ -100,14 +104,14 @@ export function knownChecks(evidence) {
 /** A check as an item of a list. */
 export const checkChip = ([name, holds]) => chip(holds, CHECK_TEXTS[name][holds ? 0 : 1]);
 
-/** The statements that are made of a unit as a list; null without any. */
-export function statementsList({ evidence }) {
+/** The claims that hold for a unit as a list; null if there are none. */
+export function claimsList({ evidence }) {
   const { claims = {}, label } = evidence?.verdict ?? {};
-  const made = Object.entries(claims).filter(([, { holds }]) => holds);
-  return chipList(made.map(([name]) => chip(true, [CLAIM_TEXTS[name], " for ", className(label)])));
+  const held = Object.entries(claims).filter(([, { holds }]) => holds);
+  return chipList(held.map(([name]) => chip(true, [CLAIM_TEXTS[name], " for ", className(label)])));
 }
 
-/** A list of chips; null if there are none. */
+/** A list of chips; null if it is empty. */
 function chipList(chips) {
   return chips.length ? element("ul", { class: "verdicts stacked" }, chips) : null;
 }

@@ -1,4 +1,4 @@
-// Natural images beside a unit's pictures, and what its values on all of them are like.
+// Natural images of a unit, and the distribution of its activation over them.
 
 import { barList } from "../charts/bars.js";
 import { chartFigure } from "../charts/frame.js";
@@ -7,20 +7,20 @@ import { element } from "../shared/dom.js";
 import { brief, counted, percent, rounded } from "../shared/text.js";
 import { dataFolder } from "../state/model.js";
 
-const PATCH = 1000; // parts of an image in which patches are told, as in gallery/units/evidence.py
+const PATCH_UNITS = 1000; // units per image side of patch coordinates, see gallery/units/evidence_json.py
 
 const PATCH_NAMES = ["query", "key"];
 
 const exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
 
-/** What a patch is called: one alone has no side. */
+/** Name of a patch; of a pair, query or key. */
 const patchName = (patches, i) =>
-  patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "strongest patch";
+  patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
 
-/** A frame around a patch of the image below it. */
-function patchFrame([left, top, right, bottom], colour) {
-  const frame = element("span", { class: `frame ${colour}`, "aria-hidden": "true" });
-  const share = (part) => `${(100 * part) / PATCH}%`;
+/** A frame around a patch of an image. */
+function patchFrame([left, top, right, bottom], color) {
+  const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
+  const share = (part) => `${(100 * part) / PATCH_UNITS}%`;
   Object.assign(frame.style, {
     left: share(left),
     top: share(top),
@@ -30,20 +30,20 @@ function patchFrame([left, top, right, bottom], colour) {
   return frame;
 }
 
-/** A patch by itself, enlarged. */
-function patchCrop(number, [left, top, right, bottom], colour, alt) {
-  const crop = element("span", { class: `crop ${colour}`, role: "img", "aria-label": alt });
-  const [wide, high] = [(right - left) / PATCH, (bottom - top) / PATCH];
-  const at = (start, size) => `${size < 1 ? (100 * start) / PATCH / (1 - size) : 0}%`;
+/** An enlarged patch. */
+function patchCrop(number, [left, top, right, bottom], color, alt) {
+  const crop = element("span", { class: `crop ${color}`, role: "img", "aria-label": alt });
+  const [wide, high] = [(right - left) / PATCH_UNITS, (bottom - top) / PATCH_UNITS];
+  const at = (start, size) => `${size < 1 ? (100 * start) / PATCH_UNITS / (1 - size) : 0}%`;
   crop.style.setProperty("background-image", `url("${exampleFile(number)}")`);
   crop.style.setProperty("background-size", `${100 / wide}% ${100 / high}%`);
   crop.style.setProperty("background-position", `${at(left, wide)} ${at(top, high)}`);
   return crop;
 }
 
-/** A natural image with its patches marked, and its value. */
+/** A natural image with its patches marked, its activation and its class. */
 function exampleFigure([number, value, label, patches], lead) {
-  const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, value ${brief(value)}`;
+  const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`;
   const image = element("img", {
     src: exampleFile(number),
     alt: name,
@@ -89,8 +89,8 @@ function exampleFigure([number, value, label, patches], lead) {
   );
 }
 
-/** A row of natural images under a heading. */
-function exampleRow(heading, lead, entries, tell = () => null) {
+/** A row of natural images with a heading. */
+function exampleRow(heading, lead, entries, leadOf = () => null) {
   if (!entries.length) return null;
   return element(
     "section",
@@ -100,60 +100,60 @@ function exampleRow(heading, lead, entries, tell = () => null) {
     element(
       "div",
       { class: "examples" },
-      entries.map((entry, i) => exampleFigure(entry, tell(i))),
+      entries.map((entry, i) => exampleFigure(entry, leadOf(i))),
     ),
   );
 }
 
-/** What the frames mean, in words. */
+/** Legend of the frames. */
 function frameLegend(entries) {
   const patches = entries.map(([, , , found]) => found);
   const most = Math.max(0, ...patches.map((found) => found.length));
   if (!most) return null;
-  const lost = patches.some((found) => found.includes(null))
-    ? " A token that is no patch has no frame."
+  const note = patches.some((found) => found.includes(null))
+    ? " Tokens that are not patches have no frame."
     : "";
   if (most === 1)
     return element(
       "p",
       { class: "quiet" },
       element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-      "The frame is around the patch where the unit is strongest; it stands enlarged below the image.",
-      lost,
+      "Frame: the patch with the highest activation, enlarged below the image.",
+      note,
     );
   return element(
     "p",
     { class: "quiet" },
     element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-    "Solid frame: the query\u2019s patch. ",
+    "Solid frame: query patch. ",
     element("span", { class: "swatch patch-1", "aria-hidden": "true" }),
-    "Dashed frame: the key\u2019s patch, the one that is attended to. Both stand enlarged below the image.",
-    lost,
+    "Dashed frame: key patch, which is attended to. Both are enlarged below the image.",
+    note,
   );
 }
 
-/** How often the unit takes which values on natural images, and where its picture is. */
+/** Histogram of the activation on natural images, with the picture marked. */
 function valuesFigure(found, activation) {
   const marks = [
     [found.median, "median", "sample-7"],
     ...(activation === null ? [] : [[activation, "this picture", "sample-1"]]),
   ];
-  const where =
+  const position =
     activation === null
       ? ""
       : activation > found.high
-        ? "beyond the best natural image"
+        ? "above all of them"
         : activation < found.low
-          ? "below every natural image"
+          ? "below all of them"
           : "within their range";
-  const description = `Values on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${where}.`}`;
+  const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`;
   return chartFigure(
     (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
-    `How many of ${counted(found.images, "natural image")} give the unit which value.${activation === null ? "" : ` Its picture reaches ${brief(activation)}, ${where}.`}`,
+    `Activation on ${counted(found.images, "natural image")}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`,
   );
 }
 
-/** The statistics of a unit's values in words. */
+/** Statistics of a unit's activation. */
 function valuesList({ mean, deviation, sparsity, active }) {
   const entry = (name, value, description) => [
     element("dt", {}, name),
@@ -169,13 +169,15 @@ function valuesList({ mean, deviation, sparsity, active }) {
     "dl",
     { class: "value-list" },
     entry("Mean", brief(mean), "over all natural images"),
-    entry("Deviation", brief(deviation), "standard deviation over them"),
-    entry("Sparsity", brief(sparsity), "from 0, alike on all images, to 1, all of it on one"),
-    entry("Active", percent(active), "of the images give a value above 0"),
+    entry("Standard deviation", brief(deviation), "over all natural images"),
+    sparsity === null
+      ? null
+      : entry("Sparsity", brief(sparsity), "0 if equal on all images, 1 if active on a single one"),
+    entry("Active", percent(active), "of the images have an activation above 0"),
   );
 }
 
-/** Classes whose images excite a unit most and least, in deviations from its mean. */
+/** Classes with the highest and the lowest mean activation, in standard deviations. */
 function classMeans({ classes, mean, deviation }) {
   if (!deviation || !classes.up.length) return null;
   const scaled = (pairs) =>
@@ -184,12 +186,12 @@ function classMeans({ classes, mean, deviation }) {
   const most = Math.max(...[...up, ...down].map(([, value]) => Math.abs(value)));
   return element(
     "section",
-    { "aria-label": "Classes by mean value" },
-    element("h3", {}, "Classes by mean value"),
+    { "aria-label": "Classes by mean activation" },
+    element("h3", {}, "Classes by mean activation"),
     element(
       "p",
       { class: "quiet" },
-      "How far the mean over a class is from the mean over all images, in standard deviations.",
+      "Difference of the class mean from the mean over all images, in standard deviations.",
     ),
     element(
       "div",
@@ -200,7 +202,7 @@ function classMeans({ classes, mean, deviation }) {
   );
 }
 
-/** The natural images of a unit. */
+/** The section of natural images. */
 export function examplesBlock({ evidence }) {
   const found = evidence?.examples;
   if (!found) return null;
@@ -215,25 +217,25 @@ export function examplesBlock({ evidence }) {
     element(
       "p",
       { class: "quiet" },
-      `Of ${counted(found.images, "image")} of `,
+      `From ${counted(found.images, "image")} of `,
       element("bdi", {}, found.data),
-      ". Each with the unit\u2019s value and the class of the image.",
+      ", each with the activation of the unit and its class.",
     ),
     frameLegend(all),
-    exampleRow("Highest values", null, found.top),
+    exampleRow("Highest activation", null, found.top),
     element("div", { class: "sided" }, valuesFigure(found, activation), valuesList(found)),
     classMeans(found),
     exampleRow(
-      "Along the range",
-      "The image at each quantile of the values: that share of the images has lower ones.",
+      "Examples by percentile",
+      "The image at each percentile of the activation.",
       found.spread,
       ordinal,
     ),
-    exampleRow("Lowest values", null, found.bottom),
+    exampleRow("Lowest activation", null, found.bottom),
   );
 }
 
-/** The natural images with the highest values, for a cell of a table; null without any. */
+/** The natural images with the highest activation, for a table cell; null if there are none. */
 export function fewExamples({ evidence }) {
   if (!evidence?.examples?.top.length) return null;
   const figures = evidence.examples.top.slice(0, 4).map((entry) => exampleFigure(entry, null));

@@ -1,4 +1,4 @@
-// What interventions measured: statements and effects.
+// Causal tests of a neuron: claims and effects.
 
 import { barList } from "../charts/bars.js";
 import { effectsPlot } from "../charts/effects.js";
@@ -8,20 +8,23 @@ import { tableOf } from "../shared/tables.js";
 import { brief, counted, hundredths, percent, rounded } from "../shared/text.js";
 import { CLAIM_TEXTS, chip, className } from "./evidence-names.js";
 
-const DOSE_NAMES = { picture: ["own picture", "own"], other: ["another\u2019s picture", "other"] };
+const DOSE_NAMES = {
+  picture: ["own picture", "own"],
+  other: ["picture of another neuron", "other"],
+};
 
-/** What the doses do: activations put into neutral images. */
+/** Effect of each dose: activations patched into neutral images. */
 function doseFigure({ doses, label, neutral }) {
   const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
   if (!rows.length) return null;
   const name = (dose, short = 0) => DOSE_NAMES[dose]?.[short] ?? `${dose}th`;
-  const description = `Change of the margin of ${label} by the activation that is put in: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
+  const description = `Change of the margin of ${label} by patched activation: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
   const interval = ({ low, high }) =>
     low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
   return element(
     "section",
-    { "aria-label": "Dose and response" },
-    element("h3", {}, "Dose and response"),
+    { "aria-label": "Dose response" },
+    element("h3", {}, "Dose response"),
     chartFigure(
       (width) =>
         effectsPlot(
@@ -36,11 +39,11 @@ function doseFigure({ doses, label, neutral }) {
       [
         "Change of the margin of ",
         className(label),
-        ` in ${counted(neutral, "neutral image")}, with 95\u00a0% intervals, when the activation below is put in: that on the natural images at these percentiles, on the neuron\u2019s own picture, and on another\u2019s.`,
+        ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\u00a0% confidence intervals. Doses: the activation of natural images at these percentiles, of the neuron\u2019s own picture, and of the picture of another neuron.`,
       ],
       tableOf(
         "Values",
-        ["Dose", "activation", "effect", "95 % interval", "images of the class then"],
+        ["Dose", "Activation", "Effect", "95\u00a0% CI", "Predicted as the class"],
         () =>
           rows.map(([dose, { activation, effect, converted }]) => [
             name(dose),
@@ -54,7 +57,7 @@ function doseFigure({ doses, label, neutral }) {
   );
 }
 
-/** Effects on each class: what the neuron adds to it. */
+/** Effect of ablation on each class. */
 function profileBars({ profile, agreement }) {
   const total = profile.total ?? [];
   if (!total.length) return null;
@@ -62,7 +65,7 @@ function profileBars({ profile, agreement }) {
   const up = total.filter(([, value]) => value > 0);
   const down = total.filter(([, value]) => value <= 0).sort(([, one], [, other]) => one - other);
   const most = Math.max(...total.map(([, value]) => Math.abs(value ?? 0)));
-  const ranks = Object.entries(agreement).filter(([, value]) => value !== null);
+  const correlations = Object.entries(agreement).filter(([, value]) => value !== null);
   const bars = (caption, rows) => (rows.length ? barList(caption, rows, most) : null);
   return element(
     "section",
@@ -71,26 +74,26 @@ function profileBars({ profile, agreement }) {
     element(
       "p",
       { class: "quiet" },
-      "What is lost of each class\u2019s logit when the neuron is kept at its mean: the strongest at either end. These effects were not tested.",
+      "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested.",
     ),
     element("div", { class: "sided" }, bars("Supports", up), bars("Opposes", down)),
-    tableOf("Total and direct effects", ["Class", "total", "straight to the head"], () =>
+    tableOf("Total and direct effects", ["Class", "Total", "Direct"], () =>
       total.map(([name, value]) => [
         className(name),
         brief(value),
         brief(direct.get(name) ?? null),
       ]),
     ),
-    ranks.length
+    correlations.length
       ? element(
           "dl",
           { class: "value-list" },
-          element("dt", {}, "Rankings"),
+          element("dt", {}, "Rank correlation"),
           element(
             "dd",
             {},
-            "Rank correlation over all classes of ",
-            ranks.map(([pair, value], i) => [
+            "of the effects on all classes: ",
+            correlations.map(([pair, value], i) => [
               i ? "; " : "",
               pair,
               " ",
@@ -103,13 +106,15 @@ function profileBars({ profile, agreement }) {
   );
 }
 
-/** How much of the picture's effect goes through the neuron. */
+/** Share of the picture's effect that the neuron mediates. */
 function mediationBlock({ mediation, mediation_control: control, label }) {
   if (mediation === null) return null;
   const row = (name, share) => [name, share];
   const rows = [
     row("this neuron", mediation),
-    ...(control === null ? [] : [row("others of its layer and level, median", control)]),
+    ...(control === null
+      ? []
+      : [row("control neurons of the same layer and activation level, median", control)]),
   ];
   return element(
     "section",
@@ -118,12 +123,12 @@ function mediationBlock({ mediation, mediation_control: control, label }) {
     element(
       "p",
       { class: "quiet" },
-      "Share of the margin that its picture gives ",
+      "Share of the margin of ",
       className(label),
-      " which is gone with a neuron kept at its mean.",
+      " on the neuron\u2019s own picture that is lost with a neuron frozen at its mean.",
     ),
     barList(
-      "Share that is gone",
+      "Share of the margin lost",
       rows,
       Math.max(1, ...rows.map(([, share]) => Math.abs(share))),
       (share) => percent(Math.round(1000 * share) / 1000 || 0),
@@ -131,34 +136,34 @@ function mediationBlock({ mediation, mediation_control: control, label }) {
   );
 }
 
-/** The causal tests of a neuron, in the sentences that tell what was measured. */
+/** The section of causal tests. */
 export function interventionsBlock({ evidence }) {
   const verdict = evidence?.verdict;
   if (!verdict) return null;
   const claims = verdict.silent
     ? []
     : Object.entries(verdict.claims).filter(([name]) => Object.hasOwn(CLAIM_TEXTS, name));
-  const made = claims.filter(([, claim]) => claim.holds);
-  const tested = claims.filter(([, claim]) => !claim.holds);
+  const held = claims.filter(([, claim]) => claim.holds);
+  const others = claims.filter(([, claim]) => !claim.holds);
   return element(
     "section",
-    { class: "evidence", "aria-label": "What interventions measured" },
-    element("h2", {}, "What interventions measured"),
+    { class: "evidence", "aria-label": "Causal tests" },
+    element("h2", {}, "Causal tests"),
     claims.length
       ? element(
           "ul",
-          { class: "verdicts", "aria-label": "Statements" },
-          made.map(([name]) =>
+          { class: "verdicts", "aria-label": "Claims" },
+          held.map(([name]) =>
             chip(true, [
               CLAIM_TEXTS[name],
               ...(verdict.label === null ? [] : [" for ", className(verdict.label)]),
             ]),
           ),
-          tested.map(([name, { p }]) =>
+          others.map(([name, { p }]) =>
             element(
               "li",
               { class: "not-shown" },
-              p === null ? "not tested: " : "not shown: ",
+              p === null ? "Not tested: " : "Not shown: ",
               CLAIM_TEXTS[name],
             ),
           ),

@@ -1,4 +1,4 @@
-// From the page of a unit to the list, and to the units beside it there.
+// Links from the page of a unit to the list and to the previous and next units.
 
 import { element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
@@ -6,21 +6,21 @@ import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
-/** Links to the pages above: all models, the list, and further ones. */
+/** Links to the parent pages: all models, the list of units, and more. */
 export function breadcrumbs(...links) {
   return element(
     "nav",
-    { class: "breadcrumbs", "aria-label": "Where this is" },
+    { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
     element("a", { href: "index.html" }, "All models"),
     element("a", { href: view.link({ unit: null }), class: "back" }, model.name),
     links,
   );
 }
 
-function step(number, name, rel, key, arrow) {
-  if (number === undefined)
+function step(index, name, rel, key, arrow) {
+  if (index === undefined)
     return element("span", { class: "step", "aria-hidden": "true" }, icon(arrow));
-  const address = unitTable.address(number);
+  const address = unitTable.address(index);
   return element(
     "a",
     {
@@ -35,17 +35,17 @@ function step(number, name, rel, key, arrow) {
   );
 }
 
-/** Numbers of the units before and after one in the list that it was opened from, and its place there. */
-function neighbours(number) {
+/** Previous and next unit in the list that a unit was opened from, and its position there. */
+function neighbors(index) {
   const order = unitTable.order(view.state());
-  const at = order.indexOf(number);
+  const at = order.indexOf(index);
   return { at, order, before: at < 0 ? undefined : order[at - 1], after: order[at + 1] };
 }
 
-/** Links to the neighbours. */
+/** Links to the previous and next units. */
 export function steps(unit) {
-  const { at, order, before, after } = neighbours(unit.number);
-  const place =
+  const { at, order, before, after } = neighbors(unit.index);
+  const position =
     at < 0
       ? "not in the list"
       : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
@@ -53,7 +53,7 @@ export function steps(unit) {
     "nav",
     { class: "steps", "aria-label": "Units" },
     step(before, "Previous", "prev", "ArrowLeft", "left"),
-    element("span", { class: "quiet" }, place),
+    element("span", { class: "quiet" }, position),
     step(after, "Next", "next", "ArrowRight", "right"),
   );
 }

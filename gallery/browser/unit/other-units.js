@@ -1,14 +1,14 @@
-// Units like the one that is shown.
+// Related units: other tokens, and similar units.
 
 import { element } from "../shared/dom.js";
 import { counted, hundredths } from "../shared/text.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
-const STRIP_MOST = 48; // pictures of a strip of other units
+const STRIP_MOST = 48; // pictures in a strip
 
-/** Pictures of other units, each a link, with what is told of each below it. */
+/** A strip of pictures of other units, each a link with a caption. */
 function unitStrip(heading, lead, items) {
   if (!items.length) return null;
   return element(
@@ -19,17 +19,17 @@ function unitStrip(heading, lead, items) {
     element(
       "ul",
       {},
-      items.map(([number, text]) =>
+      items.map(([index, text]) =>
         element(
           "li",
           {},
           element(
             "a",
             {
-              href: view.link({ unit: unitTable.address(number) }),
-              title: unitTable.address(number),
+              href: view.link({ unit: unitTable.address(index) }),
+              title: unitTable.address(index),
             },
-            smallPicture(number, 96),
+            thumbnail(index, 96),
             element("span", { class: "caption" }, text),
           ),
         ),
@@ -38,10 +38,10 @@ function unitStrip(heading, lead, items) {
   );
 }
 
-/** The same unit at other tokens, in the order of the list; those around it if they are many. */
+/** The same unit at other tokens, in list order; at most 48, around this one. */
 export function otherTokens(unit) {
   const whole = unit.address.split("@")[0];
-  const { offset, count } = unitTable.siteOf(unit.number);
+  const { offset, count } = unitTable.siteOf(unit.index);
   const found = [];
   for (let i = offset; i < offset + count; i += 1) {
     const address = unitTable.address(i);
@@ -50,42 +50,42 @@ export function otherTokens(unit) {
   if (found.length < 2) return null;
   const first = Math.max(
     0,
-    Math.min(found.indexOf(unit.number) - STRIP_MOST / 2, found.length - STRIP_MOST),
+    Math.min(found.indexOf(unit.index) - STRIP_MOST / 2, found.length - STRIP_MOST),
   );
   const shown = found.slice(first, first + STRIP_MOST);
   const lead =
     shown.length < found.length
-      ? `${shown.length} of ${counted(found.length, "picture")}, those around this one.`
+      ? `${shown.length} of ${counted(found.length, "picture")}, around this one.`
       : "";
   const strip = unitStrip(
     whole.includes(".qk:") ? "The same head at other tokens" : "The same unit at other tokens",
     lead,
     shown.map((i) => [i, unitTable.address(i).slice(whole.length) || "all patches"]),
   );
-  strip.querySelectorAll("a")[shown.indexOf(unit.number)].setAttribute("aria-current", "page");
+  strip.querySelectorAll("a")[shown.indexOf(unit.index)].setAttribute("aria-current", "page");
   return strip;
 }
 
-/** The most similar units, by picture and, where it is known, by what excites them. */
+/** The most similar units, by picture and by their top natural images. */
 export function similarUnits(similar) {
   const strip = (heading, lead, found) =>
     unitStrip(
       heading,
       lead,
-      (found ?? []).map(([number, likeness]) => [
-        number,
-        [unitTable.address(number), element("b", {}, hundredths(likeness))],
+      (found ?? []).map(([index, similarity]) => [
+        index,
+        [unitTable.address(index), element("b", {}, hundredths(similarity))],
       ]),
     );
   return [
     strip(
-      "Pictures most like this one",
-      "Likeness of the pictures, from 0 to 1.",
+      "Units with similar pictures",
+      "Similarity of the pictures, from 0 to 1.",
       similar?.picture,
     ),
     strip(
       "Units active on the same images",
-      "Share of the images that excite this unit most which excite the other most, too.",
+      "Share of this unit\u2019s top natural images that are also top images of the other unit.",
       similar?.activation,
     ),
   ];

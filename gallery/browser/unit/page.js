@@ -13,27 +13,27 @@ import { commandBlock } from "./command.js";
 import { detailOf, unitAt } from "./details.js";
 import { examplesBlock } from "./examples.js";
 import { interventionsBlock } from "./interventions.js";
+import { metricsBlock } from "./metrics.js";
 import { breadcrumbs, steps } from "./navigation.js";
-import { numbersBlock } from "./numbers.js";
 import { otherTokens, similarUnits } from "./other-units.js";
-import { samplesFigure, smallPictureFigure } from "./pictures.js";
+import { samplesFigure, thumbnailFigure } from "./pictures.js";
 
-const ALSO = {
-  filters: "the filter itself",
-  attention: "where the head looks",
-  grids: "grid of the head",
+const RELATED = {
+  filters: "filter",
+  attention: "attention map",
+  grids: "token grid",
   gradients: "gradients on images",
-  tokens: "token by token",
-  compare: "its match in another model",
+  tokens: "position dependence",
+  compare: "match in another model",
 };
 
-/** Links to other results about the unit. */
-function alsoAbout(links) {
+/** Links to other results of the unit. */
+function relatedLinks(links) {
   if (!links.length) return null;
   const items = links.map(([section, address]) =>
-    element("a", { href: `#${section}=${escapeForHash(address)}` }, ALSO[section]),
+    element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section]),
   );
-  return element("nav", { class: "also", "aria-label": "Also about this unit" }, "Also: ", items);
+  return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
 }
 
 function renderBlock(unit, render, detail) {
@@ -45,10 +45,10 @@ function renderBlock(unit, render, detail) {
       "aria-label": unit.renders.length > 1 ? group.label : "Pictures",
     },
     unit.renders.length > 1 ? element("h2", {}, group.label) : null,
-    model.thumbnailsOnly ? smallPictureFigure(unit) : samplesFigure(unit, render, detail),
+    model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
     element(
       "div",
-      { class: "beside" },
+      { class: "render-details" },
       activationFigure(detail.trajectory),
       commandBlock(detail.command),
       settingsTable(group.settings),
@@ -56,29 +56,29 @@ function renderBlock(unit, render, detail) {
   );
 }
 
-/** What stands in place of a unit that the page does not hold. */
+/** Page of an address that is not in the gallery. */
 function missingUnit(address) {
   return [
     element("header", {}, breadcrumbs(), element("h1", { tabindex: "-1" }, address)),
     element(
       "p",
       { class: "notice" },
-      "This gallery holds no such unit. ",
+      "No such unit in this gallery. ",
       element("a", { href: "#" }, "All units"),
     ),
   ];
 }
 
-/** Fill a place with the page of the unit at an address. */
-export async function showUnit(place, address) {
-  const number = unitTable.find(address);
+/** Show the page of the unit at an address. */
+export async function showUnit(container, address) {
+  const index = unitTable.find(address);
   document.title = `${address} \u00b7 ${model.name} \u00b7 featviz gallery`;
-  if (number < 0) {
-    place.replaceChildren(...missingUnit(address));
-    place.querySelector("h1").focus({ preventScroll: true });
+  if (index < 0) {
+    container.replaceChildren(...missingUnit(address));
+    container.querySelector("h1").focus({ preventScroll: true });
     return;
   }
-  const unit = unitAt(number);
+  const unit = unitAt(index);
   const header = element(
     "header",
     {},
@@ -87,7 +87,7 @@ export async function showUnit(place, address) {
     steps(unit),
     unitActions(unit),
   );
-  place.replaceChildren(header);
+  container.replaceChildren(header);
   header.querySelector("h1").focus({ preventScroll: true });
   let details;
   try {
@@ -95,19 +95,19 @@ export async function showUnit(place, address) {
       await Promise.all(unit.renders.map((render) => loadEntry("details", render.row)))
     ).map(detailOf);
   } catch (error) {
-    if (header.parentNode === place) place.append(missingFile(error));
+    if (header.parentNode === container) container.append(missingFile(error));
     return;
   }
-  if (header.parentNode !== place) return; // the reader has gone on
-  const evident = details.find(({ evidence }) => evidence) ?? details[0];
+  if (header.parentNode !== container) return; // another view was opened
+  const withEvidence = details.find(({ evidence }) => evidence) ?? details[0];
   const blocks = [
-    alsoAbout(details[0].links),
+    relatedLinks(details[0].links),
     ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
-    examplesBlock(evident),
-    numbersBlock(unit, evident),
-    interventionsBlock(evident),
+    examplesBlock(withEvidence),
+    metricsBlock(unit, withEvidence),
+    interventionsBlock(withEvidence),
     otherTokens(unit),
     ...similarUnits(details[0].similar),
   ];
-  place.append(...blocks.filter((block) => block !== null));
+  container.append(...blocks.filter((block) => block !== null));
 }

@@ -1,26 +1,26 @@
-// The pictures of a unit in one configuration: one large, the others in a strip to choose from.
+// The pictures of a unit in one configuration: a large one, and the others to choose from.
 
-import { sampleColour } from "../charts/scales.js";
+import { sampleColor } from "../charts/scales.js";
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { measured } from "../shared/text.js";
 import { dataFolder, model } from "../state/model.js";
-import { smallPicture } from "../state/small-pictures.js";
+import { thumbnail } from "../state/thumbnails.js";
 
-export const SIDES = ["query", "key"]; // of a logit that is rendered as two images
+export const SIDES = ["query", "key"]; // of a query-key logit that is rendered as two images
 
-const LARGE = 448; // pixels, about: the side of a large picture
+const LARGE = 448; // approximate width of a large picture, in pixels
 
-const HALF = 320; // and of one of two
+const HALF = 320; // of each picture of a pair
 
 const pictureFile = (render, sample, side) =>
   `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
 
-/** A picture as stored; where its file is missing or spoilt, a line that says so. */
-export function samplePicture(unit, render, size, sample, side, wish) {
+/** A picture; if its file is missing or damaged, a message. */
+export function samplePicture(unit, render, size, sample, side, target) {
   const [width, height] = size;
-  const shown = wish >= width ? wholeWidth(width, wish) : wish;
+  const shown = target >= width ? wholeWidth(width, target) : target;
   const names = [
     unit.address,
     ...(render.samples > 1 ? [`sample ${sample + 1}`] : []),
@@ -42,7 +42,7 @@ export function samplePicture(unit, render, size, sample, side, wish) {
   return image;
 }
 
-/** One sample, large: a picture, or the two sides of a logit. */
+/** A large sample: a picture, or the pair of a query-key logit. */
 function largePicture(unit, render, detail, sample) {
   if (render.sides === 1) return samplePicture(unit, render, detail.size, sample, null, LARGE);
   return element(
@@ -59,8 +59,8 @@ function largePicture(unit, render, detail, sample) {
   );
 }
 
-/** Samples in falling order of their activation; those without one come last. */
-function bestFirst(activation) {
+/** Samples by decreasing activation; those without one come last. */
+function byActivation(activation) {
   return activation
     .map((_, sample) => sample)
     .sort(
@@ -70,13 +70,13 @@ function bestFirst(activation) {
 }
 
 const sampleNumber = (sample) =>
-  element("span", { class: `number ${sampleColour(sample)}` }, String(sample + 1));
+  element("span", { class: `number ${sampleColor(sample)}` }, String(sample + 1));
 
-/** A link that saves a picture. Between files some browsers open it instead, in another tab. */
+/** A download link. For local files, some browsers open the picture in a new tab instead. */
 function downloadLink(side) {
   const hint =
     location.protocol === "file:"
-      ? { title: "If the picture opens instead, save it from there" }
+      ? { title: "If the picture opens in a tab, save it from there" }
       : {};
   return element(
     "a",
@@ -86,7 +86,7 @@ function downloadLink(side) {
   );
 }
 
-/** Name for a downloaded picture: of an address only letters, digits, points and hyphens. */
+/** File name of a downloaded picture: only letters, digits, dots and hyphens. */
 function fileName(unit, render, sample, side) {
   const plain = unit.address
     .replace(/[^A-Za-z0-9.]+/g, "-")
@@ -100,7 +100,7 @@ function fileName(unit, render, sample, side) {
   return `${parts.join("-")}.${model.pictures}`;
 }
 
-/** The pictures of one configuration, of which one is large. */
+/** The pictures of one configuration, one of them large. */
 export function samplesFigure(unit, render, detail) {
   const several = render.samples > 1;
   const shown = element("div", { class: "large" });
@@ -109,7 +109,7 @@ export function samplesFigure(unit, render, detail) {
     downloadLink(render.sides > 1 ? SIDES[side] : ""),
   );
   const choices = several
-    ? bestFirst(detail.activation).map((sample) =>
+    ? byActivation(detail.activation).map((sample) =>
         sampleButton(unit, render, detail, sample, () => show(sample)),
       )
     : [];
@@ -127,7 +127,7 @@ export function samplesFigure(unit, render, detail) {
     for (const button of choices)
       button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
   };
-  show(several ? bestFirst(detail.activation)[0] : 0);
+  show(several ? byActivation(detail.activation)[0] : 0);
   return element(
     "div",
     { class: "samples" },
@@ -135,7 +135,7 @@ export function samplesFigure(unit, render, detail) {
     several
       ? element(
           "div",
-          { class: "choices", role: "group", "aria-label": "Samples, the most active first" },
+          { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
           choices,
         )
       : null,
@@ -143,7 +143,7 @@ export function samplesFigure(unit, render, detail) {
   );
 }
 
-/** A button that makes a sample the large picture. */
+/** A button that shows a sample as the large picture. */
 function sampleButton(unit, render, detail, sample, show) {
   const side = render.sides > 1 ? 0 : null;
   const picture = samplePicture(unit, render, detail.size, sample, side, 72);
@@ -159,19 +159,19 @@ function sampleButton(unit, render, detail, sample, show) {
   );
 }
 
-/** The picture of the list, enlarged, where a gallery holds no larger ones. */
-export function smallPictureFigure(unit) {
+/** The enlarged thumbnail, for a gallery without full-size pictures. */
+export function thumbnailFigure(unit) {
   return element(
     "div",
     { class: "samples" },
     element(
       "figure",
       {},
-      smallPicture(unit.number, 288),
+      thumbnail(unit.index, 288),
       element(
         "figcaption",
         {},
-        "This gallery was exported with small pictures only; this is one of them, enlarged.",
+        "Enlarged thumbnail: this gallery was exported without full-size pictures.",
       ),
     ),
   );

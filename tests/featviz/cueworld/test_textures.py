@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from featviz.cueworld.draws import Draws
+from featviz.cueworld.random_draws import Draws
 from featviz.cueworld.textures import noise, textures
 from featviz.cueworld.world import TEXTURES
 

@@ -138,7 +138,9 @@ def test_a_configuration_is_plain_json(vit: VisionModel) -> None:
         assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
-def test_equal_recipes_have_equal_configurations_and_different_ones_different_ones(vit: VisionModel) -> None:
+def test_equal_recipes_have_equal_configurations_and_different_ones_different_ones(
+    vit: VisionModel,
+) -> None:
     first, second = variants(vit), variants(vit)
     assert [one.to_json() for one in first] == [one.to_json() for one in second]
     for one, other in itertools.combinations(first, 2):

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from featviz.parametrization.base import Parametrization
-from featviz.parametrization.fourier import color_mixing
-from featviz.parametrization.fourier import Fourier, spectrum_scale
+from featviz.parametrization.fourier import Fourier, color_mixing, spectrum_scale
 from featviz.parametrization.pixel import Pixel
 from tests.oracles import fourier
 

@@ -13,13 +13,13 @@ from PIL import Image
 import gallery
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from gallery.build import manifest as record
-from gallery.build.worker import make
+from gallery.build import manifest
+from gallery.build.worker import process_row
 from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_everything
 from tests.gallery.test_exporter import data, units
 
-exporting = importlib.import_module("gallery.exporter")  # the package has a function of that name
+exporter = importlib.import_module("gallery.exporter")  # the package has a function of that name
 
 UNITS = [f"blocks.2.mlp.fc1:{i}" for i in range(0, 20, 2)] + ["head:1", "head:3"]
 NEW = ["blocks.2.mlp.fc1:7", "blocks.10.mlp.fc1:1"]
@@ -60,7 +60,7 @@ def test_an_export_without_changes_touches_nothing(tmp_path: Path) -> None:
     assert (again.bytes, again.reused) == (first.bytes, 14)
 
 
-def test_what_is_there_is_taken_over_as_the_same_files_under_its_new_number(
+def test_unchanged_rows_are_reused_as_links_under_their_new_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = [write_store(tmp_path / "a", UNITS), write_everything(tmp_path / "b", UNITS[:4])]
@@ -70,12 +70,12 @@ def test_what_is_there_is_taken_over_as_the_same_files_under_its_new_number(
     write_store(tmp_path / "a", NEW)
     worked: list[str] = []
 
-    def noted(work: Any, row: Any) -> Any:
-        if work.pictures is not None:
-            worked.append(work.render.address)
-        return make(work, row)
+    def record_task(task: Any, row: Any) -> Any:
+        if task.pictures is not None:
+            worked.append(task.render.address)
+        return process_row(task, row)
 
-    monkeypatch.setattr("gallery.units.unit_files.make", noted)
+    monkeypatch.setattr("gallery.units.unit_files.process_row", record_task)
     made = gallery.export([tmp_path / "a", tmp_path / "b"], tmp_path / "site")
     assert sorted(worked) == sorted(NEW)
     assert (made.units, made.reused) == (16, 14)
@@ -120,7 +120,7 @@ def test_a_changed_picture_is_encoded_anew(tmp_path: Path) -> None:
     assert same_as_fresh([tmp_path / "b", tmp_path / "a"], tmp_path / "site")
 
 
-def test_rows_of_a_packed_store_are_known_again(tmp_path: Path) -> None:
+def test_rows_of_a_packed_store_are_reused(tmp_path: Path) -> None:
     pack(write_store(tmp_path / "a", UNITS), tmp_path / "a.h5")
     gallery.export([tmp_path / "a.h5"], tmp_path / "site")
     write_store(tmp_path / "b", NEW)
@@ -129,27 +129,27 @@ def test_rows_of_a_packed_store_are_known_again(tmp_path: Path) -> None:
     assert same_as_fresh([tmp_path / "a.h5", tmp_path / "b"], tmp_path / "site")
 
 
-def test_other_code_takes_nothing_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_reuses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
-    for module in (record, exporting):
-        monkeypatch.setattr(module, "recipe", lambda: "of another version")
+    for module in (manifest, exporter):
+        monkeypatch.setattr(module, "code_digest", lambda: "of another version")
     assert gallery.export([store], tmp_path / "site").reused == 0
 
 
-def test_an_engine_that_tells_its_evidence_otherwise_makes_another_gallery_of_the_same_pictures(
+def test_a_change_of_the_library_makes_a_new_edition_with_the_same_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
-    monkeypatch.setattr(exporting, "wording", lambda: "of another version")
+    monkeypatch.setattr(exporter, "library_digest", lambda: "of another version")
     assert gallery.export([store], tmp_path / "site").reused == len(UNITS)
     assert (tmp_path / "site/data-2").is_dir()
 
 
 def test_a_digest_of_sources_changes_with_a_byte_a_name_or_a_file(tmp_path: Path) -> None:
     def digest() -> str:
-        return record.digest_of([tmp_path], "*.py")
+        return manifest.digest_of([tmp_path], "*.py")
 
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/a.py").write_text("a = 1")
@@ -166,20 +166,20 @@ def test_a_digest_of_sources_changes_with_a_byte_a_name_or_a_file(tmp_path: Path
 
 
 @pytest.mark.parametrize("left", ["data-3", "other.html"])
-def test_what_an_interrupted_export_left_is_cleared_though_nothing_else_has_changed(
+def test_files_of_an_interrupted_export_are_removed_even_if_nothing_else_has_changed(
     left: str, tmp_path: Path
 ) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
     mark = tmp_path / "site/gallery.json"
-    told = json.loads(mark.read_text())
+    fields = json.loads(mark.read_text())
     if left == "data-3":  # one that was killed while it wrote pictures
         (tmp_path / "site" / left).mkdir()
         (tmp_path / "site" / left / "half.webp").write_bytes(b"")
-        mark.write_text(json.dumps(told | {"edition": 3}))
+        mark.write_text(json.dumps(fields | {"edition": 3}))
     else:  # one that was killed while it published a page more
         (tmp_path / "site" / left).write_text("")
-        mark.write_text(json.dumps(told | {"pages": [*told["pages"], left]}))
+        mark.write_text(json.dumps(fields | {"pages": [*fields["pages"], left]}))
     gallery.export([store], tmp_path / "site")
     assert not (tmp_path / "site" / left).exists()
     assert same_as_fresh([store], tmp_path / "site")
@@ -188,12 +188,12 @@ def test_what_an_interrupted_export_left_is_cleared_though_nothing_else_has_chan
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")} == before
 
 
-def test_a_changed_script_of_the_pages_is_copied_and_pictures_are_taken_over(
+def test_a_changed_script_is_copied_and_pictures_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
-    monkeypatch.setattr(exporting, "site_files", lambda: "of another version")
+    monkeypatch.setattr(exporter, "static_digest", lambda: "of another version")
     assert gallery.export([store], tmp_path / "site").reused == len(UNITS)
     assert (tmp_path / "site" / "data-2" / "static").is_dir()
 
@@ -203,7 +203,7 @@ def test_a_changed_script_of_the_pages_is_copied_and_pictures_are_taken_over(
     ["1/pictures/3-0.webp", "1/sheets/0-0.webp", "1/details/0.js", "1/units.js", "1/rows.npy",
      "models.js", "static/model.js", "reuse.json", "1/strip/2.webp"],
 )  # fmt: skip
-def test_a_gallery_from_which_a_file_went_missing_is_made_whole(lost: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_written_again(lost: str, tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
     (tmp_path / "site/data-1" / lost).unlink()
@@ -226,7 +226,7 @@ def test_a_page_that_was_changed_or_lost_is_written_again(page: str, tmp_path: P
     ["", "[]", "{}", "null", "[[[[", '{"recipe": 3}', "RIGHT []", 'RIGHT {"key": "", "models": 4}',
      'RIGHT {"key": "", "models": [{"identity": 3, "sheets": [1], "strip": {"../x.webp": "a"}}]}'],
 )  # fmt: skip
-def test_a_forged_record_is_not_believed(text: str, tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_ignored(text: str, tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
     path = tmp_path / "site/data-1/reuse.json"
@@ -239,7 +239,7 @@ def test_a_forged_record_is_not_believed(text: str, tmp_path: Path) -> None:
     assert same_as_fresh([store], tmp_path / "site")
 
 
-def test_a_link_in_the_place_of_a_picture_is_not_taken_over(tmp_path: Path) -> None:
+def test_a_symbolic_link_in_place_of_a_picture_is_not_reused(tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)
     (tmp_path / "secret").write_text("mine")
     gallery.export([store], tmp_path / "site")
@@ -252,7 +252,7 @@ def test_a_link_in_the_place_of_a_picture_is_not_taken_over(tmp_path: Path) -> N
     assert same_as_fresh([tmp_path / "a"], tmp_path / "site")
 
 
-def test_an_export_that_stops_half_way_leaves_the_gallery_there_as_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_export_leaves_the_old_gallery_unchanged(tmp_path: Path) -> None:
     gallery.export([write_store(tmp_path / "a", UNITS)], tmp_path / "site")
     before = contents(tmp_path / "site")
     write_store(tmp_path / "a", NEW)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from featviz.errors import FeatvizError
-from gallery.build.edition import MARK, new_edition
+from gallery.build.edition import MARKER, new_edition
 
 
 class Killed(BaseException):
@@ -64,7 +64,7 @@ def test_an_edition_is_published_with_its_data_and_replaces_the_one_before(tmp_p
     assert sorted(path.name for path in folder.iterdir()) == [
         "b.html",
         "data-2",
-        MARK,
+        MARKER,
         "index.html",
     ]
     assert broken_pages(folder) == []
@@ -101,7 +101,7 @@ def test_an_export_that_fails_leaves_the_old_gallery_and_nothing_else(tmp_path: 
     fill(folder, "index.html")
     with pytest.raises(FeatvizError, match="shard"), new_edition(folder):
         raise FeatvizError("a shard is damaged")
-    assert sorted(path.name for path in folder.iterdir()) == ["data-1", MARK, "index.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["data-1", MARKER, "index.html"]
     assert broken_pages(folder) == []
 
 
@@ -115,7 +115,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_content_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(FeatvizError, match="is not empty and holds no gallery"):
+    with pytest.raises(FeatvizError, match="is not empty and not a gallery"):
         fill(tmp_path, "index.html")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -156,11 +156,11 @@ def test_a_forged_mark_makes_the_exporter_delete_nothing(mark: str, tmp_path: Pa
     (tmp_path / "thesis.html").write_text("mine")
     folder = tmp_path / "site"
     folder.mkdir()
-    (folder / MARK).write_text(mark)
-    with pytest.raises(FeatvizError, match="is not the mark of a gallery"):
+    (folder / MARKER).write_text(mark)
+    with pytest.raises(FeatvizError, match="is not the marker file of a gallery"):
         fill(folder, "index.html")
     assert (tmp_path / "thesis.html").exists()
-    assert (folder / MARK).read_text() == mark
+    assert (folder / MARKER).read_text() == mark
 
 
 def test_old_data_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_old_data_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_the_mark_names_the_pages_and_the_edition(tmp_path: Path) -> None:
     fill(tmp_path, "index.html", "a.html")
-    assert json.loads((tmp_path / MARK).read_text()) == {
+    assert json.loads((tmp_path / MARKER).read_text()) == {
         "format": "featviz-gallery",
         "edition": 1,
         "pages": ["a.html", "index.html"],

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, features
 
 from featviz.errors import FeatvizError
-from gallery.build.images import Figures, best_sample, form, save_picture, thumbnail
+from gallery.build.images import Figures, best_sample, image_format, save_lossless, save_thumbnail
 
 
 def noise(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -18,7 +18,7 @@ def noise(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.ui
 @pytest.mark.parametrize("shape", [(1, 1), (16, 16), (33, 57)])
 def test_a_picture_is_shown_exactly_as_stored(shape: tuple[int, int], tmp_path: Path) -> None:
     pixels = noise(*shape)
-    save_picture(pixels, tmp_path / "p.webp")
+    save_lossless(pixels, tmp_path / "p.webp")
     with Image.open(tmp_path / "p.webp") as image:
         assert np.array_equal(np.asarray(image.convert("RGB")), pixels)
 
@@ -30,7 +30,7 @@ def test_a_picture_is_shown_exactly_as_stored(shape: tuple[int, int], tmp_path: 
 def test_a_thumbnail_fits_96_pixels_and_is_never_enlarged(
     height: int, width: int, size: tuple[int, int], tmp_path: Path
 ) -> None:
-    thumbnail(noise(height, width), tmp_path / "t.webp")
+    save_thumbnail(noise(height, width), tmp_path / "t.webp")
     with Image.open(tmp_path / "t.webp") as image:
         assert image.size == size
 
@@ -43,7 +43,7 @@ def waves(side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def shown(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], name: str, path: Path) -> Any:
-    form(name).save(pixels, path)
+    image_format(name).save(pixels, path)
     with Image.open(path) as image:
         assert image.format == name.upper()
         return np.asarray(image.convert("RGB"), int)
@@ -68,12 +68,14 @@ def test_avif_is_nearer_to_the_colors_than_webp(tmp_path: Path) -> None:
 def test_a_form_that_is_none_or_that_this_pillow_lacks_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(FeatvizError, match=r"pictures are webp or avif, not 'wepb'.*webp"):
-        form("wepb")
+    with pytest.raises(
+        FeatvizError, match=r"unknown image format 'wepb'; expected webp or avif.*webp"
+    ):
+        image_format("wepb")
     monkeypatch.setattr(features, "check", lambda name: name != "avif")
     with pytest.raises(FeatvizError, match=r"cannot write AVIF; install pillow >= 11\.3"):
-        form("avif")
-    assert form("webp").name == "webp"
+        image_format("avif")
+    assert image_format("webp").name == "webp"
 
 
 def test_figures_of_one_content_are_one_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.build.js_data import numbers, script
+from gallery.build.js_data import rounded, script
 
 texts = st.text() | st.sampled_from(
     ["</script>", "<!--", "\u2028\u2029", "__proto__", '"};alert(1)//', "\ud800"]
@@ -47,4 +47,4 @@ def test_a_script_refuses_what_json_cannot_say() -> None:
 
 def test_numbers_keep_four_digits_and_turn_what_is_not_finite_into_null() -> None:
     given_ = np.array([1.23456, -123456.0, 0.000123456, 0, np.nan, np.inf, -np.inf], np.float32)
-    assert numbers(given_) == [1.235, -123500.0, 0.0001235, 0, None, None, None]
+    assert rounded(given_) == [1.235, -123500.0, 0.0001235, 0, None, None, None]

@@ -1,4 +1,4 @@
-"""Labels and favourites in real browsers: kept, searched, exported, imported, taken back."""
+"""Labels and favorites in real browsers: kept, searched, exported, imported, taken back."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def choose(page: Page, content: bytes, name: str = "labels.json") -> None:
 
 
 def held(page: Page) -> dict[str, Any]:
-    """What is labeled or a favourite."""
+    """What is labeled or a favorite."""
     return dict(page.evaluate("Object.fromEntries(featviz.page.labels.entries())"))
 
 
-def test_a_label_and_a_favourite_outlive_the_page(page: Page, model_page: Path) -> None:
+def test_a_label_and_a_favorite_outlive_the_page(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={ONE}")
     page.locator(".label-input").fill("  edges, upright ")
     page.locator(".label-input").press("Enter")
     expect(page.locator(".message")).to_have_text("Label saved")
-    page.get_by_role("button", name="Favourite").click()
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Favorite").click()
+    expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.locator(".label-input")).to_have_value("edges, upright")
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
-    assert held(page) == {ONE: {"label": "edges, upright", "favourite": True}}
+    expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
+    assert held(page) == {ONE: {"label": "edges, upright", "favorite": True}}
 
 
-def test_the_keyboard_labels_favours_and_takes_back(page: Page, model_page: Path) -> None:
+def test_the_keyboard_labels_favors_and_takes_back(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={ONE}")
     expect(page.locator(".command")).to_be_visible()
     page.keyboard.press("l")
@@ -56,15 +56,15 @@ def test_the_keyboard_labels_favours_and_takes_back(page: Page, model_page: Path
     page.keyboard.press("Enter")
     expect(page.locator("#unit h1")).to_be_focused()
     page.keyboard.press("f")
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
-    assert held(page) == {ONE: {"label": "fur? 1", "favourite": True}}
+    expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
+    assert held(page) == {ONE: {"label": "fur? 1", "favorite": True}}
     page.keyboard.press("f")
     page.keyboard.press("l")
     page.keyboard.type("other")
     page.keyboard.press("Escape")  # leaves the label as it was, and the page where it is
     expect(page.locator(".label-input")).to_have_value("fur? 1")
     expect(page.locator("#unit h1")).to_be_focused()
-    assert held(page) == {ONE: {"label": "fur? 1", "favourite": False}}
+    assert held(page) == {ONE: {"label": "fur? 1", "favorite": False}}
     page.keyboard.press("Escape")
     expect(page.locator("#unit")).to_be_hidden()
 
@@ -131,8 +131,7 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
 ) -> None:
     open_page(page, model_page, "#labels")
     page.evaluate(
-        "address => featviz.page.labels.set("
-        "address, {label: 'b \\u2028 \\u00fc', favourite: true})",
+        "address => featviz.page.labels.set(address, {label: 'b \\u2028 \\u00fc', favorite: true})",
         OTHER,
     )
     page.evaluate("address => featviz.page.labels.set(address, {label: 'a'})", ONE)
@@ -143,8 +142,8 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
         "model": "cueworld/vit",
         "weights": FINGERPRINT[:8],
         "labels": {
-            ONE: {"label": "a", "favourite": False},
-            OTHER: {"label": "b \u2028 \u00fc", "favourite": True},
+            ONE: {"label": "a", "favorite": False},
+            OTHER: {"label": "b \u2028 \u00fc", "favorite": True},
         },
     }
     page.evaluate(
@@ -207,25 +206,25 @@ def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
 ) -> None:
     open_page(page, model_page, "#labels")
     before: dict[str, Any] = {
-        ONE: {"label": "mine", "favourite": True},
-        "head:0": {"label": "kept", "favourite": False},
-        UNITS[1]: {"label": "alike", "favourite": False},
+        ONE: {"label": "mine", "favorite": True},
+        "head:0": {"label": "kept", "favorite": False},
+        UNITS[1]: {"label": "alike", "favorite": False},
     }
     for address, entry in before.items():
         page.evaluate(
             "([address, entry]) => featviz.page.labels.set(address, entry)", [address, entry]
         )
     imported: dict[str, dict[str, Any]] = {
-        ONE: {"label": "theirs", "favourite": False},
+        ONE: {"label": "theirs", "favorite": False},
         OTHER: {"label": "new"},
         UNITS[1]: {"label": "alike"},
-        "gone:1": {"favourite": True},
+        "gone:1": {"favorite": True},
     }
     choose(page, file_of(imported))
     expect(page.locator(".message")).to_contain_text(
         "Imported: 2 new, 1 changed, 1 the same, 1 of units that this gallery does not hold."
     )
-    full = {a: {"label": "", "favourite": False, **entry} for a, entry in imported.items()}
+    full = {a: {"label": "", "favorite": False, **entry} for a, entry in imported.items()}
     assert held(page) == {**before, **full}
     expect(page.locator(".labeled-unit")).to_have_count(5)
     page.get_by_role("button", name="Undo").focus()
@@ -248,7 +247,7 @@ NO_LABELS = [
     (file_of({ONE: "text"}), f"the entry of {ONE} is not an object"),
     (file_of({ONE: {"label": "fine"}, OTHER: {"label": 3}}), f"{OTHER} has a label that"),
     (file_of({ONE: {"label": "x" * 501}}), "501 characters, more than 500"),
-    (file_of({ONE: {"favourite": 1}}), "neither true nor false"),
+    (file_of({ONE: {"favorite": 1}}), "neither true nor false"),
     (file_of({"a" * 99: []}), "the entry of " + "a" * 60 + "\u2026 is not an object"),
 ]
 
@@ -262,7 +261,7 @@ def test_a_file_that_is_no_list_of_labels_changes_nothing_and_is_told(
         choose(page, content, f"{number}.json")
         expect(page.locator(".message")).to_contain_text(f"{number}.json was not imported: ")
         expect(page.locator(".message")).to_contain_text(why)
-        assert held(page) == {ONE: {"label": "mine", "favourite": False}}
+        assert held(page) == {ONE: {"label": "mine", "favorite": False}}
 
 
 def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
@@ -275,7 +274,7 @@ def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
             "address => featviz.page.labels.set(address, {label: `of ${address}`})", address
         )
     expect(page.locator(".labeled-unit b")).to_have_text([ONE, OTHER])
-    page.get_by_role("button", name=f"Remove label and favourite of {OTHER}").click()
+    page.get_by_role("button", name=f"Remove label and favorite of {OTHER}").click()
     expect(page.locator(".labeled-unit")).to_have_count(1)
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".labeled-unit bdi")).to_have_text([f"of {ONE}", f"of {OTHER}"])
@@ -288,21 +287,21 @@ def test_labels_of_the_export_lie_below_the_readers(page: Page, model_page: Path
     open_page(page, model_page)
     steps = page.evaluate(
         """() => {
-            const baked = new Map([["a", {label: "given", favourite: true}]]);
+            const baked = new Map([["a", {label: "given", favorite: true}]]);
             const Labels = featviz.page.labels.constructor;
             const mine = new Labels(baked, "test");
             const told = [];
             const look = () => {
-                const {label, favourite} = mine.get("a");
-                told.push([label, favourite, mine.own.size]);
+                const {label, favorite} = mine.get("a");
+                told.push([label, favorite, mine.own.size]);
             };
             look();
             mine.set("a", {label: "my own"});
             look();
-            mine.set("a", {label: "", favourite: false});
+            mine.set("a", {label: "", favorite: false});
             look();
             told.push(new Labels(baked, "test").entries().length);
-            mine.set("a", {label: "given", favourite: true});
+            mine.set("a", {label: "given", favorite: true});
             look();
             told.push(localStorage.getItem("test"));
             return told;
@@ -329,7 +328,7 @@ def test_without_storage_labels_last_as_long_as_the_page_which_says_so(
     page.locator(".label-input").fill("short-lived")
     page.locator(".label-input").press("Enter")
     expect(page.locator(".label-trouble")).to_contain_text("lost when it is closed")
-    assert held(page) == {ONE: {"label": "short-lived", "favourite": False}}
+    assert held(page) == {ONE: {"label": "short-lived", "favorite": False}}
 
 
 def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
@@ -364,7 +363,7 @@ def test_a_full_storage_is_told_and_keeps_what_it_had(page: Page, model_page: Pa
 def test_the_page_of_labels_fits_the_screen(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#labels")
     page.evaluate(
-        "address => featviz.page.labels.set(address, {label: 'x'.repeat(500), favourite: true})",
+        "address => featviz.page.labels.set(address, {label: 'x'.repeat(500), favorite: true})",
         ONE,
     )
     expect(page.locator(".labeled-unit bdi")).to_have_text(re.compile("^x{500}$"))
@@ -376,7 +375,7 @@ def test_the_page_of_labels_fits_the_screen(page: Page, model_page: Path) -> Non
 def test_axe_finds_nothing_serious_among_labels(schemed: Page, model_page: Path) -> None:
     open_page(schemed, model_page, "#labels")
     schemed.evaluate(
-        "address => featviz.page.labels.set(address, {label: 'one', favourite: true})", ONE
+        "address => featviz.page.labels.set(address, {label: 'one', favorite: true})", ONE
     )
     schemed.evaluate("featviz.page.labels.set('gone:1', {label: 'other'})")
     expect(schemed.locator(".labeled-unit")).to_have_count(2)

@@ -47,19 +47,19 @@ def test_units_are_pinned_and_unpinned_on_their_pages(page: Page, model_page: Pa
     assert pinned(page) == UNITS[:1]
 
 
-def test_the_mouse_pins_and_favours_in_the_list(page: Page, model_page: Path) -> None:
+def test_the_mouse_pins_and_favors_in_the_list(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     page.locator("a.cell").nth(2).hover()
     page.get_by_role("button", name=f"Pin {UNITS[2]}", exact=True).click()
     assert pinned(page) == [UNITS[2]]
-    page.get_by_role("button", name=f"Favourite {UNITS[2]}").click()
-    assert page.evaluate("address => featviz.page.labels.get(address).favourite", UNITS[2]) is True
+    page.get_by_role("button", name=f"Favorite {UNITS[2]}").click()
+    assert page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[2]) is True
     assert page.evaluate("location.hash") == ""  # neither click opens the unit
     page.mouse.move(1, 1)
     expect(page.locator(".cell-tools")).to_be_hidden()
 
 
-def test_the_keyboard_pins_favours_and_compares_from_the_list(page: Page, model_page: Path) -> None:
+def test_the_keyboard_pins_favors_and_compares_from_the_list(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     cells = page.locator("a.cell")
     cells.nth(1).focus()
@@ -68,7 +68,7 @@ def test_the_keyboard_pins_favours_and_compares_from_the_list(page: Page, model_
     cells.nth(3).focus()
     page.keyboard.press("p")
     assert pinned(page) == [UNITS[1], UNITS[3]]
-    assert page.evaluate("address => featviz.page.labels.get(address).favourite", UNITS[1]) is True
+    assert page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[1]) is True
     page.keyboard.press("b")
     expect(page.locator(".compared")).to_be_visible()
     assert columns(page) == [UNITS[1], UNITS[3]]
@@ -226,7 +226,7 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
     returns()
     page.evaluate("address => featviz.page.labels.set(address, { label: 'a' })", UNITS[6])
     page.get_by_role("link", name="Labels", exact=True).click()
-    expect(title).to_have_text("Labels and favourites")
+    expect(title).to_have_text("Labels and favorites")
     page.get_by_role("link", name=UNITS[6], exact=True).click()
     expect(title).to_have_text(UNITS[6])
     returns()

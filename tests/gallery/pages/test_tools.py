@@ -216,13 +216,13 @@ def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) ->
     assert heading.inner_text() in few
 
 
-def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
+def test_only_favorites_labeled_or_pinned_are_shown_and_the_list_follows(
     page: Page, big: Path
 ) -> None:
     open_page(page, big)
     page.locator(".cell").nth(2).focus()
     page.keyboard.press("f")
-    expect(page.locator(".cell").nth(2)).to_have_class(re.compile("favourite"))
+    expect(page.locator(".cell").nth(2)).to_have_class(re.compile("favorite"))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("p")
     expect(page.locator(".cell").nth(3)).to_have_class(re.compile("pinned"))
@@ -230,7 +230,7 @@ def test_only_favourites_labeled_or_pinned_are_shown_and_the_list_follows(
     page.get_by_role("button", name="Filter", exact=True).click()
     choice = page.get_by_role("combobox", name="Units")
     for name, wanted in [
-        ("favourites", "blocks.0.mlp.fc1:2"),
+        ("favorites", "blocks.0.mlp.fc1:2"),
         ("pinned", "blocks.0.mlp.fc1:3"),
         ("labeled", "blocks.9.mlp.fc1:1"),
     ]:
@@ -253,9 +253,9 @@ def test_the_list_shows_what_was_marked_on_a_units_page(page: Page, model_page: 
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(cell).to_be_focused()
-    expect(cell).to_have_attribute("aria-description", "eyes, favourite, pinned")
+    expect(cell).to_have_attribute("aria-description", "eyes, favorite, pinned")
     expect(cell).to_have_attribute("data-caption", "eyes")
-    expect(cell).to_have_class("cell favourite pinned")
+    expect(cell).to_have_class("cell favorite pinned")
 
 
 def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_page: Path) -> None:
@@ -274,17 +274,17 @@ def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_pa
     assert cell.evaluate(marks) == ["linear-gradient", "none"]
 
 
-def test_the_favourites_are_walked_through_though_one_is_none_any_longer(
+def test_the_favorites_are_walked_through_though_one_is_none_any_longer(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page)
     for address in UNITS[2:6]:
-        page.evaluate("address => featviz.page.labels.set(address, { favourite: true })", address)
-    open_page(page, model_page, f"#unit={UNITS[3]}&only=favourites")
+        page.evaluate("address => featviz.page.labels.set(address, { favorite: true })", address)
+    open_page(page, model_page, f"#unit={UNITS[3]}&only=favorites")
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(UNITS[3])
     page.keyboard.press("f")
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("ArrowRight")
     expect(heading).to_have_text(UNITS[4])
     page.keyboard.press("ArrowLeft")
@@ -309,7 +309,7 @@ def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
     open_page(page, model_page, "#units&only=labeled")
     expect(page.locator(".cell")).to_have_count(3)
     page.get_by_role("link", name="Labels", exact=True).click()
-    page.get_by_role("button", name=f"Remove label and favourite of {UNITS[3]}").click()
+    page.get_by_role("button", name=f"Remove label and favorite of {UNITS[3]}").click()
     expect(page.locator(".labeled-unit")).to_have_count(2)
     back(page)
     expect(page.locator(".cell")).to_have_count(2)

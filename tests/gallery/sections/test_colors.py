@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery.sections.colors import UNKNOWN, bright, extent, heat, scale
+from gallery.sections.colors import UNKNOWN, clip_value, colormap, finite_range, heat_map
 
 
 def oklab(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """sRGB to Oklab, shape (N, 3), by the matrices that the colors were not made with.
+    """sRGB to Oklab, shape (N, 3), by the forward matrices; the colormap uses their inverses.
 
     Source: Ottosson, "A perceptual color space for image processing", 2020.
     """
@@ -35,52 +35,52 @@ def oklab(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
     )
 
 
-def test_lightness_rises_evenly_from_one_end_of_the_scale_to_the_other() -> None:
-    lightness = oklab(scale())[:, 0]
-    # Half a level of sRGB is worth up to 0.006 in the dark.
+def test_lightness_rises_evenly_along_the_colormap() -> None:
+    lightness = oklab(colormap())[:, 0]
+    # Rounding to 8 bits changes the lightness by up to 0.006 in dark colors.
     assert np.abs(lightness - np.linspace(0.2, 0.95, 256)).max() < 0.006
     assert (np.diff(lightness[::4]) > 0).all()
 
 
-def test_no_two_neighbors_of_the_scale_differ_much_more_than_others() -> None:
-    steps = np.linalg.norm(np.diff(oklab(scale())[::8], axis=0), axis=1)
+def test_steps_of_the_colormap_are_perceptually_similar() -> None:
+    steps = np.linalg.norm(np.diff(oklab(colormap())[::8], axis=0), axis=1)
     assert steps.max() < 2 * np.median(steps)
 
 
-def test_no_color_of_the_scale_is_that_of_an_unknown_value() -> None:
-    assert np.abs(scale().astype(int) - UNKNOWN).sum(axis=1).min() > 40
+def test_no_color_of_the_colormap_is_close_to_that_of_nan() -> None:
+    assert np.abs(colormap().astype(int) - UNKNOWN).sum(axis=1).min() > 40
 
 
 @given(st.lists(st.floats(-2, 3), min_size=1), st.sampled_from([(0.0, 1.0), (-1.0, 2.5)]))
-def test_a_value_has_the_color_of_its_place_between_the_ends(
+def test_a_value_has_the_color_of_its_position_in_the_range(
     values: list[float], ends: tuple[float, float]
 ) -> None:
     low, high = ends
-    places = [round(255 * min(max((v - low) / (high - low), 0), 1)) for v in values]
-    assert heat(np.array(values), low, high).tolist() == scale()[places].tolist()
+    levels = [round(255 * min(max((v - low) / (high - low), 0), 1)) for v in values]
+    assert heat_map(np.array(values), low, high).tolist() == colormap()[levels].tolist()
 
 
-def test_what_is_no_number_is_gray_and_infinities_are_the_ends() -> None:
-    colors = heat(np.array([[np.nan, np.inf, -np.inf]], np.float32), 0, 1)
-    assert colors.tolist() == [[list(UNKNOWN), scale()[255].tolist(), scale()[0].tolist()]]
+def test_nan_is_gray_and_infinities_get_the_colors_of_the_ends() -> None:
+    colors = heat_map(np.array([[np.nan, np.inf, -np.inf]], np.float32), 0, 1)
+    assert colors.tolist() == [[list(UNKNOWN), colormap()[255].tolist(), colormap()[0].tolist()]]
 
 
-def test_where_all_values_are_equal_they_have_the_darkest_color() -> None:
-    assert (heat(np.full((2, 3), 7.0), 7.0, 7.0) == scale()[0]).all()
+def test_equal_ends_give_the_darkest_color() -> None:
+    assert (heat_map(np.full((2, 3), 7.0), 7.0, 7.0) == colormap()[0]).all()
 
 
 @pytest.mark.parametrize(
     ("values", "ends"),
     [([1.0, np.nan, -2.0, np.inf], (-2.0, 1.0)), ([np.nan], (0.0, 0.0)), ([], (0.0, 0.0))],
 )
-def test_the_extent_is_that_of_the_finite_values(
+def test_the_range_is_that_of_the_finite_values(
     values: list[float], ends: tuple[float, float]
 ) -> None:
-    assert extent(np.array(values)) == ends
+    assert finite_range(np.array(values)) == ends
 
 
-def test_the_bright_end_leaves_one_positive_value_in_a_hundred_beyond() -> None:
+def test_one_percent_of_the_positive_values_are_above_the_clip_value() -> None:
     values = np.concatenate([np.zeros(10_000), np.arange(1, 201), [np.nan, np.inf, -5]])
-    assert (values[:-3] > bright(values)).sum() == 2
-    assert bright(np.zeros(3)) == 0
-    assert bright(np.array([0, 7.0])) == 7
+    assert (values[:-3] > clip_value(values)).sum() == 2
+    assert clip_value(np.zeros(3)) == 0
+    assert clip_value(np.array([0, 7.0])) == 7

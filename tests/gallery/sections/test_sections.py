@@ -14,7 +14,7 @@ from PIL import Image
 import gallery
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
-from gallery.sections.colors import UNKNOWN, bright, heat, scale
+from gallery.sections.colors import UNKNOWN, clip_value, colormap, heat_map
 from gallery.sections.filters import position_sheet
 from gallery.sections.gradients import overlay
 from gallery.sections.tokens import patch_map
@@ -92,7 +92,7 @@ def test_components_keep_their_order_and_tell_their_share(site: Path) -> None:
     assert [row[2] for row in block["rows"]] == [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.01562]
 
 
-def test_each_position_map_stands_at_its_patch_on_one_scale(site: Path) -> None:
+def test_position_maps_are_arranged_by_patch_on_one_scale(site: Path) -> None:
     (block,) = data(site, "1/sections/filters")["positions"]
     figure, low, high = block["map"]
     sheet = shown(site, figure)
@@ -100,18 +100,18 @@ def test_each_position_map_stands_at_its_patch_on_one_scale(site: Path) -> None:
     maps = results.positions([f"p:{i}" for i in range(16)])["similarity"]
     assert (low, high) == (pytest.approx(maps.min(), rel=1e-3), 1)
     # Patch 6 is in row 1, column 2; each map is 4 pixels wide, and 1 is between them.
-    assert np.array_equal(sheet[5:9, 10:14, :3], heat(maps[6], float(maps.min()), 1))
+    assert np.array_equal(sheet[5:9, 10:14, :3], heat_map(maps[6], float(maps.min()), 1))
     assert (sheet[5:9, 10:14, 3] == 255).all()
     assert (sheet[4] == 0).all()
 
 
-@pytest.mark.parametrize("tails", [["2", "0"], ["x", "y"], ["9", "0"], ["0", "00"]])
-def test_maps_whose_addresses_name_no_patch_follow_one_another(tails: list[str]) -> None:
+@pytest.mark.parametrize("suffixes", [["2", "0"], ["x", "y"], ["9", "0"], ["0", "00"]])
+def test_maps_without_patch_indices_are_in_order(suffixes: list[str]) -> None:
     maps = [np.full((2, 2), value, np.float32) for value in (1.0, 0.0)]
-    sheet = position_sheet([f"pos_embed:{tail}" for tail in tails], maps, 0, 1)
-    place = 2 if tails[0] == "2" else 0
-    top, left = place // 2 * 3, place % 2 * 3
-    assert (sheet[top, left, :3] == scale()[255]).all()
+    sheet = position_sheet([f"pos_embed:{suffix}" for suffix in suffixes], maps, 0, 1)
+    position = 2 if suffixes[0] == "2" else 0
+    top, left = position // 2 * 3, position % 2 * 3
+    assert (sheet[top, left, :3] == colormap()[255]).all()
     assert sheet[..., 3].astype(bool).sum() == 8
 
 
@@ -130,13 +130,13 @@ def test_heads_come_by_layer_with_a_pixel_a_pair_and_a_scale_from_zero(site: Pat
             values = columns["displacement"][number]
             figure, low, high = displacement
             assert (low, high) == (0, pytest.approx(values.max(), rel=5e-4))
-            assert np.array_equal(shown(site, figure), heat(values, 0, float(values.max())))
+            assert np.array_equal(shown(site, figure), heat_map(values, 0, float(values.max())))
             # Of 289 pairs three lie beyond the 99th percentile, and have the lightest color.
             values = columns["pattern"][number]
             figure, low, high, highest = pattern
             assert (low, highest) == (0, pytest.approx(values.max(), rel=5e-4))
             assert (values > high).sum() == 3
-            lightest = (shown(site, figure) == scale()[255]).all(axis=2)
+            lightest = (shown(site, figure) == colormap()[255]).all(axis=2)
             assert (lightest >= (values > high)).all()
             assert lightest.sum() <= 4
             assert parts[2] == pytest.approx(columns["local"][number], rel=5e-4)
@@ -174,7 +174,7 @@ def test_gradients_share_their_images_and_lie_over_them(site: Path) -> None:
     figure, high, highest = units[results.LOGIT][1][1]
     assert high == pytest.approx(np.quantile(wanted[1], 0.99), rel=5e-4)
     assert highest == pytest.approx(wanted[1].max(), rel=5e-4)
-    covered = overlay(picture("photo", 1), wanted[1], bright(wanted[1]))
+    covered = overlay(picture("photo", 1), wanted[1], clip_value(wanted[1]))
     assert np.array_equal(shown(site, figure), covered)
 
 
@@ -182,7 +182,7 @@ def test_an_overlay_is_dim_and_gray_at_zero_and_the_lightest_color_at_its_end() 
     image = np.full((1, 3, 3), (255, 0, 0), np.uint8)
     dim = round(0.4 * 0.299 * 255)
     covered = overlay(image, np.array([[0.0, 3.0, np.nan]], np.float32), 3)
-    assert covered.tolist() == [[[dim] * 3, scale()[255].tolist(), [dim] * 3]]
+    assert covered.tolist() == [[[dim] * 3, colormap()[255].tolist(), [dim] * 3]]
     assert (overlay(image, np.zeros((1, 3), np.float32), 0) == dim).all()
 
 
@@ -199,7 +199,7 @@ def test_token_maps_show_the_share_that_was_reached_at_each_patch(site: Path) ->
         assert likeness == pytest.approx(np.median(columns["similarity"][number]), rel=1e-3)
         pixels = shown(site, figure)
         # Token 7 is patch 6, in row 1 and column 2.
-        assert np.array_equal(pixels[1, 2], heat(share[2], 0, 1))
+        assert np.array_equal(pixels[1, 2], heat_map(share[2], 0, 1))
         assert (pixels[3, 0] == UNKNOWN).all()
         tokens, optimum, reached, shown_share, _ = data(site, "1/tokens/0")[detail]
         assert tokens == [1, 2, 7, 16]
@@ -237,7 +237,7 @@ def test_layers_are_compared_in_forward_order_under_the_other_models_names(site:
     assert block["other"] == "cueworld/mixer"
     wanted = results.values(block["rows"], 3)
     assert np.allclose(block["values"], wanted, atol=5e-4)
-    assert np.array_equal(shown(site, block["map"][0]), heat(wanted, 0, 1))
+    assert np.array_equal(shown(site, block["map"][0]), heat_map(wanted, 0, 1))
     assert block["map"][1:] == [0, 1]
 
 

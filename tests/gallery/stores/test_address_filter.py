@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from gallery.stores.address_filter import included
+from gallery.stores.address_filter import address_filter
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def vit() -> VisionModel:
 def test_a_selector_matches_the_addresses_in_its_ranges(
     selector: str, inside: list[str], outside: list[str]
 ) -> None:
-    wanted = included([selector])
+    wanted = address_filter([selector])
     assert all(wanted(address) for address in inside)
     assert not any(wanted(address) for address in outside)
 
@@ -71,13 +71,13 @@ def test_a_selector_matches_the_units_that_the_model_expands_it_to(
         "head:all",
     )
     narrow = {str(unit) for unit in featviz.units(vit, selector)}
-    wanted = included([selector])
+    wanted = address_filter([selector])
     assert {str(unit) for unit in wide if wanted(str(unit))} == narrow
 
 
 def test_no_selectors_match_everything_and_several_are_a_union() -> None:
-    assert included([])("anything at all")
-    wanted = included(["head:1", "head:3-4"])
+    assert address_filter([])("anything at all")
+    wanted = address_filter(["head:1", "head:3-4"])
     assert [wanted(f"head:{i}") for i in range(6)] == [False, True, False, True, True, False]
 
 
@@ -90,16 +90,16 @@ def test_no_selectors_match_everything_and_several_are_a_union() -> None:
 )
 def test_a_malformed_selector_is_refused(selector: str, message: str) -> None:
     with pytest.raises(FeatvizError, match=message):
-        included([selector])
+        address_filter([selector])
 
 
 @given(st.text(), st.text())
 def test_any_text_is_matched_without_an_error(one: str, other: str) -> None:
     address = f"{one}:{other}"
     if "-" not in address and "," not in address and "all" not in address:
-        assert included([address])(address)
-        assert not included([address])(f"{address}x")
+        assert address_filter([address])(address)
+        assert not address_filter([address])(f"{address}x")
 
 
 def test_a_huge_range_costs_nothing() -> None:
-    assert included(["head:0-999999999"])("head:123456789")
+    assert address_filter(["head:0-999999999"])("head:123456789")

@@ -69,7 +69,7 @@ def test_each_is_named_in_a_warning_and_among_the_failures(store: Path, tmp_path
 def test_nothing_is_known_of_a_damaged_unit(store: Path, tmp_path: Path) -> None:
     gallery.export([store], tmp_path / "site")
     numbers = dict(zip(units(tmp_path / "site"), range(6), strict=True))
-    columns = data(tmp_path / "site", "1/units")["numbers"]["activation"]
+    columns = data(tmp_path / "site", "1/units")["metrics"]["activation"]
     rows = data(tmp_path / "site", "1/details/0")
     for address, number in numbers.items():
         assert (columns[number] is None) == (address in DAMAGED)

@@ -13,7 +13,7 @@ from PIL import Image
 import gallery
 from featviz.store.reader import Store
 from gallery.build.build_cache import ModelBuildCache
-from gallery.units.natural_images import Natural
+from gallery.units.natural_images import NaturalImages
 from tests.gallery.made_stores import picture, write_store
 from tests.gallery.results import write_results
 from tests.gallery.test_exporter import data, units
@@ -73,17 +73,18 @@ def files() -> dict[str, bytes]:
     return {str(number): webp(picture("photo", number)) for number in (1, 2, 30)}
 
 
-def test_units_share_what_their_strongest_images_share(
+def test_units_are_similar_by_the_share_of_common_top_images(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
     store = natural(tmp_path / "a", files)
     (tmp_path / "m").mkdir()
-    found = Natural([store], tmp_path / "m", ModelBuildCache(None, {})).alike(UNITS)
+    images_of_model = NaturalImages([store], tmp_path / "m", ModelBuildCache(None, {}))
+    found = images_of_model.similar_units(UNITS)
     # The sets of each pair share 2, 3 or 1 of 4 images.
     assert found == [[(2, 0.75), (1, 0.5)], [(0, 0.5), (2, 0.25)], [(0, 0.75), (1, 0.25)], [], []]
 
 
-def test_images_are_copied_byte_for_byte_under_their_numbers(
+def test_images_are_copied_byte_for_byte_under_their_indices(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
     made = gallery.export([natural(tmp_path / "a", files)], tmp_path / "site")
@@ -96,7 +97,7 @@ def test_images_are_copied_byte_for_byte_under_their_numbers(
     assert [entry[0] for entry in rows[row][6]["examples"]["top"]] == [1, 2, 3, 4]
 
 
-def test_they_are_taken_over_as_the_same_files(files: dict[str, bytes], tmp_path: Path) -> None:
+def test_images_are_reused_as_links(files: dict[str, bytes], tmp_path: Path) -> None:
     gallery.export([natural(tmp_path / "a", files)], tmp_path / "site")
     before = {p.name: p.stat().st_ino for p in (tmp_path / "site/data-1/1/examples").iterdir()}
     write_store(tmp_path / "a", ["head:9"])
@@ -105,7 +106,7 @@ def test_they_are_taken_over_as_the_same_files(files: dict[str, bytes], tmp_path
     assert after == before
 
 
-def test_what_is_no_webp_picture_or_has_no_number_is_left_out_and_told(
+def test_invalid_images_are_left_out_with_a_warning(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
     png = io.BytesIO()
@@ -121,17 +122,15 @@ def test_what_is_no_webp_picture_or_has_no_number_is_left_out_and_told(
     folder = tmp_path / "site/data-1/1/examples"
     assert {path.stem for path in folder.iterdir()} == set(files)
     assert sorted(made.warnings) == [
-        "natural image ../9: its address is no number",
-        "natural image 10: it is no WebP picture",
-        "natural image 11: it is 5000 x 1 pixels large",
-        "natural image 7: it is no WebP picture",
-        "natural image 8: it is no WebP picture",
+        "natural image ../9: its address is not an index",
+        "natural image 10: it is not a WebP image",
+        "natural image 11: it has 5000 x 1 pixels; the maximum side is 4096",
+        "natural image 7: it is not a WebP image",
+        "natural image 8: it is not a WebP image",
     ]
 
 
-def test_images_of_another_dataset_are_not_mixed_up_with_those_that_are_shown(
-    files: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_images_of_a_second_dataset_are_not_shown(files: dict[str, bytes], tmp_path: Path) -> None:
     first = natural(tmp_path / "a", files)
     other = ["patch_embed:1"]
     write_store(tmp_path / "b", other, settings={"seed": 1})
@@ -141,17 +140,17 @@ def test_images_of_another_dataset_are_not_mixed_up_with_those_that_are_shown(
     gallery.export([first, tmp_path / "b"], tmp_path / "site")
     assert (tmp_path / "site/data-1/1/examples/1.webp").read_bytes() == files["1"]
     ((_, row, *_),) = units(tmp_path / "site")["patch_embed:1"]
-    told = data(tmp_path / "site", "1/details/0")[row][6]
-    assert told["examples"] is None
-    # Its numbers hold whatever the images are called.
-    assert told["pictures"][0]["percentile"] is not None
+    evidence = data(tmp_path / "site", "1/details/0")[row][6]
+    assert evidence["examples"] is None
+    # Its metrics do not depend on the dataset that is shown.
+    assert evidence["pictures"][0]["percentile"] is not None
 
 
-def test_a_page_sorts_by_the_numbers_of_evidence(files: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_page_has_the_metrics_of_the_evidence(files: dict[str, bytes], tmp_path: Path) -> None:
     store = natural(tmp_path / "a", files)
     gallery.export([store], tmp_path / "site")
-    columns = data(tmp_path / "site", "1/units")["numbers"]
-    listed = [number["key"] for number in data(tmp_path / "site", "1/model")["numbers"]]
+    columns = data(tmp_path / "site", "1/units")["metrics"]
+    listed = [metric["key"] for metric in data(tmp_path / "site", "1/model")["metrics"]]
     assert listed == list(columns) == ["activation", "ratio", "percentile"]
     # The middle image gave 0 and the best 1, so the ratio is the activation itself.
     values = [float(store.row(unit)["activation"][0]) for unit in UNITS]

@@ -14,7 +14,7 @@ from patching.attribution.attribution_patching import Attribution, attribute
 from patching.attribution.diagnostics import diagnostics, saturation, scale_changes
 from patching.attribution.fidelity import Agreement, agreement, exact_effects, sampled
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import attention_model
 from tests.patching.linear_toy import linear_model

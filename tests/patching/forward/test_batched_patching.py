@@ -12,7 +12,7 @@ from torch import Tensor
 from featviz.models.load import load
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import Patch, PatchTarget
+from patching.interventions.patch_targets import Patch, PatchTarget
 from patching.vit.residual_vit import residual_vit
 from tests.patching.models import two_runs, vit
 

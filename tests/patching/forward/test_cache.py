@@ -10,7 +10,7 @@ import torch
 from featviz.errors import FeatvizError
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from tests.patching.models import cached_run, targets_of, two_runs, vit
 
 

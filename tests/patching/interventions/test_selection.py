@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from featviz import FeatvizError
+from patching.interventions.patch_targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, PatchTarget
 from patching.interventions.selection import ALIASES, Selection, target_table, windows_of
-from patching.interventions.targets import EMBEDDINGS, INSIDE_ATTENTION, KINDS, PatchTarget
 from patching.settings import SITES
 from tests.patching.models import vit
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.planted import planted
 from featviz.models.hooks import eval_mode
 from patching.effects.bootstrap import stratified_counts
-from patching.validation.forward import Baseline
 from patching.validation.layer_group import LayerGroup, MLPNeuron
 from patching.validation.split import Split, split
+from patching.validation.suffix_forward import Baseline
 from patching.vit.residual_vit import residual_vit
 
 

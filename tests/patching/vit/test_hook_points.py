@@ -15,7 +15,7 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import INSIDE_ATTENTION, PatchTarget
+from patching.interventions.patch_targets import INSIDE_ATTENTION, PatchTarget
 from patching.vit.hook_points import group_count, hook_point, hooked
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.patching.models import MODELS, cached_run, model_of, targets_of, two_runs, vit

@@ -19,7 +19,7 @@ from featviz.errors import FeatvizError
 from featviz.models.load import load
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
-from patching.interventions.targets import Patch, PatchTarget
+from patching.interventions.patch_targets import Patch, PatchTarget
 from patching.vit.residual_vit import residual_vit
 from tests.patching.linear_toy import linear_model
 from tests.patching.models import (

@@ -14,7 +14,7 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from patching.vit.stream_norms import frozen_norms, norm_inputs, norms_of
 from tests.featviz.models.attention_models import EVERY, TRAINED, attention_model

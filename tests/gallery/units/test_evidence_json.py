@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import gallery
 from featviz.analysis.evidence.summary import summarize
 from featviz.analysis.evidence.unit_evidence import read_evidence
-from gallery.units.evidence import STRONGEST, ends
+from gallery.units.evidence_json import EXTREMES, extremes
 from tests.gallery.evidence import HOSTILE, LOGIT, QUANTILES, SITE, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
 from tests.gallery.test_exporter import data, units
@@ -31,14 +31,14 @@ def site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(site: Path, unit: str) -> Any:
-    """What the page of a unit is told of its evidence."""
+def evidence(site: Path, unit: str) -> Any:
+    """Evidence of a unit in its data file."""
     ((_, row, *_),) = units(site)[unit]
     return data(site, "1/details/0")[row][6]
 
 
-def test_examples_tell_number_value_class_and_the_place_of_the_patch(site: Path) -> None:
-    found = told(site, UNITS[0])["examples"]
+def test_examples_have_index_activation_class_and_patch(site: Path) -> None:
+    found = evidence(site, UNITS[0])["examples"]
     assert found["top"] == [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]
     assert [entry[:2] for entry in found["bottom"]] == [[0, -4], [1, -3], [2, -2]]
     assert [entry[:2] for entry in found["spread"]] == [[2, -2], [4, 0], [6, 2]]
@@ -47,38 +47,40 @@ def test_examples_tell_number_value_class_and_the_place_of_the_patch(site: Path)
     assert (found["images"], found["data"]) == (9, "photos & <b>more</b>")
 
 
-def test_places_of_a_list_that_no_image_fills_are_left_out(site: Path) -> None:
-    assert [entry[0] for entry in told(site, UNITS[1])["examples"]["top"]] == [8]
+def test_missing_examples_are_left_out(site: Path) -> None:
+    assert [entry[0] for entry in evidence(site, UNITS[1])["examples"]["top"]] == [8]
 
 
-def test_a_logit_has_the_querys_and_the_keys_patch_and_none_of_the_class_token(site: Path) -> None:
-    found = told(site, LOGIT)
+def test_a_logit_has_a_query_and_a_key_patch_and_the_class_token_has_none(site: Path) -> None:
+    found = evidence(site, LOGIT)
     assert found["examples"]["top"][0] == [8, 4, "bar", [BOX, None]]
     assert found["verdict"] is None
 
 
-def test_classes_without_an_image_are_at_neither_end(site: Path) -> None:
+def test_classes_without_images_are_not_extremes(site: Path) -> None:
     # Of rows.examples the means are -3, 0 and NaN.
-    assert told(site, UNITS[0])["examples"]["classes"] == {
+    assert evidence(site, UNITS[0])["examples"]["classes"] == {
         "up": [[HOSTILE, 0]],
         "down": [["disc", -3]],
     }
 
 
 @given(st.dictionaries(st.text(), st.integers(-5, 5).map(float), max_size=20))
-def test_ends_are_the_extremes_and_share_no_class(values: dict[str, float]) -> None:
-    found = ends(values)
+def test_extremes_are_the_highest_and_lowest_values_without_overlap(
+    values: dict[str, float],
+) -> None:
+    found = extremes(values)
     up, down = found["up"], found["down"]
     assert not {name for name, _ in up} & {name for name, _ in down}
-    assert len(up) + len(down) == min(len(values), 2 * STRONGEST)
+    assert len(up) + len(down) == min(len(values), 2 * EXTREMES)
     assert [value for _, value in up] == sorted(values.values(), reverse=True)[: len(up)]
     assert [value for _, value in down] == sorted(values.values())[: len(down)]
 
 
-def test_sentences_checks_and_numbers_are_those_of_the_evidence(store: Path, site: Path) -> None:
+def test_sentences_checks_and_metrics_are_those_of_the_evidence(store: Path, site: Path) -> None:
     for unit in UNITS:
         expected = read_evidence(store, unit).to_json()
-        found = told(site, unit)
+        found = evidence(site, unit)
         for name in ("sentences", "checks", "best"):
             assert found[name] == expected[name]
         for shown, whole in zip(found["pictures"], expected["pictures"], strict=True):
@@ -88,24 +90,24 @@ def test_sentences_checks_and_numbers_are_those_of_the_evidence(store: Path, sit
 
 def test_profiles_keep_the_extreme_classes_of_the_total_effect(site: Path) -> None:
     # The totals of red, green and stripes are 0.1, -0.2 and 0.9.
-    profile = told(site, UNITS[0])["verdict"]["profile"]
+    profile = evidence(site, UNITS[0])["verdict"]["profile"]
     assert profile["total"] == [["stripes", 0.9], ["red", 0.1], ["green", -0.2]]
     assert profile["direct"] == [["stripes", 0.5], ["red", 0], ["green", 0.1]]
 
 
-def test_effects_sort_only_neurons_of_which_the_statement_is_made(site: Path) -> None:
-    columns = data(site, "1/units")["numbers"]
-    places = [list(units(site)).index(unit) for unit in UNITS]
+def test_effects_are_metrics_only_of_neurons_whose_claim_holds(site: Path) -> None:
+    columns = data(site, "1/units")["metrics"]
+    indices = [list(units(site)).index(unit) for unit in UNITS]
     # The weaker of the ablations that lower the margin by 0.84 and 0.75; the dose raises it by 1.2.
-    assert [columns["necessity"][place] for place in places] == [0.75, None, None, None]
-    assert [columns["sufficiency"][place] for place in places] == [1.2, None, None, None]
-    assert [columns["path"][place] for place in places] == [0.9, 0.8, -0.5, None]
+    assert [columns["necessity"][index] for index in indices] == [0.75, None, None, None]
+    assert [columns["sufficiency"][index] for index in indices] == [1.2, None, None, None]
+    assert [columns["path"][index] for index in indices] == [0.9, 0.8, -0.5, None]
 
 
-def test_pictures_of_two_sides_have_no_numbers_of_one_picture(site: Path) -> None:
-    columns = data(site, "1/units")["numbers"]
-    place = list(units(site)).index(LOGIT)
-    assert {name for name, values in columns.items() if values[place] is not None} == {"activation"}
+def test_pairs_of_pictures_have_no_metrics_but_the_activation(site: Path) -> None:
+    columns = data(site, "1/units")["metrics"]
+    index = list(units(site)).index(LOGIT)
+    assert {name for name, values in columns.items() if values[index] is not None} == {"activation"}
 
 
 def test_the_report_is_the_summary_of_the_store(store: Path, site: Path) -> None:
@@ -116,7 +118,7 @@ def test_the_report_is_the_summary_of_the_store(store: Path, site: Path) -> None
     assert data(site, "1/model")["sections"][0] == ["report", len(UNITS)]
 
 
-def test_the_report_is_of_the_units_that_are_taken_in(store: Path, tmp_path: Path) -> None:
+def test_the_report_is_of_the_included_units(store: Path, tmp_path: Path) -> None:
     gallery.export([store], tmp_path / "site", include=[f"{SITE}:1-2"])
     found = data(tmp_path / "site", "1/sections/report")
     assert (found["units"], found["overall"]["silent"]) == (2, 1)
@@ -127,11 +129,11 @@ def test_without_evidence_there_is_no_report(tmp_path: Path) -> None:
     gallery.export([write_store(tmp_path / "a", UNITS)], tmp_path / "site")
     assert data(tmp_path / "site", "1/model")["sections"] == []
     assert not (tmp_path / "site/data-1/1/sections/report.js").exists()
-    assert told(tmp_path / "site", UNITS[0]) is None
+    assert evidence(tmp_path / "site", UNITS[0]) is None
 
 
-def test_numbers_are_told_in_five_digits(site: Path) -> None:
-    found = [value for unit in UNITS for value in floats(told(site, unit))]
+def test_numbers_have_five_significant_digits(site: Path) -> None:
+    found = [value for unit in UNITS for value in floats(evidence(site, unit))]
     assert len(found) > 100
     assert found == [float(f"{value:.5g}") for value in found]
 

@@ -1,4 +1,4 @@
-// The model beside another one: likeness of layers, and units that match.
+// Comparison with another model: layer similarity and matched units.
 
 import { unitHash } from "../shared/address-links.js";
 import { element, svgElement } from "../shared/dom.js";
@@ -11,11 +11,11 @@ import { legend, shownWidth } from "./figures.js";
 
 const LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 }; // pixels
 
-/** Cut a label that is too long for its margin. */
-const cut = (text, room) =>
+/** Truncate a label to a number of characters. */
+const truncated = (text, room) =>
   text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
 
-/** Heat map of layers against layers, as wide as `width` allows, with a label at each line. */
+/** Heat map of layers against layers, at most `width` pixels wide, with labels. */
 function layerPlot({ rows, columns, map: [figure], values }, other, own, width, readout) {
   const room = Math.floor((width * 0.34) / LAYERS.letter);
   const letters = (labels) => Math.min(room, Math.max(...labels.map((label) => label.length)));
@@ -30,7 +30,7 @@ function layerPlot({ rows, columns, map: [figure], values }, other, own, width, 
       : svgElement(
           "text",
           { class: "tick", transform, "text-anchor": anchor, dy: "0.35em" },
-          cut(text, room),
+          truncated(text, room),
           svgElement("title", {}, text),
         );
   const svg = svgElement(
@@ -41,7 +41,7 @@ function layerPlot({ rows, columns, map: [figure], values }, other, own, width, 
       width: left + across + 2,
       height: top + down + 2,
       role: "img",
-      "aria-label": `Likeness of ${rows.length} layers of ${own} to ${columns.length} of ${other}`,
+      "aria-label": `Similarity of ${rows.length} layers of ${own} to ${columns.length} layers of ${other}`,
     },
     svgElement("image", {
       class: "pixels",
@@ -86,30 +86,32 @@ function layerPlot({ rows, columns, map: [figure], values }, other, own, width, 
 }
 
 function layersBlock(scale, block) {
-  const place = element("div", { class: "layers-place" });
+  const container = element("div", { class: "layers-container" });
   const readout = element("output", { class: "quiet" });
   new ResizeObserver(() => {
-    if (place.clientWidth)
-      place.replaceChildren(layerPlot(block, block.other, model.name, place.clientWidth, readout));
-  }).observe(place);
+    if (container.clientWidth)
+      container.replaceChildren(
+        layerPlot(block, block.other, model.name, container.clientWidth, readout),
+      );
+  }).observe(container);
   const rows = () => block.rows.map((layer, i) => [layer, ...block.values[i].map(hundredths)]);
   return [
     element(
       "figure",
       { class: "cka" },
-      place,
+      container,
       element("figcaption", {}, legend(scale, 0, 1), " linear CKA ", readout),
     ),
-    tableOf("Values", ["layer", ...block.columns], rows),
+    tableOf("Values", ["Layer", ...block.columns], rows),
   ];
 }
 
 const otherName = ({ other, page }) =>
   page === null ? element("span", {}, other) : element("a", { href: page }, other);
 
-function matchFigure(section, block, [address, match, correlation, pair, activation, shown]) {
+function matchFigure(section, block, [address, match, correlation, pair, activation, isShown]) {
   const link =
-    block.page !== null && shown
+    block.page !== null && isShown
       ? element("a", { href: `${block.page}${unitHash(match)}` }, match)
       : element("span", {}, match);
   const sides = [
@@ -139,20 +141,20 @@ function matchFigure(section, block, [address, match, correlation, pair, activat
 }
 
 /** The section that compares the model with another one. */
-export function otherModelView(section, data) {
+export function compareView(section, data) {
   return [
     sectionHead(
-      "Beside another model",
-      "How alike the layers of two models represent the same images, and for units of this model the unit of the other that answers most alike.",
+      "Model comparison",
+      "Similarity of the layers of two models on the same images, and for units of this model the unit of the other model with the most correlated activation.",
     ),
     data.cka.map((block) => [
-      element("h3", { class: "label" }, "Layers beside ", otherName(block)),
+      element("h3", { class: "label" }, "Layer similarity to ", otherName(block)),
       block.label ? element("p", { class: "quiet" }, block.label) : null,
       layersBlock(data.scale, block),
       settingsTable(block.settings),
     ]),
     data.matches.map((block) => [
-      element("h3", { class: "label" }, "Units matched in ", otherName(block)),
+      element("h3", { class: "label" }, "Matched units in ", otherName(block)),
       block.label ? element("p", { class: "quiet" }, block.label) : null,
       layersOf(section, block, "unit", "matches", (entry) => matchFigure(section, block, entry)),
       settingsTable(block.settings),

@@ -1,4 +1,4 @@
-// How far to trust a picture: its numbers, and its path through the layers.
+// Quality of a picture: checks, metrics, and its path through the layers.
 
 import { shareTrack } from "../charts/bars.js";
 import { chartFigure, chartLegend } from "../charts/frame.js";
@@ -7,34 +7,34 @@ import { element } from "../shared/dom.js";
 import { tableOf } from "../shared/tables.js";
 import { brief } from "../shared/text.js";
 import { unitTable } from "../state/unit-table.js";
-import { checkChip, knownChecks, NUMBER_TEXTS } from "./evidence-names.js";
+import { checkChip, knownChecks, METRIC_TEXTS } from "./evidence-names.js";
 
-/** How many of the other units of the page do worse, from 0 to 1; null where that says nothing. */
-function standing(key, number) {
-  const column = unitTable.numbers.find((one) => one.key === key);
-  const own = unitTable.number(key, number);
-  if (!column || column.higher === null || own === null) return null;
+/** Share of the other units with a worse value, ties counted half; null if it is not defined. */
+function rankAmongUnits(key, index) {
+  const metric = unitTable.metrics.find((one) => one.key === key);
+  const own = unitTable.metric(key, index);
+  if (!metric || metric.higher === null || own === null) return null;
   let [worse, others] = [0, 0];
-  for (const value of unitTable.columnar.get(key)) {
+  for (const value of unitTable.columns.get(key)) {
     if (value === null) continue;
     others += 1;
     if (value === own) worse += 0.5;
-    else if (value < own === column.higher) worse += 1;
+    else if (value < own === metric.higher) worse += 1;
   }
   return others > 1 ? { share: (worse - 0.5) / (others - 1), others: others - 1 } : null;
 }
 
-function numberRow(unit, [key, name, meaning]) {
-  const value = unitTable.number(key, unit.number);
+function metricRow(unit, [key, name, meaning]) {
+  const value = unitTable.metric(key, unit.index);
   if (value === null) return null;
-  const stands = standing(key, unit.number);
-  const place = stands
+  const rank = rankAmongUnits(key, unit.index);
+  const comparison = rank
     ? [
-        shareTrack(stands.share),
+        shareTrack(rank.share),
         element(
           "span",
           { class: "quiet" },
-          `better than ${Math.round(100 * stands.share)}\u00a0% of ${stands.others.toLocaleString("en")}`,
+          `better than ${Math.round(100 * rank.share)}\u00a0% of ${rank.others.toLocaleString("en")}`,
         ),
       ]
     : element("span", { class: "quiet" }, "\u2013");
@@ -49,20 +49,20 @@ function numberRow(unit, [key, name, meaning]) {
     {},
     element("th", { scope: "row" }, describe),
     element("td", { class: "value" }, brief(value)),
-    element("td", { class: "place-among" }, place),
+    element("td", { class: "rank" }, comparison),
   );
 }
 
-/** The numbers of a unit's best picture, and how they stand among those of the page. */
-export function numbersBlock(unit, { evidence }) {
+/** The section of checks and metrics of a unit's best picture. */
+export function metricsBlock(unit, { evidence }) {
   if (!evidence) return null;
-  const rows = NUMBER_TEXTS.map((entry) => numberRow(unit, entry)).filter(Boolean);
+  const rows = METRIC_TEXTS.map((entry) => metricRow(unit, entry)).filter(Boolean);
   const checks = knownChecks(evidence);
   if (!rows.length && !checks.length) return null;
   return element(
     "section",
-    { class: "evidence", "aria-label": "How far to trust the picture" },
-    element("h2", {}, "How far to trust the picture"),
+    { class: "evidence", "aria-label": "Picture quality" },
+    element("h2", {}, "Picture quality"),
     checks.length
       ? element("ul", { class: "verdicts", "aria-label": "Checks" }, checks.map(checkChip))
       : null,
@@ -70,10 +70,10 @@ export function numbersBlock(unit, { evidence }) {
       ? element(
           "div",
           {
-            class: "numbers",
+            class: "metrics",
             tabindex: "0",
             role: "region",
-            "aria-label": "Numbers of the picture",
+            "aria-label": "Metrics of the picture",
           },
           element(
             "table",
@@ -84,7 +84,7 @@ export function numbersBlock(unit, { evidence }) {
               element(
                 "tr",
                 {},
-                ["Number", "Picture", "Among the units of this page"].map((head) =>
+                ["Metric", "Value", "Rank among units"].map((head) =>
                   element("th", { scope: "col" }, head),
                 ),
               ),
@@ -93,7 +93,7 @@ export function numbersBlock(unit, { evidence }) {
           ),
         )
       : null,
-    routeFigure(evidence.route),
+    pathFigure(evidence.route),
   );
 }
 
@@ -101,27 +101,27 @@ export function numbersBlock(unit, { evidence }) {
 const shortLayer = (name) =>
   name.replace(/^(blocks|layers|stages)\./, "").replace(/^patch_embed$/, "in");
 
-/** How a picture travels through the layers, beside natural images. */
-function routeFigure(route) {
+/** Similarity of a picture's hidden activations to those of natural images, by layer. */
+function pathFigure(route) {
   if (!route) return null;
   const lines = [
     ["this picture", route.picture, "sample-1"],
-    ["natural images that excite the unit, to each other", route.natural, "sample-0"],
+    ["top natural images, to each other", route.natural, "sample-0"],
     ["other images of their classes", route.same, "sample-2"],
     ["images of other classes", route.different, "sample-7"],
   ];
   const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
-  const description = `Similarity over ${route.layers.length} layers to the natural images that excite the unit. At the last: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
+  const description = `Similarity to the unit\u2019s top natural images over ${route.layers.length} layers. At the last layer: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
   const rows = () =>
     route.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
   return element(
     "section",
-    { "aria-label": "Path through the layers" },
-    element("h3", {}, "Path through the layers"),
+    { "aria-label": "Similarity by layer" },
+    element("h3", {}, "Similarity by layer"),
     chartFigure(
       (width) => linesPlot(lines, route.layers.map(shortLayer), width, description),
-      "Similarity, layer by layer, to the natural images that excite the unit.",
-      chartLegend(lines.map(([name, , colour]) => [name, colour])),
+      "Similarity to the unit\u2019s top natural images, by layer.",
+      chartLegend(lines.map(([name, , color]) => [name, color])),
       tableOf("Values", ["Layer", ...lines.map(([name]) => name)], rows),
     ),
   );

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
-from patching.attribution.direct import contributions, path_effects
+from patching.attribution.direct_logit_attribution import contributions, path_effects
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.targets import PatchTarget
+from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import EVERY, attention_model
 from tests.patching.linear_toy import linear_model

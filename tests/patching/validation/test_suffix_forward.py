@@ -7,8 +7,8 @@ from benchmarks.planted import planted
 from featviz import FeatvizError
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
-from patching.interventions.targets import PatchTarget
-from patching.validation.forward import Baseline, Suffix
+from patching.interventions.patch_targets import PatchTarget
+from patching.validation.suffix_forward import Baseline, Suffix
 from patching.vit.residual_vit import residual_vit
 from tests.patching.models import images, model_of, vit
 from tests.patching.validation import worlds

@@ -1,34 +1,34 @@
-// The small pictures of units: cells of large sheets.
+// Thumbnails of units, cut out of sprite sheets.
 
 import { element } from "../shared/dom.js";
 import { unitTable } from "./unit-table.js";
 
-/** Variables of the style that shows a unit's small picture, `size` pixels high (styles/list.css). */
-export function smallPictureStyle(i, size) {
+/** CSS variables for a unit's thumbnail, `size` pixels high (see styles/list.css). */
+export function thumbnailStyle(i, size) {
   const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
   const scale = size / cell;
   return {
     "--sheet-file": `url("${file}")`,
-    "--place": `${-x * scale}px ${-y * scale}px`,
-    "--extent": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
+    "--offset": `${-x * scale}px ${-y * scale}px`,
+    "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
     "--width": `${width * scale}px`,
     "--height": `${size}px`,
   };
 }
 
-/** Give a node such variables, but for those that it inherits. */
+/** Set CSS variables on a node, except those that it inherits. */
 export function setStyle(node, style, inherited = {}) {
   for (const [name, value] of Object.entries(style))
     if (inherited[name] !== value) node.style.setProperty(name, value);
 }
 
-/** A unit's small picture, `size` pixels high. */
-export function smallPicture(i, size) {
+/** A unit's thumbnail, `size` pixels high. */
+export function thumbnail(i, size) {
   const node = element("span", {
     class: "sprite",
     role: "img",
     "aria-label": unitTable.address(i),
   });
-  setStyle(node, smallPictureStyle(i, size));
+  setStyle(node, thumbnailStyle(i, size));
   return node;
 }

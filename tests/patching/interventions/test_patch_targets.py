@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz.errors import FeatvizError
-from patching.interventions.targets import KINDS, PatchTarget, check_targets
+from patching.interventions.patch_targets import KINDS, PatchTarget, check_targets
 from tests.patching.models import vit
 
 indices = st.none() | st.sets(st.integers(0, 5), min_size=1).map(tuple)

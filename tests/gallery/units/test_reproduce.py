@@ -17,7 +17,7 @@ from cli.render import render
 from featviz.optimization.recipe import Recipe
 from featviz.optimization.settings import KEYS
 from featviz.store.reader import Store
-from gallery.reproduce import render_command
+from gallery.units.reproduce import render_command
 from tests.gallery.made_stores import SETTINGS
 
 TRAINED = {"untrained": False, "arch": None}
