@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.sweep`` prints one JSON line. The clean run's attention outputs of each
 block, and then z of each head, are put into the corrupted run, one at a time, in three ways: by
-patching's batched forward; by one full forward pass for each with a hook, the way of TransformerLens; and
-by nnsight, if it is installed. Each way starts from images, so that the clean run and the corrupted
-run count too; since no way gets by without these two, what is left without them is told as well.
+patching's batched forward; by one full forward pass per patch with a hook, as TransformerLens does;
+and by nnsight, if it is installed. Each starts from images, so the clean and the corrupted run count
+too; the cost without these two is printed as well, since every way needs them.
 One block-image is one image in one block, half of it in its attention and half in its MLP. The ways
 alternate, and medians over the rounds are printed.
 """

@@ -62,7 +62,8 @@ def _direct_change(
 ) -> Floats:
     """Add a change of the activation to the final stream; return that of margins, (n, classes).
 
-    The final norm is the model's own, not frozen; `patching.attribution.direct_logit_attribution` has the frozen one.
+    The final norm is the model's own, not frozen as in
+    `patching.attribution.direct_logit_attribution`.
     """
     context, read = candidate.context, final_stream.shape[1]
     chosen = final_stream[torch.from_numpy(images)]

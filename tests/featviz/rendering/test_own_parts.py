@@ -153,7 +153,7 @@ def test_maco_takes_the_phases_of_the_start_image(
 def test_a_function_that_returns_another_shape_fails_with_one_line(
     model: VisionModel,
     units: list[featviz.Unit],
-    own: dict[str, Callable[..., Tensor]],
+    own: dict[str, Any],
     message: str,
 ) -> None:
     failures = featviz.render(model, units, **own, **FAST).failures
