@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import sparse
 
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
@@ -103,6 +102,9 @@ class NaturalImages:
         """
         if not self._stores:
             return None
+        # Importing SciPy takes long, and few galleries need it.
+        from scipy import sparse  # noqa: PLC0415
+
         indices = {unit: index for index, unit in enumerate(units)}
         rows: list[NDArray[Any]] = [np.zeros(0, np.int32)] * len(units)
         for store in reversed(self._stores):

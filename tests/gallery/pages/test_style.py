@@ -39,7 +39,7 @@ def contrast(one: str, other: str) -> float:
 def test_every_color_of_text_is_legible_on_paper(scheme: str, name: str) -> None:
     colors = palettes()[scheme]
     assert contrast(colors[name], colors["paper"]) >= 4.5
-    assert name.startswith("s") or contrast(colors[name], colors["sheet"]) >= 4.5
+    assert name.startswith("s") or contrast(colors[name], colors["surface"]) >= 4.5
 
 
 def test_the_contrast_formula_is_right_at_its_ends() -> None:

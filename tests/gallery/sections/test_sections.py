@@ -279,7 +279,7 @@ def test_a_logit_of_two_images_has_both_sides_of_every_sample(site: Path) -> Non
                 pixels = np.asarray(image.convert("RGB"))
             assert np.array_equal(pixels, picture(results.LOGIT, 2 * sample + side))
     command = data(site, "1/details/0")[row][0]
-    assert command.endswith(" --sides")
+    assert command.endswith(" --split-qk")
     assert data(site, "models")[0]["pictures"] == 2 * 2 * 2 + len(NEURONS)
 
 

@@ -21,7 +21,7 @@ from tests.gallery.evidence import LOGIT, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_everything, write_results
 from tests.gallery.test_exporter import data, units
-from tests.gallery.units.test_evidence_json import evidence
+from tests.gallery.units.test_evidence_json import evidence_of
 
 SECTIONS = {
     "attention": "attention",
@@ -124,7 +124,7 @@ def test_damaged_evidence_of_one_kind_leaves_that_of_the_others(
     kind: str, how: Callable[[Path], None], evidence: Path, tmp_path: Path
 ) -> None:
     site = export_damaged(evidence, kind, how, tmp_path)
-    found = evidence(site, UNITS[0])
+    found = evidence_of(site, UNITS[0])
     known = {
         "examples": found["examples"] is not None,
         "example_images": (site / "data-1/1/examples/8.webp").exists(),
@@ -195,7 +195,7 @@ def test_a_damaged_row_of_scores_in_a_pack_costs_its_unit_the_scores_alone(
     made = gallery.export([tmp_path / "a.h5"], tmp_path / "site")
     (warning,) = made.warnings
     assert warning.startswith(f"scores of {UNITS[0]}: ")
-    pages = [evidence(tmp_path / "site", unit) for unit in UNITS[:3]]
+    pages = [evidence_of(tmp_path / "site", unit) for unit in UNITS[:3]]
     assert [page["agreement"] is None for page in pages] == [True, False, False]
     assert all(page["examples"] and page["verdict"] for page in pages)
 
@@ -213,7 +213,7 @@ def test_a_verdict_that_cannot_be_read_is_left_out_of_those_that_can(
     (warning,) = made.warnings
     assert warning.startswith("validations")
     assert f"{shard} is damaged: " in warning
-    verdicts = [evidence(tmp_path / "site", unit)["verdict"] for unit in UNITS[:2]]
+    verdicts = [evidence_of(tmp_path / "site", unit)["verdict"] for unit in UNITS[:2]]
     assert verdicts[0]["claims"]["necessary"]["holds"]
     assert verdicts[1] is None
 
@@ -230,8 +230,8 @@ def test_evidence_of_a_picture_that_was_damaged_since_is_left_out_and_told(
     assert [warning.partition(": ")[0] for warning in made.warnings] == [
         f"evidence of {unit}" for unit in UNITS
     ]
-    assert evidence(tmp_path / "site", UNITS[0]) is None
-    assert evidence(tmp_path / "site", LOGIT) is not None
+    assert evidence_of(tmp_path / "site", UNITS[0]) is None
+    assert evidence_of(tmp_path / "site", LOGIT) is not None
 
 
 def test_once_it_is_restored_the_next_export_is_what_a_fresh_one_is(

@@ -31,14 +31,14 @@ def site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evidence(site: Path, unit: str) -> Any:
+def evidence_of(site: Path, unit: str) -> Any:
     """Evidence of a unit in its data file."""
     ((_, row, *_),) = units(site)[unit]
     return data(site, "1/details/0")[row][6]
 
 
 def test_examples_have_index_activation_class_and_patch(site: Path) -> None:
-    found = evidence(site, UNITS[0])["examples"]
+    found = evidence_of(site, UNITS[0])["examples"]
     assert found["top"] == [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]
     assert [entry[:2] for entry in found["bottom"]] == [[0, -4], [1, -3], [2, -2]]
     assert [entry[:2] for entry in found["spread"]] == [[2, -2], [4, 0], [6, 2]]
@@ -48,18 +48,18 @@ def test_examples_have_index_activation_class_and_patch(site: Path) -> None:
 
 
 def test_missing_examples_are_left_out(site: Path) -> None:
-    assert [entry[0] for entry in evidence(site, UNITS[1])["examples"]["top"]] == [8]
+    assert [entry[0] for entry in evidence_of(site, UNITS[1])["examples"]["top"]] == [8]
 
 
 def test_a_logit_has_a_query_and_a_key_patch_and_the_class_token_has_none(site: Path) -> None:
-    found = evidence(site, LOGIT)
+    found = evidence_of(site, LOGIT)
     assert found["examples"]["top"][0] == [8, 4, "bar", [BOX, None]]
     assert found["verdict"] is None
 
 
 def test_classes_without_images_are_not_extremes(site: Path) -> None:
     # Of rows.examples the means are -3, 0 and NaN.
-    assert evidence(site, UNITS[0])["examples"]["classes"] == {
+    assert evidence_of(site, UNITS[0])["examples"]["classes"] == {
         "up": [[HOSTILE, 0]],
         "down": [["disc", -3]],
     }
@@ -80,7 +80,7 @@ def test_extremes_are_the_highest_and_lowest_values_without_overlap(
 def test_sentences_checks_and_metrics_are_those_of_the_evidence(store: Path, site: Path) -> None:
     for unit in UNITS:
         expected = read_evidence(store, unit).to_json()
-        found = evidence(site, unit)
+        found = evidence_of(site, unit)
         for name in ("sentences", "checks", "best"):
             assert found[name] == expected[name]
         for shown, whole in zip(found["pictures"], expected["pictures"], strict=True):
@@ -90,7 +90,7 @@ def test_sentences_checks_and_metrics_are_those_of_the_evidence(store: Path, sit
 
 def test_profiles_keep_the_extreme_classes_of_the_total_effect(site: Path) -> None:
     # The totals of red, green and stripes are 0.1, -0.2 and 0.9.
-    profile = evidence(site, UNITS[0])["verdict"]["profile"]
+    profile = evidence_of(site, UNITS[0])["verdict"]["profile"]
     assert profile["total"] == [["stripes", 0.9], ["red", 0.1], ["green", -0.2]]
     assert profile["direct"] == [["stripes", 0.5], ["red", 0], ["green", 0.1]]
 
@@ -129,11 +129,11 @@ def test_without_evidence_there_is_no_report(tmp_path: Path) -> None:
     gallery.export([write_store(tmp_path / "a", UNITS)], tmp_path / "site")
     assert data(tmp_path / "site", "1/model")["sections"] == []
     assert not (tmp_path / "site/data-1/1/sections/report.js").exists()
-    assert evidence(tmp_path / "site", UNITS[0]) is None
+    assert evidence_of(tmp_path / "site", UNITS[0]) is None
 
 
 def test_numbers_have_five_significant_digits(site: Path) -> None:
-    found = [value for unit in UNITS for value in floats(evidence(site, unit))]
+    found = [value for unit in UNITS for value in floats(evidence_of(site, unit))]
     assert len(found) > 100
     assert found == [float(f"{value:.5g}") for value in found]
 
