@@ -1,6 +1,6 @@
-"""Write docs/benchmarks.md and its plot from the results in docs/benchmarks/.
+"""Write docs/benchmarks.md and its figure from the results in docs/benchmarks/.
 
-``python -m benchmarks.page`` takes what is there; ``make benchmarks`` measures anew first.
+``python -m benchmarks.page`` uses the results that exist; ``make benchmarks`` measures first.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ PAGE = DOCS / "benchmarks.md"
 
 Result = dict[str, Any]
 
-INTRODUCTION = """# What it costs
+INTRODUCTION = """# Benchmarks
 
-Written by `make benchmarks`, which measures, keeps what each benchmark printed in
-[docs/benchmarks](benchmarks/) and writes this page from it. Every peer runs in the same process or
-beside it, in turn; numbers are medians. Lucent is given the same units correctly (it would pick a
-token of a vision transformer for a channel).
+Written by `make benchmarks`, which runs the benchmarks, keeps their results in
+[docs/benchmarks](benchmarks/) and generates this page from them. featviz and Lucent alternate on
+the same machine; numbers are medians. Lucent takes the tokens of a vision transformer for channels,
+so it is given an objective that reads the same unit as featviz.
 
-![Time of a step by depth; value of a picture by the time it took](pictures/benchmarks.webp)
+![Time per step by depth; held-out activation by rendering time](pictures/benchmarks.webp)
 """
 
 
 def step(result: Result) -> str:
-    """Tell what a step costs beside the least that it could."""
+    """Return the section on the time of one optimization step."""
     rows = [
         (
             each["block"],
@@ -43,129 +43,135 @@ def step(result: Result) -> str:
         )
         for each in result["results"]
     ]
-    heads = ("block", "lowest", "floor", "featviz", "Lucent", "over floor", "Lucent / featviz")
-    return f"""## One step
+    heads = ("block", "lowest", "floor", "featviz", "Lucent", "featviz / floor", "Lucent / featviz")
+    return f"""## Optimization step
 
-{result["model"]}, {result["batch"]} pictures at once, {result["precision"]};
-milliseconds a picture. The floor is a bare forward pass to the layer and a backward pass to the
-images, in the same precision; the lowest floor also cuts patches out as featviz does, and not by
-the model's convolution. Lucent computes in float32.
+{result["model"]}, batches of {result["batch"]} images, {result["precision"]}; milliseconds
+per image and step. *Floor* is one forward pass to the layer and one backward pass to the images, in
+the same precision; *lowest* also embeds the patches by a matrix product, as featviz does, instead
+of the model's convolution. Lucent computes in float32.
 
 {table(heads, rows)}"""
 
 
 def bulk(result: Result) -> str:
-    """Tell how long a whole job takes."""
+    """Return the section on the throughput of a whole job."""
     rows = [
         (name, each["images_per_second"], each["seconds"], each["spread_seconds"])
         for name, each in result["results"].items()
     ]
-    return f"""## A job over all depths
+    return f"""## Whole job
 
 {result["model"]}, {result["units"]} neurons of all blocks, {result["steps"]} steps,
-{result["precision"]}: featviz renders **{result["featviz_over_lucent"]:g} times** as many pictures
-a second as Lucent.
+{result["precision"]}: featviz renders **{result["featviz_over_lucent"]:g} times** as many images
+per second as Lucent.
 
-{table(("", "pictures a second", "seconds", "spread"), rows)}"""
+{table(("", "images per second", "seconds", "spread in seconds"), rows)}"""
 
 
 def quality_time(result: Result) -> str:
-    """Tell how long a good picture takes."""
+    """Return the section on image quality by rendering time."""
     found, count = result["results"], result["each"] * len(result["blocks"])
-    heads = ("steps", "seconds", "value over Lucent's", "units that reach it")
+    heads = ("steps", "seconds", "held-out activation / Lucent's", "share of units at Lucent's")
     rows = [tuple(each.values()) for each in found["curve"]]
     low, high = found["times_faster_quartiles"]
-    return f"""## Time to a good picture
+    return f"""## Image quality by time
 
-{result["model"]}, {count} neurons of blocks {", ".join(map(str, result["blocks"]))}. Good is a
-high value on shifted, scaled and shrunk views that neither optimizer has seen. Lucent took
-{found["lucent_seconds"]:g} s for its 512 steps; to reach its value, featviz needs
-**{found["times_faster"]:g} times** less (median over units; quartiles {low:g} and {high:g};
-{found["never_reached"]} of {count} units never reach it).
+{result["model"]}, {count} neurons of blocks {", ".join(map(str, result["blocks"]))}. Quality
+is the activation on shifted, scaled and downsampled versions of an image, none of which is among
+the augmentations of either optimizer. Lucent takes {found["lucent_seconds"]:g} s for its 512 steps;
+featviz reaches its held-out activation **{found["times_faster"]:g} times** faster (median over
+units; quartiles {low:g} and {high:g}; {found["never_reached"]} of {count} units never reach it).
 
 {table(heads, rows)}"""
 
 
 def defaults(result: Result) -> str:
-    """Tell what other settings would do."""
+    """Return the section on changed settings of the presets."""
     names = list(result["results"])
     parts = {
         name: {row["settings"]: row for row in rows} for name, rows in result["results"].items()
     }
     settings = dict.fromkeys(key for rows in parts.values() for key in rows)
-    kinds = ("held_out", "better", "fine_share")
+    measures = {"held_out": "held out", "better": "better", "fine_share": "fine share"}
     rows = [
-        (key, *(parts[name].get(key, {}).get(kind, "") for name in names for kind in kinds))
+        (
+            key,
+            *(parts[name].get(key, {}).get(measure, "") for name in names for measure in measures),
+        )
         for key in settings
     ]
-    told = ("value", "better", "fine")
-    heads = ("", *(f"{name.split('/')[1]} {what}" for name in names for what in told))
+    heads = ("", *(f"{name.split('/')[1]} {head}" for name in names for head in measures.values()))
     return f"""## Other settings than the presets'
 
-{result["each"]} units of each of several layers, {result["steps"]} steps unless said: value on
-unseen views over that of the preset's picture (median over units), share of units that gain, share
-of fine energy.
+{result["each"]} units of each of several layers, {result["steps"]} steps unless noted.
+*Held out* is the held-out activation relative to that with the preset (median over units), *better*
+the share of units for which it is higher, *fine share* the share of energy at high frequencies.
 
 {table(heads, rows)}"""
 
 
 def precision(result: Result) -> str:
-    """Tell what bfloat16 costs."""
+    """Return the section on bfloat16."""
     rows = [(name, *each.values()) for name, each in result["results"].items()]
     heads = ("", *next(iter(result["results"].values())))
     ratios = result["bfloat16_over_float32_least_median_most"]
-    told = "; ".join(
+    ranges = "; ".join(
         f"{name.replace('_', ' ')} {least:.3g} to {most:.3g}, median {median:.3g}"
         for name, (least, median, most) in ratios.items()
     )
-    return f"""## bfloat16 beside float32
+    return f"""## bfloat16 compared with float32
 
-{result["model"]}, {result["units"]} neurons, {result["steps"]} steps, from the same starts and
-through the same views. All values are the float32 model's; the shares are of fine waves and of the
-patch grid.
+{result["model"]}, {result["units"]} neurons, {result["steps"]} steps, from the same starts
+and with the same augmentations. All activations are those of the float32 model. *Fine share* and
+*grid share* are the shares of energy at high frequencies and in a pattern that repeats per patch.
 
 {table([head.replace("_", " ") for head in heads], rows)}
 
-bfloat16 over float32, unit by unit: {told}."""
+Ratio of bfloat16 to float32 per unit: {ranges}."""
 
 
 def memory(result: Result) -> str:
-    """Tell what a job needs of memory."""
-    heads = ("pictures go into", "units", "peak in MiB", "spread")
+    """Return the section on peak memory."""
+    heads = ("images kept in", "units", "peak in MiB", "spread in MiB")
     rows = [tuple(each.values()) for each in result["results"]]
-    return f"""## Memory
+    return f"""## Peak memory
 
-{result["model"]}, {result["steps"]} step, pictures of {result["size"]} pixels.
+{result["model"]}, {result["steps"]} step, images of {result["size"]} pixels.
 
 {table(heads, rows)}"""
 
 
 def scaling(result: Result) -> str:
-    """Tell how workers of a cluster compare with processes."""
+    """Return the section on the number of workers."""
     heads = tuple(result["results"][0])
     rows = [tuple(each.values()) for each in result["results"]]
     return f"""## Workers
 
-{result["model"]}, {result["batches"]} batches of {result["batch"]} pictures,
-{result["steps"]} steps. Workers of `--engine ray` beside plain processes with `--shard`.
+{result["model"]}, {result["batches"]} batches of {result["batch"]} images, {result["steps"]}
+steps: workers of `--engine ray`, and processes with `--shard`.
 
 {table([head.replace("_", " ") for head in heads], rows)}"""
 
 
 def gallery_export(result: Result) -> str:
-    """Tell how long an export takes."""
-    names = ("first", "again", "after_100_new_units")
-    rows = [(name.replace("_", " "), *result[name].values()) for name in names]
-    heads = ("export", "seconds", "processor seconds", "peak MB", "MB", "taken over")
+    """Return the section on exporting a gallery."""
+    exports = {
+        "first": "first",
+        "again": "without changes",
+        "after_100_new_units": "after 100 new units",
+    }
+    rows = [(name, *result[key].values()) for key, name in exports.items()]
+    heads = ("export", "seconds", "CPU seconds", "peak MB", "size in MB", "units reused")
     return f"""## Exporting a gallery
 
-{result["units"]:,} units with pictures of 224 pixels.
+{result["units"]:,} units with images of 224 pixels.
 
 {table(heads, rows)}"""
 
 
 def gallery_page(result: Result) -> str:
-    """Tell how fast a page is."""
+    """Return the section on the page of a model."""
     rows = [
         (
             f"{each['browser']} {each['window'][0]}",
@@ -182,20 +188,20 @@ def gallery_page(result: Result) -> str:
     ]
     heads = (
         "browser, width",
-        "opened",
+        "open",
         "frame",
         "nodes",
         "sort",
-        "first seen",
+        "sort, shown",
         "filter",
-        "first seen",
+        "filter, shown",
     )
-    return f"""## The page of 18,432 units
+    return f"""## Page of 18,432 units
 
-Opened from the disk: {result["bytes read"] / 1e6:.1f} MB are read. Milliseconds: until the first
-pictures are there; of the median frame while the whole page scrolls past; of the page's own work
-to sort and filter, and until the first such list is painted, for which every layer's pictures are
-decoded once.
+Opened from disk, which reads {result["bytes read"] / 1e6:.1f} MB. Times are in milliseconds:
+*open* until the first images are shown; *frame* is the median frame while scrolling through the
+whole page; *sort* and *filter* are the time of the page's scripts and layout, and *shown* is the
+time until the first list is painted, which includes decoding the images of every layer once.
 
 {table(heads, rows)}"""
 
@@ -214,7 +220,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
 
 
 def table(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """Write a table, numbers with four digits."""
+    """Format a Markdown table; floats have four significant digits."""
     lines = [list(map(str, heads)), *([_short(cell) for cell in row] for row in rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
@@ -224,8 +230,8 @@ def _short(cell: object) -> str:
     return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
-def taken_on(result: Result) -> str:
-    """Say when and on what a result was taken."""
+def describe_machine(result: Result) -> str:
+    """Return the date, machine and versions of a result as a sentence."""
     machine = result.get("machine", result)
     device = machine["gpu"] if machine["gpu"] != "none" else machine["processor"]
     return (
@@ -235,25 +241,25 @@ def taken_on(result: Result) -> str:
 
 
 def page(results: dict[str, Result]) -> str:
-    """Write the page of results by the names of their benchmarks."""
-    parts = [
-        f"{SECTIONS[name](result).rstrip()}\n\n*{taken_on(result)}*\n"
+    """Return the text of the page, from results by the names of their benchmarks."""
+    sections = [
+        f"{SECTIONS[name](result).rstrip()}\n\n*{describe_machine(result)}*\n"
         for name, result in results.items()
     ]
-    return "\n".join([INTRODUCTION, *parts])
+    return "\n".join([INTRODUCTION, *sections])
 
 
 def load() -> dict[str, Result]:
-    """Read the results that are there, in the order of the page."""
-    found = {name: RESULTS / f"{name}.json" for name in SECTIONS}
+    """Read the results that exist, in the order of the page."""
+    paths = {name: RESULTS / f"{name}.json" for name in SECTIONS}
     return {
         name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in found.items()
+        for name, path in paths.items()
         if path.exists()
     }
 
 
 if __name__ == "__main__":
-    there = load()
-    PAGE.write_text(page(there), encoding="utf-8")
-    plot(there, DOCS / "pictures" / "benchmarks.webp")
+    results = load()
+    PAGE.write_text(page(results), encoding="utf-8")
+    plot(results, DOCS / "pictures" / "benchmarks.webp")

@@ -1,20 +1,20 @@
-"""What each part of a recipe does to the pictures of known neurons.
+"""Effect of each part of a recipe on the images of known neurons.
 
-``python -m benchmarks.recipes STORES`` renders the same cross-patch neurons of ``cueworld/vit`` by
-every recipe, into a store each in the folder STORES (run again, it goes on), and prints one JSON
-line. ``--table FILE`` and ``--sheet FILE`` also write its results for the docs. About 20 minutes
-of one thread.
+``python -m benchmarks.recipes STORES`` renders the same cross-patch neurons of ``cueworld/vit``
+with every recipe, each into a store in the folder STORES (an interrupted run resumes), and prints
+one JSON line. ``--table FILE`` and ``--sheet FILE`` also write the results for the docs. It takes
+about 20 minutes on one thread.
 
-Of each recipe, over all pictures:
+Reported for each recipe, over all images:
 
-- ``beats_natural``: share of pictures that excite their neuron more than the best of the natural
-  images does; ``times_natural``: how far they come from the neuron's mean over natural images,
-  where the best of these comes to 1; the median;
+- ``beats_natural``: share of images whose activation exceeds that of the best natural image;
+- ``times_natural``: median of (activation - mean) / (best - mean), where mean and best are those of
+  the neuron over natural images;
 - ``fine_share``, ``grid_share``: see `featviz.analysis.scores.metrics`;
-- ``agreement``: whether two pictures of a neuron from two starts show the same. What the neuron's
-  layer sees of a picture, in the mean over tokens and less its mean over natural images, is a
-  vector; the cosine between those of the two pictures. ``others``: the same between pictures
-  of different neurons of a layer, which a recipe that gives all pictures one look raises, too.
+- ``agreement``: cosine between two images of a neuron from different starts. Each is represented by
+  the input of the neuron's layer, averaged over tokens, minus its mean over natural images;
+- ``others``: the same cosine between images of different neurons of a layer, which is also high if
+  a recipe makes all images look alike.
 """
 
 from __future__ import annotations
@@ -54,19 +54,20 @@ COLUMNS = {
     "agreement": "agreement",
     "others": "of others",
 }
-# Of the canvas: the picture and its margins.
+# Side of the padded image of a picture of cueworld/vit, in pixels.
 SIDE = 160
+# Of the sheet, in pixels.
 THUMBNAIL, LABEL, HEAD, GAP = 72, 190, 24, 3
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What natural images do to the neurons.
+    """Activations of the neurons on natural images.
 
     Attributes
     ----------
     mean, best : dict of str to float
-        Mean and highest value of each neuron.
+        Mean and highest activation of each neuron, by its address.
     inputs : dict of str to Tensor
         Mean input (channels,) of each layer.
     """
@@ -77,12 +78,12 @@ class Reference:
 
 
 def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
-    """Make every recipe, by its name: images, views and decay; whether it is progressive; betas.
+    """Return all recipes by name: parametrization, augmentation, decay, and other changes.
 
-    Fourier images of every decay get the learning rate with which one step can change them by as
-    much as the preset's do at the preset's decay: it goes with the inverse of the weights' norm.
+    The learning rate of Fourier images is scaled by the inverse norm of their spectrum, so that one
+    step changes images of any decay by as much as the preset's.
     """
-    views = {
+    augmentations = {
         "none": Augmentation(),
         **{name: make_recipe(model, preset=name).augmentation for name in ("cnn", "vit")},
     }
@@ -103,56 +104,62 @@ def recipes(model: featviz.VisionModel, steps: int) -> dict[str, Recipe]:
     falling = {param: base(param) for param in ("fourier", "maco")}
     norm = {decay: float(spectrum_scale(SIDE, SIDE, decay).norm()) for decay in DECAYS}
     made = {}
-    for name, chosen in views.items():
-        made[f"pixel, {name}"] = replace(pixel, augmentation=chosen)
+    for name, augmentation in augmentations.items():
+        made[f"pixel, {name}"] = replace(pixel, augmentation=augmentation)
         for (param, like), decay in itertools.product(falling.items(), DECAYS):
             factor = norm[like.decay] / norm[decay] if param == "fourier" else 1.0
             made[f"{param}, {name}, {decay:g}"] = replace(
-                like, augmentation=chosen, decay=decay, learning_rate=like.learning_rate * factor
+                like,
+                augmentation=augmentation,
+                decay=decay,
+                learning_rate=like.learning_rate * factor,
             )
-        made[f"maco, {name}, data"] = replace(natural, augmentation=chosen)
+        made[f"maco, {name}, data"] = replace(natural, augmentation=augmentation)
     for name in ("fourier, vit, 1.75", "fourier, vit, 1", "maco, vit, data"):
         made[f"{name}, progressive"] = replace(made[name], frequency_schedule=0.5)
-    usual = replace(made["fourier, vit, 1.75"], betas=Recipe.betas)
-    made["fourier, vit, 1.75, usual betas"] = usual
+    torch_betas = replace(made["fourier, vit, 1.75"], betas=Recipe.betas)
+    made["fourier, vit, 1.75, usual betas"] = torch_betas
     return dict(sorted(made.items(), key=lambda item: item[0].split(", ")[:2]))
 
 
-def inputs(model: featviz.VisionModel, layer: str, images: Tensor) -> Tensor:
-    """Mean over tokens of what a layer is given of images (N, 3, H, W): (N, channels)."""
-    seen: list[Tensor] = []
-    owner = model.module.get_submodule(layer)
-    hook = owner.register_forward_pre_hook(lambda _, given: seen.append(given[0].mean(1)))
+def layer_inputs(model: featviz.VisionModel, layer: str, images: Tensor) -> Tensor:
+    """Input (N, channels) of a layer for images (N, 3, H, W), averaged over tokens."""
+    means: list[Tensor] = []
+    module = model.module.get_submodule(layer)
+    hook = module.register_forward_pre_hook(lambda _, inputs: means.append(inputs[0].mean(1)))
     try:
         with torch.no_grad():
             model.module(model.normalize(images))
     finally:
         hook.remove()
-    return seen[0]
+    return means[0]
 
 
-def look(model: featviz.VisionModel, units: list[featviz.Unit], data: Dataset) -> Reference:
-    """Show natural images to the neurons."""
+def measure_natural(
+    model: featviz.VisionModel, units: list[featviz.Unit], data: Dataset
+) -> Reference:
+    """Measure the neurons on natural images."""
     readout, values = featviz.readout(model, units), []
     sums = {unit.site: torch.zeros(()) for unit in units}
     with torch.no_grad():
         for images, _ in data.batches(model.image_size):
             values.append(readout(images))
             sums = {
-                layer: total + inputs(model, layer, images).sum(0) for layer, total in sums.items()
+                layer: total + layer_inputs(model, layer, images).sum(0)
+                for layer, total in sums.items()
             }
-    every, names = torch.cat(values), list(map(str, units))
+    activations, names = torch.cat(values), list(map(str, units))
     return Reference(
-        dict(zip(names, every.mean(0).tolist(), strict=True)),
-        dict(zip(names, every.amax(0).tolist(), strict=True)),
+        dict(zip(names, activations.mean(0).tolist(), strict=True)),
+        dict(zip(names, activations.amax(0).tolist(), strict=True)),
         {layer: total / len(data) for layer, total in sums.items()},
     )
 
 
-def judge(
+def measure_recipe(
     model: featviz.VisionModel, units: list[featviz.Unit], store: featviz.Store, natural: Reference
 ) -> dict[str, float]:
-    """Measure the pictures that a recipe made of the neurons."""
+    """Measure the images that a recipe made of the neurons."""
     rows = {str(unit): store.row(str(unit)) for unit in units}
     reached = [
         (value - natural.mean[name]) / (natural.best[name] - natural.mean[name])
@@ -164,8 +171,8 @@ def judge(
     for layer, mean in natural.inputs.items():
         made = [rows[str(unit)]["images"] for unit in units if unit.site == layer]
         images = torch.from_numpy(np.concatenate(made)).permute(0, 3, 1, 2) / 255
-        of_layer = cosines(inputs(model, layer, images) - mean)
-        own, others = own + of_layer[0], others + of_layer[1]
+        pair = cosines(layer_inputs(model, layer, images) - mean)
+        own, others = own + pair[0], others + pair[1]
     return {
         "beats_natural": statistics.fmean(value > 1 for value in reached),
         "times_natural": statistics.median(reached),
@@ -176,26 +183,31 @@ def judge(
     }
 
 
-def cosines(seen: Tensor) -> tuple[list[float], list[float]]:
-    """Cosines between (2 * neurons, channels), of which two in turn are of one neuron.
+def cosines(vectors: Tensor) -> tuple[list[float], list[float]]:
+    """Return the cosines between vectors of the same neuron and of different neurons.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (2 * neurons, channels)
+        Two consecutive rows belong to one neuron.
 
     Returns
     -------
     own : list of float
-        Between the two of each neuron.
+        Between the two vectors of each neuron.
     others : list of float
-        Between any two of different neurons.
+        Between any two vectors of different neurons.
     """
-    directions = F.normalize(seen, dim=1)
+    directions = F.normalize(vectors, dim=1)
     every = (directions @ directions.T).tolist()
     own, others = list[float](), list[float]()
-    for one, other in itertools.combinations(range(len(seen)), 2):
+    for one, other in itertools.combinations(range(len(vectors)), 2):
         (own if one // 2 == other // 2 else others).append(every[one][other])
     return own, others
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
-    """Write results as a table in Markdown."""
+    """Format results as a Markdown table."""
     lines = [f"| recipe | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, result in results.items():
         cells = (
@@ -206,13 +218,13 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
 
 def sheet(stores: dict[str, featviz.Store], units: list[featviz.Unit]) -> Image.Image:
-    """Lay out the first picture of the same neurons, a row a recipe, in two halves side by side."""
+    """Draw the first image of the same neurons, one row per recipe, in two columns of rows."""
     rows, step = -(-len(stores) // 2), THUMBNAIL + GAP
     width = LABEL + step * len(units)
     whole = Image.new("RGB", (2 * width, HEAD + step * rows), "white")
     draw, font = ImageDraw.Draw(whole), ImageFont.load_default(13)
-    for number, (name, store) in enumerate(stores.items()):
-        half, row = divmod(number, rows)
+    for index, (name, store) in enumerate(stores.items()):
+        half, row = divmod(index, rows)
         left, top = half * width, HEAD + row * step
         draw.text((left + 6, top + THUMBNAIL // 2), name, "black", font, anchor="lm")
         for column, unit in enumerate(units):
@@ -229,30 +241,30 @@ def sheet(stores: dict[str, featviz.Store], units: list[featviz.Unit]) -> Image.
 
 
 def neurons(each: int) -> list[featviz.Unit]:
-    """Choose the first cross-patch neurons of every other block."""
+    """Return the first `each` cross-patch neurons of every other block."""
     layers = [f"blocks.{block}.mlp.fc1" for block in BLOCKS]
     return [featviz.Unit(layer, index) for layer in layers for index in range(each)]
 
 
 def main() -> None:
-    """Render, measure and print."""
+    """Run the benchmark and print its results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("stores", type=Path, help="a folder for the pictures")
-    parser.add_argument("--neurons", type=int, default=2, help="in each block; at least 2")
+    parser.add_argument("stores", type=Path, help="folder for the stores")
+    parser.add_argument("--neurons", type=int, default=2, help="neurons per block, at least 2")
     parser.add_argument("--steps", type=int, default=128)
-    parser.add_argument("--natural", type=int, default=2000, help="natural images to beat")
-    parser.add_argument("--table", type=Path, help="a Markdown file to write")
-    parser.add_argument("--sheet", type=Path, help="a picture to write")
+    parser.add_argument("--natural", type=int, default=2000, help="number of natural images")
+    parser.add_argument("--table", type=Path, help="Markdown file to write")
+    parser.add_argument("--sheet", type=Path, help="image file to write")
     options = parser.parse_args()
     model = featviz.load(MODEL, device="cpu")
     units = neurons(options.neurons)
     stores = {}
-    for name, made in recipes(model, options.steps).items():
+    for name, recipe in recipes(model, options.steps).items():
         stores[name] = options.stores / name.replace(", ", "-")
-        render_to_store(model, units, made, stores[name])
-    natural = look(model, units, open_data(f"{DATA}:{options.natural}"))
+        render_to_store(model, units, recipe, stores[name])
+    natural = measure_natural(model, units, open_data(f"{DATA}:{options.natural}"))
     opened = {name: featviz.Store(path) for name, path in stores.items()}
-    results = {name: judge(model, units, store, natural) for name, store in opened.items()}
+    results = {name: measure_recipe(model, units, store, natural) for name, store in opened.items()}
     if options.table:
         options.table.write_text(table(results))
     if options.sheet:

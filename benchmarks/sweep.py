@@ -1,12 +1,12 @@
-"""How much is computed in a sweep of patched runs, and how long it takes.
+"""Computation and time of a sweep of activation patching.
 
-``python -m benchmarks.sweep`` prints one JSON line. The clean run's attention outputs of each
-block, and then z of each head, are put into the corrupted run, one at a time, in three ways: by
-patching's batched forward; by one full forward pass per patch with a hook, as TransformerLens does;
-and by nnsight, if it is installed. Each starts from images, so the clean and the corrupted run count
-too; the cost without these two is printed as well, since every way needs them.
-One block-image is one image in one block, half of it in its attention and half in its MLP. The ways
-alternate, and medians over the rounds are printed.
+``python -m benchmarks.sweep`` prints one JSON line. The attention output of each block, and then
+`z` of each head, are patched from the clean into the corrupted run, one at a time, by three
+methods: the batched forward of `patching`; one full forward pass with a hook per target, as in
+TransformerLens; and nnsight, if it is installed. Each method starts from images, so the clean and
+the corrupted run are included; ratios are also given without these two, which every method needs.
+A block-image is one image in one block, half of it in the attention and half in the MLP. The
+methods alternate, and the times are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from patching.vit.residual_vit import residual_vit
 
 MODELS = ("cueworld/vit", "deit_small_patch16_224")
 Sweep = Callable[[Tensor, Tensor], Tensor]
-"""From clean and corrupted images (N, 3, H, W) to logits (sites, N, classes)."""
+"""From clean and corrupted images (N, 3, H, W) to logits (targets, N, classes)."""
 
 
-def by_staircase(model: VisionModel, patches: list[Patch]) -> Sweep:
-    """Sweep as patching does."""
+def by_batched_forward(model: VisionModel, patches: list[Patch]) -> Sweep:
+    """Sweep with the batched forward of `patching`."""
     vit = residual_vit(model)
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def by_staircase(model: VisionModel, patches: list[Patch]) -> Sweep:
 
 
 def by_hooks(model: VisionModel, patches: list[Patch]) -> Sweep:
-    """Sweep by one full forward pass for each site.
+    """Sweep with one full forward pass per target.
 
     Source: Nanda and Bloom, TransformerLens, ``patching.generic_activation_patch``, 2022.
     """
@@ -64,16 +64,16 @@ def by_hooks(model: VisionModel, patches: list[Patch]) -> Sweep:
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
         cache: dict[int, Tensor] = {}
 
-        def keep(number: int, _layer: nn.Module, inputs: Any, output: Any = None) -> None:
-            cache[number] = inputs[0] if output is None else output
+        def record(layer: int, _module: nn.Module, inputs: Any, output: Any = None) -> None:
+            cache[layer] = inputs[0] if output is None else output
 
-        with _hooked(layers, keep, patches[0][0].kind):
+        with _hooked(layers, record, patches[0][0].kind):
             module(model.normalize(clean))
         module(model.normalize(corrupted))
         logits = []
         for (target,) in patches:
-            change = partial(_put, target, heads[target.layer], cache[target.layer])
-            with _hooked([layers[target.layer]], change, target.kind):
+            replace = partial(_replace, target, heads[target.layer], cache[target.layer])
+            with _hooked([layers[target.layer]], replace, target.kind):
                 logits.append(module(model.normalize(corrupted)))
         return torch.stack(logits)
 
@@ -81,20 +81,20 @@ def by_hooks(model: VisionModel, patches: list[Patch]) -> Sweep:
 
 
 def by_nnsight(model: VisionModel, patches: list[Patch]) -> Sweep:
-    """Sweep by one trace of nnsight for each site.
+    """Sweep with one trace of nnsight per target.
 
     Source: Fiotto-Kaufman et al., "NNsight and NDIF", 2024.
     """
     nnsight = import_module("nnsight")
     wrapped = nnsight.NNsight(model.module)
     heads = [block.attn.num_heads for block in wrapped.blocks]
-    inner = patches[0][0].kind == "z"
+    at_z = patches[0][0].kind == "z"
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
         inputs = model.normalize(corrupted)
         with wrapped.trace(model.normalize(clean)):
             cache = nnsight.save(
-                [block.attn.proj.input if inner else block.attn.output for block in wrapped.blocks]
+                [block.attn.proj.input if at_z else block.attn.output for block in wrapped.blocks]
             )
         with wrapped.trace(inputs):
             wrapped.output.save()
@@ -102,13 +102,13 @@ def by_nnsight(model: VisionModel, patches: list[Patch]) -> Sweep:
         for (target,) in patches:
             with wrapped.trace(inputs):
                 attention = wrapped.blocks[target.layer].attn
-                if inner:
-                    own, other = attention.proj.input, cache[target.layer]
-                    attention.proj.input = _mixed(target, heads[target.layer], own, other)
+                if at_z:
+                    own, donor = attention.proj.input, cache[target.layer]
+                    attention.proj.input = _patch_heads(target, heads[target.layer], own, donor)
                 else:
                     attention.output = cache[target.layer]
-                found = wrapped.output.save()
-            logits.append(found)
+                patched = wrapped.output.save()
+            logits.append(patched)
         return torch.stack(logits)
 
     return sweep
@@ -119,36 +119,34 @@ def _layer(block: Any, kind: str) -> nn.Module:
     return layer
 
 
-def _mixed(target: PatchTarget, heads: int, own: Tensor, other: Tensor) -> Tensor:
-    mixed = own.clone()
+def _patch_heads(target: PatchTarget, heads: int, own: Tensor, donor: Tensor) -> Tensor:
+    patched = own.clone()
+    width = own.shape[-1] // heads
     for head in target.groups or ():
-        width = own.shape[-1] // heads
-        mixed[..., head * width : (head + 1) * width] = other[
-            ..., head * width : (head + 1) * width
-        ]
-    return mixed
+        channels = slice(head * width, (head + 1) * width)
+        patched[..., channels] = donor[..., channels]
+    return patched
 
 
-def _put(
+def _replace(
     target: PatchTarget,
     heads: int,
-    other: Tensor,
-    _number: int,
-    _layer: nn.Module,
+    donor: Tensor,
+    _layer: int,
+    _module: nn.Module,
     inputs: tuple[Tensor, ...],
     _output: Tensor | None = None,
 ) -> Tensor:
-    return _mixed(target, heads, inputs[0], other) if target.kind == "z" else other
+    return _patch_heads(target, heads, inputs[0], donor) if target.kind == "z" else donor
 
 
 @contextmanager
 def _hooked(layers: list[nn.Module], hook: Callable[..., Any], kind: str) -> Iterator[None]:
     handles = []
-    for number, layer in enumerate(layers):
-        called = partial(hook, number)
+    for index, layer in enumerate(layers):
         at_input = kind == "z"
         register = layer.register_forward_pre_hook if at_input else layer.register_forward_hook
-        handles.append(register(called))
+        handles.append(register(partial(hook, index)))
     try:
         yield
     finally:
@@ -158,7 +156,7 @@ def _hooked(layers: list[nn.Module], hook: Callable[..., Any], kind: str) -> Ite
 
 @dataclass
 class Count:
-    """Calls of blocks and images in them, a sublayer for attention and a sublayer for the MLP."""
+    """Calls of blocks, and images in them; each sublayer of a block counts as half."""
 
     calls: float = 0
     images: float = 0
@@ -166,7 +164,7 @@ class Count:
 
 @contextmanager
 def counted(model: VisionModel) -> Iterator[Count]:
-    """Count while this lasts."""
+    """Count calls of the blocks of a model within the context."""
     count = Count()
     module: Any = model.module
 
@@ -187,7 +185,7 @@ def counted(model: VisionModel) -> Iterator[Count]:
 
 
 def two_runs(model: VisionModel) -> Sweep:
-    """Make the clean and the corrupted run only, as timm does."""
+    """Run the clean and the corrupted images only, without a patch."""
 
     def sweep(clean: Tensor, corrupted: Tensor) -> Tensor:
         return torch.stack([model.module(model.normalize(each)) for each in (clean, corrupted)])
@@ -196,38 +194,54 @@ def two_runs(model: VisionModel) -> Sweep:
 
 
 def compare(
-    model: VisionModel, patches: list[Patch], images: tuple[Tensor, Tensor], turns: int
+    model: VisionModel, patches: list[Patch], images: tuple[Tensor, Tensor], rounds: int
 ) -> dict[str, Any]:
-    """Measure every way on the same sites and images."""
-    ways = {"staircase": by_staircase(model, patches), "hooks": by_hooks(model, patches)}
+    """Measure each method on the same patches and images.
+
+    Parameters
+    ----------
+    model : VisionModel
+    patches : list of Patch
+        One target each, all of one kind.
+    images : (Tensor, Tensor)
+        Clean and corrupted, (N, 3, H, W).
+    rounds : int
+
+    Returns
+    -------
+    dict
+        Costs by method, and the ratio of those of each other method to those of the batched
+        forward.
+    """
+    methods = {"batched": by_batched_forward(model, patches), "hooks": by_hooks(model, patches)}
     absent = None
     try:
-        ways["nnsight"] = by_nnsight(model, patches)
+        methods["nnsight"] = by_nnsight(model, patches)
     except ImportError as missing:
         absent = f"not measured: {missing}"
     costs: dict[str, dict[str, float]] = {}
-    right = ways["hooks"](*images)
-    measured = {**ways, "two runs": two_runs(model)}
+    expected = methods["hooks"](*images)
+    measured = {**methods, "two runs": two_runs(model)}
     for name, sweep in measured.items():
         with counted(model) as count:
             logits = sweep(*images)
         costs[name] = {"block_calls": count.calls, "block_images": count.images}
-        if name in ways:
-            costs[name]["largest_difference_from_hooks"] = float((logits - right).abs().max())
-    for name, times in _timed(measured, images, turns).items():
+        if name in methods:
+            costs[name]["largest_difference_from_hooks"] = float((logits - expected).abs().max())
+    for name, times in _timed(measured, images, rounds).items():
         costs[name] |= times
-    found: dict[str, Any] = {**costs, "sites": len(patches)}
-    for peer in ways.keys() - {"staircase"}:
+    found: dict[str, Any] = {**costs, "targets": len(patches)}
+    for peer in methods.keys() - {"batched"}:
         found[f"times_less_than_{peer}"] = _ratios(costs, peer)
     return found if absent is None else found | {"nnsight": None, "why_no_nnsight": absent}
 
 
 def _timed(
-    ways: dict[str, Sweep], images: tuple[Tensor, Tensor], turns: int
+    methods: dict[str, Sweep], images: tuple[Tensor, Tensor], rounds: int
 ) -> dict[str, dict[str, float]]:
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for _ in range(turns):
-        for name, sweep in ways.items():
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+    for _ in range(rounds):
+        for name, sweep in methods.items():
             start = time.perf_counter(), time.process_time()
             sweep(*images)
             end = time.perf_counter(), time.process_time()
@@ -245,14 +259,14 @@ def _timed(
 def _ratios(costs: dict[str, dict[str, float]], peer: str) -> dict[str, float]:
     ratios = {}
     for unit in ("block_calls", "block_images", "seconds", "processor_seconds"):
-        own, other, shared = (costs[name][unit] for name in ("staircase", peer, "two runs"))
+        own, other, shared = (costs[name][unit] for name in ("batched", peer, "two runs"))
         ratios[unit] = round(other / own, 3)
-        ratios[f"{unit}_besides_the_two_runs"] = round((other - shared) / (own - shared), 3)
+        ratios[f"{unit}_without_the_two_runs"] = round((other - shared) / (own - shared), 3)
     return ratios
 
 
-def sites(model: VisionModel) -> dict[str, list[Patch]]:
-    """List what is swept."""
+def sweeps(model: VisionModel) -> dict[str, list[Patch]]:
+    """Return the patches of each sweep by its name."""
     module: Any = model.module
     layers = range(len(module.blocks))
     return {
@@ -266,10 +280,10 @@ def sites(model: VisionModel) -> dict[str, list[Patch]]:
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="What a sweep of patched runs costs.")
+    """Run the benchmark and print its results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", nargs="+", default=MODELS)
     arguments = parser.parse_args()
     results: dict[str, Any] = {}
@@ -280,10 +294,10 @@ def main() -> None:
         corrupted = clean.mean(1, keepdim=True).expand(shape).contiguous()
         with eval_mode(model.module), torch.inference_mode():
             results[name] = {
-                what: compare(model, patches, (clean, corrupted), arguments.turns)
-                for what, patches in sites(model).items()
+                name: compare(model, patches, (clean, corrupted), arguments.rounds)
+                for name, patches in sweeps(model).items()
             }
-    settings = {"machine": describe(), "batch": arguments.batch, "turns": arguments.turns}
+    settings = {"machine": describe(), "batch": arguments.batch, "rounds": arguments.rounds}
     print(json.dumps({"benchmark": "sweep", **settings, "models": results}))
 
 

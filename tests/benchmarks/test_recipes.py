@@ -22,26 +22,26 @@ def vit() -> featviz.VisionModel:
 
 
 @pytest.fixture(scope="module")
-def made(vit: featviz.VisionModel) -> dict[str, Recipe]:
+def all_recipes(vit: featviz.VisionModel) -> dict[str, Recipe]:
     return recipes.recipes(vit, 8)
 
 
-def test_cosines_of_a_neuron_and_of_others_are_told_apart() -> None:
-    seen = torch.tensor([[1.0, 0], [3, 4], [0, 2], [0, -1]])
-    own, others = recipes.cosines(seen)
+def test_cosines_are_split_by_whether_both_vectors_are_of_one_neuron() -> None:
+    vectors = torch.tensor([[1.0, 0], [3, 4], [0, 2], [0, -1]])
+    own, others = recipes.cosines(vectors)
     assert own == pytest.approx([0.6, -1])
     assert others == pytest.approx([0, 0, 0.8, -0.8])
 
 
-def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
-    made: dict[str, Recipe],
+def test_no_two_recipes_are_equal_and_each_has_the_settings_in_its_name(
+    all_recipes: dict[str, Recipe],
 ) -> None:
-    assert len(set(made.values())) == len(made) == 34
-    for name, each in made.items():
-        param, views, *rest = name.split(", ")
+    assert len(set(all_recipes.values())) == len(all_recipes) == 34
+    for name, each in all_recipes.items():
+        param, augmentation, *rest = name.split(", ")
         assert each.param == param
-        assert (each.augmentation.shift > 0) == (views != "none")
-        assert (each.augmentation.noise > 0) == (views == "vit")
+        assert (each.augmentation.shift > 0) == (augmentation != "none")
+        assert (each.augmentation.noise > 0) == (augmentation == "vit")
         assert (each.frequency_schedule > 0) == ("progressive" in rest)
         assert (each.betas == BETAS) == ("usual betas" not in rest)
         assert (each.spectrum is not None) == ("data" in rest)
@@ -49,13 +49,13 @@ def test_no_two_recipes_are_the_same_and_each_is_what_its_name_says(
             assert each.decay == float(rest[0])
 
 
-def test_one_step_changes_fourier_images_of_any_decay_by_as_much(
-    made: dict[str, Recipe],
+def test_one_step_changes_fourier_images_of_any_decay_by_the_same_amount(
+    all_recipes: dict[str, Recipe],
 ) -> None:
-    """The spread of the waves when every number has made one step of Adam, either way."""
+    """In terms of the spread of the image after one step of Adam of every parameter."""
     spreads = []
     for decay in recipes.DECAYS:
-        each = made[f"fourier, none, {decay:g}"]
+        each = all_recipes[f"fourier, none, {decay:g}"]
         image = each.parametrization(recipes.SIDE)
         assert isinstance(image, Fourier)
         signs = image.initial(torch.Generator().manual_seed(0)).sign()
@@ -63,10 +63,12 @@ def test_one_step_changes_fourier_images_of_any_decay_by_as_much(
     assert torch.stack(spreads).div(spreads[0]).tolist() == pytest.approx([1] * 4, rel=0.5)
 
 
-def test_natural_images_are_remembered_by_mean_best_and_inputs(vit: featviz.VisionModel) -> None:
+def test_the_reference_holds_mean_best_and_inputs_over_natural_images(
+    vit: featviz.VisionModel,
+) -> None:
     neuron = recipes.neurons(1)[:1]
-    images = torch.stack([open_data("cueworld:6").image(number, 128) for number in range(6)])
-    natural = recipes.look(vit, neuron, open_data("cueworld:6"))
+    images = torch.stack([open_data("cueworld:6").image(index, 128) for index in range(6)])
+    natural = recipes.measure_natural(vit, neuron, open_data("cueworld:6"))
     layer, outputs = vit.module.get_submodule("blocks.1.mlp.fc1"), list[Tensor]()
     hook = layer.register_forward_hook(lambda _, _inputs, output: outputs.append(output))
     with torch.no_grad():
@@ -76,11 +78,11 @@ def test_natural_images_are_remembered_by_mean_best_and_inputs(vit: featviz.Visi
     assert natural.mean == pytest.approx({"blocks.1.mlp.fc1:0": values.mean().item()}, rel=1e-4)
     assert natural.best == pytest.approx({"blocks.1.mlp.fc1:0": values.max().item()}, rel=1e-4)
     # The mean output of a linear layer is its output for the mean input.
-    (seen,) = natural.inputs.values()
-    torch.testing.assert_close(layer(seen), outputs[0].mean((0, 1)), rtol=1e-4, atol=1e-4)
+    (mean_input,) = natural.inputs.values()
+    torch.testing.assert_close(layer(mean_input), outputs[0].mean((0, 1)), rtol=1e-4, atol=1e-4)
 
 
-def test_a_table_has_a_row_for_each_recipe() -> None:
+def test_a_table_has_one_row_per_recipe() -> None:
     result = dict(zip(recipes.COLUMNS, (0.5, 1.234, 0.01234, 0.2, 1, -0.1), strict=True))
     lines = recipes.table({"a": result, "b": result}).splitlines()
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
@@ -88,7 +90,7 @@ def test_a_table_has_a_row_for_each_recipe() -> None:
 
 
 @pytest.mark.slow
-def test_the_benchmark_prints_one_line_and_goes_on_where_it_was(
+def test_the_benchmark_prints_one_line_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(tmp_path / "stores"), "--steps", "1", "--natural", "18"]

@@ -1,37 +1,35 @@
-"""The benchmark of sweeps counts what it says, and its ways of sweeping agree."""
-
 from __future__ import annotations
 
 import pytest
 import torch
 
-from benchmarks.sweep import by_hooks, by_staircase, compare, sites
+from benchmarks.sweep import by_batched_forward, by_hooks, compare, sweeps
 from tests.patching.models import images, model_of
 
 
 @pytest.mark.parametrize("kind", ["ViT", "LayerScale"])
-@pytest.mark.parametrize("what", ["attention outputs", "z of heads"])
-def test_the_staircase_and_one_forward_pass_for_each_site_agree(kind: str, what: str) -> None:
+@pytest.mark.parametrize("name", ["attention outputs", "z of heads"])
+def test_the_batched_forward_and_one_forward_pass_per_target_agree(kind: str, name: str) -> None:
     model = model_of(kind)
-    patches = sites(model)[what]
+    patches = sweeps(model)[name]
     with torch.no_grad():
-        found, right = (
-            way(model, patches)(images(model, 1), images(model, 2))
-            for way in (by_staircase, by_hooks)
+        found, expected = (
+            method(model, patches)(images(model, 1), images(model, 2))
+            for method in (by_batched_forward, by_hooks)
         )
-    assert len(right) == len(patches)
-    torch.testing.assert_close(found, right, rtol=0, atol=1e-10)
-    assert right.std(0).max() > 1e-3
+    assert len(expected) == len(patches)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    assert expected.std(0).max() > 1e-3
 
 
-def test_block_images_are_those_of_the_closed_form() -> None:
+def test_the_number_of_block_images_has_a_closed_form() -> None:
     model = model_of("ViT")
     with torch.no_grad():
         found = compare(
-            model, sites(model)["attention outputs"], (images(model, 1), images(model, 2)), 1
+            model, sweeps(model)["attention outputs"], (images(model, 1), images(model, 2)), 1
         )
     depth, count = 2, 3
     assert found["two runs"]["block_images"] == 2 * depth * count
     assert found["hooks"]["block_images"] == (depth + 2) * depth * count
-    assert found["staircase"]["block_images"] == (depth**2 / 2 + 2 * depth) * count
-    assert found["times_less_than_hooks"]["block_images_besides_the_two_runs"] == 2
+    assert found["batched"]["block_images"] == (depth**2 / 2 + 2 * depth) * count
+    assert found["times_less_than_hooks"]["block_images_without_the_two_runs"] == 2
