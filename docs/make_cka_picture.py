@@ -1,4 +1,4 @@
-"""Make the picture of docs/compare.md from stores of `featviz compare`."""
+"""Make the figure of docs/compare.md: ``STORE...``, stores of `featviz compare`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DARK, LIGHT = np.array([13.0, 22, 60]), np.array([255.0, 236, 150])
 
 
 def heat_map(store: Store) -> Image.Image:
-    """Draw the likeness of every two layers: 0 dark, 1 light; rows are the store's model."""
+    """Draw the CKA of every pair of layers, 0 dark and 1 light; rows are the store's model."""
     settings = store.configuration["cka"]
     rows, columns = settings["own_layers"], settings["layers"]
     values = np.stack([store.row(path, "cka")["similarity"] for path in rows]).clip(0, 1)
@@ -25,13 +25,13 @@ def heat_map(store: Store) -> Image.Image:
     canvas = Image.new("RGB", (size[0] + MARGIN, size[1] + MARGIN), "white")
     canvas.paste(cells.resize(size, Image.Resampling.NEAREST), (MARGIN, MARGIN))
     draw = ImageDraw.Draw(canvas)
-    for number, path in enumerate(rows):
-        place = MARGIN - 4, MARGIN + (number + 0.5) * CELL
-        draw.text(place, path, fill="black", anchor="rm")
-    for number, path in enumerate(columns):
+    for index, path in enumerate(rows):
+        position = MARGIN - 4, MARGIN + (index + 0.5) * CELL
+        draw.text(position, path, fill="black", anchor="rm")
+    for index, path in enumerate(columns):
         label = Image.new("RGB", (MARGIN - 4, CELL), "white")
         ImageDraw.Draw(label).text((0, CELL / 2), path, fill="black", anchor="lm")
-        canvas.paste(label.rotate(90, expand=True), (MARGIN + number * CELL, 0))
+        canvas.paste(label.rotate(90, expand=True), (MARGIN + index * CELL, 0))
     return canvas
 
 

@@ -1,6 +1,6 @@
-"""Lay pictures of units beside their natural examples: ``STORE ADDRESS... FILE``.
+"""Make a sheet of units and their most activating natural images: ``STORE ADDRESS... FILE``.
 
-``docs/pictures/evidence.webp`` is of a store with renders and examples.
+The store needs renders and examples. The sheet of the docs is ``docs/pictures/evidence.webp``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from featviz.store.reader import Store
 EXAMPLES, GAP = 5, 4
 
 
-def beside(store: Store, address: str) -> NDArray[np.uint8]:
-    """Put a unit's best picture before the natural images that excite it most."""
+def unit_row(store: Store, address: str) -> NDArray[np.uint8]:
+    """Return a unit's best picture, followed by its most activating natural images."""
     row = store.row(address)
     picture = row["images"][int(row["activation"].argmax())]
     side = (picture.shape[1], picture.shape[0])
-    numbers = store.row(address, "examples")["top"][:EXAMPLES].tolist()
-    found = [Image.fromarray(read_image(store, number)).resize(side) for number in numbers]
-    return np.concatenate([_framed(np.asarray(each)) for each in (picture, *found)], axis=1)
+    top = store.row(address, "examples")["top"][:EXAMPLES].tolist()
+    examples = [Image.fromarray(read_image(store, index)).resize(side) for index in top]
+    return np.concatenate([_framed(np.asarray(each)) for each in (picture, *examples)], axis=1)
 
 
 def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -34,10 +34,10 @@ def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the sheet, a row a unit."""
+    """Write the sheet, one row per unit."""
     store, *addresses, file = arguments
     opened = Store(store)
-    rows = [beside(opened, address) for address in addresses]
+    rows = [unit_row(opened, address) for address in addresses]
     Image.fromarray(np.concatenate(rows)).save(Path(file), quality=85)
 
 

@@ -1,4 +1,4 @@
-"""Make the pictures of the README, from the demo, and of the docs: `make pictures`."""
+"""Make the pictures of the README and the docs: ``STORE``, of the demo; see `make pictures`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from featviz.addressing.selectors import units
 from featviz.analysis.filters.filters import filters
-from featviz.analysis.filters.images import contact_sheet as sheet_of_filters
+from featviz.analysis.filters.images import contact_sheet as filter_sheet
 from featviz.models.load import load
 from featviz.models.vision_model import VisionModel
 from featviz.rendering.render import render
@@ -22,7 +22,7 @@ GAP = 4
 
 
 def contact_sheet(store: Store) -> Image.Image:
-    """Lay out the first neurons of every other block, a row a block, on white."""
+    """Return pictures of the first neurons of every other block, one row per block."""
     rows = []
     for block in BLOCKS:
         pictures = (
@@ -32,11 +32,11 @@ def contact_sheet(store: Store) -> Image.Image:
     return Image.fromarray(np.concatenate(rows, axis=0))
 
 
-def pairs_of_heads(model: VisionModel) -> Image.Image:
-    """Lay out the two sides of a few heads, the query above its key."""
+def query_key_sheet(model: VisionModel) -> Image.Image:
+    """Return the query image of a few heads above the key image."""
     heads = units(model, *HEADS)
     pictures = render(model, heads, split_qk=True).images[:, 0]
-    columns = [np.concatenate([_framed(side) for side in sides], axis=0) for sides in pictures]
+    columns = [np.concatenate([_framed(image) for image in pair], axis=0) for pair in pictures]
     return Image.fromarray(np.concatenate(columns, axis=1))
 
 
@@ -48,6 +48,6 @@ if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
     model = load("cueworld/vit")
-    pairs_of_heads(model).save(folder / "heads.webp", quality=85)
-    sheet = sheet_of_filters(filters(model))
+    query_key_sheet(model).save(folder / "heads.webp", quality=85)
+    sheet = filter_sheet(filters(model))
     Image.fromarray(sheet).save(folder / "filters.webp", lossless=True)

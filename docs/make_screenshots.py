@@ -1,7 +1,7 @@
-"""Photograph every page of a gallery: `make screenshots`.
+"""Take screenshots of every page of a gallery: ``STORES``, a folder; see `make screenshots`.
 
-Makes the stores that it needs (what is there is not computed again), exports a gallery of them to a
-temporary folder, and writes ``docs/pictures/gallery/NAME-WIDTH-SCHEME.webp``.
+It computes the stores that do not exist yet, exports a gallery of them to a temporary folder, and
+writes ``docs/pictures/gallery/NAME-WIDTH-SCHEME.webp``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent / "pictures" / "gallery"
 SIZES = ((390, 844), (1280, 800), (1920, 1080))
 SCHEMES = ("light", "dark")
 QUALITY = 55
-MOST_BYTES = 4_000_000  # of all pictures together
+MOST_BYTES = 4_000_000  # of all screenshots together
 
 NEURONS = "blocks.3,7,11.mlp.fc1:0-7"
 LAYER = "blocks.11.mlp.fc1"
@@ -41,12 +41,12 @@ LOGIT = "blocks.2.attn.qk:0@q20.k30"
 TOKENS = "blocks.8.mlp.fc1:2@cls blocks.8.mlp.fc1:2@1,8,28,37,57,64"
 SAVED = ("first.png", "second.png")  # images of cueworld, for gradients
 
-# What is run in the folder of the stores. Few steps: the pages are to be seen, not the pictures.
+# Run in the folder of the stores, with few steps: quality of the pictures does not matter here.
 COMMANDS = (
     f"render cueworld/vit {NEURONS} -o neurons --samples 2 --steps 192",
     f"render cueworld/vit {TOKENS} -o tokenwise --steps 128",
-    "render cueworld/vit blocks.0,2,5,8.attn.qk:0-1@same -o heads --sides --steps 128",
-    f"render cueworld/vit {LOGIT} -o heads --sides --steps 128",
+    "render cueworld/vit blocks.0,2,5,8.attn.qk:0-1@same -o heads --split-qk --steps 128",
+    f"render cueworld/vit {LOGIT} -o heads --split-qk --steps 128",
     "attention cueworld/vit --data cueworld:360 -o attention",
     "grid cueworld/vit blocks.2.attn.qk:0@q10,20,30.k10,20,30 -o grids --steps 96",
     f"gradients cueworld/vit {LOGIT} --image {' '.join(SAVED)} -o gradients",
@@ -73,13 +73,13 @@ STORES = (
     "traces",
     "other",
 )
-# What readers may have noted: the classes whose images excite each neuron most.
+# Labels as a reader may enter them: the classes that activate each neuron most.
 LABELS = {
-    f"{LAYER}:{number}": {"label": label, "favourite": number == 1}
-    for number, label in enumerate(("not clear yet", "stripes", "stripes and crosses"))
+    f"{LAYER}:{index}": {"label": label, "favourite": index == 1}
+    for index, label in enumerate(("not clear yet", "stripes", "stripes and crosses"))
 }
 
-# The pages: the hash of each in the page of the model. None is the index.
+# The pages: the fragment of each in the URL of the model's page, or None for the index.
 SHOTS: dict[str, str | None] = {
     "index": None,
     "grid": "",
@@ -88,7 +88,7 @@ SHOTS: dict[str, str | None] = {
     "evidence": f"#unit={LAYER}:1",
     "token": "#unit=blocks.8.mlp.fc1:2@28",
     "pair": "#unit=blocks.2.attn.qk:0@same",
-    "pins": f"#pins={','.join(quote(f'{LAYER}:{number}') for number in range(3))}",
+    "pins": f"#pins={','.join(quote(f'{LAYER}:{index}') for index in range(3))}",
     "labels": "#labels",
     "heads": "#heads",
     "report": "#report",
@@ -101,10 +101,10 @@ SHOTS: dict[str, str | None] = {
     "traces": "#traces",
 }
 
-# Pages that are scrolled to a heading.
+# Pages to scroll, and to which heading.
 HEADINGS = {"evidence": "Natural images"}
 
-# Resolves once every picture in the window, and every sheet behind it, can be painted.
+# Resolves when all images in the window and all sheets of thumbnails are decoded.
 DECODED = """async () => {
     await document.fonts.ready;
     const images = [...document.images].filter((image) => {
@@ -125,14 +125,14 @@ DECODED = """async () => {
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of a page.
+    """A screenshot of one page.
 
     Attributes
     ----------
     name : str
-        Of the page, one of `SHOTS`.
+        Name of the page in `SHOTS`.
     width, height : int
-        Of the window in pixels.
+        Size of the window in pixels.
     scheme : str
         ``"light"`` or ``"dark"``.
     """
@@ -144,17 +144,27 @@ class Shot:
 
     @property
     def file(self) -> str:
-        """Name of the picture's file."""
+        """Name of the image file."""
         return f"{self.name}-{self.width}-{self.scheme}.webp"
 
     def url(self, site: Path, page: str) -> str:
-        """Return the address of what is photographed, in a gallery with a page of a model."""
-        hash_ = SHOTS[self.name]
-        return (site / "index.html").as_uri() if hash_ is None else (site / page).as_uri() + hash_
+        """Return the URL to open.
+
+        Parameters
+        ----------
+        site : Path
+            Folder of the gallery.
+        page : str
+            File name of the model's page.
+        """
+        fragment = SHOTS[self.name]
+        if fragment is None:
+            return (site / "index.html").as_uri()
+        return (site / page).as_uri() + fragment
 
 
 def shots() -> list[Shot]:
-    """Return all shots: every page in every size and scheme."""
+    """Return all screenshots: every page at every size and in every color scheme."""
     return [
         Shot(name, width, height, scheme)
         for scheme in SCHEMES
@@ -164,7 +174,7 @@ def shots() -> list[Shot]:
 
 
 def make_stores(folder: Path) -> None:
-    """Run the commands; what the stores hold already is not computed again."""
+    """Run the commands; results that the stores already hold are not computed again."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, image in zip(SAVED, draw(len(SAVED), seed=3).images, strict=True):
         if not (folder / name).exists():
@@ -178,7 +188,7 @@ def make_stores(folder: Path) -> None:
 
 
 def export(stores: Path, site: Path) -> str:
-    """Make the gallery; return the name of the model's page."""
+    """Export the gallery; return the file name of the model's page."""
     labels = site.with_name("labels.json")
     file = {"format": "featviz-labels", "version": 1, "labels": LABELS}
     labels.write_text(json.dumps(file), encoding="utf-8")
@@ -186,8 +196,8 @@ def export(stores: Path, site: Path) -> str:
     return next(site.glob("cueworld-vit-*.html")).name
 
 
-def photograph(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, bytes]]:
-    """Give every shot as PNG; shots of one size and scheme share a window."""
+def take(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, bytes]]:
+    """Yield every screenshot as PNG; those of one size and scheme share a browser context."""
     windows = groupby(shots(), key=lambda shot: (shot.width, shot.height, shot.scheme))
     for (width, height, scheme), group in windows:
         context = browser.new_context(
@@ -209,25 +219,25 @@ def photograph(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, 
 
 
 def main(stores: Path) -> None:
-    """Make all pictures anew.
+    """Take all screenshots and replace those in the docs.
 
     Parameters
     ----------
     stores : Path
-        A folder for the stores.
+        Folder for the stores.
     """
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # pure parts are tested alone
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not installed everywhere
 
     make_stores(stores)
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if chromium is None:
-        raise SystemExit("there is no chromium; run tests/install_browser.sh")
+        raise SystemExit("chromium is not installed; run tests/install_browser.sh")
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder) / "site"
         page = export(stores, site)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for shot, png in tqdm(photograph(browser, site, page), total=len(shots())):
+        for shot, png in tqdm(take(browser, site, page), total=len(shots())):
             Image.open(io.BytesIO(png)).convert("RGB").save(
                 FOLDER / shot.file, quality=QUALITY, method=6
             )
@@ -235,10 +245,10 @@ def main(stores: Path) -> None:
     pictures = list(FOLDER.glob("*.webp"))
     for path in pictures:
         if path.name not in {shot.file for shot in shots()}:
-            path.unlink()  # of a page that is no more
+            path.unlink()  # of a page that no longer exists
     size = sum(path.stat().st_size for path in pictures if path.exists())
     if size > MOST_BYTES:
-        raise SystemExit(f"the pictures take {size:,} bytes; {MOST_BYTES:,} are the most")
+        raise SystemExit(f"the screenshots take {size:,} bytes, more than {MOST_BYTES:,}")
 
 
 if __name__ == "__main__":
