@@ -1,4 +1,4 @@
-"""For every test: a browser that starts only when asked for, and no clock in property tests."""
+"""Fixtures and settings of all tests: browsers, and property tests without a deadline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.gallery.browsing"]
 
-# A deadline would make slow machines fail.
+# With a deadline, property tests fail on slow machines.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -1,4 +1,4 @@
-"""What is installed and imported, and what importing it does."""
+"""Public names, contents of the wheel, and side effects of importing."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_the_public_names_of_patching_are_these() -> None:
     assert all(callable(getattr(patching, name)) for name in patching.__all__)
 
 
-def test_data_that_must_be_installed_is_there() -> None:
+def test_the_data_files_of_the_wheel_exist() -> None:
     assert [name for name in DATA if not (ROOT / name).is_file()] == []
 
 
 IMPORTING = """
 import random, threading
 import numpy, timm, torch, torchvision, h5py, PIL.Image, click, tqdm, safetensors.torch
-import sklearn.cluster  # joblib, on which it stands, draws from `random` when it is imported
+import sklearn.cluster  # its dependency joblib draws from `random` on import
 
 def state():
     return (
@@ -95,7 +95,7 @@ assert state() == before
 """
 
 
-def test_importing_changes_no_state_and_says_nothing() -> None:
+def test_importing_changes_no_global_state_and_prints_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:featviz", "-c", IMPORTING],
         cwd=ROOT,
@@ -107,8 +107,8 @@ def test_importing_changes_no_state_and_says_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_every_source_and_all_data(tmp_path: Path) -> None:
-    # Beside the interpreter is the uv that `make` installed. It fetches the build backend.
+def test_the_wheel_contains_every_source_and_data_file(tmp_path: Path) -> None:
+    # `make` installs uv next to the interpreter. It fetches the build backend.
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert uv is not None
     subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path, ROOT], check=True)

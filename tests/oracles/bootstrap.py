@@ -1,4 +1,4 @@
-"""The symmetric studentized bootstrap, one resample and one site at a time."""
+"""The symmetric studentized bootstrap, one resample and one column at a time."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Floats = NDArray[np.float64]
 def half_widths(
     values: Floats, over: Floats, level: float, resamples: int, seed: int, least: float
 ) -> tuple[Floats, float]:
-    """Return how far intervals reach from ratios of means, in standard errors.
+    """Return half widths of intervals of ratios of means, in standard errors.
 
     Returns
     -------
     tuple of an array, shape (S,), and float
-        For every site alone, and for all together.
+        Of pointwise intervals, and of simultaneous ones.
     """
     generator = np.random.default_rng(seed)
-    count, sites = values.shape
-    distances = np.empty((resamples, sites))
+    count, columns = values.shape
+    distances = np.empty((resamples, columns))
     for row in range(resamples):
         chosen = generator.integers(count, size=count)
-        for site in range(sites):
-            ratio, error = ratio_of_means(values[:, site], over)
-            again, its_own = ratio_of_means(values[chosen, site], over[chosen])
-            distances[row, site] = abs(again - ratio) / max(its_own, least * error)
-    own = np.quantile(distances, level, axis=0)
-    return own, float(np.quantile(distances.max(1), level))
+        for column in range(columns):
+            ratio, error = ratio_of_means(values[:, column], over)
+            resampled, resampled_error = ratio_of_means(values[chosen, column], over[chosen])
+            distances[row, column] = abs(resampled - ratio) / max(resampled_error, least * error)
+    pointwise = np.quantile(distances, level, axis=0)
+    return pointwise, float(np.quantile(distances.max(1), level))
 
 
 def ratio_of_means(above: Floats, below: Floats) -> tuple[float, float]:

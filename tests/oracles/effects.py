@@ -1,4 +1,4 @@
-"""Synthetic effects whose true means are known, as skewed and as rare as real ones."""
+"""Synthetic effects with known means, as skewed and as sparse as real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANS = {
 
 
 def skewed(kind: str, normal: Floats) -> Floats:
-    """Turn standard normal numbers into effects of a kind, in the same order."""
+    """Transform standard normal samples to a distribution by name, keeping their order."""
     if kind == "normal":
         return normal
     share = special.ndtr(normal)
@@ -42,9 +42,9 @@ def skewed(kind: str, normal: Floats) -> Floats:
 
 
 def _flipped(share: Floats, rate: float) -> Floats:
-    """Put a share of all near 0.9, and the others near 0.
+    """Place a fraction `rate` of the values near 0.9, and the others near 0.
 
-    Who flips is told by the upper tail, and by how much by the place within it.
+    The largest values flip; the value within each group follows from the rank in it.
     """
     flips = share > 1 - rate
     inside = np.where(flips, (share - 1 + rate) / rate, share / (1 - rate))

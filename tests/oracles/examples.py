@@ -1,4 +1,4 @@
-"""Examples of a unit by sorting and counting, one image after another, in plain Python."""
+"""Examples and statistics of a unit over a dataset, by sorting and counting in plain Python."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def brute_force(
     quantiles: Sequence[float],
     bins: int,
 ) -> dict[str, Any]:
-    """Describe the values of one unit; the names are those of the columns of a store."""
+    """Return the examples and statistics of one unit, by the column names of a store."""
     count = len(values)
-    falling = sorted(range(count), key=lambda image: (-values[image], image))
-    rising = sorted(range(count), key=lambda image: (values[image], image))
-    ordered = [values[image] for image in rising]
+    descending = sorted(range(count), key=lambda image: (-values[image], image))
+    ascending = sorted(range(count), key=lambda image: (values[image], image))
+    ordered = [values[image] for image in ascending]
     rectified = [max(value, 0.0) for value in values]
     power = math.fsum(value * value for value in rectified)
     sparsity = math.nan
@@ -27,13 +27,15 @@ def brute_force(
         sparsity = (1 - math.fsum(rectified) ** 2 / count / power) / (1 - 1 / count)
     mean = math.fsum(values) / count
     chosen = {
-        "top": falling[:top],
-        "bottom": rising[:top],
-        "spread": [rising[round(quantile * (count - 1))] for quantile in quantiles],
+        "top": descending[:top],
+        "bottom": ascending[:top],
+        "spread": [ascending[round(quantile * (count - 1))] for quantile in quantiles],
     }
     return {
         **chosen,
-        **{f"{name}_values": [values[image] for image in some] for name, some in chosen.items()},
+        **{
+            f"{name}_values": [values[image] for image in images] for name, images in chosen.items()
+        },
         "percentiles": [_percentile(ordered, percent) for percent in range(101)],
         "histogram": _histogram(values, bins),
         "mean": mean,
@@ -45,17 +47,17 @@ def brute_force(
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    place = percent / 100 * (len(ordered) - 1)
-    below = int(place)
+    position = percent / 100 * (len(ordered) - 1)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
 
 def _histogram(values: Sequence[float], bins: int) -> list[int]:
     low, high = min(values), max(values)
     counts = [0] * bins
     for value in values:
-        edges = [low + (high - low) * (number / bins) for number in range(1, bins)]
+        edges = [low + (high - low) * (index / bins) for index in range(1, bins)]
         counts[sum(value >= edge for edge in edges) if high > low else 0] += 1
     return counts
 

@@ -1,4 +1,4 @@
-"""Lucid's Fourier images as a sum of waves, one frequency at a time."""
+"""Lucid's Fourier images as a sum of sinusoids, one frequency at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Array = NDArray[np.float64]
 _ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 
 
-def fourier_image(numbers: Array, height: int, width: int, decay: float) -> Array:
-    """Turn (3, height, width // 2 + 1, 2) real and imaginary parts into (3, height, width)."""
-    planes = np.stack([_waves(_weighed(plane, height, width, decay)) for plane in numbers])
+def fourier_image(parameters: Array, height: int, width: int, decay: float) -> Array:
+    """Decode real and imaginary parts (3, height, width // 2 + 1, 2) to (3, height, width)."""
+    planes = np.stack([_inverse(_scaled(plane, height, width, decay)) for plane in parameters])
     longest = max(math.sqrt(sum(_ROOT[row, k] ** 2 for row in range(3))) for k in range(3))
     rgb = np.zeros_like(planes)
     for channel in range(3):
@@ -24,37 +24,37 @@ def fourier_image(numbers: Array, height: int, width: int, decay: float) -> Arra
     return 1 / (1 + np.exp(-rgb))
 
 
-def weight(ky: int, kx: int, height: int, width: int, decay: float) -> float:
-    """Lucid's weight of the wave with ky cycles down and kx cycles across the image.
+def scale(ky: int, kx: int, height: int, width: int, decay: float) -> float:
+    """Lucid's scale of the coefficient of ky vertical and kx horizontal cycles per image.
 
-    ``sqrt(width * height) / max(f, 1 / max(width, height)) ** decay``, and a quarter of it.
+    ``sqrt(width * height) / max(f, 1 / max(width, height)) ** decay``, divided by 4.
     """
     signed = ky if ky <= height // 2 else ky - height
     frequency = math.hypot(signed / height, kx / width)
-    falling = math.pow(max(frequency, 1 / max(width, height)), -decay)
-    return math.sqrt(width * height) * falling / 4
+    power = math.pow(max(frequency, 1 / max(width, height)), -decay)
+    return math.sqrt(width * height) * power / 4
 
 
-def _weighed(numbers: Array, height: int, width: int, decay: float) -> NDArray[np.complex128]:
-    """Weigh a half spectrum, and fill in its mirrored half so that the image comes out real."""
+def _scaled(parameters: Array, height: int, width: int, decay: float) -> NDArray[np.complex128]:
+    """Scale a half spectrum, and complete it so that the image is real."""
     half = np.zeros((height, width // 2 + 1), dtype=np.complex128)
     for ky in range(height):
         for kx in range(width // 2 + 1):
-            real, imaginary = numbers[ky, kx]
-            half[ky, kx] = weight(ky, kx, height, width, decay) * complex(real, imaginary)
+            real, imaginary = parameters[ky, kx]
+            half[ky, kx] = scale(ky, kx, height, width, decay) * complex(real, imaginary)
     full = np.zeros((height, width), dtype=np.complex128)
     for ky in range(height):
         for kx in range(width):
             mirrored = -ky % height, -kx % width
             if kx == mirrored[1]:
-                # The column is its own mirror image: only its Hermitian part makes real waves.
+                # The column is its own mirror image; only its Hermitian part contributes.
                 full[ky, kx] = (half[ky, kx] + np.conj(half[mirrored])) / 2
             else:
                 full[ky, kx] = half[ky, kx] if 2 * kx < width else np.conj(half[mirrored])
     return full
 
 
-def _waves(spectrum: NDArray[np.complex128]) -> Array:
+def _inverse(spectrum: NDArray[np.complex128]) -> Array:
     height, width = spectrum.shape
     y, x = np.arange(height)[:, None], np.arange(width)[None]
     image = np.zeros((height, width), dtype=np.complex128)

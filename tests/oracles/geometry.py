@@ -1,4 +1,4 @@
-"""What lies inside a figure, from its corners and circles."""
+"""Whether a point lies inside a figure, from its corners and circles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Point = tuple[float, float]
 
 
 def in_polygon(corners: Sequence[Point], point: Point) -> bool:
-    """Count the sides that a ray to the right crosses: odd is inside."""
+    """Whether a ray to the right crosses an odd number of sides."""
     x, y = point
     inside = False
     for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
@@ -24,7 +24,7 @@ def polar(radius: float, degrees: float) -> Point:
 
 TRIANGLE = [polar(1, 60), polar(1, 180), polar(1, 300)]
 SQUARE = [(0.72, 0.72), (-0.72, 0.72), (-0.72, -0.72), (0.72, -0.72)]
-# The side from a tip at 0 degrees runs along x + 1.75 y = 0.95, and meets the ray at 36 degrees.
+# The side from the tip at 0 degrees lies on x + 1.75 y = 0.95 and meets the ray at 36 degrees.
 _NOTCH = 0.95 / (math.cos(math.pi / 5) + 1.75 * math.sin(math.pi / 5))
 STAR = [polar(0.95 if k % 2 == 0 else _NOTCH, 36 * k) for k in range(10)]
 _LONG, _SHORT = 0.95, 0.27
@@ -51,4 +51,4 @@ INSIDE: dict[str, Callable[[Point], bool]] = {
     "cross": lambda point: in_polygon(CROSS, point),
     "crescent": lambda point: math.hypot(*point) < 0.9 and math.dist(point, (0.42, 0)) > 0.68,
 }
-"""Membership in the outlines of cueworld, in the object's own coordinates."""
+"""Whether a point is inside each outline of cueworld, in the object's own coordinates."""

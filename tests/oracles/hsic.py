@@ -1,4 +1,4 @@
-"""The unbiased estimator of HSIC by its definition, and what it is made of."""
+"""CKA with the unbiased and the biased estimator of HSIC, by their definitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Matrix = NDArray[np.float64]
 
 
 def unbiased_hsic(k: Matrix, l: Matrix) -> float:  # noqa: E741
-    """Average over four different images at a time.
+    """Average over all 4-tuples of distinct images.
 
     Source: Gretton et al., 2005; as a U-statistic in Song et al., 2012, theorem 2.
     """
@@ -31,6 +31,6 @@ def debiased_cka(x: Matrix, y: Matrix) -> float:
 def plain_cka(x: Matrix, y: Matrix) -> float:
     """Linear CKA with the biased estimator, from Gram matrices centered by products."""
     count = len(x)
-    centring = np.eye(count) - np.ones((count, count)) / count
-    k, l = centring @ x @ x.T @ centring, centring @ y @ y.T @ centring  # noqa: E741
+    centering = np.eye(count) - np.ones((count, count)) / count
+    k, l = centering @ x @ x.T @ centering, centering @ y @ y.T @ centering  # noqa: E741
     return float((k * l).sum() / ((k * k).sum() * (l * l).sum()) ** 0.5)

@@ -1,7 +1,7 @@
-"""Make the folders beside this file: two small ViTs of Hugging Face and what they answer.
+"""Write the folder ``huggingface_vit``: two small ViTs of Hugging Face, and their logits.
 
-The answers are those of the transformers library itself (5.23.0 made the files that are kept), so
-the tests need not install it. Run from the root of the repository where it is installed:
+The logits are computed by the transformers library (version 5.23.0 wrote the files in the
+repository), so the tests do not need it. Run from the root of the repository, with it installed:
 
     python -m tests.oracles.huggingface_vit
 """
@@ -25,7 +25,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "hidden_size": 22,
             "num_attention_heads": 2,
-            # timm's ``int(22 * (15 / 22))`` would be 14.
+            # ``int(22 * (15 / 22))``, as in timm, is 14.
             "intermediate_size": 15,
             "qkv_bias": False,
             "hidden_act": "gelu_new",
@@ -47,7 +47,7 @@ def main() -> None:
         )
         model = library.ViTForImageClassification(config).eval()
         for weight in model.parameters():
-            # Also biases and scales, which begin as zeros and ones and would hide a mix-up.
+            # Includes biases and scales, whose initial zeros and ones would hide mistakes.
             torch.nn.init.normal_(weight, std=0.4)
         processor = library.ViTImageProcessor(do_resize=False, **pixels)
         images = torch.randint(256, (2, 3, 24, 24), dtype=torch.uint8)

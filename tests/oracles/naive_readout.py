@@ -1,4 +1,4 @@
-"""Values of units by a plain forward hook on the whole model, one unit at a time."""
+"""Values of units by a forward hook on the whole model, one unit at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from featviz.addressing.address import Unit
 def naive_readout(
     module: nn.Module, inputs: Tensor, unit: Unit, owner: str, prefix: int = 0
 ) -> Tensor:
-    """Run all of the module and look a unit up in what the layer `owner` put out, shape (N,).
+    """Run the whole module and read a unit from the output of the layer `owner`, shape (N,).
 
     The output of a linear layer is (N, ..., units), that of a convolution (N, units, ...).
 
     Parameters
     ----------
+    module : nn.Module
     inputs : Tensor
-        What the module itself takes, normalized.
+        Normalized images, as the module takes them.
+    unit : Unit
+    owner : str
+        Path of the layer.
     prefix : int
-        How many tokens come before the patches at this layer.
+        Number of tokens before the patches at this layer.
     """
     assert isinstance(unit.index, int)
     layer = module.get_submodule(owner)
@@ -41,7 +45,7 @@ def naive_readout(
 def naive_gradient(
     module: nn.Module, inputs: Tensor, unit: Unit, owner: str, prefix: int = 0
 ) -> Tensor:
-    """Differentiate a unit's sum over images through the whole model, shape of the inputs."""
+    """Differentiate the sum of a unit over images with respect to them; see `naive_readout`."""
     inputs = inputs.detach().requires_grad_()
     total = naive_readout(module, inputs, unit, owner, prefix).sum()
     (gradient,) = torch.autograd.grad(total, inputs)

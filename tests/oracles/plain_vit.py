@@ -1,7 +1,7 @@
-"""A vision transformer written by hand in NumPy: head by head, from the names of its weights.
+"""A vision transformer in NumPy that loops over heads, from timm's state dict.
 
-It knows class, distillation and register tokens, position embeddings with and without prefix, norms
-of queries and keys, LayerScale, norms before and behind, and pooling by token or average.
+It supports class, distillation and register tokens, position embeddings with and without prefix,
+norms of queries and keys, LayerScale, pre-norm and post-norm, and class-token and average pooling.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from scipy.special import erf
 Array = npt.NDArray[np.float64]
 EPSILON = 1e-6
 Edits = Mapping[tuple[str, int], Callable[[Array], Array]]
-"""By kind and block: from an activation (N, T, G, D) to what stands in its place."""
+"""By kind and block: a function from an activation (N, T, G, D) to its replacement."""
 
 
 @dataclass
 class PlainViT:
-    """Run by `run`; keeps all activations of the last run in `seen`, each (N, T, G, D)."""
+    """A vision transformer; `activations` holds those of the last `run`, each (N, T, G, D)."""
 
     weights: Mapping[str, Array]
     heads: int
     average: bool = False
-    behind: bool = False
-    seen: dict[tuple[str, int], Array] = field(default_factory=dict)
+    post_norm: bool = False
+    activations: dict[tuple[str, int], Array] = field(default_factory=dict)
 
     def run(self, inputs: Array, edits: Edits) -> Array:
-        """Turn normalized images (N, 3, H, W) into logits, editing activations on the way."""
-        self.seen = {}
+        """Return the logits of normalized images (N, 3, H, W), with edited activations."""
+        self.activations = {}
         x = self._embed(inputs, edits)
         block = 0
         while f"blocks.{block}.mlp.fc1.weight" in self.weights:
             path = f"blocks.{block}"
             x = self._stream(x, "resid_pre", block, edits)
-            added = self._half(path, 1, x, partial(self._attend, block, edits))
+            added = self._sublayer(path, 1, x, partial(self._attention, block, edits))
             x = x + self._stream(added, "attn_out", block, edits)
             x = self._stream(x, "resid_mid", block, edits)
-            added = self._half(path, 2, x, partial(self._think, block, edits))
+            added = self._sublayer(path, 2, x, partial(self._mlp, block, edits))
             x = x + self._stream(added, "mlp_out", block, edits)
             x = self._stream(x, "resid_post", block, edits)
             block += 1
@@ -50,7 +50,7 @@ class PlainViT:
     def _edit(self, value: Array, kind: str, block: int, edits: Edits) -> Array:
         if (kind, block) in edits:
             value = edits[kind, block](value)
-        self.seen[kind, block] = value
+        self.activations[kind, block] = value
         return value
 
     def _stream(self, x: Array, kind: str, block: int, edits: Edits) -> Array:
@@ -74,29 +74,29 @@ class PlainViT:
             for name in ("cls_token", "dist_token", "reg_token")
             if name in self.weights
         ]
-        front = np.concatenate(learned)
+        prefix = np.concatenate(learned)
         positions = self.weights["pos_embed"][0]
-        missing = len(front) + patches.shape[1] - len(positions)
+        missing = len(prefix) + patches.shape[1] - len(positions)
         positions = np.concatenate([np.zeros((missing, len(kernel))), positions])
-        tokens = np.concatenate([np.zeros((images, *front.shape)), patches], 1)
+        tokens = np.concatenate([np.zeros((images, *prefix.shape)), patches], 1)
         tokens = self._stream(tokens, "patch_embed", 0, edits)
-        every = np.repeat(positions[None], images, 0)
-        x = tokens + self._stream(every, "pos_embed", 0, edits)
-        x[:, : len(front)] += front
+        embedded = np.repeat(positions[None], images, 0)
+        x = tokens + self._stream(embedded, "pos_embed", 0, edits)
+        x[:, : len(prefix)] += prefix
         return x
 
-    def _half(self, path: str, number: int, x: Array, core: Callable[[Array], Array]) -> Array:
-        name = f"{path}.norm{number}"
-        out = self._norm(name, core(x)) if self.behind else core(self._norm(name, x))
-        return out * self.weights.get(f"{path}.ls{number}.gamma", np.ones(1))
+    def _sublayer(self, path: str, index: int, x: Array, core: Callable[[Array], Array]) -> Array:
+        name = f"{path}.norm{index}"
+        out = self._norm(name, core(x)) if self.post_norm else core(self._norm(name, x))
+        return out * self.weights.get(f"{path}.ls{index}.gamma", np.ones(1))
 
-    def _attend(self, block: int, edits: Edits, x: Array) -> Array:
+    def _attention(self, block: int, edits: Edits, x: Array) -> Array:
         path = f"blocks.{block}.attn"
-        both = self._linear(f"{path}.qkv", x)
-        width = both.shape[-1] // 3
+        qkv = self._linear(f"{path}.qkv", x)
+        width = qkv.shape[-1] // 3
         size = width // self.heads
         split = [
-            both[..., part * width : (part + 1) * width].reshape(*x.shape[:2], self.heads, size)
+            qkv[..., part * width : (part + 1) * width].reshape(*x.shape[:2], self.heads, size)
             for part in range(3)
         ]
         q = self._edit(self._norm(f"{path}.q_norm", split[0]), "q", block, edits)
@@ -116,7 +116,7 @@ class PlainViT:
         z = self._edit(z, "z", block, edits)
         return self._linear(f"{path}.proj", z.reshape(*x.shape[:2], width))
 
-    def _think(self, block: int, edits: Edits, x: Array) -> Array:
+    def _mlp(self, block: int, edits: Edits, x: Array) -> Array:
         path = f"blocks.{block}.mlp"
         before = self._linear(f"{path}.fc1", x)
         neurons = before * (1 + erf(before / np.sqrt(2))) / 2
@@ -125,14 +125,14 @@ class PlainViT:
 
     def _head(self, x: Array) -> Array:
         if "head_dist.weight" in self.weights:
-            ends = self._linear("head", x[:, 0]), self._linear("head_dist", x[:, 1])
-            return (ends[0] + ends[1]) / 2
-        front = sum(
+            logits = self._linear("head", x[:, 0]), self._linear("head_dist", x[:, 1])
+            return (logits[0] + logits[1]) / 2
+        prefix = sum(
             self.weights[name].shape[1]
             for name in ("cls_token", "reg_token")
             if name in self.weights
         )
-        pooled = x[:, front:].mean(1) if self.average else x[:, 0]
+        pooled = x[:, prefix:].mean(1) if self.average else x[:, 0]
         pooled = self._norm("fc_norm", pooled)
         return self._linear("head", pooled) if "head.weight" in self.weights else pooled
 

@@ -1,4 +1,4 @@
-"""The logits of timm's own attention: what it hands to its softmax when it is not fused."""
+"""Attention logits of timm models, recorded at the softmax of unfused attention."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 
-class _Softmaxes(TorchFunctionMode):
-    """Keeps the input of every softmax."""
+class _RecordSoftmax(TorchFunctionMode):
+    """Records the input of every softmax."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,48 +32,54 @@ class _Softmaxes(TorchFunctionMode):
 
 
 def unfused_logits(module: nn.Module, inputs: Tensor, attention: str) -> Tensor:
-    """Run a copy of a timm model without fused attention: logits (N, heads, T, T) of one module.
+    """Run a copy of a timm model without fused attention.
 
     Parameters
     ----------
+    module : nn.Module
     inputs : Tensor
-        As the module takes them, normalized.
+        Normalized images, as the module takes them.
     attention : str
         Path of the attention module.
+
+    Returns
+    -------
+    Tensor, shape (N, heads, T, T)
+        Logits of the attention module.
     """
     model = copy.deepcopy(module).eval()
     for part in model.modules():
         if hasattr(part, "fused_attn"):
             vars(part)["fused_attn"] = False
-    watch = _Softmaxes()
+    recorder = _RecordSoftmax()
     layer = model.get_submodule(attention)
-    around = ExitStack()
+    stack = ExitStack()
 
     def enter(*_: object) -> None:
-        around.enter_context(watch)
+        stack.enter_context(recorder)
 
     def leave(*_: object) -> None:
-        around.close()
+        stack.close()
 
     layer.register_forward_pre_hook(enter)
     layer.register_forward_hook(leave)
     with torch.no_grad():
         model(inputs)
-    (logits,) = watch.inputs
+    (logits,) = recorder.inputs
     return logits
 
 
 def mean_of_shift(
     logits: Tensor, grid: tuple[int, int], prefix: int, shift: tuple[int, int]
 ) -> Tensor:
-    """Average logits (N, T, T) over the patches whose key, so many rows and columns on, exists."""
+    """Average logits (N, T, T) over the query patches whose shifted key lies in the grid."""
     rows, columns = grid
-    found = []
+    values = []
     for row in range(rows):
         for column in range(columns):
-            there = row + shift[0], column + shift[1]
-            if 0 <= there[0] < rows and 0 <= there[1] < columns:
+            shifted = row + shift[0], column + shift[1]
+            if 0 <= shifted[0] < rows and 0 <= shifted[1] < columns:
                 query = prefix + row * columns + column
-                key = prefix + there[0] * columns + there[1]
-                found.append(logits[:, query, key])
-    return torch.stack(found).mean(0)
+                key = prefix + shifted[0] * columns + shifted[1]
+                values.append(logits[:, query, key])
+    return torch.stack(values).mean(0)

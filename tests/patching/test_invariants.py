@@ -244,7 +244,7 @@ def test_a_transformer_written_by_hand_agrees_for_every_kind_of_target(kind: str
     network, model = plain(kind), model_of(kind)
     inputs = [model.normalize(images(model, seed)).numpy() for seed in (1, 2)]
     network.run(inputs[1], {})
-    clean = dict(network.seen)
+    clean = dict(network.activations)
     right = []
     for patch in parts_of(kind):
         edits = {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from featviz.optimization.augmentations import DRAWS, Augmentation, center_crop, crop_noise
 from featviz.optimization.presets import PRESETS
-from tests.oracles import views as oracle
+from tests.oracles import augmentations as oracle
 
 SHIFT_Y, SHIFT_X, ZOOM, ANGLE = range(4)
 TINT, GAIN = slice(4, 7), slice(7, 10)
@@ -75,7 +75,7 @@ def test_one_resampling_looks_where_the_draws_say(height: int, width: int, size:
     draws = schedules([3], 6)
     seen = views.apply(canvas, draws, size, None)
     for picture, draw, found in zip(canvas, draws.double(), seen, strict=True):
-        expected = oracle.view(
+        expected = oracle.augment(
             picture.double().numpy(),
             size,
             shift=(3 * float(draw[SHIFT_Y]), 3 * float(draw[SHIFT_X])),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from featviz.optimization.objectives import similarity, total_variation
-from tests.oracles import alike
+from tests.oracles import objectives as oracle
 
 # Units, samples, tokens, channels: samples * tokens below, at and above the channels, where
 # one closed form gives way to the other.
@@ -23,7 +23,7 @@ def features(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_similarity_is_the_mean_over_pairs_of_gram_cosines(shape: tuple[int, ...]) -> None:
     some = features(shape)
-    expected = [alike.mean_gram_cosine(unit.double().numpy()) for unit in some]
+    expected = [oracle.mean_gram_cosine(unit.double().numpy()) for unit in some]
     np.testing.assert_allclose(similarity(some).numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_the_gradient_of_similarity_is_its_slope(shape: tuple[int, ...]) -> None
 
 def test_total_variation_is_the_mean_step_to_the_next_pixel() -> None:
     images = torch.rand(3, 3, 5, 7, generator=torch.Generator().manual_seed(0))
-    expected = [alike.total_variation(image.double().numpy()) for image in images]
+    expected = [oracle.total_variation(image.double().numpy()) for image in images]
     np.testing.assert_allclose(total_variation(images).numpy(), expected, rtol=1e-5)
 
 

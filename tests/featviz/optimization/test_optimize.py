@@ -24,7 +24,7 @@ from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import make_recipe
 from featviz.optimization.schedule import cosine_decay
 from tests.featviz.toys import number
-from tests.oracles.adam import climb
+from tests.oracles.adam import maximize
 from tests.oracles.linear import best_in_the_box
 
 
@@ -201,7 +201,7 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
             bright = 1 / (1 + math.exp(-place))
             return weight * 2 * bright * bright * (1 - bright)
 
-        place = climb(float(starts[pixel]), gradient, rates, betas)
+        place = maximize(float(starts[pixel]), gradient, rates, betas)
         assert int(picture[pixel]) == pytest.approx(255 / (1 + math.exp(-place)), abs=0.51)
 
 

@@ -37,7 +37,7 @@ def test_a_spectrum_weighs_each_frequency_as_lucid_does(
     height: int, width: int, decay: float
 ) -> None:
     expected = [
-        [fourier.weight(ky, kx, height, width, decay) for kx in range(width // 2 + 1)]
+        [fourier.scale(ky, kx, height, width, decay) for kx in range(width // 2 + 1)]
         for ky in range(height)
     ]
     found = spectrum_scale(height, width, decay).numpy()

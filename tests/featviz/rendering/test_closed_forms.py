@@ -14,7 +14,7 @@ import featviz
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
-from tests.oracles.linear import best_in_the_box, weights_of_pixels
+from tests.oracles.linear import best_in_the_box, pixel_weights
 
 MIXER, RESNET, STRIDED = "cueworld/mixer", "cueworld/resnet", "strided"
 
@@ -48,16 +48,16 @@ def pixels(model: VisionModel, index: int, place: int | None) -> tuple[NDArray[n
     kernel = layer.weight[index].detach().double().numpy()
     bias = 0.0 if layer.bias is None else float(layer.bias[index])
     stride, padding = layer.stride[0], int(layer.padding[0])
-    return weights_of_pixels(kernel, stride, padding, model.image_size, place), bias
+    return pixel_weights(kernel, stride, padding, model.image_size, place), bias
 
 
 def test_the_weights_of_pixels_are_those_worked_out_by_hand() -> None:
     """A row of three taps that moves by two over four pixels and a zero on either side."""
     kernel = np.array([[[1.0, 10.0, 100.0]] * 3] * 3)
     kernel[:, [0, 2]] = 0
-    first = weights_of_pixels(kernel, 2, 1, 4, 0)
+    first = pixel_weights(kernel, 2, 1, 4, 0)
     assert first[0].tolist() == [[10, 100, 0, 0], [0] * 4, [0] * 4, [0] * 4]
-    mean = weights_of_pixels(kernel, 2, 1, 4, None)
+    mean = pixel_weights(kernel, 2, 1, 4, None)
     row = [10 / 4, 101 / 4, 10 / 4, 100 / 4]
     assert mean[2].tolist() == [row, [0] * 4, row, [0] * 4]
 

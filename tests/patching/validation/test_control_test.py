@@ -16,7 +16,7 @@ from patching.validation.control_test import (
     compare,
     critical_rank,
 )
-from tests.oracles.levels import p_above
+from tests.oracles.control_test import p_above
 
 
 def compared(own: Floats, controls: Floats) -> ControlComparison:

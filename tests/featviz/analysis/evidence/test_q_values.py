@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz.analysis.evidence.claims import LEVEL, q_values
-from tests.oracles.discovery import called, smallest_rates
+from tests.oracles.benjamini_hochberg import rejected, smallest_rates
 
 P_VALUES = st.lists(st.integers(0, 64), min_size=1, max_size=12)
 FLOATS = st.lists(st.floats(0, 1) | st.just(float("nan")), max_size=40)
@@ -49,7 +49,7 @@ def test_q_values_are_the_smallest_rates_at_which_the_procedure_rejects(
     assert found == pytest.approx(expected, rel=1e-12, abs=0)
     # A threshold between the possible rates, where rounding decides nothing.
     threshold = Fraction(2 * rate + 1, 128) + Fraction(1, 10**9)
-    assert set(np.flatnonzero(found <= float(threshold)).tolist()) == called(exact, threshold)
+    assert set(np.flatnonzero(found <= float(threshold)).tolist()) == rejected(exact, threshold)
 
 
 @given(FLOATS)

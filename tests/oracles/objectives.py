@@ -1,4 +1,4 @@
-"""How alike the samples of a unit are, and how smooth an image is: by their definitions."""
+"""Similarity of samples, and total variation of an image, by their definitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def mean_gram_cosine(samples: Array) -> float:
-    """Mean cosine between the Gram matrices of samples (D, tokens, channels), pair by pair."""
+    """Mean cosine between the Gram matrices of all pairs of samples (D, tokens, channels)."""
     grams = [_gram(sample) for sample in samples]
     cosines = [
         _inner(a, b) / math.sqrt(_inner(a, a) * _inner(b, b))
@@ -23,7 +23,7 @@ def mean_gram_cosine(samples: Array) -> float:
 
 
 def _gram(features: Array) -> Array:
-    """Sum over the tokens of the product of every two channels."""
+    """Sum over tokens of the outer product of the channels."""
     channels = features.shape[1]
     gram = np.zeros((channels, channels))
     for token in features:
@@ -36,7 +36,7 @@ def _inner(a: Array, b: Array) -> float:
 
 
 def total_variation(image: Array) -> float:
-    """Mean absolute step to the pixel below, and to the right, of (channels, height, width)."""
+    """Mean absolute difference to the pixel below plus that to the right, of (C, height, width)."""
     channels, height, width = image.shape
     down, right = [], []
     for channel in range(channels):

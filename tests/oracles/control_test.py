@@ -1,4 +1,4 @@
-"""The comparison with the level of controls, one resample and one control at a time."""
+"""The test against a quantile of controls, one resample and one control at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ Floats = NDArray[np.float64]
 
 
 def p_above(own: Floats, controls: Sequence[Floats], drawn: Sequence[Sequence[int]]) -> float:
-    """Compute p, each value being that of an image that all effects share.
+    """Return the bootstrap p-value of an effect that exceeds 95 % of the controls' and 0.
 
     Parameters
     ----------
     own : array, shape (N,)
+        Effect on each image.
     controls : sequence of arrays, each of shape (N,)
     drawn : sequence of lists of int
         The images of each resample.
     """
-    # The largest but as many as 5 % of all, the own one included.
+    # 5 % of all effects, including the own one, may be larger.
     dropped = int(0.05 * (len(controls) + 1))
     failures = 0
     for images in drawn:
