@@ -620,7 +620,8 @@
       state.layer = value;
     },
     only(state, value) {
-      if (Object.hasOwn(MARK_FILTERS, value)) state.only = value;
+      const name = value === "favourites" ? "favorites" : value;
+      if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
     }
   };
   var view = new View();

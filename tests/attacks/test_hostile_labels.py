@@ -143,7 +143,7 @@ def test_the_name_of_a_chosen_file_is_told_as_text(page: Page, model_page: Path)
     open_page(page, model_page, "#labels")
     name = "<img src=x onerror=globalThis.pwned=1>.json"
     choose(page, "{", name)
-    expect(page.locator(".message")).to_have_text(f"{name} was not imported: it is not JSON")
+    expect(page.locator(".message")).to_have_text(f"{name} was not imported: it is not valid JSON")
     assert clean(page)
 
 

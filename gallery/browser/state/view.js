@@ -132,7 +132,8 @@ const PARAMETERS = {
     state.layer = value;
   },
   only(state, value) {
-    if (Object.hasOwn(MARK_FILTERS, value)) state.only = value;
+    const name = value === "favourites" ? "favorites" : value; // spelling of older links
+    if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
   },
 };
 

@@ -75,7 +75,7 @@ def test_open_panels_have_no_serious_fault(schemed: Page, site: Path) -> None:
     schemed.locator("#find").press("Escape")
     schemed.locator("#find").blur()
     schemed.keyboard.press("?")
-    expect(schemed.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(schemed.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     assert violations(schemed) == []
 
 

@@ -32,32 +32,30 @@ def block(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=name, exact=True)
 
 
-def test_natural_images_stand_beside_the_picture_with_value_and_class(
-    page: Page, model_page: Path
-) -> None:
+def test_natural_images_are_shown_with_activation_and_class(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
-    top = block(page, "Highest values").locator("figure")
+    top = block(page, "Highest activation").locator("figure")
     expect(top).to_have_count(3)
     expect(top.nth(0).locator("b")).to_have_text("4")
     expect(top.nth(0).locator("bdi")).to_have_text("bar")
     expect(top.nth(1).locator("bdi")).to_have_text(HOSTILE)
-    expect(block(page, "Along the range").locator(".quantile")).to_have_text(
+    expect(block(page, "Examples by percentile").locator(".quantile")).to_have_text(
         [re.compile(f"^{share}\\s%$") for share in (25, 50, 75)]
     )
-    block(page, "Lowest values").scroll_into_view_if_needed()
+    block(page, "Lowest activation").scroll_into_view_if_needed()
     page.wait_for_function(
         "() => [...document.querySelectorAll('.example img')].every((one) => one.naturalWidth)"
     )
     expect(page.locator(".example img").first).to_have_attribute(
-        "alt", "Natural image 8, bar, value 4"
+        "alt", "Natural image 8, bar, activation 4"
     )
 
 
 def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
-    place = page.locator(".framed").first
-    expect(place.locator(".frame")).to_have_count(1)
-    outer, inner = place.bounding_box(), place.locator(".frame").bounding_box()
+    image = page.locator(".framed").first
+    expect(image.locator(".frame")).to_have_count(1)
+    outer, inner = image.bounding_box(), image.locator(".frame").bounding_box()
     assert outer is not None
     assert inner is not None
     assert (inner["x"] - outer["x"]) / outer["width"] == pytest.approx(1 / 8, abs=0.01)
@@ -69,31 +67,31 @@ def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
     assert re.match(r"14\.28\d*% 14\.28\d*%", crop.evaluate("(n) => n.style.backgroundPosition"))
 
 
-def test_a_logit_tells_its_two_patches_apart_in_words(page: Page, model_page: Path) -> None:
+def test_the_legend_distinguishes_the_two_patches_of_a_logit(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={LOGIT}")
     natural = block(page, "Natural images")
-    expect(natural).to_contain_text("Solid frame: the query\u2019s patch.")
-    expect(natural).to_contain_text("Dashed frame: the key\u2019s patch")
-    expect(natural).to_contain_text("A token that is no patch has no frame.")
+    expect(natural).to_contain_text("Solid frame: query patch.")
+    expect(natural).to_contain_text("Dashed frame: key patch")
+    expect(natural).to_contain_text("Tokens that are not patches have no frame.")
     expect(natural.get_by_role("img", name="query patch of natural image 8")).to_have_count(1)
     expect(natural.get_by_role("img", name=re.compile("^key patch"))).to_have_count(0)
 
 
-def test_statements_are_the_sentences_of_the_evidence(page: Page, model_page: Path) -> None:
+def test_causal_tests_are_the_sentences_of_the_evidence(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
-    said = read_evidence(model_page.parent.parent / "s", UNITS[0]).sentences
-    expect(page.locator(".sentences li")).to_have_text(said)
-    expect(page.get_by_role("list", name="Statements").locator(".passed")).to_have_count(3)
+    expected = read_evidence(model_page.parent.parent / "s", UNITS[0]).sentences
+    expect(page.locator(".sentences li")).to_have_text(expected)
+    expect(page.get_by_role("list", name="Claims").locator(".passed")).to_have_count(3)
     open_page(page, model_page, f"#unit={UNITS[2]}")
     expect(page.locator(".sentences li")).to_have_text(
         ["The neuron does not vary over cueworld (720 images); no causal test was run."]
     )
-    expect(page.get_by_role("list", name="Statements")).to_have_count(0)
+    expect(page.get_by_role("list", name="Claims")).to_have_count(0)
 
 
-def test_numbers_stand_among_those_of_the_page(page: Page, model_page: Path) -> None:
+def test_metrics_have_their_rank_among_the_units(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[1]}")
-    row = page.locator(".numbers tr", has_text="Path agreement")
+    row = page.locator(".metrics tr", has_text="Layer-path similarity")
     # 0.8 is better than -0.5 and worse than 0.9.
     expect(row.locator(".value")).to_have_text("0.8")
     expect(row).to_contain_text(re.compile(r"better than 50\s% of 2"))
@@ -109,13 +107,15 @@ def test_what_was_not_measured_is_not_shown(page: Page, model_page: Path) -> Non
 
 def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
-    page.get_by_role("navigation", name="Results").get_by_role("link", name="Report").press("Enter")
-    shares = block(page, "Shares that pass, by layer").get_by_role("row").nth(1)
-    # Of three neurons one is necessary; two of three pictures travel as natural images do.
+    page.get_by_role("navigation", name="Sections").get_by_role("link", name="Report").press(
+        "Enter"
+    )
+    shares = block(page, "Checks and claims, by layer").get_by_role("row").nth(1)
+    # Of three neurons one is necessary; the hidden activations of two of three pictures match.
     expect(shares.get_by_role("cell").nth(3)).to_have_text(re.compile(r"33\s% 1 of 3"))
     expect(shares.get_by_role("cell").nth(2)).to_have_text(re.compile(r"67\s% 2 of 3"))
-    # Two of them vary and were tested: one in twenty is expected by rank.
-    ranks = block(page, "Shares that pass, by layer").get_by_role("row", name="expected by rank")
+    # Two of them vary and were tested; 5 % are expected by chance.
+    ranks = block(page, "Checks and claims, by layer").get_by_role("row", name="expected by chance")
     expect(ranks.get_by_role("cell")).to_have_text(["", "", "", "0.1", "0.1", "0.1"])
     stripes = block(page, "stripes")
     expect(stripes).to_contain_text(re.compile(r"necessary: 1\sneuron"))
@@ -125,9 +125,9 @@ def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path
     expect(page.get_by_role("heading", name="Report", exact=True)).to_be_visible()
 
 
-def test_a_number_of_the_report_sorts_the_units(page: Page, model_page: Path) -> None:
+def test_a_metric_of_the_report_sorts_the_units(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#report")
-    page.get_by_role("link", name="Path agreement").click()
+    page.get_by_role("link", name="Layer-path similarity").click()
     expect(page.locator("#units .cell").first).to_have_attribute("aria-label", UNITS[0])
     assert page.url.endswith("sort=-path")
 

@@ -57,8 +57,8 @@ def test_the_count_of_a_head_leads_to_its_units_alone(
     way: str, page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#heads")
-    follow(page.get_by_role("link", name=f"units of {HEAD}"), way)
-    expect(page.get_by_role("link", name="Remove: blocks.2.attn.qk")).to_be_visible()
+    follow(page.get_by_role("link", name=f"pictures of {HEAD}"), way)
+    expect(page.get_by_role("link", name="Remove filter: blocks.2.attn.qk")).to_be_visible()
     units = page.evaluate(
         "[...featviz.page.grid.units].map((i) => featviz.page.unitTable.address(i))"
     )
@@ -68,7 +68,7 @@ def test_the_count_of_a_head_leads_to_its_units_alone(
 
 def test_a_head_leads_to_where_it_looks(way: str, page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#heads")
-    follow(page.get_by_role("link", name=f"Where {HEAD} looks", exact=True), way)
+    follow(page.get_by_role("link", name=f"Attention map of {HEAD}", exact=True), way)
     card = page.get_by_role("article", name=HEAD, exact=True)
     expect(card).to_be_in_viewport()
     expect(card.locator("button.zoom").first).to_be_focused()

@@ -45,25 +45,25 @@ def test_an_address_of_several_models_lists_them_by_mouse(page: Page, site: Path
     open_page(page, site / "index.html")
     page.get_by_label("Find a unit").fill(SHARED)
     page.get_by_role("button", name="Find").click()
-    answer = page.locator("#jump-answer")
-    expect(answer).to_contain_text("2\u00a0models: ")
-    expect(answer.get_by_role("link")).to_have_text(["cueworld/vit", "cueworld/mixer"])
-    answer.get_by_role("link").nth(1).click()
+    result = page.locator("#find-unit-result")
+    expect(result).to_contain_text("2\u00a0models: ")
+    expect(result.get_by_role("link")).to_have_text(["cueworld/vit", "cueworld/mixer"])
+    result.get_by_role("link").nth(1).click()
     expect(page.locator("#unit h1")).to_have_text(SHARED)
     expect(page.locator(".breadcrumbs .back")).to_have_text("cueworld/mixer")
 
 
-def test_an_address_of_no_model_is_told_as_text(page: Page, site: Path) -> None:
+def test_an_unknown_address_is_reported_as_text(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     for address in ("head:99", "head", "", "__proto__", "<img src=x onerror=alert(1)>", "a\\'\""):
         page.get_by_label("Find a unit").fill(address)
         page.get_by_role("button", name="Find").click()
         if address:
-            expect(page.locator("#jump-answer")).to_have_text(
-                f"{address} is a unit of no model here."
+            expect(page.locator("#find-unit-result")).to_have_text(
+                f"No model has a unit {address}."
             )
         else:
-            expect(page.locator("#jump-answer")).to_contain_text("head is a unit of no")
+            expect(page.locator("#find-unit-result")).to_contain_text("No model has a unit head")
     assert page.url.endswith("/index.html")
 
 
@@ -76,8 +76,8 @@ def test_a_gallery_whose_list_of_units_is_missing_says_so(
     open_page(page, broken / "index.html")
     page.get_by_label("Find a unit").fill(ALONE)
     page.get_by_label("Find a unit").press("Enter")
-    expect(page.locator("#jump-answer")).to_contain_text("A file of this gallery is missing")
-    expect(page.locator("#jump-answer")).to_contain_text("units.js")
+    expect(page.locator("#find-unit-result")).to_contain_text("A file of this gallery is missing")
+    expect(page.locator("#find-unit-result")).to_contain_text("units.js")
     page.close()
 
 

@@ -142,8 +142,8 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
         "model": "cueworld/vit",
         "weights": FINGERPRINT[:8],
         "labels": {
-            ONE: {"label": "a", "favorite": False},
-            OTHER: {"label": "b \u2028 \u00fc", "favorite": True},
+            ONE: {"label": "a", "favourite": False},
+            OTHER: {"label": "b \u2028 \u00fc", "favourite": True},
         },
     }
     page.evaluate(
@@ -155,7 +155,7 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
             };
         }"""
     )
-    button = page.get_by_role("button", name="Export as a file")
+    button = page.get_by_role("button", name="Export to file")
     if browser_name == "chromium":  # Firefox tells nothing of downloads over its protocol
         with page.expect_download() as download:
             button.click()
@@ -171,7 +171,7 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
 def test_the_keyboard_exports_the_labels(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#labels")
     page.evaluate("address => featviz.page.labels.set(address, {label: 'a'})", ONE)
-    page.get_by_role("button", name="Export as a file").focus()
+    page.get_by_role("button", name="Export to file").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_have_text("1\u00a0unit exported to featviz-labels.json")
 
@@ -185,9 +185,9 @@ def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
     for number, other in enumerate(others):
         choose(page, file_of(labels, **other), f"{number}.json")
         expect(page.locator(".message")).to_contain_text(
-            f"{number}.json holds labels of another model, {other.get('model', 'cueworld/vit')} "
-            f"with weights {other.get('weights', FINGERPRINT)[:8]}; "
-            "this gallery has 1 of its 2\u00a0units."
+            f"{number}.json has labels of another model: {other.get('model', 'cueworld/vit')} "
+            f"with weights {other.get('weights', FINGERPRINT)[:8]}. "
+            "This gallery has 1 of its 2\u00a0units."
         )
         assert held(page) == {}
     page.get_by_role("button", name="Import anyway").focus()
@@ -215,16 +215,19 @@ def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
             "([address, entry]) => featviz.page.labels.set(address, entry)", [address, entry]
         )
     imported: dict[str, dict[str, Any]] = {
-        ONE: {"label": "theirs", "favorite": False},
+        ONE: {"label": "theirs", "favourite": False},
         OTHER: {"label": "new"},
         UNITS[1]: {"label": "alike"},
-        "gone:1": {"favorite": True},
+        "gone:1": {"favourite": True},
     }
     choose(page, file_of(imported))
     expect(page.locator(".message")).to_contain_text(
-        "Imported: 2 new, 1 changed, 1 the same, 1 of units that this gallery does not hold."
+        "Imported: 2 new, 1 changed, 1 unchanged, 1 of units not in this gallery."
     )
-    full = {a: {"label": "", "favorite": False, **entry} for a, entry in imported.items()}
+    full = {
+        address: {"label": entry.get("label", ""), "favorite": entry.get("favourite", False)}
+        for address, entry in imported.items()
+    }
     assert held(page) == {**before, **full}
     expect(page.locator(".labeled-unit")).to_have_count(5)
     page.get_by_role("button", name="Undo").focus()
@@ -234,20 +237,20 @@ def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
 
 
 NO_LABELS = [
-    (b"{", "it is not JSON"),
-    (b"\xff\xfe\x00", "it is not JSON"),
+    (b"{", "it is not valid JSON"),
+    (b"\xff\xfe\x00", "it is not valid JSON"),
     (b"null", '"format"'),
     (b"[]", '"format"'),
     (file_of({}, format="labels"), '"format" is not "featviz-labels"'),
     (file_of({}, version=2), "its version is 2"),
-    (file_of({}, model=3), '"model" and "weights" are not texts'),
-    (file_of({}, weights=None), '"model" and "weights" are not texts'),
-    (file_of([]), '"labels" are not an object'),
-    (file_of(None), '"labels" are not an object'),
+    (file_of({}, model=3), '"model" and "weights" are not strings'),
+    (file_of({}, weights=None), '"model" and "weights" are not strings'),
+    (file_of([]), '"labels" is not an object'),
+    (file_of(None), '"labels" is not an object'),
     (file_of({ONE: "text"}), f"the entry of {ONE} is not an object"),
     (file_of({ONE: {"label": "fine"}, OTHER: {"label": 3}}), f"{OTHER} has a label that"),
     (file_of({ONE: {"label": "x" * 501}}), "501 characters, more than 500"),
-    (file_of({ONE: {"favorite": 1}}), "neither true nor false"),
+    (file_of({ONE: {"favourite": 1}}), "neither true nor false"),
     (file_of({"a" * 99: []}), "the entry of " + "a" * 60 + "\u2026 is not an object"),
 ]
 
@@ -268,7 +271,7 @@ def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
-    expect(page.get_by_text("No unit has a label or a star yet")).to_be_visible()
+    expect(page.get_by_text("No labels or favorites yet")).to_be_visible()
     for address in (OTHER, ONE):  # shown in the order of the model, whatever was labeled first
         page.evaluate(
             "address => featviz.page.labels.set(address, {label: `of ${address}`})", address
@@ -327,7 +330,7 @@ def test_without_storage_labels_last_as_long_as_the_page_which_says_so(
     open_page(page, model_page, f"#unit={ONE}")
     page.locator(".label-input").fill("short-lived")
     page.locator(".label-input").press("Enter")
-    expect(page.locator(".label-trouble")).to_contain_text("lost when it is closed")
+    expect(page.locator(".storage-warning")).to_contain_text("does not store data")
     assert held(page) == {ONE: {"label": "short-lived", "favorite": False}}
 
 
@@ -340,7 +343,7 @@ def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
     page.reload()
     open_page(page, model_page, "#labels")
     page.evaluate("address => featviz.page.labels.set(address, {label: 'new'})", OTHER)
-    expect(page.locator(".label-trouble")).to_contain_text("its version is 2")
+    expect(page.locator(".storage-warning")).to_contain_text("its version is 2")
     assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == later
     assert list(held(page)) == [OTHER]
 
@@ -354,7 +357,7 @@ def test_a_full_storage_is_told_and_keeps_what_it_had(page: Page, model_page: Pa
         }"""
     )
     page.evaluate("address => featviz.page.labels.set(address, {label: 'too much'})", OTHER)
-    expect(page.locator(".label-trouble")).to_contain_text("no room")
+    expect(page.locator(".storage-warning")).to_contain_text("is full")
     assert sorted(held(page)) == sorted([ONE, OTHER])
     page.reload()
     assert list(held(page)) == [ONE]

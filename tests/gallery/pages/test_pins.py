@@ -36,14 +36,14 @@ def test_units_are_pinned_and_unpinned_on_their_pages(page: Page, model_page: Pa
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(tray.locator("li")).to_have_count(1)
-    expect(tray).to_contain_text("Pin another to compare")
+    expect(tray).to_contain_text("Pin another unit to compare")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#unit h1")).to_have_text(UNITS[1])
     page.keyboard.press("p")
     expect(tray.get_by_role("link", name="Compare 2")).to_be_visible()
     assert pinned(page) == UNITS[:2]
     page.keyboard.press("p")
-    expect(page.locator(".message")).to_have_text(f"{UNITS[1]} is no longer pinned")
+    expect(page.locator(".message")).to_have_text(f"{UNITS[1]} unpinned")
     assert pinned(page) == UNITS[:1]
 
 
@@ -80,7 +80,7 @@ def test_pins_stay_on_a_reload_and_eight_are_the_most(page: Page, model_page: Pa
     page.reload()
     expect(page.locator(".pinned-bar li")).to_have_count(8)
     page.evaluate("address => featviz.page.pins.toggle(address)", UNITS[8])
-    expect(page.locator(".message")).to_contain_text("8 units are pinned, which is the most")
+    expect(page.locator(".message")).to_contain_text("At most 8 units can be pinned")
     assert pinned(page) == UNITS[:8]
 
 
@@ -131,7 +131,7 @@ def test_units_stand_side_by_side_with_pictures_and_numbers(page: Page, model_pa
     pin(page, THREE)
     page.evaluate("address => featviz.page.labels.set(address, {label: 'a label'})", THREE[2])
     page.get_by_role("link", name="Compare 3").click()
-    expect(page.locator("#unit h1")).to_have_text("Side by side")
+    expect(page.locator("#unit h1")).to_have_text("Compare units")
     expect(page.locator(".compared")).to_be_visible()
     assert columns(page) == THREE
     assert page.url.endswith("#pins=" + ",".join(THREE))
@@ -188,7 +188,7 @@ def test_units_are_reordered_and_removed_by_mouse(page: Page, model_page: Path) 
         page.get_by_role("button", name=f"Remove {address}").click()
         expect(heads).to_have_text(left)
     page.get_by_role("button", name=f"Remove {three}").click()
-    expect(page.get_by_text("Nothing is pinned.")).to_be_visible()
+    expect(page.get_by_text("No pinned units.")).to_be_visible()
     expect(page.locator("#unit h1")).to_be_focused()
 
 
@@ -207,7 +207,7 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
         assert page.evaluate("location.hash") == f"#units{words}"
 
     page.keyboard.press("b")
-    expect(title).to_have_text("Side by side")
+    expect(title).to_have_text("Compare units")
     assert page.evaluate("location.hash") == f"#pins={UNITS[3]},{UNITS[4]}{words}"
     returns()
     page.get_by_role("link", name="Compare 2").click()
@@ -267,20 +267,20 @@ def test_addresses_with_commas_and_ampersands_go_through_a_link() -> None:
     assert call("shared/address-links.js", "pinsOf", hash_.removeprefix("#pins=")) == odd
 
 
-def test_what_a_link_names_in_vain_or_in_excess_is_told(page: Page, model_page: Path) -> None:
+def test_unknown_and_surplus_units_of_a_link_are_reported(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#pins=head:99,{THREE[0]},{THREE[0]},%E0%A4%A")
     expect(page.locator("#unit .notice")).to_have_text(
-        ["This gallery holds no unit head:99.", "This gallery holds no unit %E0%A4%A."]
+        ["No unit head:99 in this gallery.", "No unit %E0%A4%A in this gallery."]
     )
     expect(page.locator(".compared thead th")).to_have_count(1)
     open_page(page, model_page, "#pins=" + ",".join(UNITS[:10]))
-    expect(page.locator("#unit .notice")).to_contain_text("more units than the 8")
+    expect(page.locator("#unit .notice")).to_contain_text("more than 8 units")
     expect(page.locator(".compared thead th")).to_have_count(8)
 
 
 def test_without_pins_the_view_tells_how_to_pin(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#pins")
-    expect(page.get_by_text("Nothing is pinned.")).to_be_visible()
+    expect(page.get_by_text("No pinned units.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#unit")).to_be_hidden()
 
@@ -289,13 +289,13 @@ def test_a_comparison_scrolls_in_its_own_place(page: Page, model_page: Path) -> 
     open_page(page, model_page)
     pin(page, UNITS[:8])
     open_page(page, model_page, "#pins=" + ",".join(UNITS[:8]))
-    place = page.get_by_role("region", name="Units side by side")
-    expect(place).to_be_visible()
+    table = page.get_by_role("region", name="Comparison")
+    expect(table).to_be_visible()
     for width in (1280, 390, 320):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert place.evaluate("node => node.scrollWidth > node.clientWidth")
-    place.focus()
+        assert table.evaluate("node => node.scrollWidth > node.clientWidth")
+    table.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('.compared').scrollLeft > 40")

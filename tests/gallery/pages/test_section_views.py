@@ -67,14 +67,14 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
     counts = [" ".join(text.split()) for text in links.all_inner_texts()]
     assert counts == [
         "Units 5",
-        "Heads 2",
+        "Attention heads 2",
         "Filters 24",
-        "Attention 6",
-        "Grids 2",
+        "Attention maps 6",
+        "Token grids 2",
         "Gradients 2",
-        "Token by token 2",
-        "Compared 2",
-        "Effects of patching 3",
+        "Position dependence 2",
+        "Model comparison 2",
+        "Activation patching 3",
         "Labels",
     ]
     for link, name in zip(links.all()[1:-1], ["heads", *ROUTES], strict=True):
@@ -219,8 +219,8 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
     open_page(page, model_page, "#tokens")
     link = page.locator(".token-map a").last
     link.scroll_into_view_if_needed()
-    place = page.evaluate("scrollY")
-    assert place > 0
+    position = page.evaluate("scrollY")
+    assert position > 0
     leaves: list[Callable[[], None]] = [
         lambda: back(page),
         lambda: page.keyboard.press("Escape"),
@@ -230,7 +230,7 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
         expect(page.locator("#unit h1")).to_have_text(NEURONS[1])
         leave()
         expect(link).to_be_in_viewport()
-        assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+        assert page.evaluate("scrollY") == pytest.approx(position, abs=2)
         assert page.evaluate("document.activeElement.hash") == f"#unit={NEURONS[1]}"
 
 
@@ -240,8 +240,8 @@ def test_a_section_is_found_where_escape_left_it(way: str, page: Page, model_pag
     open_page(page, model_page, "#tokens")
     last = page.locator(".token-map a").last
     last.scroll_into_view_if_needed()
-    place = page.evaluate("scrollY")
-    assert place > 0
+    position = page.evaluate("scrollY")
+    assert position > 0
     page.keyboard.press("Escape")
     expect(page.locator(".cell").first).to_be_visible()
     if way == "back":
@@ -249,7 +249,7 @@ def test_a_section_is_found_where_escape_left_it(way: str, page: Page, model_pag
     else:
         page.locator("#views a[href='#tokens']").evaluate("link => link.click()")
     expect(last).to_be_in_viewport()
-    assert page.evaluate("scrollY") == pytest.approx(place, abs=2)
+    assert page.evaluate("scrollY") == pytest.approx(position, abs=2)
 
 
 def test_the_keyboard_opens_each_section_from_its_link(page: Page, model_page: Path) -> None:
@@ -264,11 +264,11 @@ def test_the_keyboard_opens_each_section_from_its_link(page: Page, model_page: P
     expect(page.locator(".cell").first).to_be_visible()
 
 
-def test_a_unit_leads_to_what_else_is_known_of_it(page: Page, model_page: Path) -> None:
+def test_a_unit_has_links_to_related_results(page: Page, model_page: Path) -> None:
     page.set_viewport_size({"width": 800, "height": 500})
     open_page(page, model_page, f"#unit={LOGIT}")
-    links = page.locator(".also a")
-    expect(links).to_have_text(["where the head looks", "gradients on images"])
+    links = page.locator(".related a")
+    expect(links).to_have_text(["attention map", "gradients on images"])
     links.first.click()
     card = page.get_by_role("article", name="blocks.2.attn.qk:0")
     expect(card).to_be_in_viewport()
@@ -287,8 +287,8 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
     block = page.locator(".render.sides")
     values = activation(LOGIT, 2)
     order = sorted(range(2), key=lambda sample: -values[sample])
-    for place, sample in enumerate(order):
-        block.locator(".choice").nth(place).click()
+    for rank, sample in enumerate(order):
+        block.locator(".choice").nth(rank).click()
         expect(block.locator(".large .side")).to_have_text(["query", "key"])
         alts = block.locator(".large img").evaluate_all("all => all.map((image) => image.alt)")
         assert alts == [f"{LOGIT}, sample {sample + 1}, {side} side" for side in ("query", "key")]
@@ -369,10 +369,10 @@ def test_a_store_without_units_opens_with_what_it_has(page: Page, site: Path) ->
     expect(page.locator("#facts")).to_have_text("weights cdcdcdcd")
 
 
-def test_the_index_lays_the_filters_of_all_models_side_by_side(page: Page, site: Path) -> None:
+def test_the_index_shows_the_filters_of_all_models(page: Page, site: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": 500})
     open_page(page, site / "index.html", "#filters")
-    expect(page.get_by_role("heading", name="Filters side by side")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="First-layer filters")).to_be_in_viewport()
     strips = page.locator("#strips li")
     expect(strips.locator("h3")).to_have_text(["cueworld/vit", "cueworld/mixer", "m"])
     for strip, shown in zip(strips.all(), (24, 96, 96), strict=True):
@@ -442,5 +442,5 @@ def test_on_a_phone_the_link_of_the_section_that_is_shown_is_in_sight(
     page.set_viewport_size({"width": 390, "height": 800})
     open_page(page, model_page, "#traces")
     current = page.locator("#views a[aria-current=page]")
-    expect(current).to_contain_text("Effects of patching")
+    expect(current).to_contain_text("Activation patching")
     expect(current).to_be_in_viewport(ratio=0.9)

@@ -41,7 +41,7 @@ def test_a_choice_sorts_better_first_and_what_is_unknown_last(
     expect(page.locator("#units h2")).to_have_count(0)
     assert listed(page) == sorted_by(key, down)
     assert page.url.endswith(f"#units&sort={'-' if down else ''}{key}")
-    names = ("Highest first; turn round", "Lowest first; turn round")
+    names = ("Highest first; reverse order", "Lowest first; reverse order")
     now, then = names if down else names[::-1]
     page.get_by_role("button", name=now).click()
     expect(page.get_by_role("button", name=then)).to_be_visible()
@@ -59,7 +59,7 @@ def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("combobox", name="Sort")).to_have_value("ratio")
-    turn = page.get_by_role("button", name=re.compile("turn round"))
+    turn = page.get_by_role("button", name=re.compile("reverse order"))
     expect(turn).to_have_attribute("aria-label", re.compile("^Highest first"))
     assert listed(page) == sorted_by("ratio", down=True)
     page.keyboard.press("Tab")
@@ -82,21 +82,21 @@ def test_the_number_sorted_by_is_told_below_each_picture(page: Page, big: Path) 
 def test_ranges_of_numbers_leave_just_the_units_within(page: Page, big: Path) -> None:
     open_page(page, big)
     page.get_by_role("button", name="Filter", exact=True).click()
-    page.get_by_role("textbox", name="ratio, at least").press_sequentially("3.5")
-    page.get_by_role("textbox", name="ratio, at most").press_sequentially("4")
-    page.get_by_role("textbox", name="agreement, at most").press_sequentially("2")
+    page.get_by_role("textbox", name="ratio, minimum").press_sequentially("3.5")
+    page.get_by_role("textbox", name="ratio, maximum").press_sequentially("4")
+    page.get_by_role("textbox", name="agreement, maximum").press_sequentially("2")
     page.keyboard.press("Enter")
-    page.get_by_role("textbox", name="agreement, at most").blur()
+    page.get_by_role("textbox", name="agreement, maximum").blur()
     ratio, agreement = (columns()[key] for key in ("ratio", "agreement"))
     within = (ratio >= 3.5) & (ratio <= 4) & (agreement <= 2)
     wanted = [name for name, is_in in zip(addresses(), within, strict=True) if is_in]
     expect(page.get_by_role("status").first).to_have_text(f"{len(wanted):,} of 18,432\u00a0units")
     assert listed(page) == wanted
     assert unquote(page.url).endswith("#units&where=ratio>=3.5,ratio<=4,agreement<=2")
-    page.get_by_role("link", name="Remove: ratio at most 4").click()
+    page.get_by_role("link", name="Remove filter: ratio \u2264 4").click()
     within = (ratio >= 3.5) & (agreement <= 2)
     expect(page.get_by_role("status").first).to_contain_text(f"{int(within.sum()):,} of")
-    page.get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Clear filters").click()
     expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
 
 
@@ -105,15 +105,15 @@ def test_a_bound_that_is_no_number_is_marked_until_it_is_cleared_and_filters_not
 ) -> None:
     open_page(page, big)
     page.keyboard.press("n")
-    box = page.get_by_role("textbox", name="ratio, at least")
+    box = page.get_by_role("textbox", name="ratio, minimum")
     box.press_sequentially("high")
     box.press("Tab")
     expect(box).to_have_attribute("aria-invalid", "true")
     assert len(listed(page)) == len(addresses())
-    other = page.get_by_role("textbox", name="fine, at most")
+    other = page.get_by_role("textbox", name="fine, maximum")
     other.press_sequentially("2")
     other.press("Enter")
-    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_visible()
+    expect(page.get_by_role("link", name="Remove filter: fine \u2264 2")).to_be_visible()
     expect(box).to_have_value("")
     expect(box).to_have_attribute("aria-invalid", "false")
 
@@ -122,7 +122,7 @@ def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, b
     ratio, fine = (columns()[key] for key in ("ratio", "fine"))
     open_page(page, big)
     page.keyboard.press("n")
-    box = page.get_by_role("textbox", name="ratio, at least")
+    box = page.get_by_role("textbox", name="ratio, minimum")
     for _ in range(12):
         if box.evaluate("box => box === document.activeElement"):
             break
@@ -132,18 +132,18 @@ def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, b
     page.keyboard.press("Enter")
     told = page.get_by_role("status").first
     expect(told).to_have_text(f"{(ratio >= 3.5).sum():,} of 18,432\u00a0units")
-    upper = page.get_by_role("textbox", name="fine, at most")
+    upper = page.get_by_role("textbox", name="fine, maximum")
     upper.focus()
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     expect(told).to_have_text(f"{((ratio >= 3.5) & (fine <= 2)).sum():,} of 18,432\u00a0units")
-    page.get_by_role("link", name="Remove: ratio at least 3.5").focus()
+    page.get_by_role("link", name="Remove filter: ratio \u2265 3.5").focus()
     page.keyboard.press("Enter")
     expect(told).to_have_text(f"{(fine <= 2).sum():,} of 18,432\u00a0units")
     # The keyboard is on what stands in the place of the link that is gone.
-    expect(page.get_by_role("link", name="Remove: fine at most 2")).to_be_focused()
+    expect(page.get_by_role("link", name="Remove filter: fine \u2264 2")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Clear")).to_be_focused()
+    expect(page.get_by_role("link", name="Clear filters")).to_be_focused()
     page.keyboard.press("Enter")
     expect(told).to_have_text("18,432\u00a0units")
     expect(page.get_by_role("button", name="Filter", exact=True)).to_be_focused()
@@ -164,7 +164,7 @@ def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> No
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.ariaLabel") == wanted[0]
     page.locator("#search").fill("no such unit")
-    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+    expect(page.get_by_text("No units match.")).to_be_visible()
 
 
 def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
@@ -178,7 +178,7 @@ def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
 def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
     open_page(page, big)
     page.keyboard.press("g")
-    box = page.get_by_role("combobox", name="Go to an address")
+    box = page.get_by_role("combobox", name="Go to address")
     expect(box).to_be_focused()
     page.keyboard.type("blocks.4.mlp.fc1:15")
     options = page.locator("#found [role=option]")
@@ -194,7 +194,7 @@ def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
 
 def test_the_mouse_goes_to_an_address_though_it_is_mistyped(page: Page, big: Path) -> None:
     open_page(page, big)
-    page.get_by_role("combobox", name="Go to an address").fill("blocks.4.mlp.fc2:15")
+    page.get_by_role("combobox", name="Go to address").fill("blocks.4.mlp.fc2:15")
     options = page.locator("#found [role=option]")
     expect(options.first).to_have_text(re.compile(r"^blocks\.4\.mlp\.fc1:0"))
     options.nth(2).click()
@@ -205,7 +205,7 @@ def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) ->
     open_page(page, big, "#units&where=ratio%3E=9")
     few = listed(page)
     assert 0 < len(few) < 200
-    page.get_by_role("button", name="Random").click()
+    page.get_by_role("button", name="Random unit").click()
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(re.compile(":"))
     assert heading.inner_text() in few
@@ -228,7 +228,7 @@ def test_only_favorites_labeled_or_pinned_are_shown_and_the_list_follows(
     expect(page.locator(".cell").nth(3)).to_have_class(re.compile("pinned"))
     page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: 'eyes' })")
     page.get_by_role("button", name="Filter", exact=True).click()
-    choice = page.get_by_role("combobox", name="Units")
+    choice = page.get_by_role("combobox", name="Show")
     for name, wanted in [
         ("favorites", "blocks.0.mlp.fc1:2"),
         ("pinned", "blocks.0.mlp.fc1:3"),
@@ -238,7 +238,7 @@ def test_only_favorites_labeled_or_pinned_are_shown_and_the_list_follows(
         expect(page.get_by_role("status").first).to_contain_text("1 of")
         assert listed(page) == [wanted]
     page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: '' })")
-    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+    expect(page.get_by_text("No units match.")).to_be_visible()
 
 
 def test_the_list_shows_what_was_marked_on_a_units_page(page: Page, model_page: Path) -> None:
@@ -321,7 +321,7 @@ def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Pat
     wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
     assert listed(page) == wanted
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the pictures")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the units")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#pictures")).to_be_focused()
     assert page.evaluate("location.hash") == "#units&sort=-activation&q=blocks"
@@ -388,13 +388,13 @@ def test_every_view_reads_back_what_its_link_was_written_from(page: Page, big: P
     state = page.evaluate("featviz.page.view.state()")
     assert {key: state[key] for key in wanted} == wanted
     assert state["only"] == "pinned"
-    expect(page.get_by_text("No unit is like that.")).to_be_visible()
+    expect(page.get_by_text("No units match.")).to_be_visible()
 
 
 def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) -> None:
     open_page(page, big)
     page.keyboard.press("?")
-    dialog = page.get_by_role("dialog", name="Keys")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_be_visible()
     listed_keys = set(dialog.locator("kbd").all_inner_texts())
     assert {"/", "g", "s", "n", "r", "[", "]", "?", "p", "f", "l", "Esc", "Enter"} <= listed_keys
@@ -415,7 +415,7 @@ def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) 
 
 def test_the_button_shows_the_keys_and_gives_the_place_back(page: Page, big: Path) -> None:
     open_page(page, big)
-    button = page.get_by_role("button", name="Keys")
+    button = page.get_by_role("button", name="Keyboard shortcuts")
     button.click()
     page.get_by_role("button", name="Close").click()
     expect(button).to_be_focused()

@@ -203,19 +203,19 @@ def test_similar_units_are_strips_with_their_likeness(page: Page, spoilt: Path) 
     similar = {"picture": [[0, 0.987], [3, 0.5]], "activation": None}
     change_details(spoilt, lambda entry: [*entry[:5], similar, *entry[6:]])
     open_page(page, spoilt, "#unit=head:0")
-    links = page.get_by_role("region", name="Pictures most like this one").get_by_role("link")
-    for link, number, likeness in ((links.nth(0), 0, "0.99"), (links.nth(1), 3, "0.50")):
+    links = page.get_by_role("region", name="Units with similar pictures").get_by_role("link")
+    for link, number, similarity in ((links.nth(0), 0, "0.99"), (links.nth(1), 3, "0.50")):
         expect(link).to_have_attribute("title", UNITS[number])
-        expect(link.locator(".caption")).to_have_text(UNITS[number] + likeness)
+        expect(link.locator(".caption")).to_have_text(UNITS[number] + similarity)
     expect(links).to_have_count(2)
-    alike = page.get_by_role("region", name="Units active on the same images")
-    expect(alike).to_have_count(0)
+    similar_activation = page.get_by_role("region", name="Units active on the same images")
+    expect(similar_activation).to_have_count(0)
 
 
 @pytest.mark.parametrize("hash_", ["#unit=head:99", "#unit=%E0%A4%A", "#unit="])
 def test_a_link_to_no_unit_says_so(hash_: str, page: Page, model_page: Path) -> None:
     open_page(page, model_page, hash_)
-    expect(page.get_by_text("This gallery holds no such unit.")).to_be_visible()
+    expect(page.get_by_text("No such unit in this gallery.")).to_be_visible()
     page.get_by_role("link", name="All units").click()
     expect(page.locator(".cell").first).to_be_visible()
 
@@ -308,7 +308,7 @@ def test_without_a_clipboard_the_text_is_shown_and_selected(
     open_page(page, model_page, "#unit=head:0")
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }")
     page.get_by_role("button", name=name).click()
-    expect(page.locator(".message")).to_contain_text("selected; copy it with the keyboard")
+    expect(page.locator(".message")).to_contain_text("selected; press Ctrl+C to copy it")
     expect(page.locator(shown)).to_be_visible()
     selected = page.evaluate("getSelection().toString()")
     assert selected == page.locator(shown).inner_text()
@@ -412,7 +412,7 @@ def test_small_pictures_alone_are_shown_enlarged_and_called_so(
     shutil.rmtree(spoilt.parent / "data-1" / "1" / "pictures")
     page = browser.new_page()
     open_page(page, spoilt, f"#unit={DIVERSE}")
-    expect(page.locator(".samples").first).to_contain_text("small pictures only")
+    expect(page.locator(".samples").first).to_contain_text("without full-size pictures")
     expect(page.locator(".samples [role=img]").first).to_have_attribute(
         "aria-label", re.compile(f"^{DIVERSE}")
     )
