@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn
 
 # Orthonormal opponent colors: gray, red-green, yellow-blue. Structure is mostly in one of them.
 OPPONENT = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
@@ -38,6 +37,9 @@ def denoised(filters: NDArray[np.float64]) -> NDArray[np.float64]:
     Source: the threshold is the universal one of Donoho and Johnstone, "Ideal spatial adaptation
     by wavelet shrinkage", Biometrika 81, 1994.
     """
+    # The gallery imports this module for the names of the classes, and SciPy takes long to import.
+    from scipy.fft import dctn, idctn  # noqa: PLC0415
+
     spectrum = dctn(np.einsum("kc,nchw->nkhw", OPPONENT, filters), axes=(2, 3), norm="ortho")
     power = spectrum**2
     noise = float(np.quantile(np.median(power, axis=0), 0.25)) / MEDIAN
