@@ -1,4 +1,4 @@
-"""A vision transformer so small that a render takes a moment."""
+"""A vision transformer small enough to render with in tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from featviz.addressing.address import Unit
 from featviz.models.vision_model import VisionModel
 
 
-def number(unit: Unit) -> int:
+def index_of(unit: Unit) -> int:
     """Return the index of a neuron, channel, filter or class."""
     assert isinstance(unit.index, int)
     return unit.index
 
 
 def toy_vit() -> VisionModel:
-    """Four blocks of random weights, for images of 32 x 32 pixels; a fresh one each time."""
+    """Return a new ViT with four blocks of random weights, for images of 32 x 32 pixels."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = VisionTransformer(32, 16, num_classes=2, embed_dim=16, depth=4, num_heads=2)

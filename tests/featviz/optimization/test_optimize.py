@@ -10,7 +10,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 import featviz
@@ -23,7 +22,7 @@ from featviz.optimization.objectives import similarity
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import make_recipe
 from featviz.optimization.schedule import cosine_decay
-from tests.featviz.toys import number
+from tests.featviz.toys import index_of, toy_vit
 from tests.oracles.adam import maximize
 from tests.oracles.linear import best_in_the_box
 
@@ -34,13 +33,8 @@ def vit() -> VisionModel:
 
 
 @pytest.fixture
-def small() -> VisionModel:
-    """Four blocks of random weights, for images of 32 x 32 pixels; a fresh one each time."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = VisionTransformer(32, 16, num_classes=2, embed_dim=16, depth=4, num_heads=2)
-    module.eval().requires_grad_(False)
-    return VisionModel("small", module, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+def toy() -> VisionModel:
+    return toy_vit()
 
 
 @pytest.fixture
@@ -51,8 +45,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def plain_value(model: VisionModel, pictures: Tensor, layer: str, index: int) -> Tensor:
-    """Mean over patches of a layer's output on (N, 3, H, W) in [0, 1], by one whole forward."""
+def expected_value(model: VisionModel, pictures: Tensor, layer: str, index: int) -> Tensor:
+    """Mean over patches of a layer's output for (N, 3, H, W) in [0, 1], by a full forward pass."""
     outputs: list[Tensor] = []
     hook = model.module.get_submodule(layer).register_forward_hook(
         lambda _module, _inputs, output: outputs.append(output)
@@ -69,92 +63,94 @@ def as_images(pictures: Pictures, unit: int) -> Tensor:
     return pictures.images[unit].permute(0, 3, 1, 2) / 255
 
 
-# One picture and its neighbors.
+# Independence of pictures.
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_every_picture_is_independent_of_its_batch_mates(vit: VisionModel) -> None:
-    chosen = make_recipe(vit, steps=64)
+def test_a_picture_does_not_depend_on_its_batch(vit: VisionModel) -> None:
+    recipe = make_recipe(vit, steps=64)
     units = featviz.units(vit, "blocks.2.mlp.fc1:0-31")
-    together = optimize(vit, units, chosen)
-    backwards = optimize(vit, units[:8][::-1], chosen)
+    together = optimize(vit, units, recipe)
+    reversed_batch = optimize(vit, units[:8][::-1], recipe)
     for k in (0, 3, 7):
-        alone = optimize(vit, [units[k]], chosen)
-        for other, place in ((together, k), (backwards, 7 - k)):
+        alone = optimize(vit, [units[k]], recipe)
+        for other, index in ((together, k), (reversed_batch, 7 - k)):
             np.testing.assert_allclose(
-                other.activation[place].numpy(), alone.activation[0].numpy(), rtol=1e-3
+                other.activation[index].numpy(), alone.activation[0].numpy(), rtol=1e-3
             )
-            apart = (other.images[place].float() - alone.images[0].float()).abs()
-            assert apart.mean() < 0.5
+            difference = (other.images[index].float() - alone.images[0].float()).abs()
+            assert difference.mean() < 0.5
 
 
-def test_a_sample_does_not_depend_on_how_many_there_are(small: VisionModel) -> None:
+def test_a_sample_does_not_depend_on_the_number_of_samples(toy: VisionModel) -> None:
     unit = [Unit("blocks.1.mlp.fc1", 3)]
-    two = optimize(small, unit, make_recipe(small, steps=5, samples=2, diversity=0))
-    three = optimize(small, unit, make_recipe(small, steps=5, samples=3, diversity=0))
+    two = optimize(toy, unit, make_recipe(toy, steps=5, samples=2, diversity=0))
+    three = optimize(toy, unit, make_recipe(toy, steps=5, samples=3, diversity=0))
     torch.testing.assert_close(three.activation[:, :2], two.activation, rtol=1e-4, atol=1e-6)
     assert not torch.equal(three.images[0, 0], three.images[0, 1])
 
 
-def test_the_stream_of_a_picture_depends_on_seed_address_and_sample_only() -> None:
+def test_the_generator_of_a_picture_depends_on_seed_address_and_sample_only() -> None:
     unit = Unit("blocks.1.mlp.fc1", 3)
     names = [(0, unit, 0), (1, unit, 0), (0, Unit("blocks.1.mlp.fc1", 4), 0), (0, unit, 1)]
     names += [(0, Unit("blocks.1.mlp.fc1", 3, "cls"), 0), (0, Unit("blocks.1.mlp.fc1", 3, 1), 0)]
     first = [torch.rand(4, generator=generator_for(*name)) for name in names]
-    again = [torch.rand(4, generator=generator_for(*name)) for name in reversed(names)]
-    assert all(torch.equal(a, b) for a, b in zip(first, reversed(again), strict=True))
+    second = [torch.rand(4, generator=generator_for(*name)) for name in reversed(names)]
+    assert all(torch.equal(a, b) for a, b in zip(first, reversed(second), strict=True))
     assert len({tuple(draw.tolist()) for draw in first}) == len(names)
 
 
-def test_the_same_call_makes_the_same_pictures(small: VisionModel) -> None:
-    units = featviz.units(small, "blocks.2.mlp.fc1:0-3")
-    first, again = (optimize(small, units, make_recipe(small, steps=6)) for _ in range(2))
-    assert torch.equal(first.images, again.images)
-    assert torch.equal(first.activation, again.activation)
-    assert torch.equal(first.trajectory, again.trajectory)
-    other = optimize(small, units, make_recipe(small, steps=6, seed=1))
+def test_the_same_call_makes_the_same_pictures(toy: VisionModel) -> None:
+    units = featviz.units(toy, "blocks.2.mlp.fc1:0-3")
+    first, second = (optimize(toy, units, make_recipe(toy, steps=6)) for _ in range(2))
+    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.activation, second.activation)
+    assert torch.equal(first.trajectory, second.trajectory)
+    other = optimize(toy, units, make_recipe(toy, steps=6, seed=1))
     assert not torch.equal(first.images, other.images)
 
 
-def test_a_unit_that_is_no_number_does_not_disturb_its_batch_mates(small: VisionModel) -> None:
-    chosen = make_recipe(small, steps=8, samples=2)
-    units = featviz.units(small, "blocks.2.mlp.fc1:0-4")
-    healthy = optimize(small, units, chosen)
+def test_a_unit_that_is_nan_does_not_change_the_rest_of_its_batch(toy: VisionModel) -> None:
+    recipe = make_recipe(toy, steps=8, samples=2)
+    units = featviz.units(toy, "blocks.2.mlp.fc1:0-4")
+    before = optimize(toy, units, recipe)
     with torch.no_grad():
-        small.module.get_parameter("blocks.2.mlp.fc1.weight")[2, 0] = torch.nan
-    sick = optimize(small, units, chosen)
+        toy.module.get_parameter("blocks.2.mlp.fc1.weight")[2, 0] = torch.nan
+    after = optimize(toy, units, recipe)
     others = [0, 1, 3, 4]
-    assert sick.activation[2].isnan().all()
-    torch.testing.assert_close(sick.activation[others], healthy.activation[others])
-    torch.testing.assert_close(sick.trajectory[others], healthy.trajectory[others])
-    apart = sick.images[others].int() - healthy.images[others].int()
-    assert apart.abs().max() <= 1
+    assert after.activation[2].isnan().all()
+    torch.testing.assert_close(after.activation[others], before.activation[others])
+    torch.testing.assert_close(after.trajectory[others], before.trajectory[others])
+    difference = after.images[others].int() - before.images[others].int()
+    assert difference.abs().max() <= 1
 
 
-# What the numbers mean.
+# Activations and trajectories.
 
 
-def test_the_activation_is_that_of_the_stored_picture_without_views(vit: VisionModel) -> None:
+def test_the_activation_is_that_of_the_stored_picture_without_augmentation(
+    vit: VisionModel,
+) -> None:
     units = featviz.units(vit, "blocks.3.mlp.fc1:5,9")
     pictures = optimize(vit, units, make_recipe(vit, steps=4, samples=2))
     assert pictures.images.dtype == torch.uint8
     assert pictures.images.shape == (2, 2, 128, 128, 3)
     assert pictures.trajectory.shape == (2, 2, 4)
     for k, unit in enumerate(units):
-        expected = plain_value(vit, as_images(pictures, k), unit.site, number(unit))
+        expected = expected_value(vit, as_images(pictures, k), unit.site, index_of(unit))
         torch.testing.assert_close(pictures.activation[k], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [24, 48])
-def test_a_picture_of_another_size_is_measured_at_the_size_of_the_model(
-    small: VisionModel, size: int
+def test_a_picture_of_another_size_is_resized_to_the_input_of_the_model(
+    toy: VisionModel, size: int
 ) -> None:
-    units = featviz.units(small, "blocks.1.mlp.fc1:3")
-    pictures = optimize(small, units, make_recipe(small, steps=4, size=size, samples=2))
+    units = featviz.units(toy, "blocks.1.mlp.fc1:3")
+    pictures = optimize(toy, units, make_recipe(toy, steps=4, size=size, samples=2))
     assert pictures.images.shape == (1, 2, size, size, 3)
     resized = np.stack([_pillow_resize(each, 32) for each in pictures.images[0].numpy()])
-    seen = torch.from_numpy(resized).permute(0, 3, 1, 2) / 255
-    expected = plain_value(small, seen, "blocks.1.mlp.fc1", 3)
+    images = torch.from_numpy(resized).permute(0, 3, 1, 2) / 255
+    expected = expected_value(toy, images, "blocks.1.mlp.fc1", 3)
     torch.testing.assert_close(pictures.activation[0], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -171,10 +167,10 @@ def test_a_trajectory_ends_higher_than_it_starts(vit: VisionModel) -> None:
 
 
 @pytest.mark.parametrize("betas", [(0.5, 0.9), (0.9, 0.999)])
-def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
+def test_parameters_are_updated_by_adam_with_the_betas_of_the_recipe(
     betas: tuple[float, float],
 ) -> None:
-    """The value is a weighed sum of squares of pixels, which are sigmoids of the numbers."""
+    """The objective is a weighted sum of squared pixels, which are sigmoids of the parameters."""
     weights = torch.linspace(-1, 1, 3 * 16 * 16)
 
     class Squares(nn.Module):
@@ -189,24 +185,24 @@ def test_numbers_climb_as_adam_does_with_the_betas_of_the_recipe(
 
     model = VisionModel("squares", Squares(), 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     (unit,) = featviz.units(model, "sum:0")
-    chosen = make_recipe(model, preset="naive", steps=40, precision="float32")
-    chosen = replace(chosen, betas=betas, learning_rate=0.2)
-    picture = optimize(model, [unit], chosen).images[0, 0].permute(2, 0, 1).flatten()
-    starts = chosen.parametrization(16).initial(generator_for(0, str(unit), 0)).flatten()
-    rates = [cosine_decay(0.2, step, chosen.steps) for step in range(chosen.steps)]
+    recipe = make_recipe(model, preset="naive", steps=40, precision="float32")
+    recipe = replace(recipe, betas=betas, learning_rate=0.2)
+    picture = optimize(model, [unit], recipe).images[0, 0].permute(2, 0, 1).flatten()
+    starts = recipe.parametrization(16).initial(generator_for(0, str(unit), 0)).flatten()
+    rates = [cosine_decay(0.2, step, recipe.steps) for step in range(recipe.steps)]
     for pixel in range(0, len(weights), 31):
         weight = float(weights[pixel])
 
-        def gradient(place: float, weight: float = weight) -> float:
-            bright = 1 / (1 + math.exp(-place))
-            return weight * 2 * bright * bright * (1 - bright)
+        def gradient(parameter: float, weight: float = weight) -> float:
+            sigmoid = 1 / (1 + math.exp(-parameter))
+            return weight * 2 * sigmoid * sigmoid * (1 - sigmoid)
 
-        place = maximize(float(starts[pixel]), gradient, rates, betas)
-        assert int(picture[pixel]) == pytest.approx(255 / (1 + math.exp(-place)), abs=0.51)
+        parameter = maximize(float(starts[pixel]), gradient, rates, betas)
+        assert int(picture[pixel]) == pytest.approx(255 / (1 + math.exp(-parameter)), abs=0.51)
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_pictures_of_a_linear_unit_come_close_to_the_best_there_is(vit: VisionModel) -> None:
+def test_pictures_of_a_linear_unit_reach_95_percent_of_the_maximum(vit: VisionModel) -> None:
     token = 27
     units = featviz.units(vit, f"patch_embed:0-15@{token}")
     pictures = optimize(vit, units, make_recipe(vit, preset="naive", param="fourier"))
@@ -214,77 +210,85 @@ def test_pictures_of_a_linear_unit_come_close_to_the_best_there_is(vit: VisionMo
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
     for unit, reached in zip(units, pictures.activation[:, 0].tolist(), strict=True):
-        weight = layer.weight[number(unit)].double().numpy()
-        best = best_in_the_box(weight, float(layer.bias[number(unit)]), mean=0.5, std=0.5)
+        weight = layer.weight[index_of(unit)].double().numpy()
+        best = best_in_the_box(weight, float(layer.bias[index_of(unit)]), mean=0.5, std=0.5)
         assert 0.95 * best <= reached <= best * (1 + 1e-5), str(unit)
 
 
-def test_diversity_makes_the_samples_of_a_unit_differ_and_keeps_them_excited(
+def test_diversity_makes_samples_less_similar_and_keeps_their_activation(
     vit: VisionModel,
 ) -> None:
     units = featviz.units(vit, "blocks.4.mlp.fc1:2-3")
-    alike, activation = {}, {}
+    similarities, activation = {}, {}
     for weight in (0.0, 1.0):
         pictures = optimize(vit, units, make_recipe(vit, steps=48, samples=3, diversity=weight))
-        alike[weight] = similarity(torch.stack([features(vit, each) for each in pictures.images]))
+        found = torch.stack([features(vit, each) for each in pictures.images])
+        similarities[weight] = similarity(found)
         activation[weight] = pictures.activation
-    assert (alike[1.0] < alike[0.0]).all()
+    assert (similarities[1.0] < similarities[0.0]).all()
     assert (activation[1.0].mean(1) > 0.5 * activation[0.0].mean(1)).all()
 
 
 def features(model: VisionModel, images: Tensor) -> Tensor:
-    """What layer 4's neurons see of (D, H, W, 3): (D, tokens, channels)."""
-    seen: list[Tensor] = []
+    """Return the input (D, tokens, channels) of the neurons of block 4 for images (D, H, W, 3)."""
+    found: list[Tensor] = []
     hook = model.module.get_submodule("blocks.4.mlp.fc1").register_forward_pre_hook(
-        lambda _, inputs: seen.append(inputs[0])
+        lambda _, inputs: found.append(inputs[0])
     )
     with torch.no_grad():
         model.module((images.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5)
     hook.remove()
-    return seen[0]
+    return found[0]
 
 
-def test_smoothness_makes_smoother_pictures(small: VisionModel) -> None:
-    def roughness(smoothness: float) -> float:
-        units = featviz.units(small, "blocks.1.mlp.fc1:0-3")
-        chosen = make_recipe(small, preset="naive", steps=60, tv_weight=smoothness)
-        images = optimize(small, units, chosen).images.float()
+def test_a_total_variation_weight_makes_pictures_smoother(toy: VisionModel) -> None:
+    def roughness(tv_weight: float) -> float:
+        units = featviz.units(toy, "blocks.1.mlp.fc1:0-3")
+        recipe = make_recipe(toy, preset="naive", steps=60, tv_weight=tv_weight)
+        images = optimize(toy, units, recipe).images.float()
         return float((images[:, :, 1:] - images[:, :, :-1]).abs().mean())
 
     assert roughness(10.0) < 0.7 * roughness(0.0)
 
 
-# Progressive pictures.
+# Frequency schedule and betas.
 
 
-def test_progressive_pictures_are_smoother_and_as_exciting(vit: VisionModel) -> None:
+def test_a_frequency_schedule_makes_pictures_smoother_and_keeps_their_activation(
+    vit: VisionModel,
+) -> None:
     units = featviz.units(vit, "blocks.5.mlp.fc1:0-3")
-    progressive = optimize(vit, units, make_recipe(vit, steps=64, frequency_schedule=0.5))
+    scheduled = optimize(vit, units, make_recipe(vit, steps=64, frequency_schedule=0.5))
     plain = optimize(vit, units, make_recipe(vit, steps=64, frequency_schedule=0))
     rough, smooth = (
-        sum(map(fine_share, pictures.images[:, 0].numpy())) for pictures in (plain, progressive)
+        sum(map(fine_share, pictures.images[:, 0].numpy())) for pictures in (plain, scheduled)
     )
     assert smooth < 0.75 * rough
-    assert progressive.activation.mean() > 0.9 * plain.activation.mean()
+    assert scheduled.activation.mean() > 0.9 * plain.activation.mean()
 
 
-def test_short_memories_make_more_exciting_pictures(vit: VisionModel) -> None:
-    """Than Adam's usual betas do in the same steps, on views that neither has seen."""
-    faster = []
+def test_the_default_betas_reach_higher_held_out_activations_than_those_of_torch(
+    vit: VisionModel,
+) -> None:
+    """In the same number of steps."""
+    better: list[bool] = []
     for block in (2, 5, 8):
         units = featviz.units(vit, f"blocks.{block}.mlp.fc1:0-7")
-        chosen = make_recipe(vit, steps=48)
+        recipe = make_recipe(vit, steps=48)
         found = []
-        for made in (chosen, replace(chosen, betas=(0.9, 0.999))):
-            images = optimize(vit, units, made).images[:, 0].permute(0, 3, 1, 2) / 255
+        for betas in (recipe.betas, (0.9, 0.999)):
+            images = (
+                optimize(vit, units, replace(recipe, betas=betas)).images[:, 0].permute(0, 3, 1, 2)
+                / 255
+            )
             with torch.no_grad():
-                seen = [featviz.readout(vit, units).paired(view) for view in held_out(images)]
-            found.append(torch.stack(seen).mean(0))
-        faster += (found[0] > found[1]).tolist()
-    assert sum(faster) >= 0.75 * len(faster)
+                values = [featviz.readout(vit, units).paired(view) for view in held_out(images)]
+            found.append(torch.stack(values).mean(0))
+        better += (found[0] > found[1]).tolist()
+    assert sum(better) >= 0.75 * len(better)
 
 
-# What is left as found.
+# Side effects.
 
 
 def flags(module: nn.Module) -> list[bool | int]:
@@ -294,8 +298,8 @@ def flags(module: nn.Module) -> list[bool | int]:
     return found
 
 
-def unsettle(model: VisionModel) -> None:
-    """Give a model flags and a hook of the user's own."""
+def modify(model: VisionModel) -> None:
+    """Set training mode and gradients in parts of a model, and register a hook."""
     model.module.get_submodule("blocks.0").train()
     for weight in model.module.get_submodule("blocks.1").parameters():
         weight.requires_grad_(True)
@@ -308,26 +312,26 @@ def numpy_random_state() -> list[int]:
     return [*state["state"]["key"].tolist(), state["state"]["pos"]]
 
 
-def test_model_threads_and_random_state_are_left_as_found(small: VisionModel) -> None:
-    unsettle(small)
-    units = featviz.units(small, "blocks.2.mlp.fc1:0-1")
-    chosen = make_recipe(small, steps=3, samples=2)
-    before = flags(small.module), torch.get_rng_state().clone(), torch.get_num_threads()
-    weights = copy.deepcopy(small.module.state_dict())
+def test_model_threads_and_random_state_are_unchanged(toy: VisionModel) -> None:
+    modify(toy)
+    units = featviz.units(toy, "blocks.2.mlp.fc1:0-1")
+    recipe = make_recipe(toy, steps=3, samples=2)
+    before = flags(toy.module), torch.get_rng_state().clone(), torch.get_num_threads()
+    weights = copy.deepcopy(toy.module.state_dict())
     numpy_state = numpy_random_state()
-    optimize(small, units, chosen)
-    assert flags(small.module) == before[0]
+    optimize(toy, units, recipe)
+    assert flags(toy.module) == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
     assert torch.get_num_threads() == before[2]
     assert numpy_random_state() == numpy_state
-    assert all(weight.grad is None for weight in small.module.parameters())
-    for name, weight in small.module.state_dict().items():
+    assert all(weight.grad is None for weight in toy.module.parameters())
+    for name, weight in toy.module.state_dict().items():
         assert torch.equal(weight, weights[name])
 
 
-def test_the_model_is_left_as_found_when_it_raises_midway(small: VisionModel) -> None:
-    units = featviz.units(small, "blocks.2.mlp.fc1:0-1")
-    unsettle(small)
+def test_the_model_is_restored_when_it_raises_midway(toy: VisionModel) -> None:
+    units = featviz.units(toy, "blocks.2.mlp.fc1:0-1")
+    modify(toy)
     calls: list[None] = []
 
     def fail(*_: object) -> None:
@@ -335,33 +339,33 @@ def test_the_model_is_left_as_found_when_it_raises_midway(small: VisionModel) ->
         if len(calls) == 3:
             raise RuntimeError("the model gave up")
 
-    small.module.get_submodule("blocks.1").register_forward_hook(fail)
-    before, state = flags(small.module), torch.get_rng_state().clone()
+    toy.module.get_submodule("blocks.1").register_forward_hook(fail)
+    before, state = flags(toy.module), torch.get_rng_state().clone()
     with pytest.raises(RuntimeError, match="the model gave up"):
-        optimize(small, units, make_recipe(small, steps=9))
-    assert flags(small.module) == before
+        optimize(toy, units, make_recipe(toy, steps=9))
+    assert flags(toy.module) == before
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("block", range(4))
-def test_blocks_after_the_units_block_are_never_called(small: VisionModel, block: int) -> None:
-    units = featviz.units(small, f"blocks.{block}.mlp.fc1:0-1")
+def test_blocks_after_that_of_the_units_are_never_called(toy: VisionModel, block: int) -> None:
+    units = featviz.units(toy, f"blocks.{block}.mlp.fc1:0-1")
     calls = dict.fromkeys(range(4), 0)
 
     def count(block: int) -> None:
         calls[block] += 1
 
     for depth in range(4):
-        small.module.get_submodule(f"blocks.{depth}").register_forward_pre_hook(
+        toy.module.get_submodule(f"blocks.{depth}").register_forward_pre_hook(
             lambda *_, depth=depth: count(depth)
         )
-    optimize(small, units, make_recipe(small, steps=3))
-    # Three steps, and the measurement of the stored picture.
-    assert calls == {number: 4 if number <= block else 0 for number in range(4)}
+    optimize(toy, units, make_recipe(toy, steps=3))
+    # Three steps and the activation of the stored picture.
+    assert calls == {depth: 4 if depth <= block else 0 for depth in range(4)}
 
 
-def test_every_step_is_told(small: VisionModel) -> None:
+def test_tick_is_called_after_every_step(toy: VisionModel) -> None:
     ticks: list[None] = []
-    units = featviz.units(small, "blocks.0.mlp.fc1:0-2")
-    optimize(small, units, make_recipe(small, steps=7), lambda: ticks.append(None))
+    units = featviz.units(toy, "blocks.0.mlp.fc1:0-2")
+    optimize(toy, units, make_recipe(toy, steps=7), lambda: ticks.append(None))
     assert len(ticks) == 7

@@ -80,7 +80,7 @@ def vit() -> VisionModel:
         ),
     ],
 )
-def test_a_wrong_choice_is_refused_in_one_line(
+def test_an_invalid_setting_raises_one_line(
     vit: VisionModel, choice: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(FeatvizError) as refusal:
@@ -88,7 +88,7 @@ def test_a_wrong_choice_is_refused_in_one_line(
     assert str(refusal.value) == line
 
 
-def test_a_preset_fills_in_what_is_not_given(vit: VisionModel) -> None:
+def test_a_preset_provides_the_defaults(vit: VisionModel) -> None:
     plain = make_recipe(vit)
     assert (plain.preset, plain.param, plain.size) == ("vit", "fourier", 128)
     assert (plain.samples, plain.steps, plain.seed) == (1, 512, 0)
@@ -102,13 +102,13 @@ def test_a_preset_fills_in_what_is_not_given(vit: VisionModel) -> None:
     assert make_recipe(vit, preset="naive", param="fourier").param == "fourier"
 
 
-def test_a_single_sample_has_nothing_to_differ_from(vit: VisionModel) -> None:
+def test_diversity_is_ignored_for_a_single_sample(vit: VisionModel) -> None:
     assert make_recipe(vit, samples=1, diversity=3) == make_recipe(vit, samples=1, diversity=0)
     assert make_recipe(vit, samples=2).diversity > 0
 
 
 def variants(vit: VisionModel) -> list[Recipe]:
-    """Recipes of which every two differ in something that changes the pictures."""
+    """Recipes that differ pairwise in a setting that changes the pictures."""
     choices: list[dict[str, Any]] = [
         {"preset": "vit"},
         {"preset": "cnn"},
@@ -132,13 +132,13 @@ def variants(vit: VisionModel) -> list[Recipe]:
     return [make_recipe(vit, **({"precision": "float32"} | choice)) for choice in choices]
 
 
-def test_a_configuration_is_plain_json(vit: VisionModel) -> None:
+def test_a_configuration_survives_json(vit: VisionModel) -> None:
     for each in variants(vit):
-        told = each.to_json()
-        assert json.loads(json.dumps(told, allow_nan=False)) == told
+        configuration = each.to_json()
+        assert json.loads(json.dumps(configuration, allow_nan=False)) == configuration
 
 
-def test_equal_recipes_have_equal_configurations_and_different_ones_different_ones(
+def test_configurations_are_equal_exactly_if_the_recipes_are(
     vit: VisionModel,
 ) -> None:
     first, second = variants(vit), variants(vit)
@@ -148,12 +148,12 @@ def test_equal_recipes_have_equal_configurations_and_different_ones_different_on
         assert one.to_json() != other.to_json()
 
 
-def test_whole_numbers_and_fractions_make_the_same_recipe(vit: VisionModel) -> None:
-    whole, fraction = (make_recipe(vit, samples=2, diversity=weight) for weight in (1, 1.0))
-    assert json.dumps(whole.to_json()) == json.dumps(fraction.to_json())
+def test_integers_and_floats_make_the_same_recipe(vit: VisionModel) -> None:
+    integer, floating = (make_recipe(vit, samples=2, diversity=weight) for weight in (1, 1.0))
+    assert json.dumps(integer.to_json()) == json.dumps(floating.to_json())
 
 
-def test_automatic_precision_is_told_by_its_name(vit: VisionModel) -> None:
+def test_automatic_precision_is_recorded_by_its_name(vit: VisionModel) -> None:
     named = make_recipe(vit, precision=fastest_precision(vit.device))
     assert make_recipe(vit, precision="auto") == named
     assert named.to_json()["precision"] in ("float32", "bfloat16")
@@ -172,11 +172,11 @@ def test_only_fourier_images_of_the_vit_preset_have_a_frequency_schedule_by_defa
     assert make_recipe(vit, frequency_schedule=0).frequency_schedule == 0
 
 
-def test_the_image_has_the_parameters_of_the_recipe(vit: VisionModel) -> None:
+def test_the_parametrization_is_that_of_the_recipe(vit: VisionModel) -> None:
     assert make_recipe(vit).parametrization(40) == Fourier(40, 40, PRESETS["vit"].decay)
     assert make_recipe(vit, param="pixel").parametrization(40) == Pixel(40, 40)
-    falling = power_law(PRESETS["vit"].decay, 40, 40)
-    assert make_recipe(vit, param="maco").parametrization(40) == Maco(40, 40, falling)
+    spectrum = power_law(PRESETS["vit"].decay, 40, 40)
+    assert make_recipe(vit, param="maco").parametrization(40) == Maco(40, 40, spectrum)
     assert make_recipe(vit, param="maco", spectrum=NATURAL).parametrization(40) == Maco(
         40, 40, NATURAL
     )
@@ -192,14 +192,14 @@ def test_the_spectrum_of_a_dataset_is_measured_at_the_size_of_the_pictures(
     )
 
 
-def test_settings_that_are_not_used_are_not_told(vit: VisionModel) -> None:
+def test_unused_settings_are_not_recorded(vit: VisionModel) -> None:
     assert not {"spectrum", "sides"} & make_recipe(vit, param="maco").to_json().keys()
-    told = make_recipe(vit, param="maco", spectrum=NATURAL).to_json()
-    assert (told["spectrum"], told["spectrum_digest"]) == ("mine", NATURAL.digest)
+    recorded = make_recipe(vit, param="maco", spectrum=NATURAL).to_json()
+    assert (recorded["spectrum"], recorded["spectrum_digest"]) == ("mine", NATURAL.digest)
 
 
 @pytest.mark.parametrize("name", ["cueworld/vit", "cueworld/mixer", "cueworld/vit_colourblind"])
-def test_models_that_cut_images_into_patches_get_the_vit_preset(name: str) -> None:
+def test_models_with_patch_embeddings_get_the_vit_preset(name: str) -> None:
     model = featviz.load(name, device="cpu")
     assert preset_for(model) == "vit"
     assert make_recipe(model).preset == "vit"

@@ -18,7 +18,7 @@ def model() -> VisionModel:
     return toy_vit()
 
 
-def test_a_recipe_is_read_back_from_what_a_store_records(model: VisionModel) -> None:
+def test_a_recipe_is_restored_from_its_configuration(model: VisionModel) -> None:
     for settings in ({}, {"preset": "naive"}, {"param": "maco", "frequency_schedule": 0.5}):
         written = make_recipe(model, steps=3, **settings)
         assert Recipe.from_json(json.loads(json.dumps(written.to_json()))) == written

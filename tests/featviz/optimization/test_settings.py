@@ -9,7 +9,7 @@ from featviz.optimization.recipe import Recipe
 from featviz.optimization.settings import KEYS, PRESET_NAMES, Settings
 
 
-def test_the_presets_that_settings_offer_are_those_that_there_are() -> None:
+def test_the_settings_offer_exactly_the_existing_presets() -> None:
     assert tuple(PRESETS) == PRESET_NAMES
 
 

@@ -13,7 +13,7 @@ from featviz.store.writer import StoreWriter
 
 
 class FakeWriter:
-    """Notes what is added, and does as it is told before it."""
+    """Records what is added, after calling `before` with it."""
 
     def __init__(self, before: Callable[[Any], object] = lambda _: None) -> None:
         self.before = before
@@ -26,30 +26,30 @@ class FakeWriter:
         self.added.append((values, kind))
 
 
-def behind(writer: FakeWriter) -> BackgroundWriter:
+def background(writer: FakeWriter) -> BackgroundWriter:
     return BackgroundWriter(cast("StoreWriter", writer))
 
 
-def rows(number: int) -> dict[str, list[str]]:
-    return {"address": [str(number)]}
+def rows(index: int) -> dict[str, list[str]]:
+    return {"address": [str(index)]}
 
 
-def test_all_is_written_in_order_by_one_other_thread_when_the_context_ends() -> None:
+def test_one_other_thread_writes_everything_in_order_before_the_context_ends() -> None:
     writer = FakeWriter(lambda _: time.sleep(0.001))
-    with behind(writer) as writing:
-        for number in range(20):
-            writing.add(rows(number), "failures" if number % 2 else None)
+    with background(writer) as writing:
+        for index in range(20):
+            writing.add(rows(index), "failures" if index % 2 else None)
     assert writer.added == [(rows(n), "failures" if n % 2 else None) for n in range(20)]
     assert len(writer.threads) == 1
     assert threading.get_ident() not in writer.threads
 
 
-def test_adding_returns_while_the_disk_is_busy_and_waits_when_two_wait() -> None:
+def test_add_returns_at_once_until_the_queue_is_full() -> None:
     free = threading.Event()
     writer = FakeWriter(lambda _: free.wait())
-    with behind(writer) as writing:
-        for number in range(WAITING):
-            writing.add(rows(number))
+    with background(writer) as writing:
+        for index in range(WAITING):
+            writing.add(rows(index))
         assert writer.added == []
         threading.Timer(0.05, free.set).start()
         writing.add(rows(WAITING))
@@ -57,41 +57,41 @@ def test_adding_returns_while_the_disk_is_busy_and_waits_when_two_wait() -> None
         assert writer.added[0] == (rows(0), None)
 
 
-def refuse(second: Any) -> None:
-    if second == rows(1):
+def fail_for_row_1(values: Any) -> None:
+    if values == rows(1):
         raise FeatvizError("the disk is full")
 
 
-def test_a_refusal_comes_out_at_the_next_batch_or_at_the_end() -> None:
+def test_an_error_is_raised_by_the_next_add_or_at_the_end() -> None:
     done = threading.Event()
 
     def check(values: Any) -> None:
         done.set()
-        refuse(values)
+        fail_for_row_1(values)
 
     writer = FakeWriter(check)
 
-    def job(numbers: Sequence[int]) -> None:
-        with behind(writer) as writing:
-            for number in numbers:
-                writing.add(rows(number))
-                # As long as a batch takes.
+    def job(indices: Sequence[int]) -> None:
+        with background(writer) as writing:
+            for index in indices:
+                writing.add(rows(index))
+                # As long as the write takes.
                 done.wait()
                 done.clear()
 
     with pytest.raises(FeatvizError, match="the disk is full"):
         job(range(9))
-    # The third may have been on its way before the second was found refused.
+    # The third may have been queued before the second failed.
     assert [values for values, _ in writer.added] in ([rows(0)], [rows(0), rows(2)])
     with pytest.raises(FeatvizError, match="the disk is full"):
         job([1])
 
 
-def test_what_is_made_is_written_before_ctrl_c_goes_on() -> None:
+def test_everything_added_is_written_before_ctrl_c_propagates() -> None:
     writer = FakeWriter(lambda _: time.sleep(0.02))
 
     def job() -> None:
-        with behind(writer) as writing:
+        with background(writer) as writing:
             writing.add(rows(0))
             writing.add(rows(1))
             raise KeyboardInterrupt
@@ -101,15 +101,15 @@ def test_what_is_made_is_written_before_ctrl_c_goes_on() -> None:
     assert writer.added == [(rows(0), None), (rows(1), None)]
 
 
-def test_a_refusal_comes_out_though_ctrl_c_ends_the_job() -> None:
+def test_an_error_is_raised_even_if_ctrl_c_ends_the_job() -> None:
     pressed = threading.Event()
 
     def check(values: Any) -> None:
         pressed.wait()
-        refuse(values)
+        fail_for_row_1(values)
 
     def job() -> None:
-        with behind(FakeWriter(check)) as writing:
+        with background(FakeWriter(check)) as writing:
             writing.add(rows(1))
             pressed.set()
             raise KeyboardInterrupt
@@ -119,7 +119,7 @@ def test_a_refusal_comes_out_though_ctrl_c_ends_the_job() -> None:
     assert isinstance(caught.value.__context__, KeyboardInterrupt)
 
 
-def test_the_first_of_two_refusals_comes_out() -> None:
+def test_the_first_of_two_errors_is_raised() -> None:
     busy = threading.Event()
 
     def check(values: Any) -> None:
@@ -127,7 +127,7 @@ def test_the_first_of_two_refusals_comes_out() -> None:
         raise FeatvizError(f"no room for {values['address'][0]}")
 
     def job() -> None:
-        with behind(FakeWriter(check)) as writing:
+        with background(FakeWriter(check)) as writing:
             writing.add(rows(0))
             writing.add(rows(1))
             busy.set()

@@ -1,8 +1,6 @@
-"""First layers are linear in the pixels, so the best image for each of their units is known."""
+"""Units of first layers are linear in the pixels, so their best images are known."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ MIXER, RESNET, STRIDED = "cueworld/mixer", "cueworld/resnet", "strided"
 
 
 def strided() -> VisionModel:
-    """A convolution with a bias, whose last places look over the edge on one side only."""
+    """Return a convolution with a bias, whose last positions are padded on one side only."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = nn.Sequential(nn.Conv2d(3, 4, 5, stride=3, padding=2), nn.ReLU())
@@ -34,25 +32,19 @@ def models() -> dict[str, VisionModel]:
     return {**bundled, STRIDED: strided()}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def pixels(model: VisionModel, index: int, place: int | None) -> tuple[NDArray[np.float64], float]:
-    """What a unit of the first layer weighs each pixel with, and its bias."""
+def pixel_weights_and_bias(
+    model: VisionModel, index: int, position: int | None
+) -> tuple[NDArray[np.float64], float]:
+    """Return the weight of each pixel for a unit of the first layer, and its bias."""
     layer = next(part for part in model.module.modules() if isinstance(part, nn.Conv2d))
     kernel = layer.weight[index].detach().double().numpy()
     bias = 0.0 if layer.bias is None else float(layer.bias[index])
     stride, padding = layer.stride[0], int(layer.padding[0])
-    return pixel_weights(kernel, stride, padding, model.image_size, place), bias
+    return pixel_weights(kernel, stride, padding, model.image_size, position), bias
 
 
-def test_the_weights_of_pixels_are_those_worked_out_by_hand() -> None:
-    """A row of three taps that moves by two over four pixels and a zero on either side."""
+def test_pixel_weights_agree_with_an_example_computed_by_hand() -> None:
+    """Three taps, with stride 2 over four pixels and one zero on each side."""
     kernel = np.array([[[1.0, 10.0, 100.0]] * 3] * 3)
     kernel[:, [0, 2]] = 0
     first = pixel_weights(kernel, 2, 1, 4, 0)
@@ -63,29 +55,30 @@ def test_the_weights_of_pixels_are_those_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "site", "place"),
+    ("name", "site", "position"),
     [(MIXER, "stem", 27), (RESNET, "conv1", 2000), (STRIDED, "0", 0), (STRIDED, "0", 65)],
 )
 def test_the_closed_form_gives_the_value_of_any_image(
-    models: dict[str, VisionModel], name: str, site: str, place: int
+    models: dict[str, VisionModel], name: str, site: str, position: int
 ) -> None:
     model = models[name]
     images = torch.rand(2, 3, model.image_size, model.image_size, dtype=torch.float64)
-    for at, where in ((place, f"@{place}"), (None, "")):
-        values = featviz.readout(model, featviz.units(model, f"{site}:3{where}"))(images)
-        weights, bias = pixels(model, 3, at)
+    for at, token in ((position, f"@{position}"), (None, "")):
+        values = featviz.readout(model, featviz.units(model, f"{site}:3{token}"))(images)
+        weights, bias = pixel_weights_and_bias(model, 3, at)
         mean, std = (np.reshape(each, (3, 1, 1)) for each in (model.mean, model.std))
         expected = (weights * (images.numpy() - mean) / std).sum((1, 2, 3)) + bias
         np.testing.assert_allclose(values[:, 0].detach(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("name", "site", "place", "param", "steps", "share"),
+    ("name", "site", "position", "param", "steps", "share"),
     [
         (MIXER, "stem", 27, "fourier", 192, 0.9),
         (RESNET, "conv1", 2000, "fourier", 160, 0.9),
         (STRIDED, "0", 60, "fourier", 256, 0.9),
-        # Of the mean over places the best image is a texture as fine as the stride. Pixels find it.
+        # For the mean over positions, the best image has the period of the stride, which needs
+        # pixel images.
         (MIXER, "stem", None, "pixel", 256, 0.95),
         (RESNET, "conv1", None, "pixel", 256, 0.95),
         (STRIDED, "0", None, "pixel", 256, 0.95),
@@ -93,19 +86,21 @@ def test_the_closed_form_gives_the_value_of_any_image(
         (STRIDED, "0", 60, "pixel", 256, 0.95),
     ],
 )
-def test_pictures_of_first_layers_come_close_to_the_best_there_is(
+def test_pictures_of_first_layers_reach_most_of_the_maximum(
     models: dict[str, VisionModel],
     name: str,
     site: str,
-    place: int | None,
+    position: int | None,
     param: str,
     steps: int,
     share: float,
 ) -> None:
     model = models[name]
-    where = "" if place is None else f"@{place}"
-    units = featviz.units(model, f"{site}:0-1{where}")
+    token = "" if position is None else f"@{position}"
+    units = featviz.units(model, f"{site}:0-1{token}")
     pictures = optimize(model, units, make_recipe(model, preset="naive", param=param, steps=steps))
     for index, reached in enumerate(pictures.activation[:, 0].tolist()):
-        best = best_in_the_box(*pixels(model, index, place), model.mean, model.std)
+        best = best_in_the_box(
+            *pixel_weights_and_bias(model, index, position), model.mean, model.std
+        )
         assert share * best <= reached <= best * (1 + 1e-5), units[index]

@@ -11,11 +11,13 @@ from featviz.rendering.engine import Local, make_engine
     ("name", "workers", "line"),
     [
         ("rays", None, "no engine 'rays': choose from local, ray; did you mean ray?"),
-        ("local", 2, "workers are a number from 1 up, and of the engine ray"),
-        ("ray", 0, "workers are a number from 1 up, and of the engine ray"),
+        ("local", 2, "workers must be at least 1, and need the engine ray"),
+        ("ray", 0, "workers must be at least 1, and need the engine ray"),
     ],
 )
-def test_an_engine_that_is_none_is_refused(name: str, workers: int | None, line: str) -> None:
+def test_an_unknown_engine_or_number_of_workers_is_refused(
+    name: str, workers: int | None, line: str
+) -> None:
     with pytest.raises(FeatvizError) as caught:
         make_engine(name, workers)
     assert str(caught.value) == line

@@ -1,4 +1,4 @@
-"""Are the pictures any good? Small versions of what the defaults are held to."""
+"""Quality of pictures with the default settings, on a few units."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def neurons(model: VisionModel, layer: int, count: int) -> list[Unit]:
     ("count", "steps", "images"),
     [(4, 96, 250), pytest.param(8, 256, 1000, marks=pytest.mark.slow)],
 )
-def test_nine_in_ten_pictures_excite_their_neuron_more_than_any_natural_image(
+def test_nine_in_ten_pictures_exceed_the_activation_of_every_natural_image(
     vit: VisionModel, count: int, steps: int, images: int
 ) -> None:
     units = [unit for layer in LAYERS for unit in neurons(vit, layer, count)]
@@ -41,19 +41,21 @@ def test_nine_in_ten_pictures_excite_their_neuron_more_than_any_natural_image(
     with torch.no_grad():
         for batch in cueworld.batches(images, seed=11):
             best = torch.maximum(best, readout(batch.images).amax(0))
-    chosen = make_recipe(vit, steps=steps)
-    rendered = [optimize(vit, neurons(vit, layer, count), chosen) for layer in LAYERS]
+    recipe = make_recipe(vit, steps=steps)
+    rendered = [optimize(vit, neurons(vit, layer, count), recipe) for layer in LAYERS]
     activation = torch.cat([pictures.activation[:, 0] for pictures in rendered])
     assert (activation > best).double().mean() >= 0.9
 
 
-def test_naive_pictures_are_rougher_and_show_the_patch_grid(vit: VisionModel) -> None:
+def test_naive_pictures_have_more_high_frequencies_and_show_the_patch_grid(
+    vit: VisionModel,
+) -> None:
     for layer in LAYERS[:2]:
         units = neurons(vit, layer, 4)
-        ours = optimize(vit, units, make_recipe(vit, steps=96))
+        default = optimize(vit, units, make_recipe(vit, steps=96))
         naive = optimize(vit, units, make_recipe(vit, steps=96, preset="naive"))
-        assert mean_share(naive, fine_share) >= 2 * mean_share(ours, fine_share)
-        assert mean_share(naive, grid_share) >= 20 * mean_share(ours, grid_share)
+        assert mean_share(naive, fine_share) >= 2 * mean_share(default, fine_share)
+        assert mean_share(naive, grid_share) >= 20 * mean_share(default, grid_share)
 
 
 def mean_share(pictures: Pictures, share: Callable[[NDArray[np.uint8]], float]) -> float:

@@ -21,7 +21,7 @@ MODEL = toy_vit()
 
 
 class FakeTime:
-    """A clock, and an `optimize` that takes seconds of it, straight in the depth."""
+    """A clock and an `optimize` whose time is linear in the depth of the units."""
 
     def __init__(self, start: float, shallow: float, deeper: float) -> None:
         self.start, self.shallow, self.deeper = start, shallow, deeper
@@ -37,43 +37,45 @@ class FakeTime:
         self,
         _model: VisionModel,
         batch: Sequence[Unit],
-        made: Recipe,
+        recipe: Recipe,
         _tick: Callable[[], object] = lambda: None,
     ) -> Pictures:
-        self.steps += made.steps
-        self.now += len(batch) * made.samples * self.cost(batch[0], made.steps)
-        shape = (len(batch), made.samples)
+        self.steps += recipe.steps
+        self.now += len(batch) * recipe.samples * self.cost(batch[0], recipe.steps)
+        shape = (len(batch), recipe.samples)
         return Pictures(
             torch.zeros(*shape, 4, 4, 3, dtype=torch.uint8),
             torch.zeros(shape),
-            torch.zeros(*shape, made.steps),
+            torch.zeros(*shape, recipe.steps),
         )
 
 
 @given(st.integers(1, 9), st.integers(1, 3), st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
-def test_costs_that_grow_evenly_with_depth_are_foretold_exactly(
+def test_costs_that_are_linear_in_the_depth_are_estimated_exactly(
     limit: int, samples: int, start: float, shallow: float, deeper: float
 ) -> None:
-    made = make_recipe(MODEL, samples=samples, steps=37)
-    chosen = units(MODEL, "patch_embed:0-4", "blocks.all.mlp.fc1:0-6", "blocks.3.mlp.fc2:0")
-    cut = batches_of(MODEL, chosen, made, limit)
+    recipe = make_recipe(MODEL, samples=samples, steps=37)
+    selected = units(MODEL, "patch_embed:0-4", "blocks.all.mlp.fc1:0-6", "blocks.3.mlp.fc2:0")
+    planned = batches_of(MODEL, selected, recipe, limit)
     fake = FakeTime(start, shallow, deeper)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "optimize", fake)
-        told = estimate_seconds(MODEL, cut, made, fake.clock)
+        estimate = estimate_seconds(MODEL, planned, recipe, fake.clock)
     assert fake.steps <= 15
-    true = sum(samples * fake.cost(unit, 37) for unit in chosen)
-    assert told == pytest.approx(true, rel=1e-6, abs=1e-6)
+    actual = sum(samples * fake.cost(unit, 37) for unit in selected)
+    assert estimate == pytest.approx(actual, rel=1e-6, abs=1e-6)
 
 
-def test_nothing_to_do_takes_no_time_and_no_probe() -> None:
+def test_the_estimate_for_no_batches_is_0_without_a_measurement() -> None:
     assert estimate_seconds(MODEL, [], make_recipe(MODEL)) == 0
 
 
-def test_a_clock_that_is_disturbed_gives_no_negative_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_estimate_is_not_negative_if_the_short_run_took_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     times = iter([0.0, 1.0, 1.0, 9.0, 9.0, 9.5])
     monkeypatch.setattr(batches, "optimize", FakeTime(0, 0, 0))
-    chosen = [units(MODEL, "patch_embed:0")]
-    told = estimate_seconds(MODEL, chosen, make_recipe(MODEL, steps=5), lambda: next(times))
-    # The short run took 8 s and the long one half a second: steps cost nothing, the start 8 s.
-    assert told == 8.0
+    selected = [units(MODEL, "patch_embed:0")]
+    estimate = estimate_seconds(MODEL, selected, make_recipe(MODEL, steps=5), lambda: next(times))
+    # The short run took 8 s and the long one 0.5 s, so only the start counts.
+    assert estimate == 8.0

@@ -50,51 +50,46 @@ def two_workers() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As each worker has: sums of several threads may end in other bits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def vit() -> VisionModel:
     return featviz.load("cueworld/vit", device="cpu")
 
 
-def made(model: VisionModel, steps: int = 3) -> Recipe:
+def recipe(model: VisionModel, steps: int = 3) -> Recipe:
     return make_recipe(model, steps=steps, size=32)
 
 
 def job(model: VisionModel, store: Path, steps: int = 3, **options: Any) -> JobSummary:
-    """Render SELECTORS, two in a batch."""
-    return render_to_store(model, units(model, *SELECTORS), made(model, steps), store, 2, **options)
+    """Render SELECTORS in batches of two."""
+    return render_to_store(
+        model, units(model, *SELECTORS), recipe(model, steps), store, 2, **options
+    )
 
 
-def same(one: Path, other: Path) -> None:
-    """Hold two stores to the same addresses, pictures and values, to the bit."""
-    here, there = Store(one), Store(other)
-    assert here.addresses() == there.addresses()
-    for address in here.addresses():
-        left, right = here.row(address), there.row(address)
+def assert_same(one: Path, other: Path) -> None:
+    """Assert that two stores have equal addresses, pictures and values, bit for bit."""
+    first, second = Store(one), Store(other)
+    assert first.addresses() == second.addresses()
+    for address in first.addresses():
+        left, right = first.row(address), second.row(address)
         for column in ("images", "activation", "trajectory"):
             assert np.array_equal(left[column], right[column]), (address, column)
 
 
-def test_pictures_are_to_the_bit_those_made_without_ray(vit: VisionModel, tmp_path: Path) -> None:
+def test_pictures_are_bit_for_bit_those_rendered_without_ray(
+    vit: VisionModel, tmp_path: Path
+) -> None:
     job(vit, tmp_path / "local")
     summary = job(vit, tmp_path / "ray", engine=Cluster(2))
     assert summary == JobSummary(stored=11, done=0, failures={})
-    same(tmp_path / "local", tmp_path / "ray")
+    assert_same(tmp_path / "local", tmp_path / "ray")
     assert ray.is_initialized()
 
 
-class Watched(RayPool):
-    """A pool that notes what it sends, and kills the first worker in its first batch."""
+class RecordingPool(RayPool):
+    """A pool that records what it sends, and kills the first worker in its first batch."""
 
-    pools: list[Watched]
+    pools: list[RecordingPool]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -106,28 +101,28 @@ class Watched(RayPool):
         super().send(worker, batch)
         self.sent.append(batch)
         if self.victim is None:
-            time.sleep(0.2)  # so that it is at work, and far from done
+            time.sleep(0.2)  # so that the worker is rendering, and far from done
             self.victim = self.processes[worker]
             os.kill(self.victim, signal.SIGKILL)
 
 
-def test_a_worker_killed_in_mid_job_costs_its_batch_only(
+def test_a_worker_that_is_killed_loses_only_its_batch(
     vit: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Watched.pools = []
-    monkeypatch.setattr(cluster, "RayPool", Watched)
+    RecordingPool.pools = []
+    monkeypatch.setattr(cluster, "RayPool", RecordingPool)
     summary = job(vit, tmp_path / "ray", steps=150, engine=Cluster(2))
     assert summary == JobSummary(stored=11, done=0, failures={})
-    (pool,) = Watched.pools
+    (pool,) = RecordingPool.pools
     lost = pool.sent[0]
     assert sum(batch == lost for batch in pool.sent) == 2
     assert sum(map(len, pool.sent)) == 11 + len(lost)
     job(vit, tmp_path / "local", steps=150)
-    same(tmp_path / "local", tmp_path / "ray")
+    assert_same(tmp_path / "local", tmp_path / "ray")
 
 
-class Mortal(Worker):
-    """Dies of one unit, as of a segmentation fault."""
+class CrashingWorker(Worker):
+    """A worker whose process is killed by one unit."""
 
     def render(self, batch: Sequence[Unit]) -> list[Packed]:
         if DEADLY in batch:
@@ -135,29 +130,29 @@ class Mortal(Worker):
         return super().render(batch)
 
 
-def test_a_unit_that_kills_its_workers_is_recorded_alone_and_made_by_the_next_call(
+def test_a_unit_that_kills_workers_fails_alone_and_is_rendered_by_the_next_call(
     vit: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(cluster, "Worker", Mortal)
+        patch.setattr(cluster, "Worker", CrashingWorker)
         summary = job(vit, tmp_path / "ray", engine=Cluster(2))
     assert summary.stored == 10
     assert list(summary.failures) == [str(DEADLY)]
-    told = summary.failures[str(DEADLY)]
-    assert told.startswith("3 workers died that rendered it; the last: ")
-    assert "\n" not in told
-    assert Store(tmp_path / "ray").failures == {"patch_embed:2": told}
-    again = job(vit, tmp_path / "ray", engine=Cluster(2))
-    assert again == JobSummary(stored=1, done=10, failures={})
+    reason = summary.failures[str(DEADLY)]
+    assert reason.startswith("3 workers died while rendering it; the last: ")
+    assert "\n" not in reason
+    assert Store(tmp_path / "ray").failures == {"patch_embed:2": reason}
+    resumed = job(vit, tmp_path / "ray", engine=Cluster(2))
+    assert resumed == JobSummary(stored=1, done=10, failures={})
     job(vit, tmp_path / "local")
-    here, there = Store(tmp_path / "local"), Store(tmp_path / "ray")
-    for address in here.addresses():
-        # A product of matrices may round in another way for a batch of another size.
-        assert np.allclose(here.row(address)["activation"], there.row(address)["activation"])
-        assert np.allclose(here.row(address)["images"], there.row(address)["images"], 0, 1)
+    local, remote = Store(tmp_path / "local"), Store(tmp_path / "ray")
+    for address in local.addresses():
+        # Matrix products may round differently for another batch size.
+        assert np.allclose(local.row(address)["activation"], remote.row(address)["activation"])
+        assert np.allclose(local.row(address)["images"], remote.row(address)["images"], 0, 1)
 
 
-def test_workers_that_would_load_other_weights_end_the_job(tmp_path: Path) -> None:
+def test_workers_with_other_weights_end_the_job(tmp_path: Path) -> None:
     other = featviz.load("cueworld/vit", device="cpu")
     with torch.no_grad():
         next(other.module.parameters()).add_(1)
@@ -170,33 +165,33 @@ def test_more_workers_than_cores_are_refused(vit: VisionModel, tmp_path: Path) -
         job(vit, tmp_path / "store", engine=Cluster(3))
 
 
-ROOM = 2**30
+FREE = 2**30
 
 
-def little_room(device: torch.device) -> int:
-    return ROOM
+def fake_free_memory(device: torch.device) -> int:
+    return FREE
 
 
-def measured_in_little_room(*arguments: Any) -> int:
-    """Measure in a process where there are `ROOM` bytes, and a batch may be of any size."""
-    setattr(memory, "free_memory", little_room)  # noqa: B010  it is imported there
+def measure_with_fake_memory(*arguments: Any) -> int:
+    """Measure in a process with `FREE` bytes and no largest batch size."""
+    setattr(memory, "free_memory", fake_free_memory)  # noqa: B010 - mypy does not allow the assignment
     memory.ENOUGH["cpu"] = sys.maxsize
     return measure(*arguments)
 
 
-def test_the_batch_is_measured_on_the_cluster_in_a_workers_part_of_the_memory_there(
+def test_the_batch_size_is_measured_on_the_cluster_with_a_workers_share_of_memory(
     vit: VisionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit, settings = Unit("blocks.1.mlp.fc1", 0), made(vit)
-    monkeypatch.setattr(cluster, "measure", measured_in_little_room)
-    there = Cluster().batch_size(vit, unit, settings)
-    monkeypatch.setattr(memory, "free_memory", little_room)
+    unit, settings = Unit("blocks.1.mlp.fc1", 0), recipe(vit)
+    monkeypatch.setattr(cluster, "measure", measure_with_fake_memory)
+    measured = Cluster().batch_size(vit, unit, settings)
+    monkeypatch.setattr(memory, "free_memory", fake_free_memory)
     monkeypatch.setitem(memory.ENOUGH, "cpu", sys.maxsize)
     alone, half = (batch_size(vit, unit, settings, sharing) for sharing in (1, 2))
-    assert there == half < alone
+    assert measured == half < alone
 
 
-def test_nothing_to_do_starts_no_worker(
+def test_no_worker_starts_if_all_units_are_rendered(
     vit: VisionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job(vit, tmp_path / "store")
@@ -204,9 +199,9 @@ def test_nothing_to_do_starts_no_worker(
     assert job(vit, tmp_path / "store", engine=Cluster()).done == 11
 
 
-def test_closing_a_job_half_way_frees_the_cluster(vit: VisionModel, tmp_path: Path) -> None:
-    chosen = [[unit] for unit in units(vit, *SELECTORS)]
-    outcomes = Cluster(2).run(vit, chosen, made(vit))
+def test_closing_an_unfinished_job_frees_the_cluster(vit: VisionModel, tmp_path: Path) -> None:
+    batches = [[unit] for unit in units(vit, *SELECTORS)]
+    outcomes = Cluster(2).run(vit, batches, recipe(vit))
     next(outcomes)
     outcomes.close()
     end = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""Which worker gets what, with workers that are acted out."""
+"""Dispatching batches to workers, with fake pools."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from featviz.rendering.batches import Outcome
 from featviz.rendering.ray.pool import Died, Event, Finished, Ready, Stepped, dispatch
 
 
-def named(numbers: Sequence[int]) -> list[Unit]:
-    return [Unit("layer", number) for number in numbers]
+def neurons(indices: Sequence[int]) -> list[Unit]:
+    return [Unit("layer", index) for index in indices]
 
 
 def pictures(units: Sequence[Unit]) -> Outcome:
@@ -25,10 +25,10 @@ def pictures(units: Sequence[Unit]) -> Outcome:
     return Outcome(list(units), Pictures(zeros, zeros, zeros), {})
 
 
-class Acted:
-    """Workers that do as a script says: one event a call, in an order drawn by chance.
+class RandomPool:
+    """A pool of fake workers that returns one event per call, in random order.
 
-    A batch that holds a unit of `deadly` kills its worker each time; one of `unlucky` once.
+    A batch with a unit of `deadly` always kills its worker; one with a unit of `unlucky` does once.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Acted:
         unlucky: Sequence[Unit] = (),
         seed: int = 0,
     ) -> None:
-        self.chance = random.Random(seed)
+        self.random = random.Random(seed)
         self.deadly, self.unlucky = set(deadly), set(unlucky)
         self.starting, self.busy = list(range(workers)), dict[int, list[Unit]]()
         self.idle: set[int] = set()
@@ -54,7 +54,7 @@ class Acted:
         self.most = max(self.most, len(self.busy))
 
     def events(self) -> list[Event]:
-        worker = self.chance.choice([*self.starting, *self.busy])
+        worker = self.random.choice([*self.starting, *self.busy])
         if worker in self.starting:
             self.starting.remove(worker)
             self.idle.add(worker)
@@ -70,67 +70,67 @@ class Acted:
 
 
 @given(st.data())
-def test_whoever_dies_only_units_that_kill_fail_and_each_is_in_one_outcome(
+def test_only_units_that_always_kill_fail_and_every_unit_is_in_one_outcome(
     data: st.DataObject,
 ) -> None:
-    cut = [
-        named(range(10 * number, 10 * number + data.draw(st.integers(1, 3))))
-        for number in range(data.draw(st.integers(0, 8)))
+    batches = [
+        neurons(range(10 * index, 10 * index + data.draw(st.integers(1, 3))))
+        for index in range(data.draw(st.integers(0, 8)))
     ]
-    units = [unit for batch in cut for unit in batch]
-    some = st.sets(st.sampled_from(units)) if units else st.just(set[Unit]())
-    deadly, unlucky = data.draw(some), data.draw(some)
+    units = [unit for batch in batches for unit in batch]
+    subsets = st.sets(st.sampled_from(units)) if units else st.just(set[Unit]())
+    deadly, unlucky = data.draw(subsets), data.draw(subsets)
     workers, seed = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 99))
-    pool = Acted(workers, sorted(deadly, key=str), sorted(unlucky, key=str), seed)
-    told: list[float] = []
-    outcomes = list(dispatch(pool, cut, 1, lambda finished, _: told.append(finished)))
-    made = [unit for outcome in outcomes for unit in [*outcome.units, *outcome.failures]]
-    assert sorted(made, key=str) == sorted(units, key=str)
+    pool = RandomPool(workers, sorted(deadly, key=str), sorted(unlucky, key=str), seed)
+    reported: list[float] = []
+    outcomes = list(dispatch(pool, batches, 1, lambda finished, _: reported.append(finished)))
+    rendered = [unit for outcome in outcomes for unit in [*outcome.units, *outcome.failures]]
+    assert sorted(rendered, key=str) == sorted(units, key=str)
     failed = {unit for outcome in outcomes for unit in outcome.failures}
     assert failed == deadly
     assert pool.most <= workers
-    assert told[-1:] == ([len(units)] if units else [])
+    assert reported[-1:] == ([len(units)] if units else [])
 
 
-def test_a_death_costs_its_batch_alone_and_it_is_next() -> None:
-    cut = [named([number]) for number in range(4)]
-    pool = Acted(1, unlucky=cut[1])
-    assert len(list(dispatch(pool, cut, 1))) == 4
-    assert pool.sent == [cut[0], cut[1], cut[1], cut[2], cut[3]]
+def test_only_the_batch_of_a_dead_worker_is_repeated_and_it_is_next() -> None:
+    batches = [neurons([index]) for index in range(4)]
+    pool = RandomPool(1, unlucky=batches[1])
+    assert len(list(dispatch(pool, batches, 1))) == 4
+    assert pool.sent == [batches[0], batches[1], batches[1], batches[2], batches[3]]
 
 
-def test_a_unit_that_kills_is_found_by_halves_and_alone_fails() -> None:
-    cut = [named(range(8)), named([8])]
-    pool = Acted(1, deadly=named([5]))
-    outcomes = list(dispatch(pool, cut, 1))
+def test_a_unit_that_kills_is_found_by_bisection_and_fails_alone() -> None:
+    batches = [neurons(range(8)), neurons([8])]
+    pool = RandomPool(1, deadly=neurons([5]))
+    outcomes = list(dispatch(pool, batches, 1))
     assert pool.sent == [
-        *[named(range(8))] * 2,
-        named(range(4)),
-        named(range(4, 8)),
-        named([4, 5]),
-        named([4]),
-        *[named([5])] * 2,
-        named([6, 7]),
-        named([8]),
+        *[neurons(range(8))] * 2,
+        neurons(range(4)),
+        neurons(range(4, 8)),
+        neurons([4, 5]),
+        neurons([4]),
+        *[neurons([5])] * 2,
+        neurons([6, 7]),
+        neurons([8]),
     ]
-    reason = "3 workers died that rendered it; the last: killed"
+    reason = "3 workers died while rendering it; the last: killed"
     (failed,) = (outcome for outcome in outcomes if outcome.failures)
-    assert failed == Outcome([], None, dict.fromkeys(named([5]), reason))
-    assert [unit for each in outcomes for unit in each.units] == named([0, 1, 2, 3, 4, 6, 7, 8])
+    assert failed == Outcome([], None, dict.fromkeys(neurons([5]), reason))
+    assert [unit for each in outcomes for unit in each.units] == neurons([0, 1, 2, 3, 4, 6, 7, 8])
 
 
-def test_a_unit_alone_in_its_batch_is_given_up_after_three_workers_and_says_why() -> None:
-    cut = [named([0]), named([1])]
-    pool = Acted(1, deadly=cut[0])
-    first, second = dispatch(pool, cut, 1)
-    assert pool.sent == [cut[0]] * 3 + [cut[1]]
-    reason = "3 workers died that rendered it; the last: killed"
-    assert first == Outcome([], None, dict.fromkeys(cut[0], reason))
-    assert second.units == cut[1]
+def test_a_single_unit_fails_after_three_workers_with_the_reason() -> None:
+    batches = [neurons([0]), neurons([1])]
+    pool = RandomPool(1, deadly=batches[0])
+    first, second = dispatch(pool, batches, 1)
+    assert pool.sent == [batches[0]] * 3 + [batches[1]]
+    reason = "3 workers died while rendering it; the last: killed"
+    assert first == Outcome([], None, dict.fromkeys(batches[0], reason))
+    assert second.units == batches[1]
 
 
-class Script:
-    """Tells the events given, one list a call, and notes what was sent to whom."""
+class ScriptedPool:
+    """Returns the given events, one list per call, and records what is sent to which worker."""
 
     def __init__(self, *calls: list[Event]) -> None:
         self.calls = iter(calls)
@@ -143,44 +143,46 @@ class Script:
         return next(self.calls)
 
 
-def test_progress_adds_the_parts_of_all_workers() -> None:
-    one, other = named([0, 1]), named([2, 3])
-    pool = Script(
+def test_progress_is_the_sum_over_workers() -> None:
+    one, other = neurons([0, 1]), neurons([2, 3])
+    pool = ScriptedPool(
         [Ready(7), Ready(8)],
         [Stepped(7, 0.5), Stepped(8, 1.25)],
         [Finished(8, [pictures(other)])],
         [Stepped(7, 1.5)],
         [Finished(7, [pictures(one)])],
     )
-    told: list[tuple[float, int]] = []
-    list(dispatch(pool, [one, other], 1, lambda *now: told.append(now)))
-    assert told == [(1.75, 4), (2.5, 4), (3.5, 4), (4, 4)]
+    reported: list[tuple[float, int]] = []
+    list(dispatch(pool, [one, other], 1, lambda *now: reported.append(now)))
+    assert reported == [(1.75, 4), (2.5, 4), (3.5, 4), (4, 4)]
 
 
-def test_parts_of_a_batch_whose_worker_died_are_taken_back() -> None:
-    one = named([0])
-    pool = Script(
+def test_progress_of_a_batch_is_subtracted_when_its_worker_dies() -> None:
+    one = neurons([0])
+    pool = ScriptedPool(
         [Ready(0)],
         [Stepped(0, 3)],
         [Died(0, "killed")],
         [Ready(1)],
         [Finished(1, [pictures(one)])],
     )
-    told: list[float] = []
-    list(dispatch(pool, [one], 4, lambda finished, _: told.append(finished)))
-    assert told == [3, 0, 0, 4]
+    reported: list[float] = []
+    list(dispatch(pool, [one], 4, lambda finished, _: reported.append(finished)))
+    assert reported == [3, 0, 0, 4]
 
 
-def test_nothing_is_told_while_workers_start() -> None:
-    pool = Script([], [Died(0, "killed")], [Ready(1)], [Finished(1, [pictures(named([0]))])])
-    told: list[float] = []
-    list(dispatch(pool, [named([0])], 1, lambda finished, _: told.append(finished)))
-    assert told == [1]
+def test_progress_is_not_reported_while_workers_start() -> None:
+    pool = ScriptedPool(
+        [], [Died(0, "killed")], [Ready(1)], [Finished(1, [pictures(neurons([0]))])]
+    )
+    reported: list[float] = []
+    list(dispatch(pool, [neurons([0])], 1, lambda finished, _: reported.append(finished)))
+    assert reported == [1]
 
 
-def test_an_idle_worker_that_dies_gets_nothing_more() -> None:
-    one = named([0])
-    pool = Script(
+def test_an_idle_worker_that_died_gets_no_batch() -> None:
+    one = neurons([0])
+    pool = ScriptedPool(
         [Ready(0)],
         [Ready(1), Died(1, "node lost"), Died(0, "killed")],
         [Ready(2)],
@@ -190,15 +192,15 @@ def test_an_idle_worker_that_dies_gets_nothing_more() -> None:
     assert pool.sent == [(0, one), (2, one)]
 
 
-def test_a_late_word_of_a_worker_that_is_gone_is_not_counted() -> None:
-    one = named([0])
-    pool = Script(
+def test_late_progress_of_a_dead_worker_is_ignored() -> None:
+    one = neurons([0])
+    pool = ScriptedPool(
         [Ready(0)],
         [Died(0, "killed"), Stepped(0, 0.9)],
         [Ready(1)],
         [Stepped(1, 0.25)],
         [Finished(1, [pictures(one)])],
     )
-    told: list[float] = []
-    list(dispatch(pool, [one], 1, lambda finished, _: told.append(finished)))
-    assert max(told[:-1]) == pytest.approx(0.25)
+    reported: list[float] = []
+    list(dispatch(pool, [one], 1, lambda finished, _: reported.append(finished)))
+    assert max(reported[:-1]) == pytest.approx(0.25)

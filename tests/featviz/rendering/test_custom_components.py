@@ -1,4 +1,4 @@
-"""Objectives, parametrizations, augmentations and start images of the user's own."""
+"""User-defined objectives, parametrizations, augmentations and start images."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def units(model: VisionModel) -> list[featviz.Unit]:
     return featviz.units(model, "blocks.1.mlp.fc1:0-1")
 
 
-def test_the_activation_as_own_objective_changes_no_bit(
+def test_the_activation_as_a_custom_objective_gives_the_default_pictures(
     model: VisionModel, units: list[featviz.Unit]
 ) -> None:
     plain = featviz.render(model, units, **FAST)
-    own = featviz.render(model, units, objective=lambda _, activations: activations, **FAST)
-    np.testing.assert_array_equal(own.images, plain.images)
-    np.testing.assert_array_equal(own.activation, plain.activation)
+    custom = featviz.render(model, units, objective=lambda _, activations: activations, **FAST)
+    np.testing.assert_array_equal(custom.images, plain.images)
+    np.testing.assert_array_equal(custom.activation, plain.activation)
 
 
-def test_an_own_objective_is_what_rises(model: VisionModel, units: list[featviz.Unit]) -> None:
+def test_a_custom_objective_is_maximized(model: VisionModel, units: list[featviz.Unit]) -> None:
     def red(images: Tensor, activations: Tensor) -> Tensor:
         assert images.shape == (len(activations), 3, model.image_size, model.image_size)
         return images[:, 0].mean((1, 2)) - images[:, 1:].mean((1, 2, 3)) + 0 * activations
@@ -72,7 +72,7 @@ class Gray:
         return parameters.sigmoid()[:, :, None, None].expand(-1, *self.shape)
 
 
-def test_an_own_parametrization_limits_what_pictures_can_be(
+def test_a_custom_parametrization_restricts_the_pictures(
     model: VisionModel, units: list[featviz.Unit]
 ) -> None:
     images = featviz.render(model, units, param=Gray, **FAST).images
@@ -80,7 +80,7 @@ def test_an_own_parametrization_limits_what_pictures_can_be(
     assert (images != images[0, 0, 0, 0, 0]).any() or (images != 128).any()
 
 
-def test_own_augmentations_are_applied_in_every_step_and_leave_the_random_state_alone(
+def test_custom_augmentations_run_in_every_step_and_keep_the_random_state(
     model: VisionModel, units: list[featviz.Unit]
 ) -> None:
     seen: list[Tensor] = []
@@ -124,13 +124,13 @@ def test_a_picture_starts_at_the_start_image(
     recipe = make_recipe(model, start=start, **settings)
     images = featviz.render(model, units, start=start, **settings).images[:, 0]
     expected = (start * 255).round().permute(1, 2, 0).numpy()
-    # One step moves Fourier coefficients of all frequencies by the learning rate.
+    # One step changes each Fourier coefficient by the learning rate.
     assert recipe.start is not None
     assert np.abs(images - expected).mean() < 12
     assert np.corrcoef(images[0].ravel(), expected.ravel())[0, 1] > 0.97
 
 
-def test_maco_takes_the_phases_of_the_start_image(
+def test_maco_starts_at_the_phases_of_the_start_image(
     model: VisionModel, units: list[featviz.Unit]
 ) -> None:
     start = torch.full((3, 32, 32), 0.2)
@@ -169,7 +169,7 @@ def test_a_function_that_returns_another_shape_fails_with_one_line(
         ({"stepz": 3}, r"no setting 'stepz'; did you mean steps"),
     ],
 )
-def test_a_wrong_argument_is_refused(
+def test_an_invalid_argument_is_refused(
     model: VisionModel, units: list[featviz.Unit], settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(FeatvizError, match=message):
