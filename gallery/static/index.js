@@ -27,7 +27,7 @@
     grids: "token grid",
     gradients: "gradient map",
     tokens: "position map",
-    compare: "model comparison",
+    compare: "comparison",
     traces: "patching figure"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;

@@ -1463,7 +1463,7 @@
         "aria-expanded": "false",
         "aria-controls": "ranges"
       });
-      const random = buttonOf("Random unit", "", () => this.random());
+      const random = buttonOf("Random", "", () => this.random());
       const help = buttonOf("?", "help", () => keys.show(), {
         "aria-label": "Keyboard shortcuts",
         title: "Keyboard shortcuts"
@@ -1667,9 +1667,9 @@
     ]
   };
   var CLAIM_TEXTS = {
-    necessary: "necessary",
-    sufficient: "sufficient",
-    pictured: "own picture has a larger effect than another neuron\u2019s"
+    necessary: "Necessary",
+    sufficient: "Sufficient",
+    pictured: "Own picture has a larger effect than another neuron\u2019s"
   };
   var className = (name) => element("bdi", { class: "class-name" }, name);
   function chip(holds, text) {
@@ -2058,7 +2058,11 @@
       { class: "value-list" },
       entry("Mean", brief(mean), "over all natural images"),
       entry("Standard deviation", brief(deviation), "over all natural images"),
-      sparsity === null ? null : entry("Sparsity", brief(sparsity), "0 if equal on all images, 1 if active on a single one"),
+      sparsity === null ? null : entry(
+        "Sparsity",
+        brief(sparsity),
+        "(0 if equal on all images, 1 if active on a single one)"
+      ),
       entry("Active", percent(active), "of the images have an activation above 0")
     );
   }
@@ -2369,7 +2373,8 @@
       const values = units.map((unit) => unitTable.metric(key, unit.index));
       const known = values.filter((value) => value !== null);
       if (!known.length) continue;
-      const best = higher === null || known.length < 2 ? null : Math[higher ? "max" : "min"](...known);
+      const differ = new Set(known).size > 1;
+      const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known) : void 0;
       rows.push([
         name,
         values.map((value) => element(value === best ? "b" : "span", {}, measured(value)))
@@ -3179,7 +3184,7 @@
             "li",
             { class: "not-shown" },
             p === null ? "Not tested: " : "Not shown: ",
-            CLAIM_TEXTS[name]
+            CLAIM_TEXTS[name].toLowerCase()
           )
         )
       ) : null,
@@ -4301,14 +4306,14 @@
   // model/sections.js
   var SECTION_TITLES = {
     report: "Report",
-    heads: "Attention heads",
+    heads: "Heads",
     filters: "Filters",
-    attention: "Attention maps",
-    grids: "Token grids",
+    attention: "Attention",
+    grids: "Grids",
     gradients: "Gradients",
-    tokens: "Position dependence",
-    compare: "Model comparison",
-    traces: "Activation patching"
+    tokens: "Positions",
+    compare: "Comparison",
+    traces: "Patching"
   };
   var VIEWS = {
     report: reportView,

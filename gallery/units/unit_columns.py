@@ -33,7 +33,8 @@ class Metric:
     digits: int = 4
 
 
-ACTIVATION = Metric("activation", "activation", higher=True)
+# The scale of activations depends on the unit, so neither is better.
+ACTIVATION = Metric("activation", "activation", higher=None)
 
 
 def units_script(

@@ -19,7 +19,7 @@ from gallery.units.unit_columns import ACTIVATION, Metric
 _PICTURE = (
     Metric("ratio", "activation vs. best natural image", higher=True),
     Metric("percentile", "percentile among natural images", higher=True),
-    # The scale depends on the unit, so units cannot be compared by it.
+    # On the scale of activations, like `ACTIVATION`.
     Metric("held_out", "activation on held-out transforms", higher=None),
     Metric("kept", "robustness to held-out transforms", higher=True),
     Metric("fine", "high-frequency energy", higher=False),

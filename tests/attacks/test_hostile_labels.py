@@ -139,7 +139,7 @@ def test_a_title_with_an_override_of_direction_does_not_turn_the_line_around(
     assert isolation == "isolate"
 
 
-def test_the_name_of_a_chosen_file_is_told_as_text(page: Page, model_page: Path) -> None:
+def test_the_name_of_an_imported_file_is_shown_as_text(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#labels")
     name = "<img src=x onerror=globalThis.pwned=1>.json"
     choose(page, "{", name)

@@ -172,7 +172,7 @@ def forward(page: Page) -> None:
 
 
 def press_at_once(page: Page, *keys: str) -> None:
-    """Press keys in one go: the page is told of no new hash and draws no frame in between."""
+    """Press keys in one go: the page gets no hashchange event and draws no frame in between."""
     page.evaluate(
         """(keys) => {
             for (const key of keys) {

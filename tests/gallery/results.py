@@ -1,4 +1,4 @@
-"""Stores of every kind of result, made up so that each value can be told from its address."""
+"""Stores of every kind of result, made up so that each value follows from its address."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def figures(addresses: Sequence[str]) -> dict[str, Any]:
 def write_everything(path: Path, units: Sequence[str]) -> Store:
     """Write one store of every kind but renders; `units` have token maps and matches."""
     data = {"data": "cueworld:100"}
-    beside = {"other": OTHER, **data}
+    compared = {"other": OTHER, **data}
     cells = [f"{head}@q3,7.k1,12,16" for head in HEADS[:2]]
     places = [f"pos_embed:{i}" for i in range(PATCHES)]
     first = [f"patch_embed.pca:{i}" for i in range(6)]
@@ -216,8 +216,8 @@ def write_everything(path: Path, units: Sequence[str]) -> Store:
         "components": (components(first), {"site": "patch_embed"}),
         "positions": (positions(places), {"similarity": "cosine"}),
         "tokens": (tokens(units), {"grid": list(GRID), "prefix": 1}),
-        "matches": (matches(units, found), beside),
-        "cka": (cka([f"blocks.{i}" for i in (0, 1, 2, 10)]), {**beside, "layers": LAYERS}),
+        "matches": (matches(units, found), compared),
+        "cka": (cka([f"blocks.{i}" for i in (0, 1, 2, 10)]), {**compared, "layers": LAYERS}),
         "figures": (figures(FIGURES), {"corrupt": "grayscale"}),
     }
     for kind, (columns, configuration) in rows.items():

@@ -30,17 +30,17 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             servers.append(self)
 
     monkeypatch.setattr("gallery.serve.ThreadingHTTPServer", Noted)
-    told: list[str] = []
+    urls: list[str] = []
     there = threading.Event()
 
     def ready(text: str) -> None:
-        told.append(text)
+        urls.append(text)
         there.set()
 
     thread = threading.Thread(target=serve, args=(tmp_path / "site", 0, ready))
     thread.start()
     assert there.wait(20)
-    yield told[0]
+    yield urls[0]
     servers[0].shutdown()
     thread.join()
 
@@ -67,7 +67,7 @@ def test_only_this_machine_is_served(address: str) -> None:
         socket.create_connection(("127.0.0.2", int(port)), timeout=20)
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -81,6 +81,6 @@ def test_an_interrupt_ends_it_in_peace(tmp_path: Path, monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
-    told: list[str] = []
-    serve(tmp_path, 0, told.append)
-    assert told[0].startswith("http://127.0.0.1:")
+    urls: list[str] = []
+    serve(tmp_path, 0, urls.append)
+    assert urls[0].startswith("http://127.0.0.1:")

@@ -7,7 +7,7 @@ const NOUNS = {
   grids: "token grid",
   gradients: "gradient map",
   tokens: "position map",
-  compare: "model comparison",
+  compare: "comparison",
   traces: "patching figure",
 };
 

@@ -39,7 +39,7 @@ export class Toolbar {
       "aria-expanded": "false",
       "aria-controls": "ranges",
     });
-    const random = buttonOf("Random unit", "", () => this.random());
+    const random = buttonOf("Random", "", () => this.random());
     const help = buttonOf("?", "help", () => keys.show(), {
       "aria-label": "Keyboard shortcuts",
       title: "Keyboard shortcuts",

@@ -87,8 +87,8 @@ function comparedRows(units, details) {
     const values = units.map((unit) => unitTable.metric(key, unit.index));
     const known = values.filter((value) => value !== null);
     if (!known.length) continue;
-    const best =
-      higher === null || known.length < 2 ? null : Math[higher ? "max" : "min"](...known);
+    const differ = new Set(known).size > 1;
+    const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known) : undefined;
     rows.push([
       name,
       values.map((value) => element(value === best ? "b" : "span", {}, measured(value))),

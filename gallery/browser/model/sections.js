@@ -12,17 +12,17 @@ import { tracesView } from "../sections/traces.js";
 import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 
-/** Titles of the sections. */
+/** Short titles of the sections, for the links to them. */
 export const SECTION_TITLES = {
   report: "Report",
-  heads: "Attention heads",
+  heads: "Heads",
   filters: "Filters",
-  attention: "Attention maps",
-  grids: "Token grids",
+  attention: "Attention",
+  grids: "Grids",
   gradients: "Gradients",
-  tokens: "Position dependence",
-  compare: "Model comparison",
-  traces: "Activation patching",
+  tokens: "Positions",
+  compare: "Comparison",
+  traces: "Patching",
 };
 
 const VIEWS = {

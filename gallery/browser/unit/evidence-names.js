@@ -71,9 +71,9 @@ const CHECK_TEXTS = {
 
 /** Names of the claims. */
 export const CLAIM_TEXTS = {
-  necessary: "necessary",
-  sufficient: "sufficient",
-  pictured: "own picture has a larger effect than another neuron\u2019s",
+  necessary: "Necessary",
+  sufficient: "Sufficient",
+  pictured: "Own picture has a larger effect than another neuron\u2019s",
 };
 
 /** The name of a class, isolated because it may be written from right to left. */

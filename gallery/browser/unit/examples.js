@@ -172,7 +172,11 @@ function valuesList({ mean, deviation, sparsity, active }) {
     entry("Standard deviation", brief(deviation), "over all natural images"),
     sparsity === null
       ? null
-      : entry("Sparsity", brief(sparsity), "0 if equal on all images, 1 if active on a single one"),
+      : entry(
+          "Sparsity",
+          brief(sparsity),
+          "(0 if equal on all images, 1 if active on a single one)",
+        ),
     entry("Active", percent(active), "of the images have an activation above 0"),
   );
 }

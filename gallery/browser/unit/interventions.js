@@ -164,7 +164,7 @@ export function interventionsBlock({ evidence }) {
               "li",
               { class: "not-shown" },
               p === null ? "Not tested: " : "Not shown: ",
-              CLAIM_TEXTS[name],
+              CLAIM_TEXTS[name].toLowerCase(),
             ),
           ),
         )

@@ -105,7 +105,7 @@ def test_an_export_that_fails_leaves_the_old_gallery_and_nothing_else(tmp_path: 
     assert broken_pages(folder) == []
 
 
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     with (
         pytest.raises(FeatvizError, match=r"cannot write the gallery: .*: No space left"),
         new_edition(tmp_path / "site"),

@@ -44,13 +44,13 @@ def test_a_large_picture_is_reduced_to_fill_its_cell() -> None:
     ramp = np.stack([x, y, 223 - x], axis=2).astype(np.uint8)
     cell = make_cell([ramp], 64, False)
     assert (cell[..., 3] == 255).all()
-    # Each pixel is about the mean of the 3.5 x 3.5 pixels that it stands for.
+    # Each pixel is about the mean of the 3.5 x 3.5 pixels that it covers.
     centers = (np.arange(64) + 0.5) * 3.5 - 0.5
     assert np.abs(cell[5:-5, 5:-5, 0] - centers[5:-5]).max() < 1.5
     assert np.abs(cell[5:-5, 5:-5, 1] - centers[5:-5, None]).max() < 1.5
 
 
-def test_two_sides_stand_in_their_halves_with_nothing_between() -> None:
+def test_pairs_are_in_their_halves_with_a_transparent_gap() -> None:
     cell = make_cell([RED, BLUE], 96, True)
     assert cell.shape == (96, 192, 4)
     assert (cell[:, 94:98, 3] == 0).all()
@@ -60,7 +60,7 @@ def test_two_sides_stand_in_their_halves_with_nothing_between() -> None:
     assert (left[..., 3] > 0).sum() == (right[..., 3] > 0).sum() == (32 * 2) * (24 * 2)
 
 
-def test_one_picture_in_a_wide_cell_stands_in_the_middle() -> None:
+def test_one_picture_in_a_wide_cell_is_centered() -> None:
     cell = make_cell([RED], 96, True)
     there = np.flatnonzero(cell[..., 3].any(axis=0))
     assert (there[0], there[-1]) == (48, 143)

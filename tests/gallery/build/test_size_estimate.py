@@ -17,11 +17,11 @@ def test_the_estimate_is_near_what_units_then_take(thumbnails_only: bool, tmp_pa
         write_store(tmp_path / "a", addresses, settings={"samples": 2}),
         write_results(tmp_path / "b", "sides", sides([LOGIT]), {"steps": 3}),
     ]
-    told: list[Estimate] = []
+    announced: list[Estimate] = []
     made = gallery.export(
-        stores, tmp_path / "site", announce=told.append, thumbnails_only=thumbnails_only
+        stores, tmp_path / "site", announce=announced.append, thumbnails_only=thumbnails_only
     )
-    (found,) = told
+    (found,) = announced
     assert (found.units, found.pictures) == (made.units, made.pictures)
     folder = tmp_path / "site/data-1/1"
     parts = ("pictures", "sheets", "details")
@@ -29,7 +29,7 @@ def test_the_estimate_is_near_what_units_then_take(thumbnails_only: bool, tmp_pa
     assert 0.5 < found.bytes / written < 1.5
 
 
-def test_it_is_told_before_any_file_is_written_and_not_if_none_is(tmp_path: Path) -> None:
+def test_the_estimate_is_announced_before_files_are_written_and_only_then(tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", ["head:1"])
     there: list[bool] = []
 

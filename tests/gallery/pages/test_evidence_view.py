@@ -118,7 +118,7 @@ def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path
     ranks = block(page, "Checks and claims, by layer").get_by_role("row", name="expected by chance")
     expect(ranks.get_by_role("cell")).to_have_text(["", "", "", "0.1", "0.1", "0.1"])
     stripes = block(page, "stripes")
-    expect(stripes).to_contain_text(re.compile(r"necessary: 1\sneuron"))
+    expect(stripes).to_contain_text(re.compile(r"Necessary: 1\sneuron"))
     stripes.get_by_role("link").first.press("Enter")
     expect(page.locator("#unit h1")).to_have_text(UNITS[0])
     page.keyboard.press("Escape")
@@ -130,6 +130,20 @@ def test_a_metric_of_the_report_sorts_the_units(page: Page, model_page: Path) ->
     page.get_by_role("link", name="Layer-path similarity").click()
     expect(page.locator("#units .cell").first).to_have_attribute("aria-label", UNITS[0])
     assert page.url.endswith("sort=-path")
+
+
+def test_a_comparison_marks_the_best_value_of_metrics_on_a_common_scale(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#pins={UNITS[0]},{UNITS[1]}")
+    rows = page.locator(".compared tr")
+    best = {
+        name: rows.filter(has=page.get_by_role("rowheader", name=name, exact=True)).locator("b")
+        for name in ("layer-path similarity", "activation", "high-frequency energy")
+    }
+    expect(best["layer-path similarity"]).to_have_text(["0.9000"])
+    expect(best["activation"]).to_have_count(0)  # each unit has a scale of its own
+    expect(best["high-frequency energy"]).to_have_count(0)  # both are equal
 
 
 @pytest.mark.parametrize("view", [f"#unit={UNITS[0]}", f"#unit={LOGIT}", "#report"])

@@ -303,12 +303,12 @@ def test_another_width_keeps_the_first_unit_that_is_seen(page: Page, big: Path) 
         page.set_viewport_size({"width": width, "height": 800})
         frame(page)
         seen = in_sight(page)
-        # Rows break elsewhere now: the unit stands in the first full row or the one before it.
+        # Rows break elsewhere now: the unit is in the first full row or the one before it.
         assert {f"blocks.6.mlp.fc1:{i}" for i in range(60)} & set(seen[:40])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_grid_tells_how_long_it_is_and_where_each_row_stands(page: Page, big: Path) -> None:
+def test_the_grid_has_its_row_count_and_row_indices(page: Page, big: Path) -> None:
     open_page(page, big)
     grid = page.get_by_role("grid", name="Units")
     columns = grid.locator("[role=row]:has(.cell)").first.locator(".cell").count()

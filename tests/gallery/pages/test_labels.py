@@ -47,7 +47,7 @@ def test_a_label_and_a_favorite_outlive_the_page(page: Page, model_page: Path) -
     assert held(page) == {ONE: {"label": "edges, upright", "favorite": True}}
 
 
-def test_the_keyboard_labels_favors_and_takes_back(page: Page, model_page: Path) -> None:
+def test_the_keyboard_edits_labels_and_favorites(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={ONE}")
     expect(page.locator(".command")).to_be_visible()
     page.keyboard.press("l")
@@ -201,7 +201,7 @@ def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
     expect(page.locator(".message")).to_contain_text("Imported: 2 new")
 
 
-def test_an_import_wins_over_what_is_there_says_so_and_can_be_undone(
+def test_an_import_replaces_labels_with_counts_and_can_be_undone(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
@@ -255,7 +255,7 @@ NO_LABELS = [
 ]
 
 
-def test_a_file_that_is_no_list_of_labels_changes_nothing_and_is_told(
+def test_an_invalid_label_file_changes_nothing_and_is_reported(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
@@ -267,7 +267,7 @@ def test_a_file_that_is_no_list_of_labels_changes_nothing_and_is_told(
         assert held(page) == {ONE: {"label": "mine", "favorite": False}}
 
 
-def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
+def test_the_labels_page_links_to_units_and_removes_labels_with_undo(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
@@ -286,28 +286,28 @@ def test_the_page_of_labels_leads_to_units_and_forgets_with_a_way_back(
     expect(page.locator(".label-input")).to_have_value(f"of {OTHER}")
 
 
-def test_labels_of_the_export_lie_below_the_readers(page: Page, model_page: Path) -> None:
+def test_stored_labels_override_those_of_the_export(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     steps = page.evaluate(
         """() => {
-            const baked = new Map([["a", {label: "given", favorite: true}]]);
+            const exported = new Map([["a", {label: "given", favorite: true}]]);
             const Labels = featviz.page.labels.constructor;
-            const mine = new Labels(baked, "test");
-            const told = [];
+            const mine = new Labels(exported, "test");
+            const steps = [];
             const look = () => {
                 const {label, favorite} = mine.get("a");
-                told.push([label, favorite, mine.own.size]);
+                steps.push([label, favorite, mine.own.size]);
             };
             look();
             mine.set("a", {label: "my own"});
             look();
             mine.set("a", {label: "", favorite: false});
             look();
-            told.push(new Labels(baked, "test").entries().length);
+            steps.push(new Labels(exported, "test").entries().length);
             mine.set("a", {label: "given", favorite: true});
             look();
-            told.push(localStorage.getItem("test"));
-            return told;
+            steps.push(localStorage.getItem("test"));
+            return steps;
         }"""
     )
     assert steps == [
@@ -348,7 +348,7 @@ def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
     assert list(held(page)) == [OTHER]
 
 
-def test_a_full_storage_is_told_and_keeps_what_it_had(page: Page, model_page: Path) -> None:
+def test_a_full_storage_is_reported_and_keeps_its_labels(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#labels")
     page.evaluate("address => featviz.page.labels.set(address, {label: 'kept'})", ONE)
     page.evaluate(

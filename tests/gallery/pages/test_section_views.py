@@ -67,14 +67,14 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
     counts = [" ".join(text.split()) for text in links.all_inner_texts()]
     assert counts == [
         "Units 5",
-        "Attention heads 2",
+        "Heads 2",
         "Filters 24",
-        "Attention maps 6",
-        "Token grids 2",
+        "Attention 6",
+        "Grids 2",
         "Gradients 2",
-        "Position dependence 2",
-        "Model comparison 2",
-        "Activation patching 3",
+        "Positions 2",
+        "Comparison 2",
+        "Patching 3",
         "Labels",
     ]
     for link, name in zip(links.all()[1:-1], ["heads", *ROUTES], strict=True):
@@ -442,5 +442,5 @@ def test_on_a_phone_the_link_of_the_section_that_is_shown_is_in_sight(
     page.set_viewport_size({"width": 390, "height": 800})
     open_page(page, model_page, "#traces")
     current = page.locator("#views a[aria-current=page]")
-    expect(current).to_contain_text("Activation patching")
+    expect(current).to_contain_text("Patching")
     expect(current).to_be_in_viewport(ratio=0.9)

@@ -70,7 +70,7 @@ def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None
     assert listed(page) == sorted_by("ratio", down=False)
 
 
-def test_the_number_sorted_by_is_told_below_each_picture(page: Page, big: Path) -> None:
+def test_captions_have_the_metric_sorted_by(page: Page, big: Path) -> None:
     open_page(page, big, "#units&sort=-ratio")
     first = sorted_by("ratio", down=True)[0]
     caption = page.locator(".cell").first.get_attribute("data-caption") or ""
@@ -130,22 +130,22 @@ def test_the_keyboard_narrows_by_numbers_and_takes_each_bound_away(page: Page, b
     expect(box).to_be_focused()
     page.keyboard.type("3.5")
     page.keyboard.press("Enter")
-    told = page.get_by_role("status").first
-    expect(told).to_have_text(f"{(ratio >= 3.5).sum():,} of 18,432\u00a0units")
+    status = page.get_by_role("status").first
+    expect(status).to_have_text(f"{(ratio >= 3.5).sum():,} of 18,432\u00a0units")
     upper = page.get_by_role("textbox", name="fine, maximum")
     upper.focus()
     page.keyboard.type("2")
     page.keyboard.press("Enter")
-    expect(told).to_have_text(f"{((ratio >= 3.5) & (fine <= 2)).sum():,} of 18,432\u00a0units")
+    expect(status).to_have_text(f"{((ratio >= 3.5) & (fine <= 2)).sum():,} of 18,432\u00a0units")
     page.get_by_role("link", name="Remove filter: ratio \u2265 3.5").focus()
     page.keyboard.press("Enter")
-    expect(told).to_have_text(f"{(fine <= 2).sum():,} of 18,432\u00a0units")
-    # The keyboard is on what stands in the place of the link that is gone.
+    expect(status).to_have_text(f"{(fine <= 2).sum():,} of 18,432\u00a0units")
+    # The focus is on the link that replaced the removed one.
     expect(page.get_by_role("link", name="Remove filter: fine \u2264 2")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Clear filters")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(told).to_have_text("18,432\u00a0units")
+    expect(status).to_have_text("18,432\u00a0units")
     expect(page.get_by_role("button", name="Filter", exact=True)).to_be_focused()
 
 
@@ -205,7 +205,7 @@ def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) ->
     open_page(page, big, "#units&where=ratio%3E=9")
     few = listed(page)
     assert 0 < len(few) < 200
-    page.get_by_role("button", name="Random unit").click()
+    page.get_by_role("button", name="Random").click()
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(re.compile(":"))
     assert heading.inner_text() in few
@@ -274,7 +274,7 @@ def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_pa
     assert cell.evaluate(marks) == ["linear-gradient", "none"]
 
 
-def test_the_favorites_are_walked_through_though_one_is_none_any_longer(
+def test_a_removed_favorite_keeps_its_neighbors_in_the_list_of_favorites(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page)

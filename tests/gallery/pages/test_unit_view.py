@@ -50,7 +50,7 @@ def test_previous_and_next_run_through_all_units_in_order(page: Page, model_page
     expect(page.locator("a[rel=next]")).to_have_count(0)
 
 
-def test_the_arrow_keys_walk_and_the_place_in_the_list_is_told(
+def test_the_arrow_keys_go_to_neighbors_and_the_position_is_shown(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, f"#unit={UNITS[4]}")
@@ -113,7 +113,7 @@ def test_a_deep_link_opens_the_unit_with_all_its_configurations(
     )
 
 
-def test_the_best_sample_is_large_and_the_others_stand_in_falling_order(
+def test_the_best_sample_is_large_and_all_are_in_decreasing_order(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, f"#unit={DIVERSE}")
@@ -122,8 +122,8 @@ def test_the_best_sample_is_large_and_the_others_stand_in_falling_order(
     order = [int(i) for i in np.argsort(-values)]
     expect(block.locator(".choice .number")).to_have_text([str(i + 1) for i in order])
     labels = block.locator(".choice").evaluate_all("all => all.map((node) => node.ariaLabel)")
-    told = [float(label.split("activation ")[1]) for label in labels]
-    assert told == pytest.approx([values[i] for i in order], rel=5e-4)
+    values_shown = [float(label.split("activation ")[1]) for label in labels]
+    assert values_shown == pytest.approx([values[i] for i in order], rel=5e-4)
     large = block.locator(".large img")
     expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[0] + 1}")
     expect(block.locator("figcaption").first).to_contain_text("activation")
@@ -161,7 +161,7 @@ def test_the_picture_link_names_the_file_after_the_unit_and_sample(
     expect(link).to_have_attribute("href", shown or "")
 
 
-def test_between_files_the_picture_opens_beside_the_gallery(
+def test_a_download_from_a_local_file_opens_in_a_new_tab(
     page: Page, context: BrowserContext, browser_name: str, model_page: Path
 ) -> None:
     open_page(page, model_page, "#unit=head:0")
@@ -199,7 +199,7 @@ def test_a_unit_at_no_other_token_has_no_strip(page: Page, model_page: Path) -> 
     expect(page.get_by_role("region", name="The same unit at other tokens")).to_have_count(0)
 
 
-def test_similar_units_are_strips_with_their_likeness(page: Page, spoilt: Path) -> None:
+def test_similar_units_are_strips_with_their_similarity(page: Page, spoilt: Path) -> None:
     similar = {"picture": [[0, 0.987], [3, 0.5]], "activation": None}
     change_details(spoilt, lambda entry: [*entry[:5], similar, *entry[6:]])
     open_page(page, spoilt, "#unit=head:0")
@@ -352,13 +352,13 @@ def test_a_script_that_says_nothing_is_named(browser: Browser, spoilt: Path) -> 
     page.close()
 
 
-def test_a_script_that_fails_late_is_told_on_its_own_units_page_alone(
+def test_a_script_that_fails_late_is_reported_on_its_own_page_only(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page)
     counts = page.evaluate(
         """async ([one, other]) => {
-            const told = () => document.querySelectorAll("#unit .notice").length;
+            const notices = () => document.querySelectorAll("#unit .notice").length;
             const { view } = featviz.page;
             const scripts = [];
             document.head.append = (script) => scripts.push(script); // which are never loaded
@@ -368,7 +368,7 @@ def test_a_script_that_fails_late_is_told_on_its_own_units_page_alone(
             for (const script of scripts) {
                 script.dispatchEvent(new Event("error"));
                 await new Promise((done) => setTimeout(done));
-                counts.push(told());
+                counts.push(notices());
             }
             return counts;
         }""",
@@ -389,7 +389,7 @@ def test_an_error_of_a_block_is_not_called_a_missing_file(browser: Browser, spoi
     page.close()
 
 
-def test_a_spoilt_picture_is_named_and_the_rest_of_the_page_stands(
+def test_a_damaged_picture_is_named_and_the_rest_of_the_page_is_shown(
     browser: Browser, spoilt: Path
 ) -> None:
     for picture in spoilt.parent.glob("data-1/1/pictures/*"):

@@ -217,7 +217,7 @@ def test_token_maps_show_the_share_that_was_reached_at_each_patch(site: Path) ->
         {"grid": [2, 2], "prefix": "1"},
     ],
 )
-def test_without_a_sound_grid_the_tokens_stand_in_a_row(configuration: dict[str, Any]) -> None:
+def test_without_a_valid_grid_the_tokens_are_one_row(configuration: dict[str, Any]) -> None:
     values = np.array([0.5, 0.25, 1.0])
     assert patch_map(np.array([1, 2, 9], np.int32), values, configuration).tolist() == [
         values.tolist()
@@ -283,7 +283,7 @@ def test_a_logit_of_two_images_has_both_sides_of_every_sample(site: Path) -> Non
     assert data(site, "models")[0]["pictures"] == 2 * 2 * 2 + len(NEURONS)
 
 
-def test_units_of_one_image_and_of_two_are_told_apart(site: Path) -> None:
+def test_groups_of_single_images_and_of_pairs_have_different_labels(site: Path) -> None:
     labels = [(group["label"], group["sides"]) for group in data(site, "1/model")["groups"]]
     assert sorted(labels) == [("one image", 1), ("query and key images", 2)]
 
@@ -332,7 +332,7 @@ def test_a_store_of_one_kind_without_any_render_makes_a_gallery(kind: str, tmp_p
         assert (tmp_path / f"site/data-1/1/{path}.webp").exists()
 
 
-def test_two_configurations_of_a_kind_are_two_blocks_told_apart(tmp_path: Path) -> None:
+def test_two_configurations_of_a_kind_are_two_labeled_blocks(tmp_path: Path) -> None:
     stores = [
         write_results(tmp_path / name, "attention", results.attention([head]), {"data": name})
         for name, head in (("a", results.HEADS[0]), ("b", results.HEADS[0]))
@@ -363,7 +363,7 @@ def test_a_packed_store_gives_the_same_gallery(tmp_path: Path) -> None:
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for path in folder.rglob("*")
-            # Of which rows they are is told for the next export.
+            # Cache keys of the rows are written for the next export.
             if path.is_file() and path.name not in {"reuse.json", "rows.npy"}
         }
 

@@ -218,7 +218,7 @@ def test_a_verdict_that_cannot_be_read_is_left_out_of_those_that_can(
     assert verdicts[1] is None
 
 
-def test_evidence_of_a_picture_that_was_damaged_since_is_left_out_and_told(
+def test_evidence_of_a_picture_damaged_since_is_left_out_with_a_warning(
     evidence: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(evidence, tmp_path / "a")

@@ -33,7 +33,7 @@ def test_parts_of_one_job_are_one_group_in_which_a_unit_counts_once(tmp_path: Pa
     assert all(np.array_equal(row["images"][0], picture(row["address"], 0)) for row in rows)
 
 
-def test_groups_are_told_apart_by_exactly_the_settings_that_differ(tmp_path: Path) -> None:
+def test_labels_of_groups_are_exactly_the_settings_that_differ(tmp_path: Path) -> None:
     diverse = {"samples": 4, "diversity": 0.5, "views": {"shift": 16, "noise": 0.0}}
     stores = [
         write_store(tmp_path / "a", UNITS),

@@ -104,7 +104,7 @@ def test_no_or_few_pictures_have_no_or_few_neighbors() -> None:
     assert list(nearest_images(describe_image(flat((9, 9, 9)))[None])) == [[]]
 
 
-def test_a_unit_is_told_those_that_look_like_it(tmp_path: Path) -> None:
+def test_a_unit_has_the_units_with_similar_pictures(tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", [f"head:{i}" for i in range(20)] + ["patch_embed:1"])
     gallery.export([store], tmp_path / "site")
     addresses = list(units(tmp_path / "site"))
