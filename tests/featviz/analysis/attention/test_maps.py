@@ -282,6 +282,6 @@ def test_patches_without_a_grid_are_refused() -> None:
     model = toy_vit()
     gridless = replace(model.sites["blocks.0.attn.qk"], grid=None)
     model.sites._found["blocks.0.attn.qk"] = gridless
-    with pytest.raises(FeatvizError, match="no grid"):
+    with pytest.raises(FeatvizError, match="no known grid"):
         find_heads(model, "blocks.0.attn.qk:0")
     assert len(find_heads(model)) == 6
