@@ -51,7 +51,8 @@ def encode(kind: str, values: Columns, manifest: Manifest, configuration: str) -
     """
     if not _KIND.fullmatch(kind) or columns.ROW_DIGEST in values:
         raise ValueError(
-            f"{kind!r} is not a name of a kind, or a column has the reserved name {columns.ROW_DIGEST!r}"
+            f"{kind!r} is not a name of a kind, or a column has the reserved name "
+            f"{columns.ROW_DIGEST!r}"
         )
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=columns.LIBVER) as file:
