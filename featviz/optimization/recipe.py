@@ -16,7 +16,8 @@ from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Augmentation, CustomAugmentation
 from featviz.optimization.objectives import Objective
 from featviz.optimization.presets import PRESETS, Preset, fit, preset_for
-from featviz.optimization.settings import KEYS, PARAMS, PRECISIONS, Settings, settings_from
+from featviz.optimization.settings import KEYS as SETTING_KEYS
+from featviz.optimization.settings import PARAMS, PRECISIONS, Settings, settings_from
 from featviz.parametrization.base import Parametrization
 from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
@@ -33,8 +34,8 @@ MACO_LEARNING_RATE = 0.3
 # the gradient that they share: with the usual 0.9 and 0.999, neurons of cueworld/vit need 512 steps
 # for the activation that these reach in 256 (48 neurons, on held-out augmentations).
 BETAS = (0.5, 0.9)
-# In the configuration of a store, `Augmentation` is under this key, and its fields have these.
-AUGMENTATION_KEY = "views"
+# Keys in the configuration of a store, and of the fields of `Augmentation` in it.
+KEYS = SETTING_KEYS | {"augmentation": "views"}
 AUGMENTATION_KEYS = {"color_shift": "colour_shift", "color_gain": "colour_gain"}
 # What exists only in memory: no store records it.
 IN_MEMORY = ("objective", "start")
@@ -129,14 +130,16 @@ class Recipe:
                 f"{own[0]} is a Python object, which a store cannot record; use featviz.render, "
                 "which returns the pictures"
             )
-        found = {
-            KEYS.get(each.name, each.name): getattr(self, each.name)
-            for each in dataclasses.fields(self)
-            if each.name not in {"augmentation", "spectrum", "split_qk", *IN_MEMORY}
-        }
         ranges = dataclasses.asdict(self.augmentation)
-        found["betas"] = list(self.betas)
-        found[AUGMENTATION_KEY] = {AUGMENTATION_KEYS.get(k, k): v for k, v in ranges.items()}
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)} | {
+            "augmentation": {AUGMENTATION_KEYS.get(k, k): value for k, value in ranges.items()},
+            "betas": list(self.betas),
+        }
+        found = {
+            KEYS.get(name, name): value
+            for name, value in values.items()
+            if name not in {"spectrum", "split_qk", *IN_MEMORY}
+        }
         if self.spectrum is not None:
             found |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
         return found
@@ -162,8 +165,8 @@ class Recipe:
         names = {key: name for name, key in KEYS.items()}
         own = {value: key for key, value in AUGMENTATION_KEYS.items()}
         values = {names.get(key, key): value for key, value in configuration.items()}
-        ranges = values.pop(AUGMENTATION_KEY)
-        values["augmentation"] = Augmentation(**{own.get(k, k): v for k, v in ranges.items()})
+        ranges = {own.get(key, key): value for key, value in values["augmentation"].items()}
+        values["augmentation"] = Augmentation(**ranges)
         if "betas" in values:
             values["betas"] = tuple(values["betas"])
         name, digest = values.get("spectrum"), values.pop("spectrum_digest", None)
