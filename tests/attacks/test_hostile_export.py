@@ -1,4 +1,4 @@
-"""What others may put into stores, labels and galleries, against the exporter."""
+"""Stores, label files and galleries that attack the exporter."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.gallery.units.test_natural_images import examples, images, webp
 UNITS = [f"head:{text}" for text in TEXTS]
 
 
-def outside(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    """A file of labels whose every text attacks, of units that there are and are not."""
+    """Write a label file of hostile texts, for existing and missing units."""
     addresses = [*UNITS, *TEXTS, "\ud800", "../../x", "x" * 100_000]
     entries = {a: {"label": TEXTS[i % len(TEXTS)]} for i, a in enumerate(addresses)}
     file = {"format": "featviz-labels", "version": 1, "labels": entries, "__proto__": {"a": 1}}
@@ -34,24 +34,26 @@ def labels(tmp_path: Path) -> Path:
     return tmp_path / "labels.json"
 
 
-def test_labels_stay_data_and_name_no_file(labels: Path, tmp_path: Path) -> None:
+def test_hostile_labels_are_written_as_data_and_create_no_files(
+    labels: Path, tmp_path: Path
+) -> None:
     (tmp_path / "export").mkdir()
     site = tmp_path / "export" / "site"
     gallery.export([write_store(tmp_path / "store", UNITS)], site, labels=labels)
-    assert outside(tmp_path / "export") == ["site"]
-    assert outside(tmp_path) == ["export", "labels.json", "store"]
+    assert names_in(tmp_path / "export") == ["site"]
+    assert names_in(tmp_path) == ["export", "labels.json", "store"]
     (script,) = site.glob("data-1/1/model.js")
     text = script.read_text(encoding="ascii")
     assert not set("<>&") & set(text)
     assert text.count("\n") == 1
-    # A list of entries: as a key of an object, "__proto__" would be more than a text.
+    # A list of entries, as the key "__proto__" of an object would set its prototype.
     found = data(site, "1/model")["labels"]
     assert {address: label for address, label, _ in found} == {
         unit: TEXTS[i].strip() for i, unit in enumerate(UNITS)
     }
 
 
-def test_a_huge_label_is_refused_by_a_short_line(tmp_path: Path) -> None:
+def test_a_huge_label_is_refused_with_a_short_message(tmp_path: Path) -> None:
     entries = {"head:1": {"label": "x" * 10_000_000}}
     file = {"format": "featviz-labels", "version": 1, "labels": entries}
     (tmp_path / "l.json").write_text(json.dumps(file))
@@ -61,7 +63,7 @@ def test_a_huge_label_is_refused_by_a_short_line(tmp_path: Path) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_natural_images_with_paths_for_numbers_are_written_nowhere(tmp_path: Path) -> None:
+def test_natural_images_whose_indices_are_paths_are_not_written(tmp_path: Path) -> None:
     write_store(tmp_path / "a", UNITS)
     tops = [[1, 2, 3, 4]] * len(UNITS)
     configuration = {"data": TEXTS[0], "classes": [TEXTS[0], TEXTS[1]]}
@@ -70,19 +72,19 @@ def test_natural_images_with_paths_for_numbers_are_written_nowhere(tmp_path: Pat
     names = ["../../../up", "/tmp/escaped-image", "1/2", "C:\\x", "٣", "1e3", "-1", " 5", "+6"]
     columns = images(dict.fromkeys([*names, *TEXTS, "7"], file))
     write_results(tmp_path / "a", "example_images", columns, configuration)
-    before = outside(tmp_path)
+    before = names_in(tmp_path)
     gallery.export([tmp_path / "a"], tmp_path / "site")
-    assert outside(tmp_path) == sorted([*before, "site"])
-    assert outside(tmp_path / "site/data-1/1/examples") == ["7.webp"]
+    assert names_in(tmp_path) == sorted([*before, "site"])
+    assert names_in(tmp_path / "site/data-1/1/examples") == ["7.webp"]
 
 
-def test_a_forged_gallery_makes_the_exporter_read_and_write_nothing_elsewhere(
+def test_a_forged_gallery_does_not_make_the_exporter_read_or_write_elsewhere(
     tmp_path: Path,
 ) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "0-0.webp").write_text("mine")
+    (tmp_path / "outside" / "0-0.webp").write_text("original")
     edition = tmp_path / "site" / "data-1"
     for part in ("pictures", "sheets", "strip"):
         shutil.rmtree(edition / "1" / part)
@@ -92,13 +94,13 @@ def test_a_forged_gallery_makes_the_exporter_read_and_write_nothing_elsewhere(
     record["models"][0]["sheets"] = {"../../../outside/0-0.webp": "x", "__proto__": "y"}
     (edition / "reuse.json").write_text(json.dumps(record))
     gallery.export([store], tmp_path / "site")
-    assert (tmp_path / "outside" / "0-0.webp").read_text() == "mine"
-    assert outside(tmp_path / "outside") == ["0-0.webp"]
+    assert (tmp_path / "outside" / "0-0.webp").read_text() == "original"
+    assert names_in(tmp_path / "outside") == ["0-0.webp"]
     written = [path for path in (tmp_path / "site").rglob("*") if path.is_file()]
-    assert not any(path.is_symlink() or path.read_bytes() == b"mine" for path in written)
+    assert not any(path.is_symlink() or path.read_bytes() == b"original" for path in written)
 
 
-def test_forged_details_of_an_edition_become_no_script(tmp_path: Path) -> None:
+def test_forged_details_of_an_edition_are_not_executed_as_script(tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", UNITS)
     gallery.export([store], tmp_path / "site")
     path = tmp_path / "site/data-1/1/details/0.js"

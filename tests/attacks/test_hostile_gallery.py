@@ -1,4 +1,4 @@
-"""Stores whose every text attacks the page, the shell or the file system."""
+"""Stores whose texts attack the page, the shell or the file system."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attack")
     stores = [
         write_store(
-            folder / f"store-{number}",
+            folder / f"store-{index}",
             [f"{site}:{text}" for site in ("head", text) for text in TEXTS],
             model=text,
             load={"untrained": True, "arch": text},
@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             settings={text: text, "preset": text, "samples": 1},
             failures={f"failed:{text}": text for text in TEXTS},
         )
-        for number, text in enumerate(TEXTS)
+        for index, text in enumerate(TEXTS)
     ]
     stores.append(
         write_store(
@@ -68,7 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hostile_results(path: Path) -> Store:
-    """Write every other kind into a store of the first model: each text of it attacks."""
+    """Write all other kinds of results, with hostile texts, for the first model."""
     addresses = [f"head:{text}" for text in TEXTS]
     classes = {**results.filters(addresses), "class": TEXTS}
     configuration = {
@@ -96,7 +96,7 @@ def hostile_results(path: Path) -> Store:
 
 
 def untouched(page: Page) -> bool:
-    """Whether the document holds only the page's own kinds of elements, and nothing ran."""
+    """Whether no hostile script ran, and the document has no elements that could run one."""
     return bool(
         page.evaluate(
             """() => globalThis.pwned === undefined && ({}).pwned === undefined
@@ -110,7 +110,9 @@ def untouched(page: Page) -> bool:
     )
 
 
-def test_no_file_is_written_outside_the_folder_or_named_by_a_store(site: Path) -> None:
+def test_files_are_written_in_the_folder_only_and_not_named_after_texts_of_a_store(
+    site: Path,
+) -> None:
     assert [path.name for path in site.parent.iterdir()] == ["site"]
     allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-.")
     for path in site.rglob("*"):
@@ -119,7 +121,7 @@ def test_no_file_is_written_outside_the_folder_or_named_by_a_store(site: Path) -
     assert len(list(site.glob("*.html"))) == len(TEXTS) + 1
 
 
-def test_no_text_of_a_store_reaches_html_or_leaves_its_json(site: Path) -> None:
+def test_texts_of_a_store_are_not_in_html_and_are_escaped_in_json(site: Path) -> None:
     for page in site.glob("*.html"):
         assert "pwned" not in page.read_text()
     for script in site.glob("data-1/*/**/*.js"):
@@ -138,7 +140,7 @@ def test_the_index_shows_hostile_names_as_text(page: Page, site: Path) -> None:
     assert untouched(page)
 
 
-def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: Path) -> None:
+def test_every_hostile_unit_is_shown_without_running_scripts(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     page.locator("#models .card").first.click()
     expect(page.locator("h1#name")).to_have_text(TEXTS[0])
@@ -154,7 +156,7 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
 
 
 @pytest.mark.parametrize(
-    ("name", "texts", "wanted"),
+    ("name", "selector", "expected"),
     [
         ("filters", "#section section .heading h3", TEXTS),
         ("attention", ".card-head h4", [f"head {text}" for text in TEXTS]),
@@ -166,16 +168,16 @@ def test_every_hostile_unit_can_be_looked_at_and_runs_nothing(page: Page, site: 
         ("compare", ".layers .tick title", [*(f"head:{text}" for text in TEXTS), *TEXTS[:3]]),
     ],
 )
-def test_every_hostile_result_is_shown_as_text_and_runs_nothing(
-    name: str, texts: str, wanted: list[str], page: Page, site: Path
+def test_every_hostile_result_is_shown_as_text_without_running_scripts(
+    name: str, selector: str, expected: list[str], page: Page, site: Path
 ) -> None:
     open_page(page, site / "index.html")
     page.locator("#models .card").first.click()
     page.locator(f"#views a[href='#{name}']").click()
-    shown = page.locator(texts)
-    expect(shown).to_have_count(len(wanted))
+    shown = page.locator(selector)
+    expect(shown).to_have_count(len(expected))
     assert sorted(shown.evaluate_all("all => all.map((node) => node.textContent)")) == sorted(
-        wanted
+        expected
     )
     for table in page.locator("#section summary").all():
         table.click()
@@ -184,7 +186,7 @@ def test_every_hostile_result_is_shown_as_text_and_runs_nothing(
     assert untouched(page)
 
 
-def test_a_hostile_row_of_a_section_can_be_linked_to(page: Page, site: Path) -> None:
+def test_links_to_hostile_rows_of_a_section_work(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     page.locator("#models .card").first.click()
     follow = "address => { location.hash = `#tokens=${encodeURIComponent(address)}`; }"
@@ -195,7 +197,7 @@ def test_a_hostile_row_of_a_section_can_be_linked_to(page: Page, site: Path) -> 
         assert untouched(page)
 
 
-def test_hostile_layers_can_be_linked_to(page: Page, site: Path) -> None:
+def test_links_to_hostile_layers_work(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     page.locator("#models .card").nth(3).click()
     for link in page.locator("#sites a").all():

@@ -1,4 +1,4 @@
-"""Labels whose addresses and texts attack the page: from a file, the storage, and the export."""
+"""Labels with hostile addresses and texts, from a file, the browser's storage and the export."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def model_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def labels_file(addresses: list[str], labels: list[str]) -> str:
-    """Text of a file of labels that are favourites too, with whatever keys."""
+    """Return the text of a label file in which every unit is a favourite."""
     entries = {a: {"label": t, "favourite": True} for a, t in zip(addresses, labels, strict=True)}
     return json.dumps({"format": "featviz-labels", "version": 1, "labels": entries})
 
@@ -39,19 +39,19 @@ def choose(page: Page, text: str, name: str = "labels.json") -> None:
     )
 
 
-def held(page: Page) -> dict[str, Any]:
+def stored_labels(page: Page) -> dict[str, Any]:
     return {
         address: entry["label"] for address, entry in page.evaluate("featviz.page.labels.entries()")
     }
 
 
 def clean(page: Page) -> bool:
-    """Whether nothing ran and no object has gained anything."""
-    gained = "() => Object.keys(Object.getPrototypeOf({})).length + ('label' in {})"
-    return untouched(page) and page.evaluate(gained) == 0
+    """Whether no hostile script ran, and no prototype was changed."""
+    added = "() => Object.keys(Object.getPrototypeOf({})).length + ('label' in {})"
+    return untouched(page) and page.evaluate(added) == 0
 
 
-def test_hostile_labels_of_a_file_are_shown_as_text_and_come_back_whole(
+def test_hostile_labels_of_a_file_are_shown_as_text_and_exported_unchanged(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
@@ -83,7 +83,7 @@ def test_hostile_labels_of_an_export_are_shown_as_text(page: Page, model_page: P
     try:
         open_page(page, model_page, "#labels")
         expect(page.locator(".labeled-unit")).to_have_count(len(UNITS))
-        assert held(page) == dict(zip(UNITS, LABELS, strict=False))
+        assert stored_labels(page) == dict(zip(UNITS, LABELS, strict=False))
         assert clean(page)
     finally:
         script.write_text(before)
@@ -103,7 +103,7 @@ def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
         page.wait_for_function(
             "address => document.querySelector('#unit h1')?.textContent === address", arg=address
         )
-        # A field of one line holds no breaks of lines.
+        # A one-line input removes line breaks.
         value = page.locator(".label-input").input_value()
         assert value == text.strip().replace("\n", "")
         assert heading.count() == 1
@@ -127,7 +127,7 @@ def test_hostile_units_are_pinned_compared_and_linked_to(page: Page, model_page:
         assert clean(page)
 
 
-def test_a_title_with_an_override_of_direction_does_not_turn_the_line_around(
+def test_a_right_to_left_override_in_a_label_does_not_affect_other_text(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#labels")
@@ -147,7 +147,7 @@ def test_the_name_of_an_imported_file_is_shown_as_text(page: Page, model_page: P
     assert clean(page)
 
 
-def test_spoilt_storage_neither_runs_nor_stops_the_page(page: Page, model_page: Path) -> None:
+def test_corrupt_storage_is_ignored_and_kept(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     for text in ("{", "null", "[]", '{"__proto__":{"label":"x"}}', "<script>", "9" * 400):
         page.evaluate(
@@ -156,7 +156,7 @@ def test_spoilt_storage_neither_runs_nor_stops_the_page(page: Page, model_page: 
             text,
         )
         page.reload()
-        assert held(page) == {}
+        assert stored_labels(page) == {}
         assert page.evaluate("featviz.page.pins.list()") == []
         assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == text
         assert clean(page)

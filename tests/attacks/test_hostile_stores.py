@@ -1,4 +1,4 @@
-"""Stores made to read other files, take all memory or run forever are refused unread."""
+"""Forged stores that would read other files or exhaust memory are refused."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tests.featviz.store.made_stores import BATCHES, renders, shards, writer
 SECRET = b"the contents of some other file, longer than a picture" * 9
 
 
-def point_outside(file: h5py.File) -> None:
+def external_group(file: h5py.File) -> None:
     del file["renders"]
     file["renders"] = h5py.ExternalLink("/other.h5", "renders")
 
 
-def link_softly(file: h5py.File) -> None:
+def soft_link(file: h5py.File) -> None:
     del file["renders/images"]
     file["renders/images"] = h5py.SoftLink("/renders/activation")
 
 
-def link_a_column_outside(file: h5py.File) -> None:
+def external_column(file: h5py.File) -> None:
     del file["renders/images"]
     file["renders/images"] = h5py.ExternalLink("/other.h5", "images")
 
 
-def read_another_file(file: h5py.File) -> None:
+def external_storage(file: h5py.File) -> None:
     secret = Path(file.filename).parent.parent / "secret"
     secret.write_bytes(SECRET)
     data = file["renders/images"]
@@ -42,7 +42,7 @@ def read_another_file(file: h5py.File) -> None:
     file["renders"].create_dataset("images", shape, "u1", external=[(str(secret), 0, 420)])
 
 
-def be_virtual(file: h5py.File) -> None:
+def virtual_dataset(file: h5py.File) -> None:
     shape = file["renders/images"].shape
     del file["renders/images"]
     layout = h5py.VirtualLayout(shape, "u1")
@@ -50,82 +50,82 @@ def be_virtual(file: h5py.File) -> None:
     file["renders"].create_virtual_dataset("images", layout)
 
 
-def be_compressed(file: h5py.File) -> None:
+def compressed(file: h5py.File) -> None:
     rebuild(file["renders"], "images", compression="gzip")
 
 
-def be_enormous(file: h5py.File) -> None:
+def enormous(file: h5py.File) -> None:
     del file["renders"]["address"]
     file["renders"].create_dataset("address", (2**40,), "S100", chunks=(1,))
 
 
-def be_a_group(file: h5py.File) -> None:
+def group(file: h5py.File) -> None:
     del file["renders/images"]
     file["renders"].create_group("images")
 
 
-def be_references(file: h5py.File) -> None:
+def references(file: h5py.File) -> None:
     file["renders"].create_dataset("refs", data=[file.ref, file.ref], dtype=h5py.ref_dtype)
 
 
-def be_text_in_the_heap(file: h5py.File) -> None:
+def variable_length_text(file: h5py.File) -> None:
     rebuild(file["renders"], "address", dtype=h5py.string_dtype())
 
 
-def be_of_another_type(file: h5py.File) -> None:
+def wrong_dtype(file: h5py.File) -> None:
     rebuild(file["renders"], "activation", data=np.zeros((2, 2)))
 
 
-def be_of_another_length(file: h5py.File) -> None:
+def wrong_length(file: h5py.File) -> None:
     rebuild(file["renders"], "trajectory", data=np.zeros((3, 2, 4), np.float32))
 
 
-def lack_a_column(file: h5py.File) -> None:
+def missing_column(file: h5py.File) -> None:
     del file["renders/trajectory"]
 
 
-def be_not_a_number(file: h5py.File) -> None:
+def not_finite(file: h5py.File) -> None:
     file["renders/activation"][1, 1] = np.inf
 
 
-def have_other_addresses(file: h5py.File) -> None:
+def other_addresses(file: h5py.File) -> None:
     addresses = file["renders/address"]
     addresses[:] = np.array([b"blocks.2.mlp.fc1:10", b"blocks.2.mlp.fc1:8"], addresses.dtype)
 
 
-def be_newer(file: h5py.File) -> None:
+def newer_format(file: h5py.File) -> None:
     file.attrs["format-version"] = 2
 
 
-def be_of_another_encoding(file: h5py.File) -> None:
+def other_encoding(file: h5py.File) -> None:
     file["renders"].attrs["encoding-version"] = np.bytes_(b"2")
 
 
 FORGERIES: list[tuple[Callable[[h5py.File], None], str]] = [
-    (point_outside, "it holds no renders"),
-    (link_softly, "renders/images is no plain column"),
-    (link_a_column_outside, "renders/images is no plain column"),
-    (read_another_file, "renders/images is no plain column"),
-    (be_virtual, "renders/images is no plain column"),
-    (be_compressed, "renders/images is compressed"),
-    (be_enormous, "renders/address is not whole"),
-    (be_a_group, "renders/images is no plain column"),
-    (be_references, "renders/refs is no plain column"),
-    (be_text_in_the_heap, "renders/address is no plain column"),
-    (be_of_another_type, "renders/activation is <f8 (2, 2)"),
-    (be_of_another_length, "renders/trajectory is <f4 (3, 2, 4)"),
-    (lack_a_column, "renders has no column 'trajectory'"),
-    (be_not_a_number, "the activation of blocks.2.mlp.fc1:9 is not finite"),
-    (have_other_addresses, "its addresses are not those that were written"),
-    (be_newer, "it is of store format 2 and not 1"),
-    (be_of_another_encoding, "its encoding is featviz-renders 2 and not featviz-renders 1"),
+    (external_group, "it has no renders"),
+    (soft_link, "renders/images is not a plain column"),
+    (external_column, "renders/images is not a plain column"),
+    (external_storage, "renders/images is not a plain column"),
+    (virtual_dataset, "renders/images is not a plain column"),
+    (compressed, "renders/images is compressed"),
+    (enormous, "renders/address is incomplete"),
+    (group, "renders/images is not a plain column"),
+    (references, "renders/refs is not a plain column"),
+    (variable_length_text, "renders/address is not a plain column"),
+    (wrong_dtype, "renders/activation is <f8 (2, 2)"),
+    (wrong_length, "renders/trajectory is <f4 (3, 2, 4)"),
+    (missing_column, "renders has no column 'trajectory'"),
+    (not_finite, "the activation of blocks.2.mlp.fc1:9 is not finite"),
+    (other_addresses, "its addresses are not those that were written"),
+    (newer_format, "it is of store format 2 and not 1"),
+    (other_encoding, "its encoding is featviz-renders 2 and not featviz-renders 1"),
 ]
 
 
 @pytest.mark.parametrize(
     ("edit", "reason"), FORGERIES, ids=[edit.__name__ for edit, _ in FORGERIES]
 )
-def test_a_forged_shard_under_an_honest_name_is_refused(
+def test_a_forged_shard_whose_name_matches_its_digest_is_refused(
     tmp_path: Path, edit: Callable[[h5py.File], None], reason: str
 ) -> None:
     path = tmp_path / "store"
@@ -134,7 +134,7 @@ def test_a_forged_shard_under_an_honest_name_is_refused(
     assert Store(path).verify() == [f"{forged} is damaged: {reason}"]
     with pytest.raises(FeatvizError, match="is damaged"):
         writer(path)
-    if edit is not be_not_a_number:  # which only `verify` and a resumed job look at
+    if edit is not not_finite:  # which only `verify` and a resumed job check
         with pytest.raises(FeatvizError, match="is damaged"):
             list(Store(path).rows())
 
@@ -145,7 +145,7 @@ STRUCTURE = [each for each in FORGERIES if each[1].startswith("renders")]
 @pytest.mark.parametrize(
     ("edit", "reason"), STRUCTURE, ids=[edit.__name__ for edit, _ in STRUCTURE]
 )
-def test_a_forged_pack_is_refused_when_it_is_opened(
+def test_a_forged_packed_store_is_refused_when_opened(
     tmp_path: Path, edit: Callable[[h5py.File], None], reason: str
 ) -> None:
     writer(tmp_path / "store").add(renders(BATCHES[0]))

@@ -1,4 +1,4 @@
-"""Files of weights made to do harm, which must be refused without doing it."""
+"""Malicious weight files, which must be refused without running their code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from featviz.errors import FeatvizError
 from featviz.models.load import load
 
 
-class Intruder:
-    """Unpickles by creating a file."""
+class Payload:
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,37 +34,37 @@ class Intruder:
     ids=["zip", "legacy", "plain pickle"],
 )
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".bin"])
-def test_code_in_a_pickle_never_runs(write: Any, suffix: str, tmp_path: Path) -> None:
+def test_code_in_a_pickle_does_not_run(write: Any, suffix: str, tmp_path: Path) -> None:
     trace, path = tmp_path / "trace", tmp_path / f"evil{suffix}"
-    write({"state_dict": {"weight": Intruder(trace)}}, path)
-    with pytest.raises(FeatvizError, match=r"evil\S+ is (refused|not readable)") as caught:
+    write({"state_dict": {"weight": Payload(trace)}}, path)
+    with pytest.raises(FeatvizError, match=r"evil\S+ (is refused|cannot be read)") as caught:
         load(str(path), arch="test_vit")
     assert not trace.exists()
     assert "\n" not in str(caught.value)
 
 
-def test_the_attack_works_where_it_is_let(tmp_path: Path) -> None:
-    torch.save(Intruder(tmp_path / "trace"), tmp_path / "evil.pth")
+def test_the_payload_runs_without_protection(tmp_path: Path) -> None:
+    torch.save(Payload(tmp_path / "trace"), tmp_path / "evil.pth")
     torch.load(tmp_path / "evil.pth", weights_only=False)
     assert (tmp_path / "trace").exists()
 
 
-def test_a_pickle_named_safetensors_never_runs(tmp_path: Path) -> None:
+def test_a_pickle_named_safetensors_does_not_run(tmp_path: Path) -> None:
     trace, path = tmp_path / "trace", tmp_path / "evil.safetensors"
-    torch.save({"weight": Intruder(trace)}, path)
+    torch.save({"weight": Payload(trace)}, path)
     with pytest.raises(FeatvizError, match="cannot be read as weights"):
         load(str(path), arch="test_vit")
     assert not trace.exists()
 
 
-def test_the_code_that_a_pickle_asks_for_is_named(tmp_path: Path) -> None:
+def test_the_error_names_the_objects_in_a_pickle(tmp_path: Path) -> None:
     path = tmp_path / "whole.pth"
     torch.save(timm.create_model("test_vit"), path)
     with pytest.raises(FeatvizError, match=r"refused: it has Python objects \(timm\.\S+\)"):
         load(str(path), arch="test_vit")
 
 
-def test_a_safetensors_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
+def test_a_safetensors_header_with_an_impossible_length_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.safetensors"
     path.write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
     with pytest.raises(FeatvizError, match="cannot be read as weights"):

@@ -1,4 +1,4 @@
-"""What is where in models of other architectures, written down from their papers and code."""
+"""Layers and token grids of models of other architectures, from their papers and code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,21 @@ Grid = tuple[int, int]
 class Layer:
     """A layer whose channels are units.
 
-    `moves` tells where a change of the image at some patches shows: at these positions "only",
-    "most" of all at one of them, most of all at one of them or "near" them (behind convolutions
-    that overlap), or "elsewhere": positions are not in the order of rows and columns.
+    Attributes
+    ----------
+    path : str
+    width : int
+        Number of channels.
+    positions : int
+        Number of positions, with prefix tokens; 0 for none.
+    grid : (int, int) or None
+        Rows and columns of the token grid, if the positions have one.
+    prefix : int
+        Number of tokens before the grid.
+    moves : str or None
+        Where the output changes when some patches of the image change: "only" at their positions,
+        "most" at one of them, "near" one of them (after overlapping convolutions), or "elsewhere",
+        if positions are not in row-major order.
     """
 
     path: str
@@ -202,7 +214,7 @@ FAST = [
         True,
         (
             Layer("patch_embed", 192, 256, (16, 16), 0, "only"),
-            # Both halves of a gated MLP: 2 x 512.
+            # Both parts of a gated MLP, 2 x 512 channels.
             Layer("blocks.0.mlp.fc1", 1024, 257, (16, 16), 1, "most"),
         ),
         (("blocks.0.attn.qkv", UNCALLED),),
@@ -226,12 +238,12 @@ FAST = [
         16,
         True,
         (
-            # The class token joins the patches in the last two blocks only.
+            # The class token is added in the last two blocks only.
             Layer("blocks.0.attn.qkv", 576, 196, (14, 14), 0, "only"),
             Layer("blocks.0.mlp.fc1", 768, 196, (14, 14), 0, "most"),
             Layer("blocks_token_only.0.attn.k", 192, 197, (14, 14), 1, "most"),
             Layer("blocks_token_only.0.mlp.fc1", 768, 1, (1, 1)),
-            # A head of each pair of a query and a key.
+            # One channel per head, query and key.
             Layer("blocks.0.attn.proj_l", 4, 196 * 196),
             Layer("blocks.0.attn.proj_w", 4, 196 * 196),
         ),
@@ -258,7 +270,7 @@ FAST = [
         4,
         True,
         (
-            # A class token of its own in each stage.
+            # Each stage has its own class token.
             Layer("serial_blocks1.0.mlp.fc1", 512, 3137, (56, 56), 1, "most"),
             Layer("patch_embed2", 128, 784, (28, 28), 0, "most"),
             Layer("serial_blocks4.1.mlp.fc1", 1280, 50, (7, 7), 1, "most"),
@@ -272,7 +284,7 @@ FAST = [
         12,
         True,
         (
-            # Two branches, of patches of 12 pixels and of 16 in a smaller copy of the image.
+            # Two branches: patches of 12 pixels, and of 16 pixels in a downscaled image.
             Layer("patch_embed.0.proj", 128, 400, (20, 20), 0, "only"),
             Layer("blocks.0.blocks.0.0.mlp.fc1", 384, 401, (20, 20), 1, "most"),
             Layer("blocks.0.blocks.1.0.attn.qkv", 768, 197, (14, 14), 1, "most"),
@@ -286,7 +298,7 @@ FAST = [
         8,
         True,
         (
-            # Patches of 16 pixels, a half of which the next one sees too.
+            # Patches of 16 pixels that overlap by half.
             Layer("patch_embed.conv", 64, 729, (27, 27), 0, "most"),
             Layer("transformers.0.blocks.0.mlp.fc1", 256, 731, (27, 27), 2, "most"),
             Layer("transformers.1.pool.fc", 128, 2),
@@ -362,7 +374,7 @@ FAST = [
         (
             Layer("stem.conv", 16, 16384, (128, 128), 0, "most"),
             Layer("stages.2.1.conv_1x1", 64, 1024, (32, 32), 0, "most"),
-            # Four places of a window (rows) by 256 windows.
+            # Four positions of a window (rows) by 256 windows.
             Layer("stages.2.1.transformer.0.mlp.fc1", 128, 1024, None, 0, "elsewhere"),
             Layer("stages.2.1.conv_proj.conv", 128, 1024, (32, 32), 0, "most"),
         ),
@@ -514,7 +526,7 @@ SLOW = [
         False,
         (
             Layer("stages.0.0.conv2_kxk.conv", 64, 3136, (56, 56), 0, "most"),
-            # Pooling by attention: the mean of all places stands in front of them.
+            # Attention pooling: the mean over all positions precedes them.
             Layer("head.q", 2048, 50, (7, 7), 1, "most"),
             Layer("head.proj", 1024, 50, (7, 7), 1),
         ),

@@ -1,4 +1,4 @@
-"""Run a job in child processes, each killed at another of the system calls that it makes."""
+"""Run a job in child processes, killing each at a different system call."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Act = Callable[[int, str, Callable[..., Any], tuple[Any, ...]], Any]
 
 
 def render(folder: Path) -> Iterable[str]:
-    """The whole job, in a folder whose parent is missing too."""
+    """Run the whole job, in a folder whose parent does not exist."""
     return finish(folder / "new" / "store")
 
 
 def force(folder: Path) -> Iterable[str]:
-    """A small job, where a store of another configuration is in the way."""
+    """Run a small job that replaces a store of another configuration."""
     return finish(folder / "store", BATCHES[:1], force=True)
 
 
 def pack_up(folder: Path) -> Iterable[str]:
-    """Pack a store that is whole."""
+    """Pack a complete store."""
     pack(Store(folder / "store"), folder / "packed.h5")
     yield "packed.h5"
 
@@ -50,30 +50,30 @@ JOBS: dict[str, tuple[Callable[[Path], object], Callable[[Path], Iterable[str]]]
 
 
 def intercept(act: Act) -> None:
-    """Pass every system call to `act`, with its number from 0 on."""
-    number = -1
+    """Pass every system call to `act`, with its index."""
+    index = -1
 
     def replaced(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def stand_in(*arguments: Any, **options: Any) -> Any:
-            nonlocal number
-            number += 1
-            return act(number, name, lambda *given: call(*given, **options), arguments)
+        def intercepted(*arguments: Any, **options: Any) -> Any:
+            nonlocal index
+            index += 1
+            return act(index, name, lambda *given: call(*given, **options), arguments)
 
-        return stand_in
+        return intercepted
 
     for name in CALLS:
         setattr(os, name, replaced(name, getattr(os, name)))
 
 
 def no_sync(fd: object) -> None:
-    """Do nothing: a kill leaves what was written, only a power cut does not."""
+    """Do nothing: data that was written survives a kill without fsync."""
 
 
 def kill(at: int, moment: str) -> Act:
-    """Kill this process at a call: before it, or after half of a write."""
+    """Kill this process before a call, or after half of a write."""
 
-    def act(number: int, name: str, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        if number != at:
+    def act(index: int, name: str, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        if index != at:
             return call(*arguments)
         if moment == "half":
             call(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
@@ -83,7 +83,7 @@ def kill(at: int, moment: str) -> Act:
 
 
 def child(job: str, folder: Path, act: Act) -> int:
-    """Run the job in a child; return how it ended, as `os.wait` tells it."""
+    """Run the job in a child process; return its exit status, as `os.wait` does."""
     process = os.fork()
     if process:
         return os.waitpid(process, 0)[1]
@@ -94,28 +94,28 @@ def child(job: str, folder: Path, act: Act) -> int:
         intercept(act)
         for address in JOBS[job][1](folder):
             write(acknowledged, f"{address}\n".encode())
-    except BaseException as error:  # noqa: BLE001 - nothing of the parent may go on in the child
+    except BaseException as error:  # noqa: BLE001 - the child must not continue in the parent's code
         write(2, f"{error!r}\n".encode())
         os._exit(1)
     os._exit(0)
 
 
 def crash(job: str, root: Path) -> None:
-    """Run a job once to the end, in the folder ``whole``, then once for each call that it made.
+    """Run a job to its end in the folder ``whole``, then once for each of its system calls.
 
-    Each case gets a folder under `root`, named after the number of the call, its name and the
-    moment of the kill, with the rows that the child acknowledged in ``acknowledged``. A kill right
+    Each case has a folder under `root`, named after the index and name of the call and the moment
+    of the kill. Its file ``acknowledged`` lists the rows that the child has acknowledged. A kill
     after a call is the kill before the next one.
     """
     JOBS[job][0](root / "prepared")
     folder = Path(shutil.copytree(root / "prepared", root / "whole"))
-    record = (root / "calls").open("w", buffering=1)
+    calls = (root / "calls").open("w", buffering=1)
 
-    def note(number: int, name: str, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        print(name, file=record)
+    def record(index: int, name: str, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        print(name, file=calls)
         return call(*arguments)
 
-    if child(job, folder, note):
+    if child(job, folder, record):
         raise SystemExit("the job failed without being killed")
     for at, name in enumerate((root / "calls").read_text().split()):
         for moment in ("before", "half") if name == "write" else ("before",):

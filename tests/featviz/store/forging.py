@@ -1,4 +1,4 @@
-"""Change a stored file as someone could who knows the format."""
+"""Modify stored files, with or without a matching file name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import h5py
 
 
 def reforge(shard: Path, edit: Callable[[h5py.File], None]) -> Path:
-    """Edit a shard with HDF5 and give it the name that its new bytes deserve."""
+    """Edit a shard with HDF5 and rename it to match its new digest."""
     with h5py.File(shard, "r+") as file:
         edit(file)
-    return shard.rename(honest_name(shard))
+    return shard.rename(matching_name(shard))
 
 
-def honest_name(shard: Path) -> Path:
-    """The name that a shard of these bytes has."""
+def matching_name(shard: Path) -> Path:
+    """Return the name of a shard with these contents."""
     digest = hashlib.sha256(shard.read_bytes()).hexdigest()[:32]
     return shard.with_name(f"{shard.name.split('-')[0]}-{digest}.h5")
 
@@ -30,7 +30,7 @@ def flip(path: Path, position: float, bit: int) -> None:
 
 
 def rebuild(group: h5py.Group, name: str, **options: object) -> None:
-    """Write a column again, with other options of HDF5."""
+    """Write a column again with other HDF5 options."""
     data = group[name][()]
     del group[name]
     group.create_dataset(name, **({"data": data} | options))

@@ -1,4 +1,4 @@
-"""Small stores whose every value follows from its address, so that any row can be checked."""
+"""Small stores whose values are generated from their addresses, so that any row can be checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILED = ("head:1", "head:0")
 
 
 def writer(path: Path, **changes: Any) -> StoreWriter:
-    """Open the store of these tests, with some of its arguments changed."""
+    """Open a writer of the test store, with some of its arguments changed."""
     arguments: dict[str, Any] = {
         "model": "cueworld/vit",
         "fingerprint": FINGERPRINT,
@@ -39,17 +39,17 @@ def writer(path: Path, **changes: Any) -> StoreWriter:
 
 
 def images(address: str) -> NDArray[np.uint8]:
-    """Two pictures of 5 x 7 pixels."""
+    """Return two images of 5 x 7 pixels."""
     return _generator(address).integers(0, 256, (2, 5, 7, 3), np.uint8)
 
 
 def activation(address: str) -> NDArray[np.float32]:
-    """Two activations."""
+    """Return two activations."""
     return _generator(address).random(2, np.float32)
 
 
 def trajectory(address: str) -> NDArray[np.float32]:
-    """Two trajectories of four steps."""
+    """Return two trajectories of four steps."""
     return _generator(address).random((2, 4), np.float32)
 
 
@@ -58,7 +58,7 @@ def _generator(address: str) -> np.random.Generator:
 
 
 def renders(addresses: Sequence[str]) -> dict[str, Any]:
-    """The columns of some renders."""
+    """Return the columns of renders."""
     return {
         "address": list(addresses),
         "images": np.stack([images(address) for address in addresses]),
@@ -68,12 +68,12 @@ def renders(addresses: Sequence[str]) -> dict[str, Any]:
 
 
 def failures(addresses: Sequence[str]) -> dict[str, Any]:
-    """The columns of some failures."""
+    """Return the columns of failures."""
     return {"address": list(addresses), "error": [f"{address} blew up" for address in addresses]}
 
 
 def finish(path: Path, batches: Sequence[Sequence[str]] = BATCHES, **changes: Any) -> Iterator[str]:
-    """Run the job of these tests, as far as it is not done; yield each address once it is kept."""
+    """Run the rest of the test job; yield each address after it is stored."""
     store = writer(path, **changes)
     for batch in batches:
         if not store.done.issuperset(batch):
@@ -83,13 +83,13 @@ def finish(path: Path, batches: Sequence[Sequence[str]] = BATCHES, **changes: An
 
 
 def whole_store(path: Path, **changes: Any) -> Store:
-    """Write all that these tests store."""
+    """Write the complete test store."""
     list(finish(path, **changes))
     return Store(path)
 
 
 def is_right(row: Row) -> bool:
-    """Whether a render is the one that was written, to the last bit and with the right types."""
+    """Whether a render equals the one written, in all bits and types."""
     address = row["address"]
     expected = {name: column[0] for name, column in renders([address]).items()}
     return row.keys() == expected.keys() and all(
@@ -100,11 +100,11 @@ def is_right(row: Row) -> bool:
 
 
 def shards(path: Path, kind: str = "renders") -> list[Path]:
-    """The shard files of a kind."""
+    """Return the shard files of a kind."""
     return sorted((path / "shards").glob(f"{kind}-*.h5"))
 
 
 def litter(path: Path) -> list[str]:
-    """Whatever lies in a store that is neither its manifest nor a shard."""
+    """Return the files in a store that are neither its manifest nor a shard."""
     names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
     return [name for name in names if name != "store.json" and not name.endswith(".h5")]

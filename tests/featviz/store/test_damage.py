@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
 from featviz.store.reader import Store
-from tests.featviz.store.forging import flip, honest_name
+from tests.featviz.store.forging import flip, matching_name
 from tests.featviz.store.made_stores import (
     BATCHES,
     CONFIGURATION,
@@ -161,12 +161,12 @@ def test_deleting_a_damaged_shard_is_enough_to_go_on(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(500)])
-def test_a_file_that_is_no_hdf5_is_found_even_under_an_honest_name(
+def test_a_file_that_is_not_hdf5_is_found_even_if_its_name_matches_its_digest(
     path: Path, content: bytes
 ) -> None:
     stranger = path / "shards" / "renders-new.h5"
     stranger.write_bytes(content)
-    stranger = stranger.rename(honest_name(stranger))
+    stranger = stranger.rename(matching_name(stranger))
     assert_damage_is_told(path, stranger.name)
 
 
