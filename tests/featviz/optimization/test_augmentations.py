@@ -48,16 +48,16 @@ def test_without_ranges_an_augmentation_is_an_exact_center_crop(
     height: int, width: int, size: int
 ) -> None:
     image = random_images(2, height, width)
-    seen = Augmentation().apply(image, schedules([1], 2), size, None)
+    augmented = Augmentation().apply(image, schedules([1], 2), size, None)
     top, left = (height - size) // 2, (width - size) // 2
-    assert torch.equal(seen, image[:, :, top : top + size, left : left + size])
-    assert torch.equal(seen, center_crop(image, size))
+    assert torch.equal(augmented, image[:, :, top : top + size, left : left + size])
+    assert torch.equal(augmented, center_crop(image, size))
 
 
 def test_draws_of_zero_are_the_center_crop_of_a_padded_image() -> None:
     image = random_images(2, 20, 20)
-    seen = EVERYTHING.apply(image, torch.zeros(2, DRAWS), 12, None)
-    torch.testing.assert_close(seen, center_crop(image, 12), rtol=0, atol=1e-6)
+    augmented = EVERYTHING.apply(image, torch.zeros(2, DRAWS), 12, None)
+    torch.testing.assert_close(augmented, center_crop(image, 12), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("down", [-4, -1, 0, 3, 4])
@@ -65,9 +65,9 @@ def test_draws_of_zero_are_the_center_crop_of_a_padded_image() -> None:
 def test_a_shift_by_whole_pixels_is_a_slice(down: int, right: int) -> None:
     image = random_images(1, 18, 18)
     draws = one_draw({SHIFT_Y: down / 4, SHIFT_X: right / 4})
-    seen = Augmentation(shift=4).apply(image, draws, 10, None)
+    augmented = Augmentation(shift=4).apply(image, draws, 10, None)
     expected = image[:, :, 4 + down : 14 + down, 4 + right : 14 + right]
-    torch.testing.assert_close(seen, expected, rtol=0, atol=2e-6)
+    torch.testing.assert_close(augmented, expected, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(16, 16, 10), (17, 17, 9), (14, 19, 10)])
@@ -77,8 +77,8 @@ def test_the_fused_resampling_agrees_with_a_loop_over_pixels(
     augmentation = Augmentation(shift=3, zoom=0.2, rotation=25)
     image = random_images(6, height, width)
     draws = schedules([3], 6)
-    seen = augmentation.apply(image, draws, size, None)
-    for original, draw, found in zip(image, draws.double(), seen, strict=True):
+    augmented = augmentation.apply(image, draws, size, None)
+    for original, draw, found in zip(image, draws.double(), augmented, strict=True):
         expected = oracle.augment(
             original.double().numpy(),
             size,
@@ -91,9 +91,9 @@ def test_the_fused_resampling_agrees_with_a_loop_over_pixels(
 
 def test_outside_the_image_its_reflection_is_sampled() -> None:
     image = random_images(1, 8, 8)
-    seen = Augmentation(shift=5).apply(image, one_draw({SHIFT_Y: -1, SHIFT_X: 1}), 8, None)
+    augmented = Augmentation(shift=5).apply(image, one_draw({SHIFT_Y: -1, SHIFT_X: 1}), 8, None)
     mirrored = np.pad(image[0].numpy(), ((0, 0), (5, 5), (5, 5)), mode="symmetric")
-    np.testing.assert_allclose(seen[0].numpy(), mirrored[:, :8, 10:], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(augmented[0].numpy(), mirrored[:, :8, 10:], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["vit", "cnn"])
@@ -108,8 +108,8 @@ def test_augmentations_of_a_constant_image_are_constant(preset: str) -> None:
     image = torch.full(
         (len(draws), 3, size + 2 * augmentation.padding, size + 2 * augmentation.padding), 0.7
     )
-    seen = augmentation.apply(image, draws, size, None)
-    torch.testing.assert_close(seen, torch.full_like(seen, 0.7), rtol=0, atol=1e-5)
+    augmented = augmentation.apply(image, draws, size, None)
+    torch.testing.assert_close(augmented, torch.full_like(augmented, 0.7), rtol=0, atol=1e-5)
 
 
 def test_shifts_stay_inside_an_image_with_padding() -> None:
@@ -118,8 +118,8 @@ def test_shifts_stay_inside_an_image_with_padding() -> None:
     side = 10 + 2 * augmentation.padding
     image = torch.arange(float(side)).expand(1, 3, side, side)
     for right in (-1.0, 1.0):
-        seen = augmentation.apply(image, one_draw({SHIFT_X: right}), 10, None)
-        steps = seen[..., 1:] - seen[..., :-1]
+        augmented = augmentation.apply(image, one_draw({SHIFT_X: right}), 10, None)
+        steps = augmented[..., 1:] - augmented[..., :-1]
         torch.testing.assert_close(steps, torch.ones_like(steps), rtol=0, atol=1e-4)
 
 
@@ -138,8 +138,10 @@ def test_every_image_gets_its_own_augmentation() -> None:
 
 def test_the_gradient_of_an_augmented_image_reaches_only_its_own_image() -> None:
     image = random_images(2, 40, 40).requires_grad_()
-    seen = EVERYTHING.apply(image, schedules([1], 2), 8, EVERYTHING.noise_field(8, generator()))
-    (gradient,) = torch.autograd.grad(seen[0].sum(), image)
+    augmented = EVERYTHING.apply(
+        image, schedules([1], 2), 8, EVERYTHING.noise_field(8, generator())
+    )
+    (gradient,) = torch.autograd.grad(augmented[0].sum(), image)
     assert gradient[0].any()
     assert not gradient[1].any()
 
@@ -153,8 +155,8 @@ def measured_shift(draws: Tensor, shift: float) -> Tensor:
     axis = torch.arange(float(side)) - (side - 1) / 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     image = torch.stack([y, x, x]).expand(len(draws), -1, -1, -1)
-    seen = Augmentation(shift=shift).apply(image, draws, 8, None)
-    return seen[:, :2].mean((2, 3))
+    augmented = Augmentation(shift=shift).apply(image, draws, 8, None)
+    return augmented[:, :2].mean((2, 3))
 
 
 def test_shifts_of_the_vit_preset_cover_a_whole_patch_in_both_directions() -> None:
@@ -181,8 +183,8 @@ def test_zoom_and_angle_stay_within_their_ranges_and_approach_the_ends() -> None
     axis = torch.arange(24.0)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     image = torch.stack([y, x, x]).expand(len(draws), -1, -1, -1)
-    seen = Augmentation(zoom=0.1, rotation=10).apply(image, draws, 8, None)
-    step = (seen[:, :2, :, 1:] - seen[:, :2, :, :-1]).mean((2, 3))
+    augmented = Augmentation(zoom=0.1, rotation=10).apply(image, draws, 8, None)
+    step = (augmented[:, :2, :, 1:] - augmented[:, :2, :, :-1]).mean((2, 3))
     scale, degrees = step.norm(dim=1), torch.atan2(step[:, 0], step[:, 1]).rad2deg()
     assert math.exp(-0.1) - 1e-4 < scale.min() < math.exp(-0.098)
     assert math.exp(0.098) < scale.max() < math.exp(0.1) + 1e-4

@@ -161,7 +161,7 @@ def test_workers_with_other_weights_end_the_job(tmp_path: Path) -> None:
 
 
 def test_more_workers_than_cores_are_refused(vit: VisionModel, tmp_path: Path) -> None:
-    with pytest.raises(FeatvizError, match="the Ray cluster offers 2 CPUs, one a worker"):
+    with pytest.raises(FeatvizError, match="has 2 CPUs, so at most 2 workers"):
         job(vit, tmp_path / "store", engine=Cluster(3))
 
 
