@@ -37,14 +37,14 @@ store_option = click.option(
 force_option = click.option(
     "--force",
     is_flag=True,
-    help="Rename a store of another model or other settings, and damaged files, which are refused "
-    "otherwise; nothing is deleted.",
+    help="Rename a store of another model or other settings, and damaged files, and start anew, "
+    "instead of stopping with an error. Nothing is deleted.",
 )
 force_results_option = click.option(
     "--force",
     is_flag=True,
-    help="Rename earlier results of other settings, and damaged files, which are refused "
-    "otherwise; nothing is deleted.",
+    help="Rename earlier results of other settings, and damaged files, and start anew, instead "
+    "of stopping with an error. Nothing is deleted.",
 )
 image_files_option = click.option(
     "--image",
@@ -126,7 +126,7 @@ def data_options(function: Function) -> Function:
         click.option(
             "--download", is_flag=True, help="Download a torchvision dataset that is missing."
         ),
-        click.option("--data", required=True, metavar="DATA", help="Dataset of natural images."),
+        click.option("--data", required=True, metavar="DATA", help="Dataset of images."),
     ):
         function = decorate(function)
     return function

@@ -77,7 +77,9 @@ class Settings:
 
     samples: int = _setting(1, "Images per unit.", metavar="N")
     diversity: float = _setting(
-        0.5, "Weight of the diversity term, relative to the activation.", metavar="W"
+        0.5,
+        "Weight of the penalty for similar samples of a unit, relative to the activation.",
+        metavar="W",
     )
     tv_weight: float = _setting(
         0.0,
@@ -91,7 +93,8 @@ class Settings:
     )
     preset: str | None = _setting(
         None,
-        "Augmentations and constants.  [default: chosen by the model]",
+        "Set of defaults: parametrization, augmentations, learning rate and spectral decay.  "
+        "[default: chosen by the model]",
         choices=PRESET_NAMES,
     )
     param: str | None = _setting(
@@ -99,7 +102,7 @@ class Settings:
     )
     spectrum: Spectrum | str | None = _setting(  # noqa: RUF009  it returns a field
         None,
-        "Dataset whose mean Fourier magnitudes --param maco uses.  [default: a power of 1 / f]",
+        "Dataset whose mean Fourier magnitudes --param maco uses.  [default: 1 / f**decay]",
         metavar="DATA",
     )
     frequency_schedule: float | None = _setting(
@@ -118,7 +121,8 @@ class Settings:
     seed: int = _setting(0, "Random seed.", metavar="N")
     cosine_power: float = _setting(
         0.0,
-        "Exponent P of the objective activation * cosine**P (0: plain activation).",
+        "Multiply the objective by the P-th power of the cosine between the unit's direction and "
+        "its layer's output; 0 for the plain activation.",
         metavar="P",
         alias="cosine",
     )
