@@ -26,7 +26,13 @@ from cli.progress import progress_bar
 @data_options
 @store_option
 @images_option(4)
-@setting_options("steps", "size", "preset", "seed")
+@setting_options("steps", "preset", "seed")
+@click.option(
+    "--size",
+    type=int,
+    metavar="PX",
+    help="Side of the images in pixels.  [default: the input size of MODEL_A]",
+)
 @click.option("--untrained-a", is_flag=True, help="Use random weights for MODEL_A.")
 @click.option("--untrained-b", is_flag=True, help="Use random weights for MODEL_B.")
 @click.option("--arch-a", metavar="NAME", help="Architecture, if MODEL_A is a file of weights.")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from featviz.store.jobs import JobSummary
+    from featviz.store.reader import Store
 
 SOME_FAILED = 3
 """Exit status of a command that finished although some of its units failed."""
@@ -75,3 +76,13 @@ def finish(store: str | Path, summary: JobSummary, what: str) -> None:
     """
     print_summary(store, summary, what)
     click.get_current_context().exit(SOME_FAILED if summary.failures else 0)
+
+
+def counts(store: Store) -> str:
+    """Count the rows of a store by kind, such as ``10 renders, 4 sides``.
+
+    Parameters
+    ----------
+    store : Store
+    """
+    return ", ".join(f"{len(store.addresses(kind))} {kind}" for kind in store.kinds) or "no rows"

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.output import counts
+
 if TYPE_CHECKING:
-    from featviz.store.reader import Store
+    pass
 
 
 @click.command()
@@ -29,13 +31,3 @@ def pack(store: str, file: str) -> None:
     opened = Store(store)
     pack_store(opened, file)
     click.echo(f"{file}: {counts(opened)}", err=True)
-
-
-def counts(store: Store) -> str:
-    """Count the rows of a store by kind, such as ``10 renders, 4 sides``.
-
-    Parameters
-    ----------
-    store : Store
-    """
-    return ", ".join(f"{len(store.addresses(kind))} {kind}" for kind in store.kinds) or "no rows"

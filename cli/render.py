@@ -32,7 +32,7 @@ class Shard(click.ParamType[tuple[int, int]]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """Parse ``I/N`` with 0 <= I <= N."""
+        """Parse ``I/N`` with 0 <= I <= N; ``N/N`` is ``0/N``."""
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"([0-9]+)/([0-9]+)", str(value))
@@ -53,8 +53,8 @@ class Shard(click.ParamType[tuple[int, int]]):
     "--shard",
     type=Shard(),
     default="0/1",
-    help="Render only every N-th unit, starting from unit I (0 to N - 1), to split a job over "
-    "processes or machines.",
+    help="Render only every N-th unit, starting from unit I, to split a job over processes or "
+    "machines. I counts from 0 or from 1.",
 )
 @click.option(
     "--engine",

@@ -23,7 +23,7 @@ def units(
     """List the layers of a model, or the units of selectors.
 
     Without a SELECTOR, prints for each layer its number of units, its positions (tokens, or
-    places of a feature map), their grid, and how many class and register tokens come first.
+    positions of a feature map), their grid, and how many class and register tokens come first.
     With selectors, prints the address of each unit.
 
     \b

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.output import json_option, print_json
-from cli.pack import counts
+from cli.output import counts, json_option, print_json
 from featviz.errors import FeatvizError
 
 

@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featviz._util.images import resize
+from featviz._util.seeding import generator_for
 from featviz.errors import FeatvizError
 
 # An augmentation is described by this many uniform numbers in [-1, 1]: shift (y, x), zoom, angle,
 # color shift (3), color gain (3), offset of the noise (y, x).
 DRAWS = 12
-# Noise is cut from one field at an offset drawn per image: new noise in every step without calling
-# a generator inside the loop.
+# Noise is cropped from one field at an offset drawn per image: new noise in every step, without
+# calling a generator inside the loop.
 NOISE_SLACK = 64
 
 
@@ -68,7 +69,7 @@ class Augmentation:
         return 2 * torch.rand(steps, DRAWS, generator=generator) - 1
 
     def noise_field(self, size: int, generator: torch.Generator) -> Tensor | None:
-        """Draw the field that noise is cut from.
+        """Draw the field that noise is cropped from.
 
         Parameters
         ----------
@@ -146,12 +147,16 @@ class CustomAugmentation(Augmentation):
     Attributes
     ----------
     function : callable
-        From images (N, 3, H, W) in [0, 1] to augmented ones of any size, differentiably, such as
-        a `torchvision.transforms.v2.Compose`. It may draw from torch's global random state, which
-        is seeded for each step and restored afterwards.
+        From images (N, 3, H, W) in [0, 1] to augmented square images, differentiably, such as a
+        `torchvision.transforms.v2.Compose`. It is called once per step with all pictures of a
+        batch. It may draw from torch's global random state, which is seeded for each step and
+        restored afterwards.
+    seed : int
+        Of the recipe.
     """
 
     function: Callable[[Tensor], Tensor]
+    seed: int = 0
 
     @property
     def padding(self) -> int:
@@ -159,8 +164,9 @@ class CustomAugmentation(Augmentation):
         return 0
 
     def draw(self, steps: int, generator: torch.Generator) -> Tensor:
-        """Draw a seed for each step; see `Augmentation.draw`."""
-        return torch.randint(2**24, (steps, 1), generator=generator).float()
+        """Return the index of each step, the same for all pictures; see `Augmentation.draw`."""
+        del generator
+        return torch.arange(steps, dtype=torch.float32)[:, None]
 
     def noise_field(self, size: int, generator: torch.Generator) -> None:
         """Return None; see `Augmentation.noise_field`."""
@@ -175,14 +181,19 @@ class CustomAugmentation(Augmentation):
             If the function returns something other than N square RGB images.
         """
         del field
-        devices = [images.device] if images.device.type == "cuda" else []
+        seed = generator_for(self.seed, "augmentation", int(draws[0, 0])).initial_seed()
+        devices = range(torch.cuda.device_count()) if images.is_cuda else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(int(draws[0, 0]))
+            torch.default_generator.manual_seed(seed)
+            if images.is_cuda:
+                torch.cuda.manual_seed_all(seed)
             found = self.function(images)
-        shape = tuple(found.shape)
+        shape = tuple(getattr(found, "shape", ()))
         if len(shape) != 4 or shape[:2] != (len(images), 3) or shape[2] != shape[3]:
+            kind = type(found).__name__
             raise FeatvizError(
-                f"augmentation must return square images ({len(images)}, 3, H, H), got {shape}"
+                f"augmentation must return square images ({len(images)}, 3, H, H), got a {kind} "
+                f"{shape}"
             )
         return resize(found, size)
 

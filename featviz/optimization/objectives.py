@@ -9,8 +9,8 @@ from torch import Tensor
 Objective = Callable[[Tensor, Tensor], Tensor]
 """An objective of one's own: ``objective(images, activations)`` is maximized for each image.
 
-``images`` (N, 3, H, W) are the augmented images, RGB in [0, 1], at the model's input size;
-``activations`` (N,) the values of the units on them. It returns (N,), differentiably.
+``images`` (N, 3, H, W) are the augmented images, RGB, at the model's input size; augmentations may
+leave [0, 1]. ``activations`` (N,) are those of the units on them. It returns (N,), differentiably.
 """
 
 

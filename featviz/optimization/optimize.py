@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from featviz.optimization.augmentations import center_crop
 from featviz.optimization.objectives import penalized_objective
 from featviz.optimization.recipe import Recipe
 from featviz.optimization.schedule import cosine_decay, frequency_cutoff, masked_step
+from featviz.parametrization.base import Encoder, Parametrization
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -57,12 +58,13 @@ def optimize(
     """Maximize the activations of units of one site, all in one batch.
 
     Every picture draws its start and the augmentations of all steps from a generator of its own,
-    so it does not depend on the other pictures of the batch.
+    so it does not depend on the other pictures of the batch (unless an augmentation of the user's
+    own draws for each image).
 
     Parameters
     ----------
     model : VisionModel
-        Left as found.
+        Restored on return: hooks, training mode, `requires_grad`.
     units : sequence of Unit
         At the same sites; with `split_qk`, query-key logits.
     recipe : Recipe
@@ -102,7 +104,7 @@ def _optimize(
     starts = [image.start(generator) for generator in generators]
     draws = [augmentation.draw(recipe.steps, generator) for generator in generators]
     if recipe.split_qk:
-        # The images of query and key start apart, and are augmented alike: they are one scene.
+        # The images of query and key start from different noise, and have the same augmentations.
         starts += [image.start(generator_for(recipe.seed, *name, "key")) for name in names]
         draws += draws
     field = augmentation.noise_field(model.image_size, generator_for(recipe.seed, "noise"))
@@ -161,9 +163,10 @@ def _objective(recipe: Recipe, images: Tensor, reading: Reading) -> Tensor:
     if recipe.objective is None:
         return reading.objective.float()
     found = recipe.objective(images, reading.values)
-    if found.shape != reading.values.shape:
-        wanted, shape = tuple(reading.values.shape), tuple(found.shape)
-        raise FeatvizError(f"objective must return one value per image {wanted}, got {shape}")
+    wanted, shape = tuple(reading.values.shape), tuple(getattr(found, "shape", ()))
+    if not isinstance(found, Tensor) or shape != wanted:
+        kind = type(found).__name__
+        raise FeatvizError(f"objective must return a tensor {wanted}, got a {kind} {shape}")
     return found.float()
 
 
@@ -183,6 +186,8 @@ class PaddedImage:
         self.padding = -(-recipe.augmentation.padding * recipe.size // image_size)
         side = recipe.size + 2 * self.padding
         self.parametrization = recipe.parametrization(side)
+        if callable(recipe.param):
+            _check_parametrization(self.parametrization, recipe, side)
         self.input_side = round(side * image_size / recipe.size)
 
     def start(self, generator: torch.Generator) -> Tensor:
@@ -200,14 +205,9 @@ class PaddedImage:
         """
         if self.recipe.start is None:
             return self.parametrization.initial(generator)
-        encode = getattr(self.parametrization, "encode", None)
-        if encode is None:
-            kind = type(self.parametrization).__name__
-            raise FeatvizError(f"a start image needs a method `encode`, which {kind} does not have")
         image = resize(self.recipe.start.detach().cpu().float()[None], self.recipe.size)
         padded = F.pad(image, [self.padding] * 4, mode="replicate")
-        parameters: Tensor = encode(padded)[0]
-        return parameters
+        return cast("Encoder", self.parametrization).encode(padded)[0]
 
     def frequencies(self, parameters: Tensor) -> Tensor:
         """Return the frequency of each parameter of a picture, in cycles per pixel.
@@ -242,3 +242,19 @@ class PaddedImage:
     def picture(self, parameters: Tensor) -> Tensor:
         """Decode the pictures without padding, (N, 3, size, size) in [0, 1]; see `decode`."""
         return center_crop(self.parametrization.decode(parameters), self.recipe.size)
+
+
+def _check_parametrization(made: Parametrization, recipe: Recipe, side: int) -> None:
+    """Refuse a parametrization of the user's own that cannot be optimized."""
+    kind = type(made).__name__
+    missing = [name for name in ("initial", "decode") if not hasattr(made, name)]
+    missing += ["encode"] if recipe.start is not None and not hasattr(made, "encode") else []
+    missing += (
+        ["frequencies"] if recipe.frequency_schedule and not hasattr(made, "frequencies") else []
+    )
+    if missing:
+        raise FeatvizError(f"parametrization {kind} has no method {missing[0]!r}, which is needed")
+    with torch.no_grad():
+        shape = tuple(made.decode(made.initial(generator_for(0))[None]).shape)
+    if shape != (1, 3, side, side):
+        raise FeatvizError(f"{kind}.decode must return (N, 3, {side}, {side}), got {shape}")

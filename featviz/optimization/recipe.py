@@ -87,6 +87,13 @@ class Recipe:
     start: Tensor | None = field(default=None, compare=False)
 
     @property
+    def own_parts(self) -> list[str]:
+        """Arguments that are Python objects of the user's own, which no store can record."""
+        own = [name for name in IN_MEMORY if getattr(self, name) is not None]
+        own += ["param"] if callable(self.param) else []
+        return own + (["augmentation"] if isinstance(self.augmentation, CustomAugmentation) else [])
+
+    @property
     def kind(self) -> str:
         """The kind under which a store holds the pictures."""
         return "sides" if self.split_qk else "renders"
@@ -122,13 +129,10 @@ class Recipe:
         FeatvizError
             If the recipe holds Python objects, which a store cannot record.
         """
-        own = [name for name in IN_MEMORY if getattr(self, name) is not None]
-        own += ["param"] if callable(self.param) else []
-        own += ["augmentation"] if isinstance(self.augmentation, CustomAugmentation) else []
-        if own:
+        if self.own_parts:
             raise FeatvizError(
-                f"{own[0]} is a Python object, which a store cannot record; use featviz.render, "
-                "which returns the pictures"
+                f"{self.own_parts[0]} is a Python object, which a store cannot record; use "
+                "featviz.render, which returns the pictures"
             )
         ranges = dataclasses.asdict(self.augmentation)
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)} | {
@@ -219,6 +223,7 @@ def make_recipe(
     preset = PRESETS[name]
     param: Any = chosen.param or preset.param
     _check(chosen, param)
+    _check_objective(objective, chosen)
     _check_start(start)
     size = model.image_size if chosen.size is None else chosen.size
     schedule = chosen.frequency_schedule
@@ -229,7 +234,7 @@ def make_recipe(
     return Recipe(
         preset=name,
         param=param,
-        augmentation=_augmentation(model, preset, augmentation),
+        augmentation=_augmentation(model, preset, augmentation, chosen.seed),
         decay=preset.decay,
         learning_rate=MACO_LEARNING_RATE if param == "maco" else preset.learning_rate,
         size=size,
@@ -250,17 +255,25 @@ def make_recipe(
 
 
 def _augmentation(
-    model: VisionModel, preset: Preset, given: Augmentation | Callable[[Tensor], Tensor] | None
+    model: VisionModel,
+    preset: Preset,
+    given: Augmentation | Callable[[Tensor], Tensor] | None,
+    seed: int,
 ) -> Augmentation:
     if given is None:
         return fit(preset.augmentation, patch_size(model))
-    return given if isinstance(given, Augmentation) else CustomAugmentation(function=given)
+    if isinstance(given, Augmentation):
+        return given
+    _check_callable("augmentation", given)
+    return CustomAugmentation(function=given, seed=seed)
 
 
 def _check(chosen: Settings, param: Any) -> None:
     """Refuse unknown names, values out of range, and settings that exclude each other."""
-    if not callable(param):
+    if isinstance(param, str):
         _check_name("param", param, PARAMS)
+    else:
+        _check_callable("param", param)
     _check_name("precision", chosen.precision, PRECISIONS)
     for name, least in (("steps", 1), ("samples", 1), ("size", 16)):
         value = getattr(chosen, name)
@@ -287,10 +300,30 @@ def _check_name(what: str, name: str, known: Iterable[str]) -> None:
         raise FeatvizError(f"no {what} {name!r}: choose from {choices}{did_you_mean(name, known)}")
 
 
+def _check_callable(what: str, given: object) -> None:
+    if not callable(given):
+        raise FeatvizError(f"{what} must be a function or a name, got a {type(given).__name__}")
+
+
+def _check_objective(objective: Objective | None, chosen: Settings) -> None:
+    if objective is None:
+        return
+    _check_callable("objective", objective)
+    for name in ("split_qk", "cosine_power"):
+        if getattr(chosen, name):
+            raise FeatvizError(f"an objective of your own cannot be combined with {name}")
+
+
 def _check_start(start: Tensor | None) -> None:
     if start is None:
         return
+    wanted = "start must be a float tensor (3, H, H) in [0, 1]"
+    if not isinstance(start, Tensor):
+        raise FeatvizError(f"{wanted}, got a {type(start).__name__}")
     shape = tuple(start.shape)
     if len(shape) != 3 or shape[0] != 3 or shape[1] != shape[2] or not start.is_floating_point():
         kind = str(start.dtype).removeprefix("torch.")
-        raise FeatvizError(f"start must be a float image (3, H, H) in [0, 1], got {kind} {shape}")
+        raise FeatvizError(f"{wanted}, got {kind} {shape}")
+    low, high = float(start.min()), float(start.max())
+    if not (low >= 0 and high <= 1):
+        raise FeatvizError(f"{wanted}, got values from {low:g} to {high:g}")

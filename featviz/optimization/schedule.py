@@ -66,8 +66,9 @@ def masked_step(
     ----------
     optimizer : torch.optim.Optimizer
         Of `parameters` alone, whose gradient is set.
-    parameters, initial, frequencies : Tensor
-        Of one shape; frequencies in cycles per pixel.
+    parameters, initial : Tensor, shape (N, ...)
+    frequencies : Tensor, shape (...)
+        In cycles per pixel.
     cutoff : float
         In cycles per pixel; infinite for a plain step.
     """

@@ -154,9 +154,11 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     FeatvizError
         If there is no setting of a name.
     """
+    former = {key: name for name, key in KEYS.items()}
     for name in values:
         if name not in KEYS:
             hint = did_you_mean(name, KEYS) or f"; there are {', '.join(KEYS)}"
+            hint = f"; it is now {former[name]}" if name in former else hint
             raise FeatvizError(f"no setting {name!r}{hint}")
     return Settings(**values)
 

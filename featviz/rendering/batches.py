@@ -109,7 +109,7 @@ def run(
     progress : callable
         Called before every batch and after every step.
     limit : BatchLimit, optional
-        What earlier calls found out about the memory; updated by this one.
+        The limit from earlier calls; updated by this one.
 
     Yields
     ------
@@ -130,7 +130,9 @@ def run(
             pictures = optimize(model, batch, recipe, tick)
         except _ProgressError as wrapped:
             raise wrapped.error from None
-        except Exception as error:  # noqa: BLE001  whatever a model raises concerns its unit only
+        except Exception as error:
+            if recipe.own_parts and not is_out_of_memory(error):
+                raise  # the user's own code fails for every unit
             if len(batch) > 1:
                 half = len(batch) // 2
                 limit.units = half if is_out_of_memory(error) else limit.units

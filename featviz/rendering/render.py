@@ -76,12 +76,13 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     samples, steps, preset, seed, **settings
         See `featviz.optimization.settings.Settings`: ``param``, ``size``, ``diversity``,
         ``tv_weight``, ``precision``, ``spectrum``, ``frequency_schedule``, ``split_qk`` and
-        ``cosine_power``.
+        ``cosine_power``. `param` may also be a class or function of your own; see
+        `featviz.parametrization.base.Parametrization`.
     augmentation, objective, start
         See `featviz.optimization.recipe.make_recipe`.
     batch : int, optional
         Pictures per batch; chosen from the free memory if not given. It does not change the
-        pictures.
+        pictures, unless an augmentation of your own draws for each image.
     progress : callable
         Called before every batch and after every step with the number of finished pictures
         (fractions count) and their total.
@@ -94,7 +95,8 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     ------
     FeatvizError
         If a unit does not exist or, with `split_qk`, is not a query-key logit, or a setting is
-        unknown or out of range.
+        unknown or out of range, or a part of your own returns a wrong shape. What it raises itself
+        is not caught.
     """
     recipe = make_recipe(
         model,

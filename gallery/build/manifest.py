@@ -28,7 +28,9 @@ _HERE = Path(__file__).parents[1]
 def code_digest() -> str:
     """Return a digest of everything that determines picture files: this package, the encoders."""
     encoders = [PIL.__version__, *(str(features.version(name)) for name in ("webp", "avif"))]
-    return digest_of([_HERE], "*.py", [np.__version__, *encoders])
+    folders = [path for path in sorted(_HERE.iterdir()) if path.is_dir() and path.name != "browser"]
+    modules = [path.read_text(encoding="utf-8") for path in sorted(_HERE.glob("*.py"))]
+    return digest_of(folders, "*.py", [np.__version__, *encoders, *modules])
 
 
 @cache

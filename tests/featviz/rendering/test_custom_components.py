@@ -15,6 +15,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
+from featviz.parametrization.fourier import Fourier
 from featviz.rendering.job import render_to_store
 from tests.featviz.toys import toy_vit
 
@@ -146,25 +147,60 @@ def test_maco_starts_at_the_phases_of_the_start_image(
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"objective": lambda _, values: values.sum()}, r"objective must return one value per"),
+        ({"objective": lambda _, values: values.sum()}, r"objective must return a tensor \(2,\)"),
+        ({"objective": lambda *_: None}, r"got a NoneType"),
         ({"augmentation": lambda images: images[:, :1]}, r"augmentation must return square images"),
+        ({"param": lambda h, w: Gray(h, w + 1)}, r"Gray.decode must return \(N, 3, 32, 32\)"),
+        ({"param": lambda *_: object()}, r"object has no method 'initial'"),
+        ({"param": Gray, "start": torch.zeros(3, 8, 8)}, r"Gray has no method 'encode'"),
+        ({"param": Gray, "frequency_schedule": 0.5}, r"Gray has no method 'frequencies'"),
     ],
 )
-def test_a_function_that_returns_another_shape_fails_with_one_line(
-    model: VisionModel,
-    units: list[featviz.Unit],
-    own: dict[str, Any],
-    message: str,
+def test_a_component_that_does_not_fit_is_refused_in_one_line(
+    model: VisionModel, units: list[featviz.Unit], own: dict[str, Any], message: str
 ) -> None:
-    failures = featviz.render(model, units, **own, **FAST).failures
-    assert [*failures] == units
-    assert all(message in reason for reason in failures.values())
+    with pytest.raises(FeatvizError, match=message):
+        featviz.render(model, units, batch=2, **own, **FAST)
+
+
+def test_what_an_objective_raises_is_not_caught(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    def broken(images: Tensor, activations: Tensor) -> Tensor:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        featviz.render(model, units, batch=2, objective=broken, **FAST)
+
+
+def test_augmentations_of_the_whole_batch_do_not_depend_on_the_batch(
+    model: VisionModel, units: list[featviz.Unit]
+) -> None:
+    def shift(images: Tensor) -> Tensor:
+        return images.roll(int(torch.randint(32, ())), -1)
+
+    together = featviz.render(model, units, augmentation=shift, batch=2, **FAST)
+    alone = featviz.render(model, units, augmentation=shift, batch=1, **FAST)
+    assert np.abs(together.images.astype(int) - alone.images).max() <= 1
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"start": torch.zeros(3, 8, 9)}, r"start must be a float image \(3, H, H\)"),
+        ({"start": torch.zeros(3, 8, 9)}, r"start must be a float tensor \(3, H, H\)"),
+        ({"start": np.zeros((3, 8, 8))}, r"got a ndarray"),
+        ({"start": torch.full((3, 8, 8), 255.0)}, r"got values from 255 to 255"),
+        ({"objective": 3}, r"objective must be a function or a name, got a int"),
+        ({"param": Fourier(32, 32)}, r"param must be a function or a name, got a Fourier"),
+        (
+            {"objective": lambda _, values: values, "split_qk": True},
+            r"an objective of your own cannot be combined with split_qk",
+        ),
+        (
+            {"objective": lambda _, values: values, "cosine_power": 1.0},
+            r"an objective of your own cannot be combined with cosine_power",
+        ),
+        ({"smoothness": 0.1}, r"no setting 'smoothness'; it is now tv_weight"),
         ({"start": torch.zeros(3, 8, 8, dtype=torch.uint8)}, r"got uint8 \(3, 8, 8\)"),
         ({"stepz": 3}, r"no setting 'stepz'; did you mean steps"),
     ],
