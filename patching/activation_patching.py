@@ -15,17 +15,15 @@ from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.effects.metrics import Reference, measure
-from patching.effects.table import ALL, Mode, Table, concatenate
+from patching.effects.table import Mode, Table, concatenate
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache, run_with_cache
-from patching.interventions.donors import check_compatible, mean_run, repeated, zeros
-from patching.interventions.selection import Selection, TargetTable, target_table
+from patching.forward.donors import check_compatible, mean_run, repeated, zeros
+from patching.forward.memory import batches
+from patching.forward.stream_norms import frozen_norms
+from patching.interventions.selection import ALL, Selection, TargetTable, target_table
 from patching.settings import ABLATIONS, METRICS
 from patching.vit.residual_vit import ResidualViT, residual_vit
-from patching.vit.stream_norms import frozen_norms
-
-BATCH = {"cpu": 16, "cuda": 128}
-"""Number of images whose unpatched runs are cached at once."""
 
 MODES: tuple[Mode, ...] = ("denoising", "noising")
 
@@ -233,22 +231,6 @@ def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) 
     return "noising"
 
 
-def batches(model: VisionModel, indices: Sequence[int]) -> list[Sequence[int]]:
-    """Split images into batches of the size for a model's device; see `BATCH`.
-
-    Parameters
-    ----------
-    model : VisionModel
-    indices : sequence of int
-
-    Returns
-    -------
-    list of sequence of int
-    """
-    size = BATCH.get(model.device.type, BATCH["cpu"])
-    return [indices[start : start + size] for start in range(0, len(indices), size)]
-
-
 def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     model: VisionModel,
     clean: Tensor,
@@ -299,7 +281,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
         each token) or with ``"resample"`` (the activations of the images given as `corrupted`).
     frozen : bool
         Whether the norms of the stream keep the scale of the run that is patched; see
-        `patching.vit.stream_norms.frozen_norms`.
+        `patching.forward.stream_norms.frozen_norms`.
 
     Returns
     -------

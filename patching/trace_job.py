@@ -19,17 +19,12 @@ from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches
 from featviz.store.reader import Store
-from patching.activation_patching import (
-    Experiment,
-    batches,
-    make_experiment,
-    mode_of,
-    with_ablation,
-)
+from patching.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.effects.labels import classes_for, labels_for
-from patching.effects.table import SITES, TRACES, Mode, Sites, Table
+from patching.effects.table import SITES, TRACES, Mode, Table
+from patching.forward.memory import batches
 from patching.interventions.corruptions import Corruption, Corruptor
-from patching.interventions.selection import Selection
+from patching.interventions.selection import Selection, Sites
 from patching.settings import METRICS
 from patching.vit.residual_vit import residual_vit
 

@@ -23,6 +23,18 @@ LAYERS = {
         "rendering",
         "analysis",
     ),
+    "patching": (
+        "settings",
+        "vit",
+        "interventions",
+        "forward",
+        "effects",
+        "attribution",
+        "plots",
+        "validation",
+        "activation_patching",
+        "trace_job",
+    ),
     "featviz.analysis": (
         "attention",
         "examples",

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from patching.forward.cache import ActivationCache, ActivationKey
+from patching.forward.stream_norms import norms_of
 from patching.interventions.patch_targets import INSIDE, OUTPUTS, STREAM, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
-from patching.vit.stream_norms import norms_of
 
 ONE_HOT = 0.95
 """Attention to one key above which a query is saturated: the slope p(1 - p) is below 0.05."""

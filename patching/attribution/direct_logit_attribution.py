@@ -22,10 +22,10 @@ from featviz.errors import FeatvizError
 from patching.attribution.attribution_patching import Metric
 from patching.attribution.fidelity import exact_effects
 from patching.forward.cache import ActivationCache, run_with_cache
+from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import INSIDE, OUTPUTS, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
-from patching.vit.stream_norms import frozen_norms
 from patching.vit.sublayers import Sublayer
 
 # Layers that write heads and neurons to the stream.

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from patching.forward.cache import run_with_cache
+from patching.forward.stream_norms import StreamNorm, norm_inputs, norms_of, rescaled
 from patching.vit.residual_vit import ResidualViT
-from patching.vit.stream_norms import StreamNorm, norm_inputs, norms_of, rescaled
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def mean_scales(vit: ResidualViT, starts: Iterable[Tensor]) -> dict[str, float]:
     Raises
     ------
     FeatvizError
-        See `patching.vit.stream_norms.norms_of`.
+        See `patching.forward.stream_norms.norms_of`.
     """
     norms = norms_of(vit)
     total, count = ({norm.path: 0.0 for norm in norms} for _ in range(2))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from patching.effects.averages import Average, averages, groups
 from patching.effects.bootstrap import LEVEL, Intervals, peak_counts
-from patching.effects.table import Floats, Sites, Table
+from patching.effects.table import Floats, Table
+from patching.interventions.selection import Sites
 
 
 @dataclass(frozen=True)

@@ -15,54 +15,15 @@ from numpy.typing import NDArray
 from featviz._util.files import replacing
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
+from patching.interventions.selection import Sites
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mode = Literal["denoising", "noising"]
 
-ALL = "all"
-"""Name of all heads, or of all tokens."""
 
 TRACES, SITES = "traces", "trace_sites"
 """Kinds of results in a store: effects by image, and sites."""
-
-
-@dataclass(frozen=True)
-class Sites:
-    """Descriptions of S patches; each attribute has shape (S,).
-
-    Attributes
-    ----------
-    site : array of str
-        A kind of activation; see `patching.interventions.patch_targets.KINDS`.
-    layer : array of int64
-        Index of the block, or of the center of a window.
-    head, token : arrays of str
-        An index, a name such as ``class`` or ``patches``, or ``all``. Neurons are in `head`.
-    window : array of int64
-        Number of blocks that are patched together.
-    """
-
-    site: NDArray[np.str_]
-    layer: Integers
-    head: NDArray[np.str_]
-    token: NDArray[np.str_]
-    window: Integers
-
-    def __len__(self) -> int:
-        """Return the number of sites."""
-        return len(self.site)
-
-    def __iter__(self) -> Iterator[tuple[str, int, str, str, int]]:
-        """Iterate over the sites, each a tuple of its attributes."""
-        return zip(
-            self.site.tolist(),
-            self.layer.tolist(),
-            self.head.tolist(),
-            self.token.tolist(),
-            self.window.tolist(),
-            strict=True,
-        )
 
 
 class Row(NamedTuple):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from featviz._util.device_memory import MEMORY_SHARE, free_memory
+from featviz.models.vision_model import VisionModel
 from patching.forward.cache import ActivationCache
 from patching.vit.residual_vit import ResidualViT
 
@@ -64,3 +67,23 @@ def images_that_fit(vit: ResidualViT, stream: Tensor, extra: int = 0) -> int:
 
 def _linear(core: nn.Module) -> list[nn.Linear]:
     return [layer for layer in core.modules() if isinstance(layer, nn.Linear)]
+
+
+BATCH = {"cpu": 16, "cuda": 128}
+"""Number of images whose unpatched runs are cached at once."""
+
+
+def batches(model: VisionModel, indices: Sequence[int]) -> list[Sequence[int]]:
+    """Split images into batches of the size for a model's device; see `BATCH`.
+
+    Parameters
+    ----------
+    model : VisionModel
+    indices : sequence of int
+
+    Returns
+    -------
+    list of sequence of int
+    """
+    size = BATCH.get(model.device.type, BATCH["cpu"])
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from featviz.addressing.ranges import expand
 from featviz.errors import FeatvizError, did_you_mean
-from patching.effects.table import ALL, Sites
 from patching.interventions.patch_targets import (
     EMBEDDINGS,
     INSIDE,
@@ -25,6 +25,9 @@ from patching.interventions.token_names import tokens_of
 from patching.settings import BY, SITES
 from patching.vit.hook_points import group_count, hook_point
 from patching.vit.residual_vit import ResidualViT
+
+ALL = "all"
+"""Name of all heads, or of all tokens."""
 
 ALIASES = {
     "mlp_act": "neurons",
@@ -75,6 +78,44 @@ class Selection:
     def each(self) -> str:
         """What has a patch of its own, one of `patching.settings.BY`."""
         return self.by or ("head" if self.site == "head" else "layer")
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Descriptions of S patches; each attribute has shape (S,).
+
+    Attributes
+    ----------
+    site : array of str
+        A kind of activation; see `patching.interventions.patch_targets.KINDS`.
+    layer : array of int64
+        Index of the block, or of the center of a window.
+    head, token : arrays of str
+        An index, a name such as ``class`` or ``patches``, or ``all``. Neurons are in `head`.
+    window : array of int64
+        Number of blocks that are patched together.
+    """
+
+    site: NDArray[np.str_]
+    layer: NDArray[np.int64]
+    head: NDArray[np.str_]
+    token: NDArray[np.str_]
+    window: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of sites."""
+        return len(self.site)
+
+    def __iter__(self) -> Iterator[tuple[str, int, str, str, int]]:
+        """Iterate over the sites, each a tuple of its attributes."""
+        return zip(
+            self.site.tolist(),
+            self.layer.tolist(),
+            self.head.tolist(),
+            self.token.tolist(),
+            self.window.tolist(),
+            strict=True,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patching.effects.report import GroupEffects
-from patching.effects.table import ALL, Floats, Table
+from patching.effects.table import Floats, Table
+from patching.interventions.selection import ALL
 from patching.plots.style import (
     COLORS,
     INK,

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from patching.activation_patching import BATCH
 from patching.effects.bootstrap import Floats
 from patching.effects.metrics import margins
-from patching.forward.memory import images_that_fit
+from patching.forward.memory import BATCH, images_that_fit
 from patching.validation.split import Split
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from featviz.models.hooks import Call, record
+from featviz.models.hooks import Call, Context, record
 
 Part = Literal["attn", "mlp"]
-Context = Mapping[str, Any]
-"""Keyword arguments with which the model calls a block, such as ``rope``."""
-
 PARTS: tuple[Part, Part] = ("attn", "mlp")
 
 

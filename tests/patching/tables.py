@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from patching.effects.table import Mode, Sites, Table
+from patching.effects.table import Mode, Table
+from patching.interventions.selection import Sites
 
 METRIC = ("probability", "logit")
 

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from featviz import FeatvizError, VisionModel
 from patching import sweep as sweep_of_images
-from patching.activation_patching import BATCH
 from patching.effects.table import Table
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
+from patching.forward.memory import BATCH
+from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import PatchTarget
 from patching.settings import METRICS
 from patching.vit.residual_vit import residual_vit
-from patching.vit.stream_norms import frozen_norms
 from tests.patching.models import MODELS, images, model_of
 
 LABELS = torch.tensor([3, 0, 700])

@@ -17,9 +17,10 @@ from torchvision import datasets
 
 from featviz import FeatvizError, Store, VisionModel, load
 from featviz.data.datasets import Dataset, open_data
-from patching.activation_patching import BATCH, Experiment, sweep
+from patching.activation_patching import Experiment, sweep
 from patching.effects.labels import labels_for
 from patching.effects.table import Table, read_traces
+from patching.forward.memory import BATCH
 from patching.interventions.corruptions import corruption
 from patching.interventions.selection import Selection
 from patching.trace_job import Settings, trace_to_store

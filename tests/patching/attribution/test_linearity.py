@@ -12,8 +12,8 @@ from torch import Tensor
 from featviz.models.vision_model import VisionModel
 from patching.attribution.linearity import linearity, mean_scales
 from patching.forward.cache import run_with_cache
+from patching.forward.stream_norms import norm_inputs
 from patching.vit.residual_vit import ResidualViT, residual_vit
-from patching.vit.stream_norms import norm_inputs
 from tests.featviz.models.attention_models import TRAINED, attention_model
 
 NORMS = [*(f"blocks.{block}.norm{part}" for block in range(2) for part in (1, 2)), "norm"]

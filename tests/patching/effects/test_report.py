@@ -10,7 +10,8 @@ import pytest
 
 from featviz import cueworld
 from patching.effects.report import as_json, name_of, peak_of, summarize
-from patching.effects.table import Sites, Table
+from patching.effects.table import Table
+from patching.interventions.selection import Sites
 
 
 def table(effects: np.ndarray[tuple[int, ...], np.dtype[np.float64]], total: float = 1.0) -> Table:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from featviz import FeatvizError
 from patching.effects.report import summarize
-from patching.effects.table import Sites, Table
+from patching.effects.table import Table
+from patching.interventions.selection import Sites
 from patching.plots.figures import Plan, draw, typical
 from patching.plots.style import Pixels, check_plots, save
 

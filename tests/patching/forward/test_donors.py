@@ -11,7 +11,7 @@ import torch
 from featviz import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.forward.cache import run_with_cache
-from patching.interventions.donors import check_compatible, mean_run, repeated, zeros
+from patching.forward.donors import check_compatible, mean_run, repeated, zeros
 from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.patching.models import SMALL, images, model_of, vit

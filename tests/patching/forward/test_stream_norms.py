@@ -14,9 +14,9 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache, run_with_cache
+from patching.forward.stream_norms import frozen_norms, norm_inputs, norms_of
 from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT, residual_vit
-from patching.vit.stream_norms import frozen_norms, norm_inputs, norms_of
 from tests.featviz.models.attention_models import EVERY, TRAINED, attention_model
 
 HALF = (0.5, 0.5, 0.5)
