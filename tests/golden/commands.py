@@ -26,7 +26,7 @@ UNITS = (
 """Every form of address."""
 
 STORES: dict[str, tuple[str, ...]] = {
-    # Pictures, two-sided ones, and all the evidence beside them. Neuron 12 is necessary and
+    # Pictures, two-sided ones, and all evidence about them. Neuron 12 is necessary and
     # sufficient for green.
     "evidence": (
         "render cueworld/vit blocks.11.mlp.fc1:0,12,29 blocks.5.attn.qk:0@same" + _SMALL,

@@ -33,7 +33,7 @@ def scripts(site: Path) -> dict[str, Any]:
 
 
 class Units:
-    """What the scripts tell of units.
+    """What the scripts hold of units.
 
     Attributes
     ----------

@@ -71,12 +71,12 @@ def test_the_readout_of_stored_pictures_is_their_activation(folder: Path) -> Non
 
 def test_the_readout_of_an_image_has_the_values_of_then(folder: Path) -> None:
     model = featviz.load("cueworld/vit", device="cpu")
-    told = golden("printed")[""][READ]
-    units = featviz.units(model, *(one["address"] for one in told))
+    printed = golden("printed")[""][READ]
+    units = featviz.units(model, *(one["address"] for one in printed))
     image = torch.from_numpy(np.asarray(Image.open("stripes.png"), np.float32) / 255)
     with torch.no_grad():
         values = featviz.readout(model, units)(image.permute(2, 0, 1)[None])[0]
-    np.testing.assert_allclose(values, [one["activation"] for one in told], RELATIVE, ABSOLUTE)
+    np.testing.assert_allclose(values, [one["activation"] for one in printed], RELATIVE, ABSOLUTE)
 
 
 def test_a_sweep_over_an_image_has_the_effects_of_then(folder: Path) -> None:

@@ -61,7 +61,7 @@ def test_commands_without_a_store_print_the_same(folder: Path) -> None:
 
 
 def lines(path: Path) -> list[list[str | float]]:
-    """Read CSV; of numbers, what float32 tells of them."""
+    """Read CSV; numbers as float32."""
     return [[_cell(cell) for cell in line.split(",")] for line in path.read_text().splitlines()]
 
 
