@@ -126,9 +126,9 @@ def main(checkout: Path, target: Path) -> None:
         sites = [store for store in STORES if store not in TRACES]
         rest = [["gallery", store, "-o", f"{store}-site"] for store in sites]
         rest.append(["pack", "pixel", str(target.resolve() / "pixel.h5")])
-        printed = iter(run(checkout, folder, [*making, *making, *rest])[len(making) :])
+        outputs = iter(run(checkout, folder, [*making, *making, *rest])[len(making) :])
         printed = {
-            store: {line: shortened(next(printed)) for line in some}
+            store: {line: shortened(next(outputs)) for line in some}
             for store, some in steps.items()
         }
         for store in STORES:
