@@ -150,7 +150,9 @@ class Recipe:
 
     @classmethod
     def from_json(cls, configuration: Mapping[str, Any]) -> Recipe:
-        """Make the recipe that `to_json` recorded; the spectrum of a dataset is measured again.
+        """Make the recipe of renders that `to_json` recorded.
+
+        The spectrum of a dataset is measured again.
 
         Parameters
         ----------
@@ -164,7 +166,8 @@ class Recipe:
         Raises
         ------
         FeatvizError
-            If the dataset of the spectrum is missing, or its images have changed.
+            If the configuration has an unknown setting, or the dataset of the spectrum is missing
+            or has changed.
         """
         names = {key: name for name, key in KEYS.items()}
         own = {value: key for key, value in AUGMENTATION_KEYS.items()}
@@ -181,6 +184,12 @@ class Recipe:
                     f"the spectrum of {name} has changed since the pictures were made, so they "
                     "cannot be rendered from other seeds; scoring works without --seeds"
                 )
+        unknown = values.keys() - {each.name for each in dataclasses.fields(cls)}
+        if unknown:
+            raise FeatvizError(
+                f"the pictures have a setting {min(unknown)!r} that this version of featviz does not "
+                "know; use the version that rendered them, or a newer one"
+            )
         return cls(**values)
 
 

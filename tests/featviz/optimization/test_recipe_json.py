@@ -41,3 +41,9 @@ def test_a_spectrum_that_has_changed_is_refused(
     monkeypatch.setattr(recipe, "spectrum_of_dataset", lambda *_: other)
     with pytest.raises(FeatvizError, match="has changed since the pictures were made"):
         Recipe.from_json(written.to_json())
+
+
+def test_a_setting_of_a_newer_version_is_refused_in_one_line(model: VisionModel) -> None:
+    recorded = make_recipe(model, steps=3).to_json() | {"momentum": 0.5}
+    with pytest.raises(FeatvizError, match="a setting 'momentum' that this version of featviz"):
+        Recipe.from_json(recorded)
