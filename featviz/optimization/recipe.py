@@ -187,8 +187,8 @@ class Recipe:
         unknown = values.keys() - {each.name for each in dataclasses.fields(cls)}
         if unknown:
             raise FeatvizError(
-                f"the pictures have a setting {min(unknown)!r} that this version of featviz does not "
-                "know; use the version that rendered them, or a newer one"
+                f"the pictures have a setting {min(unknown)!r} that this version of featviz does "
+                "not know; use the version that rendered them, or a newer one"
             )
         return cls(**values)
 
