@@ -22,7 +22,7 @@ def models(as_json: bool) -> None:
       featviz models | grep deit
     """
     with loading_pytorch():
-        from featviz.models.registry import known_models
+        from featviz.models.loading.registry import known_models
 
     names = known_models()
     if as_json:

@@ -217,14 +217,14 @@ def load_model(model: str, untrained: bool, arch: str | None, device: str) -> Vi
     Parameters
     ----------
     model, untrained, arch, device
-        See `featviz.models.load.load`.
+        See `featviz.models.loading.load.load`.
 
     Returns
     -------
     VisionModel
     """
     with loading_pytorch():
-        from featviz.models.load import load
+        from featviz.models.loading.load import load
 
     return load(model, untrained=untrained, arch=arch, device=device)
 
@@ -236,7 +236,7 @@ def load_model_of(store: Store, device: str) -> VisionModel:
     ----------
     store : Store
     device : str
-        See `featviz.models.load.load`.
+        See `featviz.models.loading.load.load`.
 
     Returns
     -------

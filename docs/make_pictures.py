@@ -11,7 +11,7 @@ from PIL import Image
 from featviz.addressing.selectors import units
 from featviz.analysis.filters.filters import filters
 from featviz.analysis.filters.images import contact_sheet as filter_sheet
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 from featviz.rendering.render import render
 from featviz.store.reader import Store

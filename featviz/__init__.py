@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from featviz.addressing.combinations import Combination, combine
     from featviz.addressing.selectors import units
     from featviz.errors import FeatvizError
-    from featviz.models.load import load
+    from featviz.models.loading.load import load
     from featviz.models.vision_model import VisionModel
     from featviz.rendering.render import Rendering, render
     from featviz.store.reader import Store
@@ -43,7 +43,7 @@ __getattr__, __dir__ = lazy_names(
         "Unit": "addressing.address",
         "VisionModel": "models.vision_model",
         "combine": "addressing.combinations",
-        "load": "models.load",
+        "load": "models.loading.load",
         "readout": "activations.readout",
         "render": "rendering.render",
         "units": "addressing.selectors",

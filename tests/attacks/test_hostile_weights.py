@@ -11,7 +11,7 @@ import timm
 import torch
 
 from featviz.errors import FeatvizError
-from featviz.models.load import load
+from featviz.models.loading.load import load
 
 
 class Payload:

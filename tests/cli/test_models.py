@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from featviz.models.registry import known_models
+from featviz.models.loading.registry import known_models
 from tests.cli.running import Run
 
 

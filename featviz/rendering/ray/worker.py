@@ -14,8 +14,8 @@ import torch
 
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
-from featviz.models.load import load
-from featviz.models.registry import is_known
+from featviz.models.loading.load import load
+from featviz.models.loading.registry import is_known
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import Recipe

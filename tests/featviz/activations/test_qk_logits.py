@@ -12,7 +12,7 @@ import featviz
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 from tests.featviz.models.attention_models import EVERY, NAMES, TRAINED, attention_model
 from tests.oracles.unfused import mean_of_shift, unfused_logits

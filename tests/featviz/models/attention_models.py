@@ -8,7 +8,7 @@ from typing import Any
 import timm
 import torch
 
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 
 # For each: timm's name, what makes it small, its prefix tokens, and the side of its grid.

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
 from patching.interventions.patch_targets import Patch, PatchTarget

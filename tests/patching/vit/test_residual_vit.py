@@ -16,7 +16,7 @@ from timm.models.vision_transformer import (
 from torch import nn
 
 from featviz.errors import FeatvizError
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 from patching.forward.batched_patching import patched_logits
 from patching.interventions.patch_targets import Patch, PatchTarget

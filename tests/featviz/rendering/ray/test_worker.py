@@ -14,7 +14,7 @@ import featviz
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.errors import FeatvizError
-from featviz.models.registry import known_models
+from featviz.models.loading.registry import known_models
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import Recipe, make_recipe

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from featviz.errors import FeatvizError
-from featviz.models.checkpoints import load_checkpoint
-from featviz.models.huggingface import load_folder
-from featviz.models.registry import BUNDLED, build, is_known, known_models, unknown_model
+from featviz.models.loading.checkpoints import load_checkpoint
+from featviz.models.loading.huggingface.folder import load_folder
+from featviz.models.loading.registry import BUNDLED, build, is_known, known_models, unknown_model
 from featviz.models.vision_model import VisionModel
 
 __all__ = ["VisionModel", "known_models", "load"]

@@ -14,7 +14,7 @@ from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
 from featviz import cueworld
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.download import downloading
+from featviz.models.loading.download import downloading
 from featviz.models.vision_model import VisionModel
 
 SEED = 0

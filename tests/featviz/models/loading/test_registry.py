@@ -9,8 +9,8 @@ import torch
 import torchvision
 from torch import nn
 
-from featviz.models.load import load
-from featviz.models.registry import is_known, known_models
+from featviz.models.loading.load import load
+from featviz.models.loading.registry import is_known, known_models
 
 
 def test_bundled_models_are_listed_first_then_torchvision_then_timm() -> None:
@@ -49,7 +49,7 @@ def trained_test_vit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Modu
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_file(module.state_dict(), path)
     monkeypatch.setattr("timm.models._hub.hf_hub_download", lambda *_, **__: str(path))
-    monkeypatch.setattr("featviz.models.download._reachable", lambda _: True)
+    monkeypatch.setattr("featviz.models.loading.download._reachable", lambda _: True)
     return module
 
 
@@ -77,7 +77,7 @@ def test_trained_weights_of_torchvision_come_from_its_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("featviz.models.download._reachable", lambda _: False)
+    monkeypatch.setattr("featviz.models.loading.download._reachable", lambda _: False)
     module = torchvision.models.squeezenet1_1()
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)

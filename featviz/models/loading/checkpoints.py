@@ -10,7 +10,7 @@ import timm
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.registry import BUNDLED, HUB, build, is_known, unknown_model
+from featviz.models.loading.registry import BUNDLED, HUB, build, is_known, unknown_model
 from featviz.models.vision_model import VisionModel
 
 # Heads that GoogLeNet and Inception v3 of torchvision use in training only.

@@ -15,8 +15,8 @@ import torch
 from huggingface_hub import constants
 
 from featviz.errors import FeatvizError
-from featviz.models.download import downloading
-from featviz.models.load import load
+from featviz.models.loading.download import downloading
+from featviz.models.loading.load import load
 
 
 @pytest.fixture
@@ -91,13 +91,13 @@ def answer(problem: Exception) -> Callable[..., NoReturn]:
 
 def test_a_server_that_refuses_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = HTTPError("https://a.test", 403, "Forbidden", Message(), None)
-    monkeypatch.setattr("featviz.models.download.urlopen", answer(refusal))
+    monkeypatch.setattr("featviz.models.loading.download.urlopen", answer(refusal))
     with downloading("it", "https://a.test", "wait"):
         assert constants.HF_HUB_OFFLINE is False
 
 
 def test_a_server_that_is_too_slow_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("featviz.models.download.urlopen", answer(TimeoutError()))
+    monkeypatch.setattr("featviz.models.loading.download.urlopen", answer(TimeoutError()))
     with downloading("it", "https://a.test", "wait"):
         assert constants.HF_HUB_OFFLINE is True
 
@@ -114,7 +114,7 @@ def test_a_server_that_is_too_slow_is_not_there(monkeypatch: pytest.MonkeyPatch)
 def test_a_failed_download_is_reported_in_one_line(
     problem: Exception, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featviz.models.download._reachable", lambda _: True)
+    monkeypatch.setattr("featviz.models.loading.download._reachable", lambda _: True)
     with (
         pytest.raises(FeatvizError, match=complaint),
         downloading("it", "https://a.test", "try that"),

@@ -12,7 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.checkpoints import load_strictly, read_state_dict
+from featviz.models.loading.checkpoints import load_strictly, read_state_dict
 from featviz.models.vision_model import Rgb, VisionModel
 
 # Hugging Face's name of an activation -> timm's.

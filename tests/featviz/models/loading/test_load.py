@@ -12,11 +12,11 @@ import torch
 
 from featviz import cueworld
 from featviz.errors import FeatvizError
-from featviz.models.load import load
+from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 
 HERE = Path(__file__).parent
-FOLDER = str(HERE.parents[1] / "oracles" / "huggingface_vit" / "usual")
+FOLDER = str(HERE.parents[2] / "oracles" / "huggingface_vit" / "usual")
 
 
 @pytest.fixture
@@ -88,12 +88,10 @@ def test_random_weights_do_not_depend_on_the_random_state_and_leave_it_alone(nam
 
 
 def test_random_weights_are_the_same_in_another_process() -> None:
-    program = (
-        "from featviz.models.load import load; print(load('test_vit', untrained=True).fingerprint)"
-    )
+    program = "import featviz; print(featviz.load('test_vit', untrained=True).fingerprint)"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=HERE.parents[2],
+        cwd=HERE.parents[3],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,
@@ -159,7 +157,7 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         ("cueworld/vit", {"untrained": True}, r"^cueworld/vit is bundled with its weights; --un"),
         (FOLDER, {"untrained": True}, r"usual has trained weights; --untrained needs the name"),
         (FOLDER, {"arch": "test_vit"}, r"^--arch needs a file of weights; the folder .*usual"),
-        (str(HERE), {}, r"/models has no config\.json; .* Hugging Face ViT"),
+        (str(HERE), {}, r"/loading has no config\.json; .* Hugging Face ViT"),
         ("cueworld/vit", {"device": "gpu"}, r"^no device 'gpu' here; available are auto, c"),
         (
             "cueworld/vit",

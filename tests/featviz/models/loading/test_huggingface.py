@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from featviz.errors import FeatvizError
-from featviz.models.load import load
+from featviz.models.loading.load import load
 
-ORACLE = Path(__file__).parents[2] / "oracles" / "huggingface_vit"
+ORACLE = Path(__file__).parents[3] / "oracles" / "huggingface_vit"
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.checkpoints import read_state_dict
 from featviz.models.hooks import eval_mode
-from featviz.models.load import load
+from featviz.models.loading.checkpoints import read_state_dict
+from featviz.models.loading.load import load
 
 
 def state_of(name: str, **options: Any) -> dict[str, Tensor]:
