@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 import gallery
 from featviz.store.reader import Store
 from tests.gallery import results
-from tests.gallery.browsing import open_page
+from tests.gallery.browsing import eventually, open_page
 from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_results
 
@@ -135,24 +135,28 @@ def test_texts_of_a_store_are_not_in_html_and_are_escaped_in_json(site: Path) ->
 
 def test_the_index_shows_hostile_names_as_text(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
-    shown = page.locator("#models h2").evaluate_all("all => all.map((node) => node.textContent)")
-    assert shown == TEXTS
-    assert untouched(page)
+    names = page.locator("#models h2")
+    eventually(lambda: names.evaluate_all("all => all.map((node) => node.textContent)"), TEXTS)
+    eventually(lambda: untouched(page))
 
 
 def test_every_hostile_unit_is_shown_without_running_scripts(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     page.locator("#models .card").first.click()
     expect(page.locator("h1#name")).to_have_text(TEXTS[0])
-    assert untouched(page)
-    shown = set(page.locator(".cell").evaluate_all("all => all.map((node) => node.ariaLabel)"))
-    assert {f"head:{text}" for text in TEXTS} <= shown
+    eventually(lambda: untouched(page))
+    cells = page.locator(".cell")
+    wanted = {f"head:{text}" for text in TEXTS}
+    eventually(
+        lambda: wanted <= set(cells.evaluate_all("all => all.map((node) => node.ariaLabel)"))
+    )
+    shown = set(cells.evaluate_all("all => all.map((node) => node.ariaLabel)"))
     hashes = page.locator(".cell").evaluate_all("all => all.map((node) => node.hash)")
     for hash_ in hashes:
         page.evaluate("hash => { location.hash = hash; }", hash_)
         expect(page.locator("#unit .plot").first).to_be_visible()
-        assert page.locator("#unit h1").evaluate("node => node.textContent") in shown
-        assert untouched(page)
+        eventually(lambda: page.locator("#unit h1").evaluate("node => node.textContent") in shown)
+        eventually(lambda: untouched(page))
 
 
 @pytest.mark.parametrize(
@@ -176,14 +180,15 @@ def test_every_hostile_result_is_shown_as_text_without_running_scripts(
     page.locator(f"#views a[href='#{name}']").click()
     shown = page.locator(selector)
     expect(shown).to_have_count(len(expected))
-    assert sorted(shown.evaluate_all("all => all.map((node) => node.textContent)")) == sorted(
-        expected
+    eventually(
+        lambda: sorted(shown.evaluate_all("all => all.map((node) => node.textContent)")),
+        sorted(expected),
     )
     for table in page.locator("#section summary").all():
         table.click()
     page.locator("#section button.zoom").first.click()
     expect(page.locator("dialog#zoom img").first).to_be_visible()
-    assert untouched(page)
+    eventually(lambda: untouched(page))
 
 
 def test_links_to_hostile_rows_of_a_section_work(page: Page, site: Path) -> None:
@@ -194,7 +199,7 @@ def test_links_to_hostile_rows_of_a_section_work(page: Page, site: Path) -> None
     for text in TEXTS:
         page.evaluate(follow, f"head:{text}")
         page.wait_for_function(f"name => {focused}?.(name)", arg=f"head:{text}:")
-        assert untouched(page)
+        eventually(lambda: untouched(page))
 
 
 def test_links_to_hostile_layers_work(page: Page, site: Path) -> None:
@@ -202,5 +207,5 @@ def test_links_to_hostile_layers_work(page: Page, site: Path) -> None:
     page.locator("#models .card").nth(3).click()
     for link in page.locator("#sites a").all():
         link.click()
-        assert untouched(page)
+        eventually(lambda: untouched(page))
     expect(page.locator("#failed dt")).to_have_count(len(TEXTS))

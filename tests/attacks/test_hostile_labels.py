@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 import gallery
 from tests.attacks.test_hostile_gallery import TEXTS, untouched
-from tests.gallery.browsing import open_page
+from tests.gallery.browsing import eventually, open_page
 from tests.gallery.made_stores import write_store
 
 UNITS = [f"head:{text}" for text in TEXTS]
@@ -57,11 +57,12 @@ def test_hostile_labels_of_a_file_are_shown_as_text_and_exported_unchanged(
     open_page(page, model_page, "#labels")
     choose(page, labels_file(ADDRESSES, LABELS))
     expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
-    shown = page.locator(".labeled-unit bdi").evaluate_all(
-        "all => all.map((node) => node.textContent)"
+    names = page.locator(".labeled-unit bdi")
+    eventually(
+        lambda: sorted(names.evaluate_all("all => all.map((node) => node.textContent)")),
+        sorted(text.strip() for text in LABELS),
     )
-    assert sorted(shown) == sorted(text.strip() for text in LABELS)
-    assert clean(page)
+    eventually(lambda: clean(page))
     page.reload()
     expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
     written = json.loads(page.evaluate("featviz.page.labels.toText()"))["labels"]
@@ -70,8 +71,8 @@ def test_hostile_labels_of_a_file_are_shown_as_text_and_exported_unchanged(
         "label": LABELS[ADDRESSES.index("__proto__")],
         "favourite": True,
     }
-    assert clean(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    eventually(lambda: clean(page))
+    eventually(lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 def test_hostile_labels_of_an_export_are_shown_as_text(page: Page, model_page: Path) -> None:
@@ -83,8 +84,8 @@ def test_hostile_labels_of_an_export_are_shown_as_text(page: Page, model_page: P
     try:
         open_page(page, model_page, "#labels")
         expect(page.locator(".labeled-unit")).to_have_count(len(UNITS))
-        assert stored_labels(page) == dict(zip(UNITS, LABELS, strict=False))
-        assert clean(page)
+        eventually(lambda: stored_labels(page), dict(zip(UNITS, LABELS, strict=False)))
+        eventually(lambda: clean(page))
     finally:
         script.write_text(before)
 
@@ -99,15 +100,13 @@ def test_hostile_labels_do_nothing_on_the_pages_of_their_units(
         page.evaluate(
             "address => { location.hash = featviz.page.view.link({unit: address}); }", address
         )
-        heading = page.locator("#unit h1")
         page.wait_for_function(
             "address => document.querySelector('#unit h1')?.textContent === address", arg=address
         )
         # A one-line input removes line breaks.
-        value = page.locator(".label-input").input_value()
-        assert value == text.strip().replace("\n", "")
-        assert heading.count() == 1
-    assert clean(page)
+        expect(page.locator(".label-input")).to_have_value(text.strip().replace("\n", ""))
+        expect(page.locator("#unit h1")).to_have_count(1)
+    eventually(lambda: clean(page))
 
 
 def test_hostile_units_are_pinned_compared_and_linked_to(page: Page, model_page: Path) -> None:
@@ -124,7 +123,7 @@ def test_hostile_units_are_pinned_compared_and_linked_to(page: Page, model_page:
             }""",
             arg=some,
         )
-        assert clean(page)
+        eventually(lambda: clean(page))
 
 
 def test_a_right_to_left_override_in_a_label_does_not_affect_other_text(
@@ -144,7 +143,7 @@ def test_the_name_of_an_imported_file_is_shown_as_text(page: Page, model_page: P
     name = "<img src=x onerror=globalThis.pwned=1>.json"
     choose(page, "{", name)
     expect(page.locator(".message")).to_have_text(f"{name} was not imported: it is not valid JSON")
-    assert clean(page)
+    eventually(lambda: clean(page))
 
 
 def test_corrupt_storage_is_ignored_and_kept(page: Page, model_page: Path) -> None:
@@ -156,7 +155,7 @@ def test_corrupt_storage_is_ignored_and_kept(page: Page, model_page: Path) -> No
             text,
         )
         page.reload()
-        assert stored_labels(page) == {}
-        assert page.evaluate("featviz.page.pins.list()") == []
-        assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == text
-        assert clean(page)
+        eventually(lambda: stored_labels(page), {})
+        eventually(lambda: page.evaluate("featviz.page.pins.list()"), [])
+        eventually(lambda: page.evaluate("localStorage.getItem(featviz.page.labels.key)"), text)
+        eventually(lambda: clean(page))

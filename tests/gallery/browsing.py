@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +27,8 @@ NAMES = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "firefox": ("firefox-esr", "firefox"),
 }
-_PATIENCE = 60_000  # milliseconds that a busy machine may take to start a browser
+PATIENCE = 20  # seconds that a busy machine may take to follow an action
+_STARTING = 60_000  # milliseconds that it may take to start a browser
 _FIREFOX = {
     "dom.events.testing.asyncClipboard": True,  # reads what a page copied, without asking
     "app.normandy.enabled": False,
@@ -49,7 +51,7 @@ def playwright() -> Iterator[Playwright]:
     """Start the driver of browsers once."""
     from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # few tests need it
 
-    expect.set_options(timeout=20_000)  # milliseconds: a busy machine is no failure
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as driver:
         yield driver
 
@@ -67,7 +69,7 @@ def launch(playwright: Playwright) -> Iterator[Launch]:
                 playwright.chromium.launch(
                     executable_path=find(name),
                     args=["--no-sandbox", "--disable-background-networking"],
-                    timeout=_PATIENCE,
+                    timeout=_STARTING,
                 )
                 if name == "chromium"
                 else playwright.firefox.launch(
@@ -77,7 +79,7 @@ def launch(playwright: Playwright) -> Iterator[Launch]:
                         **_FIREFOX,
                         "layout.css.prefers-color-scheme.content-override": 0 if dark else 1,
                     },
-                    timeout=_PATIENCE,
+                    timeout=_STARTING,
                 )
             )
         return started[name, dark]
@@ -128,7 +130,7 @@ def schemed(request: pytest.FixtureRequest, browser_name: str, launch: Launch) -
 
 def _watched(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE * 1000)
     faults: list[str] = []
     page.on("console", lambda message: faults.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
@@ -169,6 +171,27 @@ def back(page: Page) -> None:
 def forward(page: Page) -> None:
     """Go forward, as `back` goes back."""
     page.evaluate("history.forward()")
+
+
+def eventually(read: Callable[[], object], wanted: object = True) -> None:
+    """Assert that a value becomes `wanted`: a page follows an action in its own time.
+
+    Parameters
+    ----------
+    read : callable
+        Reads the value; called again until it is `wanted`, for at most `PATIENCE` seconds.
+    wanted : object
+        What the value is compared with, `pytest.approx` too.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while (value := read()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert value == wanted
+
+
+def fits(page: Page, width: int) -> None:
+    """Assert that a page does not scroll sideways in a window of this width, in pixels."""
+    eventually(lambda: page.evaluate("document.documentElement.scrollWidth") <= width)
 
 
 def press_at_once(page: Page, *keys: str) -> None:

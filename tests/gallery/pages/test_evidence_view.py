@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import gallery
 from featviz.analysis.evidence.unit_evidence import read_evidence
-from tests.gallery.browsing import open_page, violations
+from tests.gallery.browsing import eventually, fits, open_page, violations
 from tests.gallery.evidence import HOSTILE, LOGIT, UNITS, write_evidence
 
 
@@ -64,7 +64,7 @@ def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
     crop = page.locator(".crop").first
     # The patch fills the crop: eight times as large, and one seventh of the way along.
     expect(crop).to_have_css("background-size", "800% 800%")
-    assert re.match(r"14\.28\d*% 14\.28\d*%", crop.evaluate("(n) => n.style.backgroundPosition"))
+    expect(crop).to_have_css("background-position", re.compile(r"^14\.28\d*% 14\.28\d*%$"))
 
 
 def test_the_legend_distinguishes_the_two_patches_of_a_logit(page: Page, model_page: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_metric_of_the_report_sorts_the_units(page: Page, model_page: Path) ->
     open_page(page, model_page, "#report")
     page.get_by_role("link", name="Layer-path similarity").click()
     expect(page.locator("#units .cell").first).to_have_attribute("aria-label", UNITS[0])
-    assert page.url.endswith("sort=-path")
+    eventually(lambda: page.url.endswith("sort=-path"))
 
 
 def test_a_comparison_marks_the_best_value_of_metrics_on_a_common_scale(
@@ -158,4 +158,4 @@ def test_nothing_is_wider_than_a_phone(page: Page, model_page: Path, view: str) 
     page.set_viewport_size({"width": 390, "height": 800})
     open_page(page, model_page, view)
     expect(page.locator(".evidence, .report-table").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.gallery.big import CELL, COLUMNS, LAYERS, WIDTH, addresses, write_page
-from tests.gallery.browsing import back, open_page, press_at_once
+from tests.gallery.browsing import back, eventually, fits, open_page, press_at_once
 from tests.gallery.conftest import UNITS
 
 MOST_NODES = 1500
@@ -37,7 +37,13 @@ def in_sight(page: Page) -> list[str]:
     )
 
 
+def on(page: Page, address: str) -> None:
+    """Assert that the keyboard is on the cell of a unit."""
+    eventually(lambda: page.evaluate(FOCUSED), address)
+
+
 def frame(page: Page) -> None:
+    """Wait until the page has drawn what it was asked to."""
     page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
 
@@ -133,10 +139,10 @@ def test_headings_have_the_layers_and_the_layer_in_view_is_marked(page: Page, bi
     links.nth(8).click()
     expect(page.get_by_role("heading", name="blocks.8.mlp.fc1")).to_be_in_viewport()
     expect(marked).to_have_text(re.compile(r"^blocks\.8\.mlp\.fc1"))
-    assert in_sight(page)[0] == "blocks.8.mlp.fc1:0"
+    eventually(lambda: in_sight(page)[0], "blocks.8.mlp.fc1:0")
     page.keyboard.press("]")
     expect(marked).to_have_text(re.compile(r"^blocks\.9\.mlp\.fc1"))
-    assert page.evaluate("location.hash") == "#site=blocks.9.mlp.fc1"
+    eventually(lambda: page.evaluate("location.hash"), "#site=blocks.9.mlp.fc1")
     page.keyboard.press("[")
     page.keyboard.press("[")
     expect(marked).to_have_text(re.compile(r"^blocks\.7\.mlp\.fc1"))
@@ -151,7 +157,7 @@ def test_steps_at_once_go_as_far_as_they_are_many(page: Page, big: Path) -> None
     expect(marked).to_have_text(re.compile(r"^blocks\.8\.mlp\.fc1"))
     press_at_once(page, "[", "[")
     expect(marked).to_have_text(re.compile(r"^blocks\.6\.mlp\.fc1"))
-    assert in_sight(page)[0] == "blocks.6.mlp.fc1:0"
+    eventually(lambda: in_sight(page)[0], "blocks.6.mlp.fc1:0")
     page.evaluate(  # as before, but with a frame behind each step
         """() => {
             for (const key of ["]", "]", "]", "["]) {
@@ -162,7 +168,7 @@ def test_steps_at_once_go_as_far_as_they_are_many(page: Page, big: Path) -> None
         }"""
     )
     expect(marked).to_have_text(re.compile(r"^blocks\.8\.mlp\.fc1"))
-    assert in_sight(page)[0] == "blocks.8.mlp.fc1:0"
+    eventually(lambda: in_sight(page)[0], "blocks.8.mlp.fc1:0")
 
 
 def test_in_a_sorted_list_steps_there_and_back_at_once_keep_to_one_layer(
@@ -171,7 +177,7 @@ def test_in_a_sorted_list_steps_there_and_back_at_once_keep_to_one_layer(
     hash_ = "#units&sort=-ratio&layer=blocks.4.mlp.fc1"
     open_page(page, big, hash_)
     press_at_once(page, "]", "[")
-    assert page.evaluate("location.hash") == hash_
+    eventually(lambda: page.evaluate("location.hash"), hash_)
     expect(page.get_by_role("status").first).to_contain_text("1,536 of")
     press_at_once(page, "[", "]", "]")
     expect(page.locator(".cell").first).to_have_attribute("data-caption", re.compile(r"^5\."))
@@ -219,7 +225,7 @@ def test_on_a_phone_a_choice_of_layers_leads_there_and_follows(page: Page, big: 
     expect(page.locator("#sites ol")).to_be_hidden()
     choice.select_option("blocks.5.mlp.fc1")
     expect(page.get_by_role("heading", name="blocks.5.mlp.fc1")).to_be_in_viewport()
-    assert in_sight(page)[0] == "blocks.5.mlp.fc1:0"
+    eventually(lambda: in_sight(page)[0], "blocks.5.mlp.fc1:0")
     page.evaluate("scrollTo(0, 0)")
     expect(choice).to_have_value("blocks.0.mlp.fc1")
 
@@ -230,6 +236,7 @@ def test_arrow_keys_walk_the_grid_and_only_one_cell_stops_the_tab_key(
     open_page(page, big)
     expect(page.locator(".cell[tabindex='0']")).to_have_count(1)
     page.locator(".cell").first.focus()
+    frame(page)
     columns = page.locator("[role=row]:has(.cell)").first.locator(".cell").count()
     steps = [
         ("ArrowRight", 1),
@@ -243,16 +250,16 @@ def test_arrow_keys_walk_the_grid_and_only_one_cell_stops_the_tab_key(
     ]
     for key, number in steps:
         page.keyboard.press(key)
-        assert page.evaluate(FOCUSED) == f"blocks.0.mlp.fc1:{number}"
+        on(page, f"blocks.0.mlp.fc1:{number}")
         expect(page.locator(".cell[tabindex='0']")).to_have_count(1)
     page.keyboard.press("Control+End")
-    assert page.evaluate(FOCUSED) == addresses()[-1]
-    assert page.evaluate(FOCUSED) in in_sight(page)
+    on(page, addresses()[-1])
+    eventually(lambda: page.evaluate(FOCUSED) in in_sight(page))
     page.keyboard.press("PageUp")
-    assert page.evaluate(FOCUSED) in in_sight(page)
-    assert page.evaluate(FOCUSED) != addresses()[-1]
+    eventually(lambda: page.evaluate(FOCUSED) in in_sight(page))
+    eventually(lambda: page.evaluate(FOCUSED) != addresses()[-1])
     page.keyboard.press("Control+Home")
-    assert page.evaluate(FOCUSED) == addresses()[0]
+    on(page, addresses()[0])
 
 
 def test_down_and_up_cross_from_layer_to_layer_in_the_same_column(
@@ -260,11 +267,10 @@ def test_down_and_up_cross_from_layer_to_layer_in_the_same_column(
 ) -> None:
     open_page(page, model_page)
     page.locator(".cell").nth(1).focus()
-    for address in ("blocks.2.mlp.fc1:1",):
-        page.keyboard.press("ArrowDown")
-        assert page.evaluate(FOCUSED) == address
+    page.keyboard.press("ArrowDown")
+    on(page, "blocks.2.mlp.fc1:1")
     page.keyboard.press("ArrowUp")
-    assert page.evaluate(FOCUSED) == UNITS[1]
+    on(page, UNITS[1])
 
 
 def test_the_keyboard_keeps_its_cell_when_that_is_scrolled_away(page: Page, big: Path) -> None:
@@ -272,16 +278,17 @@ def test_the_keyboard_keeps_its_cell_when_that_is_scrolled_away(page: Page, big:
     page.locator(".cell").nth(3).focus()
     page.evaluate("scrollTo(0, 50000)")
     frame(page)
-    assert page.evaluate(FOCUSED) == "blocks.0.mlp.fc1:3"
+    on(page, "blocks.0.mlp.fc1:3")
     page.keyboard.press("ArrowRight")
-    assert page.evaluate(FOCUSED) == "blocks.0.mlp.fc1:4"
-    assert "blocks.0.mlp.fc1:4" in in_sight(page)
+    on(page, "blocks.0.mlp.fc1:4")
+    eventually(lambda: "blocks.0.mlp.fc1:4" in in_sight(page))
 
 
 def test_back_from_a_unit_finds_the_list_where_it_was_left(page: Page, big: Path) -> None:
     open_page(page, big)
     page.evaluate("scrollTo(0, 61234)")
     frame(page)
+    eventually(lambda: bool(in_sight(page)))
     seen = in_sight(page)
     address = seen[len(seen) // 2]
     # Not Playwright's click, which scrolls a little in Firefox.
@@ -289,23 +296,22 @@ def test_back_from_a_unit_finds_the_list_where_it_was_left(page: Page, big: Path
     expect(page.locator("#unit h1")).to_have_text(address)
     back(page)
     expect(page.locator(f".cell[aria-label='{address}']")).to_be_focused()
-    assert page.evaluate("scrollY") == pytest.approx(61234, abs=1)
+    eventually(lambda: page.evaluate("scrollY"), pytest.approx(61234, abs=1))
     page.keyboard.press("Enter")
     expect(page.locator("#unit h1")).to_have_text(address)
     page.keyboard.press("Escape")
     expect(page.locator(f".cell[aria-label='{address}']")).to_be_focused()
-    assert page.evaluate("scrollY") == pytest.approx(61234, abs=1)
+    eventually(lambda: page.evaluate("scrollY"), pytest.approx(61234, abs=1))
 
 
 def test_another_width_keeps_the_first_unit_that_is_seen(page: Page, big: Path) -> None:
     open_page(page, big, "#site=blocks.6.mlp.fc1")
+    near = {f"blocks.6.mlp.fc1:{i}" for i in range(60)}
     for width in (900, 640, 1920, 1280):
         page.set_viewport_size({"width": width, "height": 800})
-        frame(page)
-        seen = in_sight(page)
         # Rows break elsewhere now: the unit is in the first full row or the one before it.
-        assert {f"blocks.6.mlp.fc1:{i}" for i in range(60)} & set(seen[:40])
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        eventually(lambda: bool(near & set(in_sight(page)[:40])))
+        fits(page, width)
 
 
 def test_the_grid_has_its_row_count_and_row_indices(page: Page, big: Path) -> None:
@@ -313,7 +319,7 @@ def test_the_grid_has_its_row_count_and_row_indices(page: Page, big: Path) -> No
     grid = page.get_by_role("grid", name="Units")
     columns = grid.locator("[role=row]:has(.cell)").first.locator(".cell").count()
     rows = LAYERS * (1 + -(-WIDTH // columns))
-    assert grid.get_attribute("aria-rowcount") == str(rows)
+    eventually(lambda: grid.get_attribute("aria-rowcount"), str(rows))
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(grid.locator("[role=row]").last).to_have_attribute("aria-rowindex", str(rows))
 
@@ -321,13 +327,15 @@ def test_the_grid_has_its_row_count_and_row_indices(page: Page, big: Path) -> No
 def test_on_a_narrow_window_pictures_fill_the_width(page: Page, big: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     open_page(page, big)
-    box = page.locator("#units").bounding_box()
     cells = page.locator("#units .row:has(.cell)").first.locator(".cell")
-    last = cells.last.bounding_box()
+    expect(cells.last).to_be_visible()
+    frame(page)
+    count = cells.count()
+    box, last = page.locator("#units").bounding_box(), cells.last.bounding_box()
     assert box is not None
     assert last is not None
-    assert last["x"] + last["width"] == pytest.approx(box["x"] + box["width"], abs=cells.count())
+    assert last["x"] + last["width"] == pytest.approx(box["x"] + box["width"], abs=count)
     drawn = cells.last.evaluate("cell => parseFloat(getComputedStyle(cell, '::before').width)")
     assert drawn == last["width"] > CELL
     position = cells.last.evaluate("c => getComputedStyle(c, '::before').backgroundPositionX")
-    assert float(position[:-2]) == pytest.approx(-(cells.count() - 1) * drawn, abs=0.01)
+    assert float(position[:-2]) == pytest.approx(-(count - 1) * drawn, abs=0.01)

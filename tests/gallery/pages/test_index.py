@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gallery.browsing import open_page, violations
+from tests.gallery.browsing import eventually, open_page, violations
 from tests.gallery.conftest import DIVERSE, UNITS
 
 SHARED, ALONE = UNITS[0], DIVERSE
@@ -64,7 +64,7 @@ def test_an_unknown_address_is_reported_as_text(page: Page, site: Path) -> None:
             )
         else:
             expect(page.locator("#find-unit-result")).to_contain_text("No model has a unit head")
-    assert page.url.endswith("/index.html")
+    eventually(lambda: page.url.endswith("/index.html"))
 
 
 def test_a_gallery_whose_list_of_units_is_missing_says_so(

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.gallery.browsing import open_page, violations
+from tests.gallery.browsing import eventually, fits, open_page, violations
 from tests.gallery.conftest import UNITS
 from tests.gallery.made_stores import FINGERPRINT
 
@@ -44,7 +44,7 @@ def test_a_label_and_a_favorite_outlive_the_page(page: Page, model_page: Path) -
     page.reload()
     expect(page.locator(".label-input")).to_have_value("edges, upright")
     expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
-    assert held(page) == {ONE: {"label": "edges, upright", "favorite": True}}
+    eventually(lambda: held(page), {ONE: {"label": "edges, upright", "favorite": True}})
 
 
 def test_the_keyboard_edits_labels_and_favorites(page: Page, model_page: Path) -> None:
@@ -57,14 +57,14 @@ def test_the_keyboard_edits_labels_and_favorites(page: Page, model_page: Path) -
     expect(page.locator("#unit h1")).to_be_focused()
     page.keyboard.press("f")
     expect(page.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
-    assert held(page) == {ONE: {"label": "fur? 1", "favorite": True}}
+    eventually(lambda: held(page), {ONE: {"label": "fur? 1", "favorite": True}})
     page.keyboard.press("f")
     page.keyboard.press("l")
     page.keyboard.type("other")
     page.keyboard.press("Escape")  # leaves the label as it was, and the page where it is
     expect(page.locator(".label-input")).to_have_value("fur? 1")
     expect(page.locator("#unit h1")).to_be_focused()
-    assert held(page) == {ONE: {"label": "fur? 1", "favorite": False}}
+    eventually(lambda: held(page), {ONE: {"label": "fur? 1", "favorite": False}})
     page.keyboard.press("Escape")
     expect(page.locator("#unit")).to_be_hidden()
 
@@ -75,8 +75,8 @@ def test_an_empty_label_without_a_star_is_no_entry(page: Page, model_page: Path)
     page.locator(".label-input").fill("")
     page.locator(".label-input").press("Enter")
     expect(page.locator(".message")).to_have_text("Label removed")
-    assert held(page) == {}
-    assert page.evaluate("localStorage.length") == 0
+    eventually(lambda: held(page), {})
+    eventually(lambda: page.evaluate("localStorage.length"), 0)
 
 
 def test_a_change_in_one_window_shows_in_the_other_and_loses_nothing(
@@ -91,11 +91,11 @@ def test_a_change_in_one_window_shows_in_the_other_and_loses_nothing(
     page.evaluate("address => featviz.page.labels.set(address, {label: 'here'})", ONE)
     expect(other.locator("#unit h1")).to_have_text(OTHER)
     other.wait_for_function("address => featviz.page.labels.get(address).label === 'here'", arg=ONE)
-    assert {address: entry["label"] for address, entry in held(page).items()} == {
-        ONE: "here",
-        OTHER: "there",
-    }
-    assert held(other) == held(page)
+    eventually(
+        lambda: {address: entry["label"] for address, entry in held(page).items()},
+        {ONE: "here", OTHER: "there"},
+    )
+    eventually(lambda: held(other) == held(page))
     other.close()
 
 
@@ -105,7 +105,7 @@ def test_models_have_labels_of_their_own(page: Page, site: Path, model_page: Pat
     (other,) = site.glob("cueworld-mixer-*.html")
     open_page(page, other, "#unit=patch_embed:9")
     expect(page.locator(".label-input")).to_have_value("")
-    assert held(page) == {}
+    eventually(lambda: held(page), {})
 
 
 def test_a_search_finds_every_word_without_case_and_in_any_order(
@@ -189,12 +189,12 @@ def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
             f"with weights {other.get('weights', FINGERPRINT)[:8]}. "
             "This gallery has 1 of its 2\u00a0units."
         )
-        assert held(page) == {}
+        eventually(lambda: held(page), {})
     page.get_by_role("button", name="Import anyway").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_contain_text("Imported: 2 new")
     expect(page.locator("#unit h1")).to_be_focused()
-    assert set(held(page)) == {ONE, "gone:1"}
+    eventually(lambda: set(held(page)), {ONE, "gone:1"})
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".labeled-unit")).to_have_count(0)
     choose(page, file_of(labels, model="cueworld/vit", weights=FINGERPRINT))
@@ -228,12 +228,12 @@ def test_an_import_replaces_labels_with_counts_and_can_be_undone(
         address: {"label": entry.get("label", ""), "favorite": entry.get("favourite", False)}
         for address, entry in imported.items()
     }
-    assert held(page) == {**before, **full}
+    eventually(lambda: held(page), {**before, **full})
     expect(page.locator(".labeled-unit")).to_have_count(5)
     page.get_by_role("button", name="Undo").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".labeled-unit")).to_have_count(3)
-    assert held(page) == before
+    eventually(lambda: held(page), before)
 
 
 NO_LABELS = [
@@ -264,7 +264,7 @@ def test_an_invalid_label_file_changes_nothing_and_is_reported(
         choose(page, content, f"{number}.json")
         expect(page.locator(".message")).to_contain_text(f"{number}.json was not imported: ")
         expect(page.locator(".message")).to_contain_text(why)
-        assert held(page) == {ONE: {"label": "mine", "favorite": False}}
+        eventually(lambda: held(page), {ONE: {"label": "mine", "favorite": False}})
 
 
 def test_the_labels_page_links_to_units_and_removes_labels_with_undo(
@@ -331,7 +331,7 @@ def test_without_storage_labels_last_as_long_as_the_page_which_says_so(
     page.locator(".label-input").fill("short-lived")
     page.locator(".label-input").press("Enter")
     expect(page.locator(".storage-warning")).to_contain_text("does not store data")
-    assert held(page) == {ONE: {"label": "short-lived", "favorite": False}}
+    eventually(lambda: held(page), {ONE: {"label": "short-lived", "favorite": False}})
 
 
 def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
@@ -344,8 +344,8 @@ def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
     open_page(page, model_page, "#labels")
     page.evaluate("address => featviz.page.labels.set(address, {label: 'new'})", OTHER)
     expect(page.locator(".storage-warning")).to_contain_text("its version is 2")
-    assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == later
-    assert list(held(page)) == [OTHER]
+    eventually(lambda: page.evaluate("localStorage.getItem(featviz.page.labels.key)"), later)
+    eventually(lambda: list(held(page)), [OTHER])
 
 
 def test_a_full_storage_is_reported_and_keeps_its_labels(page: Page, model_page: Path) -> None:
@@ -358,9 +358,9 @@ def test_a_full_storage_is_reported_and_keeps_its_labels(page: Page, model_page:
     )
     page.evaluate("address => featviz.page.labels.set(address, {label: 'too much'})", OTHER)
     expect(page.locator(".storage-warning")).to_contain_text("is full")
-    assert sorted(held(page)) == sorted([ONE, OTHER])
+    eventually(lambda: sorted(held(page)), sorted([ONE, OTHER]))
     page.reload()
-    assert list(held(page)) == [ONE]
+    eventually(lambda: list(held(page)), [ONE])
 
 
 def test_the_page_of_labels_fits_the_screen(page: Page, model_page: Path) -> None:
@@ -372,7 +372,7 @@ def test_the_page_of_labels_fits_the_screen(page: Page, model_page: Path) -> Non
     expect(page.locator(".labeled-unit bdi")).to_have_text(re.compile("^x{500}$"))
     for width in (320, 1280):
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        fits(page, width)
 
 
 def test_axe_finds_nothing_serious_among_labels(schemed: Page, model_page: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gallery.browsing import back, forward, open_page
+from tests.gallery.browsing import back, eventually, fits, forward, open_page
 from tests.gallery.conftest import DIVERSE, UNITS
 
 
@@ -38,7 +38,7 @@ def test_a_model_page_shows_every_unit_in_forward_order(page: Page, model_page: 
         ["patch_embed", "blocks.2.mlp.fc1", "blocks.10.mlp.fc1", "head", "Failed"]
     )
     cells = page.locator(".cell")
-    assert cells.evaluate_all("all => all.map((c) => c.ariaLabel)") == UNITS
+    eventually(lambda: cells.evaluate_all("all => all.map((c) => c.ariaLabel)"), UNITS)
 
 
 def test_a_heading_and_the_caption_below_it_read_as_the_address(
@@ -46,6 +46,7 @@ def test_a_heading_and_the_caption_below_it_read_as_the_address(
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 2000})  # all rows are near the window
     open_page(page, model_page)
+    expect(page.locator(".cell")).to_have_count(len(UNITS))
     heading = ""
     for row in page.locator("#units [role=row]").all():
         heading = row.locator("h2").inner_text() if row.locator("h2").count() else heading
@@ -69,11 +70,11 @@ def test_a_click_opens_a_unit_and_back_returns_to_its_place(page: Page, model_pa
     expect(page.locator("#unit h1")).to_have_text("head:0")
     expect(page.locator(".samples img")).to_have_attribute("alt", "head:0")
     expect(page.locator("#lists")).to_be_hidden()
-    assert page.url.endswith("#unit=head:0")
+    eventually(lambda: page.url.endswith("#unit=head:0"))
     back(page)
     expect(page.locator("#unit")).to_be_hidden()
     expect(page.get_by_role("link", name="head:0", exact=True)).to_be_in_viewport()
-    assert focused(page) == "#unit=head:0"
+    eventually(lambda: focused(page), "#unit=head:0")
     forward(page)
     expect(page.locator("#unit h1")).to_have_text("head:0")
 
@@ -84,7 +85,7 @@ def test_the_keyboard_alone_opens_a_unit_walks_on_and_returns(page: Page, model_
         page.keyboard.press("Tab")
         if focused(page).startswith("#unit="):
             break
-    assert focused(page) == "#unit=patch_embed:9"
+    eventually(lambda: focused(page), "#unit=patch_embed:9")
     page.keyboard.press("Enter")
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(UNITS[0])
@@ -96,13 +97,13 @@ def test_the_keyboard_alone_opens_a_unit_walks_on_and_returns(page: Page, model_
     expect(heading).to_have_text(UNITS[1])
     page.keyboard.press("Escape")
     expect(page.locator("#unit")).to_be_hidden()
-    assert focused(page) == f"#unit={UNITS[1]}"
+    eventually(lambda: focused(page), f"#unit={UNITS[1]}")
 
 
 def test_the_skip_link_leads_past_the_layers_to_the_tools(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     page.keyboard.press("Tab")
-    assert focused(page) == "#pictures"
+    eventually(lambda: focused(page), "#pictures")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.locator("#search")).to_be_focused()
@@ -111,7 +112,7 @@ def test_the_skip_link_leads_past_the_layers_to_the_tools(page: Page, model_page
 def test_a_deep_link_to_a_layer_scrolls_there(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#site=blocks.10.mlp.fc1")
     expect(page.get_by_role("heading", name="blocks.10.mlp.fc1")).to_be_in_viewport()
-    assert focused(page) == "blocks.10.mlp.fc1"
+    eventually(lambda: focused(page), "blocks.10.mlp.fc1")
 
 
 def test_a_moved_gallery_works(page: Page, site: Path, tmp_path: Path) -> None:
@@ -128,10 +129,10 @@ def test_no_view_is_wider_than_the_screen(width: int, page: Page, model_page: Pa
     page.set_viewport_size({"width": width, "height": 800})
     for view in (model_page.with_name("index.html"), model_page):
         open_page(page, view)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        fits(page, width)
     open_page(page, model_page, f"#unit={DIVERSE}")
     expect(page.locator(".plot")).to_have_count(2)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    fits(page, width)
 
 
 def test_a_page_runs_no_inline_script_and_no_event_handler(browser: Browser, site: Path) -> None:
@@ -153,6 +154,6 @@ def test_a_page_runs_no_inline_script_and_no_event_handler(browser: Browser, sit
             return refused.sort();
         }"""
     )
-    assert page.evaluate("globalThis.ran") is None
+    eventually(lambda: page.evaluate("globalThis.ran"), None)
     assert refused == ["script-src-attr", "script-src-elem"]
     page.close()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.gallery.browser.sources import call
-from tests.gallery.browsing import allow_clipboard, open_page, violations
+from tests.gallery.browsing import allow_clipboard, eventually, fits, open_page, violations
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.made_stores import activation
 
@@ -41,20 +41,22 @@ def test_units_are_pinned_and_unpinned_on_their_pages(page: Page, model_page: Pa
     expect(page.locator("#unit h1")).to_have_text(UNITS[1])
     page.keyboard.press("p")
     expect(tray.get_by_role("link", name="Compare 2")).to_be_visible()
-    assert pinned(page) == UNITS[:2]
+    eventually(lambda: pinned(page), UNITS[:2])
     page.keyboard.press("p")
     expect(page.locator(".message")).to_have_text(f"{UNITS[1]} unpinned")
-    assert pinned(page) == UNITS[:1]
+    eventually(lambda: pinned(page), UNITS[:1])
 
 
 def test_the_mouse_pins_and_adds_favorites_in_the_list(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     page.locator("a.cell").nth(2).hover()
     page.get_by_role("button", name=f"Pin {UNITS[2]}", exact=True).click()
-    assert pinned(page) == [UNITS[2]]
+    eventually(lambda: pinned(page), [UNITS[2]])
     page.get_by_role("button", name=f"Favorite {UNITS[2]}").click()
-    assert page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[2]) is True
-    assert page.evaluate("location.hash") == ""  # neither click opens the unit
+    eventually(
+        lambda: page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[2])
+    )
+    eventually(lambda: page.evaluate("location.hash"), "")  # neither click opens the unit
     page.mouse.move(1, 1)
     expect(page.locator(".cell-tools")).to_be_hidden()
 
@@ -69,11 +71,13 @@ def test_the_keyboard_pins_adds_favorites_and_compares_from_the_list(
     page.keyboard.press("f")
     cells.nth(3).focus()
     page.keyboard.press("p")
-    assert pinned(page) == [UNITS[1], UNITS[3]]
-    assert page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[1]) is True
+    eventually(lambda: pinned(page), [UNITS[1], UNITS[3]])
+    eventually(
+        lambda: page.evaluate("address => featviz.page.labels.get(address).favorite", UNITS[1])
+    )
     page.keyboard.press("b")
     expect(page.locator(".compared")).to_be_visible()
-    assert columns(page) == [UNITS[1], UNITS[3]]
+    eventually(lambda: columns(page), [UNITS[1], UNITS[3]])
 
 
 def test_pins_stay_on_a_reload_and_eight_are_the_most(page: Page, model_page: Path) -> None:
@@ -83,7 +87,7 @@ def test_pins_stay_on_a_reload_and_eight_are_the_most(page: Page, model_page: Pa
     expect(page.locator(".pinned-bar li")).to_have_count(8)
     page.evaluate("address => featviz.page.pins.toggle(address)", UNITS[8])
     expect(page.locator(".message")).to_contain_text("At most 8 units can be pinned")
-    assert pinned(page) == UNITS[:8]
+    eventually(lambda: pinned(page), UNITS[:8])
 
 
 def test_the_tray_unpins_by_keyboard_and_keeps_its_place(page: Page, model_page: Path) -> None:
@@ -96,7 +100,7 @@ def test_the_tray_unpins_by_keyboard_and_keeps_its_place(page: Page, model_page:
     expect(page.get_by_role("button", name=f"Unpin {THREE[0]}")).to_be_focused()
     page.get_by_role("button", name="Unpin all").click()
     expect(page.locator(".pinned-bar")).to_be_hidden()
-    assert pinned(page) == []
+    eventually(lambda: pinned(page), [])
 
 
 @pytest.mark.parametrize("name", [f"Unpin {UNITS[1]}", "Unpin all"])
@@ -119,13 +123,16 @@ def test_the_tray_never_lies_over_the_unit_that_has_the_keyboard(
     open_page(page, model_page)
     pin(page, UNITS[:1])
     page.locator("a.cell").first.focus()
-    tray = page.locator(".pinned-bar").bounding_box()
-    assert tray is not None
+    expect(page.locator(".pinned-bar")).to_be_visible()
     for _ in range(6):
         page.keyboard.press("ArrowDown")
-        cell = page.locator("a.cell:focus").bounding_box()
-        assert cell is not None
-        assert cell["y"] + cell["height"] <= tray["y"]
+        eventually(
+            lambda: page.evaluate(
+                """document.activeElement.matches("a.cell")
+                && document.activeElement.getBoundingClientRect().bottom
+                <= document.querySelector(".pinned-bar").getBoundingClientRect().top"""
+            )
+        )
 
 
 def test_units_are_compared_with_pictures_and_metrics(page: Page, model_page: Path) -> None:
@@ -135,20 +142,21 @@ def test_units_are_compared_with_pictures_and_metrics(page: Page, model_page: Pa
     page.get_by_role("link", name="Compare 3").click()
     expect(page.locator("#unit h1")).to_have_text("Compare units")
     expect(page.locator(".compared")).to_be_visible()
-    assert columns(page) == THREE
-    assert page.url.endswith("#pins=" + ",".join(THREE))
-    alts = page.locator(".compared img").evaluate_all("all => all.map((image) => image.alt)")
-    assert alts == THREE
+    eventually(lambda: columns(page), THREE)
+    eventually(lambda: page.url.endswith("#pins=" + ",".join(THREE)))
+    images = page.locator(".compared img")
+    eventually(lambda: images.evaluate_all("all => all.map((image) => image.alt)"), THREE)
     page.wait_for_function(
         "() => [...document.querySelectorAll('.compared img')].every((image) => image.naturalWidth)"
     )
     row = page.locator(".compared tr", has=page.get_by_role("rowheader", name="activation"))
     values = [float(activation(address, 1)[0]) for address in THREE]
-    assert [float(text) for text in row.locator("td").all_inner_texts()] == pytest.approx(
-        values, rel=5e-4
+    eventually(
+        lambda: [float(text) for text in row.locator("td").all_inner_texts()],
+        pytest.approx(values, rel=5e-4),
     )
     labels = page.locator(".compared tr", has=page.get_by_role("rowheader", name="Label"))
-    assert labels.locator("td").all_inner_texts() == ["", "", "a label"]
+    eventually(lambda: labels.locator("td").all_inner_texts(), ["", "", "a label"])
 
 
 def test_units_are_reordered_and_removed_by_keyboard_and_the_link_follows(
@@ -161,15 +169,15 @@ def test_units_are_reordered_and_removed_by_keyboard_and_the_link_follows(
     page.get_by_role("button", name=f"Move right {one}").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=f"Move right {one}")).to_be_focused()
-    assert columns(page) == [two, one, three]
+    eventually(lambda: columns(page), [two, one, three])
     page.keyboard.press("Enter")
     # It cannot go further: the keyboard is on what it can do.
     expect(page.get_by_role("button", name=f"Move left {one}")).to_be_focused()
-    assert columns(page) == [two, three, one]
-    assert page.url.endswith(f"#pins={two},{three},{one}")
+    eventually(lambda: columns(page), [two, three, one])
+    eventually(lambda: page.url.endswith(f"#pins={two},{three},{one}"))
     page.get_by_role("button", name=f"Remove {three}").click()
     expect(page.get_by_role("button", name=f"Remove {one}")).to_be_focused()
-    assert columns(page) == pinned(page) == [two, one]
+    eventually(lambda: columns(page) == pinned(page) == [two, one])
 
 
 def test_units_are_reordered_and_removed_by_mouse(page: Page, model_page: Path) -> None:
@@ -183,7 +191,7 @@ def test_units_are_reordered_and_removed_by_mouse(page: Page, model_page: Path) 
     expect(heads).to_have_text([one, three, two])
     page.get_by_role("button", name=f"Move right {one}").click()
     expect(heads).to_have_text([three, one, two])
-    assert pinned(page) == [three, one, two]
+    eventually(lambda: pinned(page), [three, one, two])
     for address, left in ((one, [three, two]), (two, [three])):
         page.get_by_role("button", name=f"Remove {address}").click()
         expect(heads).to_have_text(left)
@@ -204,11 +212,11 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
     def returns() -> None:
         page.keyboard.press("Escape")
         expect(page.locator("#unit")).to_be_hidden()
-        assert page.evaluate("location.hash") == f"#units{words}"
+        eventually(lambda: page.evaluate("location.hash"), f"#units{words}")
 
     page.keyboard.press("b")
     expect(title).to_have_text("Compare units")
-    assert page.evaluate("location.hash") == f"#pins={UNITS[3]},{UNITS[4]}{words}"
+    eventually(lambda: page.evaluate("location.hash"), f"#pins={UNITS[3]},{UNITS[4]}{words}")
     returns()
     page.get_by_role("link", name="Compare 2").click()
     expect(page.locator(".compared")).to_be_visible()
@@ -239,12 +247,12 @@ def test_a_link_shows_its_units_and_leaves_ones_own_pins_alone(
     pin(page, [UNITS[5]])
     open_page(page, model_page, f"#pins={THREE[0]},{THREE[1]}")
     expect(page.locator(".compared")).to_be_visible()
-    assert columns(page) == THREE[:2]
+    eventually(lambda: columns(page), THREE[:2])
     page.get_by_role("button", name=f"Remove {THREE[0]}").click()
     expect(page.locator(".compared thead th")).to_have_count(1)
-    assert pinned(page) == [UNITS[5]]
+    eventually(lambda: pinned(page), [UNITS[5]])
     page.get_by_role("button", name="Pin these").click()
-    assert pinned(page) == [THREE[1]]
+    eventually(lambda: pinned(page), [THREE[1]])
     expect(page.get_by_role("button", name="Pin these")).to_be_hidden()
 
 
@@ -293,8 +301,8 @@ def test_a_comparison_scrolls_in_its_own_place(page: Page, model_page: Path) -> 
     expect(table).to_be_visible()
     for width in (1280, 390, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert table.evaluate("node => node.scrollWidth > node.clientWidth")
+        fits(page, width)
+        eventually(lambda: table.evaluate("node => node.scrollWidth > node.clientWidth"))
     table.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")

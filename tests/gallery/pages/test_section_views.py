@@ -6,6 +6,7 @@ import itertools
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import gallery
 from tests.gallery import results
-from tests.gallery.browsing import back, open_page
+from tests.gallery.browsing import back, eventually, fits, open_page
 from tests.gallery.made_stores import activation, write_store
 from tests.gallery.results import LAYERS, LOGIT, write_everything, write_results
 
@@ -61,26 +62,36 @@ def width(element: Locator) -> float:
     return box["width"]
 
 
+def number(element: Locator) -> float:
+    return numbers(element)[0]
+
+
+def numbers(elements: Locator) -> list[float]:
+    """Numbers that elements show; NaN for one that is empty, as those out of sight are."""
+    return [float(text or "nan") for text in elements.all_inner_texts()]
+
+
 def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     links = page.locator("#views a")
-    counts = [" ".join(text.split()) for text in links.all_inner_texts()]
-    assert counts == [
-        "Units 5",
-        "Heads 2",
-        "Filters 24",
-        "Attention 6",
-        "Grids 2",
-        "Gradients 2",
-        "Positions 2",
-        "Comparison 2",
-        "Patching 3",
-        "Labels",
-    ]
+    expect(links).to_have_text(
+        [
+            "Units 5",
+            "Heads 2",
+            "Filters 24",
+            "Attention 6",
+            "Grids 2",
+            "Gradients 2",
+            "Positions 2",
+            "Comparison 2",
+            "Patching 3",
+            "Labels",
+        ]
+    )
     for link, name in zip(links.all()[1:-1], ["heads", *ROUTES], strict=True):
         link.click()
         expect(page.locator("#section .title")).to_be_visible()
-        assert page.url.endswith(f"#{name}")
+        expect(page).to_have_url(f"{model_page.as_uri()}#{name}")
         expect(page.locator("#views [aria-current=page]")).to_have_attribute("href", f"#{name}")
         expect(page.locator("#units")).to_be_hidden()
     links.first.click()
@@ -126,9 +137,9 @@ def test_no_section_is_wider_than_the_screen(screen: int, page: Page, model_page
     for name in ROUTES:
         open_page(page, model_page, f"#{name}")
         expect(page.locator("#section .title")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= screen
+        fits(page, screen)
     open_page(page, model_page.with_name("index.html"))
-    assert page.evaluate("document.documentElement.scrollWidth") <= screen
+    fits(page, screen)
 
 
 def test_heat_maps_are_enlarged_by_a_whole_number_without_smoothing(
@@ -139,12 +150,13 @@ def test_heat_maps_are_enlarged_by_a_whole_number_without_smoothing(
     for picture in page.locator(".maps img:not(.legend img)").all():
         scale = width(picture) / picture.evaluate("node => node.naturalWidth")
         assert scale == round(scale) >= 8
-        assert picture.evaluate("node => getComputedStyle(node).imageRendering") == "pixelated"
+        expect(picture).to_have_css("image-rendering", "pixelated")
 
 
 def test_the_shares_of_a_head_add_up_and_the_bar_shows_them(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#attention")
     card = page.locator(".card-head").first
+    expect(card.locator(".bar")).to_be_visible()
     shares = [float(text.split()[0].strip("%")) for text in card.locator("b").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=0.2)
     bar = width(card.locator(".bar"))
@@ -156,8 +168,8 @@ def test_a_class_of_filters_has_its_count_and_its_share_of_the_bar(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, "#filters")
-    facts = page.locator("#section section .heading p").all_inner_texts()
-    assert [int(re.sub(r"\s.*", "", fact)) for fact in facts] == [14, 6, 4]
+    facts = page.locator("#section section .heading p")
+    expect(facts).to_have_text([re.compile(rf"^{count}\s") for count in (14, 6, 4)])
     for section, count in zip(page.locator("#section section").all(), (14, 6, 4), strict=True):
         expect(section.locator(".chip")).to_have_count(count)
     widths = [width(part) for part in page.locator(".bar").first.locator("span").all()]
@@ -169,14 +181,15 @@ def test_a_click_enlarges_and_the_keyboard_goes_on_and_returns(
 ) -> None:
     open_page(page, model_page, "#filters")
     buttons = page.locator("#section button.zoom")
+    expect(buttons.nth(4)).to_be_visible()
     names = buttons.locator("img").evaluate_all("all => all.map((image) => image.alt)")
     buttons.nth(3).click()
     dialog = page.locator("dialog#zoom")
     expect(dialog).to_be_visible()
     picture = dialog.locator("figure > img")
-    assert picture.get_attribute("alt") == names[3]
-    assert width(picture) % 8 == 0
-    assert width(picture) > 400
+    expect(picture).to_have_attribute("alt", names[3])
+    eventually(lambda: width(picture) % 8, 0)
+    eventually(lambda: width(picture) > 400)
     page.keyboard.press("ArrowRight")
     expect(picture).to_have_attribute("alt", names[4])
     expect(dialog.locator("b")).to_have_text(names[4].split(",")[0])
@@ -186,7 +199,7 @@ def test_a_click_enlarges_and_the_keyboard_goes_on_and_returns(
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(buttons.nth(2)).to_be_focused()  # the event that moves the focus comes after closing
-    assert page.url.endswith("#filters")
+    eventually(lambda: page.url.endswith("#filters"))
 
 
 def test_the_values_behind_a_token_map_come_when_it_is_opened(page: Page, model_page: Path) -> None:
@@ -195,6 +208,7 @@ def test_the_values_behind_a_token_map_come_when_it_is_opened(page: Page, model_
     expect(figure.locator("table")).to_have_count(0)
     figure.get_by_text("4 tokens").click()
     rows = figure.locator("tbody tr")
+    expect(rows.last).to_be_visible()
     expect(rows).to_have_count(4)
     columns = results.tokens(NEURONS)
     for i, row in enumerate(rows.all()):
@@ -229,8 +243,8 @@ def test_back_and_escape_return_from_a_unit_to_the_section_it_was_opened_from(
         expect(page.locator("#unit h1")).to_have_text(NEURONS[1])
         leave()
         expect(link).to_be_in_viewport()
-        assert page.evaluate("scrollY") == pytest.approx(position, abs=2)
-        assert page.evaluate("document.activeElement.hash") == f"#unit={NEURONS[1]}"
+        eventually(lambda: page.evaluate("scrollY"), pytest.approx(position, abs=2))
+        eventually(lambda: page.evaluate("document.activeElement.hash"), f"#unit={NEURONS[1]}")
 
 
 @pytest.mark.parametrize("way", ["link", "back"])
@@ -248,7 +262,7 @@ def test_a_section_is_found_where_escape_left_it(way: str, page: Page, model_pag
     else:
         page.locator("#views a[href='#tokens']").evaluate("link => link.click()")
     expect(last).to_be_in_viewport()
-    assert page.evaluate("scrollY") == pytest.approx(position, abs=2)
+    eventually(lambda: page.evaluate("scrollY"), pytest.approx(position, abs=2))
 
 
 def test_the_keyboard_opens_each_section_from_its_link(page: Page, model_page: Path) -> None:
@@ -281,7 +295,8 @@ def test_a_unit_has_links_to_related_results(page: Page, model_page: Path) -> No
 def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     cell = page.get_by_role("link", name=LOGIT, exact=True)
-    assert width(cell) > 1.9 * width(page.get_by_role("link", name=NEURONS[0], exact=True))
+    other = page.get_by_role("link", name=NEURONS[0], exact=True)
+    eventually(lambda: width(cell) > 1.9 * width(other))
     cell.click()
     block = page.locator(".render.sides")
     values = activation(LOGIT, 2)
@@ -289,10 +304,12 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
     for rank, sample in enumerate(order):
         block.locator(".choice").nth(rank).click()
         expect(block.locator(".large .side")).to_have_text(["query", "key"])
-        alts = block.locator(".large img").evaluate_all("all => all.map((image) => image.alt)")
-        assert alts == [f"{LOGIT}, sample {sample + 1}, {side} side" for side in ("query", "key")]
-        value = float(block.locator(".samples figcaption b").inner_text())
-        assert value == pytest.approx(values[sample], rel=5e-4)
+        for place, side in enumerate(("query", "key")):
+            expect(block.locator(".large img").nth(place)).to_have_attribute(
+                "alt", f"{LOGIT}, sample {sample + 1}, {side} side"
+            )
+        value = block.locator(".samples figcaption b")
+        eventually(partial(number, value), pytest.approx(values[sample], rel=5e-4))
         page.wait_for_function(
             "() => [...document.querySelectorAll('.large img')].every((i) => i.naturalWidth === 32)"
         )
@@ -306,8 +323,8 @@ def test_layers_are_labeled_and_a_pointer_reads_the_value(page: Page, model_page
     open_page(page, model_page, "#compare")
     plot = page.locator("svg.layers")
     expect(plot.locator(".tick")).to_have_count(4 + 3)
-    labels = plot.locator(".tick title").all_text_contents()
-    assert labels == ["blocks.0", "blocks.1", "blocks.2", "blocks.10", *LAYERS]
+    labels = plot.locator(".tick title")
+    eventually(labels.all_text_contents, ["blocks.0", "blocks.1", "blocks.2", "blocks.10", *LAYERS])
     expect(plot.locator(".name")).to_have_text(["cueworld/mixer", "cueworld/vit"])
     wanted = results.values(["blocks.0", "blocks.1", "blocks.2", "blocks.10"], 3)
     box = plot.locator("image").bounding_box()
@@ -320,8 +337,7 @@ def test_layers_are_labeled_and_a_pointer_reads_the_value(page: Page, model_page
     page.get_by_text("Values").click()
     cells = page.locator("table tbody tr").nth(2).locator("td")
     expect(cells).to_have_count(3)
-    values = [float(cell) for cell in cells.all_inner_texts()]
-    assert values == pytest.approx(wanted[2], abs=0.006)
+    eventually(lambda: numbers(cells), pytest.approx(wanted[2], abs=0.006))
 
 
 def test_labels_of_many_long_layer_names_neither_overlap_nor_leave_the_plot(
@@ -336,6 +352,7 @@ def test_labels_of_many_long_layer_names_neither_overlap_nor_leave_the_plot(
     open_page(page, found, "#compare")
     plot = page.locator("svg.layers")
     expect(plot).to_be_visible()
+    expect(plot.locator(".tick[text-anchor=end]").nth(10)).to_be_visible()
     outer = plot.bounding_box()
     assert outer is not None
     boxes = [tick.bounding_box() for tick in plot.locator(".tick[text-anchor=end]").all()]
@@ -352,8 +369,8 @@ def test_a_matched_unit_opens_in_the_other_models_page(page: Page, model_page: P
     matches = page.locator(".match")
     expect(matches.first.locator(".who a")).to_have_text([NEURONS[0]])
     expect(matches.last.locator(".who a")).to_have_text([NEURONS[1], "patch_embed:9"])
-    values = [float(text) for text in matches.locator("figcaption b").all_inner_texts()]
-    assert values == pytest.approx(results.values(NEURONS), abs=0.006)
+    values = matches.locator("figcaption b")
+    eventually(lambda: numbers(values), pytest.approx(results.values(NEURONS), abs=0.006))
     matches.last.get_by_text("patch_embed:9").click()
     expect(page.locator("#unit h1")).to_have_text("patch_embed:9")
     expect(page.locator("#unit .breadcrumbs")).to_contain_text("cueworld/mixer")
@@ -405,7 +422,7 @@ def test_the_skip_link_stays_in_the_section(page: Page, model_page: Path) -> Non
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.locator(".token-map")).to_have_count(2)
-    assert page.evaluate("document.activeElement.className") == "zoom"
+    eventually(lambda: page.evaluate("document.activeElement.className"), "zoom")
 
 
 @pytest.mark.parametrize("hash_", ["#tokens=none", "#tokens=%E0%A4%A", "#tokens="])

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.gallery.big import WIDTH, addresses, columns
-from tests.gallery.browsing import back, forward, open_page
+from tests.gallery.browsing import back, eventually, forward, open_page
 from tests.gallery.conftest import UNITS
 from tests.gallery.made_stores import activation
 from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixture
@@ -39,17 +39,17 @@ def test_a_choice_sorts_better_first_and_what_is_unknown_last(
     open_page(page, big)
     page.get_by_role("combobox", name="Sort").select_option(key)
     expect(page.locator("#units h2")).to_have_count(0)
-    assert listed(page) == sorted_by(key, down)
-    assert page.url.endswith(f"#units&sort={'-' if down else ''}{key}")
+    eventually(lambda: listed(page), sorted_by(key, down))
+    eventually(lambda: page.url.endswith(f"#units&sort={'-' if down else ''}{key}"))
     names = ("Highest first; reverse order", "Lowest first; reverse order")
     now, then = names if down else names[::-1]
     page.get_by_role("button", name=now).click()
     expect(page.get_by_role("button", name=then)).to_be_visible()
-    assert listed(page) == sorted_by(key, not down)
-    assert page.url.endswith(f"#units&sort={'' if down else '-'}{key}")
+    eventually(lambda: listed(page), sorted_by(key, not down))
+    eventually(lambda: page.url.endswith(f"#units&sort={'' if down else '-'}{key}"))
     back(page)
     expect(page.get_by_role("button", name=now)).to_be_visible()
-    assert listed(page) == sorted_by(key, down)
+    eventually(lambda: listed(page), sorted_by(key, down))
 
 
 def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None:
@@ -61,18 +61,19 @@ def test_the_keyboard_chooses_a_sort_and_turns_it(page: Page, big: Path) -> None
     expect(page.get_by_role("combobox", name="Sort")).to_have_value("ratio")
     turn = page.get_by_role("button", name=re.compile("reverse order"))
     expect(turn).to_have_attribute("aria-label", re.compile("^Highest first"))
-    assert listed(page) == sorted_by("ratio", down=True)
+    eventually(lambda: listed(page), sorted_by("ratio", down=True))
     page.keyboard.press("Tab")
     expect(turn).to_be_focused()
     page.keyboard.press("Enter")
     expect(turn).to_have_attribute("aria-label", re.compile("^Lowest first"))
     expect(turn).to_be_focused()
-    assert listed(page) == sorted_by("ratio", down=False)
+    eventually(lambda: listed(page), sorted_by("ratio", down=False))
 
 
 def test_captions_have_the_metric_sorted_by(page: Page, big: Path) -> None:
     open_page(page, big, "#units&sort=-ratio")
     first = sorted_by("ratio", down=True)[0]
+    expect(page.locator(".cell").first).to_have_attribute("aria-label", first)
     caption = page.locator(".cell").first.get_attribute("data-caption") or ""
     site, tail, value = caption.split("\n")
     assert f"blocks.{site}{tail}" == first
@@ -91,8 +92,9 @@ def test_ranges_of_numbers_leave_just_the_units_within(page: Page, big: Path) ->
     within = (ratio >= 3.5) & (ratio <= 4) & (agreement <= 2)
     wanted = [name for name, is_in in zip(addresses(), within, strict=True) if is_in]
     expect(page.get_by_role("status").first).to_have_text(f"{len(wanted):,} of 18,432\u00a0units")
-    assert listed(page) == wanted
-    assert unquote(page.url).endswith("#units&where=ratio>=3.5,ratio<=4,agreement<=2")
+    eventually(lambda: listed(page), wanted)
+    where = "#units&where=ratio>=3.5,ratio<=4,agreement<=2"
+    eventually(lambda: unquote(page.url).endswith(where))
     page.get_by_role("link", name="Remove filter: ratio \u2264 4").click()
     within = (ratio >= 3.5) & (agreement <= 2)
     expect(page.get_by_role("status").first).to_contain_text(f"{int(within.sum()):,} of")
@@ -109,7 +111,7 @@ def test_a_bound_that_is_no_number_is_marked_until_it_is_cleared_and_filters_not
     box.press_sequentially("high")
     box.press("Tab")
     expect(box).to_have_attribute("aria-invalid", "true")
-    assert len(listed(page)) == len(addresses())
+    eventually(lambda: len(listed(page)), len(addresses()))
     other = page.get_by_role("textbox", name="fine, maximum")
     other.press_sequentially("2")
     other.press("Enter")
@@ -156,13 +158,13 @@ def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> No
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("stripes")
     expect(page.get_by_role("status").first).to_contain_text("1 of")
-    assert listed(page) == ["blocks.3.mlp.fc1:7"]
+    eventually(lambda: listed(page), ["blocks.3.mlp.fc1:7"])
     page.locator("#search").fill("blocks.3. :7")
     wanted = [f"blocks.3.mlp.fc1:{i}" for i in range(WIDTH) if str(i).startswith("7")]
     expect(page.get_by_role("status").first).to_contain_text(f"{len(wanted)} of")
-    assert listed(page) == wanted
+    eventually(lambda: listed(page), wanted)
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.ariaLabel") == wanted[0]
+    eventually(lambda: page.evaluate("document.activeElement.ariaLabel"), wanted[0])
     page.locator("#search").fill("no such unit")
     expect(page.get_by_text("No units match.")).to_be_visible()
 
@@ -172,7 +174,7 @@ def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
     before = page.evaluate("history.length")
     page.locator("#search").press_sequentially("fc1:99")
     expect(page.get_by_role("status").first).to_contain_text(" of ")
-    assert page.evaluate("history.length") == before
+    eventually(lambda: page.evaluate("history.length"), before)
 
 
 def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
@@ -183,8 +185,8 @@ def test_keys_go_to_an_address_by_its_nearest(page: Page, big: Path) -> None:
     page.keyboard.type("blocks.4.mlp.fc1:15")
     options = page.locator("#found [role=option]")
     expect(options).to_have_count(8)
-    texts = options.all_inner_texts()
-    assert texts[:3] == [f"blocks.4.mlp.fc1:{i}" for i in (15, 150, 151)]
+    for place, number in enumerate((15, 150, 151)):
+        expect(options.nth(place)).to_have_text(f"blocks.4.mlp.fc1:{number}")
     page.keyboard.press("ArrowDown")
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     expect(box).to_have_attribute("aria-activedescendant", "found-1")
@@ -208,12 +210,12 @@ def test_chance_opens_a_unit_of_the_list_that_is_shown(page: Page, big: Path) ->
     page.get_by_role("button", name="Random").click()
     heading = page.locator("#unit h1")
     expect(heading).to_have_text(re.compile(":"))
-    assert heading.inner_text() in few
+    eventually(lambda: heading.inner_text() in few)
     back(page)
     expect(page.locator("#unit")).to_be_hidden()
     page.keyboard.press("r")
     expect(heading).to_have_text(re.compile(":"))
-    assert heading.inner_text() in few
+    eventually(lambda: heading.inner_text() in few)
 
 
 def test_only_favorites_labeled_or_pinned_are_shown_and_the_list_follows(
@@ -236,7 +238,7 @@ def test_only_favorites_labeled_or_pinned_are_shown_and_the_list_follows(
     ]:
         choice.select_option(name)
         expect(page.get_by_role("status").first).to_contain_text("1 of")
-        assert listed(page) == [wanted]
+        eventually(lambda: listed(page), [wanted])
     page.evaluate("featviz.page.labels.set('blocks.9.mlp.fc1:1', { label: '' })")
     expect(page.get_by_text("No units match.")).to_be_visible()
 
@@ -265,13 +267,13 @@ def test_a_pin_is_shown_by_a_mark_that_is_not_the_keyboards(page: Page, model_pa
         return [backgroundImage.split("(")[0], outlineStyle];
     }"""
     cell = page.locator(".cell").nth(2)
-    assert cell.evaluate(marks) == ["url", "none"]
+    eventually(lambda: cell.evaluate(marks), ["url", "none"])
     cell.focus()
     page.keyboard.press("p")
     expect(cell).to_be_focused()
-    assert cell.evaluate(marks) == ["linear-gradient", "solid"]
+    eventually(lambda: cell.evaluate(marks), ["linear-gradient", "solid"])
     page.keyboard.press("ArrowRight")
-    assert cell.evaluate(marks) == ["linear-gradient", "none"]
+    eventually(lambda: cell.evaluate(marks), ["linear-gradient", "none"])
 
 
 def test_a_removed_favorite_keeps_its_neighbors_in_the_list_of_favorites(
@@ -291,7 +293,7 @@ def test_a_removed_favorite_keeps_its_neighbors_in_the_list_of_favorites(
     expect(heading).to_have_text(UNITS[3])
     page.keyboard.press("Escape")
     expect(page.locator(".cell")).to_have_count(3)
-    assert listed(page) == [UNITS[2], UNITS[4], UNITS[5]]
+    eventually(lambda: listed(page), [UNITS[2], UNITS[4], UNITS[5]])
     page.locator(".cell").nth(1).press("Enter")
     expect(heading).to_have_text(UNITS[4])
     page.keyboard.press("f")
@@ -313,19 +315,19 @@ def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
     expect(page.locator(".labeled-unit")).to_have_count(2)
     back(page)
     expect(page.locator(".cell")).to_have_count(2)
-    assert listed(page) == [UNITS[2], UNITS[4]]
+    eventually(lambda: listed(page), [UNITS[2], UNITS[4]])
 
 
 def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#units&sort=-activation&q=blocks")
     wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
-    assert listed(page) == wanted
+    eventually(lambda: listed(page), wanted)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the units")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#pictures")).to_be_focused()
-    assert page.evaluate("location.hash") == "#units&sort=-activation&q=blocks"
-    assert listed(page) == wanted
+    eventually(lambda: page.evaluate("location.hash"), "#units&sort=-activation&q=blocks")
+    eventually(lambda: listed(page), wanted)
     page.keyboard.press("Tab")
     expect(page.locator("#search")).to_be_focused()
 
@@ -335,7 +337,7 @@ def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page,
     page.locator("#sites a").nth(4).click()
     wanted = [a for a in sorted_by("ratio", down=True) if a.startswith("blocks.4.")]
     expect(page.get_by_role("status").first).to_contain_text("1,536 of")
-    assert listed(page) == wanted
+    eventually(lambda: listed(page), wanted)
     page.locator("#sites a").nth(4).click()
     expect(page.get_by_role("status").first).to_have_text("18,432\u00a0units")
 
@@ -350,7 +352,7 @@ def test_a_unit_carries_the_list_it_was_opened_from(page: Page, big: Path) -> No
     expect(heading).to_have_text(order[1])
     page.keyboard.press("Escape")
     expect(page.locator(f".cell[aria-label='{order[1]}']")).to_be_focused()
-    assert page.url.endswith("#units&sort=-ratio")
+    eventually(lambda: page.url.endswith("#units&sort=-ratio"))
     back(page)
     expect(heading).to_have_text(order[1])
     forward(page)
@@ -373,7 +375,7 @@ def test_what_a_hash_says_in_vain_is_left_out(hash_: str, page: Page, big: Path)
     open_page(page, big, hash_)
     expect(page.locator("#tools")).to_be_visible()
     if "q=" not in hash_:
-        assert listed(page) == addresses()
+        eventually(lambda: listed(page), addresses())
 
 
 def test_every_view_reads_back_what_its_link_was_written_from(page: Page, big: Path) -> None:
@@ -399,7 +401,7 @@ def test_the_keys_are_listed_and_never_taken_from_a_text(page: Page, big: Path) 
     listed_keys = set(dialog.locator("kbd").all_inner_texts())
     assert {"/", "g", "s", "n", "r", "[", "]", "?", "p", "f", "l", "Esc", "Enter"} <= listed_keys
     page.keyboard.press("r")
-    assert page.evaluate("location.hash") == ""  # where a unit would be named at once
+    eventually(lambda: page.evaluate("location.hash"), "")  # where a unit would be named at once
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.locator("#search").focus()

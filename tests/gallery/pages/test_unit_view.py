@@ -16,7 +16,15 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.gallery.browser.sources import call
-from tests.gallery.browsing import allow_clipboard, back, open_page, press_at_once, violations
+from tests.gallery.browsing import (
+    allow_clipboard,
+    back,
+    eventually,
+    fits,
+    open_page,
+    press_at_once,
+    violations,
+)
 from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 from tests.gallery.made_stores import activation
 
@@ -75,10 +83,13 @@ def test_keys_that_are_pressed_at_once_act_on_the_unit_that_each_leads_to(
     expect(heading).to_have_text(UNITS[4])
     press_at_once(page, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "f")
     expect(heading).to_have_text(UNITS[6])
-    assert page.evaluate("featviz.page.labels.entries().map(([address]) => address)") == [UNITS[6]]
+    eventually(
+        lambda: page.evaluate("featviz.page.labels.entries().map(([address]) => address)"),
+        [UNITS[6]],
+    )
     press_at_once(page, "Escape", "ArrowRight", "f")
     expect(page.locator(f".cell[aria-label='{UNITS[7]}']")).to_be_focused()
-    assert page.evaluate("featviz.page.labels.entries().length") == 2
+    eventually(lambda: page.evaluate("featviz.page.labels.entries().length"), 2)
 
 
 def test_the_neighbors_of_a_unit_are_those_in_the_list_it_came_from(
@@ -94,7 +105,7 @@ def test_the_neighbors_of_a_unit_are_those_in_the_list_it_came_from(
     expect(heading).to_have_text(falling[1])
     page.keyboard.press("Escape")
     expect(page.locator("#unit")).to_be_hidden()
-    assert page.url.endswith("#units&sort=-activation")
+    eventually(lambda: page.url.endswith("#units&sort=-activation"))
 
 
 def test_a_deep_link_opens_the_unit_with_all_its_configurations(
@@ -121,6 +132,7 @@ def test_the_best_sample_is_large_and_all_are_in_decreasing_order(
     values = activation(DIVERSE, 4)
     order = [int(i) for i in np.argsort(-values)]
     expect(block.locator(".choice .number")).to_have_text([str(i + 1) for i in order])
+    expect(block.locator(".choice").last).to_be_visible()
     labels = block.locator(".choice").evaluate_all("all => all.map((node) => node.ariaLabel)")
     values_shown = [float(label.split("activation ")[1]) for label in labels]
     assert values_shown == pytest.approx([values[i] for i in order], rel=5e-4)
@@ -247,6 +259,7 @@ def test_ticks_are_few_round_even_and_inside() -> None:
 def test_a_plotted_line_runs_where_its_values_say(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#unit=head:0")
     plot = page.locator(".plot")
+    expect(plot.locator(".end")).to_be_visible()
     path = plot.locator(".line").get_attribute("d") or ""
     points = [(float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", path)]
     assert len(points) == 12
@@ -310,6 +323,7 @@ def test_without_a_clipboard_the_text_is_shown_and_selected(
     page.get_by_role("button", name=name).click()
     expect(page.locator(".message")).to_contain_text("selected; press Ctrl+C to copy it")
     expect(page.locator(shown)).to_be_visible()
+    eventually(lambda: bool(page.evaluate("getSelection().toString()")))
     selected = page.evaluate("getSelection().toString()")
     assert selected == page.locator(shown).inner_text()
 
@@ -331,7 +345,7 @@ def test_small_pictures_are_enlarged_by_a_whole_number_without_smoothing(
     box = picture.bounding_box()
     assert box is not None
     assert (box["width"], box["height"]) == (32 * 14, 24 * 14)
-    assert picture.evaluate("node => getComputedStyle(node).imageRendering") == "pixelated"
+    expect(picture).to_have_css("image-rendering", "pixelated")
 
 
 def test_a_missing_script_is_named(browser: Browser, spoilt: Path) -> None:
@@ -385,7 +399,7 @@ def test_an_error_of_a_block_is_not_called_a_missing_file(browser: Browser, spoi
         open_page(page, spoilt, f"#unit={UNITS[1]}")
     assert "null" in str(error.value)
     expect(page.locator("#unit h1")).to_have_text(UNITS[1])
-    assert page.locator("#unit .notice").count() == 0
+    expect(page.locator("#unit .notice")).to_have_count(0)
     page.close()
 
 
@@ -431,4 +445,4 @@ def test_the_page_is_never_wider_than_the_screen(page: Page, model_page: Path) -
     expect(page.locator(".plot")).to_have_count(2)
     for width in (320, 390, 768, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        fits(page, width)
