@@ -66,6 +66,7 @@ class Marked:
     marks: Tensor
     seed: int
     classes: tuple[str, ...] = tuple(f"mark {label}" for label in range(CLASSES))
+    wordnet_ids: tuple[str, ...] = ()
     interleaved: bool = True
 
     def __len__(self) -> int:
@@ -124,7 +125,7 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
             _plant(module, marks, generator)
     module.eval().requires_grad_(False)
     source, half = Marked(marks, seed), (0.5, 0.5, 0.5)
-    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes, untrained=True)
+    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes)
     return model, Dataset(f"marked-{seed}", source.classes, source)
 
 

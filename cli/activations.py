@@ -8,6 +8,7 @@ import click
 
 from cli.options import MultiImageCommand, image_files_option, load_model, model_options
 from cli.output import json_option, print_json, print_table
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command(cls=MultiImageCommand)
@@ -19,8 +20,7 @@ def activations(
     model: str,
     selectors: tuple[str, ...],
     files: tuple[str, ...],
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     as_json: bool,
 ) -> None:
@@ -35,7 +35,7 @@ def activations(
       # Eight neurons at the class token
       featviz activations cueworld/vit blocks.9.mlp.fc1:0-7@cls --image a.png
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     import torch
 

@@ -16,6 +16,7 @@ from cli.options import (
 )
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 if TYPE_CHECKING:
     from featviz.analysis.attention.heads import Head
@@ -41,8 +42,7 @@ def attention(
     images: int | None,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
 ) -> None:
     """Map where attention heads attend over a dataset.
@@ -61,7 +61,7 @@ def attention(
       # Three heads of block 3
       featviz attention cueworld/vit blocks.3.attn.qk:0-2 --data cueworld -o some
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.analysis.attention.heads import find_heads
     from featviz.analysis.attention.maps import maps_to_store

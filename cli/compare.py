@@ -12,11 +12,13 @@ from cli.options import (
     force_option,
     images_option,
     load_model,
+    load_options,
     setting_options,
     store_option,
 )
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
@@ -33,10 +35,8 @@ from cli.progress import progress_bar
     metavar="PX",
     help="Side of the images in pixels.  [default: the input size of MODEL_A]",
 )
-@click.option("--untrained-a", is_flag=True, help="Use random weights for MODEL_A.")
-@click.option("--untrained-b", is_flag=True, help="Use random weights for MODEL_B.")
-@click.option("--arch-a", metavar="NAME", help="Architecture, if MODEL_A is a file of weights.")
-@click.option("--arch-b", metavar="NAME", help="Architecture, if MODEL_B is a file of weights.")
+@load_options("MODEL_A", suffix="a", argument="options_a")
+@load_options("MODEL_B", suffix="b", argument="options_b")
 @device_option
 @force_option
 @json_option
@@ -49,10 +49,8 @@ def compare(
     store: str,
     images: int | None,
     size: int | None,
-    untrained_a: bool,
-    untrained_b: bool,
-    arch_a: str | None,
-    arch_b: str | None,
+    options_a: LoadOptions,
+    options_b: LoadOptions,
     device: str,
     force: bool,
     as_json: bool,
@@ -73,8 +71,8 @@ def compare(
       # Trained and random weights of one architecture
       featviz compare resnet18 resnet18 --untrained-b --data folder:dogs -o c
     """
-    first = load_model(model_a, untrained_a, arch_a, device)
-    second = load_model(model_b, untrained_b, arch_b, device)
+    first = load_model(model_a, options_a, device)
+    second = load_model(model_b, options_b, device)
 
     from featviz.addressing.selectors import units
     from featviz.analysis.compare.job import compare_to_store, default_units

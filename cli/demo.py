@@ -10,6 +10,7 @@ import click
 from cli.options import load_model
 from cli.output import SOME_FAILED, print_summary
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 MODEL = "cueworld/vit"
 STEPS = 192
@@ -40,7 +41,7 @@ def demo(folder: str) -> None:
     Example:
       featviz demo -o demo
     """
-    model = load_model(MODEL, untrained=False, arch=None, device="auto")
+    model = load_model(MODEL, LoadOptions(), "auto")
 
     from tqdm import tqdm
 

@@ -19,6 +19,7 @@ from cli.options import (
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
 from featviz.errors import FeatvizError
+from featviz.models.loading.options import LoadOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,8 +56,7 @@ def examples(
     top: int,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
 ) -> None:
     """Find the dataset images that activate units most.
@@ -75,7 +75,7 @@ def examples(
       # Every unit that was rendered into the store
       featviz examples cueworld/vit --data cueworld:5000 -o neurons --top 16
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.addressing.selectors import units
     from featviz.analysis.examples.job import examples_to_store

@@ -8,6 +8,7 @@ import click
 
 from cli.options import force_option, load_model, model_options, store_option
 from cli.output import json_option, print_json, print_summary, print_table
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
@@ -20,8 +21,7 @@ def filters(
     store: str,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
 ) -> None:
     """Store and classify the filters of the first layer.
@@ -36,7 +36,7 @@ def filters(
       # A convolutional network
       featviz filters torchvision/googlenet --untrained -o googlenet
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.analysis.filters.classes import CLASSES
     from featviz.analysis.filters.job import store_filters

@@ -16,6 +16,7 @@ from cli.options import (
 )
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command(cls=MultiImageCommand)
@@ -32,8 +33,7 @@ def gradients(
     store: str,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
 ) -> None:
     """Store gradient maps of attention logits on images.
@@ -49,7 +49,7 @@ def gradients(
       # All heads of block 6, averaged over the patches as query and key
       featviz gradients cueworld/vit blocks.6.attn.qk:all@same --image a.png -o b
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     import numpy as np
 

@@ -16,6 +16,7 @@ from cli.options import (
 )
 from cli.output import finish, json_option, print_json
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
@@ -31,8 +32,7 @@ def grid(
     store: str,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     **settings: Any,
 ) -> None:
@@ -49,7 +49,7 @@ def grid(
       # All heads of two blocks
       featviz grid cueworld/vit blocks.2,6.attn.qk:all@q1,37.k0,1,37 -o grids
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.analysis.attention.grid import find_grids, grids_to_store
 

@@ -6,6 +6,7 @@ import click
 
 from cli.options import load_model, model_options
 from cli.output import json_option, print_json, print_table
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
@@ -15,8 +16,7 @@ from cli.output import json_option, print_json, print_table
 def modes(
     model: str,
     selectors: tuple[str, ...],
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     as_json: bool,
 ) -> None:
@@ -33,7 +33,7 @@ def modes(
       # Render them, with one image for the query and one for the key
       featviz render cueworld/vit blocks.2.attn.qk_mode:0.0-3 -o modes --split-qk
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.activations.qk_modes import mode_strengths
     from featviz.addressing.selectors import units

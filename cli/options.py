@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import Field, asdict, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from cli.progress import loading_pytorch
+from featviz.errors import FeatvizError
+from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,16 +109,78 @@ class MultiImageCommand(click.Command):
         return super().parse_args(ctx, expanded)
 
 
+class Parsed(click.ParamType[Any]):
+    """A text that a function of featviz parses.
+
+    Parameters
+    ----------
+    name : str
+        What the help calls the text.
+    parse : callable
+        Takes the text and returns the value, or raises `FeatvizError`.
+    """
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """Parse a text; a value that is no text is parsed already."""
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except FeatvizError as error:
+            self.fail(str(error), param, ctx)
+
+
+def load_options(
+    model: str, prefix: str = "", suffix: str = "", argument: str = "options"
+) -> Callable[[Function], Function]:
+    """Make a decorator that adds the options for loading a model.
+
+    Parameters
+    ----------
+    model : str
+        What the help calls the model, such as ``MODEL_A``.
+    prefix, suffix : str
+        Parts of every option before and after its name, such as ``donor`` and ``a``.
+    argument : str
+        Argument of the command that receives them, as one `LoadOptions`.
+    """
+
+    def decorate(function: Function) -> Function:
+        parts = {
+            each.name: "-".join(filter(None, (prefix, each.metadata["flag"], suffix)))
+            for each in fields(LoadOptions)
+        }
+        names = {name: flag.replace("-", "_") for name, flag in parts.items()}
+
+        @wraps(function)
+        def command(*arguments: Any, **values: Any) -> Any:
+            given = {name: values.pop(names[name]) for name in names}
+            options = LoadOptions(**given | {"model_args": dict(given["model_args"])})
+            return function(*arguments, **values, **{argument: options})
+
+        for each in reversed(fields(LoadOptions)):
+            about = each.metadata
+            is_flag = each.default is False
+            command = click.option(
+                f"--{parts[each.name]}",
+                names[each.name],
+                is_flag=is_flag,
+                multiple=each.name == "model_args",
+                type=bool if is_flag else Parsed(about["metavar"], about["parse"]),
+                metavar=about["metavar"],
+                help=about["help"].format(model=model),
+            )(command)
+        return cast(Function, command)
+
+    return decorate
+
+
 def model_options(function: Function) -> Function:
-    """Add MODEL and the options for loading it; `load_model` takes their values."""
-    for decorate in (
-        device_option,
-        click.option("--arch", metavar="NAME", help="Architecture, if MODEL is a file of weights."),
-        click.option(
-            "--untrained", is_flag=True, help="Use random weights, the same in every run."
-        ),
-        click.argument("model"),
-    ):
+    """Add MODEL, --device and the options for loading it; `load_model` takes their values."""
+    for decorate in (device_option, load_options("MODEL"), click.argument("model")):
         function = decorate(function)
     return function
 
@@ -211,13 +276,14 @@ def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     return keep_precision(model, recipe, store) if settings["precision"] == "auto" else recipe
 
 
-def load_model(model: str, untrained: bool, arch: str | None, device: str) -> VisionModel:
+def load_model(model: str, options: LoadOptions, device: str) -> VisionModel:
     """Load the model that the options of `model_options` name.
 
     Parameters
     ----------
-    model, untrained, arch, device
+    model, device
         See `featviz.models.loading.load.load`.
+    options : LoadOptions
 
     Returns
     -------
@@ -226,7 +292,7 @@ def load_model(model: str, untrained: bool, arch: str | None, device: str) -> Vi
     with loading_pytorch():
         from featviz.models.loading.load import load
 
-    return load(model, untrained=untrained, arch=arch, device=device)
+    return load(model, device=device, **asdict(options))
 
 
 def load_model_of(store: Store, device: str) -> VisionModel:
@@ -242,4 +308,4 @@ def load_model_of(store: Store, device: str) -> VisionModel:
     -------
     VisionModel
     """
-    return load_model(store.model, **store.load, device=device)
+    return load_model(store.model, LoadOptions.from_json(store.load), device)

@@ -21,6 +21,7 @@ from cli.options import (
 )
 from cli.output import finish, json_option, print_json
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import ENGINE_NAMES
 
 
@@ -87,8 +88,7 @@ def render(
     dry_run: bool,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     **settings: Any,
 ) -> None:
@@ -122,7 +122,7 @@ def render(
         raise click.UsageError("--device requires --engine local: Ray assigns devices to workers")
     if engine == "ray" and dry_run:
         raise click.UsageError("--dry-run requires --engine local: it measures this machine")
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.addressing.selectors import units
     from featviz.rendering.engine import make_engine

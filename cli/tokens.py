@@ -18,6 +18,7 @@ from cli.options import (
 )
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
+from featviz.models.loading.options import LoadOptions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,8 +41,7 @@ def tokens(
     batch: int | None,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     **settings: Any,
 ) -> None:
@@ -59,7 +59,7 @@ def tokens(
       # 16 neurons at three tokens
       featviz tokens cueworld/vit blocks.5-8.mlp.fc1:0-3@1,8,28 -o some
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
 
     from featviz.addressing.selectors import units
     from featviz.analysis.tokens.job import KIND, group_by_unit, tokens_to_store

@@ -11,6 +11,7 @@ from cli.options import (
     force_option,
     images_option,
     load_model,
+    load_options,
     model_options,
     store_option,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from patching.effects.table import Floats
 
 SHOWN = 24
+from featviz.models.loading.options import LoadOptions
 """Maximum number of sites in the printed table; the ones with the largest effects."""
 
 
@@ -43,10 +45,7 @@ SHOWN = 24
     help="Patch corrupted activations into the clean run, instead of the reverse.",
 )
 @click.option("--donor", metavar="MODEL", help="Take the activations from this model.")
-@click.option(
-    "--donor-arch", metavar="NAME", help="Architecture, if the donor is a file of weights."
-)
-@click.option("--donor-untrained", is_flag=True, help="Use random weights for the donor.")
+@load_options("the donor", prefix="donor", argument="donor_options")
 @click.option(
     "--ablate",
     type=click.Choice(ABLATIONS),
@@ -128,8 +127,7 @@ def trace(
     images: int | None,
     noising: bool,
     donor: str | None,
-    donor_arch: str | None,
-    donor_untrained: bool,
+    donor_options: LoadOptions,
     ablate: str | None,
     frozen_norms: bool,
     metric: str,
@@ -138,8 +136,7 @@ def trace(
     plots: str | None,
     force: bool,
     as_json: bool,
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
 ) -> None:
     """Find the layers that carry a cue, by activation patching.
@@ -178,8 +175,8 @@ def trace(
 
     if plots is not None:
         check_plots()
-    loaded = load_model(model, untrained, arch, device)
-    other = None if donor is None else load_model(donor, donor_untrained, donor_arch, device)
+    loaded = load_model(model, options, device)
+    other = None if donor is None else load_model(donor, donor_options, device)
     dataset = open_data(data, download)
     settings = Settings(
         Selection(site, windows_of(window), by, layers, heads, tokens),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from cli.options import load_model, model_options
-from cli.output import json_option, print_json, print_table
+from cli.output import json_option, print_json, print_line, print_table
+from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
@@ -15,8 +16,7 @@ from cli.output import json_option, print_json, print_table
 def units(
     model: str,
     selectors: tuple[str, ...],
-    untrained: bool,
-    arch: str | None,
+    options: LoadOptions,
     device: str,
     as_json: bool,
 ) -> None:
@@ -35,7 +35,7 @@ def units(
       # All patch embedding filters, without downloading the weights
       featviz units deit_small_patch16_224 --untrained patch_embed:all
     """
-    loaded = load_model(model, untrained, arch, device)
+    loaded = load_model(model, options, device)
     if selectors:
         from featviz.addressing.selectors import units as expand
 

@@ -19,8 +19,8 @@ MEAN = STD = 0.5
 """Inputs are ``(images - MEAN) / STD`` with RGB in [0, 1], the same for every channel."""
 
 
-def build(name: str) -> nn.Module:
-    """Build an untrained model for images of 128 x 128 pixels and the 18 classes.
+def build(name: str, size: int = SIZE) -> nn.Module:
+    """Build an untrained model for the 18 classes.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def build(name: str) -> nn.Module:
         ``vit`` and ``vit_colourblind`` (12 blocks of width 128, 4 heads, patches of 16 pixels, a
         class token), ``mixer`` (8 blocks of width 128, patches of 16 pixels) or ``resnet``
         (ResNet-18 with 24 to 192 channels).
+    size : int
+        Side of the images in pixels.
 
     Returns
     -------
@@ -45,12 +47,12 @@ def build(name: str) -> nn.Module:
     _check(name)
     classes = len(CLASSES)
     if name == "mixer":
-        return MlpMixer(classes, SIZE, patch_size=16, num_blocks=8, embed_dim=128)
+        return MlpMixer(classes, size, patch_size=16, num_blocks=8, embed_dim=128)
     if name == "resnet":
         widths = (24, 48, 96, 192)
         # timm's annotation is an instance of the block, but the class is expected.
         return ResNet(BasicBlock, (2, 2, 2, 2), classes, channels=widths)  # type: ignore[arg-type]
-    return VisionTransformer(SIZE, 16, num_classes=classes, embed_dim=128, depth=12, num_heads=4)
+    return VisionTransformer(size, 16, num_classes=classes, embed_dim=128, depth=12, num_heads=4)
 
 
 def weights(name: str) -> dict[str, Tensor]:

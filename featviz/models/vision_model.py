@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from featviz.errors import FeatvizError
+from featviz.models.hooks import eval_mode
+from featviz.models.loading.options import LoadOptions, Rgb
 from featviz.models.sites import Sites, find_sites
-
-Rgb = tuple[float, float, float]
 
 _CLASS_TOKENS = ("cls_token", "class_token")
 _TOKENS = (*_CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
@@ -36,10 +39,11 @@ class VisionModel:
         Its inputs are ``(images - mean) / std`` for RGB in [0, 1].
     classes : tuple of str
         Names of its outputs; empty if unknown.
-    untrained : bool
-        Whether the weights are random.
-    arch : str or None
-        The architecture given to `featviz.load` with a file of weights.
+    load_options : LoadOptions
+        The other arguments given to `featviz.load`.
+    variant : dict
+        What makes this a model other than the one published with the same weights, such as another
+        input size; part of the fingerprint. JSON-compatible.
     """
 
     name: str
@@ -48,8 +52,8 @@ class VisionModel:
     mean: Rgb
     std: Rgb
     classes: tuple[str, ...] = field(default=(), repr=False)
-    untrained: bool = False
-    arch: str | None = None
+    load_options: LoadOptions = field(default_factory=LoadOptions, repr=False)
+    variant: dict[str, Any] = field(default_factory=dict, repr=False)
     _affine: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -115,16 +119,38 @@ class VisionModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the module's class name and its state dict, in hexadecimal.
+        """SHA-256 of the module's class name, its state dict and `variant`, in hexadecimal.
 
-        The same weights have the same fingerprint on every device. It is cached.
+        The same weights have the same fingerprint on every device, and another one with inputs of
+        another size or normalization than published. It is cached.
         """
         digest = hashlib.sha256(type(self.module).__name__.encode())
         for name, tensor in sorted(self.module.state_dict().items()):
             digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
             digest.update(content.numpy())
+        if self.variant:
+            digest.update(f"\n{json.dumps(self.variant, sort_keys=True)}\n".encode())
         return digest.hexdigest()
+
+    def check_input(self) -> None:
+        """Run the module on one image of the input size, and raise if it cannot take it.
+
+        Raises
+        ------
+        FeatvizError
+            With the first line of the module's own error.
+        """
+        side = self.image_size
+        images = torch.zeros(1, 3, side, side, device=self.device)
+        try:
+            with eval_mode(self.module), torch.no_grad():
+                self(images)
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise FeatvizError(
+                f"{self.name} cannot run on RGB images of {side} x {side} pixels: {reason}"
+            ) from error
 
     def normalize(self, images: Tensor) -> Tensor:
         """Normalize images for the module.

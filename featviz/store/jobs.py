@@ -42,6 +42,11 @@ class JobSummary:
 
 
 class ModelIdentity(Protocol):
+    constant: dict[str, str] = field(default_factory=dict)
+
+
+class _LoadOptions(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
     """What a store records about a model; a `featviz.VisionModel` has all of it."""
 
     @property
@@ -55,13 +60,8 @@ class ModelIdentity(Protocol):
         ...
 
     @property
-    def untrained(self) -> bool:
-        """Whether the weights are random."""
-        ...
-
-    @property
-    def arch(self) -> str | None:
-        """Architecture of a file of weights."""
+    def load_options(self) -> _LoadOptions:
+        """The other arguments by which it was loaded; see `featviz.models.loading.options`."""
         ...
 
     @property
@@ -100,7 +100,7 @@ def open_writer(
         store,
         model=model.name,
         fingerprint=model.fingerprint,
-        load={"untrained": model.untrained, "arch": model.arch},
+        load=model.load_options.to_json(),
         sites=list(model.sites),
         kind=kind,
         configuration=configuration,

@@ -27,7 +27,7 @@ class Manifest:
     fingerprint : str
         Hexadecimal digest of its weights.
     load : dict
-        The other arguments that load it: ``untrained`` and ``arch``.
+        The other arguments that load it; see `featviz.models.loading.options.LoadOptions`.
     sites : tuple of str
         Module paths in forward order; they order the units.
     configuration : dict of dict

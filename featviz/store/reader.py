@@ -59,7 +59,7 @@ class Store:
     fingerprint : str
         Hexadecimal digest of its weights.
     load : dict
-        The other arguments that load it: ``untrained`` and ``arch``.
+        The other arguments that load it; see `featviz.models.loading.options.LoadOptions`.
     sites : tuple of str
         Module paths in forward order.
     configuration : dict of dict

@@ -91,7 +91,7 @@ class Model:
     fingerprint : str
         Digest of the weights.
     load : mapping
-        Arguments that loaded the model: ``untrained`` and ``arch``.
+        Other arguments that loaded the model; see `featviz.models.loading.options`.
     sites : sequence of str
         Names of the layers, in forward order.
     groups : list of Group

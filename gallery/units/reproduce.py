@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from featviz.errors import FeatvizError
+from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import KEYS
 
 
@@ -30,7 +32,8 @@ def render_command(
     address : str
         Of the unit.
     load : mapping
-        How the model was loaded: ``untrained`` and ``arch``.
+        How the model was loaded, as `featviz.models.loading.options.LoadOptions.to_json` returns
+        it.
     configuration : mapping
         Of the renders, as the store records it.
     flags : sequence of str
@@ -41,18 +44,19 @@ def render_command(
     str or None
         Quoted for a POSIX shell. None if a safe command line is impossible: quoting protects the
         shell, but control and bidirectional characters act on the terminal into which the text is
-        pasted, and a model name that starts with a dash would be read as an option.
+        pasted, and a model name that starts with a dash would be read as an option. Also None if
+        this version cannot load a model so.
     """
+    try:
+        options = LoadOptions.from_json(load)
+    except FeatvizError:
+        return None
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
     words = ["featviz", "render", model, address, "-o", f"again-{digest[:8]}"]
     for name, key in KEYS.items():
         if configuration.get(key) is not None:
             words += [f"--{name.replace('_', '-')}", str(configuration[key])]
-    words += flags
-    if load.get("untrained"):
-        words.append("--untrained")
-    if load.get("arch") is not None:
-        words += ["--arch", str(load["arch"])]
+    words += [*flags, *options.to_words()]
     if (
         not all(word.isprintable() for word in words)
         or model.startswith("-")

@@ -74,4 +74,4 @@ def linear_model(depth: int = 3) -> VisionModel:
         module = Linear(depth)
     module.eval().requires_grad_(False)
     half = (0.5, 0.5, 0.5)
-    return VisionModel("linear toy", module, 16, half, half, untrained=True)
+    return VisionModel("linear toy", module, 16, half, half)

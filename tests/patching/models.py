@@ -60,7 +60,7 @@ def model_of(kind: str) -> VisionModel:
         torch.manual_seed(3)
         module = timm.create_model("vit_tiny_patch16_224", **SMALL, **MORE[kind])
     half = (0.5, 0.5, 0.5)
-    return VisionModel(kind, randomized(module.double(), 4), 64, half, half, untrained=True)
+    return VisionModel(kind, randomized(module.double(), 4), 64, half, half)
 
 
 @cache

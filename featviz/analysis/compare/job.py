@@ -171,8 +171,7 @@ def compare_to_store(
         "other": {
             "model": model_b.name,
             "fingerprint": model_b.fingerprint,
-            "untrained": model_b.untrained,
-            "arch": model_b.arch,
+            **model_b.load_options.to_json(),
         },
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
         "images": images,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -17,7 +19,12 @@ from featviz.models.vision_model import VisionModel
 _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
 
 
-def load_checkpoint(path: Path, arch: str) -> VisionModel:
+def load_checkpoint(
+    path: Path,
+    arch: str,
+    image_size: int | None = None,
+    model_args: Mapping[str, Any] | None = None,
+) -> VisionModel:
     """Load a state dict into a known architecture.
 
     Parameters
@@ -28,6 +35,8 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
         A name of timm, torchvision or cueworld. Image size and normalization are those of its
         published weights (GoogLeNet and Inception v3 of torchvision normalize a second time
         inside); the number of classes is that of the head in the file, 0 without a head.
+    image_size, model_args
+        See `featviz.models.loading.registry.build`.
 
     Returns
     -------
@@ -42,12 +51,12 @@ def load_checkpoint(path: Path, arch: str) -> VisionModel:
     if not is_known(arch) or arch.startswith(HUB):
         raise unknown_model(arch, "architecture")
     state = read_state_dict(path)
-    model = build(arch, trained=False)
+    model = build(arch, trained=False, image_size=image_size, model_args=model_args)
     if not arch.startswith(BUNDLED):
         state = {key: part for key, part in state.items() if not key.startswith(_TRAINING_ONLY)}
         classes = _other_head(state, model.module)
         if classes is not None:
-            model = build(arch, trained=False, classes=classes)
+            model = build(arch, False, classes, image_size, model_args)
     load_strictly(model.module, state, path)
     return model
 

@@ -37,7 +37,7 @@ def downloading(name: str, url: str, instead: str) -> Iterator[None]:
     Raises
     ------
     FeatvizError
-        For any exception of the block: the reason, and `instead`.
+        For any other exception of the block: the reason, and `instead`.
     """
     offline, timeout = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
     reachable = not (offline and url == constants.ENDPOINT) and _reachable(url)
@@ -46,6 +46,8 @@ def downloading(name: str, url: str, instead: str) -> Iterator[None]:
         socket.setdefaulttimeout(TIMEOUT)
     try:
         yield
+    except FeatvizError:
+        raise
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, OSError) and not reachable:

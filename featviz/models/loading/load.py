@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from timm.layers.patch_embed import PatchEmbed
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints import load_checkpoint
 from featviz.models.loading.huggingface.folder import load_folder
+from featviz.models.loading.options import LoadOptions, Rgb
 from featviz.models.loading.registry import BUNDLED, build, is_known, known_models, unknown_model
 from featviz.models.vision_model import VisionModel
 
@@ -16,7 +21,14 @@ __all__ = ["VisionModel", "known_models", "load"]
 
 
 def load(
-    name: str, untrained: bool = False, arch: str | None = None, device: str = "auto"
+    name: str,
+    untrained: bool = False,
+    arch: str | None = None,
+    device: str = "auto",
+    image_size: int | None = None,
+    mean: Rgb | None = None,
+    std: Rgb | None = None,
+    model_args: Mapping[str, Any] | None = None,
 ) -> VisionModel:
     """Load a model in evaluation mode, without gradients to its weights.
 
@@ -32,6 +44,13 @@ def load(
         Name of the architecture, for a file of weights.
     device : str
         ``"auto"`` (a CUDA device if there is one, else the CPU), or any device of torch.
+    image_size : int, optional
+        Side of the square inputs in pixels; that of the weights by default. Position embeddings
+        are resampled as timm does (bicubic, antialiased).
+    mean, std : (float, float, float), optional
+        The inputs are ``(images - mean) / std`` for RGB in [0, 1]; those of the weights by default.
+    model_args : mapping, optional
+        Further arguments of the architecture, as ``timm.create_model`` takes them.
 
     Returns
     -------
@@ -41,16 +60,22 @@ def load(
     ------
     FeatvizError
         If there is no such model, file or device, if the weights cannot be downloaded or read or
-        do not fit, or if `untrained` or `arch` does not apply to the model.
+        do not fit, or if an argument does not apply to the model.
     """
+    options = LoadOptions(untrained, arch, image_size, mean, std, dict(model_args or {}))
     target = _device(device)
-    model = _load(name, untrained, arch)
-    model.name, model.untrained, model.arch = name, untrained, arch
+    model = _load(name, options)
+    model.name, model.load_options = name, options
+    _normalize_by(model, options)
+    model.variant |= options.model_args
+    if "image_size" in model.variant:
+        _check_size(model)
     model.module.eval().requires_grad_(False).to(target)
     return model
 
 
-def _load(name: str, untrained: bool, arch: str | None) -> VisionModel:
+def _load(name: str, options: LoadOptions) -> VisionModel:
+    untrained, arch, size = options.untrained, options.arch, options.image_size
     if is_known(name):
         if arch is not None:
             raise FeatvizError(f"--arch needs a file of weights; {name} is an architecture itself")
@@ -58,7 +83,7 @@ def _load(name: str, untrained: bool, arch: str | None) -> VisionModel:
             raise FeatvizError(
                 f"{name} is bundled with its weights; --untrained is for timm and torchvision"
             )
-        return build(name, trained=not untrained)
+        return build(name, not untrained, image_size=size, model_args=options.model_args)
     path = Path(name)
     if not name or not _exists(path):
         raise _missing(name, path, arch)
@@ -71,12 +96,39 @@ def _load(name: str, untrained: bool, arch: str | None) -> VisionModel:
             raise FeatvizError(
                 f"--arch needs a file of weights; the folder {name} has its own configuration"
             )
-        return load_folder(path)
+        if options.model_args:
+            raise FeatvizError(
+                f"--model-arg needs an architecture; the folder {name} has its own configuration"
+            )
+        return load_folder(path, size)
     if arch is None:
         raise FeatvizError(
             f"{name} has weights only; give their architecture, as in --arch resnet50"
         )
-    return load_checkpoint(path, arch)
+    return load_checkpoint(path, arch, size, options.model_args)
+
+
+def _normalize_by(model: VisionModel, options: LoadOptions) -> None:
+    """Replace mean and standard deviation of the pixels by those that are given."""
+    if options.mean not in (None, model.mean):
+        model.mean = model.variant["mean"] = options.mean
+    if options.std not in (None, model.std):
+        model.std = model.variant["std"] = options.std
+
+
+def _check_size(model: VisionModel) -> None:
+    """Refuse a size of the inputs with incomplete patches, or that the module cannot take."""
+    embedding, side = getattr(model.module, "patch_embed", None), model.image_size
+    if isinstance(embedding, PatchEmbed) and not embedding.dynamic_img_pad:
+        patch = math.lcm(*embedding.patch_size)
+        if side % patch:
+            below, above = side // patch * patch, -(-side // patch) * patch
+            right = f"{below} or {above}" if below else above
+            raise FeatvizError(
+                f"--image-size {side} is not a multiple of the {patch} pixels of a patch of "
+                f"{model.name}; use {right}"
+            )
+    model.check_input()
 
 
 def _exists(path: Path) -> bool:

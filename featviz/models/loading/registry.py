@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -11,6 +12,9 @@ import torch
 import torchvision
 from huggingface_hub import constants
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from torch import Tensor, nn
 
 from featviz import cueworld
 from featviz.errors import FeatvizError, did_you_mean
@@ -71,7 +75,13 @@ def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizErro
     return FeatvizError(f"no {kind} is called {name!r}{close}")
 
 
-def build(name: str, trained: bool, classes: int | None = None) -> VisionModel:
+def build(
+    name: str,
+    trained: bool,
+    classes: int | None = None,
+    image_size: int | None = None,
+    model_args: Mapping[str, Any] | None = None,
+) -> VisionModel:
     """Make a model of a known name, on the CPU, with trained or reproducibly random weights.
 
     Parameters
@@ -83,6 +93,10 @@ def build(name: str, trained: bool, classes: int | None = None) -> VisionModel:
     classes : int, optional
         Number of outputs of an untrained model of timm or torchvision, 0 for none; by default as
         published.
+    image_size : int, optional
+        Side of the inputs in pixels; by default as published. The weights are adapted as timm does.
+    model_args : mapping, optional
+        Further arguments of the architecture in timm or torchvision.
 
     Returns
     -------
@@ -91,31 +105,41 @@ def build(name: str, trained: bool, classes: int | None = None) -> VisionModel:
     Raises
     ------
     FeatvizError
-        If there are no trained weights, they cannot be downloaded, or the inputs are not square
-        RGB images.
+        If there are no trained weights, they cannot be downloaded, the inputs are not square RGB
+        images, or the architecture does not take the size or an argument.
     """
-    options = {} if classes is None else {"num_classes": classes}
-    with _reproducible():
+    options = dict(model_args or {}) | ({} if classes is None else {"num_classes": classes})
+    with reproducible():
         if name.startswith(BUNDLED):
-            return _bundled(name, trained)
-        if name.startswith(TORCHVISION):
-            return _torchvision(name, trained, options)
-        return _timm(name, trained, options)
+            if model_args:
+                raise FeatvizError(f"{name} is bundled as it is; it takes no --model-arg")
+            model = _bundled(name, trained, image_size)
+        elif name.startswith(TORCHVISION):
+            model = _torchvision(name, trained, options, image_size)
+        else:
+            model = _timm(name, trained, options, image_size)
+    if image_size not in (None, model.image_size):
+        model.image_size = model.variant["image_size"] = image_size
+    return model
 
 
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """Seed the global random state while the ``with`` block runs, and restore it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         yield
 
 
-def _bundled(name: str, trained: bool) -> VisionModel:
+def _bundled(name: str, trained: bool, image_size: int | None) -> VisionModel:
     short = name.removeprefix(BUNDLED)
-    module = cueworld.build(short)
+    module = cueworld.build(short, image_size or cueworld.SIZE)
     if trained:
-        module.load_state_dict(cueworld.weights(short))
+        state = cueworld.weights(short)
+        if isinstance(module, VisionTransformer):
+            state = checkpoint_filter_fn(state, module)
+        with _fitting(name, cueworld.SIZE, image_size):
+            module.load_state_dict(state)
     mean, std = (cueworld.MEAN,) * 3, (cueworld.STD,) * 3
     return VisionModel(name, module, cueworld.SIZE, mean, std, classes=tuple(cueworld.CLASSES))
 
@@ -124,28 +148,45 @@ def _torchvision_names() -> list[str]:
     return list(torchvision.models.list_models(module=torchvision.models))
 
 
-def _torchvision(name: str, trained: bool, options: dict[str, Any]) -> VisionModel:
+def _torchvision(
+    name: str, trained: bool, options: dict[str, Any], image_size: int | None
+) -> VisionModel:
     short = name.removeprefix(TORCHVISION)
     weights = torchvision.models.get_model_weights(short).DEFAULT
     if short in ("googlenet", "inception_v3") and not trained:
         # As with published weights: inputs are renormalized inside, no auxiliary heads.
         options = {**options, "transform_input": True, "aux_logits": False, "init_weights": False}
-    with downloading(name, weights.url, _instead(name)) if trained else nullcontext():
-        chosen = weights if trained else None
+    resampled = image_size is not None and short.startswith("vit_")
+    if resampled:
+        options = {**options, "image_size": image_size}
+    with (
+        downloading(name, weights.url, _instead(name)) if trained else nullcontext(),
+        _arguments(name, options),
+    ):
+        chosen = weights if trained and not resampled else None
         module = torchvision.models.get_model(short, weights=chosen, **options)
+        if trained and resampled:
+            module.load_state_dict(_resampled(weights.get_state_dict(check_hash=True), module))
     preset = weights.transforms()
     size = getattr(module, "image_size", preset.crop_size[0])
     classes = tuple(weights.meta["categories"]) if trained else ()
     return VisionModel(name, module, size, tuple(preset.mean), tuple(preset.std), classes)
 
 
-def _timm(name: str, trained: bool, options: dict[str, Any]) -> VisionModel:
+def _resampled(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Resample the position embeddings of a vision transformer of torchvision as timm does."""
+    name = "encoder.pos_embedding"
+    side = math.isqrt(module.get_parameter(name).shape[1] - 1)
+    return {**state, name: resample_abs_pos_embed(state[name], [side, side])}
+
+
+def _timm(name: str, trained: bool, options: dict[str, Any], image_size: int | None) -> VisionModel:
     remote = name.startswith(HUB)
     if trained and not remote and not _is_published(name):
         raise FeatvizError(f"there are no trained weights of {name}; {_instead(name)}")
     instead = "use a file of its weights with --arch NAME" if remote else _instead(name)
     with downloading(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
-        module: Any = timm.create_model(name, pretrained=trained, **options)
+        module = _create(name, trained, options, image_size)
     config = module.pretrained_cfg
     channels, height, width = config["input_size"]
     if channels != 3 or height != width:
@@ -155,6 +196,47 @@ def _timm(name: str, trained: bool, options: dict[str, Any]) -> VisionModel:
         )
     classes = _timm_classes(module) if trained else ()
     return VisionModel(name, module, height, tuple(config["mean"]), tuple(config["std"]), classes)
+
+
+def _create(name: str, trained: bool, options: dict[str, Any], image_size: int | None) -> Any:
+    """Create a module of timm for images of a size."""
+    with _arguments(name, options), _fitting(name, None, image_size):
+        if image_size is not None:
+            try:
+                return timm.create_model(name, pretrained=trained, img_size=image_size, **options)
+            except TypeError as error:
+                # An architecture without this argument takes images of any size.
+                if "'img_size'" not in str(error):
+                    raise
+        return timm.create_model(name, pretrained=trained, **options)
+
+
+@contextmanager
+def _arguments(name: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Raise one line if an architecture does not take its arguments."""
+    try:
+        yield
+    except (TypeError, ValueError, AssertionError) as error:
+        if not options:
+            raise
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise FeatvizError(f"{name} cannot be made with {given}: {reason[0]}") from error
+
+
+@contextmanager
+def _fitting(name: str, native: int | None, image_size: int | None) -> Iterator[None]:
+    """Raise one line if the weights of an architecture depend on the size of its inputs."""
+    try:
+        yield
+    except RuntimeError as error:
+        if image_size is None or "size mismatch" not in str(error):
+            raise
+        published = f", only {native}" if native else ""
+        raise FeatvizError(
+            f"the weights of {name} cannot be used with images of {image_size} pixels{published}: "
+            "its layers have other shapes then"
+        ) from error
 
 
 def _is_published(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 from featviz.models.loading.load import load
+from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.registry import is_known
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
@@ -32,8 +33,8 @@ class Source:
     name : str
         As `featviz.load` takes it; for files and folders the absolute path, which must lead to the
         same weights on every machine.
-    untrained, arch
-        See `featviz.load`.
+    options : LoadOptions
+        The other arguments of `featviz.load`.
     fingerprint : str
         Of the weights; see `featviz.VisionModel`.
     gpu : bool
@@ -41,8 +42,7 @@ class Source:
     """
 
     name: str
-    untrained: bool
-    arch: str | None
+    options: LoadOptions
     fingerprint: str
     gpu: bool
 
@@ -52,7 +52,7 @@ class Source:
         name = model.name
         if not is_known(name) and Path(name).exists():
             name = str(Path(name).absolute())
-        return Source(name, model.untrained, model.arch, model.fingerprint, gpu)
+        return Source(name, model.load_options, model.fingerprint, gpu)
 
     def load(self) -> VisionModel:
         """Load the model.
@@ -63,7 +63,7 @@ class Source:
             If the model cannot be loaded on this machine, or has other weights.
         """
         device = "cuda" if self.gpu else "cpu"
-        model = load(self.name, untrained=self.untrained, arch=self.arch, device=device)
+        model = load(self.name, device=device, **asdict(self.options))
         if model.fingerprint != self.fingerprint:
             raise FeatvizError(
                 f"{self.name} has other weights on a worker than where the job was started; "

@@ -52,4 +52,4 @@ def attention_model(kind: str) -> VisionModel:
                 weight.add_(torch.randn_like(weight) * (0.3 if weight.ndim == 1 else 0.05))
     module.eval().requires_grad_(False)
     half = (0.5, 0.5, 0.5)
-    return VisionModel(kind, module, options["img_size"], half, half, untrained=True)
+    return VisionModel(kind, module, options["img_size"], half, half)

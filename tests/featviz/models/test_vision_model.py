@@ -159,5 +159,5 @@ def test_the_device_is_that_of_the_weights() -> None:
 def test_a_model_prints_in_one_line_without_its_module() -> None:
     assert repr(wrap(nn.Linear(2, 2))) == (
         "VisionModel(name='mine', image_size=8, mean=(0.5, 0.25, 0.125), "
-        "std=(0.25, 0.5, 2.0), untrained=False, arch=None)"
+        "std=(0.25, 0.5, 2.0))"
     )

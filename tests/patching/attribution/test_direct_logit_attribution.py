@@ -53,7 +53,7 @@ def tiny(**options: Any) -> VisionModel:
             for weight in module.parameters():
                 weight.add_(torch.randn_like(weight) * 0.3)
     module.eval().requires_grad_(False)
-    return VisionModel("tiny", module, 32, HALF, HALF, untrained=True)
+    return VisionModel("tiny", module, 32, HALF, HALF)
 
 
 def logit(logits: Tensor, labels: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def vit_with(**options: Any) -> ResidualViT:
     module = timm.create_model("vit_tiny_patch16_224", **{**SMALL, **options}).eval()
     half = (0.5, 0.5, 0.5)
     side = {**SMALL, **options}["img_size"]
-    return residual_vit(VisionModel("other", module, side, half, half, untrained=True))
+    return residual_vit(VisionModel("other", module, side, half, half))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def one_block(**options: Any) -> VisionModel:
             for weight in module.parameters():
                 weight.add_(torch.randn_like(weight) * 0.5)
     module.eval().requires_grad_(False)
-    return VisionModel("one block", module, 32, HALF, HALF, untrained=True)
+    return VisionModel("one block", module, 32, HALF, HALF)
 
 
 def images(model: VisionModel, count: int, seed: int) -> Tensor:

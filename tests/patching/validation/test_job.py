@@ -178,7 +178,7 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_held_out_images
             num_classes=300,
         )
     module.eval().requires_grad_(False)
-    model = VisionModel("many", module, SIDE, half, half, source.classes, untrained=True)
+    model = VisionModel("many", module, SIDE, half, half, source.classes)
     dataset = Dataset("many", source.classes, source)
     render(model, dataset, tmp_path / "store", [f"{SITE}:3"])
     validate_to_store(model, tmp_path / "store", dataset)

@@ -13,6 +13,7 @@ import torch
 from featviz import cueworld
 from featviz.errors import FeatvizError
 from featviz.models.loading.load import load
+from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 
 HERE = Path(__file__).parent
@@ -109,8 +110,8 @@ def test_loading_weights_leaves_the_random_state_alone(name: str) -> None:
 
 def test_a_model_remembers_how_it_was_loaded(weights_file: str) -> None:
     model = load(weights_file, arch="test_vit")
-    assert (model.name, model.untrained, model.arch) == (weights_file, False, "test_vit")
-    assert load("test_vit", untrained=True).untrained
+    assert (model.name, model.load_options) == (weights_file, LoadOptions(arch="test_vit"))
+    assert load("test_vit", untrained=True).load_options.untrained
     assert load(FOLDER).name == FOLDER
 
 
