@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints import load_strictly
+from featviz.models.loading.checkpoints.fitting import load_strictly
 from featviz.models.loading.huggingface.families import (
     beit,
     clip,
@@ -27,6 +27,7 @@ from featviz.models.loading.huggingface.image_processor import (
     pixel_statistics,
 )
 from featviz.models.loading.huggingface.json_config import JsonConfig, read_json
+from featviz.models.loading.huggingface.timm_folder import load_timm_folder
 from featviz.models.loading.huggingface.weight_files import read_weights
 from featviz.models.loading.registry import reproducible
 from featviz.models.vision_model import VisionModel
@@ -66,7 +67,7 @@ _FAMILIES = {
 
 
 def load_folder(folder: Path, image_size: int | None = None) -> VisionModel:
-    """Load a folder of the transformers library as a module of timm.
+    """Load a folder of the transformers library or of timm as a module of timm.
 
     The tokens after the last norm and the output equal those of the original: logits of a
     classifier, the image embedding of CLIP's projection, or else the pooled tokens. Text towers,
@@ -75,8 +76,8 @@ def load_folder(folder: Path, image_size: int | None = None) -> VisionModel:
     Parameters
     ----------
     folder : Path
-        With ``config.json``, weights as `read_weights` describes, and the optional image processor
-        that `pixel_statistics` reads.
+        With ``config.json``, weights as `read_weights` describes, and for transformers optionally
+        the image processor that `pixel_statistics` reads.
     image_size : int, optional
         Side of the inputs in pixels; by default that of the configuration. Position embeddings are
         resampled as timm does.
@@ -89,8 +90,7 @@ def load_folder(folder: Path, image_size: int | None = None) -> VisionModel:
     ------
     FeatvizError
         If a file is missing or damaged, the model is not one of a known family that reads square
-        RGB images, its weights do not match its configuration, or `image_size` is not a multiple of
-        its patch size.
+        RGB images, its weights do not match its configuration, or `image_size` does not fit.
     """
     path = folder / "config.json"
     if not path.exists():
@@ -98,38 +98,42 @@ def load_folder(folder: Path, image_size: int | None = None) -> VisionModel:
             f"{folder} has no config.json; a folder must contain a model of transformers or timm"
         )
     config = read_json(path)
-    kind = config.get("model_type")
-    family = _FAMILIES.get(kind) if isinstance(kind, str) else None
-    if family is None:
-        raise config.wrong("model_type", f"one of {', '.join(_FAMILIES)}")
-    state, weights = read_weights(folder)
-    with reproducible():
-        module, state = family.build(config, state)
-    load_strictly(module, state, weights)
-    mean, std = pixel_statistics(folder, family.statistics)
-    side = _side(module)
-    classes = _labels(config, module)
-    model = VisionModel(str(folder), module, side, mean, std, classes)
-    if image_size not in (None, side):
+    is_timm = "architecture" in config.entries
+    model = load_timm_folder(folder, config) if is_timm else _load_transformer(folder, config)
+    if image_size not in (None, model.image_size):
         _resize(model, image_size)
     return model
 
 
+def _load_transformer(folder: Path, config: JsonConfig) -> VisionModel:
+    """Load a folder of the transformers library."""
+    kind = config.get("model_type")
+    family = _FAMILIES.get(kind) if isinstance(kind, str) else None
+    if family is None:
+        raise config.wrong("model_type", f"one of {', '.join(_FAMILIES)}")
+    mean, std = pixel_statistics(folder, family.statistics)
+    state, weights = read_weights(folder)
+    with reproducible():
+        built, state = family.build(config, state)
+    load_strictly(built, state, weights)
+    module: Any = built
+    side, labels = module.patch_embed.img_size[0], _labels(config, module)
+    return VisionModel(str(folder), module, side, mean, std, labels)
+
+
 def _resize(model: VisionModel, image_size: int) -> None:
-    """Resample the position embeddings for inputs of another size."""
+    """Change the size of the inputs; position embeddings are resampled as timm does."""
     module: Any = model.module
-    patch = module.patch_embed.patch_size[0]
-    if image_size % patch:
-        raise FeatvizError(
-            f"--image-size {image_size} is not a multiple of the patch size {patch} of {model.name}"
-        )
-    module.set_input_size((image_size, image_size))
+    # Other modules take images of any size.
+    if hasattr(module, "set_input_size"):
+        try:
+            module.set_input_size((image_size, image_size))
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise FeatvizError(
+                f"--image-size {image_size} does not fit {model.name}: {reason}"
+            ) from error
     model.image_size = model.variant["image_size"] = image_size
-
-
-def _side(module: Any) -> int:
-    side: int = module.patch_embed.img_size[0]
-    return side
 
 
 def _labels(config: JsonConfig, module: Any) -> tuple[str, ...]:
