@@ -29,6 +29,9 @@ from featviz.parametrization.base import Encoder, Parametrization
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
+GRAY = 0.5
+"""Value of all pixels of the picture of a unit that does not depend on the image."""
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -42,11 +45,15 @@ class Pictures:
         Value of the unit on the stored picture, without augmentation.
     trajectory : Tensor, shape (U, D, steps)
         Value of the unit on the augmented image of each step.
+    constant : Tensor of bool, shape (U, D)
+        Whether the value was the same in all steps, at least two, and had no gradient: there was
+        nothing to optimize. The picture is then gray.
     """
 
     images: Tensor
     activation: Tensor
     trajectory: Tensor
+    constant: Tensor
 
 
 def optimize(
@@ -136,11 +143,22 @@ def _optimize(
             masked_step(adam, parameters, initial, frequencies, cutoff)
             trajectory[step] = reading.values.detach()
             tick()
+        constant = _has_one_value(trajectory)
+        if constant.any():
+            augmented = augmentation.apply(
+                image.decode(parameters), schedule[-1], model.image_size, noise
+            )
+            (gradient,) = torch.autograd.grad(read(augmented).values.sum(), parameters)
+            # An objective of the user's own can change the picture of a constant unit.
+            stuck = (parameters == initial) if recipe.objective else (gradient == 0)
+            constant &= stuck.reshape(-1, len(names), initial[0].numel()).all(2).all(0)
 
     # The activation is measured on the stored picture, in the model's own precision.
     exact = read if computing is model else _reader(Readout(model, members), recipe)
     with patch_embed_as_matmul(model.module), torch.no_grad():
-        pixels = to_uint8(image.picture(parameters))
+        picture = image.picture(parameters)
+        gray = constant.repeat(len(picture) // len(names))
+        pixels = to_uint8(torch.where(gray[:, None, None, None], GRAY, picture))
         images = pixels.movedim(-1, -3) / 255
         activation = exact(resize(images, model.image_size)).values
     shape = (len(units), recipe.samples)
@@ -149,7 +167,14 @@ def _optimize(
         pictures.movedim(0, 2).contiguous().cpu() if recipe.split_qk else pictures[0].cpu(),
         activation.view(shape).cpu(),
         trajectory.T.reshape(*shape, recipe.steps).cpu(),
+        constant.view(shape).cpu(),
     )
+
+
+def _has_one_value(trajectory: Tensor) -> Tensor:
+    """Return which of N units, (N,), had the same value in all steps (steps, N), at least two."""
+    same = (trajectory == trajectory[0]).all(0)
+    return same if len(trajectory) > 1 else torch.zeros_like(same)
 
 
 def _reader(readout: Readout, recipe: Recipe) -> Callable[[Tensor], Reading]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from featviz._util.device_memory import is_out_of_memory
@@ -38,6 +38,19 @@ class Outcome:
     units: list[Unit]
     pictures: Pictures | None
     failures: dict[Unit, str]
+
+    @property
+    def constant(self) -> dict[Unit, str]:
+        """Rendered units of which all samples were constant, and what was observed."""
+        if self.pictures is None:
+            return {}
+        found = self.pictures.constant.all(1).tolist()
+        values = self.pictures.trajectory[:, 0]
+        return {
+            unit: _constant_reason(float(own[0]), len(own))
+            for unit, own, constant in zip(self.units, values, found, strict=True)
+            if constant
+        }
 
 
 @dataclass
@@ -170,10 +183,14 @@ def _separate_failures(batch: list[Unit], pictures: Pictures) -> Outcome:
             when = f"at step {wrong[0]}" if wrong else "on the finished picture"
             failures[unit] = f"its activation is not finite {when}"
     kept = [unit for unit in batch if unit not in failures]
-    chosen = Pictures(
-        pictures.images[finite], pictures.activation[finite], pictures.trajectory[finite]
-    )
+    chosen = Pictures(*(getattr(pictures, each.name)[finite] for each in fields(Pictures)))
     return Outcome(kept, chosen if kept else None, failures)
+
+
+def _constant_reason(value: float, steps: int) -> str:
+    if value:
+        return f"it does not depend on the image: one value in all {steps} steps, and no gradient"
+    return f"activation and gradient are 0 in all {steps} steps: zero weights, or a closed ReLU"
 
 
 def _reason(error: Exception) -> str:

@@ -77,9 +77,16 @@ def render_to_store(
     writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
     todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
     outcomes = engine.run(model, todo.batches, recipe, progress)
-    stored, failures = 0, dict[str, str]()
+    stored, failures, constant = 0, dict[str, str](), dict[str, str]()
     with BackgroundWriter(writer) as background, closing(outcomes):
         for outcome in outcomes:
+            if outcome.constant:
+                # Before the pictures, so that no crash leaves a picture without its explanation.
+                found = {str(unit): reason for unit, reason in outcome.constant.items()}
+                background.add(
+                    {"address": list(found), "reason": list(found.values())}, "constants"
+                )
+                constant |= found
             if outcome.pictures is not None:
                 background.add(
                     {
@@ -96,7 +103,7 @@ def render_to_store(
                     {"address": list(failed), "error": list(failed.values())}, "failures"
                 )
                 failures |= failed
-    return JobSummary(stored, todo.done, failures)
+    return JobSummary(stored, todo.done, failures, constant=constant)
 
 
 def plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,9 @@ class Rendering:
         Value of the unit on the augmented image of each step.
     failures : dict of Unit to str
         Units that could not be rendered, and why.
+    constant : dict of Unit to str
+        Rendered units whose activation was constant, without a gradient, and what that means. Their
+        pictures are gray.
     """
 
     units: list[Unit]
@@ -47,6 +50,7 @@ class Rendering:
     activation: npt.NDArray[np.float32]
     trajectory: npt.NDArray[np.float32]
     failures: dict[Unit, str]
+    constant: dict[Unit, str] = field(default_factory=dict)
 
 
 @with_settings
@@ -119,8 +123,10 @@ def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) 
     """Put the pictures of all batches into the order of the units."""
     rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
     failures: dict[Unit, str] = {}
+    constant: dict[Unit, str] = {}
     for outcome in outcomes:
         failures |= outcome.failures
+        constant |= outcome.constant
         if outcome.pictures is not None:
             found = outcome.pictures
             columns = (found.images, found.activation, found.trajectory)
@@ -142,4 +148,5 @@ def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) 
         activation.astype(np.float32, copy=False),
         trajectory.astype(np.float32, copy=False),
         failures,
+        {unit: constant[unit] for unit in kept if unit in constant},
     )

@@ -32,6 +32,9 @@ class JobSummary:
         Other counts of the job, by name.
     skipped : dict of str to str
         Addresses that the job does not apply to, and the reasons.
+    constant : dict of str to str
+        Addresses rendered in this call whose activation was constant, without a gradient, and what
+        that means. Their pictures are gray.
     """
 
     stored: int
@@ -39,14 +42,14 @@ class JobSummary:
     failures: dict[str, str] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-
-
-class ModelIdentity(Protocol):
     constant: dict[str, str] = field(default_factory=dict)
 
 
 class _LoadOptions(Protocol):
     def to_json(self) -> dict[str, Any]: ...
+
+
+class ModelIdentity(Protocol):
     """What a store records about a model; a `featviz.VisionModel` has all of it."""
 
     @property
@@ -176,6 +179,8 @@ def make_room(
     identity = (model.name, model.fingerprint)
     if conflict := store.manifest.conflict(*identity, "", {}):
         raise FeatvizError(f"{store.path} {conflict}")
+    if kind not in store.kinds:
+        return  # its configuration binds nothing
     if conflict := store.manifest.conflict(*identity, kind, configuration):
         if not force:
             raise FeatvizError(f"{store.path} {conflict}; --force sets these {kind} aside")

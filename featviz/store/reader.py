@@ -171,6 +171,11 @@ class Store:
             if row[ADDRESS] not in rendered
         }
 
+    @cached_property
+    def constants(self) -> dict[str, str]:
+        """The rendered units whose activation was constant, by address, and what that means."""
+        return {row[ADDRESS]: row["reason"] for row in self.rows("constants")}
+
     def __len__(self) -> int:
         """Return the number of rendered units."""
         return len(self._index("renders"))
@@ -197,7 +202,7 @@ class Store:
         dict
             ``path``, ``format_version``, ``model``, ``fingerprint``, ``load``, ``configuration``,
             ``rows`` (count by kind), ``units``, ``pictures``, ``picture_size`` ([height,
-            width] in pixels, or None), ``bytes`` and ``failures``.
+            width] in pixels, or None), ``bytes``, ``failures`` and ``constants``.
         """
         images = next(self.rows())["images"] if len(self) else None
         return {
@@ -213,6 +218,7 @@ class Store:
             "picture_size": None if images is None else list(images.shape[1:3]),
             "bytes": self._source.size(),
             "failures": self.failures,
+            "constants": self.constants,
         }
 
     def _locate(self, address: str, kind: str) -> tuple[Path, int]:

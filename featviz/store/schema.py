@@ -18,6 +18,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "trajectory": ("<f4", "N D T"),
     },
     "failures": {"error": ("text", "N")},
+    "constants": {"reason": ("text", "N")},
     "sides": {
         "images": ("|u1", "N D S H W 3"),
         "activation": ("<f4", "N D"),

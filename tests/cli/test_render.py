@@ -53,7 +53,7 @@ def test_counts_are_printed_on_stderr_and_nothing_on_stdout(run: Run, tmp_path: 
 def test_json_has_the_same_counts(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     result = run(*filters(store, "--json"))
-    expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}}
+    expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}, "constant": {}}
     assert json.loads(result.out) == expected
 
 
@@ -348,3 +348,17 @@ def test_ctrl_c_gives_status_130_and_the_next_run_resumes(run: Run, tmp_path: Pa
     assert Store(store).addresses() == ["patch_embed:0", "patch_embed:1"]
     again = run(*words)
     assert again.err.endswith("2 units rendered, 2 already stored, 0 failed\n")
+
+
+def test_one_line_names_the_units_that_do_not_depend_on_the_image(run: Run, tmp_path: Path) -> None:
+    """The class token is the same for all images before the first attention."""
+    store, units = tmp_path / "store", "blocks.0.attn.qkv:3-4@cls"
+    chosen = [units, "blocks.0.mlp.fc1:0"]
+    result = run("render", "cueworld/vit", *chosen, "-o", store, *FEW, "--json")
+    named = "constant: blocks.0.attn.qkv:3@cls, blocks.0.attn.qkv:4@cls: it does not depend on the"
+    assert [line for line in result.err.splitlines() if line.startswith(named)]
+    assert result.status == 0
+    found = json.loads(result.out)
+    assert list(found["constant"]) == [f"blocks.0.attn.qkv:{index}@cls" for index in (3, 4)]
+    assert found["failures"] == {}
+    assert "constant" in run("info", store).out

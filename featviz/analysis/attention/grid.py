@@ -133,13 +133,13 @@ def grids_to_store(
     writer = open_writer(model, store, "grids", configuration)
     missing = [grid for grid in grids if str(grid) not in writer.done]
     pairs = [unit for grid in missing for unit in grid.units]
-    failures = render_to_store(model, pairs, recipe, store, progress=progress).failures
+    summary = render_to_store(model, pairs, recipe, store, progress=progress)
     rendered, drawn = Store(store), 0
     for grid in missing:
-        if failures.keys().isdisjoint(map(str, grid.units)):
+        if summary.failures.keys().isdisjoint(map(str, grid.units)):
             writer.add(_columns(model, grid, rendered))
             drawn += 1
-    return JobSummary(drawn, len(grids) - len(missing), failures)
+    return JobSummary(drawn, len(grids) - len(missing), summary.failures, constant=summary.constant)
 
 
 def _columns(model: VisionModel, grid: Grid, store: Store) -> Columns:

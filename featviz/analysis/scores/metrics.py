@@ -36,8 +36,8 @@ def late_gain(trajectory: Floats) -> npt.NDArray[np.float64]:
     -------
     float64 array, shape (...)
         Near 0 if more steps would not increase the value; about 0.5 for a linear trajectory;
-        negative if the value decreased; 0 if both means are equal. NaN if the value changed but
-        the mean over the second half is not above the first value, and for fewer than 4 steps.
+        negative if the value decreased; 0 if both means are equal. NaN if the mean over the second
+        half is not above the first value, as for a constant trajectory, and for fewer than 4 steps.
     """
     values = np.asarray(trajectory, np.float64)
     steps = values.shape[-1]
@@ -46,8 +46,7 @@ def late_gain(trajectory: Floats) -> npt.NDArray[np.float64]:
     late = values[..., steps // 2 :].mean(-1)
     last = late - values[..., steps // 4 : steps // 2].mean(-1)
     total = late - values[..., 0]
-    share = np.divide(last, total, out=np.full_like(last, np.nan), where=total > 0)
-    return np.where(last == 0, 0.0, share)
+    return np.divide(last, total, out=np.full_like(last, np.nan), where=total > 0)
 
 
 def converged(late_gains: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -142,7 +142,7 @@ def measure(source: Source, unit: Unit, recipe: Recipe, processes: int) -> int:
 def pack(outcome: Outcome) -> Packed:
     """Convert the tensors of `outcome` to arrays."""
     found = outcome.pictures
-    arrays = found and (found.images.numpy(), found.activation.numpy(), found.trajectory.numpy())
+    arrays = found and tuple(getattr(found, each.name).numpy() for each in fields(Pictures))
     return outcome.units, arrays or None, outcome.failures
 
 

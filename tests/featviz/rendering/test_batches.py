@@ -54,7 +54,8 @@ class FakeOptimizer:
         values = torch.tensor([float("nan") if n in self.nan else float(n) for n in indices])
         each = values[:, None].expand(-1, settings.samples)
         images = torch.zeros(*each.shape, 4, 4, 3, dtype=torch.uint8)
-        return Pictures(images, each, each[..., None].expand(-1, -1, settings.steps))
+        trajectory = each[..., None].expand(-1, -1, settings.steps)
+        return Pictures(images, each, trajectory, torch.zeros(each.shape, dtype=torch.bool))
 
 
 @pytest.fixture
@@ -120,7 +121,8 @@ def test_a_failure_is_recorded_in_one_line(fake: Callable[[FakeOptimizer], FakeO
 
 def test_a_unit_that_becomes_nan_fails_with_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     trajectory = torch.tensor([[[1.0, 2.0, 3.0]], [[1.0, float("inf"), float("nan")]]])
-    pictures = Pictures(torch.zeros(2, 1, 4, 4, 3), torch.ones(2, 1), trajectory)
+    varying = torch.zeros(2, 1, dtype=torch.bool)
+    pictures = Pictures(torch.zeros(2, 1, 4, 4, 3), torch.ones(2, 1), trajectory, varying)
     monkeypatch.setattr(batches, "optimize", lambda *_: pictures)
     (outcome,) = run(MODEL, [neurons([5, 6])], recipe())
     assert outcome.units == neurons([5])
@@ -131,7 +133,8 @@ def test_a_finished_picture_whose_activation_is_nan_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     activation = torch.tensor([[float("nan")]])
-    pictures = Pictures(torch.zeros(1, 1, 4, 4, 3), activation, torch.zeros(1, 1, STEPS))
+    varying = torch.zeros(1, 1, dtype=torch.bool)
+    pictures = Pictures(torch.zeros(1, 1, 4, 4, 3), activation, torch.zeros(1, 1, STEPS), varying)
     monkeypatch.setattr(batches, "optimize", lambda *_: pictures)
     (outcome,) = run(MODEL, [neurons([5])], recipe())
     assert outcome.pictures is None

@@ -47,6 +47,7 @@ class FakeTime:
             torch.zeros(*shape, 4, 4, 3, dtype=torch.uint8),
             torch.zeros(shape),
             torch.zeros(*shape, recipe.steps),
+            torch.zeros(shape, dtype=torch.bool),
         )
 
 

@@ -22,7 +22,7 @@ def neurons(indices: Sequence[int]) -> list[Unit]:
 
 def pictures(units: Sequence[Unit]) -> Outcome:
     zeros = torch.zeros(len(units), 1)
-    return Outcome(list(units), Pictures(zeros, zeros, zeros), {})
+    return Outcome(list(units), Pictures(zeros, zeros, zeros, zeros > 0), {})
 
 
 class RandomPool:

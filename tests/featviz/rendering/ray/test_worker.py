@@ -57,7 +57,7 @@ def read_only(arrays: Any) -> Any:
 
 def test_an_outcome_is_unchanged_by_packing_and_unpacking() -> None:
     values = torch.arange(12.0).reshape(2, 2, 3)
-    pictures = Pictures(values.to(torch.uint8), values[..., 0], values)
+    pictures = Pictures(values.to(torch.uint8), values[..., 0], values, values[..., 0] > 4)
     outcome = Outcome([Unit("a", 1), Unit("a", 2)], pictures, {Unit("a", 3): "broken"})
     packed_units, arrays, failures = pack(outcome)
     assert_same(unpack((packed_units, read_only(arrays), failures)), outcome)
