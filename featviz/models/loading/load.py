@@ -11,7 +11,7 @@ import torch
 from timm.layers.patch_embed import PatchEmbed
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints import load_checkpoint
+from featviz.models.loading.checkpoints.checkpoint import load_checkpoint
 from featviz.models.loading.huggingface.folder import load_folder
 from featviz.models.loading.options import LoadOptions, Rgb
 from featviz.models.loading.registry import BUNDLED, build, is_known, known_models, unknown_model
@@ -67,7 +67,8 @@ def load(
     model = _load(name, options)
     model.name, model.load_options = name, options
     _normalize_by(model, options)
-    model.variant |= options.model_args
+    if options.model_args:
+        model.variant["model_args"] = options.model_args
     if "image_size" in model.variant:
         _check_size(model)
     model.module.eval().requires_grad_(False).to(target)

@@ -14,11 +14,13 @@ Rgb = tuple[float, float, float]
 
 _RESERVED = {
     "img_size": "--image-size PX sets the size of the inputs",
+    "image_size": "--image-size PX sets the size of the inputs",
     "in_chans": "featviz needs a model of RGB images",
     "pretrained": "--untrained leaves out the published weights",
+    "weights": "--untrained leaves out the published weights",
     "checkpoint_path": "give the file as MODEL, and its architecture with --arch",
 }
-"""Arguments of ``timm.create_model`` that have another way in."""
+"""Arguments of timm and torchvision that have another way in."""
 
 
 def parse_size(text: str) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from featviz import cueworld
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.loading.download import downloading
+from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 
 SEED = 0
@@ -108,8 +109,9 @@ def build(
         If there are no trained weights, they cannot be downloaded, the inputs are not square RGB
         images, or the architecture does not take the size or an argument.
     """
+    given = LoadOptions(image_size=image_size, model_args=dict(model_args or {})).to_words()
     options = dict(model_args or {}) | ({} if classes is None else {"num_classes": classes})
-    with reproducible():
+    with reproducible(), _accepting(name, " ".join(given)):
         if name.startswith(BUNDLED):
             if model_args:
                 raise FeatvizError(f"{name} is bundled as it is; it takes no --model-arg")
@@ -138,7 +140,7 @@ def _bundled(name: str, trained: bool, image_size: int | None) -> VisionModel:
         state = cueworld.weights(short)
         if isinstance(module, VisionTransformer):
             state = checkpoint_filter_fn(state, module)
-        with _fitting(name, cueworld.SIZE, image_size):
+        with _fitting(name):
             module.load_state_dict(state)
     mean, std = (cueworld.MEAN,) * 3, (cueworld.STD,) * 3
     return VisionModel(name, module, cueworld.SIZE, mean, std, classes=tuple(cueworld.CLASSES))
@@ -156,26 +158,40 @@ def _torchvision(
     if short in ("googlenet", "inception_v3") and not trained:
         # As with published weights: inputs are renormalized inside, no auxiliary heads.
         options = {**options, "transform_input": True, "aux_logits": False, "init_weights": False}
-    resampled = image_size is not None and short.startswith("vit_")
-    if resampled:
+    sized = image_size is not None and short.startswith("vit_")
+    if sized:
         options = {**options, "image_size": image_size}
-    with (
-        downloading(name, weights.url, _instead(name)) if trained else nullcontext(),
-        _arguments(name, options),
-    ):
-        chosen = weights if trained and not resampled else None
+    if trained and options:
+        # A wrong argument is not a failed download.
+        torchvision.models.get_model(short, **options)
+    with downloading(name, weights.url, _instead(name)) if trained else nullcontext():
+        chosen = weights if trained and not sized else None
         module = torchvision.models.get_model(short, weights=chosen, **options)
-        if trained and resampled:
-            module.load_state_dict(_resampled(weights.get_state_dict(check_hash=True), module))
+        if trained and sized:
+            module.load_state_dict(resampled(weights.get_state_dict(check_hash=True), module))
     preset = weights.transforms()
     size = getattr(module, "image_size", preset.crop_size[0])
     classes = tuple(weights.meta["categories"]) if trained else ()
     return VisionModel(name, module, size, tuple(preset.mean), tuple(preset.std), classes)
 
 
-def _resampled(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Resample the position embeddings of a vision transformer of torchvision as timm does."""
+def resampled(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Resample the position embeddings of a vision transformer of torchvision as timm does.
+
+    Parameters
+    ----------
+    state : dict of str to Tensor
+    module : nn.Module
+        Of torchvision.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same state dict if it has no position embeddings.
+    """
     name = "encoder.pos_embedding"
+    if name not in state or name not in module.state_dict():
+        return state
     side = math.isqrt(module.get_parameter(name).shape[1] - 1)
     return {**state, name: resample_abs_pos_embed(state[name], [side, side])}
 
@@ -184,9 +200,35 @@ def _timm(name: str, trained: bool, options: dict[str, Any], image_size: int | N
     remote = name.startswith(HUB)
     if trained and not remote and not _is_published(name):
         raise FeatvizError(f"there are no trained weights of {name}; {_instead(name)}")
+    if trained and not remote and (options or image_size is not None):
+        # A wrong argument is not a failed download.
+        _create(name, False, options, image_size)
     instead = "use a file of its weights with --arch NAME" if remote else _instead(name)
     with downloading(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
         module = _create(name, trained, options, image_size)
+    return from_timm(name, module, trained)
+
+
+def from_timm(name: str, module: Any, trained: bool) -> VisionModel:
+    """Make a model of a module of timm, as its configuration describes it.
+
+    Parameters
+    ----------
+    name : str
+    module : nn.Module
+        Made by ``timm.create_model``.
+    trained : bool
+        Whether it has the weights of its configuration, and so the names of its classes.
+
+    Returns
+    -------
+    VisionModel
+
+    Raises
+    ------
+    FeatvizError
+        If its inputs are not square RGB images.
+    """
     config = module.pretrained_cfg
     channels, height, width = config["input_size"]
     if channels != 3 or height != width:
@@ -200,7 +242,7 @@ def _timm(name: str, trained: bool, options: dict[str, Any], image_size: int | N
 
 def _create(name: str, trained: bool, options: dict[str, Any], image_size: int | None) -> Any:
     """Create a module of timm for images of a size."""
-    with _arguments(name, options), _fitting(name, None, image_size):
+    with _fitting(name):
         if image_size is not None:
             try:
                 return timm.create_model(name, pretrained=trained, img_size=image_size, **options)
@@ -212,30 +254,31 @@ def _create(name: str, trained: bool, options: dict[str, Any], image_size: int |
 
 
 @contextmanager
-def _arguments(name: str, options: Mapping[str, Any]) -> Iterator[None]:
-    """Raise one line if an architecture does not take its arguments."""
+def _accepting(name: str, given: str) -> Iterator[None]:
+    """Raise one line if an architecture cannot be built with the options that are `given`."""
     try:
         yield
-    except (TypeError, ValueError, AssertionError) as error:
-        if not options:
+    except FeatvizError:
+        raise
+    except Exception as error:
+        if not given:
             raise
-        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise FeatvizError(f"{name} cannot be made with {given}: {reason[0]}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise FeatvizError(f"{name} cannot be built with {given}: {reason}") from error
 
 
 @contextmanager
-def _fitting(name: str, native: int | None, image_size: int | None) -> Iterator[None]:
-    """Raise one line if the weights of an architecture depend on the size of its inputs."""
+def _fitting(name: str) -> Iterator[None]:
+    """Raise one line if published weights do not fit the options of their architecture."""
     try:
         yield
     except RuntimeError as error:
-        if image_size is None or "size mismatch" not in str(error):
+        title, *faults = str(error).splitlines()
+        if not title.startswith("Error(s) in loading state_dict"):
             raise
-        published = f", only {native}" if native else ""
+        fault = faults[0].partition(": copying")[0].partition(",")[0].strip()
         raise FeatvizError(
-            f"the weights of {name} cannot be used with images of {image_size} pixels{published}: "
-            "its layers have other shapes then"
+            f"the published weights of {name} do not fit these options: {fault}"
         ) from error
 
 

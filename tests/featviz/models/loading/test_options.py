@@ -1,0 +1,133 @@
+"""How a model is loaded: the options, their JSON and their words on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.options import model_options
+from featviz.errors import FeatvizError
+from featviz.models.loading.options import LoadOptions, parse_model_arg, parse_rgb, parse_size
+
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+arguments = st.recursive(values | st.text(), lambda part: st.lists(part, max_size=3), max_leaves=4)
+keys = st.sampled_from(["global_pool", "depth", "a", "b_2"])
+options = st.builds(
+    LoadOptions,
+    untrained=st.booleans(),
+    arch=st.none() | st.from_regex("[a-z0-9_]+", fullmatch=True),
+    image_size=st.none() | st.integers(1, 10**6),
+    mean=st.none() | st.tuples(*[st.floats(0, 1)] * 3),
+    std=st.none() | st.tuples(*[st.floats(1e-300, 1e300)] * 3),
+    model_args=st.dictionaries(keys, arguments, max_size=3),
+)
+
+
+@given(options)
+def test_options_survive_the_json_of_a_store(chosen: LoadOptions) -> None:
+    assert LoadOptions.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+@given(options)
+def test_options_survive_the_command_line(chosen: LoadOptions) -> None:
+    seen: list[LoadOptions] = []
+
+    @click.command()
+    @model_options
+    def command(model: str, options: LoadOptions, device: str) -> None:
+        assert (model, device) == ("vit", "auto")
+        seen.append(options)
+
+    result = CliRunner().invoke(command, ["vit", *chosen.to_words()], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert seen == [chosen]
+
+
+def test_the_json_of_an_ordinary_model_has_two_entries() -> None:
+    assert LoadOptions().to_json() == {"untrained": False, "arch": None}
+    assert LoadOptions.from_json({"untrained": True, "arch": "vit"}) == LoadOptions(True, "vit")
+
+
+def test_options_can_be_compared_and_hashed() -> None:
+    one, same = (LoadOptions(mean=[0, 0.5, 1], model_args={"a": [1, [2]]}) for _ in range(2))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one.mean == (0.0, 0.5, 1.0)
+    assert one.model_args == {"a": (1, (2,))}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("avg", "avg"),
+        ("3", 3),
+        ("1e-6", 1e-6),
+        ("true", "true"),
+        ("False", False),
+        ("None", None),
+        ("(2, 2)", (2, 2)),
+        ("'3'", "3"),
+        ("a=b", "a=b"),
+        ("", ""),
+        ("{'a': 1}", "{'a': 1}"),
+        ("1e999", "1e999"),
+    ],
+)
+def test_a_model_argument_is_a_literal_or_a_text(text: str, value: object) -> None:
+    assert parse_model_arg(f"key={text}") == ("key", value)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"image_size": 0}, r"^image size is 0, not a positive number of pixels"),
+        ({"image_size": (224, 196)}, r"^image size is \(224, 196\), .*; inputs are square"),
+        ({"image_size": 224.0}, r"^image size is 224\.0, not a positive number"),
+        ({"image_size": True}, r"^image size is True, not"),
+        ({"mean": 0.5}, r"^mean is 0\.5, not three numbers for red, green and blue$"),
+        ({"mean": (0.5, 0.5)}, r"^mean is \(0\.5, 0\.5\), not three numbers"),
+        ({"mean": (123.7, 116.3, 103.5)}, r"^mean is 123\.7,116\.3,103\.5, .*; divide by 255"),
+        ({"std": (0.2, 0.0, 0.2)}, r"^std is 0\.2,0,0\.2, not three positive numbers$"),
+        ({"std": (0.2, float("nan"), 0.2)}, r"^std is 0\.2,nan,0\.2, not three positive"),
+        ({"model_args": {"img_size": 64}}, r"^--model-arg img_size cannot be set: --image-size"),
+        ({"model_args": {"norm": dict}}, r"^model_args\['norm'\] is .*; .* featviz\.wrap$"),
+        ({"model_args": [1]}, r"^model_args is \[1\], not a dict"),
+        ({"untrained": 1}, r"^untrained is 1, not True or False$"),
+        ({"arch": 3}, r"^arch is 3, not the name"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_line(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(FeatvizError, match=complaint) as caught:
+        LoadOptions(**given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["224x224", "224,196", "-5", "2.5", "", "\u0663"])
+def test_a_text_that_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(FeatvizError, match="not a positive number of pixels; inputs are square"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.5,0.5", "a,b,c", "0.5 0.5 0.5", ""])
+def test_a_text_that_is_not_three_numbers_is_refused(text: str) -> None:
+    with pytest.raises(FeatvizError, match=r"^expected R,G,B, such as 0\.5,0\.5,0\.5, got"):
+        parse_rgb(text)
+
+
+@pytest.mark.parametrize("text", ["avg", "=avg", "global pool=avg", ""])
+def test_a_model_argument_without_a_key_is_refused(text: str) -> None:
+    with pytest.raises(FeatvizError, match=r"^expected KEY=VALUE, such as global_pool=avg"):
+        parse_model_arg(text)
+
+
+def test_an_option_of_a_newer_version_is_refused() -> None:
+    with pytest.raises(FeatvizError, match=r"no option 'rotation' .*; use a newer featviz"):
+        LoadOptions.from_json({"untrained": False, "arch": None, "rotation": 90})
