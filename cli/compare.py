@@ -16,14 +16,15 @@ from cli.options import (
     setting_options,
     store_option,
 )
-from cli.output import finish, json_option, print_json, print_table
+from cli.output import finish, json_option, print_json, print_line, print_table
+from cli.paths import MODEL
 from cli.progress import progress_bar
 from featviz.models.loading.options import LoadOptions
 
 
 @click.command()
-@click.argument("model_a")
-@click.argument("model_b")
+@click.argument("model_a", type=MODEL)
+@click.argument("model_b", type=MODEL)
 @click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
 @data_options
 @store_option
@@ -111,6 +112,6 @@ def compare(
             for path, values in similarity.items()
         ]
         print_table([("layer", "most similar", "CKA"), *most_similar])
-        click.echo()
+        print_line()
         print_table([("unit", "match", "correlation"), *matches])
     finish(store, summary, "units matched")

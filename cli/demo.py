@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.options import load_model
-from cli.output import SOME_FAILED, print_summary
+from cli.output import SOME_FAILED, json_option, print_json, print_line, print_summary
+from cli.paths import PATH
 from cli.progress import progress_bar
 from featviz.models.loading.options import LoadOptions
 
@@ -27,12 +29,14 @@ STORES = (
     "-o",
     "--output",
     "folder",
+    type=PATH,
     default="demo",
     show_default=True,
     metavar="DIR",
     help="Folder for the stores and the gallery.",
 )
-def demo(folder: str) -> None:
+@json_option
+def demo(folder: str, as_json: bool) -> None:
     """Render neurons of a bundled model and build a gallery.
 
     Takes a few minutes on a CPU and downloads nothing. Prints the path of the page to open.
@@ -50,7 +54,7 @@ def demo(folder: str) -> None:
     from featviz.rendering.job import keep_precision, render_to_store
     from gallery import export
 
-    stores, failed = [], False
+    reports: list[dict[str, Any]] = []
     for name, selectors, samples in STORES:
         store = Path(folder, name)
         recipe = keep_precision(model, make_recipe(model, samples=samples, steps=STEPS), store)
@@ -58,8 +62,14 @@ def demo(folder: str) -> None:
         with progress_bar(f"{name}: ") as progress:
             summary = render_to_store(model, chosen, recipe, store, progress=progress)
         print_summary(store, summary, "units rendered")
-        stores.append(store)
-        failed |= bool(summary.failures)
+        counted = {"store": str(store), "rendered": summary.stored, "done": summary.done}
+        reports.append({**counted, "failures": summary.failures, "constant": summary.constant})
+    stores = [each["store"] for each in reports]
     exported = export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units"))
-    click.echo(exported.page)
-    click.get_current_context().exit(SOME_FAILED if failed else 0)
+    if as_json:
+        print_json({"page": str(exported.page), "stores": reports})
+    else:
+        print_line(str(exported.page))
+    click.get_current_context().exit(
+        SOME_FAILED if any(each["failures"] for each in reports) else 0
+    )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.output import SOME_FAILED, json_option, print_json
+from cli.output import SOME_FAILED, json_option, print_json, print_line, print_message
+from cli.paths import FILE, PATH
 
 if TYPE_CHECKING:
     from gallery.build.size_estimate import Estimate
@@ -19,9 +20,15 @@ FORMS = ("webp", "avif")
 
 
 @click.command()
-@click.argument("stores", nargs=-1, required=True, metavar="STORE...")
+@click.argument("stores", type=PATH, nargs=-1, required=True, metavar="STORE...")
 @click.option(
-    "-o", "--output", "folder", required=True, metavar="DIR", help="Folder of the website."
+    "-o",
+    "--output",
+    "folder",
+    type=PATH,
+    required=True,
+    metavar="DIR",
+    help="Folder of the website.",
 )
 @click.option(
     "--include",
@@ -38,7 +45,10 @@ FORMS = ("webp", "avif")
     help="Format of the full-size images; avif has truer colors and takes four times as long.",
 )
 @click.option(
-    "--labels", metavar="FILE", help="Show the labels of a JSON file that a gallery page exported."
+    "--labels",
+    type=FILE,
+    metavar="FILE",
+    help="Show the labels of a JSON file that a gallery page exported.",
 )
 @click.option(
     "--serve",
@@ -91,7 +101,7 @@ def gallery(
 
     def announce(estimate: Estimate) -> None:
         estimates.append(estimate)
-        click.echo(estimate, err=True)
+        print_message(estimate)
 
     exported = export(
         stores,
@@ -103,15 +113,14 @@ def gallery(
         labels=labels,
         announce=announce,
     )
-    # Control characters in an address must not reach the terminal.
     for line in (*exported.remarks, *(f"damaged: {warning}" for warning in exported.warnings)):
-        click.echo("".join(c if c.isprintable() else "?" for c in line), err=True)
+        print_message(line)
     if as_json:
         print_json(_report(exported, estimates))
     else:
-        click.echo(exported.page)
+        print_line(str(exported.page))
     if serving:
-        serve(folder, port, partial(click.echo, err=True))
+        serve(folder, port, print_message)
     click.get_current_context().exit(SOME_FAILED if exported.warnings else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import click
@@ -71,6 +72,8 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first argument names, or suggest the nearest one."""
+        # click would take the equals sign of `-o=DIR` as the first character of the value.
+        args = [re.sub("^-o=", "--output=", each) for each in args]
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
@@ -79,10 +82,27 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def explained(error: click.ClickException) -> str:
+    """Return the message of an error of usage, with the explanation of an argument that is missing.
+
+    Parameters
+    ----------
+    error : click.ClickException
+    """
+    message = error.format_message()
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        about, _, _ = ARGUMENTS.get(_metavar(error.param), "").partition(". ")
+        return f"{message} {about}".strip()
+    return message
+
+
 def _metavars(command: click.Command) -> set[str]:
-    """Names of values in the usage and options of a command, without brackets and dots."""
-    found = set()
-    for each in command.params:
-        name = each.metavar or (str(each.name).upper() if isinstance(each, click.Argument) else "")
-        found.add(name.strip("[].").removesuffix("_A").removesuffix("_B"))
-    return found
+    """Names of values in the usage and options of a command."""
+    return {_metavar(each) for each in command.params}
+
+
+def _metavar(parameter: click.Parameter) -> str:
+    """Name of a value in the usage, without brackets and dots."""
+    is_argument = isinstance(parameter, click.Argument)
+    name = parameter.metavar or (str(parameter.name).upper() if is_argument else "")
+    return name.strip("[].").removesuffix("_A").removesuffix("_B")

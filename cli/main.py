@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -17,13 +18,15 @@ from cli.filters import filters
 from cli.gallery import gallery
 from cli.gradients import gradients
 from cli.grid import grid
-from cli.group import Group
+from cli.group import Group, explained
 from cli.info import info
 from cli.models import models
 from cli.modes import modes
+from cli.output import print_message
 from cli.pack import pack
 from cli.render import render
 from cli.score import score
+from cli.streams import open_closed_streams, unfailing_streams
 from cli.tokens import tokens
 from cli.trace import trace
 from cli.units import units
@@ -42,11 +45,29 @@ SECTIONS = {
 }
 
 
+def _allow_large_images(context: click.Context, _option: click.Parameter, allow: bool) -> None:
+    """Lift Pillow's limit on the size of images until the command ends."""
+    if allow:
+        from PIL import Image
+
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        context.call_on_close(lambda: setattr(Image, "MAX_IMAGE_PIXELS", limit))
+
+
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 error, 2 wrong usage, 3 finished but some units failed, "
     "130 interrupted. Most commands resume: run the same command again.",
+)
+@click.option(
+    "--large-images",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_large_images,
+    help="Read images of more than 179 million pixels, which are refused as a precaution against "
+    "files that fill the memory.",
 )
 @click.version_option(package_name="featviz")
 def featviz() -> None:
@@ -78,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Words after ``featviz``; those of the process by default.
     """
+    open_closed_streams()
     sys.exit(status(arguments))
 
 
@@ -95,31 +117,52 @@ def status(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 error, 2 wrong usage, 3 finished but some units failed, 130 interrupted.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    with unfailing_streams() as output, warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        code = _status(words)
+        sys.stdout.flush()
+        # A reader that needs no more, as in `| head`, is not an error.
+        if output.error is not None and not isinstance(output.error, BrokenPipeError):
+            print_message(f"Error: cannot write to stdout: {output.error.strerror}")
+            code = code or 1
+    return code
+
+
+def _status(words: list[str]) -> int:
     try:
-        # As `featviz.main` does, which would exit by itself on a broken pipe.
+        # As `featviz.main` does, which would print errors in its own form.
         with featviz.make_context("featviz", words) as context:
             featviz.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "\ninterrupted; stored results are kept, run the same command again to resume", err=True
-        )
+        print_message("")
+        print_message("interrupted; stored results are kept, run the same command again to resume")
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        click.echo(f"Error: {_one_line(error.format_message())}", err=True)
+        print_message(f"Error: {_one_line(explained(error))}")
         return error.exit_code
-    except FeatvizError as error:
-        click.echo(f"Error: {_one_line(str(error))}", err=True)
+    except (FeatvizError, OSError) as error:
+        print_message(f"Error: {_one_line(_reason(error))}")
         return 1
-    except BrokenPipeError:
-        # The reader of stdout is gone, as with `| head`. Python must not flush to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _reason(error: FeatvizError | OSError) -> str:
+    """Return the message of an error; of one that no module expected, with the name of the file.
+
+    Such as a name that is too long for the file system, wherever it is looked up.
+    """
+    if isinstance(error, FeatvizError) or error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print_message(f"Warning: {_one_line(str(message))}")
 
 
 def _one_line(text: str) -> str:

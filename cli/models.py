@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.output import json_option, print_json
+from cli.output import json_option, print_json, print_line
 from cli.progress import loading_pytorch
 
 
@@ -28,4 +28,4 @@ def models(as_json: bool) -> None:
     if as_json:
         print_json(names)
     else:
-        click.echo("\n".join(names))
+        print_line("\n".join(names))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from cli.paths import FILE, MODEL, PATH
 from cli.progress import loading_pytorch
 from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
@@ -33,6 +34,7 @@ store_option = click.option(
     "-o",
     "--output",
     "store",
+    type=PATH,
     required=True,
     metavar="STORE",
     help="Folder to store results in; an existing store is resumed.",
@@ -52,6 +54,7 @@ force_results_option = click.option(
 image_files_option = click.option(
     "--image",
     "files",
+    type=FILE,
     multiple=True,
     required=True,
     metavar="FILE...",
@@ -180,7 +183,7 @@ def load_options(
 
 def model_options(function: Function) -> Function:
     """Add MODEL, --device and the options for loading it; `load_model` takes their values."""
-    for decorate in (device_option, load_options("MODEL"), click.argument("model")):
+    for decorate in (device_option, load_options("MODEL"), click.argument("model", type=MODEL)):
         function = decorate(function)
     return function
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,60 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 """Exit status of a command that finished although some of its units failed."""
 
+NAMED = 20
+"""Units that one line names."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would not show: newlines, escape sequences, marks of direction.
+
+    A byte of a file name that is not valid UTF-8 becomes ``\xff``.
+
+    Parameters
+    ----------
+    text : str
+        Of any characters, such as names of files and classes.
+    """
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN or character in _JOINERS:
+        return character
+    byte = ord(character) - 0xDC00
+    if 0x80 <= byte <= 0xFF:  # Python's form of an undecodable byte, PEP 383
+        return f"\\x{byte:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def print_line(text: str = "") -> None:
+    """Print a line of results on stdout.
+
+    Parameters
+    ----------
+    text : str
+        Printed as it is; see `printable` for names that users chose.
+    """
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def print_message(text: object) -> None:
+    """Print a line on stderr that is not a result.
+
+    Parameters
+    ----------
+    text : object
+        Its `str` is made `printable`.
+    """
+    sys.stderr.write(f"{printable(str(text))}\n")
+    sys.stderr.flush()
 
 
 def print_json(value: object) -> None:
@@ -27,7 +82,7 @@ def print_json(value: object) -> None:
     value : object
         Of types that `json.dumps` accepts.
     """
-    click.echo(json.dumps(value, indent=2))
+    print_line(json.dumps(value, indent=2))
 
 
 def print_table(rows: list[tuple[object, ...]]) -> None:
@@ -39,19 +94,35 @@ def print_table(rows: list[tuple[object, ...]]) -> None:
         Rows of equal length; the first one has the headings.
     """
     texts = [
-        [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows
+        [f"{cell:.4g}" if isinstance(cell, float) else printable(str(cell)) for cell in row]
+        for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*texts, strict=True)]
+    lines = []
     for row, cells in zip(rows, texts, strict=True):
+        spaces = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
         aligned = [
-            cell.rjust(width) if isinstance(value, int | float) else cell.ljust(width)
-            for value, cell, width in zip(row, cells, widths, strict=True)
+            space + cell if isinstance(value, int | float) else cell + space
+            for value, cell, space in zip(row, cells, spaces, strict=True)
         ]
-        click.echo("  ".join(aligned).rstrip())
+        lines.append("  ".join(aligned).rstrip())
+    print_line("\n".join(lines))
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: two for a Chinese character."""
+    return sum(
+        0
+        if unicodedata.category(each) in {"Mn", "Me", "Cf"}
+        else 2
+        if unicodedata.east_asian_width(each) in {"W", "F"}
+        else 1
+        for each in text
+    )
 
 
 def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
-    """Print on stderr what a job did: its failures, then one line of counts.
+    """Print on stderr what a job did: its failures, constant units, then one line of counts.
 
     Parameters
     ----------
@@ -61,9 +132,13 @@ def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
         What was stored, such as ``units rendered``.
     """
     for address, reason in summary.failures.items():
-        click.echo(f"failed: {address}: {reason}", err=True)
+        print_message(f"failed: {address}: {reason}")
+    for reason in dict.fromkeys(summary.constant.values()):
+        units = [address for address, own in summary.constant.items() if own == reason]
+        more = f" and {len(units) - NAMED} more" if len(units) > NAMED else ""
+        print_message(f"constant: {', '.join(units[:NAMED])}{more}: {reason}")
     counts = f"{summary.stored} {what}, {summary.done} already stored"
-    click.echo(f"{store}: {counts}, {len(summary.failures)} failed", err=True)
+    print_message(f"{store}: {counts}, {len(summary.failures)} failed")
 
 
 def finish(store: str | Path, summary: JobSummary, what: str) -> None:

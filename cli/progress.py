@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NoReturn
-
-import click
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -23,12 +21,17 @@ def loading_pytorch() -> Iterator[None]:
     """Show a line on stderr while PyTorch is imported, if stderr is a terminal."""
     shown = sys.stderr.isatty() and "torch" not in sys.modules
     if shown:
-        click.echo("loading PyTorch ...", nl=False, err=True)
+        _write("loading PyTorch ...")
     try:
         yield
     finally:
         if shown:
-            click.echo(CLEAR_LINE, nl=False, err=True)
+            _write(CLEAR_LINE)
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -56,9 +59,7 @@ def progress_bar(description: str = "") -> Iterator[Progress]:
             nonlocal bar
             if bar is None:
                 bar = stack.enter_context(_new_bar(description, total, interval))
-            # The job continues if nobody reads stderr anymore.
-            with suppress(BrokenPipeError):
-                bar.update(finished - bar.n)
+            bar.update(finished - bar.n)
 
         yield show
 

@@ -19,7 +19,7 @@ from cli.options import (
     setting_options,
     store_option,
 )
-from cli.output import finish, json_option, print_json
+from cli.output import finish, json_option, print_json, print_line
 from cli.progress import progress_bar
 from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import ENGINE_NAMES
@@ -144,7 +144,7 @@ def render(
         if as_json:
             print_json(report)
         else:
-            click.echo("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
+            print_line("\n".join(f"{name:9}{value:>12,}" for name, value in report.items()))
         return
     made = make_engine(engine, workers)
     # Ray reports workers that died on stdout.
@@ -154,5 +154,5 @@ def render(
         )
     if as_json:
         counts = {"store": store, "rendered": summary.stored, "done": summary.done}
-        print_json({**counts, "failures": summary.failures})
+        print_json({**counts, "failures": summary.failures, "constant": summary.constant})
     finish(store, summary, "units rendered")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import device_option, force_results_option, load_model_of
-from cli.output import finish, json_option, print_json, print_table
+from cli.output import finish, json_option, print_json, print_message, print_table
+from cli.paths import PATH
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarit
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", type=PATH)
 @click.option(
     "--data",
     metavar="DATA",
@@ -83,7 +84,7 @@ def score(
     else:
         print_table([("unit", "activation", *SHOWN), *map(_best, reports)])
     if sides:
-        click.echo(f"{sides} units with separate query and key images are not scored", err=True)
+        print_message(f"{sides} units with separate query and key images are not scored")
     finish(store, summary, "units scored")
 
 

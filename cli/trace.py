@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,15 @@ from cli.options import (
     model_options,
     store_option,
 )
-from cli.output import json_option, print_json, print_summary, print_table
+from cli.output import (
+    json_option,
+    print_json,
+    print_line,
+    print_message,
+    print_summary,
+    print_table,
+)
+from cli.paths import MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.errors import FeatvizError
 from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
@@ -44,7 +53,7 @@ from featviz.models.loading.options import LoadOptions
     is_flag=True,
     help="Patch corrupted activations into the clean run, instead of the reverse.",
 )
-@click.option("--donor", metavar="MODEL", help="Take the activations from this model.")
+@click.option("--donor", type=MODEL, metavar="MODEL", help="Take the activations from this model.")
 @load_options("the donor", prefix="donor", argument="donor_options")
 @click.option(
     "--ablate",
@@ -108,6 +117,7 @@ from featviz.models.loading.options import LoadOptions
 )
 @click.option(
     "--plots",
+    type=PATH,
     metavar="DIR",
     help="Plot the effects as PNG and SVG files (needs matplotlib); the store keeps a copy.",
 )
@@ -163,6 +173,7 @@ def trace(
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data
+        from patching.effects.accuracy import SAMPLE, misfit, misfit_line
         from patching.effects.labels import classes_for
         from patching.effects.report import as_json as averages_json
         from patching.effects.report import summarize
@@ -185,21 +196,30 @@ def trace(
         ablate,
         frozen_norms,
     )
+    clean = loaded if other is None or noising else other
+    if not all_images and not _has_traces(store):
+        # Before hours of patching.
+        sample = dataset.indices(min(images or len(dataset), SAMPLE))
+        if problem := misfit(clean, dataset, sample):
+            raise _misfit_error(problem)
     with progress_bar() as progress:
         summary = trace_to_store(loaded, dataset, settings, store, images, other, force, progress)
     print_summary(store, summary, "images traced")
     traced = read_traces(store)
+    problem = misfit_line(clean, dataset, int(traced.right.sum()), len(traced.image))
+    if all_images and problem:
+        print_message(problem)
+    elif problem:
+        raise _misfit_error(problem)
     counted = traced if all_images else traced.only_right()
     if counted.left_out:
         count = f"{counted.left_out} of {len(traced.image)} images"
-        click.echo(f"{count} are left out: the clean run classifies them wrongly", err=True)
-    if not len(counted.image):
-        raise FeatvizError("the clean run classifies no image correctly; add --all-images")
+        print_message(f"{count} are left out: the clean run classifies them wrongly")
     classes = classes_for(loaded, dataset, dataset.indices(images))
     found = summarize(counted.select(metric=metric), classes)
     if plots is not None:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
-            click.echo(str(file), err=True)
+            print_message(str(file))
     if as_json:
         print_json(
             {
@@ -211,10 +231,22 @@ def trace(
         )
     else:
         print_table(_group_rows(found))
-        click.echo()
+        print_line()
         print_table(_site_rows(found))
         if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
-            click.echo(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all", err=True)
+            print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
+
+
+def _has_traces(store: str) -> bool:
+    from featviz.store.reader import Store
+
+    with suppress(FeatvizError):
+        return "traces" in Store(store).kinds
+    return False
+
+
+def _misfit_error(problem: str) -> FeatvizError:
+    return FeatvizError(f"{problem}; --all-images includes the misclassified images")
 
 
 def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:

@@ -43,7 +43,7 @@ def units(
         if as_json:
             print_json(addresses)
         else:
-            click.echo("\n".join(addresses))
+            print_line("\n".join(addresses))
         return
     sites = list(loaded.sites.values())
     if as_json:

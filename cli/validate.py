@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import data_options, device_option, force_results_option, load_model_of
-from cli.output import SOME_FAILED, json_option, print_json, print_summary, print_table
+from cli.output import (
+    SOME_FAILED,
+    json_option,
+    print_json,
+    print_line,
+    print_message,
+    print_summary,
+    print_table,
+)
+from cli.paths import PATH
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ HEADINGS = (
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", type=PATH)
 @data_options
 @click.option(
     "--images",
@@ -128,15 +137,14 @@ def _measure(
         failures |= summary.failures
         print_summary(path, summary, "paths computed")
     else:
-        click.echo(
+        print_message(
             f"{path}: no natural examples, and therefore no ratios and no paths; "
-            f"`featviz examples {model.name} SELECTOR --data {data} -o {path}` adds them",
-            err=True,
+            f"`featviz examples {model.name} SELECTOR --data {data} -o {path}` adds them"
         )
     try:
         residual_vit(model)
     except FeatvizError as error:
-        click.echo(f"{path}: no causal tests: {error}", err=True)
+        print_message(f"{path}: no causal tests: {error}")
         return failures
     with progress_bar("tests ") as progress:
         summary = validate_to_store(model, path, dataset, images, force=force, progress=progress)
@@ -144,7 +152,7 @@ def _measure(
     if summary.skipped:
         first, reason = next(iter(summary.skipped.items()))
         count = len(summary.skipped)
-        click.echo(f"{path}: {count} units are not tested, such as {first}: {reason}", err=True)
+        print_message(f"{path}: {count} units are not tested, such as {first}: {reason}")
     return failures
 
 
@@ -166,7 +174,7 @@ def _print_report(summary: Summary, neurons: list[UnitEvidence]) -> None:
             ),
         ]
     )
-    click.echo()
+    print_line()
     print_table(
         [
             ("passes", "units", "of", "share", "by rank"),
@@ -178,11 +186,11 @@ def _print_report(summary: Summary, neurons: list[UnitEvidence]) -> None:
         ]
     )
     if neurons:
-        click.echo()
+        print_line()
         strongest = sorted(neurons, key=_ablation_effect, reverse=True)[:SHOWN]
         print_table([HEADINGS, *map(_claims_row, strongest)])
     if len(neurons) > SHOWN:
-        click.echo(f"{SHOWN} of {len(neurons)} neurons are shown; --json prints all", err=True)
+        print_message(f"{SHOWN} of {len(neurons)} neurons are shown; --json prints all")
 
 
 def _ablation_effect(unit: UnitEvidence) -> float:

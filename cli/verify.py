@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from cli.output import counts, json_option, print_json
+from cli.output import counts, json_option, print_json, print_line, print_message, printable
+from cli.paths import PATH
 from featviz.errors import FeatvizError
 
 
 @click.command()
-@click.argument("store")
+@click.argument("store", type=PATH)
 @json_option
 def verify(store: str, as_json: bool) -> None:
     """Check a store for damage.
@@ -29,8 +30,8 @@ def verify(store: str, as_json: bool) -> None:
         print_json({"store": store, "problems": problems})
     else:
         for problem in problems:
-            click.echo(problem)
+            print_line(printable(problem))
     if problems:
         noun = "problem" if len(problems) == 1 else "problems"
         raise FeatvizError(f"{store} is damaged: {len(problems)} {noun}")
-    click.echo(f"{store}: no problems, {counts(opened)}", err=True)
+    print_message(f"{store}: no problems, {counts(opened)}")

@@ -278,7 +278,9 @@ def identity(model: Model) -> str:
     ----------
     model : Model
     """
-    return hashlib.sha256(f"{model.name}\0{model.fingerprint}".encode()).hexdigest()
+    # The path of a model may be of bytes that are not valid UTF-8.
+    text = f"{model.name}\0{model.fingerprint}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _kind_text(group: Group) -> str:

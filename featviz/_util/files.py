@@ -15,6 +15,16 @@ from pathlib import Path
 from featviz.errors import FeatvizError
 
 
+_WRITABLE = "make the folder writable or choose another one"
+_ADVICE = {
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.EROFS: _WRITABLE,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What to do about errors that would come again."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn an `OSError` of the ``with`` block into a one-line error.
@@ -32,9 +42,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "run the same command again")
         raise FeatvizError(
-            f"cannot write {path}: {error.strerror or error}; "
-            "what is stored is kept, run the same command again"
+            f"cannot write {path}: {error.strerror or error}; what is stored is kept, {advice}"
         ) from error
 
 
@@ -132,15 +142,16 @@ def make_folder(path: Path) -> None:
     FeatvizError
         If the operating system refuses, or a file has this name.
     """
-    if path.is_dir():
-        return
+    with writing(path):
+        if path.is_dir():
+            return
     make_folder(path.parent)
     with writing(path):
         try:
             os.mkdir(path)  # noqa: PTH102 - a system call that tests intercept
-        except FileExistsError:
+        except FileExistsError as error:
             if not path.is_dir():  # another process may have made it
-                raise
+                raise FeatvizError(f"{path} is a file; choose a folder for the results") from error
         sync_folder(path.parent)
 
 

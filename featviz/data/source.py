@@ -55,6 +55,6 @@ def digest(parts: Iterable[str | bytes]) -> str:
     """
     state = sha256()
     for part in parts:
-        data = part.encode() if isinstance(part, str) else part
+        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "big") + data)
     return state.hexdigest()

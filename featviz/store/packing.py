@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from featviz._util.files import remove_leftovers, replacing, write_all
+from featviz._util.files import make_folder, remove_leftovers, replacing, write_all
 from featviz.errors import FeatvizError
 from featviz.store import columns, schema
 from featviz.store.columns import ADDRESS, ROW_DIGEST, Datasets, Row
@@ -37,7 +37,7 @@ def pack(store: Store, target: str | Path) -> None:
     store : Store
         A folder or a packed file.
     target : str or Path
-        The new file.
+        The new file. Missing parents are made.
 
     Raises
     ------
@@ -48,8 +48,7 @@ def pack(store: Store, target: str | Path) -> None:
     target = Path(target)
     if os.path.lexists(target):
         raise FeatvizError(f"{target} exists and is not overwritten; choose another name")
-    if not target.parent.is_dir():
-        raise FeatvizError(f"cannot write {target}: there is no folder {target.parent}")
+    make_folder(target.parent)
     remove_leftovers(target.parent, re.escape(target.name))
     with replacing(target) as descriptor, _new_file(descriptor) as (file, output):
         file.attrs["format-version"] = FORMAT_VERSION

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from featviz._util.files import make_folder
 from featviz.errors import FeatvizError
 
 MARKER = "gallery.json"
@@ -98,9 +99,7 @@ def is_tidy(folder: Path, data: Path, pages: Collection[str]) -> bool:
 
 def _claim(folder: Path) -> tuple[int, list[str]]:
     """Mark the folder as a gallery; return the number of the new edition and the old pages."""
-    if folder.exists() and not folder.is_dir():
-        raise FeatvizError(f"{folder} is a file; expected a folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if (folder / MARKER).exists():
         number, pages = _read_marker(folder / MARKER)
     elif {path.name for path in folder.iterdir()} <= {_TEMPORARY}:

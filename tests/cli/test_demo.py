@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,9 @@ def test_the_demo_prints_the_page_and_resumes(
         assert (folder / "gallery" / "index.html").is_file()
         assert [len(Store(folder / name)) for name, *_ in small] == [2, 1]
     assert "neurons: 0 units rendered, 2 already stored, 0 failed" in result.err
+    report = json.loads(run("demo", "-o", folder, "--json").out)
+    assert report["page"] == str(folder / "gallery" / "index.html")
+    assert [(each["store"], each["done"]) for each in report["stores"]] == [
+        (str(folder / "neurons"), 2),
+        (str(folder / "diverse"), 1),
+    ]

@@ -7,6 +7,7 @@ import pytest
 
 from featviz.store.reader import Store
 from tests.cli.running import Run, tree
+from tests.gallery.made_stores import write_store
 
 
 def test_the_facts_are_those_of_the_store(run: Run, neurons: Path) -> None:
@@ -16,6 +17,20 @@ def test_the_facts_are_those_of_the_store(run: Run, neurons: Path) -> None:
     assert lines["model"] == "cueworld/vit"
     assert lines["rows"] == "{'renders': 3}"
     assert (result.status, result.err) == (0, "")
+
+
+def test_names_and_values_are_apart_and_aligned(run: Run, tmp_path: Path) -> None:
+    long = "a_setting_of_a_long_name"
+    store = write_store(
+        tmp_path / "store", ["head:0"], settings={long: 7}, failures={"head:1": "?"}
+    )
+    lines = run("info", store.path).out.splitlines()
+    rows = [("model", "cueworld/vit"), (long, "7"), ("steps", "12"), ("failed", "head:1: ?")]
+    for name, value in rows:
+        (line,) = (line for line in lines if line.split()[0] == name)
+        assert line[: len(long) + 2].strip() == name
+        assert line[len(long) + 2 : len(long) + 4] == "  "
+        assert line[len(long) + 4 :] == value
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "pack", "gallery"])

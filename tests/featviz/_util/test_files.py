@@ -116,8 +116,8 @@ def test_folders_are_made_with_their_parents_and_a_file_in_the_way_is_named(
     make_folder(tmp_path / "a" / "b" / "c")
     assert (tmp_path / "a" / "b" / "c").is_dir()
     write(tmp_path / "a" / "file", b"")
-    with pytest.raises(FeatvizError, match=r"cannot write .*file: File exists"):
-        make_folder(tmp_path / "a" / "file")
+    with pytest.raises(FeatvizError, match=r"a/file is a file; choose a folder"):
+        make_folder(tmp_path / "a" / "file" / "folder")
 
 
 def test_only_what_dead_processes_of_this_machine_left_is_removed(

@@ -164,8 +164,13 @@ def test_nothing_that_exists_is_overwritten(store: Store, tmp_path: Path) -> Non
         with pytest.raises(FeatvizError, match=r"exists and is not overwritten; choose another"):
             pack(store, path)
     assert target.read_text() == "years of work"
-    with pytest.raises(FeatvizError, match=r"there is no folder .*missing"):
-        pack(store, tmp_path / "missing" / "packed.h5")
+    with pytest.raises(FeatvizError, match=r"thesis\.pdf is a file"):
+        pack(store, target / "packed.h5")
+
+
+def test_missing_folders_are_made(store: Store, tmp_path: Path) -> None:
+    pack(store, tmp_path / "new" / "folder" / "packed.h5")
+    assert Store(tmp_path / "new" / "folder" / "packed.h5").verify() == []
 
 
 def test_rows_of_two_shapes_are_not_packed(tmp_path: Path) -> None:
