@@ -76,7 +76,7 @@ print(json.dumps(names))
 
 
 def inputs() -> None:
-    """Make a direction and an image; `model` is a copy of tests/oracles/huggingface_vit/usual."""
+    """Make a direction and an image; `model` is a copy of tests/oracles/huggingface/vit/usual."""
     np.save(INPUTS / "probe.npy", np.cos(np.arange(128, dtype=np.float32)).round(3))
     y, x = np.mgrid[:128, :128]
     stripes = np.stack([(x + y) * 4 % 256, x * 2, 255 - y], -1).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ class _Family:
 
 _FAMILIES = {
     "vit": _Family(vit.build, HALF),
+    "vit_mae": _Family(vit.build, IMAGENET),
+    "vit_msn": _Family(vit.build, IMAGENET),
     "deit": _Family(deit.build, IMAGENET),
     "beit": _Family(beit.build, HALF),
     "dinov2": _Family(dinov2.build, IMAGENET),
@@ -127,7 +130,10 @@ def _resize(model: VisionModel, image_size: int) -> None:
     # Other modules take images of any size.
     if hasattr(module, "set_input_size"):
         try:
-            module.set_input_size((image_size, image_size))
+            with warnings.catch_warnings():
+                # About the speed of the resampling.
+                warnings.simplefilter("ignore")
+                module.set_input_size((image_size, image_size))
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise FeatvizError(

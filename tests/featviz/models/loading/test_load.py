@@ -17,7 +17,7 @@ from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 
 HERE = Path(__file__).parent
-FOLDER = str(HERE.parents[2] / "oracles" / "huggingface_vit" / "usual")
+FOLDER = str(HERE.parents[2] / "oracles" / "huggingface" / "vit" / "usual")
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         ("cueworld/vit", {"untrained": True}, r"^cueworld/vit is bundled with its weights; --un"),
         (FOLDER, {"untrained": True}, r"usual has trained weights; --untrained needs the name"),
         (FOLDER, {"arch": "test_vit"}, r"^--arch needs a file of weights; the folder .*usual"),
-        (str(HERE), {}, r"/loading has no config\.json; .* Hugging Face ViT"),
+        (str(HERE), {}, r"/loading has no config\.json; .* model of transformers or timm"),
         ("cueworld/vit", {"device": "gpu"}, r"^no device 'gpu' here; available are auto, c"),
         (
             "cueworld/vit",
