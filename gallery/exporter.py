@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from featviz._util.arguments import described, file_path, sequence
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.build_cache import BuildCache
@@ -70,11 +71,11 @@ class Exported:
 
 
 def export(
-    stores: Sequence[Store | str | Path],
+    stores: Store | str | Path | Iterable[Store | str | Path],
     folder: str | Path,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     *,
-    include: Sequence[str] = (),
+    include: str | Iterable[str] = (),
     thumbnails_only: bool = False,
     pictures: str = "webp",
     labels: str | Path | None = None,
@@ -89,12 +90,13 @@ def export(
 
     Parameters
     ----------
-    stores : sequence of Store or path
+    stores : Store, path, or iterable of these
     folder : str or Path
         New, empty, or a gallery.
-    progress : callable, optional
-        Wraps the loop over rows, like ``tqdm``: ``progress(rows, total=COUNT)``.
-    include : sequence of str
+    progress : callable or bool, optional
+        True shows a progress bar. A function wraps the loop over rows, like ``tqdm``:
+        ``progress(rows, total=COUNT)``.
+    include : str or iterable of str
         Selectors of the units to show, as in `featviz.units`; all units if empty.
     thumbnails_only : bool
         Leave out the full-size pictures.
@@ -115,12 +117,17 @@ def export(
         If there is nothing to show, a store cannot be read, or the folder is not writable or
         neither empty nor a gallery.
     """
-    if not stores:
+    given = [stores] if isinstance(stores, str | Path | Store) else stores
+    several = sequence("stores", given, "paths of stores")
+    if not several:
         raise FeatvizError("expected at least one store")
-    opened = [TolerantStore(store.path if isinstance(store, Store) else store) for store in stores]
+    paths = [store.path if isinstance(store, Store) else store for store in several]
+    wrap = _as_wrapper(progress)
+    chosen = [include] if isinstance(include, str) else sequence("include", include, "selectors")
+    opened = [TolerantStore(path) for path in paths]
     known_labels = Labels() if labels is None else read_labels(labels)
-    options = Options(tuple(include), thumbnails_only, image_format(pictures), known_labels)
-    folder = Path(folder)
+    options = Options(tuple(chosen), thumbnails_only, image_format(pictures), known_labels)
+    folder = file_path("the folder of a gallery", folder)
 
     models = merge(opened)
     inputs = _digest_inputs(opened, options)
@@ -141,7 +148,7 @@ def export(
             reusable = previous.model(identity(model))
             writer = ModelPageWriter(model, plan, edition.data / str(number), options, reusable)
             writers.append(stack.enter_context(closing(writer)))
-        _process_rows(writers, progress)
+        _process_rows(writers, wrap)
         _write_pages(edition, writers)
         exported = _summarize(folder, edition, writers, options.labels)
         _write_manifest(edition, inputs, exported, writers)
@@ -204,6 +211,20 @@ def _unchanged(
         reused=manifest.rows,
         remarks=tuple(manifest.remarks),
     )
+
+
+def _as_wrapper(progress: Progress | bool | None) -> Progress | None:
+    if progress is True:
+        from tqdm.auto import tqdm  # noqa: PLC0415  it looks for a notebook
+
+        return tqdm
+    if progress is None or progress is False:
+        return None
+    if not callable(progress):
+        raise FeatvizError(
+            f"progress must be True, False or a function like tqdm, got {described(progress)}"
+        )
+    return progress
 
 
 def _process_rows(writers: Sequence[ModelPageWriter], progress: Progress | None) -> None:

@@ -11,7 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from featviz._util.arguments import described, instance, sequence, whole_number
+from featviz._util.progress import Progress, as_progress
 from featviz.errors import FeatvizError, did_you_mean
+from featviz.models.arguments import check_images, check_model
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.effects.metrics import Reference, measure
@@ -220,6 +223,7 @@ def mode_of(direction: Mode, crossed: bool, ablate: str | None, corrupts: bool) 
         if not corrupts and not crossed:
             raise FeatvizError("nothing to patch with: give a corruption, a donor or an ablation")
         return direction
+    instance("ablate", ablate, str, "the name of an ablation")
     if ablate not in ABLATIONS:
         hint = did_you_mean(ablate, ABLATIONS) or f"; choose from {', '.join(ABLATIONS)}"
         raise FeatvizError(f"unknown ablation {ablate!r}{hint}")
@@ -235,18 +239,19 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     model: VisionModel,
     clean: Tensor,
     corrupted: Tensor | None,
-    labels: Tensor,
+    labels: Tensor | Sequence[int],
     *,
     site: str = "attn_out",
     window: int | Sequence[int] = 1,
     by: str | None = None,
-    layers: str = ALL,
-    heads: str = ALL,
-    tokens: str | Sequence[str] = ALL,
+    layers: str | int = ALL,
+    heads: str | int = ALL,
+    tokens: str | int | Sequence[str | int] = ALL,
     direction: Mode = "denoising",
     donor: VisionModel | None = None,
     ablate: str | None = None,
     frozen: bool = False,
+    progress: Progress | bool = False,
 ) -> Table:
     """Patch one site after another, and measure the effect of each on every image.
 
@@ -262,15 +267,17 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     corrupted : Tensor, shape (N, 3, H, W), or None
         RGB in [0, 1]. None with a donor, whose clean run is patched into the model's, or with an
         ablation.
-    labels : Tensor, shape (N,), int64
+    labels : Tensor, shape (N,), int64, or sequence of int
         Indices of logits.
-    site, by, layers, heads : str
+    site, by : str
         See `patching.interventions.selection.Selection`.
+    layers, heads : str or int
+        Likewise; a number is the index of one layer or head.
     window : int or sequence of int
         Number of blocks that are patched together; a sequence measures each window size.
-    tokens : str or sequence of str
-        Names of tokens, see `patching.interventions.token_names.tokens_of`; a sequence measures
-        each entry.
+    tokens : str, int, or sequence of these
+        Names or indices of tokens, see `patching.interventions.token_names.tokens_of`; a sequence
+        measures each entry.
     direction : str
         ``"denoising"`` patches clean activations into the corrupted run, ``"noising"`` corrupted
         activations into the clean run.
@@ -282,6 +289,9 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     frozen : bool
         Whether the norms of the stream keep the scale of the run that is patched; see
         `patching.forward.stream_norms.frozen_norms`.
+    progress : callable or bool
+        True shows a progress bar. A function is called after each batch with the number of images
+        finished and in all.
 
     Returns
     -------
@@ -292,13 +302,23 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     Raises
     ------
     FeatvizError
-        If the model lacks the site, images or labels do not fit the model, or settings contradict
-        each other.
+        If an argument is of the wrong type, the model lacks the site, images or labels do not fit
+        the model, or settings contradict each other.
     """
+    progress = as_progress(progress)
+    instance("site", site, str, "the name of a site, such as 'attn_out'")
+    instance("direction", direction, str, "the name of a direction")
+    layers, heads = _as_ranges("layers", layers), _as_ranges("heads", heads)
     mode = mode_of(direction, donor is not None, ablate, corrupted is not None)
-    _check_images(model, clean, corrupted, labels)
-    windows = (window,) if isinstance(window, int) else tuple(window)
-    names = (tokens,) if isinstance(tokens, str) else tuple(tokens)
+    if donor is not None:
+        check_model(donor, "donor")
+    chosen_labels = _check_images(model, clean, corrupted, labels)
+    windows = tuple(
+        whole_number("window", each, 1)
+        for each in (window if isinstance(window, Sequence) else [window])
+    )
+    several = [tokens] if isinstance(tokens, str | int) else sequence("tokens", tokens, "names")
+    names = tuple(_as_ranges("tokens", each) for each in several)
     selection = Selection(site, windows, by, layers, heads, names)
     parts = batches(model, range(len(clean)))
 
@@ -320,21 +340,41 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
                 corrupted_start = (
                     None if other is None else start(experiment.corrupted_vit, other, part)
                 )
-                chosen = labels[part[0] : part[-1] + 1]
-                tables.append(experiment.measure(clean_start, corrupted_start, chosen, part))
+                own = chosen_labels[part[0] : part[-1] + 1]
+                tables.append(experiment.measure(clean_start, corrupted_start, own, part))
+                progress(part[-1] + 1, len(clean))
             return concatenate(tables)
 
 
+def _as_ranges(name: str, given: object) -> str:
+    """Return the text of indices or names; a single index may be given as a number."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    return instance(name, given, str, "a text such as '0-3,7' or 'all'")
+
+
 def _check_images(
-    model: VisionModel, clean: Tensor, corrupted: Tensor | None, labels: Tensor
-) -> None:
-    shape = (len(clean), 3, model.image_size, model.image_size)
+    model: VisionModel, clean: Tensor, corrupted: Tensor | None, labels: Tensor | Sequence[int]
+) -> Tensor:
+    """Check that images and labels fit the model and each other; return the labels as a tensor."""
+    check_model(model)
+    for name, images in (("clean", clean), ("corrupted", corrupted)):
+        if images is not None:
+            check_images(model, images, f"{name} images")
     if not len(clean):
         raise FeatvizError("there are no images to patch")
-    for name, images in (("clean", clean), ("corrupted", corrupted)):
-        if images is not None and tuple(images.shape) != shape:
-            raise FeatvizError(
-                f"{model.name} needs {name} images of shape {shape}, got {tuple(images.shape)}"
-            )
-    if tuple(labels.shape) != shape[:1]:
-        raise FeatvizError(f"labels need shape ({len(clean)},), got {tuple(labels.shape)}")
+    if corrupted is not None and corrupted.shape != clean.shape:
+        raise FeatvizError(
+            f"{model.name} needs corrupted images of shape {tuple(clean.shape)}, "
+            f"got {tuple(corrupted.shape)}"
+        )
+    try:
+        found = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        raise FeatvizError(f"labels must be indices of classes, got {described(labels)}") from None
+    if tuple(found.shape) != (len(clean),):
+        raise FeatvizError(f"labels need shape ({len(clean)},), got {tuple(found.shape)}")
+    if found.is_floating_point() or found.dtype == torch.bool:
+        kind = str(found.dtype).removeprefix("torch.")
+        raise FeatvizError(f"labels must be whole numbers, indices of classes, got {kind}")
+    return found.long()

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.arguments import instance
+from featviz._util.progress import Progress, as_progress
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
+from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
@@ -62,7 +64,7 @@ def trace_to_store(
     count: int | None = None,
     donor: VisionModel | None = None,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
@@ -81,8 +83,9 @@ def trace_to_store(
         See `patching.activation_patching.sweep`.
     force : bool
         See `featviz.rendering.job.render_to_store`.
-    progress : callable
-        Called before the first batch and after each with the number of images finished and in all.
+    progress : callable or bool
+        True shows a progress bar. A function is called before the first batch and after each with
+        the number of images finished and in all.
 
     Returns
     -------
@@ -96,6 +99,10 @@ def trace_to_store(
         cannot be read or has no label, or the store is of another model or configuration, damaged,
         or cannot be written.
     """
+    progress = as_progress(progress)
+    check_model(model)
+    instance("dataset", dataset, Dataset, "a dataset, as featviz.data.datasets.open_data opens it")
+    instance("settings", settings, Settings, "patching.trace_job.Settings")
     indices = dataset.indices(count)
     settings, corruptor = _resolved(model, dataset, indices, settings, donor)
     with eval_mode(model.module), torch.no_grad():

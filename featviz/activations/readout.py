@@ -6,7 +6,7 @@ that layer are computed. Later layers do not run, and weights never get gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -17,8 +17,9 @@ from featviz.activations.layer_readers import LayerReader, layer_reader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import terms
-from featviz.addressing.selectors import check_logits, site_of
+from featviz.addressing.selectors import Chosen, as_units, check_logits, site_of
 from featviz.errors import FeatvizError
+from featviz.models.arguments import check_images, check_shape
 from featviz.models.hooks import Context, eval_mode, run_until
 
 if TYPE_CHECKING:
@@ -88,18 +89,18 @@ class Readout:
     model : VisionModel
         Every call leaves it unchanged: hooks, training flags and `requires_grad`, also after an
         exception. The weights of the units are taken when the readout is made.
-    units : sequence of Unit
-        Units of one or several sites.
+    units : Unit, str, or iterable of these
+        Units of one or several sites; a text is a selector, see `featviz.units`.
 
     Raises
     ------
     FeatvizError
-        If a unit does not exist in the model.
+        If the model is not a VisionModel, or a unit does not exist in it.
     """
 
-    def __init__(self, model: VisionModel, units: Sequence[Unit]) -> None:
+    def __init__(self, model: VisionModel, units: Chosen) -> None:
         self.model = model
-        self.units = list(units)
+        self.units = as_units(model, units)
         by_site: dict[Site, list[tuple[int, float, Unit]]] = {}
         for column, unit in enumerate(self.units):
             for weight, term in terms(unit):
@@ -139,8 +140,9 @@ class Readout:
         Raises
         ------
         FeatvizError
-            If the images have another shape or are not floating-point.
+            If the images have another shape, are not floating-point, or are far outside [0, 1].
         """
+        check_images(self.model, images)
         with eval_mode(self.model.module):
             found = self._run(
                 images, lambda part, inputs, context: part.reader.read_all(inputs, context)
@@ -165,9 +167,10 @@ class Readout:
         Raises
         ------
         FeatvizError
-            If there are not as many images as units, or they have another shape or are not
-            floating-point.
+            If there are not as many images as units, or they have another shape, are not
+            floating-point, or are far outside [0, 1].
         """
+        check_images(self.model, images)
         with eval_mode(self.model.module):
             return self.read_pairs(images).values
 
@@ -251,7 +254,7 @@ class Readout:
         self, images: Tensor, read: Callable[[_Part, Tensor, Context], Value]
     ) -> list[tuple[_Part, Value]]:
         """Run the model until every owner is reached, and read its parts at its input."""
-        self._check(images)
+        check_shape(self.model, images)
         found: list[tuple[_Part, Value]] = []
 
         def take(owner: str, inputs: Tensor, context: Context) -> None:
@@ -267,16 +270,7 @@ class Readout:
         if len(images) != expected:
             raise FeatvizError(f"{len(self.units)} units need {expected} images, not {len(images)}")
 
-    def _check(self, images: Tensor) -> None:
-        side = self.model.image_size
-        if images.shape[1:] != (3, side, side) or not images.is_floating_point():
-            dtype = str(images.dtype).removeprefix("torch.")
-            raise FeatvizError(
-                f"{self.model.name} reads floating-point images (N, 3, {side}, {side}), "
-                f"not {dtype} {tuple(images.shape)}"
-            )
 
-
-def readout(model: VisionModel, units: Sequence[Unit]) -> Readout:
+def readout(model: VisionModel, units: Chosen) -> Readout:
     """Return a function from images (N, 3, H, W) in [0, 1] to values (N, units); see `Readout`."""
     return Readout(model, units)

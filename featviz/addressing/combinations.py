@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from featviz._util.arguments import described, real_number, sequence
 from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 
@@ -38,14 +39,16 @@ class Combination(Unit):
         )
 
 
-def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Unit:
+def combine(
+    units: str | Unit | Iterable[str | Unit], weights: Iterable[float] | None = None
+) -> Unit:
     """Combine units into one whose value is the weighted sum of theirs.
 
     Parameters
     ----------
-    units : sequence of Unit
-        Units of any sites of one model.
-    weights : sequence of float, optional
+    units : Unit, str, or iterable of these
+        Units of any sites of one model; a text is the address of a single unit, or of a sum.
+    weights : iterable of float, optional
         One weight for each unit; 1 if not given. A negative weight makes a difference.
 
     Returns
@@ -56,17 +59,22 @@ def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Un
     Raises
     ------
     FeatvizError
-        If there is no unit, the numbers of units and weights differ, or a weight is not finite or
-        zero in float32.
+        If there is no unit, something else is given, the numbers of units and weights differ, or a
+        weight is not finite or zero in float32.
     """
-    chosen = [1.0] * len(units) if weights is None else [float(weight) for weight in weights]
-    if not units:
+    given = [units] if isinstance(units, str | Unit) else sequence("units", units, "units")
+    parsed = [_as_unit(each) for each in given]
+    chosen = [1.0] * len(parsed)
+    if weights is not None:
+        several = sequence("weights", weights, "a list of numbers, one for each unit")
+        chosen = [real_number("a weight", weight) for weight in several]
+    if not parsed:
         raise FeatvizError("a combination needs at least one unit")
-    if len(chosen) != len(units):
-        raise FeatvizError(f"{len(units)} units need {len(units)} weights, not {len(chosen)}")
+    if len(chosen) != len(parsed):
+        raise FeatvizError(f"{len(parsed)} units need {len(parsed)} weights, not {len(chosen)}")
     parts = tuple(
         (weight * inner, part)
-        for weight, unit in zip(chosen, units, strict=True)
+        for weight, unit in zip(chosen, parsed, strict=True)
         for inner, part in terms(unit)
     )
     if not all(MIN_WEIGHT <= abs(weight) <= MAX_WEIGHT for weight, _ in parts):
@@ -77,6 +85,17 @@ def combine(units: Sequence[Unit], weights: Sequence[float] | None = None) -> Un
     if len(parts) == 1 and parts[0][0] == 1:
         return parts[0][1]
     return Combination("+".join(dict.fromkeys(part.site for _, part in parts)), 0, None, parts)
+
+
+def _as_unit(given: object) -> Unit:
+    if isinstance(given, str):
+        if not is_combination(given):
+            return Unit.parse(given)
+        weights, addresses = zip(*split_terms(given), strict=True)
+        return combine(addresses, weights)
+    if not isinstance(given, Unit):
+        raise FeatvizError(f"a unit is an address or a Unit, got {described(given)}")
+    return given
 
 
 def terms(unit: Unit) -> tuple[tuple[float, Unit], ...]:

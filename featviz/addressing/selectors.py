@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+from featviz._util.arguments import described
 from featviz.addressing.address import Mode, Unit, split_address
 from featviz.addressing.combinations import Combination, combine, is_combination, split_terms, terms
 from featviz.addressing.directions import Direction, is_direction, read_layer_directions
 from featviz.addressing.ranges import expand, is_ranges
 from featviz.addressing.tokens import expand_tokens
 from featviz.errors import FeatvizError
+from featviz.models.arguments import check_model
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Combination",
     "Unit",
+    "as_units",
     "check_logits",
     "combine",
     "site_of",
@@ -32,6 +35,9 @@ __all__ = [
     "terms",
     "units",
 ]
+
+Chosen = str | Unit | Iterable[str | Unit]
+"""Units as users give them: a selector, a unit, or several of either."""
 
 _MODE = re.compile(r"(?P<head>[\w,-]+)\.(?P<mode>[\w,-]+)")
 
@@ -56,8 +62,49 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
     FeatvizError
         If a selector is malformed, or names a site, unit or token that the model does not have.
     """
+    check_model(model)
+    for selector in selectors:
+        if not isinstance(selector, str):
+            raise FeatvizError(
+                f"a selector is a text such as 'blocks.0.mlp.fc1:0-15', got {described(selector)}; "
+                "pass several as several arguments"
+            )
     expanded = (unit for selector in selectors for unit in _expand(model, selector))
     return list(dict.fromkeys(expanded))
+
+
+def as_units(model: VisionModel, chosen: Chosen) -> list[Unit]:
+    """Return the units that a public function is called with, and check the model.
+
+    Parameters
+    ----------
+    model : VisionModel
+    chosen : str, Unit, or iterable of these
+        A text is a selector, see `units`. Units may occur several times.
+
+    Returns
+    -------
+    list of Unit
+
+    Raises
+    ------
+    FeatvizError
+        If the model is not a VisionModel, something else is given, or a selector is malformed or
+        names what the model does not have.
+    """
+    check_model(model)
+    given = [chosen] if isinstance(chosen, str | Unit) else chosen
+    if not isinstance(given, Iterable):
+        raise FeatvizError(f"units must be selectors or units, got {described(chosen)}")
+    found: list[Unit] = []
+    for each in given:
+        if isinstance(each, str):
+            found += units(model, each)
+        elif isinstance(each, Unit):
+            found.append(each)
+        else:
+            raise FeatvizError(f"a unit is a selector or a Unit, got {described(each)}")
+    return found
 
 
 def read_units(model: VisionModel, addresses: Sequence[str]) -> tuple[list[Unit], dict[str, str]]:

@@ -183,7 +183,8 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
     """Run a module in evaluation mode, without gradients to its weights, and restore it.
 
     The `training` flag of every submodule and `requires_grad` of every parameter are restored,
-    also after an exception.
+    also after an exception. What `nn.Module.compile` compiled runs as it was before: compiled code
+    does not call the hooks of submodules.
 
     Parameters
     ----------
@@ -191,7 +192,11 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
     """
     training = [part for part in module.modules() if part.training]
     trainable = [weight for weight in module.parameters() if weight.requires_grad]
+    compiled = [(part, part._compiled_call_impl) for part in module.modules()]
+    compiled = [(part, call) for part, call in compiled if call is not None]
     try:
+        for part, _ in compiled:
+            part._compiled_call_impl = None
         for part in training:
             part.training = False
         for weight in trainable:
@@ -202,3 +207,5 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
             part.training = True
         for weight in trainable:
             weight.requires_grad_(True)
+        for part, call in compiled:
+            part._compiled_call_impl = call

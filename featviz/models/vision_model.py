@@ -58,6 +58,10 @@ class VisionModel:
         default_factory=dict, init=False, repr=False
     )
 
+    def __post_init__(self) -> None:
+        """Unwrap a module that `torch.compile` returned: its submodules have the usual paths."""
+        self.module = getattr(self.module, "_orig_mod", self.module)
+
     def __call__(self, images: Tensor) -> Tensor:
         """Run the module on images.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from featviz.errors import FeatvizError, did_you_mean
+from featviz._util.arguments import choice, described, instance, real_number, whole_number
+from featviz.errors import FeatvizError
 from featviz.models.acceleration import fastest_precision
+from featviz.models.arguments import check_model
 from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Augmentation, CustomAugmentation
 from featviz.optimization.objectives import Objective
@@ -226,9 +228,9 @@ def make_recipe(
         If a name is unknown, a value is out of range, settings exclude each other, or the dataset
         of a spectrum cannot be read.
     """
-    chosen = settings_from(settings)
-    name = chosen.preset or preset_for(model)
-    _check_name("preset", name, PRESETS)
+    check_model(model)
+    chosen = _with_numbers(settings_from(settings))
+    name = preset_for(model) if chosen.preset is None else choice("preset", chosen.preset, PRESETS)
     preset = PRESETS[name]
     param: Any = chosen.param or preset.param
     _check(chosen, param)
@@ -248,14 +250,14 @@ def make_recipe(
         learning_rate=MACO_LEARNING_RATE if param == "maco" else preset.learning_rate,
         size=size,
         samples=chosen.samples,
-        diversity=float(chosen.diversity) if chosen.samples > 1 else 0.0,
-        tv_weight=float(chosen.tv_weight),
+        diversity=chosen.diversity if chosen.samples > 1 else 0.0,
+        tv_weight=chosen.tv_weight,
         steps=chosen.steps,
         precision=fastest_precision(model.device) if auto else chosen.precision,
         seed=chosen.seed,
         spectrum=spectrum_of_dataset(spectrum, size) if isinstance(spectrum, str) else spectrum,
         split_qk=chosen.split_qk,
-        cosine_power=float(chosen.cosine_power),
+        cosine_power=chosen.cosine_power,
         frequency_schedule=float(schedule),
         betas=BETAS,
         objective=objective,
@@ -273,21 +275,39 @@ def _augmentation(
         return fit(preset.augmentation, patch_size(model))
     if isinstance(given, Augmentation):
         return given
-    _check_callable("augmentation", given)
+    _check_callable("augmentation", given, "a function or an Augmentation")
     return CustomAugmentation(function=given, seed=seed)
+
+
+def _with_numbers(chosen: Settings) -> Settings:
+    """Convert numbers of NumPy and PyTorch to those of Python, and refuse what is no number."""
+    return dataclasses.replace(
+        chosen,
+        samples=whole_number("samples", chosen.samples, 1),
+        steps=whole_number("steps", chosen.steps, 1),
+        size=None if chosen.size is None else whole_number("size", chosen.size, 16),
+        seed=whole_number("seed", chosen.seed),
+        diversity=real_number("diversity", chosen.diversity),
+        tv_weight=real_number("tv_weight", chosen.tv_weight),
+        cosine_power=real_number("cosine_power", chosen.cosine_power),
+        frequency_schedule=None
+        if chosen.frequency_schedule is None
+        else real_number("frequency_schedule", chosen.frequency_schedule),
+    )
 
 
 def _check(chosen: Settings, param: Any) -> None:
     """Refuse unknown names, values out of range, and settings that exclude each other."""
     if isinstance(param, str):
-        _check_name("param", param, PARAMS)
+        choice("param", param, PARAMS)
     else:
-        _check_callable("param", param)
-    _check_name("precision", chosen.precision, PRECISIONS)
-    for name, least in (("steps", 1), ("samples", 1), ("size", 16)):
-        value = getattr(chosen, name)
-        if value is not None and value < least:
-            raise FeatvizError(f"{name} must be at least {least}, got {value}")
+        _check_callable("param", param, "a function or a name")
+    choice("precision", chosen.precision, PRECISIONS)
+    instance("split_qk", chosen.split_qk, bool, "True or False")
+    spectrum: Any = chosen.spectrum
+    if not isinstance(spectrum, str | Spectrum | None):
+        found = described(spectrum)
+        raise FeatvizError(f"spectrum must be a Spectrum or the name of a dataset, got {found}")
     for name in ("diversity", "tv_weight", "cosine_power"):
         weight = getattr(chosen, name)
         if not 0 <= weight < math.inf:
@@ -303,21 +323,15 @@ def _check(chosen: Settings, param: Any) -> None:
         raise FeatvizError(f"--spectrum needs --param maco, got {param}")
 
 
-def _check_name(what: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        choices = ", ".join(known)
-        raise FeatvizError(f"no {what} {name!r}: choose from {choices}{did_you_mean(name, known)}")
-
-
-def _check_callable(what: str, given: object) -> None:
+def _check_callable(what: str, given: object, wanted: str) -> None:
     if not callable(given):
-        raise FeatvizError(f"{what} must be a function or a name, got a {type(given).__name__}")
+        raise FeatvizError(f"{what} must be {wanted}, got {described(given)}")
 
 
 def _check_objective(objective: Objective | None, chosen: Settings) -> None:
     if objective is None:
         return
-    _check_callable("objective", objective)
+    _check_callable("objective", objective, "a function")
     for name in ("split_qk", "cosine_power"):
         if getattr(chosen, name):
             raise FeatvizError(f"an objective of your own cannot be combined with {name}")

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.arguments import whole_number
+from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
+from featviz.addressing.selectors import Chosen, as_units
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.background_writer import BackgroundWriter
@@ -27,13 +29,13 @@ if TYPE_CHECKING:
 
 def render_to_store(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Chosen,
     recipe: Recipe,
     store: str | Path,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
     engine: Engine | None = None,
 ) -> JobSummary:
     """Render units into a store, except those that it already holds.
@@ -44,7 +46,8 @@ def render_to_store(
     Parameters
     ----------
     model : VisionModel
-    units : sequence of Unit
+    units : Unit, str, or iterable of these
+        A text is a selector, see `featviz.units`.
     recipe : Recipe
         See `featviz.optimization.recipe.make_recipe`.
     store : str or Path
@@ -72,8 +75,11 @@ def render_to_store(
         another model or configuration, damaged, or cannot be written; or if the engine cannot
         start.
     """
+    progress = as_progress(progress)
     engine = engine or Local()
+    units = as_units(model, units)
     check_units(model, units, recipe)
+    batch = None if batch is None else whole_number("batch", batch, 1)
     writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
     todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
     outcomes = engine.run(model, todo.batches, recipe, progress)

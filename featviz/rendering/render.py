@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.arguments import whole_number
+from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
+from featviz.addressing.selectors import Chosen, as_units
 from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.objectives import Objective
 from featviz.optimization.recipe import Recipe, make_recipe
@@ -56,7 +58,7 @@ class Rendering:
 @with_settings
 def render(  # noqa: PLR0913  the first settings by position, and the seams
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Chosen,
     samples: int = 1,
     steps: int = 512,
     preset: str | None = None,
@@ -66,7 +68,7 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     objective: Objective | None = None,
     start: Tensor | None = None,
     batch: int | None = None,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
     **settings: Any,
 ) -> Rendering:
     """Render units and return the pictures.
@@ -75,8 +77,8 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     ----------
     model : VisionModel
         As `featviz.load` returns it.
-    units : sequence of Unit
-        As `featviz.units` returns them, of any sites.
+    units : Unit, str, or iterable of these
+        Units of any sites, each rendered once; a text is a selector, see `featviz.units`.
     samples, steps, preset, seed, **settings
         See `featviz.optimization.settings.Settings`: ``param``, ``size``, ``diversity``,
         ``tv_weight``, ``precision``, ``spectrum``, ``frequency_schedule``, ``split_qk`` and
@@ -87,9 +89,9 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     batch : int, optional
         Pictures per batch; chosen from the free memory if not given. It does not change the
         pictures, unless an augmentation of your own draws for each image.
-    progress : callable
-        Called before every batch and after every step with the number of finished pictures
-        (fractions count) and their total.
+    progress : callable or bool
+        True shows a progress bar. A function is called before every batch and after every step with
+        the number of finished pictures (fractions count) and their total.
 
     Returns
     -------
@@ -98,10 +100,11 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
     Raises
     ------
     FeatvizError
-        If a unit does not exist or, with `split_qk`, is not a query-key logit, or a setting is
-        unknown or out of range, or a part of your own returns a wrong shape. What it raises itself
-        is not caught.
+        If an argument is of the wrong type, a unit does not exist or, with `split_qk`, is not a
+        query-key logit, or a setting is unknown or out of range, or a part of your own returns a
+        wrong shape. What it raises itself is not caught.
     """
+    progress = as_progress(progress)
     recipe = make_recipe(
         model,
         augmentation=augmentation,
@@ -113,10 +116,11 @@ def render(  # noqa: PLR0913  the first settings by position, and the seams
         seed=seed,
         **settings,
     )
-    units = list(dict.fromkeys(units))
-    check_units(model, units, recipe)
-    batches = batches_of(model, units, recipe, batch)
-    return _gather(units, recipe, run(model, batches, recipe, progress))
+    chosen = list(dict.fromkeys(as_units(model, units)))
+    check_units(model, chosen, recipe)
+    batch = None if batch is None else whole_number("batch", batch, 1)
+    batches = batches_of(model, chosen, recipe, batch)
+    return _gather(chosen, recipe, run(model, batches, recipe, progress))
 
 
 def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) -> Rendering:

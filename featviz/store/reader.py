@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
+from featviz._util.arguments import file_path
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.store.columns import ADDRESS, Row
 from featviz.store.errors import reading
@@ -67,7 +68,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = file_path("a store", path)
         self._source: _Source
         with reading(self.path):
             is_folder, is_there = self.path.is_dir(), self.path.exists()

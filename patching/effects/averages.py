@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz import cueworld
+from featviz._util.arguments import instance, sequence
 from patching.effects.bootstrap import LEVEL, RESAMPLES, Intervals, intervals
 from patching.effects.table import Table
 
@@ -93,6 +94,7 @@ def groups(classes: Sequence[str]) -> list[Group]:
     -------
     list of Group
     """
+    classes = sequence("classes", classes, "names of classes")
     found = [Group("all", "all", None)]
     if tuple(classes) == cueworld.CLASSES:
         for family in dict.fromkeys(cueworld.FAMILIES):
@@ -127,6 +129,7 @@ def averages(
     list of Average
         For each group, one for each metric.
     """
+    instance("table", table, Table, "a Table, as patching.sweep returns it")
     found = []
     for group in over:
         part = table.images(group.holds(table.label))

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from featviz._util.arguments import instance
 from featviz._util.seeding import generator_for
 from featviz.cueworld import blur, grayscale, silhouette
 from featviz.data.datasets import Dataset
@@ -126,6 +127,7 @@ def corruption(text: str) -> Corruption:
     inputs are the symmetric token replacement of Zhang and Nanda, "Towards Best Practices of
     Activation Patching in Language Models", ICLR 2024.
     """
+    instance("corruption", text, str, "a text such as 'grayscale' or 'blur:2'")
     name, colon, rest = text.partition(":")
     form = FORMS.get(name)
     if form is None:

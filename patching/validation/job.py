@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.arguments import instance
+from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
+from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns, Row
@@ -66,7 +68,7 @@ def validate_to_store(
     count: int | None = None,
     seed: int = 0,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Validate every rendered MLP neuron of a store that is not validated yet.
 
@@ -90,9 +92,9 @@ def validate_to_store(
     force : bool
         Rename validations of another configuration, and damaged shards of validations, and compute
         them again.
-    progress : callable
-        Called before the first neuron and after every neuron with the number of neurons finished
-        and in all.
+    progress : callable or bool
+        True shows a progress bar. A function is called before the first neuron and after every
+        neuron with the number of neurons finished and in all.
 
     Returns
     -------
@@ -106,6 +108,9 @@ def validate_to_store(
         the images have no labels, or not the model's classes, or are too few; or if the store is
         damaged or cannot be written.
     """
+    report = as_progress(progress)
+    check_model(model)
+    instance("dataset", dataset, Dataset, "a dataset, as featviz.data.datasets.open_data opens it")
     opened = Store(store)
     if opened.fingerprint != model.fingerprint:
         raise FeatvizError(f"{opened.path} has renders of {opened.model}, not of {model.name}")
@@ -124,9 +129,9 @@ def validate_to_store(
     def tick() -> None:
         nonlocal finished
         finished += 1
-        progress(finished, len(missing))
+        report(finished, len(missing))
 
-    progress(0, len(missing))
+    report(0, len(missing))
     load_renders = _renders_of(opened)
     baseline = Baseline(vit, dataset, images)
     resamples = draw_resamples(images, seed)

@@ -264,7 +264,7 @@ def test_a_model_is_left_as_it_was_found() -> None:
         ),
         (
             {"clean": torch.zeros(3, 3, 32, 32)},
-            r"needs clean images of shape \(3, 3, 64, 64\), got \(3, 3, 32",
+            r"reads floating-point clean images \(N, 3, 64, 64\), not float32 \(3, 3, 32",
         ),
         ({"clean": torch.zeros(0, 3, 64, 64)}, "there are no images"),
     ],

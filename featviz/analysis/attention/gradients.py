@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz._util.image_files import read_image
 from featviz._util.images import to_uint8
-from featviz._util.progress import Progress, ignore, part_of
+from featviz._util.progress import Progress, as_progress, part_of
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import check_logits
@@ -102,7 +102,7 @@ def gradients_to_store(
     files: Sequence[str | Path],
     store: str | Path,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Store the gradient maps of logits on image files, except those that it already holds.
 
@@ -118,8 +118,9 @@ def gradients_to_store(
         The folder; made if it does not exist.
     force : bool
         See `featviz.rendering.job.render_to_store`.
-    progress : callable
-        Called with the number of finished maps and their total.
+    progress : callable or bool
+        True shows a progress bar. A function is called with the number of finished maps and their
+        total.
 
     Returns
     -------
@@ -131,6 +132,7 @@ def gradients_to_store(
         If a unit is not a logit, a file is not an image, or the store is of another model or other
         images, damaged, or cannot be written.
     """
+    progress = as_progress(progress)
     check_logits(model, units)
     images = torch.stack([read_image(file, model.image_size) for file in files])
     configuration = {

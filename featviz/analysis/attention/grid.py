@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import units
 from featviz.addressing.tokens import Pair
@@ -93,7 +93,7 @@ def grids_to_store(
     recipe: Recipe,
     store: str | Path,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Render every pair of grids and draw a figure of each, except those in the store.
 
@@ -123,6 +123,7 @@ def grids_to_store(
     FeatvizError
         If the store is of another model, recipe or other tokens, damaged, or cannot be written.
     """
+    progress = as_progress(progress)
     configuration = recipe.to_json() | {
         "queries": list(grids[0].queries),
         "keys": list(grids[0].keys),

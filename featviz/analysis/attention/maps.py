@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, as_progress
 from featviz.analysis.attention.heads import Head
 from featviz.models.attention import Heads, heads_of
 from featviz.models.hooks import Context, eval_mode, run_until
@@ -58,7 +58,7 @@ def mean_attention(
     dataset: Dataset,
     count: int | None = None,
     batch: int = 32,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> dict[Head, Maps]:
     """Average the attention of heads over the images of a dataset.
 
@@ -75,8 +75,9 @@ def mean_attention(
         Number of images, see `featviz.data.datasets.Dataset.indices`.
     batch : int
         Images per batch.
-    progress : callable
-        Called after every batch with the number of finished images and their total.
+    progress : callable or bool
+        True shows a progress bar. A function is called after every batch with the number of
+        finished images and their total.
 
     Returns
     -------
@@ -87,6 +88,7 @@ def mean_attention(
     FeatvizError
         If an image cannot be read.
     """
+    progress = as_progress(progress)
     by_owner: dict[str, tuple[Heads, list[Head]]] = {}
     for head in heads:
         owner = head.site.owner
@@ -187,7 +189,7 @@ def maps_to_store(
     store: str | Path,
     count: int | None = None,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Store the attention maps of heads, except those that the store already holds.
 
@@ -210,6 +212,7 @@ def maps_to_store(
         If an image cannot be read, or the store is of another model, data or number of images,
         damaged, or cannot be written.
     """
+    progress = as_progress(progress)
     configuration = {
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
         "images": len(dataset.indices(count)),

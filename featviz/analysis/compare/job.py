@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from featviz._util.progress import Progress, ignore, part_of
+from featviz._util.progress import Progress, as_progress, part_of
 from featviz.addressing.address import Unit
 from featviz.analysis.compare.cka import MIN_IMAGES, cka_matrix
 from featviz.analysis.compare.matching import Match, matchable_sites, matches
@@ -118,7 +118,7 @@ def compare_to_store(
     store: str | Path,
     count: int | None = None,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Store the similarity of all layers, and units with their matches, both rendered.
 
@@ -140,8 +140,9 @@ def compare_to_store(
     force : bool
         Set a store of other models, data or settings aside; see
         `featviz.rendering.job.render_to_store`.
-    progress : callable
-        Called with the number of pictures finished and in all.
+    progress : callable or bool
+        True shows a progress bar. A function is called with the number of pictures finished and in
+        all.
 
     Returns
     -------
@@ -156,6 +157,7 @@ def compare_to_store(
         cannot be read, or the store is of other models, data or settings, damaged, or cannot be
         written.
     """
+    progress = as_progress(progress)
     if recipes[0].size != recipes[1].size:
         raise FeatvizError(
             "the recipes of both models must have the same size, got "

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from featviz._util.progress import Progress, ignore, part_of
+from featviz._util.progress import Progress, as_progress, part_of
 from featviz.addressing.address import Unit
-from featviz.addressing.selectors import sites_of
+from featviz.addressing.selectors import Chosen, as_units, sites_of
 from featviz.analysis.examples import images as example_images
 from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.analysis.examples.image_writer import ImageWriter
@@ -32,11 +32,11 @@ GROUP = 8192
 
 def examples(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Chosen,
     dataset: Dataset,
     count: int | None = None,
     top: int = 9,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> list[Examples]:
     """Find the images of a dataset with the highest, lowest and intermediate values of units.
 
@@ -46,16 +46,16 @@ def examples(
     Parameters
     ----------
     model : VisionModel
-    units : sequence of Unit
-        Units of any sites.
+    units : Unit, str, or iterable of these
+        Units of any sites; a text is a selector, see `featviz.units`.
     dataset : Dataset
     count : int, optional
         Number of images, see `featviz.data.datasets.Dataset.indices`.
     top : int
         Number of highest and of lowest images, at least 1.
-    progress : callable
-        Called with the number of finished images and their total. Each image counts twice: for its
-        values, and for the tokens of the examples.
+    progress : callable or bool
+        True shows a progress bar. A function is called with the number of finished images and their
+        total. Each image counts twice: for its values, and for the tokens of the examples.
 
     Returns
     -------
@@ -68,6 +68,7 @@ def examples(
         If there is no unit, a unit does not exist or has a value that is not finite, an image
         cannot be read, or the disk is full.
     """
+    progress = as_progress(progress)
     units = _checked(model, units)
     search = ExampleSearch(model, dataset, count, top)
     first, second = _halves(progress, len(search.indices))
@@ -89,13 +90,13 @@ def examples(
 
 def examples_to_store(
     model: VisionModel,
-    units: Sequence[Unit],
+    units: Chosen,
     dataset: Dataset,
     store: str | Path,
     count: int | None = None,
     top: int = 9,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Find the examples of units, and store them with their images, each image once.
 
@@ -127,6 +128,7 @@ def examples_to_store(
         another model or has examples of other data or settings, is damaged or cannot be written,
         or its disk has too little space.
     """
+    progress = as_progress(progress)
     units = _checked(model, units)
     search = ExampleSearch(model, dataset, count, top)
     settings: dict[str, dict[str, Any]] = {KIND: search.configuration()}
@@ -155,8 +157,9 @@ def examples_to_store(
     return JobSummary(len(missing) - len(failures), done, failures, {"images": image_writer.stored})
 
 
-def _checked(model: VisionModel, units: Sequence[Unit]) -> list[Unit]:
+def _checked(model: VisionModel, chosen: Chosen) -> list[Unit]:
     """Check that there are units and that they exist; return each once."""
+    units = as_units(model, chosen)
     if not units:
         raise FeatvizError("there is no unit to find examples of")
     for unit in units:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from featviz._util.images import from_uint8, resize
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units, sites_of
 from featviz.analysis.paths.path import COLUMNS, ActivationPath
@@ -52,7 +52,7 @@ class _NaturalImages:
 
 
 def paths_to_store(
-    model: VisionModel, store: str | Path, force: bool = False, progress: Progress = ignore
+    model: VisionModel, store: str | Path, force: bool = False, progress: Progress | bool = False
 ) -> JobSummary:
     """Compute the activation path of the best picture of each unit that has natural examples.
 
@@ -68,8 +68,9 @@ def paths_to_store(
         A folder with kinds ``renders`` and ``examples``; the paths are added to it.
     force : bool
         Set paths of another configuration, and damaged shards of them, aside under another name.
-    progress : callable
-        Called with the number of units finished and in all.
+    progress : callable or bool
+        True shows a progress bar. A function is called with the number of units finished and in
+        all.
 
     Returns
     -------
@@ -81,6 +82,7 @@ def paths_to_store(
         If there is no such folder or it has no examples, their dataset is missing or has changed,
         the store is of another model or has paths of another configuration, or it is damaged.
     """
+    progress = as_progress(progress)
     opened = open_folder(store)
     if EXAMPLES not in opened.configuration:
         raise FeatvizError(

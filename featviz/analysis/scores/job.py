@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz._util.progress import Progress, ignore, part_of
+from featviz._util.progress import Progress, as_progress, part_of
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units
 from featviz.analysis.scores.held_out_views import VIEWS
@@ -65,7 +65,7 @@ def scores_to_store(
     data: str | None = None,
     seeds: int = 1,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Score all pictures of a store that have no scores yet.
 
@@ -83,8 +83,9 @@ def scores_to_store(
     force : bool
         Set scores of another configuration, and damaged shards of scores, aside under another
         name.
-    progress : callable
-        Called with the number of units finished and in all.
+    progress : callable or bool
+        True shows a progress bar. A function is called with the number of units finished and in
+        all.
 
     Returns
     -------
@@ -98,6 +99,7 @@ def scores_to_store(
         If there is no such folder or dataset, the store is of another model or has scores of
         another configuration, an address cannot be parsed, or the store is damaged.
     """
+    progress = as_progress(progress)
     if seeds < 1:
         raise FeatvizError(f"seeds must be at least 1, not {seeds}")
     opened = open_folder(store)

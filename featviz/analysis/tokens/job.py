@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from featviz._util.images import from_uint8, resize
-from featviz._util.progress import Progress, ignore
+from featviz._util.progress import Progress, as_progress, ignore
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
@@ -127,7 +127,7 @@ def tokens_to_store(
     store: str | Path,
     batch: int | None = None,
     force: bool = False,
-    progress: Progress = ignore,
+    progress: Progress | bool = False,
 ) -> JobSummary:
     """Render units over all patches and at tokens into a store, and score the former.
 
@@ -155,6 +155,7 @@ def tokens_to_store(
         If `group_by_unit` refuses the units, or the store is of another model, recipe or list of
         tokens, damaged, or cannot be written.
     """
+    progress = as_progress(progress)
     groups = group_by_unit(model, units)
     if recipe.split_qk:
         raise FeatvizError("featviz tokens does not support separate query and key images")

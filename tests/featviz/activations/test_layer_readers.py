@@ -102,7 +102,7 @@ def chosen(module: nn.Module) -> tuple[Any, list[Unit]]:
 def test_values_equal_the_output_of_the_layer_for_every_unit_and_position(name: str) -> None:
     module = chain(name)
     site, units = chosen(module)
-    images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
+    images = torch.rand(6, 3, SIDE, SIDE, dtype=torch.float64)
     reader, inputs = layer_reader(module[1], site, units), module[0](images)
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(reader.read_all(inputs, {}), expected, rtol=1e-10, atol=1e-12)
@@ -115,7 +115,7 @@ def test_values_equal_the_output_of_the_layer_for_every_unit_and_position(name: 
 def test_gradients_equal_those_through_the_whole_layer(name: str) -> None:
     module = chain(name)
     site, units = chosen(module)
-    images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
+    images = torch.rand(6, 3, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
     reader = layer_reader(module[1], site, units)
     expected = torch.stack([naive_gradient(module, images, unit, "1") for unit in units], 1)
     (whole,) = torch.autograd.grad(reader.read_all(module[0](images), {}).sum(), images)
@@ -158,7 +158,7 @@ def test_a_layer_whose_own_forward_was_replaced_is_run_in_full() -> None:
     plain = module[1].forward
     module[1].forward = lambda inputs: plain(inputs) + 1
     site, units = chosen(module)
-    images = torch.randn(6, 3, SIDE, SIDE, dtype=torch.float64)
+    images = torch.rand(6, 3, SIDE, SIDE, dtype=torch.float64)
     values = layer_reader(module[1], site, units).read_all(module[0](images), {})
     expected = torch.stack([naive_readout(module, images, unit, "1") for unit in units], 1)
     torch.testing.assert_close(values, expected, rtol=1e-10, atol=1e-12)

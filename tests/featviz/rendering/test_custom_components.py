@@ -190,8 +190,11 @@ def test_augmentations_of_the_whole_batch_do_not_depend_on_the_batch(
         ({"start": torch.zeros(3, 8, 9)}, r"start must be a float tensor \(3, H, H\)"),
         ({"start": np.zeros((3, 8, 8))}, r"got a ndarray"),
         ({"start": torch.full((3, 8, 8), 255.0)}, r"got values from 255 to 255"),
-        ({"objective": 3}, r"objective must be a function or a name, got a int"),
-        ({"param": Fourier(32, 32)}, r"param must be a function or a name, got a Fourier"),
+        ({"objective": 3}, r"objective must be a function, got 3"),
+        (
+            {"param": Fourier(32, 32)},
+            r"param must be a function or a name, got an object of type Fourier",
+        ),
         (
             {"objective": lambda _, values: values, "split_qk": True},
             r"an objective of your own cannot be combined with split_qk",
