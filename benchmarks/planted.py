@@ -39,6 +39,7 @@ from featviz import Store, VisionModel
 from featviz._util.images import to_uint8
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset
+from featviz.models.loading.options import LoadOptions
 from featviz.store.columns import Row
 from featviz.store.jobs import open_writer
 from patching.validation.job import validate_to_store
@@ -125,7 +126,8 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
             _plant(module, marks, generator)
     module.eval().requires_grad_(False)
     source, half = Marked(marks, seed), (0.5, 0.5, 0.5)
-    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes)
+    untrained = LoadOptions(untrained=True)
+    model = VisionModel(f"planted-{seed}", module, SIDE, half, half, source.classes, untrained)
     return model, Dataset(f"marked-{seed}", source.classes, source)
 
 

@@ -43,12 +43,33 @@ def read_image(path: str | Path, size: int) -> Tensor:
         with Image.open(path) as file:
             if file.mode[0] in "IF":  # of unknown range; Pillow would clip it at 255
                 raise FeatvizError(f"{path} has more than 8 bits a channel; save it with 8")
-            image = ImageOps.exif_transpose(file).convert("RGB")
+            image = _rgb(ImageOps.exif_transpose(file))
+    except Image.DecompressionBombError as error:
+        raise FeatvizError(f"{path}: {too_large(error)}") from error
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
     except UNREADABLE as error:
         raise FeatvizError(f"{path} cannot be read as an image ({error})") from error
     return resize_and_crop(image, size)
+
+
+def too_large(error: Image.DecompressionBombError) -> str:
+    """Describe an image that Pillow does not read because of its size.
+
+    Parameters
+    ----------
+    error : PIL.Image.DecompressionBombError
+
+    Returns
+    -------
+    str
+        Pillow's reason, and how to read such images.
+    """
+    reason = str(error).partition(",")[0]
+    return (
+        f"{reason}; `featviz --large-images COMMAND ...` reads it, as does Python with "
+        "PIL.Image.MAX_IMAGE_PIXELS = None"
+    )
 
 
 def resize_and_crop(image: Image.Image, size: int) -> Tensor:
@@ -66,7 +87,15 @@ def resize_and_crop(image: Image.Image, size: int) -> Tensor:
     Tensor, shape (3, size, size)
         RGB in [0, 1].
     """
-    image = image.convert("RGB")
+    image = _rgb(image)
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Convert an image to RGB; transparency is dropped, as by timm and torchvision."""
+    # Straight from a palette with transparency, Pillow warns.
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")

@@ -23,6 +23,7 @@ class Cueworld:
     """
 
     classes: tuple[str, ...] = cueworld.CLASSES
+    wordnet_ids: tuple[str, ...] = ()
     interleaved = True
 
     def __init__(self, count: int) -> None:

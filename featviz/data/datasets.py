@@ -45,6 +45,11 @@ class Dataset:
         """Return the number of images."""
         return len(self._source)
 
+    @property
+    def wordnet_ids(self) -> tuple[str, ...]:
+        """WordNet ids of the classes, as of ImageNet; empty if unknown."""
+        return self._source.wordnet_ids
+
     def fingerprint(self) -> str:
         """Compute a digest of the content, independent of its location.
 

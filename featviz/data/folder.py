@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 from torch import Tensor
 
 from featviz._util.image_files import read_image
+from featviz.data.class_names import is_split, is_wordnet_id, whole_numbers, wordnet_names
+from featviz.data.image_tree import images_below, is_image, visible
 from featviz.data.source import digest
 from featviz.errors import FeatvizError
 
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
-"""Suffixes of image files, in lower case; other files are ignored."""
+SPLITS = ("test", "val", "valid", "validation")
+"""Names of held-out splits; the first that has classes is suggested."""
 
 
 class Folder:
     """Image files: a sub-folder for each class, or no sub-folders and no labels.
 
-    Hidden files and folders, and files without the suffix of an image, are ignored.
+    Hidden files and folders, and files without the suffix of an image, are ignored. Links are
+    followed; see `featviz.data.image_tree.images_below`. Labels are the positions of the classes in
+    the order of their names, or the names themselves if all are whole numbers; classes in between
+    have no images. Names that are all WordNet ids become those of ImageNet.
 
     Parameters
     ----------
@@ -30,7 +35,8 @@ class Folder:
     Raises
     ------
     FeatvizError
-        If there is no such folder, or it has images both in sub-folders and outside of them.
+        If there is no such folder, a folder in it cannot be read, it has images both in sub-folders
+        and outside of them, its sub-folders are splits, or two are the same number.
     """
 
     interleaved = False
@@ -40,17 +46,29 @@ class Folder:
             what = "is not a folder" if path.exists() else "does not exist"
             raise FeatvizError(f"{path} {what}; folder:PATH needs a folder of images")
         self._path = path
-        inside = [one for one in sorted(path.iterdir()) if not one.name.startswith(".")]
-        unlabeled = [one for one in inside if _is_image(one)]
-        by_class = {one.name: _images_below(one) for one in inside if one.is_dir()}
+        inside = visible(path)
+        unlabeled = [one for one in inside if is_image(one)]
+        by_class = {one.name: images_below(one, path) for one in inside if one.is_dir()}
         by_class = {name: files for name, files in by_class.items() if files}
         if unlabeled and by_class:
             raise FeatvizError(
                 f"{path} has images both in sub-folders, such as {next(iter(by_class))}, and "
                 f"outside of them, such as {unlabeled[0].name}; put all or none into sub-folders"
             )
-        self.classes = tuple(by_class)
-        labeled = [(one, label) for label, files in enumerate(by_class.values()) for one in files]
+        _check_not_splits(path, by_class)
+        names = tuple(by_class)
+        self.wordnet_ids = names if all(map(is_wordnet_id, names)) else ()
+        numbers = whole_numbers(names)
+        labels = range(len(names)) if numbers is None else numbers
+        if numbers is not None:
+            self.classes = _numbered(path, names, numbers)
+        else:
+            self.classes = wordnet_names(names) if self.wordnet_ids else names
+        labeled = [
+            (one, label)
+            for label, files in zip(labels, by_class.values(), strict=True)
+            for one in files
+        ]
         self._files = labeled or [(one, -1) for one in unlabeled]
 
     def __len__(self) -> int:
@@ -71,22 +89,42 @@ class Folder:
         return read_image(path, size), label
 
     def label(self, index: int) -> int:
-        """Return the label of image `index`: the position of its sub-folder, or -1."""
+        """Return the label of image `index`, -1 without sub-folders."""
         return self._files[index][1]
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+def _numbered(path: Path, names: tuple[str, ...], numbers: list[int]) -> tuple[str, ...]:
+    """Name the classes 0 to the largest number; those without a folder as the others are padded."""
+    by_number: dict[int, str] = {}
+    for name, number in zip(names, numbers, strict=True):
+        other = by_number.setdefault(number, name)
+        if other != name:
+            raise FeatvizError(
+                f"the sub-folders {other} and {name} of {path} are the same number, and numbers "
+                "are labels; rename one"
+            )
+    width = min(map(len, names))
+    return tuple(by_number.get(one, f"{one:0{width}}") for one in range(max(numbers) + 1))
 
 
-def _images_below(folder: Path) -> list[Path]:
-    """Return all image files in a folder and its sub-folders, except hidden ones, by path."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if _is_image(path)
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+def _check_not_splits(path: Path, by_class: Mapping[str, list[Path]]) -> None:
+    """Raise if sub-folders are splits, such as ``train`` and ``val``, which hold the classes."""
+    classes = {
+        name: {one.relative_to(path / name).parts[0] for one in files if one.parent != path / name}
+        for name, files in by_class.items()
+        if is_split(name)
+    }
+    labeled = [name for name, inside in classes.items() if inside]
+    # A class may be called "train"; not if another one is a split, too, and has the same classes.
+    alike = any(one & other for one, other in combinations(classes.values(), 2))
+    only = len(classes) == len(by_class) and (len(classes) > 1 or labeled)
+    if alike or only:
+        ranks = {name: rank for rank, name in enumerate(SPLITS)}
+        best = min(labeled or classes, key=lambda name: ranks.get(name.lower(), len(ranks)))
+        raise FeatvizError(
+            f"the sub-folders of {path} are splits ({', '.join(classes)}), not classes; open one "
+            f"of them, such as folder:{path / best}"
+        )
 
 
 def _tail(path: Path, length: int = 16_384) -> bytes:

@@ -16,12 +16,15 @@ class Source(Protocol):
     ----------
     classes : tuple of str
         Names of the labels; empty if unknown.
+    wordnet_ids : tuple of str
+        WordNet ids of the classes, as of ImageNet; empty if unknown.
     interleaved : bool
         Whether consecutive images go through all classes, so that the first images are a
         representative sample.
     """
 
     classes: tuple[str, ...]
+    wordnet_ids: tuple[str, ...]
     interleaved: bool
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
-from featviz._util.image_files import resize_and_crop
+from featviz._util.image_files import resize_and_crop, too_large
 from featviz.data.source import digest
 from featviz.errors import FeatvizError, did_you_mean
 
@@ -54,10 +55,19 @@ class Torchvision:
         # Passed even if False: some classes download by default.
         options |= {"download": download} if "download" in takes else {}
         options |= {"train": False} if "train" in takes else {}
+        splits = SPLITS if "split" in takes else ("",)
         self._name, self._root = name, root
-        self._split, self._data = _held_out(kind, options, SPLITS if "split" in takes else ("",))
+        try:
+            self._split, self._data = _held_out(kind, options, splits)
+        except FeatvizError as error:
+            if (meant := _meant_root(kind, options, splits)) is None:
+                raise
+            raise FeatvizError(
+                f"{root} is a folder inside of ROOT, which is {meant} for {name}"
+            ) from error
         names = getattr(self._data, "classes", None) or ()
         self.classes = tuple(one if isinstance(one, str) else ", ".join(one) for one in names)
+        self.wordnet_ids = tuple(getattr(self._data, "wnids", ()))
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -85,6 +95,8 @@ class Torchvision:
         where = f"image {index} of torchvision's {self._name} in {self._root}"
         try:
             item = self._data[index]
+        except Image.DecompressionBombError as error:
+            raise FeatvizError(f"{where}: {too_large(error)}") from error
         except Exception as error:
             raise FeatvizError(f"{where} cannot be read ({_reason(error)})") from error
         image, label = item[:2] if isinstance(item, tuple) and len(item) > 1 else (item, None)
@@ -123,6 +135,19 @@ def _held_out(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> tu
         raise FeatvizError(
             f"torchvision's {kind.__name__} in {options['root']}: {_reason(error)}"
         ) from error
+
+
+def _meant_root(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> Path | None:
+    """Return the parent folder that has the data, if ROOT is a folder that the class made there."""
+    # Such as ROOT/cifar-10-batches-py, or ROOT/MNIST/raw.
+    for parent in Path(options["root"]).absolute().parents[:2]:
+        here = {**options, "root": str(parent)} | (
+            {"download": False} if "download" in options else {}
+        )
+        with suppress(FeatvizError):
+            _held_out(kind, here, splits)
+            return parent
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -95,15 +95,6 @@ def test_a_folder_is_no_image(tmp_path: Path) -> None:
         read_image(tmp_path, 8)
 
 
-def test_an_image_that_unpacks_to_gigabytes_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "bomb.png").write_bytes(FILES["PNG"])
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 // 2 - 1)
-    with pytest.raises(FeatvizError, match=r"bomb\.png cannot be read as an image"):
-        read_image(tmp_path / "bomb.png", 8)
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -121,3 +112,28 @@ def test_damaged_bytes_are_read_or_refused_and_nothing_else(
         return
     assert image.shape == (3, 8, 8)
     assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_hidden_colors_of_transparent_pixels_show_also_in_a_palette(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 2))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "palette.png", transparency=bytes([100, 128]))
+    # Several transparent colors, of which Pillow warns.
+    with Image.open(tmp_path / "palette.png") as file:
+        assert isinstance(file.info["transparency"], bytes)
+    shown = (read_image(tmp_path / "palette.png", 2) * 255).round().int()
+    assert shown[:, 0, 0].tolist() == [10, 20, 30]
+    assert shown[:, 0, 1].tolist() == [40, 50, 60]
+
+
+def test_an_image_that_unpacks_to_gigabytes_is_refused_with_the_option_that_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 // 2 - 1)
+    with pytest.raises(FeatvizError, match=r"a\.png: .*576 pixels.*574.*--large-images") as caught:
+        read_image(tmp_path / "a.png", 24)
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert read_image(tmp_path / "a.png", 24).shape == (3, 24, 24)

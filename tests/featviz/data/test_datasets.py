@@ -248,6 +248,22 @@ def test_cifar_is_read_from_its_published_files(
     assert same.fingerprint() == data.fingerprint()
 
 
+def test_a_folder_inside_of_the_root_of_a_torchvision_class_is_refused_with_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cifar(tmp_path, datasets.CIFAR10, monkeypatch)
+    pets(tmp_path)
+    for name, inside, kind in (
+        ("cifar10", "cifar-10-batches-py", "CIFAR10"),
+        ("torchvision:OxfordIIITPet", "oxford-iiit-pet", "OxfordIIITPet"),
+        ("torchvision:OxfordIIITPet", "oxford-iiit-pet/images", "OxfordIIITPet"),
+    ):
+        expected = f"{tmp_path / inside} is a folder inside of ROOT, which is {tmp_path} for {kind}"
+        with pytest.raises(FeatvizError) as caught:
+            open_data(f"{name}:{tmp_path / inside}")
+        assert str(caught.value) == expected
+
+
 def test_a_cifar_file_that_was_changed_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +310,7 @@ def test_a_class_without_a_test_split_gives_its_validation_split(tmp_path: Path)
     data = open_data(f"torchvision:Imagenette:{tmp_path}")
     assert len(data) == 10
     assert data.classes[0] == "tench, Tinca tinca"
+    assert data.wordnet_ids[:2] == ("n01440764", "n02102040")
     assert torch.equal(
         data.image(0, 8), read_image(tmp_path / "imagenette2/val/n01440764/n02102040.JPEG", 8)
     )

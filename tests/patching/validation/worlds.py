@@ -41,6 +41,7 @@ class ManyClasses:
 
     sizes = np.array([25, 60, 40, 45, 50, 60] * 50)
     classes = tuple(f"class {label}" for label in range(300))
+    wordnet_ids: tuple[str, ...] = ()
     interleaved = False
     labels_read = 0
 
