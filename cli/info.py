@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from cli.output import json_option, print_json, print_line, printable
+from cli.output import json_option, print_json, print_line
 from cli.paths import PATH
+from featviz._util.printable import printable
 
 GAP = 2
 """Spaces between the longest name and its value."""

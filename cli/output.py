@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featviz._util.printable import printable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,32 +24,6 @@ NAMED = 20
 """Units that one line names."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-
-
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = {"\N{ZERO WIDTH NON-JOINER}", "\N{ZERO WIDTH JOINER}"}
-
-
-def printable(text: str) -> str:
-    r"""Escape what a terminal would not show: newlines, escape sequences, marks of direction.
-
-    A byte of a file name that is not valid UTF-8 becomes ``\xff``.
-
-    Parameters
-    ----------
-    text : str
-        Of any characters, such as names of files and classes.
-    """
-    return text if text.isprintable() else "".join(map(_printable, text))
-
-
-def _printable(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN or character in _JOINERS:
-        return character
-    byte = ord(character) - 0xDC00
-    if 0x80 <= byte <= 0xFF:  # Python's form of an undecodable byte, PEP 383
-        return f"\\x{byte:02x}"
-    return character.encode("unicode_escape").decode()
 
 
 def print_line(text: str = "") -> None:

@@ -38,14 +38,19 @@ class PathText(click.ParamType[str]):
         return path
 
 
-class ModelText(PathText):
+class ModelText(click.ParamType[str]):
     """The name of a model, or the path of its files."""
 
+    name = "model"
+
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self,
+        value: object,
+        param: click.Parameter | None,  # noqa: ARG002  click's signature
+        ctx: click.Context | None,
     ) -> str:
         """Expand ``~`` and remove the final slash that a shell appends; refuse a selector."""
-        name = super().convert(value, param, ctx)
+        name = os.path.expanduser(str(value))  # noqa: PTH111 - see `PathText`
         if SELECTOR.fullmatch(name) and not os.path.lexists(name) and ctx is not None:
             raise click.UsageError(
                 f"{name} is a SELECTOR; MODEL comes first, as in {ctx.command_path} "
@@ -58,4 +63,4 @@ class ModelText(PathText):
 FILE = PathText("file", may_be_folder=False)
 FOLDER = PathText("folder")
 PATH = PathText()
-MODEL = ModelText("model")
+MODEL = ModelText()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cli.output import counts, json_option, print_json, print_line, print_message, printable
+from cli.output import counts, json_option, print_json, print_line, print_message
 from cli.paths import PATH
+from featviz._util.printable import printable
 from featviz.errors import FeatvizError
 
 

@@ -19,7 +19,7 @@ from patching.effects.table import TRACES, Mode
 from patching.interventions.corruptions import corruption
 from patching.interventions.token_names import grid_of
 from patching.plots.figures import Plan, ReadImage, draw
-from patching.plots.style import Pixels, save
+from patching.plots.style import Pixels, literal, save
 from patching.vit.residual_vit import residual_vit
 
 FIGURES = "figures"
@@ -71,9 +71,8 @@ def figures_to_store(
         settings["ablate"],
         (settings["donor"] or {}).get("model"),
     )
-    plan = Plan(
-        effects, settings["by"], title, settings["classes"], model.prefix_tokens, _grid(model)
-    )
+    classes = list(map(literal, settings["classes"]))
+    plan = Plan(effects, settings["by"], literal(title), classes, model.prefix_tokens, _grid(model))
     writer = open_writer(model, store, TRACES, settings)
     existing = set(opened.addresses(FIGURES)) if FIGURES in opened.kinds else set()
     indices = dataset.indices(settings["images"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from featviz._util.files import make_folder, write
+from featviz._util.printable import printable
 from featviz.errors import FeatvizError
 from patching.effects.table import Floats
 
@@ -47,6 +48,17 @@ STYLE = {
     "svg.hashsalt": "featviz",
     "image.cmap": "RdBu_r",
 }
+
+
+def literal(text: str) -> str:
+    """Escape what matplotlib takes for mathematics, and characters that it does not draw.
+
+    Parameters
+    ----------
+    text : str
+        Such as the name of a class.
+    """
+    return printable(text).replace("$", r"\$")
 
 
 def check_plots() -> None:

@@ -96,7 +96,7 @@ def test_labels_of_missing_units_are_reported_and_not_a_failure(
     file.write_text(json.dumps({"format": "featviz-labels", "version": 1, "labels": labels}))
     result = run("gallery", store, "-o", tmp_path / "site", "--labels", file)
     assert result.status == 0
-    line = "1 of 2 labels are of units that are not in this gallery, for example head:99?[2J"
+    line = "1 of 2 labels are of units that are not in this gallery, for example head:99\\x1b[2J"
     assert line in result.err.splitlines()
     again = run("gallery", store, "-o", tmp_path / "site", "--labels", file, "--json")
     assert json.loads(again.out)["remarks"] == [

@@ -176,6 +176,11 @@ def test_a_closed_pipe_on_stdout_is_not_an_error(
     assert capsys.readouterr().err == ""
 
 
+def test_every_command_can_report_as_json() -> None:
+    for name, command in featviz.commands.items():
+        assert "as_json" in {parameter.name for parameter in command.params}, name
+
+
 def test_every_option_is_explained() -> None:
     for command in featviz.commands.values():
         assert command.help
