@@ -17,6 +17,8 @@ class FeatvizError(Exception):
 def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
     """Suggest known names similar to a wrong one, for the end of an error message.
 
+    Uppercase and lowercase letters are the same.
+
     Parameters
     ----------
     name : str
@@ -31,5 +33,8 @@ def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:
     str
         ``"; did you mean a, b?"``, or an empty string if no known name is similar.
     """
-    close = difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
-    return f"; did you mean {', '.join(close)}?" if close else ""
+    folded: dict[str, str] = {}
+    for each in known:
+        folded.setdefault(each.casefold(), each)
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=count, cutoff=0.5)
+    return f"; did you mean {', '.join(folded[each] for each in close)}?" if close else ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -26,6 +28,9 @@ SEED = 0
 """Seed of untrained models, so that their weights and fingerprints are reproducible."""
 
 BUNDLED, TORCHVISION, HUB = "cueworld/", "torchvision/", "hf-hub:"
+
+# As the Hugging Face Hub names its repositories, possibly with the address of their page.
+_REPOSITORY = re.compile(r"(?:https://huggingface\.co/)?(?P<id>(?P<owner>[\w.-]+)/[\w.-]+)/?")
 
 
 def known_models() -> list[str]:
@@ -54,7 +59,7 @@ def is_known(name: str) -> bool:
 
 
 def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizError:
-    """Make the error for an unknown name, with similar names.
+    """Make the error for an unknown name, with similar names, or the way to a repository.
 
     Parameters
     ----------
@@ -72,8 +77,27 @@ def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizErro
         tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{plain}.*")]
         available = f"available are {', '.join(tags)}" if tags else "it has none"
         return FeatvizError(f"{plain} has no weights tagged {tag!r}; {available}")
-    close = did_you_mean(name, known_models()) or "; `featviz models` lists all models"
-    return FeatvizError(f"no {kind} is called {name!r}{close}")
+    unknown = f"no {kind} is called {name!r}"
+    repository = _REPOSITORY.fullmatch(name)
+    if repository and not name.startswith((BUNDLED, TORCHVISION, HUB)):
+        if Path(repository["owner"]).is_dir():
+            return FeatvizError(f"there is no file or folder {name}")
+        return FeatvizError(
+            f"{unknown}; if it is a repository of the Hugging Face Hub, "
+            f"{_downloaded(repository['id'])}, or give {HUB}{repository['id']} if it is in timm's "
+            "format"
+        )
+    names, wanted = known_models(), (name.casefold(), f"{TORCHVISION}{name}".casefold())
+    same = [each for each in names if each.casefold() in wanted]
+    if same:
+        return FeatvizError(f"{unknown}; did you mean {', '.join(same)}?")
+    close = did_you_mean(name, names) or "; `featviz models` lists all models"
+    return FeatvizError(f"{unknown}{close}")
+
+
+def _downloaded(repository: str) -> str:
+    folder = repository.partition("/")[2]
+    return f"download it with `hf download {repository} --local-dir {folder}` and give that folder"
 
 
 def build(
@@ -199,13 +223,22 @@ def resampled(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
 def _timm(name: str, trained: bool, options: dict[str, Any], image_size: int | None) -> VisionModel:
     remote = name.startswith(HUB)
     if trained and not remote and not _is_published(name):
-        raise FeatvizError(f"there are no trained weights of {name}; {_instead(name)}")
+        raise FeatvizError(f"timm has no trained weights of {name}; {_instead(name)}")
     if trained and not remote and (options or image_size is not None):
         # A wrong argument is not a failed download.
         _create(name, False, options, image_size)
-    instead = "use a file of its weights with --arch NAME" if remote else _instead(name)
+    repository = name.removeprefix(HUB).partition("@")[0]
+    instead = _downloaded(repository) if remote else _instead(name)
     with downloading(name, constants.ENDPOINT, instead) if trained or remote else nullcontext():
-        module = _create(name, trained, options, image_size)
+        try:
+            module = _create(name, trained, options, image_size)
+        except KeyError as error:
+            if not remote or error.args != ("architecture",):
+                raise
+            raise FeatvizError(
+                f"{name} is not in timm's format: its configuration names no architecture of "
+                f"timm; {_downloaded(repository)}"
+            ) from error
     return from_timm(name, module, trained)
 
 

@@ -19,7 +19,6 @@ from featviz.models.loading.checkpoints.fitting import Misfit, compare, few, loa
 from featviz.models.loading.checkpoints.sizes import is_resampled, other_patches, trained_size
 from featviz.models.loading.checkpoints.state_dict import parts
 from featviz.models.loading.checkpoints.weight_files import read_state_dicts
-from featviz.models.loading.old_names import current_name
 from featviz.models.loading.registry import HUB, is_known, unknown_model
 from featviz.models.vision_model import VisionModel
 
@@ -88,7 +87,6 @@ def load_checkpoint(
         If there is no such architecture, the file cannot be read as weights, or they do not match
         the architecture exactly.
     """
-    arch = current_name(arch)
     if not is_known(arch) or arch.startswith(HUB):
         raise unknown_model(arch, "architecture")
     states = read_state_dicts(path)
