@@ -27,6 +27,7 @@ from cli.output import (
 from cli.paths import MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.errors import FeatvizError
+from featviz.models.loading.options import LoadOptions
 from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from patching.effects.table import Floats
 
 SHOWN = 24
-from featviz.models.loading.options import LoadOptions
 """Maximum number of sites in the printed table; the ones with the largest effects."""
 
 

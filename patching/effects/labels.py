@@ -1,16 +1,27 @@
-"""Labels of a dataset as indices of a model's logits, matched by class name."""
+"""Labels of a dataset as indices of a model's logits: the only place that matches classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import torch
+from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
+from featviz.data.class_names import is_wordnet_id, whole_numbers
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
+from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
+from patching.effects.name_matching import matches, same_order
 
 
 def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> list[int]:
-    """Find the logit of each image's class: by its name, if model and dataset both have names.
+    """Find the logit of each image's class.
+
+    In this order: by WordNet id, if the classes of the model are those of ImageNet; by name, where
+    every synonym of a name with commas counts; by the number, if the names of the dataset are whole
+    numbers; by position, if model and dataset have as many classes and no name contradicts it, or
+    one of them has no names.
 
     Parameters
     ----------
@@ -32,32 +43,102 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
     found = dataset.labels(indices)
     if min(found, default=0) < 0:
         raise FeatvizError(f"{dataset.name} has images without labels; effects need labels")
-    ours, theirs = (
-        [_normalized(name) for name in names] for names in (model.classes, dataset.classes)
-    )
-    if not ours or not theirs or ours == theirs:
-        return found
-    logits = {name: logit for logit, name in enumerate(ours)}
-    unknown = [
-        name
-        for name in dict.fromkeys(dataset.classes[label] for label in found)
-        if _normalized(name) not in logits
-    ]
-    if not unknown:
-        return [logits[theirs[label]] for label in found]
-    if len(ours) == len(theirs):
-        return found
-    raise FeatvizError(
-        f"none of the {len(ours)} classes of {model.name} is called {unknown[0]!r}, a class of "
-        f"{dataset.name}"
-    )
+    logits = _logits(model, dataset, dict.fromkeys(found))
+    return [logits[label] for label in found]
 
 
 def classes_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> tuple[str, ...]:
     """Return the names of the labels that `labels_for` returns; see `labels_for`."""
-    by_name = labels_for(model, dataset, indices) != dataset.labels(indices)
-    return tuple(model.classes) if by_name else tuple(dataset.classes)
+    labels, logits = dataset.labels(indices), labels_for(model, dataset, indices)
+    if labels == logits:
+        return tuple(dataset.classes)
+    if model.classes:
+        return tuple(model.classes)
+    names = {logit: dataset.classes[label] for label, logit in zip(labels, logits, strict=True)}
+    return tuple(names.get(logit, str(logit)) for logit in range(max(names) + 1))
 
 
-def _normalized(name: str) -> str:
-    return name.strip().casefold().replace("_", " ")
+def _logits(model: VisionModel, dataset: Dataset, used: Iterable[int]) -> dict[int, int]:
+    """Find the logits of the labels that are used."""
+    names, position = dataset.classes, {label: label for label in used}
+    if dataset.wordnet_ids and (synsets := _synsets(model, len(names))):
+        by_id = {each: logit for logit, each in enumerate(synsets)}
+        for label in position:
+            if dataset.wordnet_ids[label] not in by_id:
+                raise _unknown(model, dataset, label)
+        return {label: by_id[dataset.wordnet_ids[label]] for label in position}
+    if not names:
+        return position
+    numbers = whole_numbers(names)
+    found = matches(names, model.classes)
+    if numbers is not None and not all(found[label] for label in position):
+        for label in position:
+            if model.classes and numbers[label] >= len(model.classes):
+                raise FeatvizError(
+                    f"class {names[label]} of {dataset.name} is none of {model.name}, whose "
+                    f"{len(model.classes)} classes are 0 to {len(model.classes) - 1}; class names "
+                    "that are numbers count from 0"
+                )
+        return {label: numbers[label] for label in position}
+    if not model.classes or same_order(found, len(model.classes)):
+        return position
+    return _by_name(model, dataset, {label: found[label] for label in position})
+
+
+def _by_name(model: VisionModel, dataset: Dataset, found: dict[int, list[int]]) -> dict[int, int]:
+    """Return the only logit that matches each label."""
+    names, taken = dataset.classes, dict[int, int]()
+    for label, logits in found.items():
+        if not logits:
+            raise _unknown(model, dataset, label)
+        if len(logits) > 1:
+            either = " or ".join(f"{one} ({model.classes[one]})" for one in logits)
+            raise FeatvizError(
+                f"class {names[label]!r} of {dataset.name} may be class {either} of {model.name}; "
+                "use its full name, or WordNet ids for ImageNet"
+            )
+        other = taken.setdefault(logits[0], label)
+        if other != label:
+            raise FeatvizError(
+                f"{names[other]!r} and {names[label]!r} of {dataset.name} are both class "
+                f"{logits[0]} ({model.classes[logits[0]]}) of {model.name}; use full names, or "
+                "WordNet ids for ImageNet"
+            )
+    return {label: logit for logit, label in taken.items()}
+
+
+def _unknown(model: VisionModel, dataset: Dataset, label: int) -> FeatvizError:
+    count = len(model.classes) or "ImageNet"
+    return FeatvizError(
+        f"none of the {count} classes of {model.name} is called {dataset.classes[label]!r}, a "
+        f"class of {dataset.name}"
+    )
+
+
+def _synsets(model: VisionModel, count: int) -> list[str]:
+    """Return the WordNet ids of the logits, or none if they are not those of ImageNet.
+
+    A model without class names has those of ImageNet if it has as many logits, and other than the
+    `count` classes of the dataset.
+    """
+    classes = model.classes
+    if classes and all(map(is_wordnet_id, classes)):
+        return list(classes)
+    logits = len(classes) or _count_logits(model)
+    subset = infer_imagenet_subset({"num_classes": logits})
+    if subset is None or (not classes and logits == count):
+        return []
+    known = ImageNetInfo(subset)
+    names = [known.index_to_description(logit) for logit in range(logits)]
+    if classes and list(classes) != names:
+        found = matches(names, classes)
+        alike = sum(label in best for label, best in enumerate(found))
+        if not same_order(found, len(classes)) or alike < len(classes) / 2:
+            return []
+    return [known.index_to_label_name(logit) for logit in range(logits)]
+
+
+def _count_logits(model: VisionModel) -> int:
+    image = torch.zeros(1, 3, model.image_size, model.image_size, device=model.device)
+    with eval_mode(model.module), torch.no_grad():
+        return model(image).shape[-1]

@@ -36,11 +36,7 @@ class Reference:
     corrupted: Tensor
 
     def __post_init__(self) -> None:
-        count = self.clean.shape[1]
-        wrong = self.labels[(self.labels < 0) | (self.labels >= count)].tolist()
-        if wrong:
-            what = "an image has no label" if wrong[0] < 0 else f"an image is of class {wrong[0]}"
-            raise FeatvizError(f"{what}; the classes of the model are 0 to {count - 1}")
+        check_labels(self.labels.tolist(), self.clean.shape[1])
 
     @property
     def right(self) -> Tensor:
@@ -52,6 +48,26 @@ class Reference:
         """The class with the largest logit in the corrupted run except the label, (N,)."""
         others = self.corrupted.scatter(1, self.labels[:, None], -torch.inf)
         return others.argmax(1)
+
+
+def check_labels(labels: Sequence[int], count: int) -> None:
+    """Raise if a label is not the index of a logit.
+
+    Parameters
+    ----------
+    labels : sequence of int
+    count : int
+        Number of logits.
+
+    Raises
+    ------
+    FeatvizError
+        If a label is below 0, or not below `count`.
+    """
+    wrong = [label for label in labels if not 0 <= label < count]
+    if wrong:
+        what = "an image has no label" if wrong[0] < 0 else f"an image is of class {wrong[0]}"
+        raise FeatvizError(f"{what}; the classes of the model are 0 to {count - 1}")
 
 
 def measure(

@@ -22,6 +22,7 @@ from featviz.store.columns import Columns, Row
 from featviz.store.jobs import JobSummary, make_room, open_writer
 from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
+from patching.effects.accuracy import misfit
 from patching.effects.bootstrap import RESAMPLES, Floats, stratified_counts
 from patching.validation import class_profile
 from patching.validation.candidate import MIN_NEUTRAL
@@ -105,8 +106,9 @@ def validate_to_store(
     ------
     FeatvizError
         If the model cannot be split into sublayers on a residual stream, or is not the store's; if
-        the images have no labels, or not the model's classes, or are too few; or if the store is
-        damaged or cannot be written.
+        the images have no labels, or not the model's classes, or are too few; if the model
+        misclassifies most of them, except with random weights; or if the store is damaged or cannot
+        be written.
     """
     report = as_progress(progress)
     check_model(model)
@@ -134,6 +136,11 @@ def validate_to_store(
     report(0, len(missing))
     load_renders = _renders_of(opened)
     baseline = Baseline(vit, dataset, images)
+    # Random weights are the control of an experiment: nobody expects them to classify.
+    if not model.load_options.untrained:
+        problem = misfit(model, dataset, images.indices, baseline.predicted)
+        if problem:
+            raise FeatvizError(f"no causal tests: {problem}")
     resamples = draw_resamples(images, seed)
     for key, some in groupby(missing, key=lambda neuron: neuron.group):
         neurons = list(some)

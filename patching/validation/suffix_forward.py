@@ -14,7 +14,7 @@ from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from patching.effects.bootstrap import Floats
-from patching.effects.metrics import margins
+from patching.effects.metrics import check_labels, margins
 from patching.forward.memory import BATCH, images_that_fit
 from patching.validation.split import Split
 from patching.vit.hook_points import hooked
@@ -44,6 +44,13 @@ class Baseline:
         The residual stream after the last block, at the tokens that the head reads.
     margins : array, shape (N, classes)
         Margin of every class of the split.
+    predicted : Tensor of int64, shape (N,)
+        Index of the largest logit.
+
+    Raises
+    ------
+    FeatvizError
+        If an image cannot be read, or a class of the split is not a logit of the model.
     """
 
     def __init__(self, vit: ResidualViT, dataset: Dataset, split: Split) -> None:
@@ -54,7 +61,9 @@ class Baseline:
             found = [self._final(batch) for batch in self.batches(len(self.stream))]
         self.final_stream = torch.cat([stream for stream, _ in found])
         logits = torch.cat([logits for _, logits in found]).double().cpu()
+        check_labels(split.logits, logits.shape[1])
         self.margins: Floats = margins(logits, split.logits).numpy()
+        self.predicted = logits.argmax(1)
 
     def advance_to(self, sublayer: int) -> None:
         """Run all images up to the input of a sublayer.

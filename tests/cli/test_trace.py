@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from torchvision import datasets
 
 from cli.main import status
+from featviz import cueworld
+from featviz._util.images import to_uint8
 from featviz.store.reader import Store
 from patching.effects.table import read_traces
 from tests.cli.running import Run, tree
@@ -131,7 +134,10 @@ def test_a_hugging_face_folder_and_cifar_are_accepted(
     named = {one["group"] for one in report["averages"] if one["kind"] == "class"}
     assert named == {"name 5", "name 0", "name 9"}
     # A model of random weights gets none of three images right, and this is said.
-    assert "classifies no image correctly; add --all-images" in run(*words, *more).err
+    assert "classifies 0 of 3 images of cifar10:" in result.err
+    refused = run(*words, *more).err
+    assert "classifies 0 of 3 images of cifar10:" in refused
+    assert "--all-images includes the misclassified images" in refused
 
 
 def test_images_that_the_clean_run_classifies_wrongly_are_left_out(
@@ -149,6 +155,63 @@ def test_images_that_the_clean_run_classifies_wrongly_are_left_out(
     assert report["averages"][0]["images"] == 18 - wrong
     everything = json.loads(run(*words, *more, "--all-images").out)
     assert everything["averages"][0]["images"] == 18
+
+
+def cueworld_folder(root: Path, count: int, names: dict[int, str]) -> None:
+    """Write images of cueworld into folders, by the name of each of some classes."""
+    drawn = cueworld.draw(count, seed=10_000, size=cueworld.SIZE)
+    for index, (image, label) in enumerate(zip(drawn.images, drawn.labels.tolist(), strict=True)):
+        if label in names:
+            path = root / names[label] / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(to_uint8(image).numpy()).save(path)
+
+
+def test_folders_that_are_numbers_have_the_labels_of_these_numbers(
+    run: Run, tmp_path: Path
+) -> None:
+    # Sorted as text, 10 would be class 2.
+    cueworld_folder(tmp_path / "data", 36, {label: str(label) for label in range(18)})
+    words = ("trace", "cueworld/vit", "--data", f"folder:{tmp_path / 'data'}")
+    more = ("--corrupt", "blur", "--site", "patch_embed", "-o", tmp_path / "s", "--json")
+    result = run(*words, *more)
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["left_out"] <= 1
+    table = read_traces(tmp_path / "s")
+    files = sorted((tmp_path / "data").rglob("*.png"))
+    assert table.label.tolist() == [int(path.parent.name) for path in files]
+
+
+def test_labels_in_another_order_are_refused_before_and_after_the_sweep(
+    run: Run, tmp_path: Path
+) -> None:
+    names = {label: f"kind {(label + 1) % 18:02}" for label in range(18)}
+    cueworld_folder(tmp_path / "data", 36, names)
+    words = ("trace", "cueworld/vit", "--data", f"folder:{tmp_path / 'data'}")
+    more = ("--corrupt", "blur", "--site", "patch_embed", "-o", tmp_path / "s")
+    says = f"cueworld/vit classifies 0 of 36 images of folder:{tmp_path / 'data'} correctly (0 %); "
+    before = run(*words, *more).refusal()
+    assert says in before
+    # Named by the folder and by the model's own class, one before.
+    wrong, own = before.split("the most frequent error is ")[1].split(";")[0].split(" for ")
+    kind = cueworld.CLASSES.index(wrong.strip("'"))
+    assert own == repr(names[kind])
+    assert not (tmp_path / "s").exists()
+    everything = run(*words, *more, "--all-images")
+    assert everything.status == 0
+    assert says in everything.err
+    after = run(*words, *more)
+    assert after.status == 1
+    assert (after.out, says in after.err) == ("", True)
+
+
+def test_the_model_of_the_clean_run_is_the_one_that_must_classify(run: Run, tmp_path: Path) -> None:
+    # On classes that differ in color. Denoising runs clean images through the donor.
+    cueworld_folder(tmp_path / "data", 36, dict(enumerate(cueworld.CLASSES[:6])))
+    words = ("trace", "cueworld/vit", "--data", f"folder:{tmp_path / 'data'}")
+    more = ("--donor", "cueworld/vit_colourblind", "--site", "patch_embed", "-o", tmp_path / "s")
+    assert re.search(r"vit_colourblind classifies [0-5] of 12 images", run(*words, *more).refusal())
+    assert run(*words, *more, "--noising").status == 0
 
 
 def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from cli.main import status
+from featviz import cueworld
 from featviz.store.reader import Store
 from tests.cli.running import Run, tree
+from tests.cli.test_trace import cueworld_folder
 
 # The last block: little of the network is run after it.
 NEURONS = ("cueworld/vit", "blocks.11.mlp.fc1:0-1")
@@ -198,6 +200,32 @@ def test_other_images_are_refused_and_with_force_keep_the_renders(
     assert Store(tmp_path / "s").configuration["validations"]["images"] == 540
     assert len(found["units"]) == 2
     assert not (tmp_path / "s.1").exists()
+
+
+def test_no_statement_is_made_about_classes_that_the_model_gets_wrong(
+    run: Run, rendered: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(rendered, tmp_path / "s")
+    # Each of two classes in the folder of the other.
+    names = {0: cueworld.CLASSES[1], 1: cueworld.CLASSES[0]}
+    cueworld_folder(tmp_path / "data", 540, names)
+    result = run("validate", tmp_path / "s", "--data", f"folder:{tmp_path / 'data'}")
+    assert (result.status, result.out) == (1, "")
+    line = result.err.splitlines()[-1]
+    assert "Error: no causal tests: cueworld/vit classifies 0 of 60 images" in line
+    assert "correctly (0 %); it may have been trained on other classes, or on these in" in line
+    assert Store(tmp_path / "s").addresses("scores") != []
+    assert Store(tmp_path / "s").addresses("validations") == []
+
+
+def test_a_label_that_the_model_does_not_have_is_refused(
+    run: Run, rendered: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(rendered, tmp_path / "s")
+    cueworld_folder(tmp_path / "data", 540, {0: "17", 1: "18"})
+    result = run("validate", tmp_path / "s", "--data", f"folder:{tmp_path / 'data'}")
+    assert result.status == 1
+    assert "is none of cueworld/vit, whose 18 classes are 0 to 17; " in result.err
 
 
 def test_a_mistake_is_reported_in_one_line(run: Run, rendered: Path, tmp_path: Path) -> None:
