@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 import featviz
 import gallery
@@ -137,3 +138,16 @@ def test_the_snippets_of_extending_run_as_they_are() -> None:
     assert len(found) == 5
     for snippet in found:
         exec(snippet.replace("steps=16", "steps=2"), names)
+
+
+def test_the_snippets_of_notebooks_run_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an empty folder: they make a store."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    found = snippets(TEXTS[ROOT / "docs" / "notebooks.md"])
+    assert len(found) == 4
+    for snippet in found:
+        exec(snippet.replace("steps=64", "steps=2").replace("draw(8", "draw(1"), names)
+    assert (tmp_path / "neurons" / "store.json").exists()

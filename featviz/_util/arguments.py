@@ -108,7 +108,7 @@ def real_number(name: str, value: Any) -> float:
         If it is something else.
     """
     number = value.item() if getattr(value, "ndim", None) == 0 else value
-    if not isinstance(number, Real) or isinstance(number, bool):
+    if isinstance(number, bool) or not isinstance(number, Real):
         raise FeatvizError(f"{name} must be a number, got {described(value)}")
     return float(number)
 

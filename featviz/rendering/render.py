@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from featviz._util import html
 from featviz._util.arguments import whole_number
 from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
@@ -25,9 +27,13 @@ if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
 
-@dataclass(frozen=True)
+SHOWN = 32
+"""Pictures that a notebook shows of a rendering."""
+
+
+@dataclass(frozen=True, repr=False)
 class Rendering:
-    """Pictures of units, in memory.
+    """Pictures of units, in memory; a notebook shows them in a row.
 
     Attributes
     ----------
@@ -53,6 +59,36 @@ class Rendering:
     trajectory: npt.NDArray[np.float32]
     failures: dict[Unit, str]
     constant: dict[Unit, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        samples, size = self.images.shape[1], self.images.shape[-2]
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return (
+            f"<Rendering of {len(self.units)} units, {samples} pictures each of {size} x {size} "
+            f"pixels{failed}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show small pictures of the first units, with address and activation, in a notebook."""
+        # The images of query and key are shown next to each other.
+        pictures = math.prod(self.images.shape[1:-3])
+        each = self.images.reshape(len(self.units), pictures, *self.images.shape[-3:])
+        shown = max(1, SHOWN // pictures)
+        items = [
+            (
+                [html.picture(pixels, str(unit)) for pixels in own[:SHOWN]],
+                str(unit),
+                ", ".join(f"{value:.4g}" for value in values)
+                + (f"; {self.constant[unit]}" if unit in self.constant else ""),
+            )
+            for unit, own, values in zip(
+                self.units[:shown], each[:shown], self.activation[:shown], strict=True
+            )
+        ]
+        more = len(self.units) - len(items)
+        lines = [f"and {more} more units"] if more > 0 else []
+        lines += [f"failed: {unit}: {reason}" for unit, reason in self.failures.items()]
+        return html.figures(items) + "".join(map(html.paragraph, lines))
 
 
 @with_settings

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
+from featviz._util import html
 from featviz._util.arguments import file_path
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.store.columns import ADDRESS, Row
@@ -221,6 +222,27 @@ class Store:
             "failures": self.failures,
             "constants": self.constants,
         }
+
+    def __repr__(self) -> str:
+        """Return how to open the store again."""
+        return f"Store({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Show `info` as a table in a notebook."""
+        facts = self.info()
+        failures, configuration = facts.pop("failures"), facts.pop("configuration")
+        constants = facts.pop("constants")
+        rows = [
+            *facts.items(),
+            *(
+                (f"{kind}: {name}", value)
+                for kind, settings in configuration.items()
+                for name, value in settings.items()
+            ),
+            *(("failed", f"{address}: {reason}") for address, reason in failures.items()),
+            *(("constant", f"{address}: {reason}") for address, reason in constants.items()),
+        ]
+        return html.table((), rows)
 
     def _locate(self, address: str, kind: str) -> tuple[Path, int]:
         index = self._index(kind)

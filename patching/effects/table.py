@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz._util import html
 from featviz._util.files import replacing
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
@@ -43,7 +44,11 @@ class Row(NamedTuple):
     effect: float
 
 
-@dataclass(frozen=True)
+SHOWN = 60
+"""Sites that a notebook shows of a table."""
+
+
+@dataclass(frozen=True, repr=False)
 class Table:
     """M metrics of N images, unpatched and with each of S patches.
 
@@ -83,6 +88,25 @@ class Table:
     def __len__(self) -> int:
         """Return the number of rows of the long table."""
         return self.restored.size
+
+    def __repr__(self) -> str:
+        return f"<Table of {self._size()}>"
+
+    def _repr_html_(self) -> str:
+        """Show the mean effect of each site over the images, for each metric, in a notebook."""
+        means = self.effect.mean(2).T if len(self.image) else np.full((len(self.sites), 0), np.nan)
+        rows = [(*site, *values) for site, values in zip(self.sites, means.tolist(), strict=True)]
+        names = [field.name for field in fields(Sites)]
+        caption = f"Mean effect over images: {self._size()}"
+        more = len(rows) - SHOWN
+        found = html.table((*names, *self.metric), rows[:SHOWN], caption)
+        return found + (html.paragraph(f"and {more} more sites") if more > 0 else "")
+
+    def _size(self) -> str:
+        return (
+            f"{self.mode}, {len(self.metric)} metrics, {len(self.sites)} sites, "
+            f"{len(self.image)} images"
+        )
 
     @property
     def base(self) -> Floats:
