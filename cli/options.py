@@ -30,6 +30,11 @@ device_option = click.option(
     metavar="DEVICE",
     help="cpu, cuda, cuda:1, ..., or auto: a GPU if there is one.",
 )
+moved_model_option = click.option(
+    "--model",
+    metavar="PATH",
+    help="Where the model of the store is now, if its file or folder was moved.",
+)
 store_option = click.option(
     "-o",
     "--output",
@@ -298,17 +303,20 @@ def load_model(model: str, options: LoadOptions, device: str) -> VisionModel:
     return load(model, device=device, **asdict(options))
 
 
-def load_model_of(store: Store, device: str) -> VisionModel:
+def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
     """Load the model whose results a store holds.
 
     Parameters
     ----------
-    store : Store
-    device : str
-        See `featviz.models.loading.load.load`.
+    store, name, device
+        See `featviz.models.loading.stored.load_model_of`; the name is the value of
+        `moved_model_option`.
 
     Returns
     -------
     VisionModel
     """
-    return load_model(store.model, LoadOptions.from_json(store.load), device)
+    with loading_pytorch():
+        from featviz.models.loading import stored
+
+    return stored.load_model_of(store, name, device)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import device_option, force_results_option, load_model_of
+from cli.options import device_option, force_results_option, load_model_of, moved_model_option
 from cli.output import finish, json_option, print_json, print_message, print_table
 from cli.paths import PATH
 from cli.progress import progress_bar
@@ -33,6 +33,7 @@ SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarit
     metavar="N",
     help="Number of seeds to measure the agreement of; renders each unit N - 1 more times.",
 )
+@moved_model_option
 @device_option
 @force_results_option
 @json_option
@@ -40,6 +41,7 @@ def score(
     store: str,
     data: str | None,
     seeds: int,
+    model: str | None,
     device: str,
     force: bool,
     as_json: bool,
@@ -68,12 +70,12 @@ def score(
     from featviz.store.reader import Store
 
     opened = Store(store)
-    model = load_model_of(opened, device)
+    loaded = load_model_of(opened, model, device)
 
     from featviz.analysis.scores.job import KIND, scores_to_store
 
     with progress_bar() as progress:
-        summary = scores_to_store(model, store, data, seeds, force, progress)
+        summary = scores_to_store(loaded, store, data, seeds, force, progress)
     opened = Store(store)
     reports = [_report(row, opened.row(row["address"])) for row in opened.rows(KIND)]
     sides = summary.others["sides"]

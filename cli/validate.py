@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import data_options, device_option, force_results_option, load_model_of
+from cli.options import (
+    data_options,
+    device_option,
+    force_results_option,
+    load_model_of,
+    moved_model_option,
+)
 from cli.output import (
     SOME_FAILED,
     json_option,
@@ -53,6 +59,7 @@ HEADINGS = (
     help="Number of images of the dataset for the causal tests. Every class needs 30: with too few "
     "images for all classes, some classes are left out.  [default: 60 per class, at most 2000]",
 )
+@moved_model_option
 @device_option
 @force_results_option
 @json_option
@@ -63,6 +70,7 @@ def validate(
     data: str,
     download: bool,
     images: int | None,
+    model: str | None,
     device: str,
     force: bool,
     as_json: bool,
@@ -86,8 +94,8 @@ def validate(
     from featviz.store.jobs import open_folder
 
     opened = open_folder(store)
-    model = load_model_of(opened, device)
-    failures = _measure(model, opened, data, download, images, force)
+    loaded = load_model_of(opened, model, device)
+    failures = _measure(loaded, opened, data, download, images, force)
     evidence = EvidenceReader(store)
     rows = []
     units: list[dict[str, Any]] = []

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from featviz.addressing.combinations import Combination, combine
     from featviz.addressing.selectors import units
     from featviz.errors import FeatvizError
+    from featviz.models.loading.custom import wrap
     from featviz.models.loading.load import load
     from featviz.models.vision_model import VisionModel
     from featviz.rendering.render import Rendering, render
@@ -30,6 +31,7 @@ __all__ = [
     "readout",
     "render",
     "units",
+    "wrap",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -47,5 +49,6 @@ __getattr__, __dir__ = lazy_names(
         "readout": "activations.readout",
         "render": "rendering.render",
         "units": "addressing.selectors",
+        "wrap": "models.loading.custom",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -12,13 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
+from featviz.models.inputs import input_error, like_weights
 from featviz.models.loading.options import LoadOptions, Rgb
-from featviz.models.sites import Sites, find_sites
-
-_CLASS_TOKENS = ("cls_token", "class_token")
-_TOKENS = (*_CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
+from featviz.models.prefix_tokens import count_prefix_tokens, has_class_token
+from featviz.models.sites import Site, Sites, find_sites
 
 
 @dataclass(eq=False)
@@ -32,7 +31,8 @@ class VisionModel:
     name : str
         The name given to `featviz.load`, or any name for a module of your own.
     module : nn.Module
-        Takes normalized images of shape (N, 3, image_size, image_size).
+        Takes normalized images of shape (N, 3, image_size, image_size). A compiled module is
+        replaced by the original.
     image_size : int
         Side of its square inputs in pixels.
     mean, std : (float, float, float)
@@ -41,6 +41,9 @@ class VisionModel:
         Names of its outputs; empty if unknown.
     load_options : LoadOptions
         The other arguments given to `featviz.load`.
+    location : str or None
+        The name with an absolute path, for a model from a file, a folder or a function of yours:
+        `featviz.load` takes it too, from any folder.
     variant : dict
         What makes this a model other than the one published with the same weights, such as another
         input size; part of the fingerprint. JSON-compatible.
@@ -53,10 +56,13 @@ class VisionModel:
     std: Rgb
     classes: tuple[str, ...] = field(default=(), repr=False)
     load_options: LoadOptions = field(default_factory=LoadOptions, repr=False)
+    location: str | None = field(default=None, repr=False)
     variant: dict[str, Any] = field(default_factory=dict, repr=False)
-    _affine: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(
+    _affine: dict[tuple[object, ...], tuple[Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
+    # The sites, and the parts that the module had when they were found.
+    _found: tuple[list[nn.Module], Sites] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Unwrap a module that `torch.compile` returned: its submodules have the usual paths."""
@@ -77,10 +83,9 @@ class VisionModel:
         -------
         Tensor
             What the module returns for the normalized images, cast to the dtype and device of its
-            parameters: usually the logits, shape (N, classes).
+            first floating-point parameter: usually the logits, shape (N, classes).
         """
-        like = next(self.module.parameters(), images)
-        output: Tensor = self.module(self.normalize(images).to(like))
+        output: Tensor = self.module(like_weights(self.module, self.normalize(images)))
         return output
 
     @property
@@ -94,39 +99,42 @@ class VisionModel:
         """Number of class, distillation and register tokens before the patch tokens.
 
         By default ``num_prefix_tokens`` of timm modules, else the number of learned tokens with
-        the usual names. Set this attribute if your module names them differently.
+        the usual names; of a wrapper, that of the module inside. Set this attribute if your module
+        names them differently.
         """
-        count = getattr(self.module, "num_prefix_tokens", None)
-        return count if isinstance(count, int) else sum(self._learned_tokens.values())
+        return count_prefix_tokens(self.module)
 
     @cached_property
     def has_class_token(self) -> bool:
         """Whether token 0 is the class token."""
-        return not self._learned_tokens.keys().isdisjoint(_CLASS_TOKENS)
+        return has_class_token(self.module)
 
     @property
-    def _learned_tokens(self) -> dict[str, int]:
-        """Number of learned tokens of the module under each usual name."""
-        counts: dict[str, int] = {}
-        own = self.module.named_parameters(recurse=False), self.module.named_buffers(recurse=False)
-        for path, token in chain(*own):
-            # Branches and stages have their own tokens, as in ``cls_token_0``.
-            name = path.rstrip("0123456789").removesuffix("_")
-            if name in _TOKENS and token.ndim == 3:
-                counts[name] = max(counts.get(name, 0), token.shape[1])
-        return counts
-
-    @cached_property
     def sites(self) -> Sites:
-        """The layers whose channels are units, by path; found by one forward pass, then cached."""
-        return find_sites(self.module, self.image_size, self.prefix_tokens)
+        """The layers whose channels are units, by path.
+
+        Found by one forward pass, and again after a submodule was replaced.
+        """
+        parts = _parts(self.module)
+        if self._found is None or self._found[0] != parts:
+            try:
+                sites = find_sites(self.module, self.image_size, self.prefix_tokens)
+            except RuntimeError as error:
+                raise input_error(self.name, self.image_size, error) from error
+            self._found = parts, sites
+            vars(self).pop("fingerprint", None)
+        return self._found[1]
+
+    def site(self, path: str) -> Site:
+        """Return the site at a `path`; faster than `sites`, as no replaced submodule is noticed."""
+        return (self.sites if self._found is None else self._found[1])[path]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the module's class name, its state dict and `variant`, in hexadecimal.
 
         The same weights have the same fingerprint on every device, and another one with inputs of
-        another size or normalization than published. It is cached.
+        another size or normalization than published. It is cached until a submodule is replaced.
         """
         digest = hashlib.sha256(type(self.module).__name__.encode())
         for name, tensor in sorted(self.module.state_dict().items()):
@@ -137,24 +145,38 @@ class VisionModel:
             digest.update(f"\n{json.dumps(self.variant, sort_keys=True)}\n".encode())
         return digest.hexdigest()
 
+    def with_module(self, module: nn.Module) -> VisionModel:
+        """Return a copy for another module.
+
+        Parameters
+        ----------
+        module : nn.Module
+            With the same layers as the present one.
+
+        Returns
+        -------
+        VisionModel
+            With the same sites and attributes, including those that a user has set.
+        """
+        copied = copy.copy(self)
+        copied.module, copied._found = module, (_parts(module), self.sites)
+        return copied
+
     def check_input(self) -> None:
         """Run the module on one image of the input size, and raise if it cannot take it.
 
         Raises
         ------
         FeatvizError
-            With the first line of the module's own error.
+            With the number of channels it takes, or the first line of the module's own error.
         """
         side = self.image_size
-        images = torch.zeros(1, 3, side, side, device=self.device)
+        images = torch.zeros(1, 3, side, side, dtype=torch.float32, device=self.device)
         try:
             with eval_mode(self.module), torch.no_grad():
                 self(images)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise FeatvizError(
-                f"{self.name} cannot run on RGB images of {side} x {side} pixels: {reason}"
-            ) from error
+            raise input_error(self.name, side, error) from error
 
     def normalize(self, images: Tensor) -> Tensor:
         """Normalize images for the module.
@@ -169,14 +191,22 @@ class VisionModel:
         Tensor, shape (N, 3, H, W)
             ``(images - mean) / std``, of the same dtype and on the same device.
         """
-        key = (images.device, images.dtype)
+        like = images.device, images.dtype
+        key = (*like, *self.mean, *self.std)
         if key not in self._affine:
             # A tensor made in inference mode cannot be saved for a later backward pass.
             with torch.inference_mode(False):
-                mean, std = torch.tensor([self.mean, self.std], dtype=torch.float64)[
-                    ..., None, None
-                ]
-                shift, scale = (-mean / std).to(*key), (1 / std).to(*key)
+                both = torch.tensor([self.mean, self.std], dtype=torch.float64, device="cpu")
+                mean, std = both[..., None, None]
+                shift, scale = (-mean / std).to(*like), (1 / std).to(*like)
             self._affine[key] = shift, scale
         shift, scale = self._affine[key]
         return torch.addcmul(shift, images, scale)
+
+
+def _parts(module: nn.Module) -> list[nn.Module]:
+    """Return all submodules; faster than `nn.Module.modules`, which counts shared ones once."""
+    found = [module]
+    for part in found:
+        found += [child for child in part._modules.values() if child is not None]
+    return found

@@ -68,6 +68,11 @@ class ModelIdentity(Protocol):
         ...
 
     @property
+    def location(self) -> str | None:
+        """Name with the absolute path of its file or folder, or None."""
+        ...
+
+    @property
     def sites(self) -> Mapping[str, object]:
         """Layers by path, in the order of a forward pass."""
         ...
@@ -108,6 +113,7 @@ def open_writer(
         kind=kind,
         configuration=configuration,
         force=force,
+        location=model.location,
     )
 
 

@@ -32,6 +32,9 @@ class Manifest:
         Module paths in forward order; they order the units.
     configuration : dict of dict
         For each kind of result, all settings that determine its values.
+    location : str or None
+        For a model from a file or folder: its name with the absolute path. It loads the model from
+        any folder, until the model is moved.
     """
 
     model: str
@@ -39,10 +42,14 @@ class Manifest:
     load: dict[str, Any]
     sites: tuple[str, ...]
     configuration: dict[str, dict[str, Any]]
+    location: str | None = None
 
     def to_json(self) -> str:
         """Return the text of ``store.json``."""
-        return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), indent=2)
+        fields = asdict(self)
+        if self.location is None:
+            del fields["location"]
+        return json.dumps({"format_version": FORMAT_VERSION} | fields, indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes, where: Path) -> Manifest:
@@ -79,6 +86,9 @@ class Manifest:
         if not all(type(value) is dict for value in fields["configuration"].values()):
             raise DamagedError(f"{where} is damaged: a 'configuration' is not a dict")
         arguments = {name: fields[name] for name in _TYPES}
+        if type(fields.get("location", "")) is not str:
+            raise DamagedError(f"{where} is damaged: its 'location' is not a string")
+        arguments["location"] = fields.get("location")
         return cls(**arguments | {"sites": tuple(fields["sites"])})
 
     @classmethod
@@ -115,7 +125,8 @@ class Manifest:
         kind : str
             Kind of result.
         configuration : mapping
-            Settings of the job.
+            Settings of the job. Of a model or dataset among them, such as the other one of a
+            comparison, only the fingerprint counts.
 
         Returns
         -------
@@ -128,7 +139,7 @@ class Manifest:
             here = {"model": model, "fingerprint": fingerprint}
             return f"is of another model: {differences(there, here)}"
         stored, wanted = self.configuration.get(kind), json.loads(json.dumps(configuration))
-        if stored is None or stored == wanted:
+        if stored is None or _without_names(stored) == _without_names(wanted):
             return ""
         return f"has {kind} of another configuration: {differences(stored, wanted)}"
 
@@ -166,6 +177,18 @@ _TYPES: dict[str, type] = {
     "sites": list,
     "configuration": dict,
 }
+
+
+_NAMES = {"name", "model", "untrained", "arch", "image_size", "mean", "std", "model_args"}
+"""How a model or dataset is found, which its fingerprint does not depend on."""
+
+
+def _without_names(value: Any) -> Any:
+    """Leave out the names of everything that has a fingerprint: it may have several."""
+    if not isinstance(value, Mapping):
+        return value
+    kept = value.keys() - _NAMES if "fingerprint" in value else value.keys()
+    return {key: _without_names(value[key]) for key in kept}
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

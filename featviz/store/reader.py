@@ -62,6 +62,8 @@ class Store:
         Hexadecimal digest of its weights.
     load : dict
         The other arguments that load it; see `featviz.models.loading.options.LoadOptions`.
+    location : str or None
+        The name with the absolute path, for a model from a file, folder or function.
     sites : tuple of str
         Module paths in forward order.
     configuration : dict of dict
@@ -83,6 +85,7 @@ class Store:
         self.model = self.manifest.model
         self.fingerprint = self.manifest.fingerprint
         self.load = self.manifest.load
+        self.location = self.manifest.location
         self.sites = self.manifest.sites
         self.configuration = self.manifest.configuration
         self._indexes: dict[str, dict[str, tuple[Path, int]]] = {}

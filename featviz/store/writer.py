@@ -47,6 +47,8 @@ class StoreWriter:
     force : bool
         Rename conflicting files instead of raising: a store of another model or configuration to
         ``STORE.1``, a damaged shard to ``NAME.damaged``. Nothing is deleted.
+    location : str, optional
+        Name of the model with its absolute path, if it is from a file or folder.
 
     Attributes
     ----------
@@ -73,13 +75,14 @@ class StoreWriter:
         kind: str,
         configuration: Mapping[str, Any],
         force: bool = False,
+        location: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.kind = kind
         # As JSON returns them, so that tuples equal lists.
         configurations = {kind: json.loads(json.dumps(configuration))}
         load = json.loads(json.dumps(load))
-        self._manifest = Manifest(model, fingerprint, load, tuple(sites), configurations)
+        self._manifest = Manifest(model, fingerprint, load, tuple(sites), configurations, location)
         self._refuse_other_folders()
         if force:
             self._set_aside_conflicting_store()
@@ -137,9 +140,12 @@ class StoreWriter:
             wanted = self._manifest
             if (self.path / NAME).exists():
                 stored = self._checked(Manifest.read(self.path))
-                wanted = replace(
-                    stored, configuration=stored.configuration | self._manifest.configuration
-                )
+                own = self._manifest
+                # The stored names of models and datasets stay: the shards have a digest of them.
+                wanted = replace(stored, configuration=own.configuration | stored.configuration)
+                if own.location is not None and own.load == stored.load:
+                    # The model may have been moved since.
+                    wanted = replace(wanted, location=own.location)
                 if wanted == stored:
                     self._manifest = stored
                     return

@@ -12,7 +12,9 @@ from timm.layers.patch_embed import PatchEmbed
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.checkpoint import load_checkpoint
+from featviz.models.loading.custom import CUSTOM, absolute_custom, load_custom
 from featviz.models.loading.huggingface.folder import load_folder
+from featviz.models.loading.old_names import current_name
 from featviz.models.loading.options import LoadOptions, Rgb
 from featviz.models.loading.registry import BUNDLED, build, is_known, known_models, unknown_model
 from featviz.models.vision_model import VisionModel
@@ -35,9 +37,11 @@ def load(
     Parameters
     ----------
     name : str
-        A name of `known_models`, optionally with a tag of timm, ``hf-hub:OWNER/MODEL``, a folder
-        of a Hugging Face ViT, or a file with a state dict. A known name takes precedence over a
-        file or folder of the same name; ``./NAME`` is always a path.
+        A name of `known_models`, optionally with a tag of timm (an old name of timm is replaced by
+        its current one, with a warning); ``hf-hub:OWNER/MODEL``; a folder of Hugging Face or timm;
+        a file with a state dict; or ``py:PACKAGE.MODULE:FUNCTION``, a function of yours (see
+        `featviz.models.loading.custom.load_custom`). A known name takes precedence over a file or
+        folder of the same name; ``./NAME`` is always a path.
     untrained : bool
         Use random weights, the same every time, instead of the published ones.
     arch : str, optional
@@ -50,7 +54,8 @@ def load(
     mean, std : (float, float, float), optional
         The inputs are ``(images - mean) / std`` for RGB in [0, 1]; those of the weights by default.
     model_args : mapping, optional
-        Further arguments of the architecture, as ``timm.create_model`` takes them.
+        Further arguments of the architecture, as ``timm.create_model`` takes them, or of your
+        function.
 
     Returns
     -------
@@ -62,10 +67,11 @@ def load(
         If there is no such model, file or device, if the weights cannot be downloaded or read or
         do not fit, or if an argument does not apply to the model.
     """
+    name, arch = current_name(name), arch and current_name(arch)
     options = LoadOptions(untrained, arch, image_size, mean, std, dict(model_args or {}))
-    target = _device(device)
+    target = find_device(device)
     model = _load(name, options)
-    model.name, model.load_options = name, options
+    model.name, model.load_options, model.location = name, options, _location(name)
     _normalize_by(model, options)
     if options.model_args:
         model.variant["model_args"] = options.model_args
@@ -75,8 +81,17 @@ def load(
     return model
 
 
+def _location(name: str) -> str | None:
+    """Return the name with an absolute path, if the model is not known by a name of its own."""
+    if name.startswith(CUSTOM):
+        return absolute_custom(name)
+    return None if is_known(name) else str(Path(name).absolute())
+
+
 def _load(name: str, options: LoadOptions) -> VisionModel:
     untrained, arch, size = options.untrained, options.arch, options.image_size
+    if name.startswith(CUSTOM):
+        return load_custom(name, options)
     if is_known(name):
         if arch is not None:
             raise FeatvizError(f"--arch needs a file of weights; {name} is an architecture itself")
@@ -148,7 +163,23 @@ def _missing(name: str, path: Path, arch: str | None) -> FeatvizError:
     return unknown_model(name)
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Find a device by its name.
+
+    Parameters
+    ----------
+    name : str
+        See `load`.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    FeatvizError
+        If there is no such device here.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

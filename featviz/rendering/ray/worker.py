@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -16,7 +15,6 @@ from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 from featviz.models.loading.load import load
 from featviz.models.loading.options import LoadOptions
-from featviz.models.loading.registry import is_known
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import Recipe
@@ -49,9 +47,7 @@ class Source:
     @staticmethod
     def of(model: VisionModel, gpu: bool) -> Source:
         """Return how to load `model` again elsewhere, onto a GPU if `gpu`."""
-        name = model.name
-        if not is_known(name) and Path(name).exists():
-            name = str(Path(name).absolute())
+        name = model.location or model.name
         return Source(name, model.load_options, model.fingerprint, gpu)
 
     def load(self) -> VisionModel:

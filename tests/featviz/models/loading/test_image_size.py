@@ -129,7 +129,7 @@ def test_arguments_of_the_architecture_reach_it() -> None:
 
 
 def test_mean_and_standard_deviation_replace_those_of_the_weights() -> None:
-    model = load("cueworld/vit", mean=(0.1, 0.2, 0.3), std=[0.4, 0.5, 0.8], device="cpu")
+    model = load("cueworld/vit", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.8), device="cpu")
     image = torch.full((1, 3, 1, 1), 0.5)
     expected = torch.tensor([1.0, 0.6, 0.25]).view(1, 3, 1, 1)
     torch.testing.assert_close(model.normalize(image), expected)

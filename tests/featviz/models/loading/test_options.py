@@ -57,7 +57,10 @@ def test_the_json_of_an_ordinary_model_has_two_entries() -> None:
 
 
 def test_options_can_be_compared_and_hashed() -> None:
-    one, same = (LoadOptions(mean=[0, 0.5, 1], model_args={"a": [1, [2]]}) for _ in range(2))
+    one, same = (
+        LoadOptions.from_json({"mean": [0, 0.5, 1], "model_args": {"a": [1, [2]]}})
+        for _ in range(2)
+    )
     assert one == same
     assert hash(one) == hash(same)
     assert one.mean == (0.0, 0.5, 1.0)
