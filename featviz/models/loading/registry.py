@@ -78,6 +78,10 @@ def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizErro
         available = f"available are {', '.join(tags)}" if tags else "it has none"
         return FeatvizError(f"{plain} has no weights tagged {tag!r}; {available}")
     unknown = f"no {kind} is called {name!r}"
+    names, wanted = known_models(), (name.casefold(), f"{TORCHVISION}{name}".casefold())
+    same = [each for each in names if each.casefold() in wanted]
+    if same:
+        return FeatvizError(f"{unknown}; did you mean {', '.join(same)}?")
     repository = _REPOSITORY.fullmatch(name)
     if repository and not name.startswith((BUNDLED, TORCHVISION, HUB)):
         if Path(repository["owner"]).is_dir():
@@ -87,10 +91,6 @@ def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizErro
             f"{_downloaded(repository['id'])}, or give {HUB}{repository['id']} if it is in timm's "
             "format"
         )
-    names, wanted = known_models(), (name.casefold(), f"{TORCHVISION}{name}".casefold())
-    same = [each for each in names if each.casefold() in wanted]
-    if same:
-        return FeatvizError(f"{unknown}; did you mean {', '.join(same)}?")
     close = did_you_mean(name, names) or "; `featviz models` lists all models"
     return FeatvizError(f"{unknown}{close}")
 

@@ -52,9 +52,14 @@ def read_content(path: Path) -> Any:
     try:
         if is_safetensors(path):
             return safetensors.torch.load_file(path)
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
+        with (
+            path.open("rb") as file,
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals(_HARMLESS),
+        ):
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # An open file, as torch goes by the name otherwise.
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FeatvizError(f"cannot read {path}: {error.strerror or 'no such file'}") from error
     except Exception as error:

@@ -58,7 +58,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "hf-hub:timm/test_vit.r160_in1k",
-            r"cannot be reached\); use a file of its weights with --arch",
+            r"cannot be reached\); download it with `hf download timm/test_vit\.r160_in1k ",
         ),
     ],
 )
