@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import featviz
 from benchmarks.planted import SIDE, SITE, planted, store_renders
 from featviz import FeatvizError, Store
 from featviz.data.datasets import Dataset
+from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary, open_writer
@@ -178,7 +180,8 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_held_out_images
             num_classes=300,
         )
     module.eval().requires_grad_(False)
-    model = VisionModel("many", module, SIDE, half, half, source.classes)
+    options = LoadOptions(untrained=True)
+    model = VisionModel("many", module, SIDE, half, half, source.classes, options)
     dataset = Dataset("many", source.classes, source)
     render(model, dataset, tmp_path / "store", [f"{SITE}:3"])
     validate_to_store(model, tmp_path / "store", dataset)
@@ -188,6 +191,19 @@ def test_data_of_300_classes_are_validated_on_66_of_them_with_20_held_out_images
     assert (row["images"], row["neutral"]) == (20, 36)
     assert np.isfinite(row["necessity_p"][:, 0]).any()
     assert np.isfinite(row["total"]).all()
+
+
+def test_nothing_is_tested_if_a_trained_model_gets_most_images_wrong(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    random, dataset = world
+    store_renders(random, dataset, tmp_path / "store", [0])
+    trained = replace(random, load_options=LoadOptions())
+    with pytest.raises(
+        FeatvizError, match=r"planted-1 classifies \d+ of 160 images of marked-1 cor"
+    ):
+        validate_to_store(trained, tmp_path / "store", dataset)
+    assert KIND not in Store(tmp_path / "store").kinds
 
 
 def test_the_configuration_has_every_setting_that_affects_a_row(
