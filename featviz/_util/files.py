@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import os
 import re
+import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from featviz._util import file_locks
 from featviz.errors import FeatvizError
+
+LEFTOVER_AGE = 24 * 60 * 60
+"""Seconds after the last write from which a temporary file is a leftover if its lock does not
+decide: those of other machines, and all on a file system without locks."""
 
 
 _WRITABLE = "make the folder writable or choose another one"
@@ -37,8 +43,13 @@ def writing(path: Path) -> Iterator[None]:
     Raises
     ------
     FeatvizError
-        For any `OSError`: the path, the reason, and what to do.
+        For any `OSError`: the path, the reason, and what to do. On Windows, always.
     """
+    if not file_locks.SUPPORTED:
+        raise FeatvizError(
+            f"cannot write {path}: featviz writes files on Linux and macOS; on Windows, run it in "
+            "WSL (Windows Subsystem for Linux)"
+        )
     try:
         yield
     except OSError as error:
@@ -52,9 +63,10 @@ def writing(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[int]:
     """Open a temporary file that replaces `path` when the ``with`` block ends without an error.
 
-    The temporary file lies in the same folder. It is synced before it is renamed, and the folder
-    after: once the block has ended, the file survives a power failure. After an error the
-    temporary file is removed, and a file at `path` is unchanged.
+    The temporary file lies in the same folder under a name of its own, and is locked until it is
+    renamed; see `remove_leftovers`. It is synced before it is renamed, and the folder after: once
+    the block has ended, the file survives a power failure. After an error the temporary file is
+    removed, and a file at `path` is unchanged.
 
     Parameters
     ----------
@@ -74,16 +86,15 @@ def replacing(path: Path) -> Iterator[int]:
     Source: the order of system calls is that of SQLite's and git's lock files; Pillai et al.,
     "All File Systems Are Not Created Equal", OSDI 2014, show what goes wrong without each.
     """
-    temporary = path.with_name(f"{path.name}.{_host()}.{os.getpid()}.tmp")
     with writing(path):
+        temporary, descriptor = _new_temporary(path)
         try:
-            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
             try:
                 yield descriptor
                 os.fsync(descriptor)
+                os.replace(temporary, path)  # noqa: PTH105 - a system call that tests intercept
             finally:
-                os.close(descriptor)
-            os.replace(temporary, path)  # noqa: PTH105 - a system call that tests intercept
+                os.close(descriptor)  # the lock ends here
             sync_folder(path.parent)
         finally:
             with suppress(OSError):
@@ -109,8 +120,7 @@ def locked(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        file_locks.wait_for_lock(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -168,7 +178,12 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, names: str) -> None:
-    """Remove temporary files of `replacing` whose process on this machine no longer runs.
+    """Remove temporary files of `replacing` that no process writes any more.
+
+    A file that is locked is kept: it is being written. One that is not is removed if a machine of
+    this name made it, or if it is older than `LEFTOVER_AGE`: on some network file systems locks do
+    not reach other machines. On a file system without locks, the age alone decides. A file that the
+    operating system does not remove is kept.
 
     Parameters
     ----------
@@ -180,14 +195,15 @@ def remove_leftovers(folder: Path, names: str) -> None:
     Raises
     ------
     FeatvizError
-        If the operating system refuses.
+        If the folder cannot be read.
     """
-    pattern = re.compile(rf"(?:{names})\.{re.escape(_host())}\.(\d+)\.tmp")
+    pattern = re.compile(rf"(?:{names})\.([A-Za-z0-9-]+)\.[0-9a-f]+\.tmp")
     with writing(folder):
-        for path in folder.iterdir():
-            match = pattern.fullmatch(path.name)
-            if match and not _is_running(int(match[1])):
-                path.unlink(missing_ok=True)
+        matches = [(path, pattern.fullmatch(path.name)) for path in folder.iterdir()]
+    for path, match in matches:
+        if match:
+            with suppress(OSError):
+                _remove_if_left(path, match[1] == _host())
 
 
 def set_aside(path: Path, *suffixes: str) -> Path:
@@ -220,19 +236,27 @@ def set_aside(path: Path, *suffixes: str) -> Path:
     return free
 
 
+def _new_temporary(path: Path) -> tuple[Path, int]:
+    """Make an empty file that is locked, with a new name; return its path and descriptor."""
+    while True:
+        temporary = path.with_name(f"{path.name}.{_host()}.{secrets.token_hex(8)}.tmp")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        file_locks.wait_for_lock(descriptor)
+        if temporary.exists():
+            return temporary, descriptor
+        os.close(descriptor)  # another process took it for a leftover before it was locked
+
+
+def _remove_if_left(path: Path, is_of_this_host: bool) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        is_free = file_locks.try_lock(descriptor)
+        is_old = time.time() - os.fstat(descriptor).st_mtime > LEFTOVER_AGE
+        if is_old if is_free is None else is_free and (is_of_this_host or is_old):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
-
-
-def _is_running(process: int) -> bool:
-    # In a container, process ids repeat from run to run: a file with the id of this process, which
-    # has not written yet, is of an earlier run.
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

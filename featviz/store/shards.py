@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,29 @@ class Shards:
     def parts(self, kind: str) -> list[Path]:
         """Return the shards of a `kind`."""
         return [path for path in self.files() if kind_of(path) == kind]
+
+    def is_empty(self) -> bool:
+        """Return whether there is no shard of any kind, damaged or set aside."""
+        folder = self.path / FOLDER
+        with reading(folder):
+            names = [path.name for path in folder.iterdir()] if folder.exists() else []
+        return all(name.startswith(".") or name.endswith(".tmp") for name in names)
+
+    def orphans(self) -> list[Path]:
+        """Return the shards that were made with a configuration which the manifest lacks.
+
+        Only those of kinds without a configuration of their own, such as failures. Damaged shards
+        are left out.
+        """
+        found = []
+        for part in self.files():
+            with suppress(DamagedError), columns.opened(part) as file, reading(part):
+                kind, own = kind_of(part), columns.get_text(file, "configuration")
+                if kind not in self.manifest.configuration and own not in self.manifest.digests(
+                    kind
+                ):
+                    found.append(part)
+        return found
 
     def addresses(self, part: Path, kind: str) -> list[str]:
         """Return the addresses of a `kind` in a `part`, without reading other columns."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from featviz._util.file_locks import Presence
 from featviz._util.files import (
     locked,
     make_folder,
@@ -26,13 +27,17 @@ from featviz.store.manifest import NAME, Manifest
 from featviz.store.shards import FOLDER, Shards, encode, kind_of, shard_name
 
 ADVICE = "; choose another -o, or set it aside with --force"
+REPLACED = ".replaced"
+"""Suffix of shards that were set aside because their configuration was replaced."""
 
 
 class StoreWriter:
     """A store folder, opened to add results of one kind; made if it does not exist.
 
     Any number of processes may write to a store at once. After a crash, opening it again resumes
-    the job: see `done`.
+    the job: see `done`. A configuration binds later jobs once there is a shard of its kind, or
+    while another process writes to the store; before that, another configuration replaces it. A
+    model binds them likewise, once there is a shard of any kind.
 
     Parameters
     ----------
@@ -83,12 +88,11 @@ class StoreWriter:
         configurations = {kind: json.loads(json.dumps(configuration))}
         load = json.loads(json.dumps(load))
         self._manifest = Manifest(model, fingerprint, load, tuple(sites), configurations, location)
+        self._folder = self.path / FOLDER
         self._refuse_other_folders()
         if force:
             self._set_aside_conflicting_store()
-        self._write_manifest()
-        self._folder = self.path / FOLDER
-        make_folder(self._folder)
+        self._presence = self._write_manifest()
         remove_leftovers(self.path, re.escape(NAME))
         remove_leftovers(self._folder, r".*\.h5")
         self.done = frozenset(self._validate(force))
@@ -108,12 +112,14 @@ class StoreWriter:
         Raises
         ------
         FeatvizError
-            If the operating system refuses. Rows that were added before are kept.
+            If the operating system refuses, or another job has replaced the store or the
+            configuration of this one. Rows that were added before are kept.
         ValueError
             If the columns do not fit the schema of the kind.
         """
         kind = kind or self.kind
         data = encode(kind, values, self._manifest, self._manifest.digest(self.kind))
+        self._check_configuration()
         write(self._folder / shard_name(kind, data), data)
 
     def _refuse_other_folders(self) -> None:
@@ -130,34 +136,70 @@ class StoreWriter:
                 f"{self.path} is not a featviz store and contains {others[0]}; choose another -o"
             )
 
-    def _write_manifest(self) -> None:
-        """Add this job's configuration to the manifest in the folder."""
+    def _write_manifest(self) -> Presence:
+        """Add this job's configuration to the manifest, and show other processes that it runs."""
         if (self.path / NAME).exists():
             # Checked before anything is written, including a lock.
-            self._checked(Manifest.read(self.path))
-        make_folder(self.path)
+            self._check(Manifest.read(self.path))
+        make_folder(self._folder)
         with locked(self.path):
+            with writing(self._folder):
+                presence = Presence.of(self._folder)
             wanted = self._manifest
             if (self.path / NAME).exists():
-                stored = self._checked(Manifest.read(self.path))
-                own = self._manifest
-                # The stored names of models and datasets stay: the shards have a digest of them.
-                wanted = replace(stored, configuration=own.configuration | stored.configuration)
-                if own.location is not None and own.load == stored.load:
-                    # The model may have been moved since.
-                    wanted = replace(wanted, location=own.location)
+                stored = Manifest.read(self.path)
+                self._check(stored, presence)
+                wanted = self._merged(stored)
                 if wanted == stored:
                     self._manifest = stored
-                    return
+                    return presence
             write(self.path / NAME, wanted.to_json().encode())
             with writing(self.path):
                 sync_folder(self.path.parent)
             self._manifest = wanted
+        return presence
 
-    def _checked(self, stored: Manifest) -> Manifest:
-        if conflict := self._conflict(stored):
+    def _merged(self, stored: Manifest) -> Manifest:
+        """Return a stored manifest with this job's configuration, and set orphaned shards aside."""
+        if stored.fingerprint != self._manifest.fingerprint:
+            return self._manifest
+        own, conflict = self._manifest, self._conflict(stored)
+        # The stored names of models and datasets stay: the shards have a digest of them.
+        first, second = (stored, own) if conflict else (own, stored)
+        merged = replace(stored, configuration=first.configuration | second.configuration)
+        if own.location is not None and own.load == stored.load:
+            # The model may have been moved since.
+            merged = replace(merged, location=own.location)
+        if conflict:
+            for part in Shards(self.path, merged).orphans():
+                set_aside(part, REPLACED)
+        return merged
+
+    def _check(self, stored: Manifest, presence: Presence | None = None) -> None:
+        """Raise if a stored manifest has another model or configuration, and it binds this job."""
+        conflict = self._conflict(stored)
+        if conflict and (self._binds(stored) or (presence and not presence.is_alone())):
             raise FeatvizError(f"{self.path} {conflict}{ADVICE}")
-        return stored
+
+    def _binds(self, stored: Manifest) -> bool:
+        """Whether the store has results of the stored model, or of this kind."""
+        shards = Shards(self.path, stored)
+        if stored.fingerprint != self._manifest.fingerprint:
+            return not shards.is_empty()
+        return bool(shards.parts(self.kind))
+
+    def _check_configuration(self) -> None:
+        """Raise if another job has replaced the manifest since this one began."""
+        stored, own = Manifest.read(self.path), self._manifest
+        configuration = stored.configuration.get(self.kind)
+        if (stored.fingerprint, configuration) != (
+            own.fingerprint,
+            own.configuration[self.kind],
+        ):
+            raise FeatvizError(
+                f"another job has replaced the configuration of {self.kind} in {self.path} while "
+                "this one ran; run it again with another -o"
+            )
 
     def _conflict(self, stored: Manifest) -> str:
         own = self._manifest
@@ -197,6 +239,8 @@ class StoreWriter:
 def set_aside_kind(store: str | Path, kind: str) -> list[Path]:
     """Rename the shards of a kind to ``NAME.replaced``, and remove its configuration.
 
+    The shards of its failures, and others without a configuration of their own, are renamed too.
+
     All other kinds are kept, so that results computed from renders can be computed with other
     settings without rendering again. Nothing is deleted.
 
@@ -220,7 +264,10 @@ def set_aside_kind(store: str | Path, kind: str) -> list[Path]:
     folder = Path(store)
     with locked(folder):
         manifest = Manifest.read(folder)
-        renamed = [set_aside(part, ".replaced") for part in Shards(folder, manifest).parts(kind)]
         kept = {name: each for name, each in manifest.configuration.items() if name != kind}
-        write(folder / NAME, replace(manifest, configuration=kept).to_json().encode())
+        remaining = replace(manifest, configuration=kept)
+        shards = Shards(folder, remaining)
+        parts = dict.fromkeys([*shards.parts(kind), *shards.orphans()])
+        renamed = [set_aside(part, REPLACED) for part in parts]
+        write(folder / NAME, remaining.to_json().encode())
     return renamed

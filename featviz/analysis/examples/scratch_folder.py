@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from featviz._util.file_locks import try_lock
 from featviz._util.files import locked, make_folder, remove_leftovers, sync_folder, write, writing
 from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.errors import FeatvizError
@@ -130,15 +130,11 @@ def _lock(path: Path) -> int:
     """Open a file for this process only, and return its descriptor."""
     with writing(path):
         descriptor = os.open(path, os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if try_lock(descriptor) is False:
         os.close(descriptor)
         raise FeatvizError(
             f"another process is writing {path}; wait for it, or give each process its own units"
-        ) from error
-    except OSError:  # a file system without locks
-        pass
+        )
     return descriptor
 
 

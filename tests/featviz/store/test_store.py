@@ -3,10 +3,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -39,6 +39,7 @@ from tests.featviz.store.made_stores import (
     writer,
 )
 
+ROOT = Path(__file__).parents[3]
 IN_ORDER = [
     "patch_embed:3",
     "blocks.0.mlp.fc1:1@12",
@@ -367,19 +368,94 @@ def test_of_two_first_jobs_at_once_none_overwrites_the_other(
 
     def job(changes: dict[str, Any]) -> str:
         try:
-            writer(path, **changes)
+            opened = writer(path, **changes)
+            if opened.kind == "renders":
+                opened.add(renders(BATCHES[0]))
         except FeatvizError as error:
             return str(error)
         return ""
 
     monkeypatch.setattr(featviz.store.writer, "write", slow_write)
-    # Two threads stand for two processes: temporary files are told apart by this number.
-    monkeypatch.setattr(os, "getpid", threading.get_native_id)
     with ThreadPoolExecutor(2) as pool:
         refusals = [line for line in pool.map(job, [{}, change]) if line]
     assert len(refusals) == refused
-    assert all("of another configuration: steps is" in line for line in refusals)
+    assert all("another job has replaced the configuration" in line for line in refusals)
     assert set(Store(path).configuration) == kinds
+    assert Store(path).verify() == []
+
+
+def test_a_configuration_without_a_row_is_replaced_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    changed = CONFIGURATION | {"steps": 8}
+    first = writer(path)
+    writer(path, configuration=changed).add(renders(BATCHES[0]))
+    assert Store(path).configuration == {"renders": changed}
+    with pytest.raises(
+        FeatvizError, match=r"another job has replaced the configuration of renders in .*store"
+    ):
+        first.add(renders(BATCHES[1]))
+    assert Store(path).verify() == []
+    assert [each.name for each in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_model_without_a_row_is_replaced_and_one_with_a_row_of_any_kind_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store"
+    other = {"model": "cueworld/mixer", "fingerprint": "00", "sites": ["head"]}
+    writer(path)
+    writer(path, **other, kind="notes", configuration={"a": 1}).add(
+        {"address": ["head:0"], "text": ["low frequency"]}
+    )
+    manifest = Store(path).manifest
+    assert (manifest.model, manifest.sites) == ("cueworld/mixer", ("head",))
+    assert manifest.configuration == {"notes": {"a": 1}}
+    with pytest.raises(FeatvizError, match="is of another model"):
+        writer(path)
+
+
+@pytest.mark.parametrize("kind", ["failures", "sites"])
+def test_rows_that_go_with_a_replaced_configuration_are_set_aside(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "store"
+    notes = writer(path, kind="notes", configuration={"a": 1})
+    notes.add({"address": ["head:0"], "text": ["low frequency"]})
+    text = {"error": ["blew up"]} if kind == "failures" else {"text": ["a site"]}
+    notes.add({"address": ["head:7"], **text}, kind)
+    first = writer(path)
+    first.add({"address": ["head:1"], **text}, kind)
+    writer(path, configuration=CONFIGURATION | {"steps": 8}).add(renders(BATCHES[0]))
+    store = Store(path)
+    assert store.addresses(kind) == ["head:7"]
+    assert store.verify() == []
+    assert [name.split("-")[0] for name in litter(path)] == [f"shards/{kind}"]
+    assert all(name.endswith(".h5.replaced") for name in litter(path))
+
+
+def test_a_configuration_without_a_row_binds_while_another_process_writes_to_the_store(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store"
+    program = (
+        "import pathlib, sys; from tests.featviz.store.made_stores import writer;"
+        "store = writer(pathlib.Path(sys.argv[1])); print(flush=True); input()"
+    )
+    changed = CONFIGURATION | {"steps": 8}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with pytest.raises(FeatvizError, match="steps is 4 there and 8 here"):
+            writer(path, configuration=changed)
+        assert writer(path).done == set()
+        running.communicate(b"\n")
+    writer(path, configuration=changed)
+    assert Store(path).configuration == {"renders": changed}
 
 
 def test_the_same_weights_under_another_name_are_the_same_model(tmp_path: Path) -> None:
