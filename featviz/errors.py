@@ -10,8 +10,13 @@ class FeatvizError(Exception):
     """An error that the user can fix.
 
     Its message is one line that says what is wrong, with the value, and what would be right. The
-    command line prints it without a traceback and exits with status 1.
+    command line prints it without a traceback and exits with status 1; notebooks show it
+    likewise.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 def did_you_mean(name: str, known: Iterable[str], count: int = 3) -> str:

@@ -38,9 +38,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = 
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     headings = "".join(f"<th>{escape(name)}</th>" for name in head)
     top = f"<thead><tr>{headings}</tr></thead>" if head else ""
-    lines = "".join(
-        f"<tr>{''.join(f'<td>{escape(_text(cell))}</td>' for cell in row)}</tr>" for row in rows
-    )
+    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table>{title}{top}<tbody>{lines}</tbody></table>"
 
 
@@ -96,5 +94,8 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _text(cell: object) -> str:
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+def _cell(value: object) -> str:
+    """Make a cell of a table, with numbers to the right."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    side = "right" if isinstance(value, int | float) else "left"
+    return f'<td style="text-align:{side}">{escape(text)}</td>'

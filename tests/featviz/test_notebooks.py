@@ -154,6 +154,14 @@ def test_a_bar_does_not_appear_before_the_first_call(capsys: pytest.CaptureFixtu
     assert "0/2" in capsys.readouterr().err
 
 
+def test_a_mistake_is_one_line_without_a_traceback() -> None:
+    """IPython calls this method of an exception."""
+    with pytest.raises(featviz.FeatvizError) as raised:
+        featviz.render(toy_vit(), "layer4:0")
+    (line,) = raised.value._render_traceback_()
+    assert line.startswith(f"{type(raised.value).__name__}: the model has no module layer4")
+
+
 def test_the_public_names_are_listed() -> None:
     assert set(featviz.__all__) <= set(dir(featviz))
     assert set(patching.__all__) <= set(dir(patching))
