@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.attention import NORMS, Heads, heads_of, unsupported_reason
 from featviz.models.hooks import Call, eval_mode, record
+from featviz.models.inputs import like_weights
+from featviz.models.reproducibility import irreproducible, sample
 from featviz.models.token_grid import layout
 
 
@@ -107,7 +109,10 @@ class Sites(Mapping[str, Site]):
 
 
 def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
-    """Find all sites by recording one forward pass of two images.
+    """Find all sites by recording two forward passes of two images.
+
+    The second pass has another first image. Layers whose values for the second image change are
+    refused, as are layers that two equal passes give different values.
 
     Parameters
     ----------
@@ -122,7 +127,20 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     -------
     Sites
     """
-    seen = _record_shapes(module, image_size)
+    # A gray image and noise: a module that sees the same of both does not depend on the image.
+    images = torch.zeros(2, 3, image_size, image_size, dtype=torch.float32, device="cpu")
+    images[1].uniform_(generator=torch.Generator("cpu").manual_seed(0))
+    images = like_weights(module, images)
+    devices = [images.device] if images.is_cuda else []
+    with eval_mode(module), torch.no_grad(), torch.random.fork_rng(devices):
+        return _find_sites(module, images, prefix_tokens)
+
+
+def _find_sites(module: nn.Module, images: Tensor, prefix_tokens: int) -> Sites:
+    seen = _record(module, images)
+    changing = irreproducible(
+        module, images, seen.samples, lambda inputs: _record(module, inputs).samples
+    )
     aliases = {
         f"{path}.proj": path
         for path, part in module.named_modules()
@@ -132,6 +150,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     for owner, layer in module.named_modules():
         if isinstance(layer, _LAYERS):
             reason = _refusal(seen.shapes.get(owner, []), owner in seen.blind)
+            reason = reason or changing.get(owner)
             if reason:
                 refused[aliases.get(owner, owner)] = refused[owner] = reason
     for owner, shapes in seen.shapes.items():
@@ -142,6 +161,7 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
                 reason = _refusal(shapes, owner in seen.blind) or _mode_refusal(site, heads)
                 if owner in seen.crossed:
                     reason = "it is cross-attention: queries and keys come from different inputs"
+                reason = reason or changing.get(owner)
                 if reason:
                     refused[site.path] = reason
                 else:
@@ -155,13 +175,16 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
 
 @dataclass
 class _Recorded:
-    """Shapes of a forward pass.
+    """Shapes and samples of a forward pass.
 
     Attributes
     ----------
     shapes : dict of str to list of tuple
         By path, in the order of the calls: the shape of each output of a layer, and of each input
         of an attention.
+    samples : dict of str to Tensor
+        Some values of the same tensors, see `featviz.models.reproducibility.sample`; of the first
+        call.
     norms : dict of str to str
         For each attention, the normalization whose output is its input.
     blind : set of str
@@ -171,17 +194,19 @@ class _Recorded:
     """
 
     shapes: dict[str, list[tuple[int, ...]]]
+    samples: dict[str, Tensor]
     norms: dict[str, str]
     blind: set[str]
     crossed: set[str]
 
 
-def _record_shapes(module: nn.Module, image_size: int) -> _Recorded:
-    seen = _Recorded({}, {}, set(), set())
+def _record(module: nn.Module, images: Tensor) -> _Recorded:
+    seen = _Recorded({}, {}, {}, set(), set())
     latest: list[tuple[str, Tensor]] = []
 
     def layer_output(call: Call) -> None:
         seen.shapes.setdefault(call.path, []).append(tuple(call.output.shape))
+        seen.samples.setdefault(call.path, sample(call.output))
         if _is_blind(call.inputs[0]):
             seen.blind.add(call.path)
 
@@ -191,6 +216,7 @@ def _record_shapes(module: nn.Module, image_size: int) -> _Recorded:
     def attention_input(call: Call) -> None:
         inputs = call.inputs
         seen.shapes.setdefault(call.path, []).append(tuple(inputs[0].shape))
+        seen.samples.setdefault(call.path, sample(inputs[0]))
         if _is_blind(inputs[0]):
             seen.blind.add(call.path)
         if len(inputs) > 1 and inputs[1] is not inputs[0]:
@@ -206,18 +232,12 @@ def _record_shapes(module: nn.Module, image_size: int) -> _Recorded:
         for path, part in parts.items()
         if not isinstance(part, (*_LAYERS, *NORMS)) and heads_of(part) is not None
     ]
-    like = next(module.parameters(), torch.empty(0))
-    # A gray image and noise: a module that sees the same of both does not depend on the image.
-    images = torch.zeros(2, 3, image_size, image_size)
-    images[1] = torch.rand(3, image_size, image_size, generator=torch.Generator().manual_seed(0))
     with (
-        eval_mode(module),
-        torch.no_grad(),
         record(module, layers, layer_output),
         record(module, norms, norm_output),
         record(module, attentions, attention_input, side="input"),
     ):
-        module(images.to(like))
+        module(images)
     return seen
 
 

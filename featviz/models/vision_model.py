@@ -122,19 +122,19 @@ class VisionModel:
             except RuntimeError as error:
                 raise input_error(self.name, self.image_size, error) from error
             self._found = parts, sites
-            vars(self).pop("fingerprint", None)
         return self._found[1]
 
     def site(self, path: str) -> Site:
         """Return the site at a `path`; faster than `sites`, as no replaced submodule is noticed."""
         return (self.sites if self._found is None else self._found[1])[path]
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the module's class name, its state dict and `variant`, in hexadecimal.
 
         The same weights have the same fingerprint on every device, and another one with inputs of
-        another size or normalization than published. It is cached until a submodule is replaced.
+        another size or normalization than published. It is computed at each access, as weights can
+        change in place: about 1 s for 100 million weights.
         """
         digest = hashlib.sha256(type(self.module).__name__.encode())
         for name, tensor in sorted(self.module.state_dict().items()):

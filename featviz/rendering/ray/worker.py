@@ -99,7 +99,7 @@ class Worker:
         FeatvizError
             See `Source.load`.
         """
-        self._model.fingerprint  # noqa: B018  loads it
+        self._model  # noqa: B018  loads it
         return os.getpid()
 
     def render(self, batch: Sequence[Unit]) -> list[Packed]:

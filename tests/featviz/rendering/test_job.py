@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from featviz._util.progress import Progress, ignore
 from featviz.addressing.address import Unit
@@ -244,6 +245,36 @@ def test_the_engine_is_closed_when_writing_fails(
     with pytest.raises(FeatvizError, match="the disk is full"):
         to_store(toy, tmp_path, engine=engine)
     assert engine.closed
+
+
+def by_an_optimizer(module: nn.Module) -> None:
+    (weight := next(module.parameters())).requires_grad_()
+    weight.grad = torch.ones_like(weight)
+    torch.optim.SGD([weight], lr=0.1).step()
+    weight.requires_grad_(False)
+
+
+def by_its_data(module: nn.Module) -> None:
+    next(module.parameters()).data.mul_(2)
+
+
+def by_a_state_dict(module: nn.Module) -> None:
+    module.load_state_dict({name: 2 * value for name, value in module.state_dict().items()})
+
+
+@pytest.mark.parametrize("change", [by_an_optimizer, by_its_data, by_a_state_dict])
+def test_a_store_of_a_model_that_was_trained_since_is_refused(
+    change: Callable[[nn.Module], None], tmp_path: Path
+) -> None:
+    model = toy_vit()
+    to_store(model, tmp_path / "store")
+    before = (tmp_path / "store" / "store.json").read_bytes()
+    change(model.module)
+    with pytest.raises(FeatvizError, match="is of another model: fingerprint"):
+        to_store(model, tmp_path / "store")
+    with pytest.raises(FeatvizError, match="is of another model: fingerprint"):
+        plan(model, units(model, *SELECTORS), recipe(model), tmp_path / "store")
+    assert (tmp_path / "store" / "store.json").read_bytes() == before
 
 
 def test_force_renames_a_store_of_another_configuration(toy: VisionModel, tmp_path: Path) -> None:
