@@ -95,7 +95,8 @@ def test_a_program_of_torchscript_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "program.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)).save(path)
+        program: Any = torch.jit
+        program.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)).save(path)
     complaint = r"is refused: it is a TorchScript program, .*torch\.jit\.load\(FILE\)\.state_dict"
     with pytest.raises(FeatvizError, match=complaint):
         load(str(path), arch="test_vit")

@@ -95,6 +95,7 @@ def load_checkpoint(
     found = _find(states, architecture, model, path)
     _check_sizes(found, architecture, model, path)
     check_activation(found.original, architecture, model, path)
+    _check_classifier(found, model, path)
     classes = architecture.classes(found.converted, model)
     if classes is not None:
         model = architecture.build(classes)
@@ -192,6 +193,17 @@ def _check_sizes(found: _Found, architecture: Architecture, model: VisionModel, 
             f"{path} was trained at {size} pixels, and {architecture.name} takes "
             f"{model.image_size}: --image-size {size}, or --image-size {model.image_size} to "
             "resample its positions"
+        )
+
+
+def _check_classifier(found: _Found, model: VisionModel, path: Path) -> None:
+    """Refuse a classifier that reads a layer that timm leaves out: `pre_logits` of early ViTs."""
+    layer = next((name for name in found.original if "pre_logits" in name), None)
+    heads = [f"{path}.weight" for path in classifiers(model)]
+    if layer and layer not in found.converted and any(name in found.converted for name in heads):
+        raise FeatvizError(
+            f"{path}: the classifier reads {layer.rpartition('.')[0]}, a layer that timm does not "
+            f"have; leave out {heads[0]} to load the weights before it"
         )
 
 

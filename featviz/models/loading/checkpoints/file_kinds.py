@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -29,6 +30,12 @@ _SIGNATURES = (
 )
 
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<error")
+
+# Its version, then a text: the program that wrote it.
+_ONNX = re.compile(rb"\x08[\x01-\x1f]\x12")
+
+# A map of at most 15 entries, then a short text: the first key.
+_MAP = re.compile(rb"[\x81-\x8f][\xa1-\xbf]")
 
 HEAD = 1024
 """Bytes at the start of a file that are enough for `describe`."""
@@ -95,9 +102,9 @@ def describe(path: Path) -> str | None:  # noqa: PLR0911  one return a kind
         return "is a tar archive; unpack it"
     if zipfile.is_zipfile(path):
         return _describe_zip(path)
-    if path.suffix == ".onnx" or (head[0] == 0x08 and head[1:2] < b"\x20" and head[2:3] == b"\x12"):
+    if path.suffix == ".onnx" or _ONNX.match(head):
         return f"is a model in ONNX; {_CONVERT}"
-    if path.suffix == ".msgpack" or (0x81 <= head[0] <= 0x8F and head[1] in range(0xA1, 0xC0)):
+    if path.suffix == ".msgpack" or _MAP.match(head):
         return f"is a file of msgpack, as Flax writes; {_CONVERT}"
     return None
 

@@ -44,7 +44,7 @@ def test_positions_are_resampled_as_timm_does_if_asked_for(tmp_path: Path) -> No
     path = tmp_path / "it.pth"
     torch.save(state, path)
     model = load(str(path), arch="test_vit", image_size=96, device="cpu")
-    module = timm.create_model("test_vit", img_size=96)
+    module: Any = timm.create_model("test_vit", img_size=96)
     expected = checkpoint_filter_fn(state, module)["pos_embed"]
     assert model.image_size == 96
     assert expected.shape[1] == 1 + 6**2
@@ -167,3 +167,9 @@ def test_names_of_transformers_name_the_folder(tmp_path: Path) -> None:
     }
     message = refused(state, tmp_path / "it.pth", "test_vit")
     assert message.endswith("give the folder with its config.json in place of the file")
+
+
+def test_a_classifier_behind_a_layer_that_timm_leaves_out_is_refused(tmp_path: Path) -> None:
+    state = state_of("test_vit") | {"pre_logits.fc.weight": torch.eye(64)}
+    message = refused(state, tmp_path / "it.pth", "test_vit")
+    assert "the classifier reads pre_logits.fc, a layer that timm does not have" in message
