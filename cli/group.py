@@ -11,8 +11,8 @@ from featviz.errors import did_you_mean
 
 ARGUMENTS = {
     "MODEL": "A name that `featviz models` lists, such as cueworld/vit, optionally with timm's tag "
-    "of the weights; hf-hub:OWNER/NAME; a folder of transformers or timm with config.json and "
-    "weights; or a file of weights with --arch.",
+    "of the weights; hf-hub:OWNER/NAME; a folder of transformers or timm; a file of weights with "
+    "--arch; or py:PACKAGE.MODULE:FUNCTION, a function of yours that returns a torch.nn.Module.",
     "SELECTOR": "One or more units, as LAYER:UNITS or LAYER:UNITS@TOKENS. Examples: "
     "blocks.9.mlp.fc1:42, a neuron, averaged over the patches; blocks.9.mlp.fc1:42@cls, the same "
     "neuron at the class token; head:5, a class; blocks.2.attn.qk:0@q20.k30, the attention logit "

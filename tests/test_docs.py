@@ -135,7 +135,7 @@ def test_python_snippets_use_public_names_with_valid_arguments() -> None:
 def test_the_snippets_of_extending_run_as_they_are() -> None:
     names: dict[str, object] = {}
     found = snippets(TEXTS[ROOT / "docs" / "extending.md"])
-    assert len(found) == 5
+    assert len(found) == 6
     for snippet in found:
         exec(snippet.replace("steps=16", "steps=2"), names)
 

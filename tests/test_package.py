@@ -49,6 +49,7 @@ def test_the_public_names_of_featviz_are_these() -> None:
         "readout",
         "render",
         "units",
+        "wrap",
     ]
     assert all(callable(getattr(featviz, name)) for name in featviz.__all__)
 

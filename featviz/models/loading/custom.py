@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,9 @@ class _Target:
             raise self._raised(f"importing {self.module}", error) from error
         function: Callable[..., object] | None = getattr(module, self.function, None)
         if function is None:
-            hint = did_you_mean(self.function, [each for each in vars(module) if each[0] != "_"])
+            hint = did_you_mean(
+                self.function, [key for key, each in vars(module).items() if isfunction(each)]
+            )
             raise FeatvizError(f"{self.name}: {self.module} has no function {self.function}{hint}")
         if not callable(function) or isinstance(function, nn.Module):
             raise FeatvizError(

@@ -162,7 +162,7 @@ def test_a_compiled_module_is_replaced_by_the_original(own: Path) -> None:
         (
             "own_models.nets:nett",
             INPUTS,
-            r"own_models\.nets has no function nett; did you mean nn, net",
+            r"own_models\.nets has no function nett; did you mean net",
         ),
         ("own_models.nets:number", INPUTS, r"number is of type int, not a function$"),
         (
@@ -186,7 +186,7 @@ def test_a_compiled_module_is_replaced_by_the_original(own: Path) -> None:
             INPUTS | {"model_args": {"depth": 3}},
             r"net\(\) raised TypeError: net\(\) got an unexpected keyword argument 'depth'",
         ),
-        ("own_models.nets:gray", INPUTS, r"gray cannot run on RGB images of 32 x 32 pixels: "),
+        ("own_models.nets:gray", INPUTS, r"gray takes images of 1 channel; featviz needs RGB"),
         ("own_models.nets:net", {"arch": "vit"}, r"^--arch cannot be combined with py:own_models"),
         (
             "own_models.nets:net",
@@ -219,7 +219,12 @@ def test_a_wrapped_module_is_left_as_it_was() -> None:
 
 def test_wrapped_modules_with_other_inputs_have_other_fingerprints() -> None:
     module = net()
-    others = [{}, {"image_size": 64}, {"mean": (0.4, 0.5, 0.5)}, {"std": (0.4, 0.5, 0.5)}]
+    others: list[dict[str, Any]] = [
+        {},
+        {"image_size": 64},
+        {"mean": (0.4, 0.5, 0.5)},
+        {"std": (0.4, 0.5, 0.5)},
+    ]
     found = {featviz.wrap(module, **INPUTS | other).fingerprint for other in others}
     assert len(found) == len(others)
 
@@ -242,7 +247,8 @@ def test_a_wrapped_module_of_timm_equals_the_loaded_one() -> None:
         (nn.Identity(), {"image_size": 32}, r"^Identity needs mean, std; see featviz\.wrap$"),
         (nn.Identity(), INPUTS | {"image_size": (32, 64)}, r"inputs are square"),
         (nn.Identity(), INPUTS | {"std": (0, 1, 1)}, r"^std is 0,1,1, not three positive numbers$"),
-        (nn.Conv2d(1, 2, 3), INPUTS, r"^Conv2d cannot run on RGB images of 32 x 32 pixels: "),
+        (nn.Conv2d(1, 2, 3), INPUTS, r"^Conv2d takes images of 1 channel; featviz needs RGB"),
+        (nn.Linear(3, 2), INPUTS, r"^Linear cannot run on RGB images of 32 x 32 pixels: "),
     ],
 )
 def test_what_is_no_model_of_square_rgb_images_is_not_wrapped(

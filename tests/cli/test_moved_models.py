@@ -21,8 +21,6 @@ from featviz.store.packing import pack
 from featviz.store.reader import Store
 from tests.cli.running import Run
 
-pytest_plugins = ("tests.cli.conftest",)
-
 
 def save(path: Path, seed: int = 1) -> None:
     """Write a file of weights of a small architecture."""
