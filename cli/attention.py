@@ -38,6 +38,7 @@ def attention(
     sites: tuple[str, ...],
     data: str,
     download: bool,
+    skip_unreadable: bool,
     store: str,
     images: int | None,
     force: bool,
@@ -69,7 +70,7 @@ def attention(
     from featviz.store.reader import Store
 
     heads = find_heads(loaded, *sites)
-    dataset = open_data(data, download)
+    dataset = open_data(data, download, skip_unreadable)
     with progress_bar() as progress:
         summary = maps_to_store(loaded, heads, dataset, store, images, force, progress)
     opened = Store(store)

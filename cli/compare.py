@@ -47,6 +47,7 @@ def compare(
     selectors: tuple[str, ...],
     data: str,
     download: bool,
+    skip_unreadable: bool,
     store: str,
     images: int | None,
     size: int | None,
@@ -84,7 +85,7 @@ def compare(
     chosen = units(first, *selectors) if selectors else default_units(first)
     side = first.image_size if size is None else size
     recipe_a, recipe_b = (make_recipe(model, size=side, **settings) for model in (first, second))
-    dataset = open_data(data, download)
+    dataset = open_data(data, download, skip_unreadable)
     with progress_bar() as progress:
         summary = compare_to_store(
             first, second, dataset, chosen, (recipe_a, recipe_b), store, images, force, progress

@@ -51,6 +51,7 @@ def examples(
     selectors: tuple[str, ...],
     data: str,
     download: bool,
+    skip_unreadable: bool,
     store: str,
     images: int | None,
     top: int,
@@ -84,7 +85,7 @@ def examples(
     from featviz.store.reader import Store
 
     chosen = units(loaded, *selectors) if selectors else _rendered(loaded, store)
-    dataset = open_data(data, download)
+    dataset = open_data(data, download, skip_unreadable)
     with progress_bar() as progress:
         summary = examples_to_store(loaded, chosen, dataset, store, images, top, force, progress)
     opened = Store(store)

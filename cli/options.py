@@ -193,9 +193,18 @@ def model_options(function: Function) -> Function:
     return function
 
 
+skip_unreadable_option = click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Leave out images of the dataset that cannot be read, instead of stopping with an error "
+    "that names them. The store keeps their names.",
+)
+
+
 def data_options(function: Function) -> Function:
-    """Add --data and --download; `featviz.data.datasets.open_data` takes their values."""
+    """Add the options of a dataset; `featviz.data.datasets.open_data` takes their values."""
     for decorate in (
+        skip_unreadable_option,
         click.option(
             "--download", is_flag=True, help="Download a torchvision dataset that is missing."
         ),

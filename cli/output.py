@@ -98,7 +98,7 @@ def _width(text: str) -> int:
 
 
 def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
-    """Print on stderr what a job did: its failures, constant units, then one line of counts.
+    """Print on stderr what a job did: failures, constant units, unreadable images, and counts.
 
     Parameters
     ----------
@@ -113,6 +113,11 @@ def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
         units = [address for address, own in summary.constant.items() if own == reason]
         more = f" and {len(units) - NAMED} more" if len(units) > NAMED else ""
         print_message(f"constant: {', '.join(units[:NAMED])}{more}: {reason}")
+    if summary.unreadable:
+        count = len(summary.unreadable)
+        more = f" and {count - NAMED} more" if count > NAMED else ""
+        names = ", ".join(summary.unreadable[:NAMED])
+        print_message(f"unreadable: {count} images are left out: {names}{more}")
     counts = f"{summary.stored} {what}, {summary.done} already stored"
     print_message(f"{store}: {counts}, {len(summary.failures)} failed")
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import device_option, force_results_option, load_model_of, moved_model_option
+from cli.options import (
+    device_option,
+    force_results_option,
+    load_model_of,
+    moved_model_option,
+    skip_unreadable_option,
+)
 from cli.output import finish, json_option, print_json, print_message, print_table
 from cli.paths import PATH
 from cli.progress import progress_bar
@@ -25,6 +31,7 @@ SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarit
     metavar="DATA",
     help="Dataset whose mean power spectrum is the natural one.  [default: 1 / f^2]",
 )
+@skip_unreadable_option
 @click.option(
     "--seeds",
     type=click.IntRange(1),
@@ -40,6 +47,7 @@ SHOWN = ("held_out", "fine", "grid", "spectrum", "rise", "agreement", "similarit
 def score(
     store: str,
     data: str | None,
+    skip_unreadable: bool,
     seeds: int,
     model: str | None,
     device: str,
@@ -75,7 +83,7 @@ def score(
     from featviz.analysis.scores.job import KIND, scores_to_store
 
     with progress_bar() as progress:
-        summary = scores_to_store(loaded, store, data, seeds, force, progress)
+        summary = scores_to_store(loaded, store, data, seeds, force, progress, skip_unreadable)
     opened = Store(store)
     reports = [_report(row, opened.row(row["address"])) for row in opened.rows(KIND)]
     sides = summary.others["sides"]

@@ -31,6 +31,8 @@ from featviz.models.loading.options import LoadOptions
 from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
 
 if TYPE_CHECKING:
+    from featviz.data.datasets import Dataset
+    from featviz.models.vision_model import VisionModel
     from patching.effects.report import GroupEffects, Peak
     from patching.effects.table import Floats
 
@@ -127,6 +129,7 @@ def trace(
     model: str,
     data: str,
     download: bool,
+    skip_unreadable: bool,
     corrupt: str | None,
     site: str,
     window: str,
@@ -173,7 +176,8 @@ def trace(
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data
-        from patching.effects.accuracy import SAMPLE, misfit, misfit_line
+        from featviz.store.reader import Store
+        from patching.effects.accuracy import misfit_line
         from patching.effects.labels import classes_for
         from patching.effects.report import as_json as averages_json
         from patching.effects.report import summarize
@@ -188,7 +192,7 @@ def trace(
         check_plots()
     loaded = load_model(model, options, device)
     other = None if donor is None else load_model(donor, donor_options, device)
-    dataset = open_data(data, download)
+    dataset = open_data(data, download, skip_unreadable)
     settings = Settings(
         Selection(site, windows_of(window), by, layers, heads, tokens),
         None if corrupt in {None, "none"} else corruption(str(corrupt)),
@@ -198,10 +202,7 @@ def trace(
     )
     clean = loaded if other is None or noising else other
     if not all_images and not _has_traces(store):
-        # Before hours of patching.
-        sample = dataset.indices(min(images or len(dataset), SAMPLE))
-        if problem := misfit(clean, dataset, sample):
-            raise _misfit_error(problem)
+        _check_fit(clean, dataset, images)  # before hours of patching
     with progress_bar() as progress:
         summary = trace_to_store(loaded, dataset, settings, store, images, other, force, progress)
     print_summary(store, summary, "images traced")
@@ -215,6 +216,7 @@ def trace(
     if counted.left_out:
         count = f"{counted.left_out} of {len(traced.image)} images"
         print_message(f"{count} are left out: the clean run classifies them wrongly")
+    dataset = dataset.without(Store(store).configuration["traces"])
     classes = classes_for(loaded, dataset, dataset.indices(images))
     found = summarize(counted.select(metric=metric), classes)
     if plots is not None:
@@ -235,6 +237,15 @@ def trace(
         print_table(_site_rows(found))
         if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
             print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
+
+
+def _check_fit(model: VisionModel, dataset: Dataset, images: int | None) -> None:
+    from patching.effects.accuracy import SAMPLE, misfit
+
+    size = min(images or len(dataset), SAMPLE)
+    dataset = dataset.readable(sorted({*dataset.indices(images), *dataset.indices(size)}))
+    if problem := misfit(model, dataset, dataset.indices(size)):
+        raise _misfit_error(problem)
 
 
 def _has_traces(store: str) -> bool:

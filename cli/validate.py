@@ -28,6 +28,7 @@ from cli.progress import progress_bar
 if TYPE_CHECKING:
     from featviz.analysis.evidence.summary import Summary
     from featviz.analysis.evidence.unit_evidence import UnitEvidence
+    from featviz.data.datasets import Dataset
     from featviz.models.vision_model import VisionModel
     from featviz.store.reader import Store
 
@@ -69,6 +70,7 @@ def validate(
     store: str,
     data: str,
     download: bool,
+    skip_unreadable: bool,
     images: int | None,
     model: str | None,
     device: str,
@@ -91,11 +93,13 @@ def validate(
     """
     from featviz.analysis.evidence.summary import summarize_unit, summarize_units
     from featviz.analysis.evidence.unit_evidence import EvidenceReader
+    from featviz.data.datasets import open_data
     from featviz.store.jobs import open_folder
 
     opened = open_folder(store)
     loaded = load_model_of(opened, model, device)
-    failures = _measure(loaded, opened, data, download, images, force)
+    dataset = open_data(data, download, skip_unreadable)
+    failures = _measure(loaded, opened, dataset, images, force)
     evidence = EvidenceReader(store)
     rows = []
     units: list[dict[str, Any]] = []
@@ -116,25 +120,24 @@ def validate(
 
 
 def _measure(
-    model: VisionModel, store: Store, data: str, download: bool, images: int | None, force: bool
+    model: VisionModel, store: Store, dataset: Dataset, images: int | None, force: bool
 ) -> dict[str, str]:
     """Compute what the store does not hold; return the addresses that failed, and the reasons."""
     from featviz.analysis.paths.job import paths_to_store
     from featviz.analysis.scores.job import scores_to_store, settings_of
-    from featviz.data.datasets import open_data
     from featviz.errors import FeatvizError
     from featviz.store.jobs import JobSummary
     from patching.validation.job import validate_to_store
     from patching.vit.residual_vit import residual_vit
 
-    path, dataset = store.path, open_data(data, download)
+    path, data, skip = store.path, dataset.name, bool(dataset.skip_unreadable)
     rendered, scored = store.addresses(), set(store.addresses("scores"))
     failures: dict[str, str] = {}
     if force or not scored.issuperset(rendered):
         # Scores of `featviz score` are kept, even if of another spectrum or more seeds.
         spectrum, seeds = (data, 1) if force else settings_of(store, data)
         with progress_bar("scores ") as progress:
-            summary = scores_to_store(model, path, spectrum, seeds, force, progress)
+            summary = scores_to_store(model, path, spectrum, seeds, force, progress, skip)
         failures |= summary.failures
     else:
         summary = JobSummary(0, len(rendered))

@@ -19,7 +19,7 @@ from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
-from featviz.store.jobs import JobSummary, open_writer, store_batches
+from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store
 from patching.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.effects.labels import classes_for, labels_for
@@ -103,7 +103,10 @@ def trace_to_store(
     check_model(model)
     instance("dataset", dataset, Dataset, "a dataset, as featviz.data.datasets.open_data opens it")
     instance("settings", settings, Settings, "patching.trace_job.Settings")
+    recorded = None if force else stored_configuration(store, TRACES)
+    dataset = dataset.readable(dataset.indices(count), recorded)
     indices = dataset.indices(count)
+    left_out = tuple(dataset.left_out.values())
     settings, corruptor = _resolved(model, dataset, indices, settings, donor)
     with eval_mode(model.module), torch.no_grad():
         source = None if donor is None else residual_vit(donor)
@@ -116,13 +119,12 @@ def trace_to_store(
         writer = open_writer(model, store, TRACES, configuration, force)
         missing = [index for index in indices if _address(index) not in writer.done]
         if not missing:
-            return JobSummary(0, len(indices))
+            return JobSummary(0, len(indices), unreadable=left_out)
         if SITES not in Store(store).kinds:
             writer.add(_site_columns(experiment.targets.sites), SITES)
 
         def read(part: Sequence[int]) -> Tensor:
-            images = [dataset.image(index, model.image_size) for index in part]
-            return torch.stack(images).to(model.device)
+            return dataset.images(part, model.image_size).to(model.device)
 
         with eval_mode(experiment.source.model.module):
             if settings.ablate in {"zero", "mean"}:
@@ -135,7 +137,7 @@ def trace_to_store(
                 return _columns(experiment.measure(clean, corrupted, chosen, part))
 
             stored = store_batches(writer, batches(model, missing), compute, progress)
-    return JobSummary(stored, len(indices) - stored)
+    return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 
 
 def _resolved(
@@ -177,8 +179,7 @@ def _configuration(
 ) -> dict[str, Any]:
     other = donor and {"model": donor.name, "fingerprint": donor.fingerprint}
     return {
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": count,
+        **dataset.configuration(count),
         "classes": list(classes),
         "corrupt": str(settings.corruption or "none"),
         "mode": settings.mode,

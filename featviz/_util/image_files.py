@@ -39,18 +39,42 @@ def read_image(path: str | Path, size: int) -> Tensor:
     FeatvizError
         If the file does not exist, is not an image, or has more than 8 bits per channel.
     """
+    return resize_and_crop(_decoded(path), size)
+
+
+def check_image(path: str | Path) -> None:
+    """Decode an image file, without keeping it; raise what `read_image` raises.
+
+    A JPEG file is decoded at an eighth of its size, which takes an eighth of the time of
+    `read_image` and finds the same damage.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of any format that Pillow reads.
+
+    Raises
+    ------
+    FeatvizError
+        If `read_image` could not read the file.
+    """
+    _decoded(path, is_check=True)
+
+
+def _decoded(path: str | Path, is_check: bool = False) -> Image.Image:
     try:
         with Image.open(path) as file:
             if file.mode[0] in "IF":  # of unknown range; Pillow would clip it at 255
                 raise FeatvizError(f"{path} has more than 8 bits a channel; save it with 8")
-            image = _rgb(ImageOps.exif_transpose(file))
+            if is_check:
+                file.draft(None, (max(1, file.width // 8), max(1, file.height // 8)))
+            return _rgb(ImageOps.exif_transpose(file))
     except Image.DecompressionBombError as error:
         raise FeatvizError(f"{path}: {too_large(error)}") from error
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
     except UNREADABLE as error:
         raise FeatvizError(f"{path} cannot be read as an image ({error})") from error
-    return resize_and_crop(image, size)
 
 
 def too_large(error: Image.DecompressionBombError) -> str:

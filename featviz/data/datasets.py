@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from featviz.data.cueworld_images import Cueworld
 from featviz.data.folder import Folder
-from featviz.data.source import Source
+from featviz.data.source import FileSource, Source
 from featviz.data.torchvision_datasets import Torchvision
+from featviz.data.unreadable import describe, find_unreadable
 from featviz.errors import FeatvizError, did_you_mean
 
 FORMS = {
@@ -35,11 +37,19 @@ class Dataset:
         The name given to `open_data`.
     classes : tuple of str
         Names of the labels 0, 1, ...; empty if unknown.
+    skip_unreadable : bool or None
+        Whether `readable` leaves out images that cannot be read, instead of raising. None if the
+        user cannot choose; errors then do not name the option.
+    left_out : mapping of int to str
+        Indices and names of images that `indices` leaves out. They keep their indices, so that the
+        other images keep theirs.
     """
 
     name: str
     classes: tuple[str, ...]
     _source: Source = field(repr=False, compare=False)
+    skip_unreadable: bool | None = False
+    left_out: Mapping[int, str] = field(default_factory=dict, hash=False)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -65,7 +75,7 @@ class Dataset:
         Raises
         ------
         FeatvizError
-            If a file cannot be read.
+            If one of these 64 images cannot be read.
         """
         return self._source.fingerprint()
 
@@ -74,7 +84,7 @@ class Dataset:
 
         They are evenly spaced, so that a dataset sorted by class gives a sample of every class:
         image ``i * len(self) // count``. For cueworld, whose classes repeat in order, they are the
-        first ones.
+        first ones. Of these, the images of `left_out` are left out, and not replaced by others.
 
         Parameters
         ----------
@@ -93,11 +103,89 @@ class Dataset:
         """
         if count is not None and count < 1:
             raise FeatvizError(f"at least 1 image is needed, not {count}")
+        chosen: Iterable[int]
         if count is None or count >= len(self):
-            return list(range(len(self)))
-        if self._source.interleaved:
-            return list(range(count))
-        return [index * len(self) // count for index in range(count)]
+            chosen = range(len(self))
+        elif self._source.interleaved:
+            chosen = range(count)
+        else:
+            chosen = [index * len(self) // count for index in range(count)]
+        return [index for index in chosen if index not in self.left_out]
+
+    def readable(
+        self, indices: Sequence[int], recorded: Mapping[str, Any] | None = None
+    ) -> Dataset:
+        """Check that images can be read, before a job begins.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Indices of the images of the job.
+        recorded : mapping, optional
+            The configuration of an earlier run of the job that has stored rows. What it left out is
+            left out again, and no image is read.
+
+        Returns
+        -------
+        Dataset
+            Without the images that cannot be read, if `skip_unreadable` is set; see `left_out`.
+
+        Raises
+        ------
+        FeatvizError
+            If some images cannot be read and `skip_unreadable` is not set, naming them, or if none
+            can be read.
+        """
+        if recorded is not None and ("unreadable" in recorded or not self.skip_unreadable):
+            return self.without(recorded)
+        found = find_unreadable(self._source, indices)
+        if found and (len(found) == len(indices) or not self.skip_unreadable):
+            can_skip = self.skip_unreadable is False
+            option = ", or leave them out with --skip-unreadable" if can_skip else ""
+            raise FeatvizError(
+                f"{describe(self.name, list(found.values()), len(indices))}; replace or remove "
+                f"them{option}"
+            )
+        names = {index: self._file_name(index) for index in found}
+        return replace(self, left_out={**self.left_out, **names})
+
+    def without(self, configuration: Mapping[str, Any]) -> Dataset:
+        """Leave out the images that a job left out.
+
+        Parameters
+        ----------
+        configuration : mapping
+            Settings of the job, with the images of `configuration`.
+
+        Returns
+        -------
+        Dataset
+        """
+        unreadable = configuration.get("unreadable", {})
+        return replace(self, left_out={int(index): name for index, name in unreadable.items()})
+
+    def configuration(self, images: int) -> dict[str, Any]:
+        """Return what a job records about its images.
+
+        Parameters
+        ----------
+        images : int
+            Number of images that it uses.
+
+        Returns
+        -------
+        dict
+            ``data`` (name and fingerprint) and ``images``; ``unreadable``, the names of the images
+            of `left_out` by index, only if there are any.
+        """
+        data = {"name": self.name, "fingerprint": self.fingerprint()}
+        return {"data": data, "images": images, **self.unreadable}
+
+    @property
+    def unreadable(self) -> dict[str, dict[str, str]]:
+        """What `configuration` records about `left_out`; empty if nothing is left out."""
+        names = {str(index): name for index, name in self.left_out.items()}
+        return {"unreadable": names} if names else {}
 
     def batches(
         self, size: int, batch: int = 64, count: int | None = None, start: int = 0
@@ -134,6 +222,28 @@ class Dataset:
         for first in range(start, len(indices), batch):
             read = [self._source.read(index, size) for index in indices[first : first + batch]]
             yield torch.stack([image for image, _ in read]), torch.tensor([one for _, one in read])
+
+    def images(self, indices: Iterable[int], size: int) -> Tensor:
+        """Read images as `batches` does.
+
+        Parameters
+        ----------
+        indices : iterable of int
+            Indices of N images, at least one.
+        size : int
+            Side of the squares in pixels.
+
+        Returns
+        -------
+        Tensor, shape (N, 3, size, size)
+            RGB in [0, 1].
+
+        Raises
+        ------
+        FeatvizError
+            If there is no such image, or one cannot be read.
+        """
+        return torch.stack([self.image(index, size) for index in indices])
 
     def image(self, index: int, size: int) -> Tensor:
         """Read one image as `batches` does.
@@ -192,13 +302,17 @@ class Dataset:
             raise FeatvizError(f"{self.name} has no object masks; only cueworld does")
         return torch.stack([self._source.mask(self._check(index), size) for index in indices])
 
+    def _file_name(self, index: int) -> str:
+        source = self._source
+        return source.file_name(index) if isinstance(source, FileSource) else str(index)
+
     def _check(self, index: int) -> int:
         if not 0 <= index < len(self):
             raise FeatvizError(f"{self.name} has images 0 to {len(self) - 1}, not {index}")
         return index
 
 
-def open_data(text: str, download: bool = False) -> Dataset:
+def open_data(text: str, download: bool = False, skip_unreadable: bool | None = False) -> Dataset:
     """Open a dataset by name.
 
     ============================  =================================================================
@@ -214,6 +328,8 @@ def open_data(text: str, download: bool = False) -> Dataset:
         The kind and its arguments, separated by colons; ``~`` in a path is the home folder.
     download : bool
         Download files that are missing in ROOT, if torchvision supports it.
+    skip_unreadable : bool, optional
+        Leave out images that cannot be read; see `Dataset`.
 
     Returns
     -------
@@ -232,7 +348,7 @@ def open_data(text: str, download: bool = False) -> Dataset:
     source = _open(text, kind, rest, download)
     if not len(source):
         raise FeatvizError(f"{text} has no images")
-    return Dataset(text, source.classes, source)
+    return Dataset(text, source.classes, source, skip_unreadable)
 
 
 def _open(text: str, kind: str, rest: str, download: bool) -> Source:

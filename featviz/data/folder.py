@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from featviz._util.image_files import read_image
+from featviz._util.image_files import check_image, read_image
 from featviz.data.class_names import is_split, is_wordnet_id, whole_numbers, wordnet_names
 from featviz.data.image_tree import images_below, is_image, visible
 from featviz.data.source import digest
@@ -76,7 +76,10 @@ class Folder:
         return len(self._files)
 
     def fingerprint(self) -> str:
-        """Return a digest of the relative path, size and last 16 KiB of every file."""
+        """Return a digest of the relative path, size and last 16 KiB of every file.
+
+        A file that cannot be opened, such as a broken link, counts with its path alone.
+        """
         return digest(
             part
             for path, _ in self._files
@@ -87,6 +90,14 @@ class Folder:
         """Read an image file; see `Source.read`."""
         path, label = self._files[index]
         return read_image(path, size), label
+
+    def file_name(self, index: int) -> str:
+        """Return the path of image `index` relative to the folder."""
+        return self._files[index][0].relative_to(self._path).as_posix()
+
+    def check(self, index: int) -> None:
+        """Decode image `index`; see `FileSource.check`."""
+        check_image(self._files[index][0])
 
     def label(self, index: int) -> int:
         """Return the label of image `index`, -1 without sub-folders."""
@@ -133,5 +144,5 @@ def _tail(path: Path, length: int = 16_384) -> bytes:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - length))
             return str(size).encode() + b":" + file.read()
-    except OSError as error:
-        raise FeatvizError(f"{path} cannot be read ({error.strerror})") from error
+    except OSError:  # `Dataset.readable` names it
+        return b"unreadable"

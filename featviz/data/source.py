@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -46,6 +46,23 @@ class Source(Protocol):
 
     def label(self, index: int) -> int:
         """Return the label of image `index`, as `read` does."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A source that reads its images from files, some of which may be unreadable."""
+
+    def file_name(self, index: int) -> str:
+        """Return a name of image `index` that does not depend on the location of the source."""
+
+    def check(self, index: int) -> None:
+        """Read image `index` without keeping it.
+
+        Raises
+        ------
+        FeatvizError
+            If it cannot be read.
+        """
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

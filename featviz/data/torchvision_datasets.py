@@ -87,6 +87,14 @@ class Torchvision:
         image, label = self._item(index)
         return resize_and_crop(image, size), label
 
+    def file_name(self, index: int) -> str:
+        """Return ``image INDEX``: the classes of torchvision do not name their files alike."""
+        return f"image {index}"
+
+    def check(self, index: int) -> None:
+        """Read image `index`; see `FileSource.check`."""
+        self._item(index)
+
     def label(self, index: int) -> int:
         """Return the label of image `index` if that is an integer, else -1."""
         return self._item(index)[1]

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.parametrization.fourier import color_mixing, cycles
+
+if TYPE_CHECKING:
+    from featviz.data.datasets import Dataset
 
 Array = npt.NDArray[np.float64]
 
@@ -116,13 +120,13 @@ def power_law(decay: float, height: int, width: int) -> Spectrum:
     return Spectrum(f"1 / f**{decay:g}", (0.5, 0.5, 0.5), ends, (levels,) * 3)
 
 
-def spectrum_of_dataset(text: str, side: int) -> Spectrum:
+def spectrum_of_dataset(data: str | Dataset, side: int) -> Spectrum:
     """Measure the mean spectrum of the first 1,000 images of a dataset.
 
     Parameters
     ----------
-    text : str
-        Names the dataset; see `featviz.data.datasets.open_data`.
+    data : str or Dataset
+        A dataset, or the text that names it; see `featviz.data.datasets.open_data`.
     side : int
         Side in pixels to which images are resized.
 
@@ -133,13 +137,15 @@ def spectrum_of_dataset(text: str, side: int) -> Spectrum:
     Raises
     ------
     FeatvizError
-        If there is no such dataset, or all its images are uniform.
+        If there is no such dataset, an image cannot be read, or all images are uniform.
     """
     from featviz.data.datasets import open_data  # noqa: PLC0415  rarely needed, and heavy
 
-    dataset = open_data(text)
-    batches = dataset.batches(side, count=IMAGES)
-    return mean_spectrum(dataset.name, (images for images, _ in batches))
+    if isinstance(data, str):
+        opened = open_data(data, skip_unreadable=None)
+        data = opened.readable(opened.indices(IMAGES))
+    batches = data.batches(side, count=IMAGES)
+    return mean_spectrum(data.name, (images for images, _ in batches))
 
 
 def mean_spectrum(name: str, batches: Iterable[Tensor]) -> Spectrum:

@@ -35,6 +35,8 @@ class JobSummary:
     constant : dict of str to str
         Addresses rendered in this call whose activation was constant, without a gradient, and what
         that means. Their pictures are gray.
+    unreadable : tuple of str
+        Names of the images of the dataset that were left out, since they cannot be read.
     """
 
     stored: int
@@ -43,6 +45,7 @@ class JobSummary:
     others: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     constant: dict[str, str] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
 
 
 class _LoadOptions(Protocol):
@@ -115,6 +118,27 @@ def open_writer(
         force=force,
         location=model.location,
     )
+
+
+def stored_configuration(store: str | Path, kind: str) -> dict[str, Any] | None:
+    """Return the configuration with which rows of a kind are stored.
+
+    Parameters
+    ----------
+    store : str or Path
+    kind : str
+        Kind of result.
+
+    Returns
+    -------
+    dict or None
+        None without a row of this kind. Opening a writer reports what is wrong with a store.
+    """
+    try:
+        opened = Store(store)
+        return opened.configuration.get(kind) if kind in opened.kinds else None
+    except FeatvizError:
+        return None
 
 
 def store_batches(

@@ -19,7 +19,7 @@ from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns, Row
-from featviz.store.jobs import JobSummary, make_room, open_writer
+from featviz.store.jobs import JobSummary, make_room, open_writer, stored_configuration
 from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
 from patching.effects.accuracy import misfit
@@ -118,14 +118,18 @@ def validate_to_store(
         raise FeatvizError(f"{opened.path} has renders of {opened.model}, not of {model.name}")
     vit = residual_vit(model)
     rendered, skipped = mlp_neurons(model, vit, opened.addresses())
-    images = split(model, dataset, choose_images(dataset, _count(dataset, count)), seed)
+    chosen = choose_images(dataset, _count(dataset, count))
+    recorded = None if force else stored_configuration(store, KIND)
+    dataset = dataset.readable(chosen, recorded)
+    left_out = tuple(dataset.left_out.values())
+    images = split(model, dataset, [one for one in chosen if one not in dataset.left_out], seed)
     configuration = _configuration(dataset, images, seed)
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
     missing = [neuron for neuron in rendered if neuron.address not in writer.done]
     done = len(rendered) - len(missing)
     if not missing:
-        return JobSummary(0, done, skipped=skipped)
+        return JobSummary(0, done, skipped=skipped, unreadable=left_out)
     finished = 0
 
     def tick() -> None:
@@ -148,7 +152,7 @@ def validate_to_store(
         with eval_mode(model.module):
             group = LayerGroup(baseline, neurons, resamples, seed, load_renders)
             writer.add(_columns(list(group.rows(neurons, in_group, tick))))
-    return JobSummary(len(missing), done, skipped=skipped)
+    return JobSummary(len(missing), done, skipped=skipped, unreadable=left_out)
 
 
 def mlp_neurons(
@@ -234,8 +238,7 @@ def _columns(rows: Sequence[tuple[MLPNeuron, Row]]) -> Columns:
 
 def _configuration(dataset: Dataset, images: Split, seed: int) -> dict[str, Any]:
     return {
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": len(images.indices),
+        **dataset.configuration(len(images.indices)),
         "classes": [each.name for each in images.classes],
         "labels": images.logits,
         "ablations": list(ABLATIONS),

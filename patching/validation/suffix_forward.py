@@ -93,8 +93,7 @@ class Baseline:
     def _images(self, dataset: Dataset) -> Iterator[Tensor]:
         model, indices = self.vit.model, self.split.indices
         for batch in self.batches(len(indices)):
-            images = [dataset.image(index, model.image_size) for index in indices[batch]]
-            yield torch.stack(images).to(model.device)
+            yield dataset.images(indices[batch], model.image_size).to(model.device)
 
     def _final(self, batch: slice) -> tuple[Tensor, Tensor]:
         """Run a batch to its end: the final stream at the tokens that are read, and the logits."""

@@ -17,11 +17,13 @@ from featviz.models.attention import Heads, heads_of
 from featviz.models.hooks import Context, eval_mode, run_until
 from featviz.models.sites import Site, require_grid
 from featviz.store.columns import Columns
-from featviz.store.jobs import JobSummary, open_writer
+from featviz.store.jobs import JobSummary, open_writer, stored_configuration
 
 if TYPE_CHECKING:
     from featviz.data.datasets import Dataset
     from featviz.models.vision_model import VisionModel
+
+KIND = "attention"
 
 
 @dataclass(frozen=True)
@@ -213,17 +215,17 @@ def maps_to_store(
         damaged, or cannot be written.
     """
     progress = as_progress(progress)
-    configuration = {
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": len(dataset.indices(count)),
-    }
-    writer = open_writer(model, store, "attention", configuration, force)
+    recorded = None if force else stored_configuration(store, KIND)
+    dataset = dataset.readable(dataset.indices(count), recorded)
+    configuration = dataset.configuration(len(dataset.indices(count)))
+    writer = open_writer(model, store, KIND, configuration, force)
     missing = [head for head in heads if str(head) not in writer.done]
     if missing:
         found = mean_attention(model, missing, dataset, count, progress=progress)
         for site in dict.fromkeys(head.site for head in missing):
             writer.add(_columns({head: maps for head, maps in found.items() if head.site == site}))
-    return JobSummary(len(missing), len(heads) - len(missing))
+    left_out = tuple(dataset.left_out.values())
+    return JobSummary(len(missing), len(heads) - len(missing), unreadable=left_out)
 
 
 def _columns(found: dict[Head, Maps]) -> Columns:

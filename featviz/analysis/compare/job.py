@@ -19,7 +19,7 @@ from featviz.errors import FeatvizError
 from featviz.models.blocks import find_layers
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batches import run, split
-from featviz.store.jobs import JobSummary, open_writer
+from featviz.store.jobs import JobSummary, open_writer, stored_configuration
 
 if TYPE_CHECKING:
     from featviz.data.datasets import Dataset
@@ -165,6 +165,8 @@ def compare_to_store(
         )
     if any(recipe.samples != 1 for recipe in recipes):
         raise FeatvizError("the recipes of both models must have one sample")
+    recorded = None if force else stored_configuration(store, "cka")
+    dataset = dataset.readable(dataset.indices(count), recorded)
     images = len(dataset.indices(count))
     if images < MIN_IMAGES:
         raise FeatvizError(f"comparing layers takes at least {MIN_IMAGES} images, not {images}")
@@ -175,8 +177,7 @@ def compare_to_store(
             "fingerprint": model_b.fingerprint,
             **model_b.load_options.to_json(),
         },
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "images": images,
+        **dataset.configuration(images),
     }
     layers = {"own_layers": find_layers(model_a), "layers": find_layers(model_b)}
     writer = open_writer(model_a, store, "cka", common | layers, force)
@@ -197,7 +198,13 @@ def compare_to_store(
         if failed:
             match_writer.add({"address": list(failed), "error": list(failed.values())}, "failures")
             failures |= failed
-    return JobSummary(stored, len(wanted) - len(missing), failures, {"layers": len(new)})
+    return JobSummary(
+        stored,
+        len(wanted) - len(missing),
+        failures,
+        {"layers": len(new)},
+        unreadable=tuple(dataset.left_out.values()),
+    )
 
 
 def _render_matches(

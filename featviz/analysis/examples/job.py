@@ -18,7 +18,7 @@ from featviz.analysis.examples.scratch_folder import discard, discard_others
 from featviz.analysis.examples.search import SELECTIONS, ExampleSearch, keep_none
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.store.jobs import JobSummary, open_writer
+from featviz.store.jobs import JobSummary, open_writer, stored_configuration
 from featviz.store.manifest import Manifest
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter, set_aside_kind
@@ -70,6 +70,7 @@ def examples(
     """
     progress = as_progress(progress)
     units = _checked(model, units)
+    dataset = dataset.readable(dataset.indices(count))
     search = ExampleSearch(model, dataset, count, top)
     first, second = _halves(progress, len(search.indices))
     found: dict[str, Examples] = {}
@@ -130,6 +131,8 @@ def examples_to_store(
     """
     progress = as_progress(progress)
     units = _checked(model, units)
+    recorded = None if force else stored_configuration(store, KIND)
+    dataset = dataset.readable(dataset.indices(count), recorded)
     search = ExampleSearch(model, dataset, count, top)
     settings: dict[str, dict[str, Any]] = {KIND: search.configuration()}
     settings[example_images.KIND] = {
@@ -154,7 +157,13 @@ def examples_to_store(
         discard(scratch, name)
     image_writer.complete(_example_images(Store(store)))
     done = len(units) - len(missing)
-    return JobSummary(len(missing) - len(failures), done, failures, {"images": image_writer.stored})
+    return JobSummary(
+        len(missing) - len(failures),
+        done,
+        failures,
+        {"images": image_writer.stored},
+        unreadable=tuple(dataset.left_out.values()),
+    )
 
 
 def _checked(model: VisionModel, chosen: Chosen) -> list[Unit]:

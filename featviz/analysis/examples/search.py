@@ -76,14 +76,13 @@ class ExampleSearch:
     def __init__(self, model: VisionModel, dataset: Dataset, count: int | None, top: int) -> None:
         if top < 1:
             raise FeatvizError(f"at least 1 image at the top is needed, not {top}")
-        self.model, self.dataset, self.top = model, dataset, top
+        self.model, self.dataset, self.top, self.count = model, dataset, top, count
         self.indices = np.array(dataset.indices(count), np.int32)
 
     def configuration(self) -> dict[str, Any]:
         """Return the configuration of kind ``examples``: all settings that affect the results."""
         return {
-            "data": {"name": self.dataset.name, "fingerprint": self.dataset.fingerprint()},
-            "images": len(self.indices),
+            **self.dataset.configuration(len(self.indices)),
             "classes": list(self.dataset.classes),
             "top": self.top,
             "quantiles": list(QUANTILES),
@@ -142,7 +141,7 @@ class ExampleSearch:
         readout = Readout(self.model, [by_address[each] for each in file.addresses])
         progress(read, total)
         size = self.model.image_size
-        for images, labels in self.dataset.batches(size, BATCH, total, start=read):
+        for images, labels in self.dataset.batches(size, BATCH, self.count, start=read):
             with torch.no_grad():
                 values = readout(self._padded(images))[: len(images)]
             hashes = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
@@ -208,8 +207,7 @@ class ExampleSearch:
         """
         for start in range(0, len(indices), BATCH):
             batch = list(indices[start : start + BATCH])
-            size = self.model.image_size
-            yield batch, torch.stack([self.dataset.image(index, size) for index in batch])
+            yield batch, self.dataset.images(batch, self.model.image_size)
 
     def _padded(self, images: Tensor) -> Tensor:
         """Pad a batch with copies of its last image, and move it to the model's device."""

@@ -36,6 +36,8 @@ UNITS_PER_BATCH = 128
 """Units that are stored together; their natural images are run once."""
 IMAGES_PER_BATCH = 32
 """Images in one forward pass."""
+RECORDED = ("data", "images", "unreadable", "top")
+"""Settings of the examples that determine paths."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ def paths_to_store(
     examples = opened.configuration[EXAMPLES]
     dataset = _dataset(examples)
     layers = find_layers(model)
-    indices = dataset.indices(examples["images"])
+    indices = dataset.indices(examples["images"] + len(dataset.left_out))
     indices = _evenly_spaced(indices, max(REFERENCES, OF_EACH_CLASS * len(examples["classes"])))
     configuration = {
         "layers": layers,
         "beside": len(indices),
-        **{name: examples[name] for name in ("data", "images", "top")},
+        **{name: examples[name] for name in RECORDED if name in examples},
     }
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
@@ -135,7 +137,7 @@ def _dataset(examples: Mapping[str, Any]) -> Dataset:
             f"the images of {dataset.name} have changed since the examples were taken from it; "
             "take the examples again"
         )
-    return dataset
+    return dataset.without(examples)
 
 
 def _evenly_spaced(indices: Sequence[int], count: int) -> list[int]:
@@ -150,7 +152,7 @@ def _represent_images(
     parts = []
     for start in range(0, len(indices), IMAGES_PER_BATCH):
         some = indices[start : start + IMAGES_PER_BATCH]
-        images = torch.stack([dataset.image(index, model.image_size) for index in some])
+        images = dataset.images(some, model.image_size)
         parts.append(list(represent(model, images, layers).values()))
     vectors = [torch.cat(part) for part in zip(*parts, strict=True)]
     return _NaturalImages(indices, vectors, torch.tensor(dataset.labels(indices)))

@@ -19,12 +19,19 @@ from featviz.analysis.scores.held_out_views import VIEWS
 from featviz.analysis.scores.measure import score
 from featviz.analysis.scores.rerender import render_other_seeds
 from featviz.analysis.scores.spectrum_distance import natural_power_law
+from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_size
 from featviz.optimization.recipe import Recipe
-from featviz.parametrization.spectrum import Spectrum, spectrum_of_dataset
+from featviz.parametrization.spectrum import IMAGES, Spectrum, spectrum_of_dataset
 from featviz.rendering.batches import split
-from featviz.store.jobs import JobSummary, make_room, open_folder, open_writer
+from featviz.store.jobs import (
+    JobSummary,
+    make_room,
+    open_folder,
+    open_writer,
+    stored_configuration,
+)
 from featviz.store.reader import Store
 
 if TYPE_CHECKING:
@@ -51,9 +58,9 @@ def settings_of(store: Store, data: str | None) -> tuple[str | None, int]:
     seeds : int
         1 if the store has no scores yet.
     """
-    configuration = store.configuration.get(KIND)
-    if configuration is None:
+    if KIND not in store.kinds:
         return data, 1
+    configuration = store.configuration[KIND]
     spectrum = configuration["spectrum"]
     power_law = natural_power_law(16).name  # the same for every side
     return None if spectrum == power_law else spectrum, configuration["seeds"]
@@ -66,6 +73,7 @@ def scores_to_store(
     seeds: int = 1,
     force: bool = False,
     progress: Progress | bool = False,
+    skip_unreadable: bool = False,
 ) -> JobSummary:
     """Score all pictures of a store that have no scores yet.
 
@@ -86,6 +94,8 @@ def scores_to_store(
     progress : callable or bool
         True shows a progress bar. A function is called with the number of units finished and in
         all.
+    skip_unreadable : bool
+        Leave out images of the dataset that cannot be read.
 
     Returns
     -------
@@ -104,14 +114,18 @@ def scores_to_store(
         raise FeatvizError(f"seeds must be at least 1, not {seeds}")
     opened = open_folder(store)
     side = model.image_size
-    natural = natural_power_law(side) if data is None else spectrum_of_dataset(data, side)
+    recorded = None if force else stored_configuration(store, KIND)
+    dataset = None if data is None else _open_readable(data, skip_unreadable, recorded)
+    natural = natural_power_law(side) if dataset is None else spectrum_of_dataset(dataset, side)
     configuration = {
         "views": list(VIEWS),
         "spectrum": natural.name,
         "spectrum_digest": natural.digest,
         "patch": patch_size(model),
         "seeds": seeds,
+        **(dataset.unreadable if dataset else {}),
     }
+    left_out = tuple(dataset.left_out.values()) if dataset else ()
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
     others = {"sides": len(opened.addresses("sides"))}
@@ -120,7 +134,7 @@ def scores_to_store(
     units, failures = read_units(model, missing)
     done, total = len(addresses) - len(missing), len(units)
     if not units:
-        return JobSummary(0, done, failures, others)
+        return JobSummary(0, done, failures, others, unreadable=left_out)
     renders = opened.configuration["renders"]
     # Parsed once, since this may measure the spectrum of a dataset.
     recipe = None if seeds == 1 or _are_seeds(renders, seeds) else Recipe.from_json(renders)
@@ -134,7 +148,12 @@ def scores_to_store(
         stored, finished = stored + len(scored), finished + len(batch)
         failures |= {str(unit): reason for unit, reason in failed.items()}
     progress(total, total)
-    return JobSummary(stored, done, failures, others)
+    return JobSummary(stored, done, failures, others, unreadable=left_out)
+
+
+def _open_readable(data: str, skip_unreadable: bool, recorded: Mapping[str, Any] | None) -> Dataset:
+    opened = open_data(data, skip_unreadable=skip_unreadable)
+    return opened.readable(opened.indices(IMAGES), recorded)
 
 
 def _score(

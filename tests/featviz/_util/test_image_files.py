@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from featviz._util.image_files import read_image
+from featviz._util.image_files import check_image, read_image
 from featviz.errors import FeatvizError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
@@ -108,8 +110,11 @@ def test_damaged_bytes_are_read_or_refused_and_nothing_else(
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
         image = read_image(path, 8)
-    except FeatvizError:
+    except FeatvizError as error:
+        with pytest.raises(FeatvizError, match=re.escape(str(error))):
+            check_image(path)
         return
+    check_image(path)
     assert image.shape == (3, 8, 8)
     assert 0 <= image.min() <= image.max() <= 1
 
@@ -137,3 +142,51 @@ def test_an_image_that_unpacks_to_gigabytes_is_refused_with_the_option_that_allo
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert read_image(tmp_path / "a.png", 24).shape == (3, 24, 24)
+
+
+def saved(form: str, image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+PICTURE = Image.fromarray(PIXELS)
+UNUSUAL = {
+    "CMYK": saved("JPEG", PICTURE.convert("CMYK")),
+    "progressive": saved("JPEG", PICTURE, progressive=True),
+    "animated GIF": saved("GIF", PICTURE, save_all=True, append_images=[PICTURE.rotate(90)]),
+    "palette with a transparent color": saved("PNG", PICTURE.convert("P"), transparency=3),
+    "gray with alpha": saved("PNG", PICTURE.convert("LA")),
+    "black and white": saved("PNG", PICTURE.convert("1")),
+    "Lab": saved("TIFF", PICTURE.convert("LAB")),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_unusual_images_are_read_as_pillow_converts_their_first_frame(
+    kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "image").write_bytes(UNUSUAL[kind])
+    with Image.open(io.BytesIO(UNUSUAL[kind])) as file:
+        rgba = file.mode in ("P", "LA")
+        expected = np.array(file.convert("RGBA" if rgba else "RGB"))[..., :3]
+    check_image(tmp_path / "image")
+    shown = (read_image(tmp_path / "image", 24) * 255).round().permute(1, 2, 0).numpy()
+    assert np.array_equal(shown, expected)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
+def test_a_file_that_lacks_its_second_half_is_found_by_a_check_as_by_reading(
+    form: str, tmp_path: Path
+) -> None:
+    large = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    content = saved(form, Image.fromarray(large))
+    path = tmp_path / "image"
+    for cut in (0, len(content) // 2, len(content) * 9 // 10):
+        path.write_bytes(content[:cut])
+        with pytest.raises(FeatvizError) as by_reading:
+            read_image(path, 24)
+        with pytest.raises(FeatvizError) as by_check:
+            check_image(path)
+        assert str(by_check.value) == str(by_reading.value)
