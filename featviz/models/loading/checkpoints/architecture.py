@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import torch
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints.timm_conversion import Conversion
+from featviz.models.loading.checkpoints.timm_conversion import Conversion, without_values
 from featviz.models.loading.registry import BUNDLED, TORCHVISION, build, resampled
 from featviz.models.vision_model import VisionModel
 
@@ -62,8 +61,8 @@ class Architecture:
         VisionModel or None
             None if it does not take its options.
         """
-        with torch.device("meta"), suppress(FeatvizError):
-            return self.build()
+        with suppress(FeatvizError):
+            return without_values(self.build)
         return None
 
     @cached_property

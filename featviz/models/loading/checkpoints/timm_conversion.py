@@ -6,14 +6,17 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import timm
 import torch
 from timm.models import _builder
 from torch import Tensor, nn
 
+from featviz.errors import FeatvizError
+
 State = dict[str, Tensor]
+Built = TypeVar("Built")
 
 _LOCK = threading.Lock()
 
@@ -31,8 +34,8 @@ class Conversion:
     """
 
     def __init__(self, arch: str) -> None:
-        with _recorded() as filters, torch.device("meta"):
-            timm.create_model(arch, pretrained=True)
+        with _recorded() as filters:
+            without_values(lambda: timm.create_model(arch, pretrained=True))
         self._filter: Callable[..., Any] | None = filters[0] if filters else None
 
     def __call__(self, state: State, module: nn.Module) -> State:
@@ -64,6 +67,26 @@ class Conversion:
             except Exception:  # noqa: BLE001  they trust their files, and raise anything on others
                 return state
         return state
+
+
+def without_values(build: Callable[[], Built]) -> Built:
+    """Build a module on the meta device, if it can be, for the names and shapes of its tensors.
+
+    Parameters
+    ----------
+    build : callable
+        Called again without the device if it fails: older versions of timm read values.
+
+    Returns
+    -------
+    object
+        What `build` returns.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except (RuntimeError, FeatvizError):
+        return build()
 
 
 @contextmanager
