@@ -278,7 +278,7 @@ def test_a_model_without_patches_has_no_grid_share() -> None:
     natural = natural_power_law(side)
     found = score(model, units, noise, np.zeros((1, 1)), np.zeros((1, 1, 8)), natural)
     assert np.isnan(found.grid).all()
-    assert found.rise.tolist() == [[0]]
+    assert np.isnan(found.rise).all()  # of a constant trajectory
     assert found.fine[0, 0] > 0.7
 
 
