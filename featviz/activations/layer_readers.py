@@ -14,7 +14,8 @@ from featviz.activations.qk_logits import QKLogitReader
 from featviz.activations.token_pooling import TokenPooling
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
-from featviz.models.hooks import Context
+from featviz.models.hooks import Context, call_after_pre_hooks
+from featviz.models.plain_layers import is_plain
 from featviz.models.sites import Site
 
 
@@ -71,7 +72,8 @@ def layer_reader(
 
     Linear layers and convolutions compute the rows of these units only. A layer whose forward pass
     differs from that of `torch.nn.Linear` or `torch.nn.Conv2d` (standardized weights, dynamic
-    padding) is run in full, as is a grouped convolution that is read along a direction.
+    padding, an adapter, hooks) is run in full, as is a grouped convolution that is read along a
+    direction.
 
     Parameters
     ----------
@@ -89,11 +91,9 @@ def layer_reader(
     """
     if site.kind != "layer":
         return QKLogitReader(layer, site, units, norm)
-    # The layer's own forward, not its class's: it may have been replaced.
-    forward = getattr(layer.forward, "__func__", None)
-    if isinstance(layer, nn.Linear) and forward is nn.Linear.forward:
+    if isinstance(layer, nn.Linear) and is_plain(layer, nn.Linear):
         return LinearReader(layer, site, units)
-    if isinstance(layer, nn.Conv2d) and forward is nn.Conv2d.forward:
+    if isinstance(layer, nn.Conv2d) and is_plain(layer, nn.Conv2d):
         has_direction = any(isinstance(unit.index, Direction) for unit in units)
         if layer.groups == 1 or not has_direction:
             return ConvolutionReader(layer, site, units)
@@ -113,10 +113,10 @@ def directions_of(site: Site, units: Sequence[Unit], device: torch.device) -> Te
 
     Returns
     -------
-    Tensor, shape (units, width)
+    Tensor of float32, shape (units, width)
         One-hot for a neuron or channel.
     """
-    directions = torch.zeros(len(units), site.width, device=device)
+    directions = torch.zeros(len(units), site.width, dtype=torch.float32, device=device)
     for row, unit in enumerate(units):
         if isinstance(unit.index, Direction):
             directions[row] = torch.from_numpy(unit.index.vector)
@@ -174,7 +174,8 @@ class LinearReader(_RowReader):
         for position, columns in self.pooling.groups():
             bias = None if self.bias is None else self.bias[columns]
             pooled = self.pooling.pool_at(sequence, position)
-            values[:, columns] = F.linear(pooled, self.weight[columns], bias)
+            # Of another dtype inside the caller's autocast.
+            values[:, columns] = F.linear(pooled, self.weight[columns], bias).to(values)
         return values
 
     def read_paired(self, inputs: Tensor, _context: Context) -> Tensor:
@@ -245,7 +246,7 @@ class ConvolutionReader(_RowReader):
 
 
 class FullLayerReader:
-    """Reads units of any other layer: runs it, without its hooks, and selects channels.
+    """Reads units of any other layer: runs it, with its hooks, and selects channels.
 
     Parameters
     ----------
@@ -266,19 +267,19 @@ class FullLayerReader:
         self.directions = directions_of(site, units, device)
         self.pooling = TokenPooling(site, units, device)
 
-    def read_all(self, inputs: Tensor, _context: Context) -> Tensor:
+    def read_all(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.read_all`."""
-        outputs = self.output(inputs)
+        outputs = self.output(inputs, context)
         return self.pooling.pool_columns(outputs @ self.directions.to(outputs).mT)
 
-    def read_paired(self, inputs: Tensor, _context: Context) -> Tensor:
+    def read_paired(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.read_paired`."""
-        pooled = self.pooling.pool_rows(self.output(inputs))
+        pooled = self.pooling.pool_rows(self.output(inputs, context))
         return (pooled * self.directions.to(pooled)).sum(1)
 
-    def cosines(self, inputs: Tensor, _context: Context) -> Tensor:
+    def cosines(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.cosines`."""
-        outputs = self.output(inputs)
+        outputs = self.output(inputs, context)
         cosines = F.cosine_similarity(outputs, self.directions.to(outputs)[:, None], -1)
         return self.pooling.pool_rows(cosines[..., None])[:, 0]
 
@@ -286,19 +287,21 @@ class FullLayerReader:
         """See `LayerReader.features`."""
         return self._sequence(inputs)
 
-    def output(self, inputs: Tensor) -> Tensor:
+    def output(self, inputs: Tensor, context: Context) -> Tensor:
         """Compute the output of the layer.
 
         Parameters
         ----------
         inputs : Tensor
             In the layout of the layer.
+        context : mapping
+            Keyword arguments of its call.
 
         Returns
         -------
         Tensor, shape (N, positions, channels)
         """
-        return self._sequence(self.layer.forward(inputs))
+        return self._sequence(call_after_pre_hooks(self.layer, inputs, context))
 
     def _sequence(self, values: Tensor) -> Tensor:
         if values.ndim == 2:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from featviz.activations.qk_modes import modes_of
 from featviz.addressing.address import Mode, Unit
 from featviz.addressing.tokens import token_pairs
-from featviz.models.attention import heads_of
+from featviz.models.attention import require_heads
 from featviz.models.hooks import Context
 from featviz.models.sites import Site
 
@@ -58,9 +58,7 @@ class QKLogitReader:
     def __init__(
         self, attention: nn.Module, site: Site, units: Sequence[Unit], norm: nn.Module | None
     ) -> None:
-        heads = heads_of(attention)
-        if heads is None:
-            raise ValueError(f"the heads of {site.owner} are unknown")
+        heads = require_heads(attention, site.owner)
         self.heads = heads
         self._groups = _grouped(site, units, heads.query.weight.device)
         self._count = len(units)
@@ -76,7 +74,8 @@ class QKLogitReader:
         """See `featviz.activations.layer_readers.LayerReader.read_all`."""
         values = inputs.new_empty(len(inputs), self._count)
         for column, logits in self.read_token_pairs(inputs, context):
-            values[:, column] = logits.mean(1)
+            # Of another dtype inside the caller's autocast.
+            values[:, column] = logits.mean(1).to(values)
         return values
 
     def read_token_pairs(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from featviz.addressing.address import Mode, Unit
 from featviz.errors import FeatvizError
-from featviz.models.attention import Heads, fold_norm, heads_of
+from featviz.models.attention import Heads, fold_norm, require_heads
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -106,10 +106,8 @@ def mode_strengths(model: VisionModel, units: Sequence[Unit]) -> list[tuple[floa
         if not isinstance(unit.index, Mode):
             raise FeatvizError(f"{unit} is not a mode; one looks like blocks.2.attn.qk_mode:0.3")
         if site.path not in known:
-            heads = heads_of(model.module.get_submodule(site.owner))
+            heads = require_heads(model.module.get_submodule(site.owner), site.owner)
             norm = None if site.norm is None else model.module.get_submodule(site.norm)
-            if heads is None:
-                raise FeatvizError(f"the heads of {site.owner} are unknown")
             known[site.path] = modes_of(heads, norm).strength
         strength = known[site.path][unit.index.head]
         power = strength.square()

@@ -105,8 +105,9 @@ class Readout:
         for column, unit in enumerate(self.units):
             for weight, term in terms(unit):
                 by_site.setdefault(site_of(model, term), []).append((column, weight, term))
-        # Tensors made in inference mode could not be saved for a later backward pass.
-        with torch.inference_mode(False):
+        # Tensors made in inference mode could not be saved for a later backward pass. A weight with
+        # a parametrization may be another one in training mode, and reading it may change buffers.
+        with torch.inference_mode(False), torch.no_grad(), eval_mode(model.module):
             self._parts: dict[str, list[_Part]] = {}
             for site, members in by_site.items():
                 part = self._part(site, members)
@@ -119,7 +120,7 @@ class Readout:
         return _Part(
             layer_reader(submodule(site.owner), site, units, norm),
             torch.tensor(columns, device=self.model.device),
-            torch.tensor(weights, device=self.model.device),
+            torch.tensor(weights, dtype=torch.float32, device=self.model.device),
             columns == list(range(len(self.units))) and set(weights) == {1.0},
         )
 
@@ -256,8 +257,14 @@ class Readout:
         """Run the model until every owner is reached, and read its parts at its input."""
         check_shape(self.model, images)
         found: list[tuple[_Part, Value]] = []
+        has_gradients = torch.is_grad_enabled() and images.requires_grad
 
         def take(owner: str, inputs: Tensor, context: Context) -> None:
+            if has_gradients and not torch.is_grad_enabled():
+                raise FeatvizError(
+                    f"{owner} of {self.model.name} runs without gradients, as inside torch.no_grad "
+                    "or reentrant checkpointing"
+                )
             found.extend((part, read(part, inputs, context)) for part in self._parts[owner])
 
         run_until(self.model, images, self._parts, take)

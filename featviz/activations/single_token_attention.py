@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
+from featviz.models.hooks import exclusive, is_hooked
+from featviz.models.plain_layers import is_plain
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # Query tokens that are computed for each image, the required one first. Matrix products of fewer
 # than eight rows round differently, so that a picture would depend on the size of its batch.
 QUERIES = 8
+# As timm defines them: a class may be patched later.
+_FORWARDS = {kind: kind.forward for kind in (Attention, Block, Mlp)}
 
 
 def needs_single_token(model: VisionModel, unit: Unit) -> bool:
@@ -35,7 +39,8 @@ def needs_single_token(model: VisionModel, unit: Unit) -> bool:
     model : VisionModel
     unit : Unit
     """
-    return not isinstance(unit, Combination) and _attention_before(model, unit) is not None
+    with exclusive(model.module):  # another thread may have replaced the attention for a while
+        return not isinstance(unit, Combination) and _attention_before(model, unit) is not None
 
 
 @contextmanager
@@ -76,15 +81,16 @@ def _attention_before(model: VisionModel, unit: Unit) -> Attention | None:
     block = model.module.get_submodule(path)
     if type(block) is not Block or type(block.mlp) is not Mlp:
         return None
+    if any(kind.forward is not forward for kind, forward in _FORWARDS.items()):
+        return None
     attention = block.attn
     if type(attention) is not Attention or getattr(attention, "gate", None) is not None:
         return None
-    is_changed = any("forward" in vars(part) or _is_hooked(part) for part in block.modules())
+    # Its weight is read in place of a call; other layers of the block are called.
+    if not is_plain(attention.qkv, nn.Linear):
+        return None
+    is_changed = any("forward" in vars(part) or is_hooked(part) for part in block.modules())
     return None if is_changed else attention
-
-
-def _is_hooked(part: nn.Module) -> bool:
-    return bool(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
 
 
 def _forward(attention: Any, first_query: Tensor, inputs: Tensor, **context: Any) -> Tensor:

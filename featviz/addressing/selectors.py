@@ -149,7 +149,7 @@ def site_of(model: VisionModel, unit: Unit) -> Site:
     FeatvizError
         If the model has no such site, or the site no such unit or token.
     """
-    site = model.sites[unit.site]
+    site = model.site(unit.site)
     if isinstance(unit.index, Direction):
         length = len(unit.index.vector)
         if site.kind != "layer" or length != site.width:

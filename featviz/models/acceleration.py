@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from featviz.models.plain_layers import has_torch_forward
+
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
@@ -43,8 +45,7 @@ def patch_embed_as_matmul(module: nn.Module) -> Iterator[None]:
 
 def _is_patch_embedding(part: nn.Conv2d) -> bool:
     return (
-        type(part).forward is nn.Conv2d.forward
-        and "forward" not in vars(part)
+        has_torch_forward(part, nn.Conv2d)
         and part.kernel_size == part.stride
         and min(part.kernel_size) >= MIN_PATCH_SIZE
         and part.padding == (0, 0)
@@ -105,13 +106,18 @@ def in_precision(model: VisionModel, precision: str) -> VisionModel:
     """
     if precision == "float32":
         return model
+    # A weight that a hook computes from others, as `torch.nn.utils.weight_norm` does, can only be
+    # copied without its history; the hook computes it anew.
+    computed = {
+        id(value): value.detach().clone()
+        for part in model.module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
     with torch.inference_mode(False):
-        module = copy.deepcopy(model.module).to(getattr(torch, precision))
+        module = copy.deepcopy(model.module, computed).to(getattr(torch, precision))
     if model.device.type == "cpu":
         for part in module.modules():
             if "fused_attn" in vars(part):
                 vars(part)["fused_attn"] = False
-    # The copy keeps all attributes, including those that a user has set.
-    copied = copy.copy(model)
-    copied.module = module
-    return copied
+    return model.with_module(module)

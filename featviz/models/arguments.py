@@ -106,7 +106,10 @@ def check_images(model: VisionModel, images: Any, name: str = "images") -> Tenso
     """
     check_shape(model, images, name)
     if images.numel():
-        low, high = (float(each) for each in torch.aminmax(images.detach()))
+        try:
+            low, high = (float(each) for each in torch.aminmax(images.detach()))
+        except RuntimeError:  # inside `torch.func.vmap`, values cannot be read
+            low, high = 0.0, 1.0
         if not (low >= LOWEST and high <= HIGHEST):
             hint = "; divide them by 255" if low >= 0 and high > HIGHEST else ""
             raise FeatvizError(

@@ -10,7 +10,9 @@ import torch
 from timm.layers.norm import RmsNorm
 from torch import Tensor, nn
 
-from featviz.models.hooks import Context
+from featviz.errors import FeatvizError
+from featviz.models.hooks import Context, is_hooked
+from featviz.models.plain_layers import is_plain
 
 Norm = Callable[[Tensor], Tensor]
 
@@ -174,19 +176,64 @@ def heads_of(module: nn.Module) -> Heads | None:
     Returns
     -------
     Heads or None
-        None if the module is not an attention whose logits are known to be scaled q.k.
+        None if the module is not an attention whose logits are known to be scaled q.k, or its
+        queries and keys are more than a product with weights, as with an adapter or a hook.
     """
-    is_patched = "forward" in vars(module)
-    reader = _READERS.get(f"{type(module).__module__}.{type(module).__name__}")
-    return None if reader is None or is_patched else reader(module)
+    reader = _READERS.get(_class_of(module))
+    return None if reader is None or _change(module) else reader(module)
 
 
-def unsupported_reason(name: str) -> str:
-    """Return why modules of the class `name`, for which `heads_of` is None, have no QK units."""
+def require_heads(module: nn.Module, path: str) -> Heads:
+    """Read the heads of an attention module that must have them.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The attention.
+    path : str
+        Its path in the model, for the error.
+
+    Returns
+    -------
+    Heads
+
+    Raises
+    ------
+    FeatvizError
+        With `unsupported_reason`, if `heads_of` is None.
+    """
+    heads = heads_of(module)
+    if heads is None:
+        raise FeatvizError(f"{path} has no query-key logits: it is {unsupported_reason(module)}")
+    return heads
+
+
+def unsupported_reason(module: nn.Module) -> str:
+    """Return why a `module` for which `heads_of` is None has no QK units."""
+    name = type(module).__name__
     reason = _UNSUPPORTED.get(
         name, "it is not an attention whose logits are known to be scaled q.k"
     )
+    if _class_of(module) in _READERS:
+        reason = _change(module) or reason
     return f"{name}, and {reason}"
+
+
+def _class_of(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__name__}"
+
+
+def _change(module: nn.Module) -> str | None:
+    """Return what changes the queries and keys of an attention of a known class, if anything."""
+    if "forward" in vars(module):
+        return "its forward was replaced"
+    for name, part in module.named_children():
+        if name in ("qkv", "q_proj", "k_proj") and not is_plain(part, nn.Linear):
+            if is_hooked(part):
+                return f"its {name} has hooks"
+            kind = type(part).__name__
+            return f"its {name} is a {kind}, not a torch.nn.Linear; merge adapters into the weights"
+    return None
 
 
 def _standard(module: Any, bias: Callable[[Context], Tensor | None] = lambda _: None) -> Heads:

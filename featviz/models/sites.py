@@ -78,10 +78,19 @@ class Sites(Mapping[str, Site]):
         found: dict[str, Site],
         aliases: dict[str, str],
         refused: dict[str, str],
-        modules: dict[str, str],
+        module: nn.Module,
     ) -> None:
-        self._found, self._aliases = found, aliases
-        self._refused, self._modules = refused, modules
+        self._found, self._aliases, self._refused = found, aliases, refused
+        parts = {path: part for path, part in module.named_modules() if path}
+        self._modules = {path: type(part).__name__ for path, part in parts.items()}
+        # Why a module that is no attention, or is an unusual one, has no logits.
+        self._reasons = {path: unsupported_reason(part) for path, part in parts.items()}
+        first = {part: path for path, part in parts.items()}
+        self._shared = {
+            path: first[part]
+            for path, part in module.named_modules(remove_duplicate=False)
+            if path and path not in parts
+        }
 
     def __getitem__(self, path: str) -> Site:
         """Return the site at `path`; `NoSiteError` says why there is none."""
@@ -91,9 +100,10 @@ class Sites(Mapping[str, Site]):
         if path in self._refused:
             raise NoSiteError(f"{path} has no units: {self._refused[path]}")
         owner, _, quantity = path.rpartition(".")
-        if quantity in ("qk", "qk_mode") and owner in self._modules:
-            reason = unsupported_reason(self._modules[owner])
-            raise NoSiteError(f"{path} has no units: {owner} is {reason}")
+        if quantity in ("qk", "qk_mode") and owner in self._reasons:
+            raise NoSiteError(f"{path} has no units: {owner} is {self._reasons[owner]}")
+        if path in self._shared:
+            raise NoSiteError(f"{path} is another name of {self._shared[path]}; use that one")
         if path in self._modules:
             inside = [name for name in self._found if name.startswith(f"{path}.")][:4]
             hint = f"; it contains {', '.join(inside)}" if inside else ""
@@ -169,8 +179,7 @@ def _find_sites(module: nn.Module, images: Tensor, prefix_tokens: int) -> Sites:
         elif owner not in refused:
             path = aliases.get(owner, owner)
             found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
-    modules = {path: type(part).__name__ for path, part in module.named_modules() if path}
-    return Sites(found, aliases, refused, modules)
+    return Sites(found, aliases, refused, module)
 
 
 @dataclass
@@ -219,7 +228,8 @@ def _record(module: nn.Module, images: Tensor) -> _Recorded:
         seen.samples.setdefault(call.path, sample(inputs[0]))
         if _is_blind(inputs[0]):
             seen.blind.add(call.path)
-        if len(inputs) > 1 and inputs[1] is not inputs[0]:
+        keys = inputs[1] if len(inputs) > 1 else call.context.get("key", inputs[0])
+        if keys is not inputs[0]:
             seen.crossed.add(call.path)
         if latest and latest[0][1] is inputs[0]:
             seen.norms[call.path] = latest[0][0]
@@ -237,7 +247,7 @@ def _record(module: nn.Module, images: Tensor) -> _Recorded:
         record(module, norms, norm_output),
         record(module, attentions, attention_input, side="input"),
     ):
-        module(images)
+        module(images.clone())  # a module may change its input in place
     return seen
 
 

@@ -1,4 +1,6 @@
-"""Token grids: which positions of a layer's output are patches of the image, and in which order.
+"""Prefix tokens and token grids: which positions of a layer are patches, and in which order.
+
+Prefix tokens are class, distillation and register tokens, which come before the patch tokens.
 
 Importing this module does not import PyTorch.
 """
@@ -7,7 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,6 +24,11 @@ Grid = tuple[int, int]
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; right and bottom are exclusive."""
+
+CLASS_TOKENS = ("cls_token", "class_token")
+"""Usual names of a learned class token."""
+TOKENS = (*CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
+"""Usual names of all learned tokens."""
 
 # Submodules whose layers have positions other than the rows and columns of the image, by class name
 # of the parent and attribute. The shape of their output does not show it.
@@ -41,6 +51,65 @@ WITHOUT_GRID = {
 }
 # Attention pooling prepends the mean over all positions, as in CLIP's ResNets.
 POOLS = {"AttentionPool2d", "RotAttentionPool2d"}
+
+
+def count_prefix_tokens(module: nn.Module) -> int:
+    """Count the prefix tokens of a module.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A vision model. Its ``num_prefix_tokens`` counts, as timm's modules have it, else its
+        learned tokens with the usual names; of a wrapper, those of the module inside.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    FeatvizError
+        If modules inside a wrapper differ.
+    """
+    found = {_own_count(part): type(part).__name__ for part in _owners(module)}
+    if len(found) > 1:
+        each = ", ".join(f"{name} has {count}" for count, name in found.items())
+        raise FeatvizError(
+            f"the parts of {type(module).__name__} have different numbers of prefix tokens "
+            f"({each}); set `prefix_tokens` of the model"
+        )
+    return next(iter(found), 0)
+
+
+def has_class_token(module: nn.Module) -> bool:
+    """Return whether a `module`, or the module inside a wrapper, has a learned class token."""
+    return any(not _tokens(part).keys().isdisjoint(CLASS_TOKENS) for part in _owners(module))
+
+
+def _owners(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the outermost modules that have prefix tokens, or state how many."""
+    if isinstance(getattr(module, "num_prefix_tokens", None), int) or _tokens(module):
+        yield module
+    else:
+        for child in module.children():
+            yield from _owners(child)
+
+
+def _own_count(module: nn.Module) -> int:
+    count = getattr(module, "num_prefix_tokens", None)
+    return count if isinstance(count, int) else sum(_tokens(module).values())
+
+
+def _tokens(module: nn.Module) -> dict[str, int]:
+    """Return the number of learned tokens of a module itself under each usual name."""
+    counts: dict[str, int] = {}
+    own = module.named_parameters(recurse=False), module.named_buffers(recurse=False)
+    for path, token in chain(*own):
+        # Branches and stages have their own tokens, as in ``cls_token_0``.
+        name = path.rstrip("0123456789").removesuffix("_")
+        if name in TOKENS and token.ndim == 3:
+            counts[name] = max(counts.get(name, 0), token.shape[1])
+    return counts
 
 
 def layout(

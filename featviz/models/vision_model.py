@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from featviz.models.hooks import eval_mode
 from featviz.models.inputs import input_error, like_weights
 from featviz.models.loading.options import LoadOptions, Rgb
-from featviz.models.prefix_tokens import count_prefix_tokens, has_class_token
 from featviz.models.sites import Site, Sites, find_sites
+from featviz.models.token_grid import count_prefix_tokens, has_class_token
 
 
 @dataclass(eq=False)
@@ -61,8 +61,8 @@ class VisionModel:
     _affine: dict[tuple[object, ...], tuple[Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
-    # The sites, and the parts that the module had when they were found.
-    _found: tuple[list[nn.Module], Sites] | None = field(default=None, init=False, repr=False)
+    # The sites, and what they were found for.
+    _found: tuple[tuple[object, ...], Sites] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Unwrap a module that `torch.compile` returned: its submodules have the usual paths."""
@@ -115,14 +115,18 @@ class VisionModel:
 
         Found by one forward pass, and again after a submodule was replaced.
         """
-        parts = _parts(self.module)
-        if self._found is None or self._found[0] != parts:
+        key = self._key()
+        if self._found is None or self._found[0] != key:
             try:
                 sites = find_sites(self.module, self.image_size, self.prefix_tokens)
-            except RuntimeError as error:
-                raise input_error(self.name, self.image_size, error) from error
-            self._found = parts, sites
+            except Exception:
+                self.check_input()
+                raise
+            self._found = key, sites
         return self._found[1]
+
+    def _key(self) -> tuple[object, ...]:
+        return self.image_size, self.prefix_tokens, *_parts(self.module)
 
     def site(self, path: str) -> Site:
         """Return the site at a `path`; faster than `sites`, as no replaced submodule is noticed."""
@@ -159,7 +163,8 @@ class VisionModel:
             With the same sites and attributes, including those that a user has set.
         """
         copied = copy.copy(self)
-        copied.module, copied._found = module, (_parts(module), self.sites)
+        copied.module = module
+        copied._found = copied._key(), self.sites
         return copied
 
     def check_input(self) -> None:

@@ -98,8 +98,8 @@ class _PatchLocator:
         self._reader = FullLayerReader(layer, site, list(members.values()))
         self._row = {index: row for row, index in enumerate(members)}
 
-    def find(self, inputs: Tensor, _context: Context, pairs: Pairs) -> Tokens:
-        outputs = self._reader.output(inputs)[:, self._prefix :]
+    def find(self, inputs: Tensor, context: Context, pairs: Pairs) -> Tokens:
+        outputs = self._reader.output(inputs, context)[:, self._prefix :]
         found = np.full((len(pairs), 2), -1, np.int32)
         for row, (image, index) in enumerate(pairs.tolist()):
             channel = self._units[index].index

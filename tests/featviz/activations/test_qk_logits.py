@@ -126,7 +126,7 @@ def test_only_the_required_tokens_are_projected_by_the_required_head() -> None:
 def test_earlier_attention_stays_fused_and_later_layers_never_run() -> None:
     model = attention_model(TRAINED)
     called: list[str] = []
-    parts = {f"blocks.{block}.{name}" for block in range(12) for name in ("attn.qkv", "mlp")}
+    parts = {f"blocks.{block}.{name}" for block in range(12) for name in ("attn.proj", "mlp")}
     hooks = [
         model.module.get_submodule(path).register_forward_hook(
             lambda *_, path=path: called.append(path)
@@ -137,7 +137,7 @@ def test_earlier_attention_stays_fused_and_later_layers_never_run() -> None:
     featviz.readout(model, units(model, f"{BLOCK}.qk:0@same"))(pictures(model))
     for hook in hooks:
         hook.remove()
-    assert called == ["blocks.0.attn.qkv", "blocks.0.mlp"]
+    assert called == ["blocks.0.attn.proj", "blocks.0.mlp"]
     assert all(fused)
     assert fused == [
         part.fused_attn for part in model.module.modules() if hasattr(part, "fused_attn")

@@ -4,13 +4,17 @@ import gc
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from featviz.errors import FeatvizError
 from featviz.models.hooks import Call, Context, eval_mode, record, replace, run_until
 from featviz.models.vision_model import VisionModel
+from tests.featviz.toys import toy_vit
 
 IMAGES = torch.linspace(0, 1, 24).view(2, 3, 2, 2)
 
@@ -70,10 +74,16 @@ def test_a_run_gives_an_input_before_a_later_module_changes_it_in_place() -> Non
     assert torch.equal(found[0], 2 * (IMAGES + 1))
 
 
-def test_a_run_that_never_reaches_a_module_ends_without_it() -> None:
-    found: list[str] = []
-    run_until(vision_model(Net()), IMAGES, ["first", "unused"], lambda path, *_: found.append(path))
-    assert found == ["first"]
+def test_a_run_that_never_reaches_a_module_is_refused() -> None:
+    with pytest.raises(FeatvizError, match=r"^a forward pass of net does not call unused as"):
+        run_until(vision_model(Net()), IMAGES, ["first", "unused"], lambda *_: None)
+
+
+def test_a_run_that_calls_a_module_twice_is_refused() -> None:
+    part = Scale()
+    twice = vision_model(nn.Sequential(part, part, Scale()))
+    with pytest.raises(FeatvizError, match=r"^0 is called more than once in one forward pass$"):
+        run_until(twice, IMAGES, ["0", "2"], lambda *_: None)
 
 
 def test_a_run_leaves_no_activation_for_the_garbage_collector() -> None:
@@ -87,6 +97,33 @@ def test_a_run_leaves_no_activation_for_the_garbage_collector() -> None:
         assert kept[0]() is None
     finally:
         gc.enable()
+
+
+class ByKeyword(Net):
+    """`Net` that passes the first argument by keyword, and the other one by position or keyword."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.first(by=2.0, inputs=images + 1), 5.0)  # type: ignore[no-any-return]
+
+
+def test_a_first_argument_passed_by_keyword_is_found_and_replaced() -> None:
+    net, calls = ByKeyword(), list[Call]()
+    for side in ("input", "output"):
+        with record(net, ["first"], calls.append, side=side):
+            net(IMAGES)
+    for call in calls:
+        assert torch.equal(call.inputs[0], IMAGES + 1)
+        assert (len(call.inputs), call.context) == (1, {"by": 2.0})
+    with replace(net.first, lambda call: 0 * call.inputs[0] + 1, side="input"):
+        assert torch.equal(net(IMAGES), torch.full_like(IMAGES, 10))
+
+
+def test_a_run_names_the_arguments_that_were_passed_by_position() -> None:
+    found: list[Context] = []
+    run_until(
+        vision_model(ByKeyword()), IMAGES, ["last"], lambda _p, _x, given: found.append(given)
+    )
+    assert found == [{"by": 5.0}]
 
 
 def test_recorded_calls_come_in_order_with_arguments_and_outputs() -> None:
@@ -190,3 +227,83 @@ def test_eval_mode_restores_every_flag_after_an_exception() -> None:
     with pytest.raises(KeyboardInterrupt), eval_mode(layers):
         raise KeyboardInterrupt
     assert flags(layers) == before
+
+
+@pytest.mark.parametrize("compiled_first", [True, False])
+@pytest.mark.parametrize("how", ["module.compile", "torch.compile", "both"])
+def test_hooks_of_compiled_modules_run_and_the_modules_stay_compiled(
+    how: str, compiled_first: bool
+) -> None:
+    torch.compiler.reset()
+    graphs: list[object] = []
+
+    def backend(graph: Any, _inputs: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    inner = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    compiled: Any = torch.compile(inner, backend=backend)
+    outer = nn.Sequential(inner if how == "module.compile" else compiled)
+    if how != "torch.compile":
+        outer.compile(backend=backend)
+    images, found = torch.ones(1, 2), list[Tensor]()
+    if compiled_first:
+        outer(images)
+    path = "0.1" if how == "module.compile" else "0._orig_mod.1"
+    with eval_mode(outer), record(outer, [path], lambda call: found.append(call.output)):
+        outer(images)
+    assert torch.equal(found[0], inner[1](inner[0](images)))
+    before = len(graphs)
+    assert before == (1 if compiled_first else 0)
+    outer(images)
+    assert len(graphs) == 1
+
+
+def test_other_threads_wait_until_evaluation_mode_ends() -> None:
+    net, order = nn.Sequential(nn.Dropout()), list[str]()
+    entered, release = Event(), Event()
+
+    def hold() -> None:
+        with eval_mode(net):
+            entered.set()
+            assert release.wait(60)
+            order.append("first")
+
+    first = Thread(target=hold)
+    first.start()
+    assert entered.wait(60)
+
+    def follow() -> None:
+        with eval_mode(net), record(net, ["0"], lambda _call: order.append("second")):
+            net(IMAGES)
+
+    second = Thread(target=follow)
+    second.start()
+    assert not net[0]._forward_hooks
+    # Another module is free.
+    with eval_mode(nn.Dropout()):
+        release.set()
+    first.join(60)
+    second.join(60)
+    assert order == ["first", "second"]
+    assert all(part.training for part in net.modules())
+
+
+def test_evaluation_mode_works_inside_function_transforms() -> None:
+    layer = nn.Linear(2, 1)
+
+    def total(images: Tensor) -> Tensor:
+        with eval_mode(layer):
+            return layer(images).sum()  # type: ignore[no-any-return]  # modules are untyped
+
+    gradient = torch.func.grad(total)(torch.ones(3, 2))
+    assert torch.equal(gradient, layer.weight.expand(3, 2))
+    assert layer.weight.requires_grad
+
+
+def test_evaluation_mode_turns_timms_gradient_checkpointing_off_and_on_again() -> None:
+    module = toy_vit().module
+    module.set_grad_checkpointing(True)  # type: ignore[operator]  # modules are untyped
+    with eval_mode(module):
+        assert vars(module)["grad_checkpointing"] is False
+    assert vars(module)["grad_checkpointing"] is True
