@@ -13,7 +13,7 @@ from torch import Tensor
 
 from featviz._util.progress import Progress, as_progress
 from featviz.analysis.attention.heads import Head
-from featviz.models.attention import Heads, heads_of
+from featviz.models.attention import Heads, require_heads
 from featviz.models.hooks import Context, eval_mode, run_until
 from featviz.models.sites import Site, require_grid
 from featviz.store.columns import Columns
@@ -95,7 +95,7 @@ def mean_attention(
     for head in heads:
         owner = head.site.owner
         if owner not in by_owner:
-            by_owner[owner] = _heads(model, owner), []
+            by_owner[owner] = require_heads(model.module.get_submodule(owner), owner), []
         by_owner[owner][1].append(head)
     patterns: dict[Head, Tensor] = {}
     entropies = dict.fromkeys(heads, 0.0)
@@ -240,13 +240,6 @@ def _columns(found: dict[Head, Maps]) -> Columns:
     }
     arrays = {name: np.array(values, np.float32) for name, values in columns.items()}
     return {"address": [str(head) for head in found], **arrays}
-
-
-def _heads(model: VisionModel, owner: str) -> Heads:
-    heads = heads_of(model.module.get_submodule(owner))
-    if heads is None:
-        raise ValueError(f"the heads of {owner} are unknown")
-    return heads
 
 
 def head_pattern(heads: Heads, inputs: Tensor, context: Context, head: int) -> Tensor:
