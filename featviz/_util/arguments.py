@@ -80,7 +80,8 @@ def whole_number(name: str, value: Any, least: int | None = None) -> int:
         number = operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):
+    # Tensors of bool have an index too.
+    if number is None or str(getattr(value, "dtype", type(value).__name__)).endswith("bool"):
         limit = "" if least is None else f" of at least {least}"
         raise FeatvizError(f"{name} must be a whole number{limit}, got {described(value)}")
     if least is not None and number < least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 import torch
@@ -36,7 +37,7 @@ def batches(count: int, seed: int, size: int = SIZE) -> Iterator[Batch]:
     """
     if count < 1:
         raise ValueError(f"cueworld draws at least 1 image, not {count}")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(operator.index(seed))
     labels = torch.arange(len(CLASSES))
     for start in range(0, count, len(CLASSES)):
         # Images depend on how many are drawn at once, so the last batch is drawn completely.

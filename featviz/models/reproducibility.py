@@ -102,15 +102,17 @@ def _differ(first: Tensor, second: Tensor, tolerance: float) -> bool:
 
 def _source(module: nn.Module, images: Tensor, others: Tensor) -> str:
     """Name the first submodule whose output changes."""
-    passes: list[dict[str, Tensor]] = []
-
-    def take(call: Call) -> None:
-        passes[-1].setdefault(call.path, sample(call.output))
-
     parts = {path: part for path, part in module.named_modules() if path}
-    with record(module, parts, take):
-        for inputs in (images, others):
-            passes.append({})
+
+    def outputs(inputs: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+
+        def take(call: Call) -> None:
+            found.setdefault(call.path, sample(call.output))
+
+        with record(module, parts, take):
             module(inputs)
-    path = next(iter(_changed(*passes, TOLERANCE)), "")
+        return found
+
+    path = next(iter(_changed(outputs(images), outputs(others), TOLERANCE)), "")
     return f"{path} ({type(parts[path]).__name__})" if path else "the start"

@@ -9,6 +9,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor
 
+from featviz._util.arguments import whole_number
 from patching.attribution.attribution_patching import Attribution, Metric
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache
@@ -141,7 +142,7 @@ def sampled(targets: Sequence[PatchTarget], count: int, seed: int = 0) -> list[P
     -------
     list of PatchTarget
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_number("seed", seed))
     return [targets[i] for i in torch.randperm(len(targets), generator=generator)[:count].tolist()]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz._util.arguments import whole_number
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -102,7 +104,7 @@ def intervals(
         return Intervals(count, estimate, unknown, unknown, unknown, unknown)
     # Deviations from the estimate, whose rounding errors are small.
     residuals = values - estimate * below[:, None]
-    drawn = _draw(count, resamples, np.random.default_rng(seed))
+    drawn = _draw(count, resamples, np.random.default_rng(whole_number("seed", seed)))
     largest, quantiles = np.zeros(resamples), np.empty(sites)
     for part in _parts(sites, _SITES):
         distances = _distances(residuals[:, part], below, drawn)
@@ -131,7 +133,7 @@ def peak_counts(values: Floats, seed: int = 0) -> NDArray[np.int64]:
         Counts that sum to `PEAK_RESAMPLES`.
     """
     count, sites = values.shape
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(whole_number("seed", seed))
     even = np.full(count, 1 / count)
     won = np.zeros(sites, np.int64)
     for _ in range(0, PEAK_RESAMPLES, _ROWS):

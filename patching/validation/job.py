@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from featviz._util.arguments import instance
+from featviz._util.arguments import instance, whole_number
 from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units
@@ -112,6 +112,7 @@ def validate_to_store(
     """
     report = as_progress(progress)
     check_model(model)
+    seed = whole_number("seed", seed)
     instance("dataset", dataset, Dataset, "a dataset, as featviz.data.datasets.open_data opens it")
     opened = Store(store)
     if opened.fingerprint != model.fingerprint:

@@ -95,6 +95,16 @@ def test_counts_and_seeds_are_whole_numbers(name: str, value: Number) -> None:
         rendered(**{name: value})
 
 
+@pytest.mark.parametrize("name", [*COUNTS, "seed"])
+@pytest.mark.parametrize("value", [np.True_, torch.tensor(True), torch.tensor(2.0)])
+def test_tensors_and_numbers_of_numpy_that_are_not_whole_are_refused(
+    name: str, value: Number
+) -> None:
+    kind = type(value).__name__
+    with pytest.raises(FeatvizError, match=f"^{name} must be a whole number.* of type {kind}$"):
+        rendered(**{name: value})
+
+
 @pytest.mark.parametrize("name", ["diversity", "tv_weight", "cosine_power", "frequency_schedule"])
 @pytest.mark.parametrize("value", [True, "x", float("nan"), -1, [1]])
 def test_weights_are_finite_numbers(name: str, value: Number) -> None:

@@ -91,9 +91,9 @@ def test_a_sample_does_not_depend_on_the_number_of_samples(toy: VisionModel) -> 
 
 
 def test_the_generator_of_a_picture_depends_on_seed_address_and_sample_only() -> None:
-    unit = Unit("blocks.1.mlp.fc1", 3)
-    names = [(0, unit, 0), (1, unit, 0), (0, Unit("blocks.1.mlp.fc1", 4), 0), (0, unit, 1)]
-    names += [(0, Unit("blocks.1.mlp.fc1", 3, "cls"), 0), (0, Unit("blocks.1.mlp.fc1", 3, 1), 0)]
+    unit = "blocks.1.mlp.fc1:3"
+    names = [(0, unit, 0), (1, unit, 0), (0, "blocks.1.mlp.fc1:4", 0), (0, unit, 1)]
+    names += [(0, f"{unit}@cls", 0), (0, f"{unit}@1", 0)]
     first = [torch.rand(4, generator=generator_for(*name)) for name in names]
     second = [torch.rand(4, generator=generator_for(*name)) for name in reversed(names)]
     assert all(torch.equal(a, b) for a, b in zip(first, reversed(second), strict=True))
