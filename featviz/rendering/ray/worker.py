@@ -15,6 +15,7 @@ from featviz.addressing.address import Unit
 from featviz.errors import FeatvizError
 from featviz.models.loading.load import load
 from featviz.models.loading.options import LoadOptions
+from featviz.models.loading.registry import is_known
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import Pictures
 from featviz.optimization.recipe import Recipe
@@ -46,9 +47,19 @@ class Source:
 
     @staticmethod
     def of(model: VisionModel, gpu: bool) -> Source:
-        """Return how to load `model` again elsewhere, onto a GPU if `gpu`."""
-        name = model.location or model.name
-        return Source(name, model.load_options, model.fingerprint, gpu)
+        """Return how to load `model` again elsewhere, onto a GPU if `gpu`.
+
+        Raises
+        ------
+        FeatvizError
+            If it is a module of your own without a name to load it by.
+        """
+        if model.location is None and not is_known(model.name):
+            raise FeatvizError(
+                f"workers cannot load {model.name}, a module of your own; load it as "
+                "py:PACKAGE.MODULE:FUNCTION, see docs/extending.md"
+            )
+        return Source(model.location or model.name, model.load_options, model.fingerprint, gpu)
 
     def load(self) -> VisionModel:
         """Load the model.

@@ -125,9 +125,17 @@ def test_a_known_model_name_takes_precedence_over_a_folder(
     assert Source.of(vit, gpu=False).name == "cueworld/vit"
 
 
-def test_a_model_without_a_known_name_cannot_be_loaded(recipe: Recipe) -> None:
-    with pytest.raises(FeatvizError, match="toy"):
-        Worker(Source.of(toy_vit(), gpu=False), recipe).load()
+def test_a_module_of_your_own_needs_a_name_to_load_it_by() -> None:
+    with pytest.raises(FeatvizError, match=r"^workers cannot load toy, .*; load it as py:PACKAGE"):
+        Source.of(toy_vit(), gpu=False)
+
+
+def test_a_model_is_loaded_with_the_same_options(recipe: Recipe) -> None:
+    model = featviz.load("cueworld/vit", image_size=64, std=(0.5, 0.5, 0.4), device="cpu")
+    worker = Worker(Source.of(model, gpu=False), recipe)
+    (packed,) = worker.render(batch := units(model, "head:0"))
+    (expected,) = run(model, [batch], recipe)
+    assert_same(unpack(packed), expected)
 
 
 def test_the_measured_batch_size_is_that_of_this_process(
