@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from featviz._util.image_files import check_image
 from featviz.data import folder as folder_module
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
@@ -117,11 +118,10 @@ def test_a_job_with_stored_rows_reads_no_image_to_know_what_it_left_out(
     is_read: bool,
 ) -> None:
     read: list[str] = []
-    check = folder_module.check_image
 
     def log(path: Path) -> None:
         read.append(path.name)
-        check(path)
+        check_image(path)
 
     monkeypatch.setattr(folder_module, "check_image", log)
     data = open_data(f"folder:{photos}", skip_unreadable=skip)
@@ -151,7 +151,8 @@ def test_drawn_images_are_always_readable() -> None:
     assert data.readable(data.indices()) == data
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves files open
+# torchvision leaves a file open that it cannot decode.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_images_of_torchvision_are_checked_too(tmp_path: Path) -> None:
     pets(tmp_path)
     broken = tmp_path / "oxford-iiit-pet" / "images" / "beagle_7.jpg"

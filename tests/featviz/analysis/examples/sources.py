@@ -14,6 +14,7 @@ from featviz.data.source import digest
 class Noise:
     """Images of noise, each drawn from its own seed; equal seeds make equal images."""
 
+    wordnet_ids: tuple[str, ...] = ()
     interleaved = True
 
     def __init__(self, seeds: Sequence[int], classes: tuple[str, ...] = ()) -> None:
