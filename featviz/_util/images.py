@@ -56,4 +56,5 @@ def from_uint8(pixels: npt.NDArray[np.uint8] | Tensor) -> Tensor:
     Tensor, shape (..., 3, H, W)
         In [0, 1].
     """
-    return torch.as_tensor(pixels).movedim(-1, -3) / 255
+    tensor = torch.from_numpy(pixels) if isinstance(pixels, np.ndarray) else pixels
+    return tensor.movedim(-1, -3).float() / 255

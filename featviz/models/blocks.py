@@ -45,7 +45,8 @@ def find_layers(model: VisionModel) -> list[str]:
         fits = isinstance(output, Tensor) and len(output) == 2 and 2 <= output.ndim <= 4
         seen.setdefault(call.path, []).append(fits)
 
-    gray = torch.full((2, 3, model.image_size, model.image_size), 0.5, device=model.device)
+    shape = (2, 3, model.image_size, model.image_size)
+    gray = torch.full(shape, 0.5, dtype=torch.float32, device=model.device)
     with eval_mode(module), torch.no_grad(), record(module, paths, see):
         model(gray)
     return [path for path, fits in seen.items() if fits == [True]]

@@ -66,7 +66,9 @@ class Augmentation:
         Tensor, shape (steps, 12)
             In [-1, 1].
         """
-        return 2 * torch.rand(steps, DRAWS, generator=generator) - 1
+        return (
+            2 * torch.rand(steps, DRAWS, generator=generator, dtype=torch.float32, device="cpu") - 1
+        )
 
     def noise_field(self, size: int, generator: torch.Generator) -> Tensor | None:
         """Draw the field that noise is cropped from.
@@ -86,7 +88,8 @@ class Augmentation:
         if not self.noise:
             return None
         side = size + NOISE_SLACK
-        return self.noise * torch.randn(3, side, side, generator=generator)
+        noise = torch.randn(3, side, side, generator=generator, dtype=torch.float32, device="cpu")
+        return self.noise * noise
 
     def apply(self, images: Tensor, draws: Tensor, size: int, field: Tensor | None) -> Tensor:
         """Augment images.
@@ -133,7 +136,7 @@ class Augmentation:
         shift = 2 * self.shift * draws[:, :2]
         # The sum of a part that depends on the column and one that depends on the row takes a
         # quarter of the time of `affine_grid`, which multiplies matrices.
-        along = 2.0 * torch.arange(size, device=images.device) + 1 - size
+        along = 2 * torch.arange(size, dtype=draws.dtype, device=images.device) + 1 - size
         by_column = torch.stack([cos / width, sin / height], -1)[:, None] * along[:, None]
         by_row = torch.stack([-sin / width, cos / height], -1)[:, None] * along[:, None]
         by_row = by_row + torch.stack([shift[:, 1] / width, shift[:, 0] / height], -1)[:, None]
@@ -166,7 +169,7 @@ class CustomAugmentation(Augmentation):
     def draw(self, steps: int, generator: torch.Generator) -> Tensor:
         """Return the index of each step, the same for all pictures; see `Augmentation.draw`."""
         del generator
-        return torch.arange(steps, dtype=torch.float32)[:, None]
+        return torch.arange(steps, dtype=torch.float32, device="cpu")[:, None]
 
     def noise_field(self, size: int, generator: torch.Generator) -> None:
         """Return None; see `Augmentation.noise_field`."""

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featviz._util.images import resize, to_uint8
+from featviz._util.images import from_uint8, resize, to_uint8
 from featviz._util.seeding import generator_for
 from featviz.activations.readout import Reading, Readout
 from featviz.activations.single_token_attention import attention_at_tokens
@@ -121,7 +121,7 @@ def _optimize(
     frequencies = image.frequencies(initial)
     adam = torch.optim.Adam([parameters], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
-    trajectory = torch.empty(recipe.steps, len(names), device=device)
+    trajectory = torch.empty(recipe.steps, len(names), dtype=torch.float32, device=device)
     # The diversity term reads all tokens; without it, attention is computed at the unit's only.
     single = [] if recipe.diversity and recipe.samples > 1 else members
     with patch_embed_as_matmul(computing.module), attention_at_tokens(computing, single):
@@ -159,7 +159,7 @@ def _optimize(
         picture = image.picture(parameters)
         gray = constant.repeat(len(picture) // len(names))
         pixels = to_uint8(torch.where(gray[:, None, None, None], GRAY, picture))
-        images = pixels.movedim(-1, -3) / 255
+        images = from_uint8(pixels)
         activation = exact(resize(images, model.image_size)).values
     shape = (len(units), recipe.samples)
     pictures = pixels.reshape(-1, *shape, recipe.size, recipe.size, 3)
@@ -246,7 +246,7 @@ class PaddedImage:
         Tensor, shape (...)
             0 if the parametrization has no frequencies.
         """
-        found = getattr(self.parametrization, "frequencies", lambda: torch.zeros(()))()
+        found = getattr(self.parametrization, "frequencies", lambda: parameters.new_zeros(()))()
         # Contiguous: broadcasting along short axes takes longer than the rest of a step of Adam.
         return found.to(parameters.device).expand_as(parameters[0]).contiguous()
 

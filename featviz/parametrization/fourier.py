@@ -42,7 +42,7 @@ class Fourier:
     def initial(self, generator: torch.Generator) -> Tensor:
         """Draw the spectrum of nearly gray noise; see `Parametrization.initial`."""
         shape = (3, self.height, self.width // 2 + 1, 2)
-        return torch.randn(shape, generator=generator).mul(0.01)
+        return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu").mul(0.01)
 
     def decode(self, parameters: Tensor) -> Tensor:
         """Decode (N, 3, height, width // 2 + 1, 2) parameters; see `Parametrization.decode`."""
@@ -85,7 +85,8 @@ def cycles(height: int, width: int) -> Tensor:
     Tensor, shape (height, width // 2 + 1)
         In cycles per pixel.
     """
-    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    down = torch.fft.fftfreq(height, dtype=torch.float32, device="cpu")[:, None]
+    across = torch.fft.rfftfreq(width, dtype=torch.float32, device="cpu")[None]
     frequency: Tensor = (down**2 + across**2).sqrt()
     return frequency
 
@@ -126,5 +127,5 @@ def color_mixing() -> Tensor:
 
     Source: Lucid, ``optvis/param/color.py``.
     """
-    root = torch.tensor(COLOR_COVARIANCE_ROOT)
+    root = torch.tensor(COLOR_COVARIANCE_ROOT, dtype=torch.float32, device="cpu")
     return root.div(root.norm(dim=0).max())

@@ -49,7 +49,8 @@ class Maco:
     def initial(self, generator: torch.Generator) -> Tensor:
         """Draw phases uniformly in [-pi, pi); see `Parametrization.initial`."""
         shape = (3, self.height, self.width // 2 + 1)
-        return torch.rand(shape, generator=generator).sub(0.5).mul(2 * math.pi)
+        drawn = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu")
+        return drawn.sub(0.5).mul(2 * math.pi)
 
     def decode(self, parameters: Tensor) -> Tensor:
         """Decode (N, 3, height, width // 2 + 1) parameters; see `Parametrization.decode`."""
@@ -78,7 +79,7 @@ class Maco:
         if device not in self._constants:
             # Tensors created in inference mode cannot be saved for a later backward pass.
             with torch.inference_mode(False):
-                mean = torch.tensor(self.spectrum.mean)[:, None]
+                mean = torch.tensor(self.spectrum.mean, dtype=torch.float32, device="cpu")[:, None]
                 self._constants[device] = (
                     self.spectrum.magnitude(self.height, self.width).to(device),
                     self_conjugate_columns(self.width).to(device),

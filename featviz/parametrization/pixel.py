@@ -22,7 +22,8 @@ class Pixel:
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Draw nearly gray noise; see `Parametrization.initial`."""
-        return torch.randn(3, self.height, self.width, generator=generator).mul(0.01)
+        shape = (3, self.height, self.width)
+        return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu").mul(0.01)
 
     def decode(self, parameters: Tensor) -> Tensor:
         """Decode (N, 3, height, width) parameters; see `Parametrization.decode`."""

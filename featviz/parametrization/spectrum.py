@@ -175,7 +175,8 @@ def mean_spectrum(name: str, batches: Iterable[Tensor]) -> Spectrum:
     Visualization for Deeper Networks with MAgnitude Constrained Optimization", 2023.
     """
     unmixing = torch.linalg.inv(color_mixing().double())
-    total, mean, count = torch.zeros(()), torch.zeros(3, dtype=torch.float64), 0
+    mean, total = torch.zeros(3, dtype=torch.float64, device="cpu"), torch.zeros((), device="cpu")
+    count = 0
     for images in batches:
         colors = images.double().mean((2, 3))
         side = images.shape[-1]
@@ -199,7 +200,7 @@ def mean_spectrum(name: str, batches: Iterable[Tensor]) -> Spectrum:
 
 def _windowed(planes: Tensor, side: int) -> Tensor:
     """Subtract the mean of (N, 3, side, side) and apply a window whose squares sum to one."""
-    ramp = torch.hann_window(side, dtype=planes.dtype)
+    ramp = torch.hann_window(side, dtype=planes.dtype, device=planes.device)
     window = ramp[:, None] * ramp
     centered = planes - (planes * window).sum((2, 3), keepdim=True) / window.sum()
     return centered * window / window.square().sum().sqrt()
@@ -238,5 +239,5 @@ def self_conjugate_columns(width: int) -> Tensor:
     -------
     Tensor of bool, shape (width // 2 + 1,)
     """
-    found: Tensor = 2 * torch.arange(width // 2 + 1) % width == 0
+    found: Tensor = 2 * torch.arange(width // 2 + 1, device="cpu") % width == 0
     return found

@@ -128,10 +128,10 @@ def first_layer(model: VisionModel) -> FirstLayer:
 
 def _probes(size: int) -> Tensor:
     """Return images of black, red, green, blue and noise, (5, 3, size, size)."""
-    images = torch.zeros(5, 3, size, size)
+    images = torch.zeros(5, 3, size, size, dtype=torch.float32, device="cpu")
     for color in range(3):
         images[color + 1, color] = 1
-    images[4] = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
+    images[4].uniform_(generator=torch.Generator("cpu").manual_seed(0))
     return images
 
 

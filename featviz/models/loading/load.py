@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,25 @@ def load(
     name, arch = current_name(name), arch and current_name(arch)
     options = LoadOptions(untrained, arch, image_size, mean, std, dict(model_args or {}))
     target = find_device(device)
-    model = _load(name, options)
+    with _torch_defaults():
+        return _finish(_load(name, options), name, options, target)
+
+
+@contextmanager
+def _torch_defaults() -> Iterator[None]:
+    """Make modules as without defaults and modes of the caller: float32, on the CPU, trainable."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"), torch.inference_mode(False):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+def _finish(
+    model: VisionModel, name: str, options: LoadOptions, target: torch.device
+) -> VisionModel:
     model.name, model.load_options, model.location = name, options, _location(name)
     _normalize_by(model, options)
     if options.model_args:

@@ -267,7 +267,7 @@ def test_finding_sites_changes_neither_the_module_nor_the_random_state(broken: b
     before = [part.training for part in module.modules()], hooks(module)
     learning = [weight.requires_grad for weight in module.parameters()]
     if broken:
-        with pytest.raises(AssertionError):
+        with pytest.raises(FeatvizError, match=r"cannot run on RGB images of 16 x 16 pixels: Inp"):
             wrap(module, 16).sites  # noqa: B018
     else:
         assert wrap(module, 8).sites
@@ -289,3 +289,36 @@ def test_finding_sites_does_not_update_batch_statistics() -> None:
 def test_sites_are_found_in_any_precision(dtype: torch.dtype) -> None:
     module = VisionTransformer(8, 4, num_classes=3, embed_dim=4, depth=1, num_heads=1).to(dtype)
     assert wrap(module, 8).sites["blocks.0.mlp.fc1"].positions == 5
+
+
+def test_the_second_name_of_a_shared_module_points_to_the_first() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Sequential(nn.Conv2d(4, 4, 1)), nn.Identity())
+    module.append(nn.Identity())
+    module[2].other = module[1]
+    model = wrap(module, 8)
+    for second, first in (("2.other", "1"), ("2.other.0", "1.0")):
+        with pytest.raises(FeatvizError, match=f"^{second} is another name of {first}; use that"):
+            _ = model.sites[second]
+
+
+def test_layers_and_attentions_called_by_keyword_are_sites() -> None:
+    class Keywords(nn.Module):
+        def __init__(self, crossed: bool) -> None:
+            super().__init__()
+            self.crossed = crossed
+            self.patches = nn.Conv2d(3, 8, 8, 8)
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.head = nn.Linear(8, 4)
+
+        def forward(self, images: Tensor) -> Tensor:
+            tokens = self.patches(input=images).flatten(2).mT
+            keys = 1 + tokens if self.crossed else tokens
+            mixed, _ = self.attention(query=tokens, key=keys, value=tokens, need_weights=False)
+            return self.head(input=mixed.mean(1))  # type: ignore[no-any-return]
+
+    sites = ["patches", "attention.qk", "attention.qk_mode", "head"]
+    assert list(wrap(Keywords(crossed=False), 32).sites) == sites
+    model = wrap(Keywords(crossed=True), 32)
+    assert list(model.sites) == ["patches", "head"]
+    with pytest.raises(FeatvizError, match="cross-attention"):
+        _ = model.sites["attention.qk"]

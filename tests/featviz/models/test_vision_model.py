@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+import featviz
+from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 2.0)
@@ -73,6 +75,46 @@ def test_a_call_passes_normalized_images_in_the_precision_of_the_weights(
     assert torch.equal(output, model.normalize(images).to(dtype))
 
 
+def test_a_call_follows_the_first_weight_that_is_a_float() -> None:
+    module = Echo(torch.float64)
+    whole = nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)
+    module._parameters = {"whole": whole, **module._parameters}
+    assert next(module.parameters()) is whole
+    assert wrap(module)(torch.rand(1, 3, 8, 8)).dtype == torch.float64
+
+
+def test_another_mean_or_standard_deviation_counts_from_the_next_call_on() -> None:
+    model, images = wrap(nn.Identity()), torch.full((1, 3, 1, 1), 0.5)
+    assert model(images).flatten().tolist() == [0.0, 0.5, 0.1875]
+    model.mean = (0.0, 0.0, 0.0)
+    assert model(images).flatten().tolist() == [2.0, 1.0, 0.25]
+    model.std = (1.0, 1.0, 0.5)
+    assert model(images).flatten().tolist() == [0.5, 0.5, 1.0]
+
+
+def test_a_replaced_submodule_has_sites_of_its_own() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Flatten(), nn.Linear(16, 5))
+    model = wrap(module)
+    assert model.sites["2"].width == 5
+    assert model.sites is model.sites
+    module[2] = nn.Linear(16, 9)
+    assert [str(unit) for unit in featviz.units(model, "2:8")] == ["2:8"]
+    assert model.sites["2"].width == 9
+    model.image_size = 16
+    module[2] = nn.Linear(64, 9)
+    assert model.sites["0"].grid == (4, 4)
+
+
+def test_a_model_of_gray_images_is_refused_in_one_line() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 4), nn.ReLU())
+    message = "^mine takes images of 1 channel; featviz needs RGB, 3 channels$"
+    for use in (lambda: wrap(module).sites, lambda: wrap(module).check_input()):
+        with pytest.raises(FeatvizError, match=message):
+            use()
+    with pytest.raises(FeatvizError, match=message.replace("mine", "Sequential")):
+        featviz.wrap(module, 8, MEAN, STD)
+
+
 def test_a_fingerprint_is_the_hash_of_class_names_types_shapes_and_bytes() -> None:
     layer = nn.Linear(2, 1)
     digest = hashlib.sha256(b"Linear")
@@ -127,6 +169,25 @@ def test_prefix_tokens_are_counted_in_the_module(
     assert (model.prefix_tokens, model.has_class_token) == (prefix, first_is_class)
 
 
+def test_a_wrapper_has_the_prefix_tokens_of_the_module_inside() -> None:
+    inside = Tokens(cls_token=1, register_tokens=4)
+    for module in (
+        nn.Sequential(nn.Identity(), inside),
+        nn.DataParallel(inside),
+        nn.ModuleDict({"model": nn.Sequential(inside), "loss": nn.Linear(1, 1)}),
+    ):
+        model = wrap(module)
+        assert (model.prefix_tokens, model.has_class_token) == (5, True)
+
+
+def test_different_prefix_tokens_inside_a_wrapper_must_be_stated() -> None:
+    model = wrap(nn.Sequential(Tokens(cls_token=1), Tokens(reg_token=4)))
+    with pytest.raises(FeatvizError, match=r"different numbers .*Tokens has 1, Tokens has 4"):
+        _ = model.prefix_tokens
+    model.prefix_tokens = 4
+    assert model.prefix_tokens == 4
+
+
 def test_the_count_of_timm_goes_before_the_tokens_that_are_held() -> None:
     module: Any = Tokens(cls_token=1)
     module.num_prefix_tokens = 0
@@ -158,6 +219,5 @@ def test_the_device_is_that_of_the_weights() -> None:
 
 def test_a_model_prints_in_one_line_without_its_module() -> None:
     assert repr(wrap(nn.Linear(2, 2))) == (
-        "VisionModel(name='mine', image_size=8, mean=(0.5, 0.25, 0.125), "
-        "std=(0.25, 0.5, 2.0))"
+        "VisionModel(name='mine', image_size=8, mean=(0.5, 0.25, 0.125), std=(0.25, 0.5, 2.0))"
     )
