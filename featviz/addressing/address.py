@@ -107,7 +107,10 @@ def split_address(text: str) -> tuple[str, str, str | None]:
     """
     match = _SELECTOR.fullmatch(text)
     if match is None:
-        raise FeatvizError(f"{text!r} is not an address; {_EXAMPLES}")
+        reason = _EXAMPLES
+        if ".npy" in text:
+            reason = "the path of a direction may have letters, digits, '_', '-', '.' and '/' only"
+        raise FeatvizError(f"{text!r} is not an address; {reason}")
     return match["site"], match["index"], match["token"]
 
 

@@ -25,7 +25,9 @@ class Folder:
     Hidden files and folders, and files without the suffix of an image, are ignored. Links are
     followed; see `featviz.data.image_tree.images_below`. Labels are the positions of the classes in
     the order of their names, or the names themselves if all are whole numbers; classes in between
-    have no images. Names that are all WordNet ids become those of ImageNet.
+    have no images. An empty sub-folder is a class, so that the classes after it keep their labels;
+    one with other files than images is not. Names that are all WordNet ids become those of
+    ImageNet.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ class Folder:
                 f"outside of them, such as {unlabeled[0].name}; put all or none into sub-folders"
             )
         _check_not_splits(path, by_class)
+        by_class = _with_empty(by_class, inside)
         names = tuple(by_class)
         self.wordnet_ids = names if all(map(is_wordnet_id, names)) else ()
         numbers = whole_numbers(names)
@@ -116,6 +119,17 @@ def _numbered(path: Path, names: tuple[str, ...], numbers: list[int]) -> tuple[s
             )
     width = min(map(len, names))
     return tuple(by_number.get(one, f"{one:0{width}}") for one in range(max(numbers) + 1))
+
+
+def _with_empty(by_class: dict[str, list[Path]], inside: list[Path]) -> dict[str, list[Path]]:
+    """Add the empty ones of the sub-folders `inside`, if they may be classes."""
+    if whole_numbers(tuple(by_class)) is not None or not by_class:
+        return by_class
+    empty = {one.name for one in inside if one.is_dir() and not visible(one)}
+    if all(map(is_wordnet_id, by_class)):
+        empty = set(filter(is_wordnet_id, empty))
+    names = [one.name for one in inside if one.name in by_class or one.name in empty]
+    return {name: by_class.get(name, []) for name in names}
 
 
 def _check_not_splits(path: Path, by_class: Mapping[str, list[Path]]) -> None:

@@ -31,6 +31,10 @@ REPLACED = ".replaced"
 """Suffix of shards that were set aside because their configuration was replaced."""
 
 
+SYSTEM_FILES = (".DS_Store", ".localized", "._", "desktop.ini", "Thumbs.db")
+"""How names of files begin that macOS and Windows put into folders."""
+
+
 class StoreWriter:
     """A store folder, opened to add results of one kind; made if it does not exist.
 
@@ -123,14 +127,14 @@ class StoreWriter:
         write(self._folder / shard_name(kind, data), data)
 
     def _refuse_other_folders(self) -> None:
-        """Raise if the folder exists, is not empty and is not a store."""
+        """Raise if the folder exists, has files of others and is not a store."""
         if not os.path.lexists(self.path) or (self.path / NAME).exists():
             return
         if not self.path.is_dir():
             raise FeatvizError(f"{self.path} is not a folder; choose another -o")
         with writing(self.path):
             names = {path.name for path in self.path.iterdir()} - {FOLDER}
-        others = sorted(name for name in names if not name.startswith(f"{NAME}."))
+        others = sorted(name for name in names if not name.startswith((f"{NAME}.", *SYSTEM_FILES)))
         if others:
             raise FeatvizError(
                 f"{self.path} is not a featviz store and contains {others[0]}; choose another -o"

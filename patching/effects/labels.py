@@ -38,12 +38,22 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
     Raises
     ------
     FeatvizError
-        If an image has no label, or the classes of dataset and model do not match.
+        If an image has no label, the classes of dataset and model do not match, or a label is not
+        below the number of logits.
     """
     found = dataset.labels(indices)
     if min(found, default=0) < 0:
         raise FeatvizError(f"{dataset.name} has images without labels; effects need labels")
     logits = _logits(model, dataset, dict.fromkeys(found))
+    count = len(model.classes) or _count_logits(model)
+    for label, logit in logits.items():
+        if logit >= count:
+            names = dataset.classes
+            name = f"class {names[label]!r}" if names else "a class"
+            raise FeatvizError(
+                f"{name} of {dataset.name} has label {label}, but the logits of {model.name} are "
+                f"0 to {count - 1}"
+            )
     return [logits[label] for label in found]
 
 

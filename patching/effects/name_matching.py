@@ -1,7 +1,8 @@
-"""Class names of different sources: equal up to case, underscores and synonyms."""
+"""Class names of different sources: equal up to case, underscores, Unicode form and synonyms."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ def matches(names: Sequence[str], others: Sequence[str]) -> list[list[int]]:
     """Find the names that are most like each of some names.
 
     Names are alike if they share a synonym. The synonyms of a name are separated by commas, as in
-    ImageNet; case and underscores do not count; a WordNet id has the synonyms of ImageNet. Of
+    ImageNet; case, underscores and the Unicode form (macOS decomposes accents in file names) do not
+    count; a WordNet id has the synonyms of ImageNet. Of
     several alike names, the one that is equal is preferred, then the one with the same first
     synonym, then the one with the most synonyms in common.
 
@@ -88,6 +90,7 @@ def _parse(names: Sequence[str]) -> list[_Name]:
     parsed = []
     for name in names:
         text = f"{wordnet_name(name)}, {name}" if is_wordnet_id(name) else name
+        text = unicodedata.normalize("NFC", text)
         parts = (" ".join(part.replace("_", " ").split()) for part in text.split(","))
         parsed.append(_Name(tuple(parts)))
     return parsed

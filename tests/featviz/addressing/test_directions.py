@@ -123,6 +123,15 @@ def test_a_damaged_file_is_refused(model: VisionModel, probe: Tensor, content: b
         units(model, f"{FC1}:bad.npy")
 
 
+@pytest.mark.parametrize("name", ["my probe.npy", "probe(1).npy"])
+def test_a_file_name_with_other_characters_is_refused_with_the_reason(
+    model: VisionModel, probe: Tensor, name: str
+) -> None:
+    np.save(name, probe[0].numpy())
+    with pytest.raises(FeatvizError, match=r"may have letters, digits, '_', '-', '.' and '/' only"):
+        units(model, f"{FC1}:{name}")
+
+
 def test_a_file_name_that_is_too_long_is_refused(model: VisionModel) -> None:
     with pytest.raises(FeatvizError, match=r"is not a \.npy file of numbers"):
         units(model, f"{FC1}:{'a' * 300}-12345678.npy")

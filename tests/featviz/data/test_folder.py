@@ -56,6 +56,33 @@ def test_two_folders_of_the_same_number_are_refused(tmp_path: Path) -> None:
         folder(tmp_path, "1", "01", "2")
 
 
+def test_an_empty_folder_is_a_class_so_that_later_ones_keep_their_labels(tmp_path: Path) -> None:
+    (tmp_path / "bee").mkdir()
+    (tmp_path / "bee" / ".DS_Store").touch()
+    (tmp_path / "cat_notes").mkdir()
+    (tmp_path / "cat_notes" / "list.csv").touch()
+    data = folder(tmp_path, "ape", "dog")
+    assert data.classes == ("ape", "bee", "dog")
+    assert data.labels(range(2)) == [0, 2]
+
+
+def test_an_empty_folder_among_numbers_or_wordnet_ids_counts_if_it_is_one(tmp_path: Path) -> None:
+    for name in ("numbers/7", "numbers/cache", "ids/n01443537", "ids/cache"):
+        (tmp_path / name).mkdir(parents=True)
+    numbers = folder(tmp_path / "numbers", "2", "10")
+    assert (len(numbers.classes), sorted(numbers.labels(range(2)))) == (11, [2, 10])
+    ids = folder(tmp_path / "ids", "n01440764", "n03000684")
+    assert ids.labels(range(2)) == [0, 2]
+    assert ids.classes[1] == "goldfish, Carassius auratus"
+
+
+def test_an_empty_folder_next_to_images_without_labels_is_no_class(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    image(tmp_path / "a.png")
+    data = open_data(f"folder:{tmp_path}")
+    assert (data.classes, data.labels([0])) == ((), [-1])
+
+
 def test_wordnet_ids_are_named_in_the_order_of_the_ids(tmp_path: Path) -> None:
     data = folder(tmp_path, "n03000684", "n01440764")
     assert data.classes == ("tench, Tinca tinca", "chain saw, chainsaw")

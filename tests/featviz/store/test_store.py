@@ -315,6 +315,16 @@ def test_force_changes_nothing_where_nothing_is_in_the_way(tmp_path: Path) -> No
     assert litter(path) == []
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "._letters", "Thumbs.db", "desktop.ini"])
+def test_a_folder_with_only_a_file_of_the_system_becomes_a_store(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / name).write_text("icons")
+    writer(folder)
+    assert (folder / name).read_text() == "icons"
+    assert Store(folder).manifest.model
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, force: bool) -> None:
     folder = tmp_path / "letters"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,6 +132,35 @@ def test_as_many_classes_by_other_names_are_matched_in_order_unless_a_name_contr
     assert labels_for(model(("cat", "bee", "ape")), data, range(3)) == [2, 1, 0]
     with pytest.raises(FeatvizError, match="none of the 3 classes of m is called 'bee'"):
         labels_for(model(("cat", "y", "ape")), data, range(3))
+
+
+def test_names_that_match_partly_are_never_matched_by_position(tmp_path: Path) -> None:
+    data = folder(tmp_path, ("automobile", "bird", "cat"))
+    named = model(("car", "cat", "bird"))
+    assert labels_for(named, data, [1, 2]) == [2, 1]
+    with pytest.raises(FeatvizError, match="none of the 3 classes of m is called 'automobile'"):
+        labels_for(named, data, range(3))
+
+
+def test_names_match_whether_their_accents_are_composed_or_not(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    for number, (ours, theirs) in enumerate([(composed, decomposed), (decomposed, composed)]):
+        found = by_folder(model((theirs, "a")), tmp_path / str(number), ("a", ours))
+        assert found == {"a": 1, ours: 0}
+
+
+def test_more_classes_than_logits_are_refused_for_images_of_these_classes(tmp_path: Path) -> None:
+    data = folder(tmp_path, ("ape", "bee", "cat"))
+    assert labels_for(model((), 2), data, [0, 1]) == [0, 1]
+    with pytest.raises(
+        FeatvizError,
+        match=r"^class 'cat' of folder:.* has label 2, but the logits of m are 0 to 1$",
+    ):
+        labels_for(model((), 2), data, range(3))
+    numbers = folder(tmp_path / "numbers", ("0", "5"))
+    with pytest.raises(FeatvizError, match=r"has label 5, but the logits of m are 0 to 1$"):
+        labels_for(model((), 2), numbers, range(2))
 
 
 def test_a_model_without_names_is_left_as_it_was(tmp_path: Path) -> None:
