@@ -77,10 +77,12 @@ def unfailing_streams() -> Iterator[UnfailingWriter]:
         has ended.
     """
     codecs.register_error(HANDLER, _escape)
-    streams = {}
+    streams = {"stdout": UnfailingWriter(io.BytesIO())}
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
             old = getattr(sys, name)
+            if not hasattr(old, "buffer"):
+                continue  # text in memory or of a notebook, which takes any character
             streams[name] = UnfailingWriter(_binary(old))
             new = io.TextIOWrapper(
                 io.BufferedWriter(streams[name]),

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ def test_any_character_can_be_printed_in_any_encoding(
     with unfailing_streams():
         print("狗 \xe9 \udcff")
     assert written.getvalue() == printed + b"\n"
+
+
+def test_streams_in_memory_get_what_a_command_prints() -> None:
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        assert status(["models", "--json"]) == 0
+        assert status(["info", "no-store-\u2028"]) == 1
+    assert '"cueworld/vit"' in out.getvalue()
+    assert err.getvalue().startswith("Error: ")
 
 
 def test_a_slow_reader_of_a_nonblocking_pipe_gets_everything(
