@@ -63,7 +63,9 @@ class Presence:
         If the folder cannot be opened.
     """
 
-    _of_this_process: ClassVar[WeakValueDictionary[Path, Presence]] = WeakValueDictionary()
+    _of_this_process: ClassVar[WeakValueDictionary[tuple[int, int], Presence]] = (
+        WeakValueDictionary()
+    )
 
     def __init__(self, folder: Path) -> None:
         self._descriptor = os.open(folder, os.O_RDONLY)
@@ -73,7 +75,8 @@ class Presence:
     @classmethod
     def of(cls, folder: Path) -> Presence:
         """Return the presence of this process in a `folder`; see the class for errors."""
-        key = folder.resolve()
+        status = folder.stat()  # the path may become that of another folder
+        key = (status.st_dev, status.st_ino)
         found = cls._of_this_process.get(key)
         if found is None:
             found = cls._of_this_process[key] = cls(folder)

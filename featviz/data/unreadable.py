@@ -43,9 +43,12 @@ def find_unreadable(source: Source, indices: Sequence[int]) -> dict[int, str]:
         return ""
 
     # Pillow decodes without holding the interpreter's lock.
-    with ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:
+    pool = ThreadPoolExecutor(min(32, os.cpu_count() or 1))
+    try:
         reasons = pool.map(reason, indices)
         return {index: why for index, why in zip(indices, reasons, strict=True) if why}
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, without the remaining images
 
 
 def describe(name: str, reasons: Sequence[str], count: int) -> str:
