@@ -33,6 +33,7 @@ def test_the_commands_make_the_same_store_anew(store: str, folder: Path) -> None
     for line in STORES[store]:
         run(*words(line, store))
     manifests = [json.loads((at / "store.json").read_text()) for at in (then, folder / store)]
+    manifests[1].pop("location", None)  # of a model in a folder, which 0.1 did not record
     assert manifests[0] == manifests[1]
     assert list(differing(Store(then), Store(store))) == []
 

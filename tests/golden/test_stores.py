@@ -25,6 +25,9 @@ def test_the_commands_that_made_a_store_find_all_done_and_print_the_same(
     before = tree(unpack(store, folder))
     expected = golden("printed")[store]
     found = {line: shortened(featviz(*words(line, store))) for line in expected}
+    for report in (expected, found):
+        # A model in a folder gets its location, which 0.1 did not record.
+        report.get("info {store}", {}).pop("bytes", None)
     assert list(differences(expected, found, RELATIVE, ABSOLUTE)) == []
     assert tree(folder / store) == before
 
