@@ -138,7 +138,10 @@ def test_results_cannot_go_into_a_file_or_under_a_name_that_is_too_long(
 
 @pytest.mark.parametrize("command", ["info", "verify", "score", "validate", "render", "gallery"])
 def test_any_name_that_is_too_long_is_one_line(run: Run, command: str, tmp_path: Path) -> None:
-    words: dict[str, list[object]] = {"validate": ["--data", "cueworld"], "gallery": ["-o", tmp_path / "site"]}
+    words: dict[str, list[object]] = {
+        "validate": ["--data", "cueworld"],
+        "gallery": ["-o", tmp_path / "site"],
+    }
     more = words.get(command, [])
     if command == "render":
         more = ["patch_embed:0", "-o", tmp_path / "o"]

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizErro
     if same:
         return FeatvizError(f"{unknown}; did you mean {', '.join(same)}?")
     repository = _REPOSITORY.fullmatch(name)
-    if repository and not name.startswith((BUNDLED, TORCHVISION, HUB)):
+    ours = [prefix.rstrip("/") for prefix in (BUNDLED, TORCHVISION)]
+    if repository and not get_close_matches(repository["owner"].casefold(), ours, cutoff=0.8):
         if Path(repository["owner"]).is_dir():
             return FeatvizError(f"there is no file or folder {name}")
         return FeatvizError(

@@ -75,21 +75,25 @@ def gap(
 
 @pytest.mark.parametrize("pool", ["token", "avg"])
 def test_effects_of_neurons_add_up_with_frozen_norms_and_not_without(pool: str) -> None:
-    vit = residual_vit(one_block(global_pool=pool))
+    model = one_block(global_pool=pool)
+    model.module.double()
+    vit = residual_vit(model)
     base, donor = two_runs(vit, NEURONS)
     with frozen_norms(vit, base):
         error, effect = gap(vit, base, donor, NEURONS)
-    assert error < 1e-5 * effect
+    assert error < 1e-12 * effect
     error, effect = gap(vit, base, donor, NEURONS)
     assert error > 1e-2 * effect
 
 
 def test_effects_of_heads_add_up_with_frozen_norms_before_a_linear_mlp_and_not_without() -> None:
-    vit = residual_vit(one_block(act_layer=nn.Identity))
+    model = one_block(act_layer=nn.Identity)
+    model.module.double()
+    vit = residual_vit(model)
     base, donor = two_runs(vit, HEADS)
     with frozen_norms(vit, base):
         error, effect = gap(vit, base, donor, HEADS)
-    assert error < 1e-5 * effect
+    assert error < 1e-12 * effect
     error, effect = gap(vit, base, donor, HEADS)
     assert error > 1e-2 * effect
 
@@ -167,7 +171,7 @@ def test_post_norms_are_frozen_after_their_core() -> None:
         torch.testing.assert_close(norm_inputs(vit, base)["blocks.0.norm1"], core(base.streams[0]))
     with frozen_norms(vit, base):
         error, effect = gap(vit, base, donor, NEURONS)
-    assert error < 1e-5 * effect
+    assert error < 1e-12 * effect
 
 
 def test_rms_norm_is_frozen_without_centering() -> None:
@@ -175,7 +179,7 @@ def test_rms_norm_is_frozen_without_centering() -> None:
     base, donor = two_runs(vit, NEURONS)
     with frozen_norms(vit, base):
         error, effect = gap(vit, base, donor, NEURONS)
-    assert error < 1e-5 * effect
+    assert error < 1e-12 * effect
 
 
 def test_a_norm_of_another_kind_is_refused_by_name() -> None:

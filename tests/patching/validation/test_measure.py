@@ -27,9 +27,9 @@ def row(neuron: int = 0) -> Row:
     model, dataset = planted(0)
     with TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_renders(model, dataset, store, [0, 1])
         # Double, like the references below: rounding can change which images are neutral.
         model.module.double()
+        store_renders(model, dataset, store, [0, 1])
         validate_to_store(model, store, dataset)
         return Store(store).row(f"blocks.0.mlp.fc1:{neuron}", "validations")
 

@@ -18,6 +18,13 @@ from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.reader import Store
 from tests.cli.running import tree
 
+COMPONENTS: dict[str, Any] = {
+    "address": ["old"],
+    "weights": np.zeros((1, 3, 1, 1), np.float32),
+    "images": np.zeros((1, 1, 1, 3), np.uint8),
+    "variance": np.zeros(1, np.float32),
+}
+
 
 @pytest.fixture(scope="module")
 def vit() -> VisionModel:
@@ -93,10 +100,11 @@ def test_filters_are_added_to_other_results_of_the_model(
 def test_results_of_another_configuration_are_refused_and_nothing_is_added(
     resnet: VisionModel, tmp_path: Path
 ) -> None:
-    open_writer(resnet, tmp_path / "store", "components", {"site": "elsewhere"})
+    writer = open_writer(resnet, tmp_path / "store", "components", {"site": "elsewhere"})
+    writer.add(COMPONENTS)
     with pytest.raises(FeatvizError, match='site is "elsewhere" there and "conv1" here'):
         store_filters(resnet, tmp_path / "store")
-    assert Store(tmp_path / "store").kinds == ()
+    assert Store(tmp_path / "store").kinds == ("components",)
 
 
 def test_force_sets_the_whole_store_aside_and_computes_all_kinds(
@@ -104,13 +112,7 @@ def test_force_sets_the_whole_store_aside_and_computes_all_kinds(
 ) -> None:
     path = tmp_path / "store"
     writer = open_writer(resnet, path, "components", {"site": "elsewhere"})
-    columns: dict[str, Any] = {
-        "address": ["old"],
-        "weights": np.zeros((1, 3, 1, 1), np.float32),
-        "images": np.zeros((1, 1, 1, 3), np.uint8),
-        "variance": np.zeros(1, np.float32),
-    }
-    writer.add(columns)
+    writer.add(COMPONENTS)
     store_filters(resnet, path, force=True)
     assert len(Store(path).addresses("filters")) == 64
     assert len(Store(path).addresses("components")) == 28

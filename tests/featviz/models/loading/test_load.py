@@ -168,7 +168,7 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         (
             "mixer_s32_224",
             {},
-            r"^there are no trained weights of mixer_s32_224; use --untrained",
+            r"^timm has no trained weights of mixer_s32_224; use --untrained",
         ),
     ],
 )
