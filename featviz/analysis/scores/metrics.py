@@ -46,7 +46,9 @@ def late_gain(trajectory: Floats) -> npt.NDArray[np.float64]:
     late = values[..., steps // 2 :].mean(-1)
     last = late - values[..., steps // 4 : steps // 2].mean(-1)
     total = late - values[..., 0]
-    return np.divide(last, total, out=np.full_like(last, np.nan), where=total > 0)
+    late_gain: npt.NDArray[np.float64] = np.full_like(last, np.nan)
+    np.divide(last, total, out=late_gain, where=total > 0)
+    return late_gain
 
 
 def converged(late_gains: npt.ArrayLike) -> npt.NDArray[np.bool_]:
