@@ -6,7 +6,8 @@ from torchvision.models import ResNet18_Weights
 
 from patching.effects.name_matching import matches, same_order
 
-TIMM = [ImageNetInfo().index_to_description(label) for label in range(1000)]
+IMAGENET = ImageNetInfo()
+TIMM = [IMAGENET.index_to_description(label) for label in range(1000)]
 TORCHVISION = ResNet18_Weights.DEFAULT.meta["categories"]
 
 
