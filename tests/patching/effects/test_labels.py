@@ -15,9 +15,10 @@ from featviz import FeatvizError, VisionModel
 from featviz.data.datasets import Dataset, open_data
 from patching.effects.labels import classes_for, labels_for
 
-TIMM = tuple(ImageNetInfo().index_to_description(label) for label in range(1000))
+IMAGENET = ImageNetInfo()
+TIMM = tuple(IMAGENET.index_to_description(label) for label in range(1000))
 TORCHVISION = tuple(ResNet18_Weights.DEFAULT.meta["categories"])
-IDS = [ImageNetInfo().index_to_label_name(label) for label in range(1000)]
+IDS = [IMAGENET.index_to_label_name(label) for label in range(1000)]
 NUMBERS = tuple(str(number) for number in range(12))
 
 
