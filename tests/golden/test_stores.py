@@ -25,11 +25,13 @@ def test_the_commands_that_made_a_store_find_all_done_and_print_the_same(
     before = tree(unpack(store, folder))
     expected = golden("printed")[store]
     found = {line: shortened(featviz(*words(line, store))) for line in expected}
-    for report in (expected, found):
-        # A model in a folder gets its location, which 0.1 did not record.
-        report.get("info {store}", {}).pop("bytes", None)
+    after = tree(folder / store)
+    if Store(store).location is not None:  # of a model in a folder, which 0.1 did not record
+        for report, files in ((expected, before), (found, after)):
+            report["info {store}"].pop("bytes")
+            files.pop("store.json")
     assert list(differences(expected, found, RELATIVE, ABSOLUTE)) == []
-    assert tree(folder / store) == before
+    assert after == before
 
 
 @pytest.mark.parametrize("store", STORES)
