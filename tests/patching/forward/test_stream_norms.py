@@ -163,7 +163,9 @@ def test_the_input_of_a_norm_is_the_stream_before_its_sublayer() -> None:
 
 
 def test_post_norms_are_frozen_after_their_core() -> None:
-    vit = residual_vit(one_block(block_fn=timm.models.vision_transformer.ResPostBlock))
+    model = one_block(block_fn=timm.models.vision_transformer.ResPostBlock)
+    model.module.double()
+    vit = residual_vit(model)
     assert not vit.sublayers[0].norm_first
     base, donor = two_runs(vit, NEURONS)
     core = vit.sublayers[0].core
@@ -175,7 +177,9 @@ def test_post_norms_are_frozen_after_their_core() -> None:
 
 
 def test_rms_norm_is_frozen_without_centering() -> None:
-    vit = residual_vit(one_block(norm_layer=RmsNorm))
+    model = one_block(norm_layer=RmsNorm)
+    model.module.double()
+    vit = residual_vit(model)
     base, donor = two_runs(vit, NEURONS)
     with frozen_norms(vit, base):
         error, effect = gap(vit, base, donor, NEURONS)
