@@ -1,10 +1,10 @@
-"""Attention modules: query and key projections of their heads, and biases of their logits."""
+"""Attention modules: projections of their heads, and biases of their logits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from timm.layers.norm import RmsNorm
@@ -47,7 +47,7 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True)
 class Projection:
-    """Projection of tokens to the queries (or keys) of every head.
+    """Projection of tokens to the queries, keys or values of every head.
 
     Attributes
     ----------
@@ -88,6 +88,10 @@ class Heads:
     ----------
     query, key : Projection
         Both for all heads: the keys of grouped heads are repeated.
+    value : Projection
+        Of the heads that have values of their own, as many as `count` / `shared`.
+    shared : int
+        Number of heads that share a key and a value; 1 in most models.
     scale : float
         A logit is ``scale * q.k``, plus a bias in some models.
     bilinear : bool
@@ -96,6 +100,8 @@ class Heads:
 
     query: Projection
     key: Projection
+    value: Projection
+    shared: int
     scale: float
     bilinear: bool
     _prefix: int
@@ -106,6 +112,24 @@ class Heads:
     def count(self) -> int:
         """Number of heads."""
         return len(self.query.weight)
+
+    def projection(self, name: Literal["q", "k", "v"]) -> Projection:
+        """Return the projection to queries, keys or values, each once.
+
+        Parameters
+        ----------
+        name : str
+            ``"q"``, ``"k"`` or ``"v"``.
+
+        Returns
+        -------
+        Projection
+            Keys that several heads share are not repeated.
+        """
+        if name == "k" and self.shared > 1:
+            bias = None if self.key.bias is None else self.key.bias[:: self.shared]
+            return Projection(self.key.weight[:: self.shared], bias, self.key.norm)
+        return {"q": self.query, "k": self.key, "v": self.value}[name]
 
     def bias(self, context: Context) -> Tensor | None:
         """Return the bias of the logits, shape (heads, T, T), or None.
@@ -243,14 +267,13 @@ def _standard(module: Any, bias: Callable[[Context], Tensor | None] = lambda _: 
         weights = module.qkv.weight.detach().chunk(3)
         biases = _fused_biases(module)
     else:
-        parts = (module.q_proj, module.k_proj)
+        parts = (module.q_proj, module.k_proj, module.v_proj)
         weights = tuple(part.weight.detach() for part in parts)
-        query_bias, key_bias = (p.bias if p.bias is None else p.bias.detach() for p in parts)
-        biases = query_bias, key_bias
-    norms = [getattr(module, name, nn.Identity()) for name in ("q_norm", "k_norm")]
-    query, key = (
+        biases = tuple(p.bias if p.bias is None else p.bias.detach() for p in parts)
+    norms = [*(getattr(module, name, nn.Identity()) for name in ("q_norm", "k_norm")), nn.Identity()]
+    query, key, value = (
         _projection(weights[i], biases[i], count, norms[i])
-        for i, count in enumerate((heads, heads // groups))
+        for i, count in enumerate((heads, heads // groups, heads // groups))
     )
     if groups > 1:
         key = Projection(
@@ -262,6 +285,8 @@ def _standard(module: Any, bias: Callable[[Context], Tensor | None] = lambda _: 
     return Heads(
         query,
         key,
+        value,
+        groups,
         float(module.scale),
         not rotary and all(isinstance(norm, nn.Identity) for norm in norms),
         int(getattr(module, "num_prefix_tokens", 0)),
@@ -270,13 +295,12 @@ def _standard(module: Any, bias: Callable[[Context], Tensor | None] = lambda _: 
     )
 
 
-def _fused_biases(module: Any) -> tuple[Tensor | None, Tensor | None]:
+def _fused_biases(module: Any) -> tuple[Tensor | None, ...]:
     if module.qkv.bias is not None:
-        query, key, _ = module.qkv.bias.detach().chunk(3)
-        return query, key
+        return tuple(module.qkv.bias.detach().chunk(3))
     if getattr(module, "q_bias", None) is not None:
-        return module.q_bias.detach(), module.k_bias.detach()
-    return None, None
+        return tuple(getattr(module, f"{name}_bias").detach() for name in "qkv")
+    return None, None, None
 
 
 def _projection(weight: Tensor, bias: Tensor | None, heads: int, norm: Norm) -> Projection:
@@ -312,10 +336,10 @@ def _torch(module: Any) -> Heads | None:
     width = module.embed_dim // module.num_heads
     weights = module.in_proj_weight.detach().chunk(3)
     biases = (None,) * 3 if module.in_proj_bias is None else module.in_proj_bias.detach().chunk(3)
-    query, key = (
-        _projection(weights[i], biases[i], module.num_heads, nn.Identity()) for i in range(2)
+    query, key, value = (
+        _projection(weights[i], biases[i], module.num_heads, nn.Identity()) for i in range(3)
     )
-    return Heads(query, key, width**-0.5, True, 0, False, lambda _: None)
+    return Heads(query, key, value, 1, width**-0.5, True, 0, False, lambda _: None)
 
 
 _READERS: dict[str, Callable[[Any], Heads | None]] = {

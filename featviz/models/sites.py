@@ -13,6 +13,15 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.attention import NORMS, Heads, heads_of, unsupported_reason
+from featviz.models.blocks.activations import (
+    VECTORS,
+    Activation,
+    RecordedBlocks,
+    Source,
+    missing_reason,
+    record_blocks,
+)
+from featviz.models.blocks.order import in_order
 from featviz.models.hooks import Call, eval_mode, record
 from featviz.models.inputs import like_weights
 from featviz.models.reproducibility import irreproducible, sample
@@ -21,17 +30,19 @@ from featviz.models.token_grid import layout
 
 @dataclass(frozen=True)
 class Site:
-    """A convolution or linear layer whose output channels are units, or an attention's logits.
+    """A layer whose output channels are units, an activation of a block, or an attention's logits.
 
     Attributes
     ----------
     path : str
         The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding. For
-        the logits of an attention module, its path with ``.qk``; for their modes, ``.qk_mode``.
+        the logits of an attention module, its path with ``.qk``; for their modes, ``.qk_mode``; for
+        an activation of a block or attention, its path with the name of the activation.
     owner : str
-        Module path of the layer or attention itself.
+        Module path of the layer or attention itself; of an activation, the module whose input it
+        is computed from.
     width : int
-        Number of units: neurons, channels, filters, classes or heads.
+        Number of units: neurons, coordinates, channels, filters, classes or heads.
     positions : int
         Number of tokens, or of positions in a feature map; 0 if each unit has a single value.
     grid : (int, int) or None
@@ -40,11 +51,13 @@ class Site:
     prefix : int
         Number of class, distillation and register tokens among the positions; they come first.
     kind : str
-        ``"layer"``, ``"qk"`` or ``"qk_mode"``.
+        ``"layer"``, ``"activation"``, ``"qk"`` or ``"qk_mode"``.
     modes : int
         For ``"qk_mode"``: number of modes of each head.
     norm : str or None
         For ``"qk_mode"``: path of the normalization whose output the attention reads.
+    source : Source or None
+        For ``"activation"``: how it follows from the input of its owner.
     """
 
     path: str
@@ -53,9 +66,15 @@ class Site:
     positions: int
     grid: tuple[int, int] | None
     prefix: int
-    kind: Literal["layer", "qk", "qk_mode"] = "layer"
+    kind: Literal["layer", "activation", "qk", "qk_mode"] = "layer"
     modes: int = 0
     norm: str | None = None
+    source: Source | None = None
+
+    @property
+    def is_logit(self) -> bool:
+        """Whether units are logits of an attention, or their modes, and not channels."""
+        return self.kind in ("qk", "qk_mode")
 
 
 _LAYERS = (nn.Linear, nn.Conv2d, nn.Conv1d)
@@ -100,8 +119,10 @@ class Sites(Mapping[str, Site]):
         if path in self._refused:
             raise NoSiteError(f"{path} has no units: {self._refused[path]}")
         owner, _, quantity = path.rpartition(".")
-        if quantity in ("qk", "qk_mode") and owner in self._reasons:
+        if quantity in ("qk", "qk_mode", *VECTORS) and owner in self._reasons:
             raise NoSiteError(f"{path} has no units: {owner} is {self._reasons[owner]}")
+        if reason := missing_reason(path, self._modules):
+            raise NoSiteError(f"{path} has no units: {reason}")
         if path in self._shared:
             raise NoSiteError(f"{path} is another name of {self._shared[path]}; use that one")
         if path in self._modules:
@@ -179,6 +200,16 @@ def _find_sites(module: nn.Module, images: Tensor, prefix_tokens: int) -> Sites:
         elif owner not in refused:
             path = aliases.get(owner, owner)
             found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
+    found |= _output_vector_sites(module, found, refused)
+    refused |= seen.blocks.refused
+    for path, activation in seen.blocks.found.items():
+        if path in changing:
+            refused[path] = changing[path]
+        else:
+            found[path] = _block_site(module, activation, prefix_tokens)
+    activations = [path for path, site in found.items() if site.kind == "activation"]
+    layers = [path for path in found if found[path].kind != "activation"]
+    found = {path: found[path] for path in in_order(layers, activations)}
     return Sites(found, aliases, refused, module)
 
 
@@ -200,6 +231,8 @@ class _Recorded:
         Layers and attentions with the same input for both images.
     crossed : set of str
         Attentions whose keys have another input than their queries.
+    blocks : RecordedBlocks
+        Activations of blocks.
     """
 
     shapes: dict[str, list[tuple[int, ...]]]
@@ -207,10 +240,11 @@ class _Recorded:
     norms: dict[str, str]
     blind: set[str]
     crossed: set[str]
+    blocks: RecordedBlocks
 
 
 def _record(module: nn.Module, images: Tensor) -> _Recorded:
-    seen = _Recorded({}, {}, {}, set(), set())
+    seen = _Recorded({}, {}, {}, set(), set(), RecordedBlocks())
     latest: list[tuple[str, Tensor]] = []
 
     def layer_output(call: Call) -> None:
@@ -246,8 +280,10 @@ def _record(module: nn.Module, images: Tensor) -> _Recorded:
         record(module, layers, layer_output),
         record(module, norms, norm_output),
         record(module, attentions, attention_input, side="input"),
+        record_blocks(module) as seen.blocks,
     ):
         module(images.clone())  # a module may change its input in place
+    seen.samples |= {path: each.sample for path, each in seen.blocks.found.items()}
     return seen
 
 
@@ -258,13 +294,58 @@ def _attention_sites(
     shape: tuple[int, ...],
     prefix_tokens: int,
     norms: Mapping[str, str],
-) -> tuple[Site, Site]:
+) -> Iterator[Site]:
     axes = shape[1:-1]
     grid, prefix = layout(module, owner, axes, prefix_tokens)
     logits = Site(f"{owner}.qk", owner, heads.count, math.prod(axes), grid, prefix, "qk")
     width = heads.query.weight.shape[1]
-    return logits, replace(
+    yield logits
+    yield replace(
         logits, path=f"{owner}.qk_mode", kind="qk_mode", modes=width, norm=norms.get(owner)
+    )
+    for name in VECTORS:
+        width = heads.projection(name).weight.flatten(0, 1).shape[0]
+        source = Source(vectors=name)
+        yield replace(
+            logits, path=f"{owner}.{name}", width=width, kind="activation", source=source
+        )
+
+
+def _output_vector_sites(
+    module: nn.Module, found: Mapping[str, Site], refused: dict[str, str]
+) -> dict[str, Site]:
+    """Make the sites of what the output projection of each attention reads."""
+    sites = {}
+    for owner in [site.owner for site in found.values() if site.kind == "qk"]:
+        path = f"{owner}.z"
+        names = (f"{owner}.{name}" for name in ("proj", "out_proj"))
+        projection = next((found[name] for name in names if name in found), None)
+        layer = None if projection is None else module.get_submodule(projection.owner)
+        if projection is None or not isinstance(layer, nn.Linear):
+            refused[path] = f"the output projection of {owner} is never called as a module"
+        else:
+            sites[path] = replace(
+                projection,
+                path=path,
+                width=layer.in_features,
+                kind="activation",
+                source=Source("input"),
+            )
+    return sites
+
+
+def _block_site(module: nn.Module, activation: Activation, prefix_tokens: int) -> Site:
+    axes, width = activation.shape[1:-1], activation.shape[-1]
+    grid, prefix = layout(module, activation.owner, axes, prefix_tokens)
+    return Site(
+        activation.path,
+        activation.owner,
+        width,
+        math.prod(axes),
+        grid,
+        prefix,
+        "activation",
+        source=activation.source,
     )
 
 

@@ -16,7 +16,7 @@ from featviz.analysis.compare.cka import MIN_IMAGES, cka_matrix
 from featviz.analysis.compare.matching import Match, matchable_sites, matches
 from featviz.analysis.compare.representations import representations
 from featviz.errors import FeatvizError
-from featviz.models.blocks import find_layers
+from featviz.models.blocks.representations import find_layers
 from featviz.optimization.recipe import Recipe
 from featviz.rendering.batches import run, split
 from featviz.store.jobs import JobSummary, open_writer, stored_configuration
@@ -38,7 +38,7 @@ class LayerSimilarity:
     Attributes
     ----------
     layers_a, layers_b : list of str
-        Module paths in forward order; see `featviz.models.blocks.find_layers`.
+        Module paths in forward order; see `featviz.models.blocks.representations.find_layers`.
     values : float64 array, shape (layers of A, layers of B)
         Debiased linear CKA, in [-1, 1]; see `featviz.analysis.compare.cka`.
     """

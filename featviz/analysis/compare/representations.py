@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from featviz.models.blocks import represent
+from featviz.models.blocks.representations import represent
 
 if TYPE_CHECKING:
     from featviz.data.datasets import Dataset
@@ -30,7 +30,7 @@ def representations(
     model : VisionModel
     dataset : Dataset
     layers : list of str
-        Of `featviz.models.blocks.find_layers`.
+        Of `featviz.models.blocks.representations.find_layers`.
     count : int, optional
         Number of images; all if not given. See `Dataset.indices` for which.
     batch : int

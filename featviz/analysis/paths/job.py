@@ -19,7 +19,7 @@ from featviz.analysis.paths.path import COLUMNS, ActivationPath
 from featviz.analysis.paths.similarity import activation_path
 from featviz.data.datasets import Dataset, open_data
 from featviz.errors import FeatvizError
-from featviz.models.blocks import find_layers, represent
+from featviz.models.blocks.representations import find_layers, represent
 from featviz.store.jobs import JobSummary, make_room, open_folder, open_writer, store_batches
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def last_layer_before(model: VisionModel, unit: Unit, layers: Sequence[str]) -> 
     model : VisionModel
     unit : Unit
     layers : sequence of str
-        Of `featviz.models.blocks.find_layers`.
+        Of `featviz.models.blocks.representations.find_layers`.
 
     Returns
     -------

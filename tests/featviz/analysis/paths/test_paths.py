@@ -20,7 +20,7 @@ from featviz.analysis.paths.path import COLUMNS, ActivationPath, is_natural
 from featviz.analysis.paths.similarity import activation_path
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
-from featviz.models.blocks import find_layers
+from featviz.models.blocks.representations import find_layers
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
 from featviz.rendering.job import render_to_store

@@ -7,7 +7,7 @@ from torch import nn
 import featviz
 from featviz.analysis.compare.representations import representations
 from featviz.data.datasets import open_data
-from featviz.models.blocks import find_layers, pool
+from featviz.models.blocks.representations import find_layers, pool
 from featviz.models.vision_model import VisionModel
 from tests.featviz.toys import toy_vit
 
