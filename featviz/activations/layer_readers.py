@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.activations.qk_logits import QKLogitReader
-from featviz.activations.token_pooling import TokenPooling
+from featviz.activations.token_pooling import MAX, TokenPooling
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
 from featviz.models.hooks import Context, call_after_pre_hooks
@@ -47,7 +47,8 @@ class LayerReader(Protocol):
     def cosines(self, inputs: Tensor, context: Context, /) -> Tensor:
         """Return the cosine of unit i's direction and the layer's output on image i.
 
-        For a logit, the cosine of its query and key. For a mean over positions, the mean cosine.
+        For a logit, the cosine of its query and key. For a mean over positions, the mean cosine;
+        for a maximum, the cosine at its position.
 
         Parameters
         ----------
@@ -89,7 +90,7 @@ def layer_reader(
     -------
     LayerReader
     """
-    if site.kind != "layer":
+    if site.is_logit:
         return QKLogitReader(layer, site, units, norm)
     if isinstance(layer, nn.Linear) and is_plain(layer, nn.Linear):
         return LinearReader(layer, site, units)
@@ -173,6 +174,10 @@ class LinearReader(_RowReader):
         values = inputs.new_empty(len(inputs), len(self.weight))
         for position, columns in self.pooling.groups():
             bias = None if self.bias is None else self.bias[columns]
+            if position == MAX:  # which does not commute with the product
+                every = F.linear(sequence, self.weight[columns], bias)
+                values[:, columns] = self.pooling.pool_at(every, MAX).to(values)
+                continue
             pooled = self.pooling.pool_at(sequence, position)
             # Of another dtype inside the caller's autocast.
             values[:, columns] = F.linear(pooled, self.weight[columns], bias).to(values)
@@ -182,7 +187,9 @@ class LinearReader(_RowReader):
         """See `LayerReader.read_paired`."""
         # At least float32: half precision would keep three digits of a sum over all channels.
         wide = torch.promote_types(inputs.dtype, torch.float32)
-        values = (self.pooling.pool_rows(self.features(inputs)).to(wide) * self.weight).sum(1)
+        sequence = self.features(inputs)
+        pooled = self.pooling.pool_rows(sequence, self.pooling.locate(sequence, self.weight))
+        values = (pooled.to(wide) * self.weight).sum(1)
         return values if self.bias is None else values + self.bias
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -226,7 +233,7 @@ class ConvolutionReader(_RowReader):
         count = len(self.weight)
         own = self._grouped(inputs)[torch.arange(count, device=inputs.device), self.group]
         maps = self._convolve(own.flatten(0, 1)[None], self.weight, count)
-        values = self.pooling.pool_rows(maps[0].flatten(1)[:, :, None])[:, 0]
+        values = self.pooling.pool_values(maps[0].flatten(1))
         return values if self.bias is None else values + self.bias
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -274,14 +281,17 @@ class FullLayerReader:
 
     def read_paired(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.read_paired`."""
-        pooled = self.pooling.pool_rows(self.output(inputs, context))
+        outputs = self.output(inputs, context)
+        positions = self.pooling.locate(outputs, self.directions)
+        pooled = self.pooling.pool_rows(outputs, positions)
         return (pooled * self.directions.to(pooled)).sum(1)
 
     def cosines(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.cosines`."""
         outputs = self.output(inputs, context)
+        positions = self.pooling.locate(outputs, self.directions)
         cosines = F.cosine_similarity(outputs, self.directions.to(outputs)[:, None], -1)
-        return self.pooling.pool_rows(cosines[..., None])[:, 0]
+        return self.pooling.pool_rows(cosines[..., None], positions)[:, 0]
 
     def features(self, inputs: Tensor) -> Tensor:
         """See `LayerReader.features`."""

@@ -19,7 +19,7 @@ from featviz.models.sites import Site
 
 @dataclass(frozen=True)
 class _Group:
-    """U units whose logits are means over the same number L of token pairs.
+    """U units whose logits are means, or maxima, over the same number L of token pairs.
 
     Attributes
     ----------
@@ -29,12 +29,19 @@ class _Group:
         Head of each unit.
     queries, keys : Tensor, shape (U, L)
         Query and key tokens of the pairs of each unit.
+    largest : bool
+        Whether the largest logit is read, in place of their mean.
     """
 
     columns: Tensor
     heads: Tensor
     queries: Tensor
     keys: Tensor
+    largest: bool
+
+    def reduce(self, logits: Tensor) -> Tensor:
+        """Reduce the logits of the pairs of each unit, (U, L), to its value, (U,)."""
+        return logits.max(1).values if self.largest else logits.mean(1)
 
 
 class QKLogitReader:
@@ -61,7 +68,7 @@ class QKLogitReader:
         heads = require_heads(attention, site.owner)
         self.heads = heads
         self._groups = _grouped(site, units, heads.query.weight.device)
-        self._count = len(units)
+        self._count, self._units = len(units), list(units)
         self._modes: tuple[Tensor, Tensor] | None = None
         if site.kind == "qk_mode":
             modes = modes_of(heads, norm)
@@ -74,8 +81,9 @@ class QKLogitReader:
         """See `featviz.activations.layer_readers.LayerReader.read_all`."""
         values = inputs.new_empty(len(inputs), self._count)
         for column, logits in self.read_token_pairs(inputs, context):
-            # Of another dtype inside the caller's autocast.
-            values[:, column] = logits.mean(1).to(values)
+            largest = self._units[column].token == "max"
+            value = logits.max(1).values if largest else logits.mean(1)
+            values[:, column] = value.to(values)  # of another dtype inside the caller's autocast
         return values
 
     def read_token_pairs(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:
@@ -100,7 +108,11 @@ class QKLogitReader:
             for row, column in enumerate(group.columns.tolist()):
                 rows = torch.full((len(sequence),), row, device=sequence.device)
                 repeated = _Group(
-                    group.columns[rows], group.heads[rows], group.queries[rows], group.keys[rows]
+                    group.columns[rows],
+                    group.heads[rows],
+                    group.queries[rows],
+                    group.keys[rows],
+                    group.largest,
                 )
                 yield column, self._logits(sequence, sequence, repeated, context)
 
@@ -126,7 +138,7 @@ class QKLogitReader:
         values = queries.new_empty(self._count)
         for group in self._groups:
             own = queries[group.columns], keys[group.columns]
-            values[group.columns] = self._logits(*own, group, context).mean(1).to(values)
+            values[group.columns] = group.reduce(self._logits(*own, group, context)).to(values)
         return values
 
     def cosines(self, inputs: Tensor, context: Context) -> Tensor:
@@ -136,7 +148,11 @@ class QKLogitReader:
         for group in self._groups:
             own = sequence[group.columns]
             query, key = self._vectors(own, own, group, context)
-            values[group.columns] = F.cosine_similarity(query, key, -1).mean(1).to(values)
+            cosines = F.cosine_similarity(query, key, -1)
+            if group.largest:
+                best = self._logits(own, own, group, context).argmax(1, keepdim=True)
+                cosines = cosines.gather(1, best)
+            values[group.columns] = cosines.mean(1).to(values)
         return values
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -175,14 +191,18 @@ class QKLogitReader:
 
 
 def _grouped(site: Site, units: Sequence[Unit], device: torch.device) -> list[_Group]:
-    by_length: dict[int, list[tuple[int, int, list[int], list[int]]]] = {}
+    groups: dict[tuple[int, bool], list[tuple[int, int, list[int], list[int]]]] = {}
     for column, unit in enumerate(units):
         head = unit.index.head if isinstance(unit.index, Mode) else unit.index
         if not isinstance(head, int):
             raise TypeError(f"{unit} names no head")
         queries, keys = token_pairs(site, unit.token)
-        by_length.setdefault(len(queries), []).append((column, head, queries, keys))
+        key = len(queries), unit.token == "max"
+        groups.setdefault(key, []).append((column, head, queries, keys))
     return [
-        _Group(*(torch.tensor(list(part), device=device) for part in zip(*members, strict=True)))
-        for members in by_length.values()
+        _Group(
+            *(torch.tensor(list(part), device=device) for part in zip(*members, strict=True)),
+            largest=largest,
+        )
+        for (_, largest), members in groups.items()
     ]

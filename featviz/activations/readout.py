@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from featviz.activations.activation_readers import activation_reader
 from featviz.activations.layer_readers import LayerReader, layer_reader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
@@ -118,7 +119,9 @@ class Readout:
         submodule = self.model.module.get_submodule
         norm = None if site.norm is None else submodule(site.norm)
         return _Part(
-            layer_reader(submodule(site.owner), site, units, norm),
+            activation_reader(self.model.module, site, units)
+            if site.kind == "activation"
+            else layer_reader(submodule(site.owner), site, units, norm),
             torch.tensor(columns, device=self.model.device),
             torch.tensor(weights, dtype=torch.float32, device=self.model.device),
             columns == list(range(len(self.units))) and set(weights) == {1.0},

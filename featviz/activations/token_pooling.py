@@ -1,4 +1,4 @@
-"""Token pooling: read each unit at one position, or as the mean over the patch positions."""
+"""Token pooling: read each unit at one position, or as mean or maximum over the patch positions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 from featviz.addressing.address import Unit
 from featviz.models.sites import Site
 
-MEAN = -1
-"""Stands for the mean over the patch positions where a position is expected."""
+MEAN, MAX = -1, -2
+"""Stand for the mean and the maximum over the patch positions where a position is expected."""
 
 
 class TokenPooling:
@@ -28,7 +28,7 @@ class TokenPooling:
     Attributes
     ----------
     positions : list of int
-        For each unit its position, prefix tokens counted, or `MEAN`.
+        For each unit its position, prefix tokens counted, or `MEAN` or `MAX`.
     """
 
     def __init__(self, site: Site, units: Sequence[Unit], device: torch.device) -> None:
@@ -44,13 +44,13 @@ class TokenPooling:
         ]
 
     def pool_at(self, sequence: Tensor, position: int) -> Tensor:
-        """Read a sequence at one position, or take the mean over its patch positions.
+        """Read a sequence at one position, or take mean or maximum over its patch positions.
 
         Parameters
         ----------
         sequence : Tensor, shape (N, positions, C)
         position : int
-            A position, or `MEAN`.
+            A position, `MEAN` or `MAX`. The gradient of a maximum flows to one position.
 
         Returns
         -------
@@ -58,6 +58,8 @@ class TokenPooling:
         """
         if position == MEAN:
             return sequence[:, self._prefix :].mean(1)
+        if position == MAX:
+            return sequence[:, self._prefix :].max(1).values
         return sequence[:, position]
 
     def pool_columns(self, sequence: Tensor) -> Tensor:
@@ -76,13 +78,41 @@ class TokenPooling:
             values[:, columns] = self.pool_at(sequence[:, :, columns], position)
         return values
 
-    def pool_rows(self, sequence: Tensor) -> Tensor:
+    def locate(self, sequence: Tensor, directions: Tensor) -> Tensor:
+        """Find the position at which each unit is read on its own image.
+
+        Parameters
+        ----------
+        sequence : Tensor, shape (units, positions, C)
+            Of one image for each unit.
+        directions : Tensor, shape (units, C)
+            The value of a unit at a position is the dot product with its direction, and a constant.
+
+        Returns
+        -------
+        Tensor of int64, shape (units,)
+            `positions`, with `MAX` replaced by the patch position of the largest value.
+        """
+        if MAX not in self.positions:
+            return self._positions
+        rows = (self._positions == MAX).nonzero()[:, 0]
+        with torch.no_grad():
+            # At least float32: neighbors that round to the same value would be confused.
+            wide = torch.promote_types(sequence.dtype, torch.float32)
+            patches = sequence[rows, self._prefix :].to(wide)
+            values = torch.bmm(patches, directions[rows, :, None].to(wide))
+            largest = values[..., 0].argmax(1) + self._prefix
+        return self._positions.index_copy(0, rows, largest)
+
+    def pool_rows(self, sequence: Tensor, positions: Tensor) -> Tensor:
         """Pool all channels of image i as unit i is pooled.
 
         Parameters
         ----------
         sequence : Tensor, shape (units, positions, C)
             Of one image for each unit.
+        positions : Tensor of int64, shape (units,)
+            Of `locate`.
 
         Returns
         -------
@@ -91,10 +121,25 @@ class TokenPooling:
         if set(self.positions) == {MEAN}:
             return self.pool_at(sequence, MEAN)
         rows = torch.arange(len(sequence), device=sequence.device)
-        single = sequence[rows, self._positions.clamp_min(0)]
+        single = sequence[rows, positions.clamp_min(0)]
         if MEAN not in self.positions:
             return single
-        return torch.where((self._positions == MEAN)[:, None], self.pool_at(sequence, MEAN), single)
+        return torch.where((positions == MEAN)[:, None], self.pool_at(sequence, MEAN), single)
+
+    def pool_values(self, values: Tensor) -> Tensor:
+        """Pool the values of unit i at all positions of image i.
+
+        Parameters
+        ----------
+        values : Tensor, shape (units, positions)
+
+        Returns
+        -------
+        Tensor, shape (units,)
+        """
+        sequence = values[..., None]
+        positions = self.locate(sequence, torch.ones_like(sequence[:, 0]))
+        return self.pool_rows(sequence, positions)[:, 0]
 
 
 def _position(unit: Unit) -> int:
@@ -102,6 +147,8 @@ def _position(unit: Unit) -> int:
         return 0
     if unit.token is None:
         return MEAN
+    if unit.token == "max":
+        return MAX
     if not isinstance(unit.token, int):
         raise TypeError(f"{unit} is not read at a single position")
     return unit.token

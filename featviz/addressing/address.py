@@ -3,6 +3,7 @@
 SITE:INDEX          mean over the patch tokens, or over all positions of a feature map
 SITE:INDEX@TOKEN    at one token or position
 SITE:INDEX@cls      at the class token
+SITE:INDEX@max      the largest over the patch tokens, or over all positions of a feature map
 SITE:FILE.npy       the direction in a file, with the same token parts
 blocks.2.attn.qk:HEAD@q20.k30, @same, @shift.1.-2      a pre-softmax logit
 blocks.2.attn.qk_mode:HEAD.MODE                        its part along one query-key mode
@@ -46,11 +47,12 @@ class Unit:
     index : int, Mode or Direction
         Neuron, channel, filter, class or head; a mode of a head; or a direction in the output
         space of a layer.
-    token : int, "cls", "same", Pair, Shift or None
+    token : int, "cls", "max", "same", Pair, Shift or None
         Position at the site, counted as in timm (prefix tokens first); ``"cls"`` is the class
-        token. None means the mean over the patch tokens, or over all positions of a feature map.
-        For logits, a `Pair` of query and key, a `Shift`, or ``"same"``: the mean over patches of
-        their logit with themselves.
+        token. None means the mean over the patch tokens, or over all positions of a feature map;
+        ``"max"``, the largest value in place of the mean.
+        For logits, a `Pair` of query and key, a `Shift`, or ``"same"`` (``"max"``): the mean (the
+        largest) over patches of their logit with themselves.
     """
 
     site: str
@@ -134,7 +136,7 @@ def _checked(unit: Unit) -> Unit:
         isinstance(unit.index, Mode) != (quantity == "qk_mode")
         or (isinstance(unit.index, Direction) and at_logit)
         or (at_logit and not is_logit)
-        or (quantity == "qk_mode" and not at_logit and unit.token is not None)
+        or (quantity == "qk_mode" and not at_logit and unit.token not in (None, "max"))
     ):
         raise ValueError(str(unit))
     return unit

@@ -1,4 +1,4 @@
-"""Directions in the output space of a layer, read from ``.npy`` files."""
+"""Directions in the space of a layer's outputs or an activation, read from ``.npy`` files."""
 
 from __future__ import annotations
 
@@ -100,12 +100,12 @@ def read_directions(text: str, width: int | None = None, what: str = "it") -> li
 
 
 def read_layer_directions(site: Site, text: str) -> list[Direction]:
-    """Read directions in the output space of a layer.
+    """Read directions in the output space of a layer, or the space of an activation.
 
     Parameters
     ----------
     site : Site
-        Must be a layer; its width is the required length.
+        Must not be logits; its width is the required length.
     text : str
         See `read_directions`.
 
@@ -116,10 +116,12 @@ def read_layer_directions(site: Site, text: str) -> list[Direction]:
     Raises
     ------
     FeatvizError
-        If the site is not a layer; see also `read_directions`.
+        If the site has logits; see also `read_directions`.
     """
-    if site.kind != "layer":
-        raise FeatvizError(f"{site.path} is not a layer; only layers have directions")
+    if site.is_logit:
+        raise FeatvizError(
+            f"{site.path} has logits; only layers and activations of blocks have directions"
+        )
     return read_directions(text, site.width, site.path)
 
 

@@ -152,7 +152,7 @@ def site_of(model: VisionModel, unit: Unit) -> Site:
     site = model.site(unit.site)
     if isinstance(unit.index, Direction):
         length = len(unit.index.vector)
-        if site.kind != "layer" or length != site.width:
+        if site.is_logit or length != site.width:
             raise FeatvizError(f"{unit} has length {length}; {site.path} has width {site.width}")
     else:
         _indices(site, str(unit.index))
@@ -195,7 +195,7 @@ def check_logits(model: VisionModel, units: Iterable[Unit]) -> None:
         Naming the first unit that has no query and key, or that does not exist.
     """
     for unit in units:
-        if any(site.kind == "layer" for site in sites_of(model, unit)):
+        if any(not site.is_logit for site in sites_of(model, unit)):
             raise FeatvizError(
                 f"{unit} has no query and key; a logit looks like blocks.2.attn.qk:0@q20.k30 or "
                 "blocks.2.attn.qk:0@same"

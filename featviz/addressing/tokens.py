@@ -39,11 +39,11 @@ class Shift:
         return f"shift.{self.rows}.{self.columns}"
 
 
-Token = int | Literal["cls", "same"] | Pair | Shift | None
+Token = int | Literal["cls", "same", "max"] | Pair | Shift | None
 
 _PAIR = re.compile(r"q(?P<query>[\w,-]+)\.k(?P<key>[\w,-]+)")
 _SHIFT = re.compile(r"shift\.(?P<rows>[\w,-]+)\.(?P<columns>[\w,-]+)")
-_LOGIT_TOKENS = "@same, @q20.k30 or @shift.1.-2"
+_LOGIT_TOKENS = "@same, @max, @q20.k30 or @shift.1.-2"
 
 
 def parse_token(text: str | None) -> Token:
@@ -63,7 +63,7 @@ def parse_token(text: str | None) -> Token:
     ValueError
         If the text is malformed or names several tokens.
     """
-    if text is None or text in ("cls", "same"):
+    if text is None or text in ("cls", "same", "max"):
         return text  # type: ignore[return-value]  # mypy does not narrow by `in`
     if pair := _PAIR.fullmatch(text):
         return Pair(_side(pair["query"]), _side(pair["key"]))
@@ -94,25 +94,27 @@ def expand_tokens(site: Site, has_class_token: bool, text: str | None) -> list[T
     FeatvizError
         If the text is malformed, or the site has no such token.
     """
-    if site.kind != "layer":
+    if site.is_logit:
         return _logit_tokens(site, has_class_token, text)
     if text is None:
         return [None]
     if not site.positions:
         raise FeatvizError(f"{site.path} has no token axis; remove @{text}")
+    if text == "max":
+        return ["max"]
     return [*_positions(site, has_class_token, text)]
 
 
 def token_pairs(site: Site, token: Token) -> tuple[list[int], list[int]]:
-    """List the token pairs that a logit is the mean over.
+    """List the token pairs that a logit is the mean, or the maximum, over.
 
     Parameters
     ----------
     site : Site
         An attention's logits.
     token : Token
-        Pair: itself. Shift: the patches whose shifted patch is on the grid. ``"same"`` or None:
-        each patch with itself.
+        Pair: itself. Shift: the patches whose shifted patch is on the grid. ``"same"``, ``"max"``
+        or None: each patch with itself.
 
     Returns
     -------
@@ -139,8 +141,8 @@ def _logit_tokens(site: Site, has_class_token: bool, text: str | None) -> list[T
         if site.kind == "qk_mode":
             return [None]
         raise FeatvizError(f"a logit of {site.path} needs its tokens: {_LOGIT_TOKENS}")
-    if text == "same":
-        return ["same"]
+    if text in ("same", "max"):
+        return [text]  # type: ignore[list-item]  # mypy does not narrow by `in`
     if pair := _PAIR.fullmatch(text):
         sides = [_positions(site, has_class_token, pair[name]) for name in ("query", "key")]
         return [Pair(query, key) for query, key in product(*sides)]

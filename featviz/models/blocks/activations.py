@@ -284,13 +284,10 @@ class _Recorder:
         first = f"{self.path}.mlp.fc1"
         before = self.tensors.get((first, "output"))
         act = getattr(self.block.mlp, "act", None)
-        if before is not None and isinstance(act, nn.Module) and before.shape == neurons.shape:
-            # The activation of `act` alone: no gate, no normalization between the two layers.
-            if torch.equal(act(before.clone()), neurons):
-                source = Source("output", nonlinearity=f"{self.path}.mlp.act")
-                self.activations.append(Activation(path, first, tuple(neurons.shape), source))
-                return
-        self.activations.append(Activation(path, last, tuple(neurons.shape), Source("input")))
+        owner, source = last, Source("input")
+        if before is not None and isinstance(act, nn.Module) and _is_act(act, before, neurons):
+            owner, source = first, Source("output", nonlinearity=f"{self.path}.mlp.act")
+        self.activations.append(Activation(path, owner, tuple(neurons.shape), source))
 
     def _add(self, name: str, candidate: _Candidate, shape: Shape) -> None:
         source = Source(candidate.side, candidate.scale)
@@ -308,6 +305,14 @@ def _recording(module: nn.Module, path: str) -> Iterator[_Recorder]:
         record(module, [*recorder.watched, path], recorder.after),
     ):
         yield recorder
+
+
+def _is_act(act: nn.Module, before: Tensor, after: Tensor) -> bool:
+    """Whether `after` is `act` of every value of `before` by itself, without a gate or a norm."""
+    if before.shape != after.shape or not torch.equal(act(before.clone()), after):
+        return False
+    one = slice(before.shape[-1] // 2, before.shape[-1] // 2 + 1)
+    return torch.allclose(act(before[..., one].clone()), after[..., one])
 
 
 def _refusal(start: Tensor | None, end: Tensor | None) -> str | None:

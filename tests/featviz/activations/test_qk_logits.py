@@ -171,7 +171,7 @@ def test_modes_of_a_head_that_is_not_bilinear_are_refused(kind: str) -> None:
 @pytest.mark.parametrize(
     ("selector", "said"),
     [
-        ("blocks.1.attn.qk:0", "needs its tokens: @same, @q20.k30 or @shift"),
+        ("blocks.1.attn.qk:0", "needs its tokens: @same, @max, @q20.k30 or @shift"),
         ("blocks.1.attn.qk:0@7", "not @7"),
         ("blocks.1.attn.qk:4@same", "has heads 0-3, not 4"),
         ("blocks.1.attn.qk:0@q65.k0", "has tokens 0-64, not 65"),
