@@ -24,6 +24,7 @@ from featviz.activations.token_pooling import TokenPooling
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
 from featviz.models.attention import Projection, heads_of
+from featviz.models.blocks.activations import Source
 from featviz.models.hooks import Context
 from featviz.models.sites import Site
 
@@ -47,29 +48,48 @@ def activation_reader(module: nn.Module, site: Site, units: Sequence[Unit]) -> L
     -------
     LayerReader
     """
-    source = site.source
-    if source is None:
-        raise ValueError(f"{site.path} is no activation")
-    owner = module.get_submodule(site.owner)
-    compute: Compute
+    source, owner = _source(site), module.get_submodule(site.owner)
     if source.vectors:
         projection = _require_projection(owner, source.vectors)
-        layer = _as_linear(projection)
         if isinstance(projection.norm, nn.Identity):
-            return LinearReader(layer, site, units)
-        compute = _normalized(layer, projection)
+            return LinearReader(_as_linear(projection), site, units)
+    if source.nonlinearity and not any(isinstance(unit.index, Direction) for unit in units):
+        if not isinstance(owner, nn.Linear):
+            raise TypeError(f"{site.owner} is no linear layer")
+        return NeuronReader(owner, module.get_submodule(source.nonlinearity), site, units)
+    return full_reader(module, site, units)
+
+
+def full_reader(module: nn.Module, site: Site, units: Sequence[Unit]) -> FullLayerReader:
+    """Return a reader that computes all channels of a layer or activation.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The whole model.
+    site : Site
+        Not logits.
+    units : sequence of Unit
+        Units of the site.
+
+    Returns
+    -------
+    FullLayerReader
+    """
+    owner = module.get_submodule(site.owner)
+    if site.kind == "layer":
+        return FullLayerReader(owner, site, units)
+    source = _source(site)
+    if source.vectors:
+        compute = _normalized(_require_projection(owner, source.vectors))
     elif source.nonlinearity:
-        act = module.get_submodule(source.nonlinearity)
-        if not any(isinstance(unit.index, Direction) for unit in units):
-            return NeuronReader(owner, act, site, units)
-        compute = _then(act, owner)
+        compute = _then(module.get_submodule(source.nonlinearity), owner)
     elif source.side == "input":
         compute = _input
     else:
         scale = None if source.scale is None else module.get_parameter(source.scale).detach()
         compute = _output(owner, scale)
-    weights = next(module.parameters())
-    return ActivationReader(compute, site, units, weights.device)
+    return ActivationReader(compute, site, units, next(module.parameters()).device)
 
 
 class ActivationReader(FullLayerReader):
@@ -160,6 +180,12 @@ class NeuronReader(LinearReader):
         return self._whole.cosines(inputs, context)
 
 
+def _source(site: Site) -> Source:
+    if site.source is None:
+        raise ValueError(f"{site.path} is no activation")
+    return site.source
+
+
 def _require_projection(attention: nn.Module, name: Literal["q", "k", "v"]) -> Projection:
     heads = heads_of(attention)
     if heads is None:
@@ -178,8 +204,8 @@ def _as_linear(projection: Projection) -> nn.Linear:
     return layer
 
 
-def _normalized(layer: nn.Linear, projection: Projection) -> Compute:
-    heads = len(projection.weight)
+def _normalized(projection: Projection) -> Compute:
+    heads, layer = len(projection.weight), _as_linear(projection)
 
     def compute(inputs: Tensor, _context: Context) -> Tensor:
         vectors = layer(inputs.flatten(1, -2)).unflatten(-1, (heads, -1))

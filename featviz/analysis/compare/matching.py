@@ -129,7 +129,7 @@ def counterpart(model_a: VisionModel, model_b: VisionModel, site: Site) -> Site:
     FeatvizError
         If the other model has no layer with one position, or with several, as `site` has.
     """
-    depths = _depths(model_b)
+    depths = _depths(model_b, site.kind)
     similar = [other for other in depths if (other.positions > 1) == (site.positions > 1)]
     if not similar:
         count = "several positions" if site.positions > 1 else "one position"
@@ -141,7 +141,7 @@ def counterpart(model_a: VisionModel, model_b: VisionModel, site: Site) -> Site:
     same_kind = [
         other for other in similar if type(model_b.module.get_submodule(other.owner)) is kind
     ]
-    depth = _depths(model_a)[site]
+    depth = _depths(model_a, site.kind)[site]
     return min(same_role or same_kind or similar, key=lambda other: abs(depths[other] - depth))
 
 
@@ -186,21 +186,21 @@ def matchable_sites(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, Sit
     Raises
     ------
     FeatvizError
-        If a unit does not exist, or is not of a convolution or linear layer.
+        If a unit does not exist, or is a logit or a sum.
     """
     found = {}
     for unit in units:
         site = site_of(model, unit)
-        if isinstance(unit, Combination) or site.kind != "layer":
+        if isinstance(unit, Combination) or site.is_logit:
             raise FeatvizError(
-                f"{unit} cannot be matched; only units of convolutions and linear layers can"
+                f"{unit} cannot be matched; only units of layers and activations of blocks can"
             )
         found[unit] = site
     return found
 
 
-def _depths(model: VisionModel) -> dict[Site, float]:
-    layers = [site for site in model.sites.values() if site.kind == "layer"]
+def _depths(model: VisionModel, kind: str) -> dict[Site, float]:
+    layers = [site for site in model.sites.values() if site.kind == kind]
     return {site: index / max(1, len(layers) - 1) for index, site in enumerate(layers)}
 
 

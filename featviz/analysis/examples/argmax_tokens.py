@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from featviz.activations.layer_readers import FullLayerReader
+from featviz.activations.activation_readers import full_reader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
@@ -32,8 +32,8 @@ Tokens = npt.NDArray[np.int32]
 class TokenLocator:
     """Finds the token of an image at which a unit has its highest value.
 
-    - For a mean over the patches of a grid, the patch with the highest value.
-    - For a mean over logits, the pair of query and key with the highest logit.
+    - For a mean or maximum over the patches of a grid, the patch with the highest value.
+    - For a mean or maximum over logits, the pair of query and key with the highest logit.
     - For a unit at a token, or a single logit, that token or pair.
     - For other units (one value per image, sums of units), none.
 
@@ -54,7 +54,7 @@ class TokenLocator:
                 by_site.setdefault(site_of(model, unit), {})[index] = unit
         with torch.inference_mode(False):
             for site, members in by_site.items():
-                locator = _PatchLocator if site.kind == "layer" else _PairLocator
+                locator = _PairLocator if site.is_logit else _PatchLocator
                 self._locators.setdefault(site.owner, []).append(locator(model, site, members))
 
     def __call__(self, images: Tensor, pairs: Pairs) -> Tokens:
@@ -88,14 +88,13 @@ class TokenLocator:
 
 
 class _PatchLocator:
-    """Means over the patches of one layer."""
+    """Means and maxima over the patches of one layer or activation."""
 
     def __init__(self, model: VisionModel, site: Site, members: dict[int, Unit]) -> None:
         self.indices = list(members)
         self._units = members
         self._prefix = site.prefix
-        layer = model.module.get_submodule(site.owner)
-        self._reader = FullLayerReader(layer, site, list(members.values()))
+        self._reader = full_reader(model.module, site, list(members.values()))
         self._row = {index: row for row, index in enumerate(members)}
 
     def find(self, inputs: Tensor, context: Context, pairs: Pairs) -> Tokens:
@@ -113,7 +112,7 @@ class _PatchLocator:
 
 
 class _PairLocator:
-    """Means over the logits of one attention."""
+    """Means and maxima over the logits of one attention."""
 
     def __init__(self, model: VisionModel, site: Site, members: dict[int, Unit]) -> None:
         self.indices = list(members)
@@ -140,9 +139,9 @@ def _fixed(model: VisionModel, unit: Unit) -> tuple[int, int] | None:
     if isinstance(unit, Combination):
         return NO_TOKEN
     site = site_of(model, unit)
-    if site.kind != "layer":
+    if site.is_logit:
         queries, keys = token_pairs(site, unit.token)
         return (queries[0], keys[0]) if len(queries) == 1 else None
-    if unit.token is not None:
+    if unit.token not in (None, "max"):
         return (unit.token if isinstance(unit.token, int) else 0), -1
     return NO_TOKEN if site.grid is None or not site.positions else None

@@ -62,12 +62,13 @@ def group_by_unit(model: VisionModel, units: Sequence[Unit]) -> dict[Unit, list[
     """
     groups: dict[Unit, dict[int, Unit]] = {}
     for unit in units:
-        if isinstance(unit, Combination) or site_of(model, unit).kind != "layer":
+        if isinstance(unit, Combination) or site_of(model, unit).is_logit:
             raise FeatvizError(
-                f"{unit} is not a unit of a layer; only these have tokens to compare"
+                f"{unit} is not a unit of a layer or block; only these have tokens to compare"
             )
-        if unit.token is None:
-            raise FeatvizError(f"{unit} names no token; write {unit}@all, or {unit}@1,4,9")
+        if unit.token in (None, "max"):
+            whole = Unit(unit.site, unit.index)
+            raise FeatvizError(f"{unit} names no token; write {whole}@all, or {whole}@1,4,9")
         whole = Unit(unit.site, unit.index)
         groups.setdefault(whole, {}).setdefault(_token_index(unit), unit)
     layouts = {whole: _layout(model, whole, list(tokens)) for whole, tokens in groups.items()}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.models.hooks import Call, Side, record
+from featviz.models.reproducibility import sample
 
 STREAM = ("resid_pre", "resid_mid", "resid_post")
 """The residual stream before a block, between attention and MLP, and after the block."""
@@ -74,12 +75,15 @@ class Activation:
     shape : tuple of int
         Its shape for two images: (2, ..., channels).
     source : Source
+    sample : Tensor
+        Some of its values, see `featviz.models.reproducibility.sample`.
     """
 
     path: str
     owner: str
     shape: Shape
     source: Source
+    sample: Tensor = field(repr=False, compare=False)
 
 
 @dataclass
@@ -214,10 +218,14 @@ class _Recorder:
                 for name in OF_BLOCKS
             }
             return
-        self._add("resid_pre", _Candidate(self.path, "input"), start.shape)
-        for name, candidate in middle.items():
-            self._add(name, candidate, start.shape)
-        self._add("resid_post", _Candidate(self.path, "output"), end.shape)
+        ends = {
+            "resid_pre": _Candidate(self.path, "input"),
+            "resid_post": _Candidate(self.path, "output"),
+        }
+        for name, candidate in (ends | middle).items():
+            value, source = self._value(candidate), Source(candidate.side, candidate.scale)
+            assert value is not None
+            self._add(f"{self.path}.{name}", candidate.owner, value.reshape(start.shape), source)
         kind = type(self.block).__name__
         reason = f"{self.path} is a {kind}, which does not add an attention, then an MLP, to its input"
         for name in ("attn_out", "resid_mid", "mlp_out"):
@@ -287,13 +295,11 @@ class _Recorder:
         owner, source = last, Source("input")
         if before is not None and isinstance(act, nn.Module) and _is_act(act, before, neurons):
             owner, source = first, Source("output", nonlinearity=f"{self.path}.mlp.act")
-        self.activations.append(Activation(path, owner, tuple(neurons.shape), source))
+        self._add(path, owner, neurons, source)
 
-    def _add(self, name: str, candidate: _Candidate, shape: Shape) -> None:
-        source = Source(candidate.side, candidate.scale)
-        self.activations.append(
-            Activation(f"{self.path}.{name}", candidate.owner, tuple(shape), source)
-        )
+    def _add(self, path: str, owner: str, value: Tensor, source: Source) -> None:
+        found = Activation(path, owner, tuple(value.shape), source, sample(value))
+        self.activations.append(found)
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def test_a_missing_file_and_rows_of_a_vector_are_refused(model: VisionModel, pro
         units(model, f"{FC1}:single.npy.0")
     with pytest.raises(FeatvizError, match=r"probe\.npy has directions 0-1, not 2"):
         units(model, f"{FC1}:probe.npy.2")
-    with pytest.raises(FeatvizError, match="is not a layer"):
+    with pytest.raises(FeatvizError, match="has logits; only layers and activations"):
         units(model, "blocks.1.attn.qk:probe.npy@same")
 
 

@@ -206,8 +206,8 @@ def test_the_class_token_is_token_0_and_counts_once() -> None:
     [
         (("blocks.1.mlp.fc1:3",), r"blocks\.1\.mlp\.fc1:3 names no token; write .*:3@all"),
         (("head:0",), "head:0 names no token"),
-        (("blocks.1.attn.qk:0@q1.k2",), "is not a unit of a layer"),
-        (("blocks.1.mlp.fc1:3@1+blocks.1.mlp.fc1:4@1",), "is not a unit of a layer"),
+        (("blocks.1.attn.qk:0@q1.k2",), "is not a unit of a layer or block"),
+        (("blocks.1.mlp.fc1:3@1+blocks.1.mlp.fc1:4@1",), "is not a unit of a layer or block"),
         (("blocks.1.mlp.fc1:3@1", "blocks.1.mlp.fc1:4@2"), "do not have the same tokens"),
         (("patch_embed:3@1", "blocks.1.mlp.fc1:4@1"), "do not have the same tokens"),
     ],
