@@ -68,8 +68,8 @@ SHOWN = 24
     default="attn_out",
     show_default=True,
     metavar="SITE",
-    help=f"Activation to patch: {', '.join(SITES)}; or head (z, by head), neurons (mlp_act), attn, "
-    "mlp, resid.",
+    help=f"Activation to patch: {', '.join(SITES)}. Also as in addresses (attn.z), or head (z, by "
+    "head), neurons (mlp_act), attn, mlp, resid.",
 )
 @click.option(
     "--by",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from featviz.errors import FeatvizError
 
@@ -91,6 +91,17 @@ def expand(text: str, valid: Sequence[int], what: str) -> list[int]:
             raise FeatvizError(f"{what} {format_indices(valid)}, not {invalid}")
         indices += each
     return indices
+
+
+def join(indices: Iterable[int]) -> str:
+    """Write distinct `indices` in ascending order as a selector, such as ``0-3,7``."""
+    runs: list[list[int]] = []
+    for index in sorted(indices):
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1][1:] = [index]
+        else:
+            runs.append([index])
+    return ",".join("-".join(map(str, run)) for run in runs)
 
 
 def format_indices(valid: Sequence[int]) -> str:

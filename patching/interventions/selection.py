@@ -35,8 +35,12 @@ ALIASES = {
     "mlp": "mlp_out",
     "resid": "resid_post",
     "head": "z",
+    **{f"attn.{name}": name for name in ("q", "k", "v", "z", "pattern")},
 }
-"""Other names of kinds of activations. Stores record ``mlp_act`` as ``neurons``."""
+"""Other names of kinds of activations: older ones, and those in addresses of units.
+
+Stores record ``mlp_act`` as ``neurons``.
+"""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,11 @@ def mlp_neurons(
     skipped : dict of str to str
         The other addresses, and why each is skipped.
     """
-    layers = {f"blocks.{layer}.mlp.fc1": layer for layer in range(vit.depth)}
+    layers = {
+        f"blocks.{layer}.{name}": layer
+        for layer in range(vit.depth)
+        for name in ("mlp.fc1", "mlp_act")
+    }
     unsupported = {}
     for site, layer in layers.items():
         try:
@@ -187,7 +191,7 @@ def mlp_neurons(
     for unit in units:
         address = str(unit)
         if not isinstance(unit, Unit) or unit.site not in layers or not isinstance(unit.index, int):
-            skipped[address] = "not a neuron of an MLP (blocks.L.mlp.fc1:N)"
+            skipped[address] = "not a neuron of an MLP (blocks.L.mlp.fc1:N or .mlp_act:N)"
         elif unit.site in unsupported:
             skipped[address] = unsupported[unit.site]
         else:
