@@ -8,7 +8,6 @@ stream itself, is the whole input or output of a module.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,9 +22,10 @@ from featviz.activations.layer_readers import (
 from featviz.activations.token_pooling import TokenPooling
 from featviz.addressing.address import Unit
 from featviz.addressing.directions import Direction
-from featviz.models.attention import Projection, heads_of
+from featviz.models.attention import Projection, require_heads
 from featviz.models.blocks.activations import Source
-from featviz.models.hooks import Context
+from featviz.models.hooks import Context, call_after_pre_hooks
+from featviz.models.plain_layers import is_plain
 from featviz.models.sites import Site
 
 Compute = Callable[[Tensor, Context], Tensor]
@@ -50,12 +50,12 @@ def activation_reader(module: nn.Module, site: Site, units: Sequence[Unit]) -> L
     """
     source, owner = _source(site), module.get_submodule(site.owner)
     if source.vectors:
-        projection = _require_projection(owner, source.vectors)
+        projection = require_heads(owner, site.owner).projection(source.vectors)
         if isinstance(projection.norm, nn.Identity):
             return LinearReader(_as_linear(projection), site, units)
-    if source.nonlinearity and not any(isinstance(unit.index, Direction) for unit in units):
-        if not isinstance(owner, nn.Linear):
-            raise TypeError(f"{site.owner} is no linear layer")
+    has_direction = any(isinstance(unit.index, Direction) for unit in units)
+    can_split = not has_direction and is_plain(owner, nn.Linear)
+    if source.nonlinearity and can_split and isinstance(owner, nn.Linear):
         return NeuronReader(owner, module.get_submodule(source.nonlinearity), site, units)
     return full_reader(module, site, units)
 
@@ -81,7 +81,7 @@ def full_reader(module: nn.Module, site: Site, units: Sequence[Unit]) -> FullLay
         return FullLayerReader(owner, site, units)
     source = _source(site)
     if source.vectors:
-        compute = _normalized(_require_projection(owner, source.vectors))
+        compute = _normalized(require_heads(owner, site.owner).projection(source.vectors))
     elif source.nonlinearity:
         compute = _then(module.get_submodule(source.nonlinearity), owner)
     elif source.side == "input":
@@ -186,13 +186,6 @@ def _source(site: Site) -> Source:
     return site.source
 
 
-def _require_projection(attention: nn.Module, name: Literal["q", "k", "v"]) -> Projection:
-    heads = heads_of(attention)
-    if heads is None:
-        raise ValueError(f"the heads of {type(attention).__name__} are unknown")
-    return heads.projection(name)
-
-
 def _as_linear(projection: Projection) -> nn.Linear:
     """Return the projection to the vectors of all heads, without their normalization."""
     weight, bias = projection.weight.flatten(0, 1), projection.bias
@@ -215,8 +208,8 @@ def _normalized(projection: Projection) -> Compute:
 
 
 def _then(nonlinearity: nn.Module, layer: nn.Module) -> Compute:
-    def compute(inputs: Tensor, _context: Context) -> Tensor:
-        found: Tensor = nonlinearity(layer.forward(inputs))
+    def compute(inputs: Tensor, context: Context) -> Tensor:
+        found: Tensor = nonlinearity(call_after_pre_hooks(layer, inputs, context))
         return found
 
     return compute
@@ -228,7 +221,7 @@ def _input(inputs: Tensor, _context: Context) -> Tensor:
 
 def _output(module: nn.Module, scale: Tensor | None) -> Compute:
     def compute(inputs: Tensor, context: Context) -> Tensor:
-        output = module.forward(inputs, **context)
+        output = call_after_pre_hooks(module, inputs, context)
         found: Tensor = output[0] if isinstance(output, tuple) else output
         return found if scale is None else found * scale
 

@@ -252,7 +252,7 @@ def _change(module: nn.Module) -> str | None:
     if "forward" in vars(module):
         return "its forward was replaced"
     for name, part in module.named_children():
-        if name in ("qkv", "q_proj", "k_proj") and not is_plain(part, nn.Linear):
+        if name in ("qkv", "q_proj", "k_proj", "v_proj") and not is_plain(part, nn.Linear):
             if is_hooked(part):
                 return f"its {name} has hooks"
             kind = type(part).__name__
@@ -270,7 +270,10 @@ def _standard(module: Any, bias: Callable[[Context], Tensor | None] = lambda _: 
         parts = (module.q_proj, module.k_proj, module.v_proj)
         weights = tuple(part.weight.detach() for part in parts)
         biases = tuple(p.bias if p.bias is None else p.bias.detach() for p in parts)
-    norms = [*(getattr(module, name, nn.Identity()) for name in ("q_norm", "k_norm")), nn.Identity()]
+    norms = [
+        *(getattr(module, name, nn.Identity()) for name in ("q_norm", "k_norm")),
+        nn.Identity(),
+    ]
     query, key, value = (
         _projection(weights[i], biases[i], count, norms[i])
         for i, count in enumerate((heads, heads // groups, heads // groups))

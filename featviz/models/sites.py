@@ -306,9 +306,7 @@ def _attention_sites(
     for name in VECTORS:
         width = heads.projection(name).weight.flatten(0, 1).shape[0]
         source = Source(vectors=name)
-        yield replace(
-            logits, path=f"{owner}.{name}", width=width, kind="activation", source=source
-        )
+        yield replace(logits, path=f"{owner}.{name}", width=width, kind="activation", source=source)
 
 
 def _output_vector_sites(

@@ -227,7 +227,9 @@ class _Recorder:
             assert value is not None
             self._add(f"{self.path}.{name}", candidate.owner, value.reshape(start.shape), source)
         kind = type(self.block).__name__
-        reason = f"{self.path} is a {kind}, which does not add an attention, then an MLP, to its input"
+        reason = (
+            f"{self.path} is a {kind}, which does not add an attention, then an MLP, to its input"
+        )
         for name in ("attn_out", "resid_mid", "mlp_out"):
             if name not in middle:
                 self.refused[f"{self.path}.{name}"] = reason
