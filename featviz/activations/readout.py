@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from featviz.activations.activation_readers import activation_reader
+from featviz.activations.activation_readers import NeuronReader, activation_reader
 from featviz.activations.layer_readers import LayerReader, layer_reader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
@@ -43,7 +43,8 @@ class Reading(NamedTuple):
         What is maximized: the values times a power of the cosine between the unit's direction and
         the output of its layer (of a logit, between query and key). A cosine below 0.01, and that
         of a negative value, counts as 0.01. Source: Lucid, ``optvis/objectives_util.py``,
-        ``_dot_cossim``.
+        ``_dot_cossim``. A neuron whose nonlinearity is closed at all its tokens has the value 0 and
+        no gradient; its objective is the value before the nonlinearity.
     features : Tensor, shape (images, positions, channels)
         The input of the layer that owns the units; of several layers, the deepest one.
     """
@@ -202,13 +203,16 @@ class Readout:
 
         def read(part: _Part, inputs: Tensor, context: Context) -> Reading:
             own = part.expand_to_terms(inputs)
-            values = part.reader.read_paired(own, context)
-            objective = values
+            if isinstance(part.reader, NeuronReader) and part.plain:
+                values, before = part.reader.read_open(own, context)
+                objective = torch.where(values == 0, before, values)
+            else:
+                objective = values = part.reader.read_paired(own, context)
             if cosine_power:
                 cosines = part.reader.cosines(own, context).clamp_min(MIN_COSINE)
                 # A smaller cosine would increase the objective of a negative value.
                 cosines = torch.where(values > 0, cosines, MIN_COSINE)
-                objective = values * cosines**cosine_power
+                objective = objective * cosines**cosine_power
             return Reading(values, objective, part.reader.features(inputs))
 
         return self._sum(self._run(images, read), images)

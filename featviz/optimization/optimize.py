@@ -148,7 +148,10 @@ def _optimize(
             augmented = augmentation.apply(
                 image.decode(parameters), schedule[-1], model.image_size, noise
             )
-            (gradient,) = torch.autograd.grad(read(augmented).values.sum(), parameters)
+            reading = read(augmented)
+            # Before a closed nonlinearity, a value of 0 may depend on the image.
+            varying = torch.where(reading.values == 0, reading.objective, reading.values)
+            (gradient,) = torch.autograd.grad(varying.sum(), parameters)
             # An objective of the user's own can change the picture of a constant unit.
             stuck = (parameters == initial) if recipe.objective else (gradient == 0)
             constant &= stuck.reshape(-1, len(names), initial[0].numel()).all(2).all(0)

@@ -41,16 +41,25 @@ class Outcome:
 
     @property
     def constant(self) -> dict[Unit, str]:
-        """Rendered units of which all samples were constant, and what was observed."""
+        """Rendered units of which all samples were constant, and what was observed.
+
+        Also those that were 0 in all steps although there was something to optimize.
+        """
         if self.pictures is None:
             return {}
         found = self.pictures.constant.all(1).tolist()
-        values = self.pictures.trajectory[:, 0]
-        return {
-            unit: _constant_reason(float(own[0]), len(own))
-            for unit, own, constant in zip(self.units, values, found, strict=True)
-            if constant
-        }
+        values = self.pictures.trajectory
+        steps = values.shape[2]
+        reasons = {}
+        for unit, own, constant in zip(self.units, values, found, strict=True):
+            if constant:
+                reasons[unit] = _constant_reason(float(own[0, 0]), steps)
+            elif steps > 1 and not own.any():
+                reasons[unit] = (
+                    f"activation is 0 in all {steps} steps (a closed ReLU): the picture maximizes "
+                    "its pre-activation"
+                )
+        return reasons
 
 
 @dataclass
