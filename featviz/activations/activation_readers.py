@@ -1,4 +1,4 @@
-"""Activation readers: from the input of a module to activations of a block that are no layer's output.
+"""Activation readers: from the input of a module to units that are no outputs of a layer.
 
 A `featviz.activations.layer_readers.LayerReader` each. Of queries, keys, values and neurons, only
 the required rows of the weights are computed; what a block adds to the residual stream, or the

@@ -200,13 +200,15 @@ def _find_sites(module: nn.Module, images: Tensor, prefix_tokens: int) -> Sites:
         elif owner not in refused:
             path = aliases.get(owner, owner)
             found[path] = _site(module, path, owner, shapes[0], prefix_tokens)
+    refused |= seen.blocks.refused | {
+        path: reason for path, reason in changing.items() if path in seen.blocks.found
+    }
     found |= _output_vector_sites(module, found, refused)
-    refused |= seen.blocks.refused
-    for path, activation in seen.blocks.found.items():
-        if path in changing:
-            refused[path] = changing[path]
-        else:
-            found[path] = _block_site(module, activation, prefix_tokens)
+    found |= {
+        path: _block_site(module, activation, prefix_tokens)
+        for path, activation in seen.blocks.found.items()
+        if path not in changing
+    }
     activations = [path for path, site in found.items() if site.kind == "activation"]
     layers = [path for path in found if found[path].kind != "activation"]
     found = {path: found[path] for path in in_order(layers, activations)}

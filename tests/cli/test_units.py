@@ -14,11 +14,36 @@ from featviz.models.vision_model import VisionModel
 from tests.cli.running import Run
 
 
-def test_the_sites_are_listed_without_a_selector(run: Run, vit: VisionModel) -> None:
+def test_sites_that_differ_only_in_numbers_share_a_line(run: Run, vit: VisionModel) -> None:
     heading, *rows = run("units", "cueworld/vit").out.splitlines()
     assert heading.split() == ["site", "units", "positions", "grid", "prefix"]
-    assert [row.split()[0] for row in rows] == list(vit.sites)
-    first = json.loads(run("units", "cueworld/vit", "--json").out)[0]
+    assert len(rows) == 18
+    patterns = [row.split()[0] for row in rows]
+    assert (patterns[0], patterns[1], patterns[-1]) == (
+        "patch_embed",
+        "blocks.0-11.resid_pre",
+        "head",
+    )
+    # Each is a selector of the sites that it stands for, with the same number of units.
+    found = {
+        unit.site
+        for pattern in patterns
+        for unit in featviz.units(
+            vit,
+            f"{pattern}:0.0"
+            if pattern.endswith("qk_mode")
+            else f"{pattern}:0@same"
+            if pattern.endswith("qk")
+            else f"{pattern}:0",
+        )
+    }
+    assert found == set(vit.sites)
+
+
+def test_every_site_is_in_json(run: Run, vit: VisionModel) -> None:
+    listed = json.loads(run("units", "cueworld/vit", "--json").out)
+    assert [site["path"] for site in listed] == list(vit.sites)
+    first = listed[0]
     assert first == {
         "path": "patch_embed",
         "width": vit.sites["patch_embed"].width,

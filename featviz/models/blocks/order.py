@@ -52,7 +52,7 @@ def in_order(layers: Iterable[str], activations: Iterable[str]) -> list[str]:
 
 
 def _merged(owner: str, layers: list[str], activations: list[str]) -> list[str]:
-    """Sort the layers and activations of one block or attention by stage; layers keep their order."""
+    """Sort layers and activations of one block or attention by stage; layers keep their order."""
     stages, latest = dict[str, int](), READ
     for path in layers:
         latest = max(latest, _stage(path.removeprefix(f"{owner}.")))

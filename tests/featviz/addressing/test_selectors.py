@@ -13,6 +13,7 @@ from torch import nn
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import site_of, sites_of, units
 from featviz.errors import FeatvizError
+from featviz.models.sites import Site
 from featviz.models.vision_model import VisionModel
 
 HALF = (0.5, 0.5, 0.5)
@@ -24,7 +25,14 @@ paths = st.builds(
     st.lists(names | st.integers(0, 99).map(str), max_size=4),
 )
 numbers = st.integers(0, 999_999_999)
-some_units = st.builds(Unit, paths, numbers, st.none() | st.just("cls") | numbers)
+activations = st.builds(
+    "{}.{}".format,
+    paths,
+    st.sampled_from(["resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "mlp_act"])
+    | st.sampled_from(["attn.q", "attn.k", "attn.v", "attn.z"]),
+)
+tokens = st.none() | st.sampled_from(["cls", "max"]) | numbers
+some_units = st.builds(Unit, paths | activations, numbers, tokens)
 
 
 def vit() -> VisionModel:
@@ -154,9 +162,35 @@ def test_a_selector_of_several_units_is_not_the_address_of_one(selector: str) ->
         Unit.parse(selector)
 
 
+@given(
+    st.sampled_from([site for site in VIT.sites.values() if not site.is_logit]),
+    st.data(),
+    st.sampled_from(["", "@max", "@cls", "@0"]),
+)
+def test_every_activation_of_every_block_is_selected_by_its_address(
+    site: Site, data: st.DataObject, token: str
+) -> None:
+    index = data.draw(st.integers(0, site.width - 1))
+    has_token = site.positions > 0 and (token != "@cls" or site.prefix > 0)
+    address = f"{site.path}:{index}{token if has_token else ''}"
+    assert addresses(VIT, address) == [address]
+    assert units(VIT, address) == [Unit.parse(address)]
+    everywhere = site.path.replace("blocks.1.", "blocks.all.")
+    count = 3 if everywhere != site.path else 1
+    assert len(units(VIT, address.replace(site.path, everywhere))) == count
+
+
+def test_the_largest_is_one_of_no_list_and_needs_tokens() -> None:
+    assert addresses(VIT, "blocks.all.resid_post:0-1@max") == [
+        f"blocks.{block}.resid_post:{index}@max" for block in range(3) for index in range(2)
+    ]
+    assert "head has no token axis; remove @max" in refusal(VIT, "head:0@max")
+    assert "expected an index" in refusal(VIT, "blocks.0.mlp.fc1:0@max,1")
+
+
 def test_every_unit_of_a_model_keeps_its_address() -> None:
     for path, site in VIT.sites.items():
-        if site.kind != "layer":
+        if site.is_logit:
             continue
         (unit,) = units(VIT, f"{path}:{site.width - 1}")
         assert str(unit) == f"{path}:{site.width - 1}"

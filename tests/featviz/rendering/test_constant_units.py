@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from featviz.activations.readout import Readout
 from featviz.addressing.selectors import units
 from featviz.analysis.scores.job import scores_to_store
 from featviz.analysis.scores.metrics import converged
@@ -102,6 +103,50 @@ def test_a_unit_that_only_closed_relus_reach_is_constant_where_it_starts() -> No
     last.weight[0, 3] = 0
     open_now = VisionModel("open", module, 16, (0.5,) * 3, (0.5,) * 3)
     assert list(map(str, rendered(open_now, "2:0-1").constant)) == ["2:0"]
+
+
+def with_relus() -> VisionModel:
+    """A model with ReLUs, of whose neurons 0 and 1 in block 2 are closed, and 1 has no weights."""
+    made = toy_vit()
+    mlp: Any = made.module.get_submodule("blocks.2.mlp")
+    mlp.act = nn.ReLU()
+    mlp.fc1.bias[:2] = -100
+    mlp.fc1.weight[1] = 0
+    mlp.fc1.bias[2] = 100
+    return made
+
+
+def test_a_closed_neuron_is_optimized_through_its_pre_activation_and_named() -> None:
+    made = with_relus()
+    closed, dead, alive = (f"blocks.2.mlp_act:{index}" for index in range(3))
+    found = rendered(made, "blocks.2.mlp_act:0-2")
+    assert is_gray(found) == [False, True, False]
+    reasons = {str(unit): reason for unit, reason in found.constant.items()}
+    assert reasons == {
+        closed: "activation is 0 in all 4 steps (a closed ReLU): the picture maximizes its "
+        "pre-activation",
+        dead: "activation and gradient are 0 in all 4 steps: zero weights, or a closed ReLU",
+    }
+    assert alive not in reasons
+    assert not found.activation[:2].any()
+    with torch.no_grad():
+        read = Readout(made, "blocks.2.mlp.fc1:0")
+        pictures = torch.from_numpy(found.images[:, 0]).movedim(-1, 1) / 255
+        before, gray = read(torch.stack([pictures[0], torch.full_like(pictures[0], 0.5)]))[:, 0]
+    assert before > gray
+
+
+def test_a_neuron_that_opens_during_the_optimization_is_not_named() -> None:
+    made = with_relus()
+    mlp: Any = made.module.get_submodule("blocks.2.mlp")
+    gray = torch.full((1, 3, 32, 32), 0.5)
+    with torch.no_grad():
+        before = float(Readout(made, "blocks.2.mlp.fc1:5@max")(gray))
+        mlp.fc1.bias[5] -= before + 0.02
+    found = render(made, "blocks.2.mlp_act:5@max", steps=64)
+    assert not found.trajectory[0, 0, 0]
+    assert found.trajectory[0, 0].max() > 0
+    assert found.constant == {}
 
 
 def test_pictures_of_other_units_are_the_same_with_and_without_a_constant_unit(

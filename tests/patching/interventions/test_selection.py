@@ -93,6 +93,10 @@ def test_every_kind_is_a_site_by_its_own_name(kind: str) -> None:
         ("resid", "resid_post"),
         ("head", "z"),
         ("mlp_act", "neurons"),
+        ("attn.q", "q"),
+        ("attn.k", "k"),
+        ("attn.v", "v"),
+        ("attn.z", "z"),
     ],
 )
 def test_aliases_of_sites_select_the_same_activations(name: str, kind: str) -> None:
