@@ -16,9 +16,9 @@ ARGUMENTS = {
     "SELECTOR": "One or more units, as LAYER:UNITS or LAYER:UNITS@TOKENS. Examples: "
     "blocks.9.mlp.fc1:42, a neuron, averaged over the patches; blocks.9.mlp.fc1:42@cls, the same "
     "neuron at the class token, and @max at the patch where it is largest; blocks.9.resid_post:7, "
-    "a coordinate of the residual stream; head:5, a class; blocks.2.attn.qk:0@q20.k30, the attention "
-    "logit of head 0 for query token 20 and key token 30. Each number may be a range 0-15, a list "
-    "1,4,9 or 'all'. `featviz units MODEL` lists the layers and activations.",
+    "a coordinate of the residual stream; head:5, a class; blocks.2.attn.qk:0@q20.k30, the "
+    "attention logit of head 0 for query token 20 and key token 30. Each number may be a range "
+    "0-15, a list 1,4,9 or 'all'. `featviz units MODEL` lists the layers and activations.",
     "DATA": "A dataset: cueworld or cueworld:COUNT (bundled), folder:PATH, cifar10:ROOT, "
     "cifar100:ROOT or torchvision:CLASS:ROOT.",
     "STORE": "A folder of results, which commands create and resume; or an HDF5 file that "

@@ -22,6 +22,10 @@ from tests.featviz.models.architectures import FAST, SLOW, Architecture, Layer
 
 BLOCK = 24
 """Pixels that are changed along each axis, at least one patch."""
+AT = ((0, ""), (1, "@0"), (5, "@3"), (7, "@7"))
+"""Coordinates and tokens of the residual stream."""
+STREAMS = {}
+"""Number of blocks that add an attention, then an MLP, to their input; 0 in all others."""
 
 
 @pytest.fixture(
@@ -96,6 +100,26 @@ def test_units_read_what_a_hook_on_their_layer_sees(
         scale = float(seen[unit.site].abs().max())
         apart = (found[:, column] - expected[:, column]).abs().max()
         assert apart <= 1e-5 * scale, unit
+
+
+def test_every_block_of_attention_and_mlp_adds_both_to_its_input(
+    known: Architecture, model: VisionModel
+) -> None:
+    found = [path.removesuffix(".resid_mid") for path in model.sites if path.endswith("resid_mid")]
+    assert len(found) == STREAMS.get(known.name, 0)
+    images = noise(model.image_size, 2)
+    with torch.no_grad():
+        for block in dict.fromkeys([*found[:1], *found[-1:]]):
+            parts = {
+                name: featviz.readout(model, [f"{block}.{name}:{i}{t}" for i, t in AT])(images)
+                for name in ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
+            }
+            for total, terms in (
+                ("resid_mid", ("resid_pre", "attn_out")),
+                ("resid_post", ("resid_mid", "mlp_out")),
+            ):
+                error = parts[terms[0]] + parts[terms[1]] - parts[total]
+                assert error.abs().max() <= 1e-5 * parts[total].abs().max(), (block, total)
 
 
 def test_patches_are_numbered_row_by_row_after_the_prefix(

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+import featviz
 from featviz.errors import FeatvizError
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
 from patching.interventions.patch_targets import PatchTarget
-from tests.patching.models import cached_run, targets_of, two_runs, vit
+from patching.interventions.selection import Selection
+from patching.settings import SITES
+from tests.patching.models import MODELS, cached_run, images, model_of, targets_of, two_runs, vit
 
 
 def test_only_what_is_asked_for_is_kept() -> None:
@@ -33,6 +36,21 @@ def test_the_stream_grows_by_the_outputs_of_attention_and_mlp() -> None:
             right = after - before
             added = found.values[kind, layer][:, :, 0]
             torch.testing.assert_close(added, right, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_activations_are_the_units_of_the_same_names(kind: str) -> None:
+    model, (cache, _) = model_of(kind), two_runs(kind)
+    for name in SITES:
+        target = Selection(name).kind
+        if target in {"patch_embed", "pos_embed", "pattern"}:
+            continue
+        path = f"blocks.1.attn.{name}" if name in {"q", "k", "v", "z"} else f"blocks.1.{name}"
+        right = cache.value(PatchTarget(target, 1)).flatten(2)
+        assert model.sites[path].width == right.shape[2]
+        with torch.no_grad():
+            found = featviz.readout(model, f"{path}:3@all")(images(model, 1))
+        torch.testing.assert_close(found, right[:, :, 3], rtol=0, atol=1e-6)
 
 
 def test_the_first_tokens_of_a_cache_are_those_of_all_its_activations() -> None:

@@ -242,8 +242,13 @@ def test_an_address_that_cannot_be_parsed_is_skipped_and_the_other_neurons_are_f
     np.save("probe.npy", np.ones(model.sites["blocks.3.mlp.fc2"].width, np.float32))
     (direction,) = map(str, featviz.units(model, "blocks.3.mlp.fc2:probe.npy"))
     addresses = ["blocks.3.mlp.fc1:1@cls", direction, "blocks.2.mlp.fc1:5"]
+    addresses += ["blocks.2.mlp_act:6@max"]
     found, skipped = mlp_neurons(model, residual_vit(model), addresses)
-    assert found == [MLPNeuron(addresses[2], 2, 5, None), MLPNeuron(addresses[0], 3, 1, 0)]
+    assert found == [
+        MLPNeuron(addresses[2], 2, 5, None),
+        MLPNeuron(addresses[3], 2, 6, None),
+        MLPNeuron(addresses[0], 3, 1, 0),
+    ]
     assert list(skipped) == [direction]
     assert "not a neuron of an MLP" in skipped[direction]
     Path("probe.npy").unlink()
