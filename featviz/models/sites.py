@@ -80,6 +80,10 @@ class Site:
 _LAYERS = (nn.Linear, nn.Conv2d, nn.Conv1d)
 
 
+PROJECTIONS = ("proj", "out_proj")
+"""Names of the output projection of an attention."""
+
+
 class NoSiteError(FeatvizError, KeyError):
     """A path at which a model has no site."""
 
@@ -121,6 +125,11 @@ class Sites(Mapping[str, Site]):
         owner, _, quantity = path.rpartition(".")
         if quantity in ("qk", "qk_mode", *VECTORS) and owner in self._reasons:
             raise NoSiteError(f"{path} has no units: {owner} is {self._reasons[owner]}")
+        if quantity == "z":
+            for projection in (f"{owner}.{name}" for name in PROJECTIONS):
+                if projection in self._refused:
+                    reason = self._refused[projection]
+                    raise NoSiteError(f"{path} has no units: of {projection}, {reason}")
         if reason := missing_reason(path, self._modules):
             raise NoSiteError(f"{path} has no units: {reason}")
         if path in self._shared:
@@ -203,7 +212,7 @@ def _find_sites(module: nn.Module, images: Tensor, prefix_tokens: int) -> Sites:
     refused |= seen.blocks.refused | {
         path: reason for path, reason in changing.items() if path in seen.blocks.found
     }
-    found |= _output_vector_sites(module, found, refused)
+    found |= _output_vector_sites(module, found)
     found |= {
         path: _block_site(module, activation, prefix_tokens)
         for path, activation in seen.blocks.found.items()
@@ -311,26 +320,22 @@ def _attention_sites(
         yield replace(logits, path=f"{owner}.{name}", width=width, kind="activation", source=source)
 
 
-def _output_vector_sites(
-    module: nn.Module, found: Mapping[str, Site], refused: dict[str, str]
-) -> dict[str, Site]:
+def _output_vector_sites(module: nn.Module, found: Mapping[str, Site]) -> dict[str, Site]:
     """Make the sites of what the output projection of each attention reads."""
     sites = {}
-    for owner in [site.owner for site in found.values() if site.kind == "qk"]:
-        path = f"{owner}.z"
-        names = (f"{owner}.{name}" for name in ("proj", "out_proj"))
-        projection = next((found[name] for name in names if name in found), None)
-        layer = None if projection is None else module.get_submodule(projection.owner)
-        if projection is None or not isinstance(layer, nn.Linear):
-            refused[path] = f"the output projection of {owner} is never called as a module"
-        else:
-            sites[path] = replace(
-                projection,
-                path=path,
-                width=layer.in_features,
-                kind="activation",
-                source=Source("input"),
-            )
+    for projection in found.values():
+        owner, _, name = projection.path.rpartition(".")
+        layer = module.get_submodule(projection.owner)
+        heads = getattr(module.get_submodule(owner), "num_heads", None)
+        if name not in PROJECTIONS or not isinstance(layer, nn.Linear) or not heads:
+            continue
+        sites[f"{owner}.z"] = replace(
+            projection,
+            path=f"{owner}.z",
+            width=layer.in_features,
+            kind="activation",
+            source=Source("input"),
+        )
     return sites
 
 

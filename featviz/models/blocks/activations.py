@@ -127,8 +127,8 @@ def record_blocks(module: nn.Module) -> Iterator[RecordedBlocks]:
 def find_blocks(module: nn.Module) -> list[str]:
     """List the paths of the blocks of a `module`, in the order in which it holds them.
 
-    A block is a child of a container and is no container itself, has at least two linear layers
-    (or a `torch.nn.MultiheadAttention`), and holds no other block.
+    A block is a numbered child of a container and is no container itself, has at least two linear
+    layers, and holds no other block.
     """
     linear = [path for path, part in module.named_modules() if isinstance(part, nn.Linear)]
     parts = dict(module.named_modules())
@@ -136,8 +136,8 @@ def find_blocks(module: nn.Module) -> list[str]:
     for path, part in parts.items():
         parent = parts.get(path.rpartition(".")[0])
         inside = sum(each.startswith(f"{path}.") for each in linear)
-        is_child = path and isinstance(parent, _CONTAINERS) and not isinstance(part, _CONTAINERS)
-        if is_child and inside >= 2 and not isinstance(part, nn.MultiheadAttention):
+        is_numbered = path[-1:].isdigit() and isinstance(parent, _CONTAINERS)
+        if is_numbered and inside >= 2 and not isinstance(part, _CONTAINERS):
             found.append(path)
     holders = {each for each in found for other in found if other.startswith(f"{each}.")}
     return [path for path in found if path not in holders]
@@ -361,5 +361,5 @@ def missing_reason(path: str, blocks: Mapping[str, str]) -> str | None:
     if name in OF_BLOCKS:
         return f"{owner} is a {kind}, not a transformer block"
     if name in OF_ATTENTION:
-        return f"{owner} is a {kind}, not an attention whose heads are known"
+        return f"{owner} is a {kind}, not an attention with heads and an output projection"
     return None

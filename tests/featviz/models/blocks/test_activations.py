@@ -208,9 +208,9 @@ def test_a_unit_read_on_its_own_image_has_the_value_of_a_unit_read_on_all(
 # What may run up to an activation of block 1: everything before the first of these calls.
 STOPS: dict[str, str] = {
     "resid_pre": "blocks.1.norm1",
-    "attn.q": "blocks.1.attn.qkv",
-    "attn.k": "blocks.1.attn.qkv",
-    "attn.v": "blocks.1.attn.qkv",
+    "attn.q": "blocks.1.attn.q_norm",
+    "attn.k": "blocks.1.attn.q_norm",
+    "attn.v": "blocks.1.attn.q_norm",
     "attn.z": "blocks.1.attn.proj",
     "attn_out": "blocks.1.norm2",
     "resid_mid": "blocks.1.norm2",
@@ -226,7 +226,8 @@ def test_nothing_after_an_activation_runs(name: str, token: str) -> None:
     model = toy_vit()
     called: list[str] = []
     leaves = [path for path, part in model.module.named_modules() if not list(part.children())]
-    for path in leaves:
+    # An attention with such hooks has no queries; that its layer does not run is seen after it.
+    for path in (path for path in leaves if path != "blocks.1.attn.qkv"):
         model.module.get_submodule(path).register_forward_hook(
             lambda *_args, path=path: called.append(path)
         )
@@ -349,7 +350,7 @@ def test_parallel_blocks_have_no_stream_between_attention_and_mlp(block: type[nn
     [
         ("cueworld/resnet", "layer1.0.resid_post", "layer1.0 is a BasicBlock, not a transformer"),
         ("cueworld/vit", "blocks.1.attn.resid_mid", "blocks.1.attn is a Attention, not a transfor"),
-        ("cueworld/vit", "blocks.1.mlp.z", "blocks.1.mlp is a Mlp, not an attention whose heads"),
+        ("cueworld/vit", "blocks.1.mlp.z", "blocks.1.mlp is a Mlp, not an attention with heads"),
         ("cueworld/vit", "blocks.1.mlp.q", "blocks.1.mlp is Mlp, and it is not an attention"),
         ("cueworld/vit", "blocks.1.resid_mit", "did you mean blocks.1.resid_mid"),
         ("cueworld/mixer", "blocks.1.mlp_act", "blocks.1 has no mlp.fc2 that is called once"),
@@ -364,6 +365,22 @@ def test_an_activation_that_does_not_exist_is_refused_with_the_reason(
         featviz.units(model, f"{path}:0")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_attention_whose_projection_is_not_called_has_no_output_of_heads() -> None:
+    model = featviz.load("torchvision/vit_b_32", untrained=True, device="cpu")
+    path = "encoder.layers.encoder_layer_1.self_attention"
+    assert model.sites[f"{path}.q"].width == 768
+    with pytest.raises(FeatvizError, match=f"{path}.z has no units: of .*out_proj.* never called"):
+        featviz.units(model, f"{path}.z:0")
+    with torch.no_grad():
+        pictures = torch.rand(1, 3, 224, 224)
+        block = path.removesuffix(".self_attention")
+        before, added, middle = (
+            featviz.readout(model, f"{block}.{name}:0-3@1")(pictures)
+            for name in ("resid_pre", "attn_out", "resid_mid")
+        )
+    torch.testing.assert_close(before + added, middle)
 
 
 class Chance(nn.Module):
