@@ -53,6 +53,11 @@ class Reading(NamedTuple):
     objective: Tensor
     features: Tensor
 
+    @property
+    def varying(self) -> Tensor:
+        """The values, with the objective in place of zeros, which may have no gradient."""
+        return torch.where(self.values == 0, self.objective, self.values)
+
 
 @dataclass(frozen=True)
 class _Part:

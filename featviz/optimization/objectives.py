@@ -10,7 +10,8 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 """An objective of one's own: ``objective(images, activations)`` is maximized for each image.
 
 ``images`` (N, 3, H, W) are the augmented images, RGB, at the model's input size; augmentations may
-leave [0, 1]. ``activations`` (N,) are those of the units on them. It returns (N,), differentiably.
+leave [0, 1]. ``activations`` (N,) are those of the units on them; of a neuron whose ReLU is closed,
+the value before it. It returns (N,), differentiably.
 """
 
 

@@ -148,10 +148,7 @@ def _optimize(
             augmented = augmentation.apply(
                 image.decode(parameters), schedule[-1], model.image_size, noise
             )
-            reading = read(augmented)
-            # Before a closed nonlinearity, a value of 0 may depend on the image.
-            varying = torch.where(reading.values == 0, reading.objective, reading.values)
-            (gradient,) = torch.autograd.grad(varying.sum(), parameters)
+            (gradient,) = torch.autograd.grad(read(augmented).varying.sum(), parameters)
             # An objective of the user's own can change the picture of a constant unit.
             stuck = (parameters == initial) if recipe.objective else (gradient == 0)
             constant &= stuck.reshape(-1, len(names), initial[0].numel()).all(2).all(0)
@@ -190,7 +187,7 @@ def _objective(recipe: Recipe, images: Tensor, reading: Reading) -> Tensor:
     """Return what each picture maximizes, (N,): the user's objective, or the activation."""
     if recipe.objective is None:
         return reading.objective.float()
-    found = recipe.objective(images, reading.values)
+    found = recipe.objective(images, reading.varying)
     wanted, shape = tuple(reading.values.shape), tuple(getattr(found, "shape", ()))
     if not isinstance(found, Tensor) or shape != wanted:
         kind = type(found).__name__

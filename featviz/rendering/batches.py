@@ -54,10 +54,10 @@ class Outcome:
         for unit, own, constant in zip(self.units, values, found, strict=True):
             if constant:
                 reasons[unit] = _constant_reason(float(own[0, 0]), steps)
-            elif steps > 1 and not own.any():
+            elif steps > 1 and unit.site.endswith(".mlp_act") and not own.any():
                 reasons[unit] = (
-                    f"activation is 0 in all {steps} steps (a closed ReLU): the picture maximizes "
-                    "its pre-activation"
+                    f"activation is 0 in all {steps} steps (a closed ReLU): its "
+                    "pre-activation was optimized"
                 )
         return reasons
 

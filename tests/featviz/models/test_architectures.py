@@ -24,7 +24,29 @@ BLOCK = 24
 """Pixels that are changed along each axis, at least one patch."""
 AT = ((0, ""), (1, "@0"), (5, "@3"), (7, "@7"))
 """Coordinates and tokens of the residual stream."""
-STREAMS = {}
+STREAMS = {
+    "swin_tiny_patch4_window7_224": 12,
+    "test_vit": 6,
+    "test_vit3": 9,
+    "vit_xsmall_patch16_clip_224": 10,
+    "deit_tiny_distilled_patch16_224": 12,
+    "eva02_tiny_patch14_224": 12,
+    "vit_tiny_patch16_dinov3_qkvb": 12,
+    "cait_xxs24_224": 24,
+    "crossvit_9_240": 12,
+    "pit_ti_distilled_224": 12,
+    "pvt_v2_b0": 8,
+    "hiera_tiny_224": 9,
+    "convit_tiny": 12,
+    "levit_128s": 9,
+    "vit_small_patch14_reg4_dinov2": 12,
+    "deit3_small_patch16_224": 12,
+    "beit_base_patch16_224": 12,
+    "volo_d1_224": 18,
+    "vit_base_patch32_siglip_256": 12,
+    "naflexvit_base_patch16_gap": 12,
+    "torchvision/vit_b_32": 12,
+}
 """Number of blocks that add an attention, then an MLP, to their input; 0 in all others."""
 
 

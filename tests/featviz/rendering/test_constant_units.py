@@ -119,13 +119,12 @@ def with_relus() -> VisionModel:
 def test_a_closed_neuron_is_optimized_through_its_pre_activation_and_named() -> None:
     made = with_relus()
     closed, dead, alive = (f"blocks.2.mlp_act:{index}" for index in range(3))
-    found = rendered(made, "blocks.2.mlp_act:0-2")
+    found = render(made, "blocks.2.mlp_act:0-2", steps=48)
     assert is_gray(found) == [False, True, False]
     reasons = {str(unit): reason for unit, reason in found.constant.items()}
     assert reasons == {
-        closed: "activation is 0 in all 4 steps (a closed ReLU): the picture maximizes its "
-        "pre-activation",
-        dead: "activation and gradient are 0 in all 4 steps: zero weights, or a closed ReLU",
+        closed: "activation is 0 in all 48 steps (a closed ReLU): its pre-activation was optimized",
+        dead: "activation and gradient are 0 in all 48 steps: zero weights, or a closed ReLU",
     }
     assert alive not in reasons
     assert not found.activation[:2].any()
