@@ -199,10 +199,10 @@ def _grouped(site: Site, units: Sequence[Unit], device: torch.device) -> list[_G
         queries, keys = token_pairs(site, unit.token)
         key = len(queries), unit.token == "max"
         groups.setdefault(key, []).append((column, head, queries, keys))
-    return [
-        _Group(
-            *(torch.tensor(list(part), device=device) for part in zip(*members, strict=True)),
-            largest=largest,
+    found = []
+    for (_, largest), members in groups.items():
+        columns, heads, queries, keys = (
+            torch.tensor(list(part), device=device) for part in zip(*members, strict=True)
         )
-        for (_, largest), members in groups.items()
-    ]
+        found.append(_Group(columns, heads, queries, keys, largest))
+    return found

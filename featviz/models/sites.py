@@ -125,11 +125,10 @@ class Sites(Mapping[str, Site]):
         owner, _, quantity = path.rpartition(".")
         if quantity in ("qk", "qk_mode", *VECTORS) and owner in self._reasons:
             raise NoSiteError(f"{path} has no units: {owner} is {self._reasons[owner]}")
-        if quantity == "z":
-            for projection in (f"{owner}.{name}" for name in PROJECTIONS):
-                if projection in self._refused:
-                    reason = self._refused[projection]
-                    raise NoSiteError(f"{path} has no units: of {projection}, {reason}")
+        for projection in (f"{owner}.{name}" for name in PROJECTIONS if quantity == "z"):
+            if projection in self._refused:
+                why = self._refused[projection]
+                raise NoSiteError(f"{path} has no units: of {projection}, {why}")
         if reason := missing_reason(path, self._modules):
             raise NoSiteError(f"{path} has no units: {reason}")
         if path in self._shared:
