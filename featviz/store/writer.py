@@ -123,8 +123,9 @@ class StoreWriter:
         """
         kind = kind or self.kind
         data = encode(kind, values, self._manifest, self._manifest.digest(self.kind))
-        self._check_configuration()
-        write(self._folder / shard_name(kind, data), data)
+        with locked(self.path):  # no other job replaces the configuration between check and write
+            self._check_configuration()
+            write(self._folder / shard_name(kind, data), data)
 
     def _refuse_other_folders(self) -> None:
         """Raise if the folder exists, has files of others and is not a store."""

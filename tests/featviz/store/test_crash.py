@@ -73,7 +73,8 @@ def test_a_job_killed_at_any_call_loses_no_acknowledged_row_and_is_finished_by_t
     counts = Counter(calls(tmp_path / "cases"))
     assert (counts["mkdir"], counts["write"], counts["replace"]) == (3, 5, 5)
     assert counts["fsync"] == 3 + 1 + 2 * 5
-    assert counts["open"] == counts["fsync"] + 2  # the lock, and the presence of the job
+    # A lock for the manifest and each file of rows, and the presence of the job.
+    assert counts["open"] == counts["fsync"] + 5 + 1
     for case in cases:
         path = case / "new" / "store"
         kept = acknowledged(case)
