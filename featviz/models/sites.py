@@ -166,9 +166,10 @@ def find_sites(module: nn.Module, image_size: int, prefix_tokens: int) -> Sites:
     -------
     Sites
     """
-    # A gray image and noise: a module that sees the same of both does not depend on the image.
+    # A gray image and noise in the range of normalized images: a module that sees the same of both
+    # does not depend on the image.
     images = torch.zeros(2, 3, image_size, image_size, dtype=torch.float32, device="cpu")
-    images[1].uniform_(generator=torch.Generator("cpu").manual_seed(0))
+    images[1].uniform_(-2, 2, generator=torch.Generator("cpu").manual_seed(0))
     images = like_weights(module, images)
     devices = [images.device] if images.is_cuda else []
     with eval_mode(module), torch.no_grad(), torch.random.fork_rng(devices):

@@ -86,8 +86,10 @@ def test_a_value_of_zero_and_another_constant_have_their_own_reasons(model: Visi
     ]
 
 
-def test_a_unit_that_only_closed_relus_reach_is_constant_where_it_starts() -> None:
+@pytest.mark.parametrize("seed", range(5, 9))
+def test_a_unit_that_only_closed_relus_reach_is_constant_where_it_starts(seed: int) -> None:
     """Its weights are not zero, but no start image and no step opens the ReLU."""
+    torch.manual_seed(seed)
     relu = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3), nn.Flatten(), nn.ReLU())
     module = relu.requires_grad_(False)
     conv = module[0]
