@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,9 @@ class Preset:
     param : str
         ``"fourier"``, ``"pixel"`` or ``"maco"``.
     augmentation : Augmentation
+        Its shift is for images of `side` pixels; see `fit`.
+    side : int
+        In pixels.
     decay : float
         Exponent of the Fourier scale and of MaCo's default spectrum; the amplitude of natural
         images falls a little faster than with 1.
@@ -35,6 +37,7 @@ class Preset:
 
     param: str
     augmentation: Augmentation
+    side: int = 224
     decay: float = 1.0
     learning_rate: float = 0.05
     frequency_schedule: float = 0.0
@@ -42,7 +45,7 @@ class Preset:
 
 PRESETS = {
     # Shifts by up to a whole patch let every part of a picture fall anywhere on the patch grid,
-    # so that the grid is not visible; `fit` rounds the 16 pixels up to whole patches.
+    # so that the grid is not visible; `fit` makes the 16 pixels whole patches.
     # Color shift and noise: Ghiasi et al., "What do Vision Transformers Learn?" and "Plug-In
     # Inversion", both 2022.
     "vit": Preset(
@@ -52,12 +55,17 @@ PRESETS = {
         learning_rate=0.01,
         frequency_schedule=0.5,
     ),
-    # Lucid's augmentations, drawn uniformly: jitter by 8 and 4 pixels, scale 0.9-1.1, rotation by
-    # up to 10 degrees. Source: Lucid, ``optvis/transform.py``, ``standard_transforms``.
+    # Lucid's augmentations for its images of 128 pixels, drawn uniformly: jitter by 8 and 4 pixels,
+    # scale 0.9-1.1, rotation by up to 10 degrees. Source: Lucid, ``optvis/transform.py``,
+    # ``standard_transforms``.
     # With three times the learning rate activations of a ResNet are a fifth higher, and colors
     # are oversaturated.
     "cnn": Preset(
-        "fourier", Augmentation(shift=6, zoom=0.1, rotation=10), decay=1.75, learning_rate=0.01
+        "fourier",
+        Augmentation(shift=6, zoom=0.1, rotation=10),
+        side=128,
+        decay=1.75,
+        learning_rate=0.01,
     ),
     "naive": Preset("pixel", Augmentation()),
 }
@@ -78,17 +86,24 @@ def preset_for(model: VisionModel) -> str:
     return "cnn" if patch_grid(model) is None else "vit"
 
 
-def fit(augmentation: Augmentation, patch: int) -> Augmentation:
-    """Round the shift up to whole patches, so that all offsets to the patch grid are as likely.
+def fit(preset: Preset, image_size: int, patch: int) -> Augmentation:
+    """Scale the shift of a preset to the input of a model.
 
     Parameters
     ----------
-    augmentation : Augmentation
+    preset : Preset
+    image_size : int
+        Side of the model's input in pixels.
     patch : int
-        Side of a patch in pixels.
+        Side of a patch in pixels; 1 without patches.
 
     Returns
     -------
     Augmentation
+        With a shift proportional to the input. Of patches, it is the nearest whole number, at least
+        one: then all offsets to the patch grid are as likely.
     """
-    return replace(augmentation, shift=math.ceil(augmentation.shift / patch) * patch)
+    shift = preset.augmentation.shift * image_size / preset.side
+    if shift and patch > 1:
+        shift = max(1, round(shift / patch)) * patch
+    return replace(preset.augmentation, shift=shift)

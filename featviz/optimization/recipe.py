@@ -272,7 +272,7 @@ def _augmentation(
     seed: int,
 ) -> Augmentation:
     if given is None:
-        return fit(preset.augmentation, patch_size(model))
+        return fit(preset, model.image_size, patch_size(model))
     if isinstance(given, Augmentation):
         return given
     _check_callable("augmentation", given, "a function or an Augmentation")

@@ -9,8 +9,8 @@ from torch import Tensor
 from featviz._util.images import resize
 
 SHIFT = 0.3
-"""Shift along both axes, relative to the side. Presets shift by 16 pixels, or by a patch if that
-is more."""
+"""Shift along both axes, relative to the side. Presets shift by 1/14, or by a patch if that is
+more."""
 SCALES = (0.75, 1.3)
 """Presets scale by up to 10 %."""
 SIZES = (0.5, 0.75)

@@ -15,7 +15,7 @@ import featviz
 from featviz.errors import FeatvizError
 from featviz.models.acceleration import fastest_precision
 from featviz.models.vision_model import VisionModel
-from featviz.optimization.presets import PRESETS, preset_for
+from featviz.optimization.presets import PRESETS, fit, preset_for
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import Fourier
 from featviz.parametrization.maco import Maco
@@ -86,6 +86,27 @@ def test_an_invalid_setting_raises_one_line(
     with pytest.raises(FeatvizError) as refusal:
         make_recipe(vit, **choice)
     assert str(refusal.value) == line
+
+
+@pytest.mark.parametrize(
+    ("preset", "side", "patch", "shift"),
+    [
+        ("vit", 224, 16, 16),
+        ("vit", 224, 14, 14),
+        ("vit", 224, 32, 32),
+        ("vit", 224, 8, 16),
+        ("vit", 32, 4, 4),
+        ("vit", 518, 14, 42),
+        ("cnn", 128, 1, 6),
+        ("cnn", 224, 1, 10.5),
+        ("cnn", 32, 1, 1.5),
+        ("naive", 224, 16, 0),
+    ],
+)
+def test_shifts_scale_with_the_input_and_are_whole_patches(
+    preset: str, side: int, patch: int, shift: float
+) -> None:
+    assert fit(PRESETS[preset], side, patch) == replace(PRESETS[preset].augmentation, shift=shift)
 
 
 def test_a_preset_provides_the_defaults(vit: VisionModel) -> None:
