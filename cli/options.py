@@ -32,6 +32,7 @@ device_option = click.option(
 )
 moved_model_option = click.option(
     "--model",
+    type=MODEL,
     metavar="PATH",
     help="Where the model of the store is now, if its file or folder was moved.",
 )

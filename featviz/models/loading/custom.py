@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
@@ -175,7 +176,8 @@ class _Target:
             )
         # An absolute folder at the root is an empty text before the slash.
         folder = "." if match["folder"] is None else match["folder"] or "/"
-        where = Path(folder).expanduser().absolute()
+        expanded = os.path.expanduser(folder)  # noqa: PTH111 - a Path raises for an unknown user
+        where = Path(expanded).absolute()
         return cls(name, where, match["module"], match["function"])
 
     @contextmanager

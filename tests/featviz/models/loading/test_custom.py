@@ -206,6 +206,11 @@ def test_a_function_that_makes_no_model_is_refused_in_one_line(
     assert own
 
 
+def test_the_home_folder_of_an_unknown_user_is_an_ordinary_name(own: Path) -> None:
+    with pytest.raises(FeatvizError, match=f"no module nets in {own}/~nobody-here/models$"):
+        load("py:~nobody-here/models/nets:net", device="cpu", **INPUTS)
+
+
 def test_a_wrapped_module_is_left_as_it_was() -> None:
     module = net().train()
     model = featviz.wrap(module, **INPUTS)
