@@ -63,7 +63,7 @@ def demo(folder: str, as_json: bool) -> None:
             summary = render_to_store(model, chosen, recipe, store, progress=progress)
         print_summary(store, summary, "units rendered")
         counted = {"store": str(store), "rendered": summary.stored, "done": summary.done}
-        reports.append({**counted, "failures": summary.failures, "constant": summary.constant})
+        reports.append({**counted, "failures": summary.failures, "constants": summary.constants})
     stores = [each["store"] for each in reports]
     exported = export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units"))
     if as_json:

@@ -109,8 +109,8 @@ def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
     """
     for address, reason in summary.failures.items():
         print_message(f"failed: {address}: {reason}")
-    for reason in dict.fromkeys(summary.constant.values()):
-        units = [address for address, own in summary.constant.items() if own == reason]
+    for reason in dict.fromkeys(summary.constants.values()):
+        units = [address for address, own in summary.constants.items() if own == reason]
         more = f" and {len(units) - NAMED} more" if len(units) > NAMED else ""
         print_message(f"constant: {', '.join(units[:NAMED])}{more}: {reason}")
     if summary.unreadable:

@@ -154,5 +154,5 @@ def render(
         )
     if as_json:
         counts = {"store": store, "rendered": summary.stored, "done": summary.done}
-        print_json({**counts, "failures": summary.failures, "constant": summary.constant})
+        print_json({**counts, "failures": summary.failures, "constants": summary.constants})
     finish(store, summary, "units rendered")

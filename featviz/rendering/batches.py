@@ -40,7 +40,7 @@ class Outcome:
     failures: dict[Unit, str]
 
     @property
-    def constant(self) -> dict[Unit, str]:
+    def constants(self) -> dict[Unit, str]:
         """Rendered units of which all samples were constant, and what was observed.
 
         Also those that were 0 in all steps although there was something to optimize.

@@ -83,16 +83,16 @@ def render_to_store(
     writer = open_writer(model, store, recipe.kind, recipe.to_json(), force)
     todo = plan_missing(model, units, recipe, writer.done, batch, shard, engine.batch_size)
     outcomes = engine.run(model, todo.batches, recipe, progress)
-    stored, failures, constant = 0, dict[str, str](), dict[str, str]()
+    stored, failures, constants = 0, dict[str, str](), dict[str, str]()
     with BackgroundWriter(writer) as background, closing(outcomes):
         for outcome in outcomes:
-            if outcome.constant:
+            if outcome.constants:
                 # Before the pictures, so that no crash leaves a picture without its explanation.
-                found = {str(unit): reason for unit, reason in outcome.constant.items()}
+                found = {str(unit): reason for unit, reason in outcome.constants.items()}
                 background.add(
                     {"address": list(found), "reason": list(found.values())}, "constants"
                 )
-                constant |= found
+                constants |= found
             if outcome.pictures is not None:
                 background.add(
                     {
@@ -109,7 +109,7 @@ def render_to_store(
                     {"address": list(failed), "error": list(failed.values())}, "failures"
                 )
                 failures |= failed
-    return JobSummary(stored, todo.done, failures, constant=constant)
+    return JobSummary(stored, todo.done, failures, constants=constants)
 
 
 def plan(

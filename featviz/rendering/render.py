@@ -48,7 +48,7 @@ class Rendering:
         Value of the unit on the augmented image of each step.
     failures : dict of Unit to str
         Units that could not be rendered, and why.
-    constant : dict of Unit to str
+    constants : dict of Unit to str
         Rendered units whose activation was constant, without a gradient, and what that means. Their
         pictures are gray.
     """
@@ -58,7 +58,7 @@ class Rendering:
     activation: npt.NDArray[np.float32]
     trajectory: npt.NDArray[np.float32]
     failures: dict[Unit, str]
-    constant: dict[Unit, str] = field(default_factory=dict)
+    constants: dict[Unit, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         samples, size = self.images.shape[1], self.images.shape[-2]
@@ -79,7 +79,7 @@ class Rendering:
                 [html.picture(pixels, str(unit)) for pixels in own[:SHOWN]],
                 str(unit),
                 ", ".join(f"{value:.4g}" for value in values)
-                + (f"; {self.constant[unit]}" if unit in self.constant else ""),
+                + (f"; {self.constants[unit]}" if unit in self.constants else ""),
             )
             for unit, own, values in zip(
                 self.units[:shown], each[:shown], self.activation[:shown], strict=True
@@ -163,10 +163,10 @@ def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) 
     """Put the pictures of all batches into the order of the units."""
     rows: dict[Unit, tuple[npt.NDArray[np.generic], ...]] = {}
     failures: dict[Unit, str] = {}
-    constant: dict[Unit, str] = {}
+    constants: dict[Unit, str] = {}
     for outcome in outcomes:
         failures |= outcome.failures
-        constant |= outcome.constant
+        constants |= outcome.constants
         if outcome.pictures is not None:
             found = outcome.pictures
             columns = (found.images, found.activation, found.trajectory)
@@ -188,5 +188,5 @@ def _gather(units: Sequence[Unit], recipe: Recipe, outcomes: Iterable[Outcome]) 
         activation.astype(np.float32, copy=False),
         trajectory.astype(np.float32, copy=False),
         failures,
-        {unit: constant[unit] for unit in kept if unit in constant},
+        {unit: constants[unit] for unit in kept if unit in constants},
     )

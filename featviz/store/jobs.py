@@ -32,7 +32,7 @@ class JobSummary:
         Other counts of the job, by name.
     skipped : dict of str to str
         Addresses that the job does not apply to, and the reasons.
-    constant : dict of str to str
+    constants : dict of str to str
         Addresses rendered in this call whose activation was constant, without a gradient, and what
         that means. Their pictures are gray.
     unreadable : tuple of str
@@ -44,7 +44,7 @@ class JobSummary:
     failures: dict[str, str] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    constant: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
 
 

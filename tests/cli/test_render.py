@@ -53,7 +53,7 @@ def test_counts_are_printed_on_stderr_and_nothing_on_stdout(run: Run, tmp_path: 
 def test_json_has_the_same_counts(run: Run, tmp_path: Path) -> None:
     store = tmp_path / "store"
     result = run(*filters(store, "--json"))
-    expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}, "constant": {}}
+    expected = {"store": str(store), "rendered": 4, "done": 0, "failures": {}, "constants": {}}
     assert json.loads(result.out) == expected
 
 
@@ -359,6 +359,6 @@ def test_one_line_names_the_units_that_do_not_depend_on_the_image(run: Run, tmp_
     assert [line for line in result.err.splitlines() if line.startswith(named)]
     assert result.status == 0
     found = json.loads(result.out)
-    assert list(found["constant"]) == [f"blocks.0.attn.qkv:{index}@cls" for index in (3, 4)]
+    assert list(found["constants"]) == [f"blocks.0.attn.qkv:{index}@cls" for index in (3, 4)]
     assert found["failures"] == {}
     assert "constant" in run("info", store).out

@@ -57,7 +57,7 @@ def test_ctrl_c_gives_status_130_and_the_next_run_resumes(tmp_path: Path) -> Non
     out, err = again.communicate()
     assert again.returncode == 0, err
     counts = {"store": str(store), "rendered": 12 - kept, "done": kept}
-    expected = {**counts, "failures": {}, "constant": {}}
+    expected = {**counts, "failures": {}, "constants": {}}
     assert json.loads(out) == expected
     *bar, last = err.splitlines()
     assert last.endswith(f"{12 - kept} units rendered, {kept} already stored, 0 failed")

@@ -88,7 +88,7 @@ def test_images_of_query_and_key_are_both_shown() -> None:
 
 def test_failed_and_constant_units_are_named_with_the_reason() -> None:
     failed, gray = featviz.Unit("head", 1), featviz.Unit("blocks.1.mlp.fc1", 0)
-    shown = page(made(1, failures={failed: "broken"}, constant={gray: "no gradient"}))
+    shown = page(made(1, failures={failed: "broken"}, constants={gray: "no gradient"}))
     assert "failed: head:1: broken" in shown.text
     assert "no gradient" in shown.text
 

@@ -140,7 +140,9 @@ def grids_to_store(
         if summary.failures.keys().isdisjoint(map(str, grid.units)):
             writer.add(_columns(model, grid, rendered))
             drawn += 1
-    return JobSummary(drawn, len(grids) - len(missing), summary.failures, constant=summary.constant)
+    return JobSummary(
+        drawn, len(grids) - len(missing), summary.failures, constants=summary.constants
+    )
 
 
 def _columns(model: VisionModel, grid: Grid, store: Store) -> Columns:

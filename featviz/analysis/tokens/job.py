@@ -185,7 +185,7 @@ def tokens_to_store(
         sum(str(whole) in writer.done for whole in groups),
         summary.failures,
         {"rendered": summary.stored},
-        constant=summary.constant,
+        constants=summary.constants,
     )
 
 

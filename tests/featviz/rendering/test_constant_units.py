@@ -61,7 +61,7 @@ def test_units_without_weights_are_named_and_have_gray_pictures(
     model: VisionModel, settings: dict[str, Any]
 ) -> None:
     found = rendered(model, "blocks.2.mlp.fc1:0-2", **settings)
-    assert list(map(str, found.constant)) == [DEAD, SILENT]
+    assert list(map(str, found.constants)) == [DEAD, SILENT]
     assert is_gray(found) == [True, True, False]
     np.testing.assert_allclose(found.activation[:2, 0], [0.37, 0], rtol=1e-6)
     assert found.failures == {}
@@ -72,14 +72,14 @@ def test_the_class_token_before_the_first_attention_does_not_depend_on_the_image
 ) -> None:
     first, second = "blocks.0.attn.qk:0@q0.k0", "blocks.0.attn.qk:0@q0.k3"
     found = rendered(model, first, second, "blocks.0.attn.qkv:3@cls")
-    assert list(map(str, found.constant)) == [first, "blocks.0.attn.qkv:3@cls"]
+    assert list(map(str, found.constants)) == [first, "blocks.0.attn.qkv:3@cls"]
     sides = rendered(model, first, second, split_qk=True)
-    assert list(map(str, sides.constant)) == [first]
+    assert list(map(str, sides.constants)) == [first]
     assert is_gray(sides) == [True, False]
 
 
 def test_a_value_of_zero_and_another_constant_have_their_own_reasons(model: VisionModel) -> None:
-    reasons = list(rendered(model, "blocks.2.mlp.fc1:0-2").constant.values())
+    reasons = list(rendered(model, "blocks.2.mlp.fc1:0-2").constants.values())
     assert reasons == [
         "it does not depend on the image: one value in all 4 steps, and no gradient",
         "activation and gradient are 0 in all 4 steps: zero weights, or a closed ReLU",
@@ -104,7 +104,7 @@ def test_a_unit_that_only_closed_relus_reach_is_constant_where_it_starts(seed: i
     assert isinstance(last, nn.Conv2d)
     last.weight[0, 3] = 0
     open_now = VisionModel("open", module, 16, (0.5,) * 3, (0.5,) * 3)
-    assert list(map(str, rendered(open_now, "2:0-1").constant)) == ["2:0"]
+    assert list(map(str, rendered(open_now, "2:0-1").constants)) == ["2:0"]
 
 
 def with_relus() -> VisionModel:
@@ -123,7 +123,7 @@ def test_a_closed_neuron_is_optimized_through_its_pre_activation_and_named() -> 
     closed, dead, alive = (f"blocks.2.mlp_act:{index}" for index in range(3))
     found = render(made, "blocks.2.mlp_act:0-2", steps=48)
     assert is_gray(found) == [False, True, False]
-    reasons = {str(unit): reason for unit, reason in found.constant.items()}
+    reasons = {str(unit): reason for unit, reason in found.constants.items()}
     assert reasons == {
         closed: "activation is 0 in all 48 steps (a closed ReLU): its pre-activation was optimized",
         dead: "activation and gradient are 0 in all 48 steps: zero weights, or a closed ReLU",
@@ -147,7 +147,7 @@ def test_a_neuron_that_opens_during_the_optimization_is_not_named() -> None:
     found = render(made, "blocks.2.mlp_act:5@max", steps=64)
     assert not found.trajectory[0, 0, 0]
     assert found.trajectory[0, 0].max() > 0
-    assert found.constant == {}
+    assert found.constants == {}
 
 
 def test_pictures_of_other_units_are_the_same_with_and_without_a_constant_unit(
@@ -155,7 +155,7 @@ def test_pictures_of_other_units_are_the_same_with_and_without_a_constant_unit(
 ) -> None:
     both, alone = rendered(model, "blocks.2.mlp.fc1:0-2"), rendered(model, ALIVE)
     assert np.abs(both.images[2].astype(int) - alone.images[0]).max() <= 1
-    assert alone.constant == {}
+    assert alone.constants == {}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_objective_that_reads_the_image_keeps_its_picture(
     model: VisionModel, objective: Callable[[Tensor, Tensor], Tensor], constant: list[str]
 ) -> None:
     found = rendered(model, "blocks.2.mlp.fc1:0-1", objective=objective)
-    assert list(map(str, found.constant)) == constant
+    assert list(map(str, found.constants)) == constant
     assert is_gray(found) == [bool(constant)] * 2
 
 
@@ -181,7 +181,7 @@ def test_a_value_that_rounding_keeps_constant_has_a_gradient() -> None:
     layer.bias[5] = 1e9
     found = rendered(biased, "blocks.2.mlp.fc1:5")
     assert len(np.unique(found.trajectory)) == 1
-    assert found.constant == {}
+    assert found.constants == {}
     assert is_gray(found) == [False]
 
 
@@ -190,7 +190,7 @@ def store(model: VisionModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("constant") / "store"
     chosen = units(model, "blocks.2.mlp.fc1:0-2")
     summary = render_to_store(model, chosen, make_recipe(model, steps=STEPS), path)
-    assert list(summary.constant) == [DEAD, SILENT]
+    assert list(summary.constants) == [DEAD, SILENT]
     assert summary.failures == {}
     return path
 
