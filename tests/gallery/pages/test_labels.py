@@ -105,7 +105,7 @@ def test_models_have_labels_of_their_own(page: Page, site: Path, model_page: Pat
     (other,) = site.glob("cueworld-mixer-*.html")
     open_page(page, other, "#unit=patch_embed:9")
     expect(page.locator(".label-input")).to_have_value("")
-    eventually(lambda: held(page), {})
+    assert held(page) == {}
 
 
 def test_a_search_finds_every_word_without_case_and_in_any_order(
@@ -189,7 +189,7 @@ def test_labels_of_another_model_are_imported_only_when_that_is_confirmed(
             f"with weights {other.get('weights', FINGERPRINT)[:8]}. "
             "This gallery has 1 of its 2\u00a0units."
         )
-        eventually(lambda: held(page), {})
+        assert held(page) == {}
     page.get_by_role("button", name="Import anyway").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_contain_text("Imported: 2 new")
@@ -264,7 +264,7 @@ def test_an_invalid_label_file_changes_nothing_and_is_reported(
         choose(page, content, f"{number}.json")
         expect(page.locator(".message")).to_contain_text(f"{number}.json was not imported: ")
         expect(page.locator(".message")).to_contain_text(why)
-        eventually(lambda: held(page), {ONE: {"label": "mine", "favorite": False}})
+        assert held(page) == {ONE: {"label": "mine", "favorite": False}}
 
 
 def test_the_labels_page_links_to_units_and_removes_labels_with_undo(
@@ -344,7 +344,7 @@ def test_stored_labels_that_cannot_be_read_are_left_as_they_are(
     open_page(page, model_page, "#labels")
     page.evaluate("address => featviz.page.labels.set(address, {label: 'new'})", OTHER)
     expect(page.locator(".storage-warning")).to_contain_text("its version is 2")
-    eventually(lambda: page.evaluate("localStorage.getItem(featviz.page.labels.key)"), later)
+    assert page.evaluate("localStorage.getItem(featviz.page.labels.key)") == later
     eventually(lambda: list(held(page)), [OTHER])
 
 
