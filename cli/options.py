@@ -135,7 +135,7 @@ class Parsed(click.ParamType[Any]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
-        """Parse a text; a value that is no text is parsed already."""
+        """Parse a text; a value that is not a text is parsed already."""
         try:
             return self._parse(value) if isinstance(value, str) else value
         except FeatvizError as error:

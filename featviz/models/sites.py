@@ -106,7 +106,7 @@ class Sites(Mapping[str, Site]):
         self._found, self._aliases, self._refused = found, aliases, refused
         parts = {path: part for path, part in module.named_modules() if path}
         self._modules = {path: type(part).__name__ for path, part in parts.items()}
-        # Why a module that is no attention, or is an unusual one, has no logits.
+        # Why a module that is not an attention, or is an unusual one, has no logits.
         self._reasons = {path: unsupported_reason(part) for path, part in parts.items()}
         first = {part: path for path, part in parts.items()}
         self._shared = {

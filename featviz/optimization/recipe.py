@@ -280,7 +280,7 @@ def _augmentation(
 
 
 def _with_numbers(chosen: Settings) -> Settings:
-    """Convert numbers of NumPy and PyTorch to those of Python, and refuse what is no number."""
+    """Convert numbers of NumPy and PyTorch to those of Python, and refuse what is not a number."""
     return dataclasses.replace(
         chosen,
         samples=whole_number("samples", chosen.samples, 1),

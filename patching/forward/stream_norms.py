@@ -155,7 +155,7 @@ def frozen_norms(vit: ResidualViT, base: ActivationCache) -> Iterator[None]:
     FeatvizError
         See `norms_of`.
     ValueError
-        When a batch is run whose size is no multiple of N, or that has more tokens.
+        When a batch is run whose size is not a multiple of N, or that has more tokens.
 
     Source: Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021;
     TransformerLens, ``ActivationCache.apply_ln_to_stack``, freezes a final norm in the same way.

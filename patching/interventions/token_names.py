@@ -65,7 +65,7 @@ def tokens_under(vit: ResidualViT, mask: Tensor, share: float = 0.5) -> tuple[in
     Raises
     ------
     FeatvizError
-        If the size of the mask is no multiple of the patch grid.
+        If the size of the mask is not a multiple of the patch grid.
     """
     rows, columns = grid_of(vit)
     height, width = mask.shape

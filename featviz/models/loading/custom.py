@@ -62,7 +62,7 @@ def wrap(
     Raises
     ------
     FeatvizError
-        If it is no module, an argument is missing or out of range, or the module cannot run on
+        If it is not a module, an argument is missing or out of range, or the module cannot run on
         images of this size.
 
     Examples

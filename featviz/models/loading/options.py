@@ -39,7 +39,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     FeatvizError
-        If it is no positive integer.
+        If it is not a positive integer.
     """
     return check_size(int(text) if text.isascii() and text.isdigit() else text)
 

@@ -65,7 +65,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def describe(path: Path) -> str | None:  # noqa: PLR0911  one return a kind
-    """Say what a file is that is no state dict of PyTorch, and what would be right.
+    """Say what a file is that is not a state dict of PyTorch, and what would be right.
 
     Parameters
     ----------

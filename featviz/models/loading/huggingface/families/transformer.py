@@ -52,8 +52,8 @@ def shared_arguments(config: JsonConfig) -> dict[str, Any]:
     Parameters
     ----------
     config : JsonConfig
-        With the defaults of its family. A side that is no multiple of the patch is reduced to the
-        pixels that patches cover, as the original leaves out the others.
+        With the defaults of its family. A side that is not a multiple of the patch is reduced to
+        the pixels that patches cover, as the original leaves out the others.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def layer_norm(config: JsonConfig) -> partial[nn.LayerNorm]:
     Raises
     ------
     FeatvizError
-        If the entry is no number >= 0.
+        If the entry is not a number >= 0.
     """
     return partial(nn.LayerNorm, eps=config.number("layer_norm_eps"))
 
