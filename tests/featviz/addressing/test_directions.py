@@ -169,13 +169,13 @@ def test_the_objective_is_the_value_times_a_power_of_the_cosine(
 
 def test_weighing_by_the_cosine_aligns_the_output_with_the_unit() -> None:
     model = featviz.load("cueworld/vit", device="cpu")
-    chosen = units(model, "blocks.8.mlp.fc1:0-15")
+    chosen = units(model, "blocks.4.mlp.fc1:0-9")
     cosines = []
     for power in (0.0, 1.0):
-        made = make_recipe(model, steps=64, cosine_power=power)
+        made = make_recipe(model, steps=32, cosine_power=power)
         images = optimize(model, chosen, made).images[:, 0].permute(0, 3, 1, 2) / 255
-        hidden = outputs(model, images, "blocks.8.mlp.fc1")[:, 1:]
-        directions = torch.eye(512)[:16, None]
+        hidden = outputs(model, images, "blocks.4.mlp.fc1")[:, 1:]
+        directions = torch.eye(512)[:10, None]
         cosines.append(F.cosine_similarity(hidden, directions, -1).mean(1))
     assert cosines[1].mean() > cosines[0].mean()
-    assert (cosines[1] > cosines[0]).sum() > 8
+    assert (cosines[1] > cosines[0]).sum() > 5
