@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from timm.data.imagenet_info import ImageNetInfo
 
-MAX_LABEL = 99_999
+MAX_LABEL = 21_999
 """Largest whole number that is a label; larger ones are dates or ids. The ImageNet with the most
 classes has 21,843."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,17 +66,13 @@ class Dataset:
 
         For cueworld: seed and count. For folders: relative path, size and last 16 KiB of every
         file, which differ for changed PNG and JPEG files. For torchvision: class, split, number of
-        images, class names, and label and pixels of 64 evenly spaced images.
+        images, class names, and label and pixels of 64 evenly spaced images. Files that cannot be
+        read count as unreadable.
 
         Returns
         -------
         str
             SHA-256, hexadecimal.
-
-        Raises
-        ------
-        FeatvizError
-            If one of these 64 images cannot be read.
         """
         return self._source.fingerprint()
 
@@ -163,6 +160,31 @@ class Dataset:
         """
         unreadable = configuration.get("unreadable", {})
         return replace(self, left_out={int(index): name for index, name in unreadable.items()})
+
+    def indices_of(self, configuration: Mapping[str, Any]) -> list[int]:
+        """Return the indices of the images that a job used; see `indices`.
+
+        Parameters
+        ----------
+        configuration : mapping
+            Settings of the job, with the images of `configuration`.
+
+        Returns
+        -------
+        list of int
+            Ascending indices.
+        """
+        found = self.without(configuration)
+        return found.indices(configuration["images"] + len(found.left_out))
+
+    def count_classes(self) -> int:
+        """Return the number of classes; of a folder, only of those with images.
+
+        The folders ``3`` and ``700`` are two of 701 `classes`.
+        """
+        if isinstance(self._source, Folder):
+            return self._source.count_classes()
+        return len(self.classes)
 
     def configuration(self, images: int) -> dict[str, Any]:
         """Return what a job records about its images.
@@ -360,12 +382,12 @@ def _open(text: str, kind: str, rest: str, download: bool) -> Source:
     name, _, root = rest.partition(":") if kind == "torchvision" else (kind.upper(), "", rest)
     if not name or not root:
         raise FeatvizError(f"expected {FORMS[kind]}, got {text!r}")
-    path = Path(root).expanduser()
+    path = Path(os.path.expanduser(root))  # noqa: PTH111 - a Path raises for an unknown user
     return Folder(path) if kind == "folder" else Torchvision(name, path, download)
 
 
 def _suggestion(text: str, kind: str) -> str:
     """Suggest a folder by its path, a similar kind, or the list of forms."""
-    if Path(text).expanduser().is_dir():
+    if os.path.isdir(os.path.expanduser(text)):  # noqa: PTH111, PTH112 - see `_open`
         return f"; did you mean folder:{text}?"
     return did_you_mean(kind.lower(), FORMS) or f"; available are {', '.join(FORMS.values())}"

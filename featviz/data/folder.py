@@ -25,9 +25,8 @@ class Folder:
     Hidden files and folders, and files without the suffix of an image, are ignored. Links are
     followed; see `featviz.data.image_tree.images_below`. Labels are the positions of the classes in
     the order of their names, or the names themselves if all are whole numbers; classes in between
-    have no images. An empty sub-folder is a class, so that the classes after it keep their labels;
-    one with other files than images is not. Names that are all WordNet ids become those of
-    ImageNet.
+    have no images. A sub-folder with other files than images is no class. Names that are all
+    WordNet ids become those of ImageNet.
 
     Parameters
     ----------
@@ -38,7 +37,9 @@ class Folder:
     ------
     FeatvizError
         If there is no such folder, a folder in it cannot be read, it has images both in sub-folders
-        and outside of them, its sub-folders are splits, or two are the same number.
+        and outside of them, its sub-folders are splits, two are the same number, or one is empty,
+        which may be a class or not. Empty ones among numbers are ignored, since no label depends on
+        them.
     """
 
     interleaved = False
@@ -58,10 +59,11 @@ class Folder:
                 f"outside of them, such as {unlabeled[0].name}; put all or none into sub-folders"
             )
         _check_not_splits(path, by_class)
-        by_class = _with_empty(by_class, inside)
         names = tuple(by_class)
         self.wordnet_ids = names if all(map(is_wordnet_id, names)) else ()
         numbers = whole_numbers(names)
+        if names and numbers is None:
+            _check_not_empty(path, inside)
         labels = range(len(names)) if numbers is None else numbers
         if numbers is not None:
             self.classes = _numbered(path, names, numbers)
@@ -102,6 +104,10 @@ class Folder:
         """Decode image `index`; see `FileSource.check`."""
         check_image(self._files[index][0])
 
+    def count_classes(self) -> int:
+        """Return the number of classes with images."""
+        return len({label for _, label in self._files if label >= 0})
+
     def label(self, index: int) -> int:
         """Return the label of image `index`, -1 without sub-folders."""
         return self._files[index][1]
@@ -121,15 +127,14 @@ def _numbered(path: Path, names: tuple[str, ...], numbers: list[int]) -> tuple[s
     return tuple(by_number.get(one, f"{one:0{width}}") for one in range(max(numbers) + 1))
 
 
-def _with_empty(by_class: dict[str, list[Path]], inside: list[Path]) -> dict[str, list[Path]]:
-    """Add the empty ones of the sub-folders `inside`, if they may be classes."""
-    if whole_numbers(tuple(by_class)) is not None or not by_class:
-        return by_class
-    empty = {one.name for one in inside if one.is_dir() and not visible(one)}
-    if all(map(is_wordnet_id, by_class)):
-        empty = set(filter(is_wordnet_id, empty))
-    names = [one.name for one in inside if one.name in by_class or one.name in empty]
-    return {name: by_class.get(name, []) for name in names}
+def _check_not_empty(path: Path, inside: list[Path]) -> None:
+    """Raise if one of the sub-folders `inside` is empty: as a class it would shift the labels."""
+    for one in inside:
+        if one.is_dir() and not visible(one):
+            raise FeatvizError(
+                f"the sub-folder {one.name} of {path} is empty; delete it, or put images into it "
+                "if it is a class"
+            )
 
 
 def _check_not_splits(path: Path, by_class: Mapping[str, list[Path]]) -> None:

@@ -74,12 +74,19 @@ class Torchvision:
         return len(self._data)
 
     def fingerprint(self) -> str:
-        """Return a digest of the class, the split, the classes, and 64 images with their labels."""
+        """Return a digest of the class, the split, the classes, and 64 images with their labels.
+
+        An image that cannot be read counts as unreadable.
+        """
         parts: list[str | bytes] = [self._name, self._split, str(len(self)), *self.classes]
         count = min(len(self), 64)
         for index in range(count):
-            image, label = self._item(index * len(self) // count)
-            parts += [str(label), repr(image.size), image.tobytes()]
+            try:
+                image, label = self._item(index * len(self) // count)
+            except FeatvizError:  # `Dataset.readable` names it
+                parts.append(b"unreadable")
+            else:
+                parts += [str(label), repr(image.size), image.tobytes()]
         return digest(parts)
 
     def read(self, index: int, size: int) -> tuple[Tensor, int]:
@@ -147,6 +154,8 @@ def _held_out(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> tu
 
 def _meant_root(kind: Any, options: dict[str, Any], splits: tuple[str, ...]) -> Path | None:
     """Return the parent folder that has the data, if ROOT is a folder that the class made there."""
+    if kind is datasets.ImageFolder:
+        return None  # any folder of images would do, and it reads all folders in ROOT
     # Such as ROOT/cifar-10-batches-py, or ROOT/MNIST/raw.
     for parent in Path(options["root"]).absolute().parents[:2]:
         here = {**options, "root": str(parent)} | (

@@ -75,8 +75,7 @@ def figures_to_store(
     plan = Plan(effects, settings["by"], literal(title), classes, model.prefix_tokens, _grid(model))
     writer = open_writer(model, store, TRACES, settings)
     existing = set(opened.addresses(FIGURES)) if FIGURES in opened.kinds else set()
-    dataset = dataset.without(settings)
-    indices = dataset.indices(settings["images"] + len(dataset.left_out))
+    indices = dataset.indices_of(settings)
     files: list[Path] = []
     for name, figure in draw(plan, _reader(model, dataset, settings["corrupt"], indices)).items():
         pixels = save(figure, folder, f"{name}-{metric}")

@@ -94,8 +94,8 @@ def paths_to_store(
     examples = opened.configuration[EXAMPLES]
     dataset = _dataset(examples)
     layers = find_layers(model)
-    indices = dataset.indices(examples["images"] + len(dataset.left_out))
-    indices = _evenly_spaced(indices, max(REFERENCES, OF_EACH_CLASS * len(examples["classes"])))
+    count = max(REFERENCES, OF_EACH_CLASS * dataset.count_classes())
+    indices = _evenly_spaced(dataset.indices_of(examples), count)
     configuration = {
         "layers": layers,
         "beside": len(indices),
@@ -137,7 +137,7 @@ def _dataset(examples: Mapping[str, Any]) -> Dataset:
             f"the images of {dataset.name} have changed since the examples were taken from it; "
             "take the examples again"
         )
-    return dataset.without(examples)
+    return dataset
 
 
 def _evenly_spaced(indices: Sequence[int], count: int) -> list[int]:

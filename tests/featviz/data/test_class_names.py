@@ -10,9 +10,11 @@ from featviz.data.class_names import is_split, whole_numbers, wordnet_names
     [
         (["0", "10", "2"], [0, 10, 2]),
         (["000", "007"], [0, 7]),
-        (["5", "99999"], [5, 99999]),
+        # ImageNet-21k has the labels 0 to 21,840; the last release that it is taken from 21,842.
+        (["5", "21842"], [5, 21842]),
+        (["0", "22000"], None),
         # Ids and dates.
-        (["0", "100000"], None),
+        (["2019", "94103"], None),
         (["20210304", "20210305"], None),
         (["1", "two"], None),
         (["-1", "1"], None),

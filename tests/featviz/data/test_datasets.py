@@ -264,6 +264,25 @@ def test_a_folder_inside_of_the_root_of_a_torchvision_class_is_refused_with_the_
         assert str(caught.value) == expected
 
 
+def test_a_folder_without_classes_is_refused_without_a_look_at_its_parents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("data/mistyped", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    read: list[str] = []
+
+    class Read(datasets.ImageFolder):  # type: ignore[misc]
+        def __init__(self, root: str) -> None:
+            read.append(root)
+            super().__init__(root)
+
+    monkeypatch.setattr(datasets, "ImageFolder", Read)
+    root = tmp_path / "data" / "mistyped"
+    with pytest.raises(FeatvizError, match=f"in {root}: Couldn't find any class folder in {root}"):
+        open_data(f"torchvision:ImageFolder:{root}")
+    assert read == [str(root)]
+
+
 def test_a_cifar_file_that_was_changed_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +364,8 @@ def test_gray_images_are_read_as_rgb(tmp_path: Path) -> None:
         ("folder:", "expected folder:PATH, got 'folder:'"),
         ("folder:{tmp}/none", r"{tmp}/none does not exist; folder:PATH needs a folder"),
         ("folder:{tmp}/file", r"{tmp}/file is not a folder"),
+        ("folder:~nobody-here/x", "^~nobody-here/x does not exist;"),
+        ("~nobody-here/x", "unknown dataset '~nobody-here/x'; available are"),
         ("folder:{tmp}", r"folder:{tmp} has no images"),
         ("cifar10", "expected cifar10:ROOT, got 'cifar10'"),
         ("cifar10:{tmp}/none", r"{tmp}/none is not a folder; it must contain the data of CIFAR10"),

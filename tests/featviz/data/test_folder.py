@@ -56,24 +56,36 @@ def test_two_folders_of_the_same_number_are_refused(tmp_path: Path) -> None:
         folder(tmp_path, "1", "01", "2")
 
 
-def test_an_empty_folder_is_a_class_so_that_later_ones_keep_their_labels(tmp_path: Path) -> None:
-    (tmp_path / "bee").mkdir()
-    (tmp_path / "bee" / ".DS_Store").touch()
-    (tmp_path / "cat_notes").mkdir()
-    (tmp_path / "cat_notes" / "list.csv").touch()
-    data = folder(tmp_path, "ape", "dog")
-    assert data.classes == ("ape", "bee", "dog")
-    assert data.labels(range(2)) == [0, 2]
+def test_an_empty_folder_is_refused_since_it_may_be_a_class_or_not(tmp_path: Path) -> None:
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations" / ".DS_Store").touch()
+    with pytest.raises(FeatvizError) as caught:
+        folder(tmp_path, "ape", "dog")
+    assert str(caught.value) == (
+        f"the sub-folder Annotations of {tmp_path} is empty; delete it, or put images into it if "
+        "it is a class"
+    )
+    (tmp_path / "Annotations" / "list.csv").touch()
+    data = open_data(f"folder:{tmp_path}")
+    assert (data.classes, data.labels(range(2))) == (("ape", "dog"), [0, 1])
 
 
-def test_an_empty_folder_among_numbers_or_wordnet_ids_counts_if_it_is_one(tmp_path: Path) -> None:
-    for name in ("numbers/7", "numbers/cache", "ids/n01443537", "ids/cache"):
+def test_an_empty_folder_among_numbers_shifts_no_label_and_is_ignored(tmp_path: Path) -> None:
+    for name in ("numbers/7", "numbers/cache", "ids/n01443537"):
         (tmp_path / name).mkdir(parents=True)
     numbers = folder(tmp_path / "numbers", "2", "10")
     assert (len(numbers.classes), sorted(numbers.labels(range(2)))) == (11, [2, 10])
-    ids = folder(tmp_path / "ids", "n01440764", "n03000684")
-    assert ids.labels(range(2)) == [0, 2]
-    assert ids.classes[1] == "goldfish, Carassius auratus"
+    # A model that was trained on these folders has their order.
+    with pytest.raises(FeatvizError, match=r"sub-folder n01443537 of .* is empty; delete it"):
+        folder(tmp_path / "ids", "n01440764", "n03000684")
+
+
+def test_only_numbers_with_images_count_as_classes(tmp_path: Path) -> None:
+    data = folder(tmp_path, "3", "700")
+    assert (len(data.classes), data.count_classes()) == (701, 2)
+    image(tmp_path / "flat" / "a.png")
+    assert open_data(f"folder:{tmp_path / 'flat'}").count_classes() == 0
+    assert open_data("cueworld").count_classes() == 18
 
 
 def test_an_empty_folder_next_to_images_without_labels_is_no_class(tmp_path: Path) -> None:

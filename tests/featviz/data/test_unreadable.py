@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from PIL import Image
 
 from featviz._util.image_files import check_image
 from featviz.data import folder as folder_module
+from featviz.data import unreadable
 from featviz.data.datasets import Dataset, open_data
+from featviz.data.folder import Folder
+from featviz.data.unreadable import find_unreadable
 from featviz.errors import FeatvizError
 from tests.featviz.data.test_datasets import pets, picture
 
@@ -87,9 +91,13 @@ def test_a_configuration_names_what_is_left_out_and_restores_it(photos: Path) ->
     configuration = json.loads(json.dumps(found.configuration(8)))
     assert list(configuration) == ["data", "images", "unreadable"]
     assert configuration["unreadable"] == {"6": "b/1.png", "8": "b/3.jpg"}
-    restored = open_data(f"folder:{photos}").without(configuration)
+    opened = open_data(f"folder:{photos}")
+    restored = opened.without(configuration)
     assert restored.left_out == found.left_out
     assert restored.indices(5) == found.indices(5)
+    assert opened.indices_of(configuration) == found.indices()
+    assert opened.indices_of({"images": 5}) == opened.indices(5)
+    assert opened.indices_of({"images": 2, "unreadable": {"6": "b/1.png"}}) == [0, 3]
 
 
 def test_a_configuration_of_readable_images_is_the_one_of_earlier_versions(photos: Path) -> None:
@@ -161,7 +169,12 @@ def test_images_of_torchvision_are_checked_too(tmp_path: Path) -> None:
     data = open_data(name)
     with pytest.raises(FeatvizError, match=r"^1 of 2 images .*: image 1 of torchvision's Oxford"):
         data.readable([0, 1])
-    assert open_data(name, skip_unreadable=True).readable([0, 1]).left_out == {1: "image 1"}
+    found = open_data(name, skip_unreadable=True).readable([0, 1])
+    assert found.left_out == {1: "image 1"}
+    # It counts as unreadable, and changes the fingerprint when it is repaired.
+    before = found.configuration(1)["data"]["fingerprint"]
+    picture(broken)
+    assert open_data(name).fingerprint() != before
 
 
 def test_a_name_that_is_not_utf8_is_shown_and_stored(tmp_path: Path) -> None:
@@ -182,3 +195,32 @@ def test_a_large_photo_that_lacks_its_last_rows_is_found(tmp_path: Path) -> None
     (tmp_path / "a.jpg").write_bytes(content[:-2000])
     picture(tmp_path / "b.jpg")
     assert list(skipping(tmp_path).readable([0, 1]).left_out) == [0]
+
+
+def test_a_long_check_is_announced_and_holds_few_images_at_a_time(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted, checked, waiting = 0, list[int](), list[int]()
+    original = Folder.check
+
+    def check(source: Folder, index: int) -> None:
+        checked.append(index)
+        original(source, index)
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            nonlocal submitted
+            submitted += 1
+            waiting.append(submitted - len(checked))
+            return super().submit(*arguments, **options)
+
+    monkeypatch.setattr(Folder, "check", check)
+    monkeypatch.setattr(unreadable, "ThreadPoolExecutor", Pool)
+    source, indices = Folder(photos), [*range(10)] * 310
+    assert list(find_unreadable(source, indices)) == [6, 8]
+    assert len(checked) == submitted == 3_100
+    assert 1 < max(waiting) <= 1_000
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(unreadable, "ANNOUNCED", 3_000)
+    find_unreadable(source, indices)
+    assert capsys.readouterr().err == "checking that 3,100 images can be read ...\n"
