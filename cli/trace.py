@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -26,13 +25,10 @@ from cli.output import (
 )
 from cli.paths import MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
-from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
 from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
 
 if TYPE_CHECKING:
-    from featviz.data.datasets import Dataset
-    from featviz.models.vision_model import VisionModel
     from patching.effects.report import GroupEffects, Peak
     from patching.effects.table import Floats
 
@@ -177,8 +173,7 @@ def trace(
     with loading_pytorch():
         from featviz.data.datasets import open_data
         from featviz.store.reader import Store
-        from patching.effects.accuracy import misfit_line
-        from patching.effects.labels import classes_for
+        from patching.effects.accuracy import low_accuracy_message
         from patching.effects.report import as_json as averages_json
         from patching.effects.report import summarize
         from patching.effects.table import read_traces
@@ -200,26 +195,24 @@ def trace(
         ablate,
         frozen_norms,
     )
-    clean = loaded if other is None or noising else other
-    if not all_images and not _has_traces(store):
-        _check_fit(clean, dataset, images)  # before hours of patching
     with progress_bar() as progress:
-        summary = trace_to_store(loaded, dataset, settings, store, images, other, force, progress)
+        summary = trace_to_store(
+            loaded, dataset, settings, store, images, other, force, progress, all_images
+        )
     print_summary(store, summary, "images traced")
     traced = read_traces(store)
-    problem = misfit_line(clean, dataset, int(traced.right.sum()), len(traced.image))
-    if all_images and problem:
-        print_message(problem)
-    elif problem:
-        raise _misfit_error(problem)
+    if summary.done:  # the job has checked the accuracy in an earlier call
+        clean = loaded if other is None or noising else other
+        right = int(traced.right.sum())
+        if message := low_accuracy_message(clean, dataset, right, len(traced.image)):
+            print_message(message)
     counted = traced if all_images else traced.only_right()
     if counted.left_out:
         count = f"{counted.left_out} of {len(traced.image)} images"
         print_message(f"{count} are left out: the clean run classifies them wrongly")
-    dataset = dataset.without(Store(store).configuration["traces"])
-    classes = classes_for(loaded, dataset, dataset.indices(images))
+    classes = Store(store).configuration["traces"]["classes"]
     found = summarize(counted.select(metric=metric), classes)
-    if plots is not None:
+    if plots is not None and found:
         for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
             print_message(str(file))
     if as_json:
@@ -237,27 +230,6 @@ def trace(
         print_table(_site_rows(found))
         if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
             print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
-
-
-def _check_fit(model: VisionModel, dataset: Dataset, images: int | None) -> None:
-    from patching.effects.accuracy import SAMPLE, misfit
-
-    size = min(images or len(dataset), SAMPLE)
-    dataset = dataset.readable(sorted({*dataset.indices(images), *dataset.indices(size)}))
-    if problem := misfit(model, dataset, dataset.indices(size)):
-        raise _misfit_error(problem)
-
-
-def _has_traces(store: str) -> bool:
-    from featviz.store.reader import Store
-
-    with suppress(FeatvizError):
-        return "traces" in Store(store).kinds
-    return False
-
-
-def _misfit_error(problem: str) -> FeatvizError:
-    return FeatvizError(f"{problem}; --all-images includes the misclassified images")
 
 
 def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:

@@ -127,6 +127,7 @@ def _measure(
     from featviz.analysis.scores.job import scores_to_store, settings_of
     from featviz.errors import FeatvizError
     from featviz.store.jobs import JobSummary
+    from patching.effects.accuracy import LowAccuracyError
     from patching.validation.job import validate_to_store
     from patching.vit.residual_vit import residual_vit
 
@@ -157,8 +158,14 @@ def _measure(
     except FeatvizError as error:
         print_message(f"{path}: no causal tests: {error}")
         return failures
-    with progress_bar("tests ") as progress:
-        summary = validate_to_store(model, path, dataset, images, force=force, progress=progress)
+    try:
+        with progress_bar("tests ") as progress:
+            summary = validate_to_store(
+                model, path, dataset, images, force=force, progress=progress
+            )
+    except LowAccuracyError as error:
+        print_message(f"{path}: no causal tests: {error}")
+        return failures
     print_summary(path, summary, "neurons tested")
     if summary.skipped:
         first, reason = next(iter(summary.skipped.items()))

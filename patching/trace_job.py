@@ -22,7 +22,8 @@ from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store
 from patching.activation_patching import Experiment, make_experiment, mode_of, with_ablation
-from patching.effects.labels import classes_for, labels_for
+from patching.effects.accuracy import check_accuracy
+from patching.effects.labels import labels_for
 from patching.effects.table import SITES, TRACES, Mode, Table
 from patching.forward.memory import batches
 from patching.interventions.corruptions import Corruption, Corruptor
@@ -65,10 +66,13 @@ def trace_to_store(
     donor: VisionModel | None = None,
     force: bool = False,
     progress: Progress | bool = False,
+    all_images: bool = False,
 ) -> JobSummary:
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
-    Each batch is stored as soon as it is measured, and is kept if a later batch fails.
+    Each batch is stored as soon as it is measured, and is kept if a later batch fails. The first
+    call warns if the clean run misclassifies most images, and refuses it near chance, see
+    `patching.effects.accuracy.check_accuracy`.
 
     Parameters
     ----------
@@ -86,6 +90,9 @@ def trace_to_store(
     progress : callable or bool
         True shows a progress bar. A function is called before the first batch and after each with
         the number of images finished and in all.
+    all_images : bool
+        Whether effects on misclassified images will be used. An accuracy near chance is then not
+        refused; what is stored is the same.
 
     Returns
     -------
@@ -96,8 +103,8 @@ def trace_to_store(
     ------
     FeatvizError
         If the settings contradict each other or do not fit the model or the dataset, an image
-        cannot be read or has no label, or the store is of another model or configuration, damaged,
-        or cannot be written.
+        cannot be read or has no label, the clean run classifies images hardly better than at
+        random, or the store is of another model or configuration, damaged, or cannot be written.
     """
     progress = as_progress(progress)
     check_model(model)
@@ -113,9 +120,13 @@ def trace_to_store(
         experiment = make_experiment(
             residual_vit(model), settings.selection, settings.mode, source, settings.frozen
         )
-        labels = dict(zip(indices, labels_for(model, dataset, indices), strict=True))
-        classes = classes_for(model, dataset, indices)
-        configuration = _configuration(dataset, settings, classes, len(indices), donor)
+        found = labels_for(model, dataset, indices)
+        labels = dict(zip(indices, found.logits, strict=True))
+        if recorded is None:  # before `force` renames a store
+            advice = "; --all-images includes the misclassified images"
+            clean_model = experiment.clean_vit.model
+            check_accuracy(clean_model, dataset, indices, found, not all_images, advice)
+        configuration = _configuration(dataset, settings, found.names, len(indices), donor)
         writer = open_writer(model, store, TRACES, configuration, force)
         missing = [index for index in indices if _address(index) not in writer.done]
         if not missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,58 +10,82 @@ import torch
 from torch import Tensor
 
 from featviz.data.datasets import Dataset
+from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
-from patching.effects.labels import classes_for, labels_for
+from patching.effects.labels import Labels
 from patching.effects.metrics import check_labels
 from patching.forward.memory import batches
 
 SAMPLE = 128
 """Images on which a model is tried before a long job; the standard error is then below 5 %."""
 
+MIN_ACCURACY = 0.05
+"""Accuracy below which a model is refused, if chance is not higher; see `check_accuracy`."""
 
-def misfit(
-    model: VisionModel, dataset: Dataset, indices: Sequence[int], predicted: Tensor | None = None
-) -> str:
-    """Describe how a model misclassifies most images, if it does.
 
-    Then the labels are probably not those that the model was trained with.
+class LowAccuracyError(FeatvizError):
+    """A model classifies images hardly better than at random."""
+
+
+def check_accuracy(
+    model: VisionModel,
+    dataset: Dataset,
+    indices: Sequence[int],
+    labels: Labels,
+    refuse: bool = True,
+    advice: str = "",
+) -> None:
+    """Warn if a model misclassifies most images, and refuse it near chance.
+
+    Then the labels are probably not those that the model was trained with. Models with random
+    weights are not checked: they are the control of an experiment.
 
     Parameters
     ----------
     model : VisionModel
     dataset : Dataset
     indices : sequence of int
-        Indices of N labeled images.
-    predicted : Tensor of int64, shape (N,), optional
-        Index of each image's largest logit; computed by default.
-
-    Returns
-    -------
-    str
-        See `misfit_line`; also names the most frequent error.
+        Indices of N labeled images, of which `SAMPLE` are classified, evenly spaced in the order of
+        their labels.
+    labels : Labels
+        Those of the N images.
+    refuse : bool
+        False only warns.
+    advice : str
+        End of the message of the error.
 
     Raises
     ------
+    LowAccuracyError
+        If the accuracy is below twice that of chance among the classes of the images, which is
+        taken as at most 1/2, or below `MIN_ACCURACY`.
     FeatvizError
-        If an image cannot be read, or its class is not one of the model; see
-        `patching.effects.labels.labels_for`.
+        If an image cannot be read, or its label is not below the number of logits.
     """
-    labels = labels_for(model, dataset, indices)
-    if predicted is None:
-        predicted = _predict(model, dataset, indices, labels)
-    pairs = list(zip(labels, predicted.tolist(), strict=True))
+    if model.load_options.untrained:
+        return
+    order = sorted(range(len(indices)), key=labels.logits.__getitem__)
+    count = min(SAMPLE, len(order))
+    sample = [order[step * len(order) // count] for step in range(count)]
+    expected = [labels.logits[each] for each in sample]
+    predicted = _predict(model, dataset, [indices[each] for each in sample], expected)
+    pairs = zip(expected, predicted.tolist(), strict=True)
     errors = Counter(pair for pair in pairs if pair[0] != pair[1])
-    line = misfit_line(model, dataset, len(pairs) - errors.total(), len(pairs))
-    if not line:
-        return ""
-    names = classes_for(model, dataset, indices)
+    right = count - errors.total()
+    message = low_accuracy_message(model, dataset, right, count)
+    if not message:
+        return
     label, other = errors.most_common(1)[0][0]
-    own, wrong = _name(names, label), _name(model.classes or names, other)
-    return f"{line}; the most frequent error is {wrong} for {own}"
+    own, wrong = _name(labels.names, label), _name(model.classes or labels.names, other)
+    message += f"; the most frequent error is {wrong} for {own}"
+    least = max(min(2 / len(set(labels.logits)), 1 / 2), MIN_ACCURACY)
+    if refuse and right < least * count:
+        raise LowAccuracyError(message + advice)
+    warnings.warn(message, stacklevel=3)
 
 
-def misfit_line(model: VisionModel, dataset: Dataset, right: int, count: int) -> str:
+def low_accuracy_message(model: VisionModel, dataset: Dataset, right: int, count: int) -> str:
     """Describe an accuracy below 1/2.
 
     Parameters
@@ -94,8 +119,7 @@ def _predict(
     found = []
     with eval_mode(model.module), torch.no_grad():
         for part in batches(model, indices):
-            images = torch.stack([dataset.image(index, model.image_size) for index in part])
-            logits = model(images.to(model.device))
+            logits = model(dataset.images(part, model.image_size).to(model.device))
             check_labels(labels, logits.shape[1])
             found.append(logits.argmax(1).cpu())
     return torch.cat(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
@@ -15,7 +16,22 @@ from featviz.models.vision_model import VisionModel
 from patching.effects.name_matching import matches, same_order
 
 
-def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> list[int]:
+class Labels(NamedTuple):
+    """Labels of images as indices of logits.
+
+    Attributes
+    ----------
+    logits : list of int
+        Index of the logit of each image's class.
+    names : tuple of str
+        Names of the logits, as many as needed for the classes of the images; empty if unknown.
+    """
+
+    logits: list[int]
+    names: tuple[str, ...]
+
+
+def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> Labels:
     """Find the logit of each image's class.
 
     In this order: by WordNet id, if the classes of the model are those of ImageNet; by name, where
@@ -32,8 +48,7 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
 
     Returns
     -------
-    list of int
-        Indices of logits.
+    Labels
 
     Raises
     ------
@@ -44,8 +59,8 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
     found = dataset.labels(indices)
     if min(found, default=0) < 0:
         raise FeatvizError(f"{dataset.name} has images without labels; effects need labels")
-    logits = _logits(model, dataset, dict.fromkeys(found))
     count = len(model.classes) or _count_logits(model)
+    logits = _logits(model, count, dataset, dict.fromkeys(found))
     for label, logit in logits.items():
         if logit >= count:
             names = dataset.classes
@@ -54,24 +69,25 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
                 f"{name} of {dataset.name} has label {label}, but the logits of {model.name} are "
                 f"0 to {count - 1}"
             )
-    return [logits[label] for label in found]
+    return Labels([logits[label] for label in found], _names(model, dataset, logits))
 
 
-def classes_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> tuple[str, ...]:
-    """Return the names of the labels that `labels_for` returns; see `labels_for`."""
-    labels, logits = dataset.labels(indices), labels_for(model, dataset, indices)
-    if labels == logits:
+def _names(model: VisionModel, dataset: Dataset, logits: Mapping[int, int]) -> tuple[str, ...]:
+    """Name the logits of the labels of a dataset."""
+    if all(label == logit for label, logit in logits.items()):
         return tuple(dataset.classes)
     if model.classes:
         return tuple(model.classes)
-    names = {logit: dataset.classes[label] for label, logit in zip(labels, logits, strict=True)}
+    names = {logit: dataset.classes[label] for label, logit in logits.items()}
     return tuple(names.get(logit, str(logit)) for logit in range(max(names) + 1))
 
 
-def _logits(model: VisionModel, dataset: Dataset, used: Iterable[int]) -> dict[int, int]:
-    """Find the logits of the labels that are used."""
+def _logits(
+    model: VisionModel, count: int, dataset: Dataset, used: Iterable[int]
+) -> dict[int, int]:
+    """Find the logits, of a model with `count` logits, of the labels that are used."""
     names, position = dataset.classes, {label: label for label in used}
-    if dataset.wordnet_ids and (synsets := _synsets(model, len(names))):
+    if dataset.wordnet_ids and (synsets := _synsets(model, count, len(names))):
         by_id = {each: logit for logit, each in enumerate(synsets)}
         for label in position:
             if dataset.wordnet_ids[label] not in by_id:
@@ -125,18 +141,17 @@ def _unknown(model: VisionModel, dataset: Dataset, label: int) -> FeatvizError:
     )
 
 
-def _synsets(model: VisionModel, count: int) -> list[str]:
+def _synsets(model: VisionModel, logits: int, labels: int) -> list[str]:
     """Return the WordNet ids of the logits, or none if they are not those of ImageNet.
 
-    A model without class names has those of ImageNet if it has as many logits, and other than the
-    `count` classes of the dataset.
+    A model without class names has those of ImageNet if it has as many logits, and the dataset
+    has another number of labels.
     """
     classes = model.classes
     if classes and all(map(is_wordnet_id, classes)):
         return list(classes)
-    logits = len(classes) or _count_logits(model)
     subset = infer_imagenet_subset({"num_classes": logits})
-    if subset is None or (not classes and logits == count):
+    if subset is None or (not classes and logits == labels):
         return []
     known = ImageNetInfo(subset)
     names = [known.index_to_description(logit) for logit in range(logits)]

@@ -22,7 +22,7 @@ from featviz.store.columns import Columns, Row
 from featviz.store.jobs import JobSummary, make_room, open_writer, stored_configuration
 from featviz.store.reader import Store
 from featviz.store.schema import SCHEMAS
-from patching.effects.accuracy import misfit
+from patching.effects.accuracy import check_accuracy
 from patching.effects.bootstrap import RESAMPLES, Floats, stratified_counts
 from patching.validation import class_profile
 from patching.validation.candidate import MIN_NEUTRAL
@@ -75,7 +75,9 @@ def validate_to_store(
 
     Results are stored layer by layer. They depend on the model, the images, the seed and the
     neuron's address; the dose ``other`` also depends on which neurons of the layer are rendered.
-    The residual streams of all images are held in memory.
+    The residual streams of all images are held in memory. The first call warns if the model
+    misclassifies most images, and refuses it near chance, see
+    `patching.effects.accuracy.check_accuracy`.
 
     Parameters
     ----------
@@ -106,9 +108,10 @@ def validate_to_store(
     ------
     FeatvizError
         If the model cannot be split into sublayers on a residual stream, or is not the store's; if
-        the images have no labels, or not the model's classes, or are too few; if the model
-        misclassifies most of them, except with random weights; or if the store is damaged or cannot
-        be written.
+        the images have no labels, or not the model's classes, or are too few; or if the store is
+        damaged or cannot be written.
+    LowAccuracyError
+        If the model, not of random weights, classifies the images hardly better than at random.
     """
     report = as_progress(progress)
     check_model(model)
@@ -125,6 +128,8 @@ def validate_to_store(
     left_out = tuple(dataset.left_out.values())
     images = split(model, dataset, [one for one in chosen if one not in dataset.left_out], seed)
     configuration = _configuration(dataset, images, seed)
+    if recorded is None:  # before `force` renames validations
+        check_accuracy(model, dataset, images.indices, images.image_labels)
     make_room(model, opened, KIND, configuration, force)
     writer = open_writer(model, store, KIND, configuration, force)
     missing = [neuron for neuron in rendered if neuron.address not in writer.done]
@@ -141,11 +146,6 @@ def validate_to_store(
     report(0, len(missing))
     load_renders = _renders_of(opened)
     baseline = Baseline(vit, dataset, images)
-    # Random weights are the control of an experiment: nobody expects them to classify.
-    if not model.load_options.untrained:
-        problem = misfit(model, dataset, images.indices, baseline.predicted)
-        if problem:
-            raise FeatvizError(f"no causal tests: {problem}")
     resamples = draw_resamples(images, seed)
     for key, some in groupby(missing, key=lambda neuron: neuron.group):
         neurons = list(some)
@@ -222,7 +222,7 @@ def draw_resamples(images: Split, seed: int) -> Floats:
 def _count(dataset: Dataset, count: int | None) -> int:
     if count is not None:
         return count
-    return min(IMAGES_PER_CLASS * max(len(dataset.classes), 2), MAX_IMAGES)
+    return min(IMAGES_PER_CLASS * max(dataset.count_classes(), 2), MAX_IMAGES)
 
 
 def _renders_of(store: Store) -> LoadRenders:

@@ -12,7 +12,7 @@ from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from patching.effects.bootstrap import Indices
-from patching.effects.labels import classes_for, labels_for
+from patching.effects.labels import Labels, labels_for
 
 REFERENCE_EVERY = 3
 """Every third image of a class, starting with the first, is a reference image."""
@@ -60,6 +60,15 @@ class Split:
         """Index of each class's logit."""
         return [each.logit for each in self.classes]
 
+    @property
+    def image_labels(self) -> Labels:
+        """Index of the logit of each image's class, and the names."""
+        names = {each.logit: each.name for each in self.classes}
+        return Labels(
+            [self.logits[label] for label in self.labels.tolist()],
+            tuple(names.get(logit, str(logit)) for logit in range(max(names) + 1)),
+        )
+
     def reference_of(self, label: int) -> Indices:
         """Return the reference images of the class with index `label`."""
         found: Indices = self.reference[self.labels[self.reference] == label]
@@ -100,7 +109,7 @@ def choose_images(dataset: Dataset, count: int) -> list[int]:
         If `count` is below 1, or an image must be read for its label and cannot be.
     """
     fitting = max(count // MIN_PER_CLASS, 2)
-    if count < 1 or len(dataset.classes) <= fitting:
+    if count < 1 or dataset.count_classes() <= fitting:
         return dataset.indices(count)
     labels = np.array(dataset.labels(range(len(dataset))), np.int64)
     unique, sizes = np.unique(labels[labels >= 0], return_counts=True)
@@ -140,8 +149,8 @@ def split(model: VisionModel, dataset: Dataset, indices: Sequence[int], seed: in
         If an image has no label, the classes are not the model's, or fewer than two of them have
         `MIN_PER_CLASS` images.
     """
-    logits = np.array(labels_for(model, dataset, indices), np.int64)
-    names = classes_for(model, dataset, indices)
+    found, names = labels_for(model, dataset, indices)
+    logits = np.array(found, np.int64)
     kept = [one for one in np.unique(logits) if np.count_nonzero(logits == one) >= MIN_PER_CLASS]
     if len(kept) < 2:
         raise FeatvizError(

@@ -44,8 +44,6 @@ class Baseline:
         The residual stream after the last block, at the tokens that the head reads.
     margins : array, shape (N, classes)
         Margin of every class of the split.
-    predicted : Tensor of int64, shape (N,)
-        Index of the largest logit.
 
     Raises
     ------
@@ -63,7 +61,6 @@ class Baseline:
         logits = torch.cat([logits for _, logits in found]).double().cpu()
         check_labels(split.logits, logits.shape[1])
         self.margins: Floats = margins(logits, split.logits).numpy()
-        self.predicted = logits.argmax(1)
 
     def advance_to(self, sublayer: int) -> None:
         """Run all images up to the input of a sublayer.

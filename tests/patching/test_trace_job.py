@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torchvision import datasets
 
 from featviz import FeatvizError, Store, VisionModel, load
 from featviz.data.datasets import Dataset, open_data
+from featviz.models.loading.options import LoadOptions
 from patching.activation_patching import Experiment, sweep
 from patching.effects.labels import labels_for
 from patching.effects.table import Table, read_traces
@@ -38,7 +40,7 @@ def data() -> Dataset:
 
 @pytest.fixture
 def model() -> VisionModel:
-    return attention_model("ViT")
+    return replace(attention_model("ViT"), load_options=LoadOptions(untrained=True))
 
 
 @pytest.fixture
@@ -195,7 +197,7 @@ def test_a_mean_is_over_all_images_of_the_job_also_after_a_stop(
 def test_a_donor_is_part_of_the_configuration(
     model: VisionModel, data: Dataset, tmp_path: Path
 ) -> None:
-    donor = VisionModel("twin", copy.deepcopy(model.module), 64, model.mean, model.std)
+    donor = replace(model, name="twin", module=copy.deepcopy(model.module))
     with torch.no_grad():
         donor.module.blocks[0].attn.proj.weight.mul_(1.5)  # type: ignore[index, union-attr]
     settings = Settings(Selection("attn"))
@@ -245,10 +247,10 @@ def pets(root: Path) -> Dataset:
 def test_classes_are_found_by_their_names(model: VisionModel, tmp_path: Path) -> None:
     dataset = pets(tmp_path / "pets")
     assert dataset.classes == ("Sea_cat", "bee")
-    assert labels_for(named(model, "ape", "bee", "sea cat"), dataset, [0, 1]) == [2, 1]
-    assert labels_for(named(model), dataset, [0, 1]) == [0, 1]
+    assert labels_for(named(model, "ape", "bee", "sea cat"), dataset, [0, 1]).logits == [2, 1]
+    assert labels_for(named(model), dataset, [0, 1]).logits == [0, 1]
     # As many, under other names: in the same order.
-    assert labels_for(named(model, "x", "y"), dataset, [0, 1]) == [0, 1]
+    assert labels_for(named(model, "x", "y"), dataset, [0, 1]).logits == [0, 1]
     with pytest.raises(FeatvizError, match="is called 'Sea_cat'"):
         labels_for(named(model, "ape", "bee", "cat"), dataset, [0, 1])
 
@@ -274,7 +276,8 @@ def test_a_hugging_face_folder_is_traced_on_cifar_in_its_real_format(
     pixels: Any = cifar(tmp_path / "cifar", datasets.CIFAR10, monkeypatch)
     model = load(str(huggingface(tmp_path / "vit")), device="cpu")
     dataset = open_data(f"cifar10:{tmp_path / 'cifar'}")
-    trace_to_store(model, dataset, GRAY, tmp_path / "s")
+    with pytest.warns(UserWarning, match="classifies 0 of 3 images of cifar10"):
+        trace_to_store(model, dataset, GRAY, tmp_path / "s", all_images=True)
     found = read_traces(tmp_path / "s")
     # Labels 5, 0, 9, each of which is one place earlier among the model's classes.
     assert found.label.tolist() == [4, 9, 8]

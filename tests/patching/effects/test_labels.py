@@ -13,7 +13,7 @@ from torchvision.models import ResNet18_Weights
 
 from featviz import FeatvizError, VisionModel
 from featviz.data.datasets import Dataset, open_data
-from patching.effects.labels import classes_for, labels_for
+from patching.effects.labels import labels_for
 
 IMAGENET = ImageNetInfo()
 TIMM = tuple(IMAGENET.index_to_description(label) for label in range(1000))
@@ -23,11 +23,14 @@ NUMBERS = tuple(str(number) for number in range(12))
 
 
 class Constant(nn.Module):
+    passes = 0
+
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
     def forward(self, images: Tensor) -> Tensor:
+        self.passes += 1
         return images.new_zeros(len(images), self.count)
 
 
@@ -46,7 +49,7 @@ def folder(root: Path, names: Sequence[str]) -> Dataset:
 def by_folder(model: VisionModel, root: Path, names: Sequence[str]) -> dict[str, int]:
     """The logit of each folder."""
     data = folder(root, names)
-    return dict(zip(sorted(names), labels_for(model, data, range(len(data))), strict=True))
+    return dict(zip(sorted(names), labels_for(model, data, range(len(data))).logits, strict=True))
 
 
 @pytest.mark.parametrize("classes", [(), tuple("abcdefghijkl"), NUMBERS])
@@ -71,8 +74,8 @@ def test_the_number_counts_also_where_torchvision_sorts_folders_as_text(tmp_path
     data = open_data(f"torchvision:ImageFolder:{tmp_path}")
     assert data.labels([2]) == [2]
     assert data.classes[2] == "10"
-    assert labels_for(model((), 12), data, [2]) == [10]
-    assert classes_for(model((), 12), data, [2])[10] == "10"
+    assert labels_for(model((), 12), data, [2]).logits == [10]
+    assert labels_for(model((), 12), data, [2]).names[10] == "10"
 
 
 def test_numbers_that_count_from_1_are_refused(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_wordnet_ids_are_the_logits_of_imagenet_whatever_its_classes_are_called(
     found = by_folder(model(classes, 1000), tmp_path, names)
     assert found == dict(zip(names, logits, strict=True))
     data = open_data(f"folder:{tmp_path}")
-    shown = classes_for(model(classes, 1000), data, range(len(data)))
+    shown = labels_for(model(classes, 1000), data, range(len(data))).names
     assert shown[0].split(",")[0] in ("tench", "n01440764")
 
 
@@ -128,9 +131,9 @@ def test_as_many_classes_by_other_names_are_matched_in_order_unless_a_name_contr
     tmp_path: Path,
 ) -> None:
     data = folder(tmp_path, ("ape", "bee", "cat"))
-    assert labels_for(model("xyz"), data, range(3)) == [0, 1, 2]
-    assert labels_for(model(("ape", "y", "cat")), data, range(3)) == [0, 1, 2]
-    assert labels_for(model(("cat", "bee", "ape")), data, range(3)) == [2, 1, 0]
+    assert labels_for(model("xyz"), data, range(3)).logits == [0, 1, 2]
+    assert labels_for(model(("ape", "y", "cat")), data, range(3)).logits == [0, 1, 2]
+    assert labels_for(model(("cat", "bee", "ape")), data, range(3)).logits == [2, 1, 0]
     with pytest.raises(FeatvizError, match="none of the 3 classes of m is called 'bee'"):
         labels_for(model(("cat", "y", "ape")), data, range(3))
 
@@ -138,7 +141,7 @@ def test_as_many_classes_by_other_names_are_matched_in_order_unless_a_name_contr
 def test_names_that_match_partly_are_never_matched_by_position(tmp_path: Path) -> None:
     data = folder(tmp_path, ("automobile", "bird", "cat"))
     named = model(("car", "cat", "bird"))
-    assert labels_for(named, data, [1, 2]) == [2, 1]
+    assert labels_for(named, data, [1, 2]).logits == [2, 1]
     with pytest.raises(FeatvizError, match="none of the 3 classes of m is called 'automobile'"):
         labels_for(named, data, range(3))
 
@@ -153,7 +156,7 @@ def test_names_match_whether_their_accents_are_composed_or_not(tmp_path: Path) -
 
 def test_more_classes_than_logits_are_refused_for_images_of_these_classes(tmp_path: Path) -> None:
     data = folder(tmp_path, ("ape", "bee", "cat"))
-    assert labels_for(model((), 2), data, [0, 1]) == [0, 1]
+    assert labels_for(model((), 2), data, [0, 1]).logits == [0, 1]
     with pytest.raises(
         FeatvizError,
         match=r"^class 'cat' of folder:.* has label 2, but the logits of m are 0 to 1$",
@@ -164,10 +167,11 @@ def test_more_classes_than_logits_are_refused_for_images_of_these_classes(tmp_pa
         labels_for(model((), 2), numbers, range(2))
 
 
-def test_a_model_without_names_is_left_as_it_was(tmp_path: Path) -> None:
+def test_a_model_without_names_is_run_once_and_left_as_it_was(tmp_path: Path) -> None:
     made = model((), 1000)
     made.module.train()
     before = torch.get_rng_state()
     by_folder(made, tmp_path, IDS[:2])
+    assert made.module.passes == 1
     assert made.module.training
     assert torch.equal(torch.get_rng_state(), before)

@@ -17,9 +17,11 @@ from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.packing import pack
+from patching.effects.accuracy import LowAccuracyError
 from patching.validation.job import mlp_neurons, validate_to_store
 from patching.validation.layer_group import MLPNeuron
 from patching.vit.residual_vit import residual_vit
+from tests.cli.running import tree
 from tests.patching.validation.worlds import ManyClasses
 
 KIND = "validations"
@@ -200,10 +202,16 @@ def test_nothing_is_tested_if_a_trained_model_gets_most_images_wrong(
     store_renders(random, dataset, tmp_path / "store", [0])
     trained = replace(random, load_options=LoadOptions())
     with pytest.raises(
-        FeatvizError, match=r"planted-1 classifies \d+ of 160 images of marked-1 cor"
+        LowAccuracyError, match=r"planted-1 classifies \d+ of 128 images of marked-1 cor"
     ):
         validate_to_store(trained, tmp_path / "store", dataset)
     assert KIND not in Store(tmp_path / "store").kinds
+    # Results that are stored already are not renamed for nothing.
+    validate_to_store(random, tmp_path / "store", dataset)
+    before = tree(tmp_path)
+    with pytest.raises(LowAccuracyError):
+        validate_to_store(trained, tmp_path / "store", dataset, seed=1, force=True)
+    assert tree(tmp_path) == before
 
 
 def test_the_configuration_has_every_setting_that_affects_a_row(
