@@ -201,8 +201,8 @@ def _grouped(site: Site, units: Sequence[Unit], device: torch.device) -> list[_G
         groups.setdefault(key, []).append((column, head, queries, keys))
     found = []
     for (_, largest), members in groups.items():
-        columns, heads, queries, keys = (
+        columns, heads, queries_of_all, keys_of_all = (
             torch.tensor(list(part), device=device) for part in zip(*members, strict=True)
         )
-        found.append(_Group(columns, heads, queries, keys, largest))
+        found.append(_Group(columns, heads, queries_of_all, keys_of_all, largest))
     return found
