@@ -25,9 +25,9 @@ Grid = tuple[int, int]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; right and bottom are exclusive."""
 
-CLASS_TOKENS = ("cls_token", "class_token")
+CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
 """Usual names of a learned class token."""
-TOKENS = (*CLASS_TOKENS, "dist_token", "reg_token", "register_tokens")
+TOKENS = (*CLASS_TOKENS, "dist_token", "distillation_token", "reg_token", "register_tokens")
 """Usual names of all learned tokens."""
 
 # Submodules whose layers have positions other than the rows and columns of the image, by class name
@@ -107,8 +107,10 @@ def _tokens(module: nn.Module) -> dict[str, int]:
     for path, token in chain(*own):
         # Branches and stages have their own tokens, as in ``cls_token_0``.
         name = path.rstrip("0123456789").removesuffix("_")
-        if name in TOKENS and token.ndim == 3:
-            counts[name] = max(counts.get(name, 0), token.shape[1])
+        if name in TOKENS and 1 <= token.ndim <= 3:
+            # The class embedding of CLIP has only the axis of channels.
+            count = 1 if token.ndim == 1 else token.shape[-2]
+            counts[name] = max(counts.get(name, 0), count)
     return counts
 
 

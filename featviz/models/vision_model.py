@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -129,7 +130,22 @@ class VisionModel:
         return self.image_size, self.prefix_tokens, *_parts(self.module)
 
     def site(self, path: str) -> Site:
-        """Return the site at a `path`; faster than `sites`, as no replaced submodule is noticed."""
+        """Return the site at a path; faster than `sites`, as no replaced submodule is noticed.
+
+        Parameters
+        ----------
+        path : str
+            Of a layer; see `sites`.
+
+        Returns
+        -------
+        Site
+
+        Raises
+        ------
+        NoSiteError
+            If there is no site at the path, with the reason and similar paths.
+        """
         return (self.sites if self._found is None else self._found[1])[path]
 
     @property
@@ -137,14 +153,20 @@ class VisionModel:
         """SHA-256 of the module's class name, its state dict and `variant`, in hexadecimal.
 
         The same weights have the same fingerprint on every device, and another one with inputs of
-        another size or normalization than published. It is computed at each access, as weights can
-        change in place: about 1 s for 100 million weights.
+        another size or normalization than published. Entries of the state dict other than tensors
+        count if JSON can represent them. It is computed at each access, as weights can change in
+        place: about 1 s for 100 million weights.
         """
         digest = hashlib.sha256(type(self.module).__name__.encode())
-        for name, tensor in sorted(self.module.state_dict().items()):
-            digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            digest.update(content.numpy())
+        for name, entry in sorted(self.module.state_dict().items()):
+            if isinstance(entry, Tensor):
+                digest.update(f"\n{name} {entry.dtype} {tuple(entry.shape)}\n".encode())
+                content = entry.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+                digest.update(content.numpy().data)
+            else:
+                # The text of other objects may have addresses in memory.
+                with suppress(TypeError, ValueError):
+                    digest.update(f"\n{name} {json.dumps(entry, sort_keys=True)}\n".encode())
         if self.variant:
             digest.update(f"\n{json.dumps(self.variant, sort_keys=True)}\n".encode())
         return digest.hexdigest()

@@ -139,6 +139,29 @@ def test_the_last_bit_of_one_weight_changes_the_fingerprint() -> None:
     assert wrap(layer).fingerprint != before
 
 
+class Extra(nn.Linear):
+    """Has something other than a tensor in its state dict."""
+
+    def __init__(self, extra: object) -> None:
+        super().__init__(2, 2)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        self.extra = extra
+
+    def get_extra_state(self) -> object:
+        return self.extra
+
+    def set_extra_state(self, state: object) -> None:
+        self.extra = state
+
+
+def test_other_entries_of_a_state_dict_count_if_they_have_a_reproducible_text() -> None:
+    one, same, other = (wrap(Extra({"scale": scale})).fingerprint for scale in (1, 1, 2))
+    assert one == same
+    assert one != other
+    assert wrap(Extra(object())).fingerprint == wrap(Extra(object())).fingerprint
+
+
 def test_a_fingerprint_depends_on_the_dtype_and_accepts_a_scalar() -> None:
     prints = {
         wrap(Number(dtype)).fingerprint
@@ -156,6 +179,7 @@ def test_a_fingerprint_depends_on_the_dtype_and_accepts_a_scalar() -> None:
         ({"cls_token": 1, "dist_token": 1}, 2, True),
         ({"cls_token": 1, "register_tokens": 4}, 5, True),
         ({"reg_token": 3}, 3, False),
+        ({"cls_token": 1, "distillation_token": 1}, 2, True),
         ({"mask_token": 1}, 0, False),
         ({"cls_token_0": 1, "cls_token_1": 1}, 1, True),
         ({"cls_token1": 1, "cls_token2": 1, "cls_token3": 1}, 1, True),
@@ -167,6 +191,36 @@ def test_prefix_tokens_are_counted_in_the_module(
 ) -> None:
     model = wrap(Tokens(**tokens))
     assert (model.prefix_tokens, model.has_class_token) == (prefix, first_is_class)
+
+
+def test_the_class_embedding_of_clip_is_a_class_token() -> None:
+    module = nn.Module()
+    module.class_embedding = nn.Parameter(torch.zeros(4))
+    for tower in (module, nn.ModuleDict({"vision_model": nn.ModuleDict({"embeddings": module})})):
+        model = wrap(tower)
+        assert (model.prefix_tokens, model.has_class_token) == (1, True)
+
+
+def test_means_over_patches_leave_out_the_class_embedding_of_clip() -> None:
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.class_embedding = nn.Parameter(torch.full((4,), 100.0))
+            self.conv1 = nn.Conv2d(3, 4, 2, 2)
+            self.ln = nn.Linear(4, 4)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            patches = self.conv1(images).flatten(2).mT
+            first = self.class_embedding.expand(len(images), 1, 4)
+            output: torch.Tensor = self.ln(torch.cat([first, patches], 1))
+            return output
+
+    model = wrap(Tower())
+    assert (model.sites["ln"].grid, model.sites["ln"].prefix) == ((4, 4), 1)
+    images = torch.rand(2, 3, 8, 8)
+    expected = model(images)[:, 1:, 2].mean(1)
+    values = featviz.readout(model, "ln:2")(images)
+    torch.testing.assert_close(values.flatten(), expected.detach())
 
 
 def test_a_wrapper_has_the_prefix_tokens_of_the_module_inside() -> None:
