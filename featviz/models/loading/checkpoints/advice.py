@@ -67,14 +67,14 @@ def advise(attempt: Attempt, architecture: Architecture) -> str:
     Returns
     -------
     str
-        For the end of an error message, such as ``"; they fit --arch vit_base_patch16_224"``;
+        For the end of an error message, such as ``"; it fits --arch vit_base_patch16_224"``;
         empty if nothing is known.
     """
     names = list(attempt.state)
     if any(".lora_" in name or name.startswith("base_model.") for name in names):
-        return "; they are an adapter (LoRA): merge it into its model and save that"
+        return "; it is an adapter (LoRA): merge it into its model and save that"
     if any(_QUANTIZED.search(name) for name in names):
-        return "; they are quantized: save them as floating-point numbers"
+        return "; it is quantized: save the weights as floating-point numbers"
     if any(
         found[1:2] == (1,) and own[1:2] == (3,) for found, own in attempt.misfit.shapes.values()
     ):
@@ -84,7 +84,7 @@ def advise(attempt: Attempt, architecture: Architecture) -> str:
         return f"; it fits {' '.join(right)}"
     if any(_TRANSFORMERS.search(name) for name in names):
         return (
-            "; the names are those of Hugging Face transformers: give the folder with its "
+            "; its names are those of Hugging Face transformers: give the folder with its "
             "config.json in place of the file"
         )
     return ""

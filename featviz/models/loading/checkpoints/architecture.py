@@ -53,8 +53,13 @@ class Architecture:
         """
         return build(self.name, False, classes, self.image_size, self.model_args)
 
-    def empty(self) -> VisionModel | None:
+    def empty(self, classes: int | None = None) -> VisionModel | None:
         """Build it without memory for its weights, for their names and shapes.
+
+        Parameters
+        ----------
+        classes : int, optional
+            Number of outputs.
 
         Returns
         -------
@@ -62,7 +67,7 @@ class Architecture:
             None if it does not take its options.
         """
         with suppress(FeatvizError):
-            return without_values(self.build)
+            return without_values(lambda: self.build(classes))
         return None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Checkpoints: weights of a known architecture in a file, whoever wrapped and named them."""
+"""Load a checkpoint file into an architecture."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from featviz.models.vision_model import VisionModel
 
 State = dict[str, Tensor]
 
-# Of several networks in one file: the one that the authors evaluate (DINO, iBOT, mean teachers).
-_PREFERRED = re.compile(r"(^|[._])(ema|teacher)([._]|$)")
+# Of several networks in one file: the one that the authors evaluate. That is the teacher of DINO,
+# iBOT and mean teachers, and the encoder of MoCo that is trained by gradients.
+_PREFERRED = re.compile(r"(^|[._])(ema|teacher|encoder_q|base_encoder)([._]|$)")
 
 # Parts of pretraining that are not in the classifier's place: the decoder of masked autoencoders.
 _PRETRAINING = ("decoder_",)
@@ -101,7 +102,8 @@ def load_checkpoint(
         model = architecture.build(classes)
     state = architecture.convert(found.original, model)
     for name in found.unused:
-        state.pop(name.removeprefix(found.prefix), None)
+        if name.startswith(found.prefix):
+            state.pop(name.removeprefix(found.prefix), None)
     misfit = compare(state, model.module)
     if misfit:
         raise _refusal(Attempt(found.prefix, found.original, misfit), architecture, path)
@@ -126,7 +128,9 @@ def _find(
                 converted = architecture.convert(original, model)
                 misfit = compare(converted, model.module, classifiers(model))
                 heads = _pretraining_heads(converted, misfit, classifiers(model))
-                if not _without(misfit, heads):
+                rest = _without(misfit, heads)
+                own = {name: tensor for name, tensor in converted.items() if name not in heads}
+                if not rest or _is_headless(own, rest, architecture, model):
                     unused = [name for name in state if not name.startswith(prefix)]
                     unused += [prefix + name for name in heads]
                     fits.append(_Found(prefix, original, converted, unused))
@@ -170,6 +174,18 @@ def _pretraining_heads(state: State, misfit: Misfit, paths: Sequence[str]) -> li
             # A layer inside it, not its own weight or bias.
             heads += [name for name in state if re.match(rf"{re.escape(path)}\.\w+\.", name)]
     return heads
+
+
+def _is_headless(
+    state: State, misfit: Misfit, architecture: Architecture, model: VisionModel
+) -> bool:
+    """Return whether only layers are missing that timm leaves out together with the classifier."""
+    parents = tuple(f"{head.rpartition('.')[0]}." for head in classifiers(model) if "." in head)
+    only_missing = not (misfit.unexpected or misfit.shapes)
+    if not only_missing or not all(name.startswith(parents) for name in misfit.missing):
+        return False
+    headless = architecture.empty(0)
+    return headless is not None and not compare(state, headless.module)
 
 
 def _without(misfit: Misfit, names: list[str]) -> Misfit:

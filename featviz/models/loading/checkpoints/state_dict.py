@@ -39,10 +39,8 @@ _NO_WEIGHTS = re.compile(
 _DEPTH = 4
 
 # Wrappers that torch puts around a model, and around modules inside it.
-_WRAPPERS = re.compile(
-    r"^(?:module\.|_orig_mod\.)+"
-    r"|(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
-)
+_WRAPPERS = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_DISTRIBUTED = "module."
 
 
 def find_state_dicts(content: Any) -> list[tuple[str, State]]:
@@ -85,8 +83,12 @@ def unwrapped(state: State) -> State:
     Returns
     -------
     dict of str to Tensor
+        With ``module.`` at the start of names unless it is at the start of all: then it is the
+        prefix of a part, as next to the counter of averaged weights or the queue of MoCo.
     """
     short = {_WRAPPERS.sub("", name): part for name, part in state.items()}
+    while short and all(name.startswith(_DISTRIBUTED) for name in short):
+        short = {name.removeprefix(_DISTRIBUTED): part for name, part in short.items()}
     return short if len(short) == len(state) else dict(state)
 
 

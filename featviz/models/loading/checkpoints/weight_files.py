@@ -19,7 +19,7 @@ from featviz.models.loading.checkpoints.file_kinds import describe, is_safetenso
 from featviz.models.loading.checkpoints.fitting import few
 from featviz.models.loading.checkpoints.state_dict import find_state_dicts
 
-# Scores and arguments that training scripts store beside the weights. Their pickles run no code of
+# Scores and arguments that training scripts save with the weights. Their pickles run no code of
 # the file. The old name of the first one is in files written before NumPy 2.
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [

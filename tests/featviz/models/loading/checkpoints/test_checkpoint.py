@@ -84,6 +84,41 @@ def test_a_file_without_a_head_loads_as_a_backbone(tmp_path: Path) -> None:
     assert load(path, arch="test_vit").module(torch.zeros(1, 3, 160, 160)).shape == (1, 64)
 
 
+@pytest.mark.parametrize(
+    ("arch", "small"),
+    [
+        ("efficientvit_m0", {}),
+        ("levit_128", {"depth": (1, 1, 1)}),
+        ("repvit_m0_9", {"depth": (1, 1, 1, 1)}),
+        pytest.param("caformer_s18", {}, marks=pytest.mark.slow),
+    ],
+)
+def test_layers_that_timm_leaves_out_with_the_classifier_may_be_missing(
+    arch: str, small: dict[str, Any], tmp_path: Path
+) -> None:
+    state = state_of(arch, num_classes=0, **small)
+    path = save(state, tmp_path / "it.safetensors")
+    loaded = load(path, arch=arch, model_args=small, device="cpu").module.state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], part) for name, part in state.items())
+    del state[next(iter(state))]
+    with pytest.raises(FeatvizError, match=r"does not fit .* missing: "):
+        load(save(state, tmp_path / "lost.safetensors"), arch=arch, model_args=small)
+
+
+def test_a_normalization_that_the_tag_of_the_weights_decides_is_named(tmp_path: Path) -> None:
+    arch, small = "vit_small_patch16_224", {"depth": 1, "embed_dim": 12, "num_heads": 2}
+    path = save(state_of(arch, **small), tmp_path / "it.safetensors")
+    given: dict[str, Any] = {"model_args": small, "device": "cpu"}
+    used = r"^\S+it\.safetensors: weights of vit_small_patch16_224 differ in mean and std; using "
+    with pytest.warns(UserWarning, match=f"{used}mean 0.5,0.5,0.5 and std 0.5,0.5,0.5; .*--mean"):
+        assert load(path, arch=arch, **given).mean == (0.5, 0.5, 0.5)
+    # Warnings are errors.
+    assert load(path, arch=f"{arch}.dino", **given).mean == (0.485, 0.456, 0.406)
+    half = (0.5, 0.5, 0.5)
+    assert load(path, arch=arch, mean=half, std=half, **given).std == half
+
+
 def test_a_head_that_the_architecture_lacks_as_published_is_added(tmp_path: Path) -> None:
     arch = "eva02_tiny_patch14_224"
     path = save(state_of(arch, num_classes=4), tmp_path / "it.safetensors")

@@ -130,7 +130,10 @@ def test_windows_of_another_size_are_not_resampled(tmp_path: Path) -> None:
         ({"norm.weight": torch.ones(64).to(torch.float8_e4m3fn)}, "is of torch.float8_e4m3fn, as"),
         ({"norm.weight": torch.ones(64, device="meta")}, "norm.weight is on the meta device, with"),
         ({"blocks.0.attn.qkv.lora_A.weight": torch.ones(4, 64)}, "an adapter (LoRA): merge it"),
-        ({"norm.weight_scale": torch.ones(1)}, "they are quantized: save them as floating-point"),
+        (
+            {"norm.weight_scale": torch.ones(1)},
+            "it is quantized: save the weights as floating-point",
+        ),
     ],
 )
 def test_tensors_that_are_no_plain_weights_are_refused(

@@ -115,6 +115,19 @@ OTHERS: dict[str, Callable[[State, State], Any]] = {
     },
     "projection in place of the classifier": lambda state, _: state | HEAD,
     "linear probe": lambda state, _: under("backbone.", state) | {"fc.weight": torch.ones(10, 64)},
+    "averaged": lambda state, _: under("module.", state) | {"n_averaged": torch.tensor(3)},
+    "distributed, with a queue": lambda state, _: (
+        under("module.", state) | {"queue": torch.ones(2)}
+    ),
+    "MoCo": lambda state, other: {
+        "state_dict": under("module.encoder_k.", other)
+        | under("module.encoder_q.", state)
+        | {"module.queue": torch.ones(2)}
+    },
+    "MoCo v3": lambda state, other: {
+        "state_dict": under("module.momentum_encoder.", other | HEAD)
+        | under("module.base_encoder.", state | HEAD)
+    },
 }
 
 
@@ -136,11 +149,19 @@ def test_other_parts_of_a_checkpoint_are_left_out_and_named(form: str, tmp_path:
 def test_two_networks_without_a_teacher_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "it.pth"
     state = module_of("test_vit").state_dict()
-    torch.save(under("encoder_q.", state) | under("encoder_k.", state), path)
-    with pytest.raises(
-        FeatvizError, match=r"several networks .* encoder_q\. and encoder_k\.; save"
-    ):
+    torch.save(under("left.", state) | under("right.", state), path)
+    with pytest.raises(FeatvizError, match=r"several networks .* left\. and right\.; save"):
         load(str(path), arch="test_vit")
+
+
+def test_a_second_classifier_outside_a_network_does_not_replace_its_own(tmp_path: Path) -> None:
+    original = module_of("test_vit")
+    path = tmp_path / "it.pth"
+    outside = {"head.weight": torch.ones(10, 64), "head.bias": torch.ones(10)}
+    torch.save(under("backbone.", original.state_dict()) | outside, path)
+    with pytest.warns(UserWarning, match=r"without 2 tensors of other parts: head\.weight, head"):
+        model = load(str(path), arch="test_vit", device="cpu")
+    torch.testing.assert_close(logits(model.module), logits(original), rtol=0, atol=1e-5)
 
 
 def test_a_misfit_under_a_prefix_names_the_prefix(tmp_path: Path) -> None:
