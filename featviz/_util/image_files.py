@@ -122,4 +122,4 @@ def _rgb(image: Image.Image) -> Image.Image:
     # Straight from a palette with transparency, Pillow warns.
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

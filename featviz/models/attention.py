@@ -233,7 +233,18 @@ def require_heads(module: nn.Module, path: str) -> Heads:
 
 
 def unsupported_reason(module: nn.Module) -> str:
-    """Return why a `module` for which `heads_of` is None has no QK units."""
+    """Return why a module has no QK units.
+
+    Parameters
+    ----------
+    module : nn.Module
+        One for which `heads_of` is None.
+
+    Returns
+    -------
+    str
+        Such as ``"Attention, and its qkv has hooks"``.
+    """
     name = type(module).__name__
     reason = _UNSUPPORTED.get(
         name, "it is not an attention whose logits are known to be scaled q.k"

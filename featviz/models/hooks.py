@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Context = Mapping[str, Any]
 """Keyword arguments with which a module is called, such as ``rope``."""
 
-Take = Callable[[str, Tensor, Context], object]
+InputCallback = Callable[[str, Tensor, Context], object]
 """Receives a module's path, its first input and the keyword arguments of its call."""
 
 Side = Literal["input", "output"]
@@ -64,7 +64,9 @@ class _StopForward(BaseException):
         self.path, self.inputs, self.context = path, inputs, context
 
 
-def run_until(model: VisionModel, images: Tensor, paths: Collection[str], take: Take) -> None:
+def run_until(
+    model: VisionModel, images: Tensor, paths: Collection[str], take: InputCallback
+) -> None:
     """Run a model until every module of `paths` is called, and pass the input of each to `take`.
 
     The forward pass ends at the input of the deepest of these modules: that module and all later
@@ -132,6 +134,11 @@ def record(
     side : str
         ``"output"``: call `take` after the submodule, with its output. ``"input"``: before it.
 
+    Raises
+    ------
+    AttributeError
+        If there is no submodule of a path.
+
     Examples
     --------
     >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
@@ -166,6 +173,9 @@ def replace(
     module: nn.Module, change: Callable[[Call], Any], side: Side = "output"
 ) -> Iterator[None]:
     """Replace the output or the first input of a module while the ``with`` block runs.
+
+    It takes no lock, unlike `record` and `eval_mode`: hold `exclusive` of the whole model if other
+    threads use it.
 
     Parameters
     ----------
@@ -265,6 +275,8 @@ def call_after_pre_hooks(module: nn.Module, inputs: Tensor, context: Context) ->
     Parameters
     ----------
     module : nn.Module
+        The caller holds `exclusive` of the model, as in `eval_mode`: the pre-hooks of the module
+        are removed during the call.
     inputs : Tensor
         The first argument, as `run_until` gives it.
     context : mapping

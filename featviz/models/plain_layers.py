@@ -25,6 +25,10 @@ def has_torch_forward(layer: nn.Module, kind: type[nn.Linear | nn.Conv2d]) -> bo
     layer : nn.Module
     kind : type
         `torch.nn.Linear` or `torch.nn.Conv2d`. Parametrizations of the weight are part of it.
+
+    Returns
+    -------
+    bool
     """
     # The layer's own method, not its class's: it may have been replaced.
     return isinstance(layer, kind) and all(
@@ -34,5 +38,16 @@ def has_torch_forward(layer: nn.Module, kind: type[nn.Linear | nn.Conv2d]) -> bo
 
 
 def is_plain(layer: nn.Module, kind: type[nn.Linear | nn.Conv2d]) -> bool:
-    """Return whether a `layer` has the forward pass of torch's class `kind` and no hooks."""
+    """Return whether a layer has the forward pass of torch's class and no hooks.
+
+    Parameters
+    ----------
+    layer : nn.Module
+    kind : type
+        `torch.nn.Linear` or `torch.nn.Conv2d`.
+
+    Returns
+    -------
+    bool
+    """
     return has_torch_forward(layer, kind) and not is_hooked(layer)

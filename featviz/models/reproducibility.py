@@ -78,7 +78,7 @@ def irreproducible(
         _changed(first, second, 0), "its value for an image depends on the rest of the batch"
     ) | dict.fromkeys(by_chance, "two forward passes give it different values")
     source = _source(module, images, others)
-    return {path: f"{reason}, from {source} on" for path, reason in reasons.items()}
+    return {path: f"{reason}; first changed layer: {source}" for path, reason in reasons.items()}
 
 
 def _changed(
@@ -115,4 +115,4 @@ def _source(module: nn.Module, images: Tensor, others: Tensor) -> str:
         return found
 
     path = next(iter(_changed(outputs(images), outputs(others), TOLERANCE)), "")
-    return f"{path} ({type(parts[path]).__name__})" if path else "the start"
+    return f"{path} ({type(parts[path]).__name__})" if path else "the model itself"

@@ -12,8 +12,10 @@ from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from tests.featviz.toys import toy_vit
 
-MIXED = "no units: its value for an image depends on the rest of the batch, from {} on$"
-RANDOM = "no units: two forward passes give it different values, from {} on$"
+MIXED = (
+    "no units: its value for an image depends on the rest of the batch; first changed layer: {}$"
+)
+RANDOM = "no units: two forward passes give it different values; first changed layer: {}$"
 
 
 def wrap(module: nn.Module) -> VisionModel:
