@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from featviz.addressing.combinations import Combination, combine
     from featviz.addressing.selectors import units
     from featviz.errors import FeatvizError
-    from featviz.models.loading.custom import wrap
     from featviz.models.loading.load import load
+    from featviz.models.loading.wrap import wrap
     from featviz.models.vision_model import VisionModel
     from featviz.rendering.render import Rendering, render
     from featviz.store.reader import Store
@@ -49,6 +49,6 @@ __getattr__, __dir__ = lazy_names(
         "readout": "activations.readout",
         "render": "rendering.render",
         "units": "addressing.selectors",
-        "wrap": "models.loading.custom",
+        "wrap": "models.loading.wrap",
     },
 )

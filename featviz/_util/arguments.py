@@ -162,7 +162,9 @@ def sequence(name: str, value: Any, wanted: str) -> Sequence[Any]:
     FeatvizError
         If it is a text, or not an iterable.
     """
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    # An array or tensor without axes has `__iter__` too.
+    is_scalar = getattr(value, "ndim", None) == 0
+    if isinstance(value, str) or is_scalar or not isinstance(value, Iterable):
         raise FeatvizError(f"{name} must be {wanted}, got {described(value)}")
     return list(value)
 

@@ -77,7 +77,7 @@ def test_a_store_takes_no_results_of_the_model_with_other_inputs(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("--image-size 224x196", "'--image-size': image size is '224x196', not a positive number"),
+        ("--image-size 224x196", "'--image-size': expected a side in pixels, such as 224"),
         ("--mean 0.5", "'--mean': expected R,G,B, such as 0.5,0.5,0.5, got '0.5'"),
         ("--model-arg avg", "'--model-arg': expected KEY=VALUE, such as global_pool=avg"),
     ],

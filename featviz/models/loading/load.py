@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
 
+from featviz._util.arguments import described
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.checkpoint import load_checkpoint
-from featviz.models.loading.custom import CUSTOM, absolute_custom, load_custom
 from featviz.models.loading.huggingface.folder import load_folder
+from featviz.models.loading.import_path import (
+    IMPORT_PATH,
+    absolute_import_path,
+    load_import_path,
+)
 from featviz.models.loading.old_names import current_name
-from featviz.models.loading.options import LoadOptions, Rgb
-from featviz.models.loading.registry import BUNDLED, build, is_known, known_models, unknown_model
+from featviz.models.loading.options import LoadOptions, Rgb, rgb_text
+from featviz.models.loading.registry import (
+    BUNDLED,
+    build,
+    is_known,
+    known_models,
+    normalizations,
+    unknown_model,
+)
 from featviz.models.vision_model import VisionModel
 
 __all__ = ["VisionModel", "known_models", "load"]
 
 
 def load(
-    name: str,
+    name: str | os.PathLike[str],
     untrained: bool = False,
     arch: str | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     image_size: int | None = None,
     mean: Rgb | None = None,
     std: Rgb | None = None,
@@ -37,18 +52,19 @@ def load(
 
     Parameters
     ----------
-    name : str
+    name : str or path
         A name of `known_models`, optionally with a tag of timm (an old name of timm is replaced by
         its current one, with a warning); ``hf-hub:OWNER/MODEL``; a folder of Hugging Face or timm;
         a file with a state dict; or ``py:PACKAGE.MODULE:FUNCTION``, a function of yours (see
-        `featviz.models.loading.custom.load_custom`). A known name takes precedence over a file or
-        folder of the same name; ``./NAME`` is always a path.
+        `featviz.models.loading.import_path.load_import_path`). A known name takes precedence over a
+        file or folder of the same name; ``./NAME`` and a `pathlib.Path` are always paths.
     untrained : bool
         Use random weights, the same every time, instead of the published ones.
     arch : str, optional
         Name of the architecture, for a file of weights.
-    device : str
-        ``"auto"`` (a CUDA device if there is one, else the CPU), or any device of torch.
+    device : str or torch.device
+        ``"auto"`` (a CUDA device if there is one, else the CPU), or any device of torch that holds
+        values.
     image_size : int, optional
         Side of the square inputs in pixels; that of the weights by default. Position embeddings
         are resampled as timm does (bicubic, antialiased).
@@ -66,13 +82,26 @@ def load(
     ------
     FeatvizError
         If there is no such model, file or device, if the weights cannot be downloaded or read or
-        do not fit, or if an argument does not apply to the model.
+        do not fit, or if an argument is of another type or does not apply to the model.
     """
-    name, arch = current_name(name), arch and current_name(arch)
-    options = LoadOptions(untrained, arch, image_size, mean, std, dict(model_args or {}))
+    given = {} if model_args is None else model_args
+    options = LoadOptions(untrained, arch, image_size, mean, std, given)  # type: ignore[arg-type]
+    name = current_name(_name(name))
+    if options.arch is not None:
+        options = replace(options, arch=current_name(options.arch))
     target = find_device(device)
     with _torch_defaults():
         return _finish(_load(name, options), name, options, target)
+
+
+def _name(name: object) -> str:
+    """Return the text of a name, or of a path: with a folder, as no known model has that name."""
+    if isinstance(name, str):
+        return name
+    path = os.fspath(name) if isinstance(name, os.PathLike) else None
+    if not isinstance(path, str):
+        raise FeatvizError(f"name must be the name of a model or a path, got {described(name)}")
+    return os.path.join(".", path)  # noqa: PTH118  a Path drops the dot
 
 
 @contextmanager
@@ -102,21 +131,24 @@ def _finish(
 
 def _location(name: str) -> str | None:
     """Return the name with an absolute path, if the model is not known by a name of its own."""
-    if name.startswith(CUSTOM):
-        return absolute_custom(name)
+    if name.startswith(IMPORT_PATH):
+        return absolute_import_path(name)
     return None if is_known(name) else str(Path(name).absolute())
 
 
 def _load(name: str, options: LoadOptions) -> VisionModel:
     untrained, arch, size = options.untrained, options.arch, options.image_size
-    if name.startswith(CUSTOM):
-        return load_custom(name, options)
+    if name.startswith(IMPORT_PATH):
+        return load_import_path(name, options)
     if is_known(name):
         if arch is not None:
-            raise FeatvizError(f"--arch needs a file of weights; {name} is an architecture itself")
+            raise FeatvizError(
+                f"arch (--arch) needs a file of weights; {name} is an architecture itself"
+            )
         if untrained and name.startswith(BUNDLED):
             raise FeatvizError(
-                f"{name} is bundled with its weights; --untrained is for timm and torchvision"
+                f"{name} is bundled with its weights; untrained (--untrained) is for timm and "
+                "torchvision"
             )
         return build(name, not untrained, image_size=size, model_args=options.model_args)
     path = Path(name)
@@ -124,23 +156,46 @@ def _load(name: str, options: LoadOptions) -> VisionModel:
         raise _missing(name, path, arch)
     if untrained:
         raise FeatvizError(
-            f"{name} has trained weights; --untrained needs the name of a known model"
+            f"{name} has trained weights; untrained (--untrained) needs the name of a known model"
         )
     if path.is_dir():
         if arch is not None:
             raise FeatvizError(
-                f"--arch needs a file of weights; the folder {name} has its own configuration"
+                f"arch (--arch) needs a file of weights; the folder {name} has its own "
+                "configuration"
             )
         if options.model_args:
             raise FeatvizError(
-                f"--model-arg needs an architecture; the folder {name} has its own configuration"
+                f"model_args (--model-arg) need an architecture; the folder {name} has its own "
+                "configuration"
             )
         return load_folder(path, size)
     if arch is None:
         raise FeatvizError(
-            f"{name} has weights only; give their architecture, as in --arch resnet50"
+            f"{name} has weights only; give their architecture with arch (--arch), as in "
+            "--arch resnet50"
         )
-    return load_checkpoint(path, arch, size, options.model_args)
+    model = load_checkpoint(path, arch, size, options.model_args)
+    _warn_of_normalization(model, path, options)
+    return model
+
+
+def _warn_of_normalization(model: VisionModel, path: Path, options: LoadOptions) -> None:
+    """Warn if weights of the same architecture were published with different mean or std."""
+    published = normalizations(str(options.arch))
+    unknown = [
+        kind
+        for index, kind in enumerate(("mean", "std"))
+        if getattr(options, kind) is None and len({each[index] for each in published}) > 1
+    ]
+    if unknown:
+        used = " and ".join(f"{kind} {rgb_text(getattr(model, kind))}" for kind in unknown)
+        flags = " and ".join(f"--{kind}" for kind in unknown)
+        warnings.warn(
+            f"{path}: weights of {options.arch} differ in {' and '.join(unknown)}; using {used}; "
+            f"set others with {flags}, or those of a tag with --arch {options.arch}.TAG",
+            stacklevel=4,
+        )
 
 
 def _normalize_by(model: VisionModel, options: LoadOptions) -> None:
@@ -160,8 +215,8 @@ def _check_size(model: VisionModel) -> None:
             below, above = side // patch * patch, -(-side // patch) * patch
             right = f"{below} or {above}" if below else above
             raise FeatvizError(
-                f"--image-size {side} is not a multiple of the {patch} pixels of a patch of "
-                f"{model.name}; use {right}"
+                f"image_size (--image-size) {side} is not a multiple of the {patch} pixels of a "
+                f"patch of {model.name}; use {right}"
             )
     model.check_input()
 
@@ -182,12 +237,12 @@ def _missing(name: str, path: Path, arch: str | None) -> FeatvizError:
     return unknown_model(name)
 
 
-def find_device(name: str) -> torch.device:
-    """Find a device by its name.
+def find_device(device: str | torch.device) -> torch.device:
+    """Find a device.
 
     Parameters
     ----------
-    name : str
+    device : str or torch.device
         See `load`.
 
     Returns
@@ -197,15 +252,19 @@ def find_device(name: str) -> torch.device:
     Raises
     ------
     FeatvizError
-        If there is no such device here.
+        If there is no such device here, or it holds no values.
     """
-    if name == "auto":
+    if not isinstance(device, str | torch.device):
+        raise FeatvizError(f"device must be 'auto' or a device of torch, got {described(device)}")
+    if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    available = f"available are {', '.join(['auto', 'cpu', *gpus])}"
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        found = torch.device(device)
+        torch.empty(0, device=found)
     except (RuntimeError, AssertionError, ImportError) as error:
-        gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-        available = ", ".join(["auto", "cpu", *gpus])
-        raise FeatvizError(f"no device {name!r} here; available are {available}") from error
-    return device
+        raise FeatvizError(f"no device {str(device)!r} here; {available}") from error
+    if found.type == "meta":
+        raise FeatvizError(f"device 'meta' holds no values; {available}")
+    return found

@@ -6,8 +6,10 @@ import ast
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
+from featviz._util.arguments import described, real_number, sequence, whole_number
 from featviz.errors import FeatvizError
 
 Rgb = tuple[float, float, float]
@@ -20,7 +22,7 @@ _RESERVED = {
     "weights": "--untrained leaves out the published weights",
     "checkpoint_path": "give the file as MODEL, and its architecture with --arch",
 }
-"""Arguments of timm and torchvision that have another way in."""
+"""Arguments of timm and torchvision that are set by other options."""
 
 
 def parse_size(text: str) -> int:
@@ -41,7 +43,11 @@ def parse_size(text: str) -> int:
     FeatvizError
         If it is not a positive integer.
     """
-    return check_size(int(text) if text.isascii() and text.isdigit() else text)
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise FeatvizError(
+            f"expected a side in pixels, such as 224, as inputs are square; got {text!r}"
+        )
+    return int(text)
 
 
 def parse_rgb(text: str) -> Rgb:
@@ -175,9 +181,13 @@ class LoadOptions:
 
     def __post_init__(self) -> None:
         if type(self.untrained) is not bool:
-            raise FeatvizError(f"untrained is {self.untrained!r}, not True or False")
+            raise FeatvizError(
+                f"untrained (--untrained) must be True or False, got {described(self.untrained)}"
+            )
         if self.arch is not None and not isinstance(self.arch, str):
-            raise FeatvizError(f"arch is {self.arch!r}, not the name of an architecture")
+            raise FeatvizError(
+                f"arch (--arch) must be the name of an architecture, got {described(self.arch)}"
+            )
         size, mean, std = self.image_size, self.mean, self.std
         # The fields are frozen for everyone else.
         object.__setattr__(self, "image_size", None if size is None else check_size(size))
@@ -251,7 +261,7 @@ def check_mean(mean: Any) -> Rgb:
 
     Parameters
     ----------
-    mean : (float, float, float)
+    mean : iterable of 3 numbers
         In [0, 1], as images are.
 
     Returns
@@ -266,7 +276,7 @@ def check_mean(mean: Any) -> Rgb:
     values = _rgb("mean", mean)
     if not all(0 <= value <= 1 for value in values):
         raise FeatvizError(
-            f"mean is {_shown(values)}, not in [0, 1]; divide by 255 if it is in bytes"
+            f"mean (--mean) is {rgb_text(values)}, not in [0, 1]; divide by 255 if it is in bytes"
         )
     return values
 
@@ -276,7 +286,7 @@ def check_std(std: Any) -> Rgb:
 
     Parameters
     ----------
-    std : (float, float, float)
+    std : iterable of 3 numbers
         Positive.
 
     Returns
@@ -290,7 +300,7 @@ def check_std(std: Any) -> Rgb:
     """
     values = _rgb("std", std)
     if not all(0 < value < math.inf for value in values):
-        raise FeatvizError(f"std is {_shown(values)}, not three positive numbers")
+        raise FeatvizError(f"std (--std) is {rgb_text(values)}, not three positive numbers")
     return values
 
 
@@ -311,34 +321,43 @@ def check_size(size: Any) -> int:
     FeatvizError
         If it is anything else, such as height and width.
     """
-    if type(size) is not int or size < 1:
-        raise FeatvizError(
-            f"image size is {size!r}, not a positive number of pixels; inputs are square, so one "
-            "number is both height and width"
-        )
-    return size
+    if isinstance(size, list | tuple):
+        raise FeatvizError("image_size (--image-size) must be one number: inputs are square")
+    return whole_number("image_size (--image-size)", size, 1)
 
 
 def _rgb(name: str, values: Any) -> Rgb:
-    numbers = isinstance(values, list | tuple) and all(
-        type(value) in (int, float) for value in values
-    )
-    if not numbers or len(values) != len("RGB"):
-        raise FeatvizError(f"{name} is {values!r}, not three numbers for red, green and blue")
-    red, green, blue = map(float, values)
+    label, wanted = f"{name} (--{name})", "three numbers for red, green and blue"
+    numbers = [real_number(label, each) for each in sequence(label, values, wanted)]
+    if len(numbers) != len("RGB"):
+        raise FeatvizError(f"{label} must be {wanted}, got {len(numbers)}")
+    red, green, blue = numbers
     return red, green, blue
 
 
-def _shown(values: Rgb) -> str:
+def rgb_text(values: Rgb) -> str:
+    """Return three numbers with commas between them, as on the command line.
+
+    Parameters
+    ----------
+    values : (float, float, float)
+
+    Returns
+    -------
+    str
+    """
     return ",".join(f"{value:g}" for value in values)
 
 
 def _model_args(arguments: Any) -> dict[str, Any]:
     if not isinstance(arguments, Mapping):
-        raise FeatvizError(f"model_args is {arguments!r}, not a dict of arguments by name")
+        raise FeatvizError(
+            f"model_args (--model-arg) must be a dict of arguments by name, got "
+            f"{described(arguments)}"
+        )
     for key in arguments:
         if key in _RESERVED:
-            raise FeatvizError(f"--model-arg {key} cannot be set: {_RESERVED[key]}")
+            raise FeatvizError(f"model_args (--model-arg) cannot set {key}: {_RESERVED[key]}")
     return {str(key): _storable(str(key), value) for key, value in arguments.items()}
 
 
@@ -346,10 +365,12 @@ def _storable(key: str, value: Any) -> Any:
     """Return a value as a store would, with tuples for lists."""
     if isinstance(value, list | tuple):
         return tuple(_storable(key, each) for each in value)
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
     raise FeatvizError(
         f"model_args[{key!r}] is {value!r}, which a store cannot record; build the module yourself "
         "and use featviz.wrap"

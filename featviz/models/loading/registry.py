@@ -59,6 +59,23 @@ def is_known(name: str) -> bool:
     )
 
 
+def normalizations(arch: str) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Return mean and standard deviation of each of the published weights of an architecture.
+
+    Parameters
+    ----------
+    arch : str
+        A name for which `is_known` is True.
+
+    Returns
+    -------
+    list of ((float, float, float), (float, float, float))
+        Empty for an architecture other than timm's, and for a name with a tag.
+    """
+    configs = [timm.get_pretrained_cfg(name) for name in timm.list_pretrained(f"{arch}.*")]
+    return [(tuple(config.mean), tuple(config.std)) for config in configs if config is not None]
+
+
 def unknown_model(name: str, kind: str = "model, file or folder") -> FeatvizError:
     """Make the error for an unknown name, with similar names, or the way to a repository.
 
@@ -140,7 +157,9 @@ def build(
     with reproducible(), _accepting(name, " ".join(given)):
         if name.startswith(BUNDLED):
             if model_args:
-                raise FeatvizError(f"{name} is bundled as it is; it takes no --model-arg")
+                raise FeatvizError(
+                    f"{name} is bundled as it is; it takes no model_args (--model-arg)"
+                )
             model = _bundled(name, trained, image_size)
         elif name.startswith(TORCHVISION):
             model = _torchvision(name, trained, options, image_size)

@@ -62,17 +62,30 @@ def fails():
 
 def leaves():
     sys.exit("bye")
+
+
+class Lazy(nn.Module):
+    def forward(self, images):
+        from own_lazily import SCALE
+
+        return SCALE * images
+
+
+def lazy():
+    return Lazy()
 """
 
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder, with a package of functions; its modules are forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
     package = tmp_path / "own_models"
     package.mkdir()
     (package / "nets.py").write_text(MODELS)
     (package / "broken.py").write_text("import nothing_like_this\n")
     (tmp_path / "own_helpers.py").write_text("WIDTH = 8\n")
+    (tmp_path / "own_lazily.py").write_text("SCALE = 3\n")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     for name in [name for name in sys.modules if name.startswith("own_")]:
@@ -94,7 +107,9 @@ def test_a_function_in_the_current_folder_makes_a_model(
     assert not any(weight.requires_grad for weight in model.module.parameters())
     # stdout is for results.
     assert capsys.readouterr() == ("", "made\n")
-    assert str(own) not in sys.path
+    # After the modules of Python and its packages.
+    assert sys.path[-1] == str(own)
+    assert sys.path.count(str(own)) == 1
 
 
 def test_random_weights_of_a_function_are_the_same_every_time(own: Path) -> None:
@@ -125,6 +140,51 @@ def test_a_function_may_return_a_vision_model(own: Path) -> None:
     assert (larger.image_size, larger.std) == (64, (1, 1, 1))
     assert larger.sites["0"].grid == (16, 16)
     assert larger.fingerprint != model.fingerprint
+
+
+def test_a_forward_pass_may_import_from_the_folder_of_its_function(own: Path) -> None:
+    del own
+    model = load("py:own_models.nets:lazy", device="cpu", **INPUTS)
+    images = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(model(images), 3 * (images - 0.5) / 0.5)
+
+
+FORMS = {
+    "a module": ("own_twice.py",),
+    "a package": ("own_twice/__init__.py",),
+    "a package without __init__": ("own_twice/nets.py",),
+    "a package with submodules": ("own_twice/__init__.py", "own_twice/nets.py"),
+}
+
+
+@pytest.mark.parametrize("second", FORMS)
+@pytest.mark.parametrize("first", FORMS)
+def test_modules_of_the_same_name_in_two_folders_are_two_models(
+    first: str, second: str, own: Path
+) -> None:
+    made = []
+    for folder, form, width in (("a", first, 3), ("b", second, 5), ("a", first, 3)):
+        for file in FORMS[form]:
+            path = own / folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                "from torch import nn\nfrom own_size import WIDTH\n"
+                "def net(): return nn.Sequential(nn.Conv2d(3, WIDTH, 4, stride=4))\n"
+            )
+        (own / folder / "own_size.py").write_text(f"WIDTH = {width}\n")
+        module = "own_twice.nets" if "nets" in FORMS[form][-1] else "own_twice"
+        made.append(load(f"py:{folder}/{module}:net", device="cpu", **INPUTS))
+    assert [model.sites["0"].width for model in made] == [3, 5, 3]
+
+
+@pytest.mark.parametrize("name", ["cli", "gallery", "patching", "featviz", "timm", "json"])
+def test_a_module_named_as_one_that_featviz_needs_is_refused(name: str, own: Path) -> None:
+    (own / f"{name}.py").write_text("def net(): return None\n")
+    before = sys.modules.get(name)
+    complaint = rf"^py:{name}:net: {own}/{name}\.py has the name of .*; rename it$"
+    with pytest.raises(FeatvizError, match=complaint):
+        load(f"py:{name}:net", device="cpu", **INPUTS)
+    assert sys.modules.get(name) is before
 
 
 def test_model_arguments_are_those_of_the_function(own: Path) -> None:
@@ -179,7 +239,7 @@ def test_a_compiled_module_is_replaced_by_the_original(own: Path) -> None:
         (
             "own_models.nets:net",
             {},
-            r"returned Net, which needs --image-size, --mean, --std; or ",
+            r"returned Net, which needs image_size \(--image-size\), mean \(--mean\), std .*; or ",
         ),
         (
             "own_models.nets:net",
@@ -187,11 +247,15 @@ def test_a_compiled_module_is_replaced_by_the_original(own: Path) -> None:
             r"net\(\) raised TypeError: net\(\) got an unexpected keyword argument 'depth'",
         ),
         ("own_models.nets:gray", INPUTS, r"gray takes images of 1 channel; featviz needs RGB"),
-        ("own_models.nets:net", {"arch": "vit"}, r"^--arch cannot be combined with py:own_models"),
+        (
+            "own_models.nets:net",
+            {"arch": "vit"},
+            r"^arch \(--arch\) cannot be combined with py:own_m",
+        ),
         (
             "own_models.nets:net",
             {"untrained": True},
-            r"^--untrained cannot be combined with py:own",
+            r"^untrained \(--untrained\) cannot be combined with py:own",
         ),
     ],
 )
@@ -251,9 +315,16 @@ def test_a_wrapped_module_of_timm_equals_the_loaded_one() -> None:
         (3, INPUTS, r"^wrap needs a torch\.nn\.Module, got int$"),
         (nn.Identity(), {"image_size": 32}, r"^Identity needs mean, std; see featviz\.wrap$"),
         (nn.Identity(), INPUTS | {"image_size": (32, 64)}, r"inputs are square"),
-        (nn.Identity(), INPUTS | {"std": (0, 1, 1)}, r"^std is 0,1,1, not three positive numbers$"),
+        (
+            nn.Identity(),
+            INPUTS | {"std": (0, 1, 1)},
+            r"^std .* is 0,1,1, not three positive numbers$",
+        ),
         (nn.Conv2d(1, 2, 3), INPUTS, r"^Conv2d takes images of 1 channel; featviz needs RGB"),
         (nn.Linear(3, 2), INPUTS, r"^Linear cannot run on RGB images of 32 x 32 pixels: "),
+        (nn.Identity(), INPUTS | {"classes": 5}, r"^classes must be the names of the outputs, got"),
+        (nn.Identity(), INPUTS | {"classes": "abc"}, r"^classes must be .*, got 'abc'$"),
+        (nn.Identity(), INPUTS | {"classes": [1]}, r"^each of classes must be a text, got 1$"),
     ],
 )
 def test_what_is_no_model_of_square_rgb_images_is_not_wrapped(

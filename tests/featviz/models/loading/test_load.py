@@ -154,10 +154,14 @@ def test_the_cpu_is_chosen_where_there_is_no_cuda_device(monkeypatch: pytest.Mon
         ("./missing", {}, r"^there is no file or folder \./missing$"),
         ("missing.safetensors", {}, r"^there is no file or folder missing\.safetensors$"),
         ("missing", {"arch": "test_vit"}, r"^there is no file or folder missing$"),
-        ("test_vit", {"arch": "test_vit"}, r"^--arch needs a file of weights; test_vit is an arch"),
-        ("cueworld/vit", {"untrained": True}, r"^cueworld/vit is bundled with its weights; --un"),
-        (FOLDER, {"untrained": True}, r"usual has trained weights; --untrained needs the name"),
-        (FOLDER, {"arch": "test_vit"}, r"^--arch needs a file of weights; the folder .*usual"),
+        (
+            "test_vit",
+            {"arch": "test_vit"},
+            r"^arch \(--arch\) needs a file .*; test_vit is an arch",
+        ),
+        ("cueworld/vit", {"untrained": True}, r"^cueworld/vit is bundled with its weights; untr"),
+        (FOLDER, {"untrained": True}, r"usual has trained weights; untrained .* needs the name"),
+        (FOLDER, {"arch": "test_vit"}, r"^arch \(--arch\) needs a file of weights; the folder"),
         (str(HERE), {}, r"/loading has no config\.json; .* model of transformers or timm"),
         ("cueworld/vit", {"device": "gpu"}, r"^no device 'gpu' here; available are auto, c"),
         (
@@ -176,6 +180,39 @@ def test_an_error_is_one_line(name: str, options: dict[str, Any], complaint: str
     with pytest.raises(FeatvizError, match=complaint) as caught:
         load(name, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_is_a_file_or_folder_also_under_a_known_name(
+    weights_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = load("test_vit", untrained=True).fingerprint
+    assert load(Path(weights_file), arch="test_vit").fingerprint == expected
+    monkeypatch.chdir(tmp_path)
+    Path(weights_file).rename("test_vit")
+    model = load(Path("test_vit"), arch="test_vit")
+    assert (model.name, model.fingerprint) == ("./test_vit", expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"name": None}, r"^name must be the name of a model or a path, got None$"),
+        ({"name": b"test_vit"}, r"^name must be .*, got an object of type bytes$"),
+        ({"device": None}, r"^device must be 'auto' or a device of torch, got None$"),
+        ({"device": 0}, r"^device must be 'auto' or a device of torch, got 0$"),
+        ({"device": "meta"}, r"^device 'meta' holds no values; available are auto, cpu"),
+        ({"arch": ["resnet"]}, r"^arch .* must be the name of an architecture, got an object of"),
+        ({"model_args": 3}, r"^model_args .* must be a dict of arguments by name, got 3$"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(FeatvizError, match=complaint):
+        load(**{"name": "test_vit", "untrained": True, **given})
+
+
+def test_a_device_may_be_one_of_torch() -> None:
+    model = load("test_vit", untrained=True, device=torch.device("cpu"))
+    assert model.device == torch.device("cpu")
 
 
 def test_a_file_of_weights_needs_an_architecture(weights_file: str) -> None:

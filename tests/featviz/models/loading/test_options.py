@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import click
+import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,20 +93,22 @@ def test_a_model_argument_is_a_literal_or_a_text(text: str, value: object) -> No
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"image_size": 0}, r"^image size is 0, not a positive number of pixels"),
-        ({"image_size": (224, 196)}, r"^image size is \(224, 196\), .*; inputs are square"),
-        ({"image_size": 224.0}, r"^image size is 224\.0, not a positive number"),
-        ({"image_size": True}, r"^image size is True, not"),
-        ({"mean": 0.5}, r"^mean is 0\.5, not three numbers for red, green and blue$"),
-        ({"mean": (0.5, 0.5)}, r"^mean is \(0\.5, 0\.5\), not three numbers"),
-        ({"mean": (123.7, 116.3, 103.5)}, r"^mean is 123\.7,116\.3,103\.5, .*; divide by 255"),
-        ({"std": (0.2, 0.0, 0.2)}, r"^std is 0\.2,0,0\.2, not three positive numbers$"),
-        ({"std": (0.2, float("nan"), 0.2)}, r"^std is 0\.2,nan,0\.2, not three positive"),
-        ({"model_args": {"img_size": 64}}, r"^--model-arg img_size cannot be set: --image-size"),
+        ({"image_size": 0}, r"^image_size \(--image-size\) must be at least 1, got 0$"),
+        ({"image_size": (224, 196)}, r"^image_size .* must be one number: inputs are square$"),
+        ({"image_size": 224.0}, r"^image_size .* must be a whole number .*, got 224\.0$"),
+        ({"image_size": True}, r"^image_size .* must be a whole number .*, got True$"),
+        ({"mean": 0.5}, r"^mean \(--mean\) must be three numbers for red, green and blue, got 0"),
+        ({"mean": np.array(0.5)}, r"^mean \(--mean\) must be three numbers for red, green"),
+        ({"mean": (0.5, 0.5)}, r"^mean .* must be three numbers .*, got 2$"),
+        ({"std": (0.5, "a", 0.5)}, r"^std .* must be a number, got 'a'$"),
+        ({"mean": (123.7, 116.3, 103.5)}, r"^mean .* is 123\.7,116\.3,103\.5, .*; divide by 255"),
+        ({"std": (0.2, 0.0, 0.2)}, r"^std \(--std\) is 0\.2,0,0\.2, not three positive numbers$"),
+        ({"std": (0.2, float("nan"), 0.2)}, r"^std .* is 0\.2,nan,0\.2, not three positive"),
+        ({"model_args": {"img_size": 64}}, r"^model_args .* cannot set img_size: --image-size"),
         ({"model_args": {"norm": dict}}, r"^model_args\['norm'\] is .*; .* featviz\.wrap$"),
-        ({"model_args": [1]}, r"^model_args is \[1\], not a dict"),
-        ({"untrained": 1}, r"^untrained is 1, not True or False$"),
-        ({"arch": 3}, r"^arch is 3, not the name"),
+        ({"model_args": [1]}, r"^model_args .* must be a dict of arguments by name, got an"),
+        ({"untrained": 1}, r"^untrained .* must be True or False, got 1$"),
+        ({"arch": 3}, r"^arch .* must be the name of an architecture, got 3$"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line(given: dict[str, Any], complaint: str) -> None:
@@ -113,9 +117,22 @@ def test_a_wrong_option_is_refused_in_one_line(given: dict[str, Any], complaint:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("make", [np.array, torch.tensor, list, iter])
+def test_numbers_of_numpy_and_torch_are_numbers(make: Any) -> None:
+    size: Any = np.int64(64)
+    given = LoadOptions(image_size=size, mean=make([0.25, 0.5, 1]), std=make([1, 2, 4]))
+    assert given == LoadOptions(image_size=64, mean=(0.25, 0.5, 1.0), std=(1.0, 2.0, 4.0))
+    assert json.dumps(given.to_json())
+
+
+def test_model_arguments_of_numpy_are_stored_as_numbers() -> None:
+    given = LoadOptions(model_args={"depth": np.int64(2), "ratio": np.float32(0.5)})
+    assert json.loads(json.dumps(given.to_json()))["model_args"] == {"depth": 2, "ratio": 0.5}
+
+
 @pytest.mark.parametrize("text", ["224x224", "224,196", "-5", "2.5", "", "\u0663"])
 def test_a_text_that_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(FeatvizError, match="not a positive number of pixels; inputs are square"):
+    with pytest.raises(FeatvizError, match=r"^expected a side in pixels, such as 224, "):
         parse_size(text)
 
 

@@ -1,109 +1,54 @@
-"""Models of your own: a module, or a function of yours that makes one."""
+"""``py:PACKAGE.MODULE:FUNCTION``: a function of yours that makes a model, imported by its path."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+import sysconfig
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
 from inspect import isfunction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from timm.layers.patch_embed import PatchEmbed
 from torch import nn
 
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.loading.options import LoadOptions, Rgb, check_mean, check_size, check_std
+from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.registry import reproducible
+from featviz.models.loading.wrap import published_inputs, wrap
 from featviz.models.vision_model import VisionModel
 
-CUSTOM = "py:"
+IMPORT_PATH = "py:"
 """Start of the name of a function that makes a model."""
 
 _INPUTS = ("image_size", "mean", "std")
 _FORM = re.compile(r"py:(?:(?P<folder>.*)/)?(?P<module>\w+(?:\.\w+)*):(?P<function>\w+)", re.DOTALL)
 
-
-def wrap(
-    module: nn.Module,
-    image_size: int | None = None,
-    mean: Rgb | None = None,
-    std: Rgb | None = None,
-    classes: Sequence[str] = (),
-    name: str | None = None,
-) -> VisionModel:
-    """Make a model of a module of your own; it is not copied, moved or frozen.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Takes normalized images of shape (N, 3, image_size, image_size). A compiled module is
-        replaced by the original.
-    image_size : int, optional
-        Side of its square inputs in pixels.
-    mean, std : (float, float, float), optional
-        Its inputs are ``(images - mean) / std`` for RGB in [0, 1].
-        These three are needed, unless the module has the configuration that timm gives its modules
-        (``pretrained_cfg``).
-    classes : sequence of str
-        Names of its outputs.
-    name : str, optional
-        By default the name of its class.
-
-    Returns
-    -------
-    VisionModel
-
-    Raises
-    ------
-    FeatvizError
-        If it is not a module, an argument is missing or out of range, or the module cannot run on
-        images of this size.
-
-    Examples
-    --------
-    >>> module = nn.Sequential(nn.Conv2d(3, 8, 4, stride=4), nn.ReLU())
-    >>> model = wrap(module, image_size=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    >>> list(model.sites)
-    ['0']
-    """
-    if isinstance(module, VisionModel) or not isinstance(module, nn.Module):
-        raise FeatvizError(f"wrap needs a torch.nn.Module, got {type(module).__name__}")
-    given = {"image_size": image_size, "mean": mean, "std": std}
-    published = _published(module)
-    if missing := [key for key in given if given[key] is None and key not in published]:
-        raise FeatvizError(f"{type(module).__name__} needs {', '.join(missing)}; see featviz.wrap")
-    inputs = {key: published.get(key) if value is None else value for key, value in given.items()}
-    if image_size is None:
-        inputs["image_size"] = _built_size(module) or published["image_size"]
-    model = VisionModel(
-        name or type(getattr(module, "_orig_mod", module)).__name__,
-        module,
-        check_size(inputs["image_size"]),
-        check_mean(inputs["mean"]),
-        check_std(inputs["std"]),
-        tuple(classes),
-    )
-    for key in given:
-        if getattr(model, key) != published.get(key):
-            model.variant[key] = getattr(model, key)
-    model.check_input()
-    return model
+# The top-level packages of this project, and the folder that holds them.
+_PROJECT = ("featviz", "patching", "gallery", "cli")
+_ROOT = Path(__file__).parents[3]
 
 
-def load_custom(name: str, options: LoadOptions) -> VisionModel:
+def load_import_path(name: str, options: LoadOptions) -> VisionModel:
     """Make the model that a function returns.
+
+    The folder of its module stays at the end of ``sys.path``, for imports inside functions, such as
+    the forward pass of the model.
 
     Parameters
     ----------
     name : str
         ``py:PACKAGE.MODULE:FUNCTION``; the module is imported from the current folder, as by
-        ``python -m``. With ``py:FOLDER/PACKAGE.MODULE:FUNCTION`` it is imported from this folder.
+        ``python -m``. With ``py:FOLDER/PACKAGE.MODULE:FUNCTION`` it is imported from this folder,
+        also if another folder had modules of the same names.
     options : LoadOptions
         Its `model_args` are the arguments of the function.
 
@@ -114,15 +59,21 @@ def load_custom(name: str, options: LoadOptions) -> VisionModel:
     Raises
     ------
     FeatvizError
-        If there is no such function, it raises an exception or returns something other than a
-        module or a `VisionModel`, or an option does not apply.
+        If there is no such function, its module has the name of an installed one, it raises an
+        exception or returns something other than a module or a `VisionModel`, or an option does
+        not apply.
     """
     if options.untrained or options.arch is not None:
-        option = "--untrained" if options.untrained else "--arch"
+        option = "untrained (--untrained)" if options.untrained else "arch (--arch)"
         raise FeatvizError(f"{option} cannot be combined with {name}, which makes the model")
     target = _Target.parse(name)
     with reproducible(), target.importing():
         made = target.call(options.model_args)
+        return _model(name, made, options)
+
+
+def _model(name: str, made: object, options: LoadOptions) -> VisionModel:
+    """Make a model of what a function returned."""
     if isinstance(made, VisionModel):
         if options.image_size not in (None, made.image_size):
             made.image_size = made.variant["image_size"] = options.image_size
@@ -131,31 +82,31 @@ def load_custom(name: str, options: LoadOptions) -> VisionModel:
         raise FeatvizError(
             f"{name} returned {type(made).__name__}, not a torch.nn.Module or featviz.VisionModel"
         )
-    published = _published(made)
+    published = published_inputs(made)
     missing = [key for key in _INPUTS if getattr(options, key) is None and key not in published]
     if missing:
-        flags = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
+        needed = ", ".join(f"{key} (--{key.replace('_', '-')})" for key in missing)
         raise FeatvizError(
-            f"{name} returned {type(made).__name__}, which needs {flags}; or return "
+            f"{name} returned {type(made).__name__}, which needs {needed}; or return "
             "featviz.wrap(module, image_size=..., mean=..., std=...)"
         )
     return wrap(made, options.image_size, options.mean, options.std, name=name)
 
 
-def absolute_custom(name: str) -> str:
+def absolute_import_path(name: str) -> str:
     """Return the name of a function with the absolute path of its folder.
 
     Parameters
     ----------
     name : str
-        See `load_custom`.
+        See `load_import_path`.
 
     Returns
     -------
     str
     """
     target = _Target.parse(name)
-    return f"{CUSTOM}{target.folder}/{target.module}:{target.function}"
+    return f"{IMPORT_PATH}{target.folder}/{target.module}:{target.function}"
 
 
 @dataclass(frozen=True)
@@ -183,15 +134,19 @@ class _Target:
     @contextmanager
     def importing(self) -> Iterator[None]:
         """Import from the folder first, and keep stdout for results, in the ``with`` block."""
-        sys.path.insert(0, str(self.folder))
+        folder = str(self.folder)
+        sys.path.insert(0, folder)
         try:
             with redirect_stdout(sys.stderr):
                 yield
         finally:
-            sys.path.remove(str(self.folder))
+            sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
 
     def call(self, arguments: Mapping[str, Any]) -> object:
         """Import the module and call the function."""
+        self._make_way()
         try:
             module = import_module(self.module)
         except ModuleNotFoundError as error:
@@ -217,6 +172,37 @@ class _Target:
         except (Exception, SystemExit) as error:
             raise self._raised(f"{self.function}()", error) from error
 
+    def _make_way(self) -> None:
+        """Forget modules of other folders whose names the folder has, or refuse its own module."""
+        tops = {name.partition(".")[0] for name in sys.modules} - {"__main__", *_PROJECT}
+        same = {top for top in tops if not _is_installed(top) and self._spec(top) is not None}
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in same and not self._holds(module):
+                del sys.modules[name]
+        top = self.module.partition(".")[0]
+        spec = self._spec(top)
+        if spec is None:
+            return
+        ours = top in _PROJECT and self.folder.resolve() != _ROOT.resolve()
+        if ours or (top in sys.modules and not self._holds(sys.modules[top])):
+            whose = f"{top} of featviz" if ours else f"{top}, which is loaded"
+            path = spec.origin or self.folder / top
+            raise FeatvizError(f"{self.name}: {path} has the name of {whose}; rename it")
+        if spec.loader is None:
+            # A folder without __init__.py, which Python would look for after all other packages.
+            sys.modules.setdefault(top, module_from_spec(spec))
+
+    def _spec(self, top: str) -> ModuleSpec | None:
+        """Find a top-level module in the folder."""
+        return PathFinder.find_spec(top, [str(self.folder)])
+
+    def _holds(self, module: ModuleType) -> bool:
+        """Return whether a module is from the folder."""
+        place, top = _place(module), module.__name__.partition(".")[0]
+        return place is not None and (
+            place.parent == self.folder or place.is_relative_to(self.folder / top)
+        )
+
     def _raised(self, what: str, error: BaseException) -> FeatvizError:
         """Describe an exception in one line: what raised it, its text, and where."""
         text = next(iter(str(error).strip().splitlines()), "")
@@ -226,21 +212,15 @@ class _Target:
         return FeatvizError(f"{self.name}: {what} raised {type(error).__name__}: {text}{where}")
 
 
-def _published(module: object) -> dict[str, Any]:
-    """Return the inputs that timm records for the weights of a module."""
-    config = getattr(module, "pretrained_cfg", None)
-    if not isinstance(config, Mapping) or "input_size" not in config:
-        return {}
-    _, height, width = config["input_size"]
-    if height != width:
-        return {}
-    return {"image_size": height, "mean": tuple(config["mean"]), "std": tuple(config["std"])}
+def _place(module: ModuleType) -> Path | None:
+    """Return the file of a module, the first folder of a package without one, or None."""
+    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+    return None if file is None else Path(file)
 
 
-def _built_size(module: nn.Module) -> int | None:
-    """Return the side for which timm built the patch embedding of a module, if it has a side."""
-    embedding = getattr(module, "patch_embed", None)
-    if not isinstance(embedding, PatchEmbed) or embedding.img_size is None:
-        return None
-    height, width = embedding.img_size
-    return height if height == width else None
+def _is_installed(top: str) -> bool:
+    """Return whether a loaded top-level module is of Python, or of an installed package."""
+    place = _place(sys.modules[top]) if top in sys.modules else None
+    if place is None or top in sys.stdlib_module_names:
+        return True
+    return any(place.is_relative_to(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
