@@ -27,11 +27,27 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def validated(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("validated") / "s"
+def without_examples(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("without_examples") / "s"
     shutil.copytree(rendered, path)
-    assert status(["examples", *NEURONS, "--data", "cueworld:36", "-o", str(path)]) == 0
     assert status(["validate", str(path), *DATA]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def validated(without_examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("validated") / "s"
+    shutil.copytree(without_examples, path)
+    assert status(["examples", *NEURONS, "--data", "cueworld:36", "-o", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of a model that `validate` scores only, which is fast."""
+    path = tmp_path_factory.mktemp("first_layer") / "s"
+    words = ["render", "cueworld/resnet", "conv1:0", "-o", str(path), "--steps", "2"]
+    assert status(words) == 0
     return path
 
 
@@ -135,10 +151,9 @@ def test_a_packed_store_has_the_same_evidence_and_is_intact(
 
 
 def test_without_examples_the_command_that_adds_them_is_printed(
-    run: Run, rendered: Path, tmp_path: Path
+    run: Run, without_examples: Path
 ) -> None:
-    shutil.copytree(rendered, tmp_path / "s")
-    result = run("validate", tmp_path / "s", "--data", "cueworld:558", "--json")
+    result = run("validate", without_examples, "--data", "cueworld:558", "--json")
     assert result.status == 0
     assert "`featviz examples cueworld/vit SELECTOR --data cueworld:558 -o" in result.err
     found = json.loads(result.out)
@@ -148,27 +163,27 @@ def test_without_examples_the_command_that_adds_them_is_printed(
 
 
 def test_complete_scores_of_other_settings_are_kept(
-    run: Run, rendered: Path, tmp_path: Path
+    run: Run, first_layer: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
-    shutil.copytree(rendered, store)
+    shutil.copytree(first_layer, store)
     assert run("score", store).status == 0
     before = Store(store).configuration["scores"]
-    assert run("validate", store, "--data", "cueworld:558").status == 0
+    assert run("validate", store, "--data", "cueworld:18").status == 0
     assert Store(store).configuration["scores"] == before != {}
-    assert before["spectrum"] != "cueworld:558"
+    assert before["spectrum"] != "cueworld:18"
 
 
 def test_units_that_are_added_are_scored_with_the_settings_of_the_others(
-    run: Run, rendered: Path, tmp_path: Path
+    run: Run, first_layer: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
-    shutil.copytree(rendered, store)
+    shutil.copytree(first_layer, store)
     assert run("score", store, "--seeds", 2).status == 0
     before = Store(store)
-    words = ("render", NEURONS[0], "blocks.11.mlp.fc1:2", "-o", store, "--steps", 4)
+    words = ("render", "cueworld/resnet", "conv1:1-2", "-o", store, "--steps", 2)
     assert run(*words).status == 0
-    assert run("validate", store, "--data", "cueworld:558").status == 0
+    assert run("validate", store, "--data", "cueworld:18").status == 0
     after = Store(store)
     assert after.configuration["scores"] == before.configuration["scores"]
     scores = {row["address"]: row for row in after.rows("scores")}
@@ -177,10 +192,10 @@ def test_units_that_are_added_are_scored_with_the_settings_of_the_others(
 
 
 def test_a_model_without_a_residual_stream_is_scored_and_not_tested_causally(
-    run: Run, tmp_path: Path
+    run: Run, first_layer: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
-    assert run("render", "cueworld/resnet", "conv1:0", "-o", store, "--steps", "2").status == 0
+    shutil.copytree(first_layer, store)
     result = run("validate", store, "--data", "cueworld:18", "--json")
     assert result.status == 0
     assert "no causal tests: " in result.err
@@ -189,6 +204,7 @@ def test_a_model_without_a_residual_stream_is_scored_and_not_tested_causally(
     assert unit["pictures"][0]["fine"] > 0
 
 
+@pytest.mark.slow
 def test_other_images_are_refused_and_with_force_keep_the_renders(
     run: Run, validated: Path, tmp_path: Path
 ) -> None:
