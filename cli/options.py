@@ -319,7 +319,7 @@ def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
     Parameters
     ----------
     store, name, device
-        See `featviz.models.loading.stored.load_model_of`; the name is the value of
+        See `featviz.models.loading.model_of_store.load_model_of`; the name is the value of
         `moved_model_option`.
 
     Returns
@@ -327,6 +327,6 @@ def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
     VisionModel
     """
     with loading_pytorch():
-        from featviz.models.loading import stored
+        from featviz.models.loading import model_of_store
 
-    return stored.load_model_of(store, name, device)
+    return model_of_store.load_model_of(store, name, device)

@@ -14,9 +14,9 @@ from torch import Tensor
 from featviz._util.arguments import described, instance, sequence, whole_number
 from featviz._util.progress import Progress, as_progress
 from featviz.errors import FeatvizError, did_you_mean
-from featviz.models.arguments import check_images, check_model
 from featviz.models.hooks import eval_mode
-from featviz.models.vision_model import VisionModel
+from featviz.models.input_checks import check_images
+from featviz.models.vision_model import VisionModel, check_model
 from patching.effects.metrics import Reference, measure
 from patching.effects.table import Mode, Table, concatenate
 from patching.forward.batched_patching import patched_logits

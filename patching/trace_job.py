@@ -15,9 +15,8 @@ from featviz._util.arguments import instance
 from featviz._util.progress import Progress, as_progress
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
-from featviz.models.vision_model import VisionModel
+from featviz.models.vision_model import VisionModel, check_model
 from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store

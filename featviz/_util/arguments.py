@@ -35,7 +35,7 @@ def instance(name: str, value: object, kind: type[T], wanted: str) -> T:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
     kind : type
     wanted : str
@@ -62,7 +62,7 @@ def whole_number(name: str, value: Any, least: int | None = None) -> int:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
     least : int, optional
         The smallest value allowed.
@@ -95,7 +95,7 @@ def real_number(name: str, value: Any) -> float:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
 
     Returns
@@ -120,7 +120,7 @@ def choice(name: str, value: Any, known: Iterable[str]) -> str:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
     known : iterable of str
 
@@ -147,7 +147,7 @@ def sequence(name: str, value: Any, wanted: str) -> Sequence[Any]:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
         Generators are read.
     wanted : str
@@ -175,7 +175,7 @@ def file_path(name: str, value: Any) -> Path:
     Parameters
     ----------
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
     value : object
 
     Returns

@@ -20,8 +20,8 @@ from featviz.addressing.address import Unit
 from featviz.addressing.combinations import terms
 from featviz.addressing.selectors import Chosen, as_units, check_logits, site_of
 from featviz.errors import FeatvizError
-from featviz.models.arguments import check_images, check_shape
 from featviz.models.hooks import Context, eval_mode, run_until
+from featviz.models.input_checks import check_images, check_shape
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site

@@ -18,7 +18,7 @@ from featviz.addressing.directions import Direction, is_direction, read_layer_di
 from featviz.addressing.ranges import expand, is_ranges
 from featviz.addressing.tokens import expand_tokens
 from featviz.errors import FeatvizError
-from featviz.models.arguments import check_model
+from featviz.models.vision_model import check_model
 
 if TYPE_CHECKING:
     from featviz.models.sites import Site

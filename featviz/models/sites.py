@@ -23,7 +23,7 @@ from featviz.models.blocks.activations import (
 )
 from featviz.models.blocks.order import in_order
 from featviz.models.hooks import Call, eval_mode, record
-from featviz.models.inputs import like_weights
+from featviz.models.input_checks import like_weights
 from featviz.models.reproducibility import irreproducible, sample
 from featviz.models.token_grid import layout
 

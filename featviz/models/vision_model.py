@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from featviz._util.arguments import described
+from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from featviz.models.inputs import input_error, like_weights
+from featviz.models.input_checks import input_error, like_weights
 from featviz.models.loading.options import LoadOptions, Rgb
 from featviz.models.sites import Site, Sites, find_sites
 from featviz.models.token_grid import count_prefix_tokens, has_class_token
@@ -237,3 +239,33 @@ def _parts(module: nn.Module) -> list[nn.Module]:
     for part in found:
         found += [child for child in part._modules.values() if child is not None]
     return found
+
+
+def check_model(model: Any, name: str = "model") -> VisionModel:
+    """Check that an argument is a model of featviz.
+
+    Parameters
+    ----------
+    model : object
+    name : str
+        Name of the argument, for error messages.
+
+    Returns
+    -------
+    VisionModel
+
+    Raises
+    ------
+    FeatvizError
+        If it is something else, such as a module.
+    """
+    if isinstance(model, VisionModel):
+        return model
+    if isinstance(model, nn.Module):
+        raise FeatvizError(
+            f"{name} must be a VisionModel, got a module ({type(model).__name__}); "
+            "featviz.wrap(module, image_size=..., mean=..., std=...) makes one"
+        )
+    raise FeatvizError(
+        f"{name} must be a VisionModel, as featviz.load returns it, got {described(model)}"
+    )

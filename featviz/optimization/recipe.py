@@ -13,8 +13,8 @@ from torch import Tensor
 from featviz._util.arguments import choice, described, instance, real_number, whole_number
 from featviz.errors import FeatvizError
 from featviz.models.acceleration import fastest_precision
-from featviz.models.arguments import check_model
 from featviz.models.token_grid import patch_size
+from featviz.models.vision_model import check_model
 from featviz.optimization.augmentations import Augmentation, CustomAugmentation
 from featviz.optimization.objectives import Objective
 from featviz.optimization.presets import PRESETS, Preset, fit, preset_for

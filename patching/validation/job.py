@@ -15,9 +15,8 @@ from featviz.addressing.address import Unit
 from featviz.addressing.selectors import read_units
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
-from featviz.models.arguments import check_model
 from featviz.models.hooks import eval_mode
-from featviz.models.vision_model import VisionModel
+from featviz.models.vision_model import VisionModel, check_model
 from featviz.store.columns import Columns, Row
 from featviz.store.jobs import JobSummary, make_room, open_writer, stored_configuration
 from featviz.store.reader import Store

@@ -13,7 +13,7 @@ from featviz.analysis.compare.job import compare_to_store
 from featviz.data.datasets import open_data
 from featviz.errors import FeatvizError
 from featviz.models.loading.load import load
-from featviz.models.loading.stored import load_model_of
+from featviz.models.loading.model_of_store import load_model_of
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.recipe import make_recipe
 from featviz.rendering.job import render_to_store

@@ -17,13 +17,13 @@ from timm.layers.patch_embed import PatchEmbed
 from featviz._util.arguments import described
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.checkpoint import load_checkpoint
+from featviz.models.loading.deprecated_names import current_name
 from featviz.models.loading.huggingface.folder import load_folder
 from featviz.models.loading.import_path import (
     IMPORT_PATH,
     absolute_import_path,
     load_import_path,
 )
-from featviz.models.loading.old_names import current_name
 from featviz.models.loading.options import LoadOptions, Rgb, rgb_text
 from featviz.models.loading.registry import (
     BUNDLED,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import timm
 import torchvision
-from torch import Tensor
 
 from featviz.models.loading.checkpoints.architecture import Architecture, classifiers
 from featviz.models.loading.checkpoints.fitting import Misfit, compare
 from featviz.models.loading.checkpoints.sizes import is_resampled, trained_size
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.registry import BUNDLED, TORCHVISION
+from featviz.models.vision_model import VisionModel
 
 SIBLINGS = 10
 """Architectures with similar names that are tried."""
@@ -36,33 +37,17 @@ _ARGUMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 """Arguments of vision transformers that change their parameters: one that is then right."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """A state dict that does not fit.
-
-    Attributes
-    ----------
-    prefix : str
-        Before its names in the file.
-    state : dict of str to Tensor
-        Without the prefix, before its conversion to the names of timm.
-    misfit : Misfit
-        How it differs from the architecture.
-    """
-
-    prefix: str
-    state: dict[str, Tensor]
-    misfit: Misfit
-
-
-def advise(attempt: Attempt, architecture: Architecture) -> str:
+def advise(state: State, architecture: Architecture, model: VisionModel) -> str:
     """Say what would be right for weights that do not fit.
 
     Parameters
     ----------
-    attempt : Attempt
+    state : dict of str to Tensor
+        Before its conversion to the names of timm.
     architecture : Architecture
         The one that they do not fit.
+    model : VisionModel
+        Of the architecture.
 
     Returns
     -------
@@ -70,16 +55,15 @@ def advise(attempt: Attempt, architecture: Architecture) -> str:
         For the end of an error message, such as ``"; it fits --arch vit_base_patch16_224"``;
         empty if nothing is known.
     """
-    names = list(attempt.state)
+    names = list(state)
     if any(".lora_" in name or name.startswith("base_model.") for name in names):
         return "; it is an adapter (LoRA): merge it into its model and save that"
     if any(_QUANTIZED.search(name) for name in names):
         return "; it is quantized: save the weights as floating-point numbers"
-    if any(
-        found[1:2] == (1,) and own[1:2] == (3,) for found, own in attempt.misfit.shapes.values()
-    ):
+    misfit = compare(architecture.convert(state, model), model.module, classifiers(model))
+    if any(found[1:2] == (1,) and own[1:2] == (3,) for found, own in misfit.shapes.values()):
         return "; it has one input channel, which is not supported: featviz needs RGB images"
-    right = next(_fitting(attempt, architecture), None)
+    right = next(_fitting(state, misfit, architecture), None)
     if right is not None:
         return f"; it fits {' '.join(right)}"
     if any(_TRANSFORMERS.search(name) for name in names):
@@ -90,13 +74,13 @@ def advise(attempt: Attempt, architecture: Architecture) -> str:
     return ""
 
 
-def _fitting(attempt: Attempt, architecture: Architecture) -> Iterator[list[str]]:
+def _fitting(state: State, misfit: Misfit, architecture: Architecture) -> Iterator[list[str]]:
     """Yield options of the command line with which weights fit, apart from their classifier."""
-    if _fits(attempt.state, architecture, architecture):
+    if _fits(state, architecture, architecture):
         return
-    for other in _others(attempt.misfit, architecture):
-        for sized in (other, _at_trained_size(attempt.state, other)):
-            if sized is not None and _fits(attempt.state, sized, architecture):
+    for other in _others(misfit, architecture):
+        for sized in (other, _at_trained_size(state, other)):
+            if sized is not None and _fits(state, sized, architecture):
                 arch = ["--arch", sized.name] if sized.name != architecture.name else []
                 options = LoadOptions(image_size=sized.image_size, model_args=sized.model_args)
                 yield arch + options.to_words()
@@ -112,7 +96,7 @@ def _others(misfit: Misfit, architecture: Architecture) -> Iterator[Architecture
         yield replace(architecture, name=name)
 
 
-def _at_trained_size(state: dict[str, Tensor], architecture: Architecture) -> Architecture | None:
+def _at_trained_size(state: State, architecture: Architecture) -> Architecture | None:
     if architecture.image_size is not None:
         return None
     model = architecture.empty()
@@ -120,7 +104,7 @@ def _at_trained_size(state: dict[str, Tensor], architecture: Architecture) -> Ar
     return None if size is None else replace(architecture, image_size=size)
 
 
-def _fits(state: dict[str, Tensor], architecture: Architecture, near: Architecture) -> bool:
+def _fits(state: State, architecture: Architecture, near: Architecture) -> bool:
     """Return whether weights fit an architecture that converts them as another one does."""
     model = architecture.empty()
     if model is None or is_resampled(state, model):

@@ -8,14 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
-from torch import Tensor, nn
+from torch import nn
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints.timm_conversion import Conversion, without_values
+from featviz.models.loading.checkpoints.state_dict import State
+from featviz.models.loading.checkpoints.timm_conversion import Conversion, build_on_meta
 from featviz.models.loading.registry import BUNDLED, TORCHVISION, build, resampled
 from featviz.models.vision_model import VisionModel
-
-State = dict[str, Tensor]
 
 # Heads that GoogLeNet and Inception v3 of torchvision use in training only.
 _TRAINING_ONLY = ("aux1.", "aux2.", "AuxLogits.")
@@ -67,7 +66,7 @@ class Architecture:
             None if it does not take its options.
         """
         with suppress(FeatvizError):
-            return without_values(lambda: self.build(classes))
+            return build_on_meta(lambda: self.build(classes))
         return None
 
     @cached_property

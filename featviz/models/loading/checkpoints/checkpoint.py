@@ -9,20 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.activation import check_activation
-from featviz.models.loading.checkpoints.advice import Attempt, advise
+from featviz.models.loading.checkpoints.advice import advise
 from featviz.models.loading.checkpoints.architecture import Architecture, classifiers
-from featviz.models.loading.checkpoints.fitting import Misfit, compare, few, load_strictly
+from featviz.models.loading.checkpoints.fitting import Misfit, abbreviate, compare, load_strictly
+from featviz.models.loading.checkpoints.read_file import read_state_dicts
 from featviz.models.loading.checkpoints.sizes import is_resampled, other_patches, trained_size
-from featviz.models.loading.checkpoints.state_dict import parts
-from featviz.models.loading.checkpoints.weight_files import read_state_dicts
+from featviz.models.loading.checkpoints.state_dict import State, parts
 from featviz.models.loading.registry import HUB, is_known, unknown_model
 from featviz.models.vision_model import VisionModel
-
-State = dict[str, Tensor]
 
 # Of several networks in one file: the one that the authors evaluate. That is the teacher of DINO,
 # iBOT and mean teachers, and the encoder of MoCo that is trained by gradients.
@@ -50,6 +46,25 @@ class _Found:
     original: State
     converted: State
     unused: list[str]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A state dict that does not fit.
+
+    Attributes
+    ----------
+    prefix : str
+        Before its names in the file.
+    state : dict of str to Tensor
+        Without the prefix, before its conversion to the names of timm.
+    misfit : Misfit
+        How it differs from the architecture.
+    """
+
+    prefix: str
+    state: State
+    misfit: Misfit
 
 
 def load_checkpoint(
@@ -106,7 +121,7 @@ def load_checkpoint(
             state.pop(name.removeprefix(found.prefix), None)
     misfit = compare(state, model.module)
     if misfit:
-        raise _refusal(Attempt(found.prefix, found.original, misfit), architecture, path)
+        raise _refusal(_Attempt(found.prefix, found.original, misfit), architecture, model, path)
     load_strictly(model.module, state, path)
     if found.unused:
         warnings.warn(_left_out(found, path, arch), stacklevel=4)
@@ -117,11 +132,11 @@ def _find(
     states: list[tuple[str, State]], architecture: Architecture, model: VisionModel, path: Path
 ) -> _Found:
     """Return the weights of the architecture in a file."""
-    least = len(list(model.module.parameters())) // 2
+    min_tensors = len(list(model.module.parameters())) // 2
     attempts = []
     for entry, state in states:
         fits: list[_Found] = []
-        for prefix, part in parts(state, least):
+        for prefix, part in parts(state, min_tensors):
             if any(prefix.startswith(each.prefix) for each in fits):
                 continue
             for original in _variants(part):
@@ -136,11 +151,11 @@ def _find(
                     fits.append(_Found(prefix, original, converted, unused))
                     break
                 where = f"{entry}.{prefix}" if entry else prefix
-                attempts.append(Attempt(where, original, misfit))
+                attempts.append(_Attempt(where, original, misfit))
         if fits:
             return _chosen(fits, path)
     best = min(attempts, key=lambda attempt: len(attempt.misfit.missing))
-    raise _refusal(best, architecture, path)
+    raise _refusal(best, architecture, model, path)
 
 
 def _chosen(fits: list[_Found], path: Path) -> _Found:
@@ -202,7 +217,7 @@ def _check_sizes(found: _Found, architecture: Architecture, model: VisionModel, 
     native = None if size is None else replace(architecture, image_size=size).empty()
     if patches is not None or native is None or is_resampled(state, native):
         how = f"patches of {patches} pixels" if patches else "other windows"
-        advice = advise(Attempt(found.prefix, state, Misfit([], [], {})), architecture)
+        advice = advise(state, architecture, model)
         raise FeatvizError(f"{path} does not fit {architecture.name}: it has {how}{advice}")
     if architecture.image_size is None:
         raise FeatvizError(
@@ -223,11 +238,13 @@ def _check_classifier(found: _Found, model: VisionModel, path: Path) -> None:
         )
 
 
-def _refusal(attempt: Attempt, architecture: Architecture, path: Path) -> FeatvizError:
+def _refusal(
+    attempt: _Attempt, architecture: Architecture, model: VisionModel, path: Path
+) -> FeatvizError:
     under = f", under {attempt.prefix!r}" if attempt.prefix else ""
     return FeatvizError(
         f"{path} does not fit {architecture.name}{under}: tensors {attempt.misfit}"
-        f"{advise(attempt, architecture)}"
+        f"{advise(attempt.state, architecture, model)}"
     )
 
 
@@ -236,5 +253,6 @@ def _left_out(found: _Found, path: Path, arch: str) -> str:
     count = len(found.unused)
     noun = "tensor" if count == 1 else "tensors"
     return (
-        f"{path}: loaded {arch}{under}, without {count} {noun} of other parts: {few(found.unused)}"
+        f"{path}: loaded {arch}{under}, without {count} {noun} of other parts: "
+        f"{abbreviate(found.unused)}"
     )

@@ -20,22 +20,12 @@ _SIGNATURES = (
     (b"GGUF", "a GGUF file", _CONVERT),
     (b"\x93NUMPY", "an array of NumPy", _CONVERT),
     (b"\x1f\x8b", "compressed with gzip", "unpack it"),
-    (b"BZh", "compressed with bzip2", "unpack it"),
-    (b"\xfd7zXZ\x00", "compressed with xz", "unpack it"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
-    (b"\x89PNG", "an image", "give a file of weights"),
-    (b"\xff\xd8\xff", "an image", "give a file of weights"),
-    (b"%PDF", "a PDF document", "give a file of weights"),
 )
 
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<error")
 
 # Its version, then a text: the program that wrote it.
 _ONNX = re.compile(rb"\x08[\x01-\x1f]\x12")
-
-# A map of at most 15 entries, then a short text: the first key.
-_MAP = re.compile(rb"[\x81-\x8f][\xa1-\xbf]")
 
 HEAD = 1024
 """Bytes at the start of a file that are enough for `describe`."""
@@ -104,8 +94,6 @@ def describe(path: Path) -> str | None:  # noqa: PLR0911  one return a kind
         return _describe_zip(path)
     if path.suffix == ".onnx" or _ONNX.match(head):
         return f"is a model in ONNX; {_CONVERT}"
-    if path.suffix == ".msgpack" or _MAP.match(head):
-        return f"is a file of msgpack, as Flax writes; {_CONVERT}"
     return None
 
 

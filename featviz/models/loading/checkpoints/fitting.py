@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-
-State = Mapping[str, Tensor]
+from featviz.models.loading.checkpoints.state_dict import State
 
 # BatchNorm counts batches in training; files of old versions of torch lack the counters.
 _COUNTER = "num_batches_tracked"
@@ -40,18 +39,18 @@ class Misfit:
         shapes = [f"{name} is {found}, not {own}" for name, (found, own) in self.shapes.items()]
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "mis-shaped": shapes}
         return "; ".join(
-            f"{len(names)} {kind}: {few(names)}" for kind, names in kinds.items() if names
+            f"{len(names)} {kind}: {abbreviate(names)}" for kind, names in kinds.items() if names
         )
 
 
-def compare(state: State, module: nn.Module, but: Sequence[str] = ()) -> Misfit:
+def compare(state: State, module: nn.Module, exclude: Sequence[str] = ()) -> Misfit:
     """Compare the names and shapes of a state dict with those of a module.
 
     Parameters
     ----------
-    state : mapping of str to Tensor
+    state : dict of str to Tensor
     module : nn.Module
-    but : sequence of str
+    exclude : sequence of str
         Submodules that are not compared, such as the classifier.
 
     Returns
@@ -59,7 +58,7 @@ def compare(state: State, module: nn.Module, but: Sequence[str] = ()) -> Misfit:
     Misfit
         False if everything fits.
     """
-    excluded = tuple(f"{path}." for path in but)
+    excluded = tuple(f"{path}." for path in exclude)
     own = {
         name: part for name, part in module.state_dict().items() if not name.startswith(excluded)
     }
@@ -81,7 +80,7 @@ def load_strictly(module: nn.Module, state: State, path: Path) -> None:
     Parameters
     ----------
     module : nn.Module
-    state : mapping of str to Tensor
+    state : dict of str to Tensor
         Other floating-point types are converted to those of the module.
     path : Path
         The file of the state dict, for error messages.
@@ -122,7 +121,7 @@ def _is_plain_float(part: Tensor) -> bool:
     return part.layout == torch.strided and part.dtype in kinds
 
 
-def few(names: Sequence[str]) -> str:
+def abbreviate(names: Sequence[str]) -> str:
     """Join the first three names, and count the others.
 
     Parameters

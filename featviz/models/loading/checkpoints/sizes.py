@@ -6,11 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
-
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.vision_model import VisionModel
-
-State = Mapping[str, Tensor]
 
 # Position embeddings as timm, OpenAI CLIP and torchvision name them; filters of timm resample them.
 _POSITIONS = ("pos_embed", "positional_embedding", "encoder.pos_embedding")
@@ -23,7 +20,7 @@ def trained_size(state: State, model: VisionModel) -> int | None:
 
     Parameters
     ----------
-    state : mapping of str to Tensor
+    state : dict of str to Tensor
         Before its conversion to the names of timm.
     model : VisionModel
         Of the architecture, at any input size.
@@ -42,7 +39,7 @@ def is_resampled(state: State, model: VisionModel) -> bool:
 
     Parameters
     ----------
-    state : mapping of str to Tensor
+    state : dict of str to Tensor
         Before its conversion to the names of timm.
     model : VisionModel
 
@@ -65,7 +62,7 @@ def other_patches(state: State, model: VisionModel) -> str | None:
 
     Parameters
     ----------
-    state : mapping of str to Tensor
+    state : dict of str to Tensor
         Before its conversion to the names of timm.
     model : VisionModel
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 State = dict[str, Tensor]
+"""A state dict."""
 
 # Entries with weights, the preferred ones first: averages over the steps of the training, then what
 # a teacher of self-distillation is (DINO evaluates it, not its student), then the usual names.
@@ -92,13 +93,13 @@ def unwrapped(state: State) -> State:
     return short if len(short) == len(state) else dict(state)
 
 
-def parts(state: State, least: int) -> Iterator[tuple[str, State]]:
+def parts(state: State, min_tensors: int) -> Iterator[tuple[str, State]]:
     """Split a state dict by the prefixes of its names.
 
     Parameters
     ----------
     state : dict of str to Tensor
-    least : int
+    min_tensors : int
         Fewest tensors of a part.
 
     Yields
@@ -111,6 +112,6 @@ def parts(state: State, least: int) -> Iterator[tuple[str, State]]:
     counts = Counter(name[: dot.end()] for name in state for dot in re.finditer(r"\.", name))
     # A prefix with the same tensors as a shorter one comes after it.
     for prefix in sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix))):
-        if counts[prefix] >= least:
+        if counts[prefix] >= min_tensors:
             found = {name: part for name, part in state.items() if name.startswith(prefix)}
             yield prefix, {name.removeprefix(prefix): part for name, part in found.items()}

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import timm
 import torch
 from timm.models import _builder
-from torch import Tensor, nn
+from torch import nn
 
 from featviz.errors import FeatvizError
+from featviz.models.loading.checkpoints.state_dict import State
 
-State = dict[str, Tensor]
 Built = TypeVar("Built")
 
 _LOCK = threading.Lock()
@@ -35,7 +35,7 @@ class Conversion:
 
     def __init__(self, arch: str) -> None:
         with _recorded() as filters:
-            without_values(lambda: timm.create_model(arch, pretrained=True))
+            build_on_meta(lambda: timm.create_model(arch, pretrained=True))
         self._filter: Callable[..., Any] | None = filters[0] if filters else None
 
     def __call__(self, state: State, module: nn.Module) -> State:
@@ -69,7 +69,7 @@ class Conversion:
         return state
 
 
-def without_values(build: Callable[[], Built]) -> Built:
+def build_on_meta(build: Callable[[], Built]) -> Built:
     """Build a module on the meta device, if it can be, for the names and shapes of its tensors.
 
     Parameters

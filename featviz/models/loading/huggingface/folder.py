@@ -10,6 +10,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.fitting import load_strictly
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.families import (
     beit,
     clip,
@@ -19,7 +20,8 @@ from featviz.models.loading.huggingface.families import (
     siglip,
     vit,
 )
-from featviz.models.loading.huggingface.families.transformer import Built, State
+from featviz.models.loading.huggingface.families.transformer import Built
+from featviz.models.loading.huggingface.folder_weights import read_weights
 from featviz.models.loading.huggingface.image_processor import (
     CLIP,
     HALF,
@@ -29,7 +31,6 @@ from featviz.models.loading.huggingface.image_processor import (
 )
 from featviz.models.loading.huggingface.json_config import JsonConfig, read_json
 from featviz.models.loading.huggingface.timm_folder import load_timm_folder
-from featviz.models.loading.huggingface.weight_files import read_weights
 from featviz.models.loading.registry import reproducible
 from featviz.models.vision_model import VisionModel
 
@@ -137,7 +138,7 @@ def _resize(model: VisionModel, image_size: int) -> None:
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise FeatvizError(
-                f"--image-size {image_size} does not fit {model.name}: {reason}"
+                f"image_size (--image-size) {image_size} does not fit {model.name}: {reason}"
             ) from error
     model.image_size = model.variant["image_size"] = image_size
 

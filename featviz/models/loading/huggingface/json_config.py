@@ -101,14 +101,12 @@ class JsonConfig:
             raise self.wrong(key, "a positive integer")
         return value
 
-    def number(self, key: str, least: float = 0.0) -> float:
-        """Return a finite number.
+    def number(self, key: str) -> float:
+        """Return a finite number that is not negative.
 
         Parameters
         ----------
         key : str
-        least : float
-            The smallest allowed number.
 
         Returns
         -------
@@ -120,8 +118,8 @@ class JsonConfig:
             If the entry is anything else.
         """
         value = self.get(key)
-        if type(value) not in (int, float) or not least <= value < float("inf"):
-            raise self.wrong(key, f"a number >= {least:g}")
+        if type(value) not in (int, float) or not 0 <= value < float("inf"):
+            raise self.wrong(key, "a number >= 0")
         return float(value)
 
     def side(self, key: str) -> int:

@@ -10,8 +10,8 @@ import timm
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.fitting import compare, load_strictly
 from featviz.models.loading.checkpoints.timm_conversion import Conversion
+from featviz.models.loading.huggingface.folder_weights import read_weights
 from featviz.models.loading.huggingface.json_config import JsonConfig
-from featviz.models.loading.huggingface.weight_files import read_weights
 from featviz.models.loading.registry import from_timm, reproducible
 from featviz.models.vision_model import VisionModel
 

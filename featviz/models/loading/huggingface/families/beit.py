@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from timm.models.beit import Beit
 
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.families import vit
 from featviz.models.loading.huggingface.families.transformer import (
     Built,
-    State,
     layer_norm,
     mlp_ratio,
     rename,

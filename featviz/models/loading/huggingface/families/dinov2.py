@@ -14,10 +14,10 @@ from timm.layers.mlp import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.families import vit
 from featviz.models.loading.huggingface.families.transformer import (
     Built,
-    State,
     rename,
     stack,
     vit_arguments,

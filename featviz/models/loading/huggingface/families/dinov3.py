@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from timm.models.eva import Eva
 
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.families import vit
 from featviz.models.loading.huggingface.families.transformer import (
     Built,
-    State,
     layer_norm,
     mlp_ratio,
     rename,

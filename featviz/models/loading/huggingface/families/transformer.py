@@ -10,10 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.json_config import JsonConfig
-
-State = dict[str, Tensor]
-"""A state dict."""
 
 Built = tuple[nn.Module, State]
 """A module of timm with any weights, and the weights of the folder under its names."""

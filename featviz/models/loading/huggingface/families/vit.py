@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from timm.models.vision_transformer import VisionTransformer
 
+from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.huggingface.families.transformer import (
     Built,
-    State,
     rename,
     vit_arguments,
 )

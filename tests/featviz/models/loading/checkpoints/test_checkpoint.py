@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from featviz.models.loading.checkpoints.weight_files import read_state_dict
+from featviz.models.loading.checkpoints.read_file import read_state_dict
 from featviz.models.loading.load import load
 
 

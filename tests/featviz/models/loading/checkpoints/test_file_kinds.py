@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints.weight_files import read_content, read_state_dict
+from featviz.models.loading.checkpoints.read_file import read_content, read_state_dict
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 88217497\n"
 
@@ -52,7 +52,6 @@ def tarred() -> bytes:
         (b"\x89HDF\r\n\x1a\n", r"is an HDF5 file, as Keras"),
         (b"GGUF\x03\x00\x00\x00", r"is a GGUF file; featviz reads weights of PyTorch"),
         (b"\x08\x08\x12\x07pytorch\x1a\x052.1.0", r"is a model in ONNX; featviz reads weights of"),
-        (b"\x82\xa6params\x81\xa4head", r"is a file of msgpack, as Flax writes"),
         (gzip.compress(b"weights"), r"is compressed with gzip; unpack it$"),
         (npz(), r"is an archive of NumPy arrays"),
         (zipped(), r"is a zip archive; unpack it$"),

@@ -130,8 +130,8 @@ def test_a_side_that_is_no_multiple_of_the_patch_reads_whole_patches(folder: Pat
 @pytest.mark.parametrize(
     ("size", "complaint"),
     [
-        (30, r"--image-size 30 is not a multiple of the 8 pixels of a patch"),
-        (4, r"--image-size 4 "),
+        (30, r"image_size .* 30 is not a multiple of the 8 pixels of a patch"),
+        (4, r"image_size .* 4 "),
     ],
 )
 def test_a_size_with_incomplete_patches_is_refused(folder: Path, size: int, complaint: str) -> None:

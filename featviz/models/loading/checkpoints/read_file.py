@@ -16,7 +16,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.file_kinds import describe, is_safetensors
-from featviz.models.loading.checkpoints.fitting import few
+from featviz.models.loading.checkpoints.fitting import abbreviate
 from featviz.models.loading.checkpoints.state_dict import find_state_dicts
 
 # Scores and arguments that training scripts save with the weights. Their pickles run no code of
@@ -125,6 +125,6 @@ def read_state_dicts(path: Path) -> list[tuple[str, dict[str, Tensor]]]:
     if not states:
         found = f"a {type(content).__name__}"
         if isinstance(content, Mapping):
-            found = f"only {few([str(key) for key in content])}" if content else "nothing"
+            found = f"only {abbreviate([str(key) for key in content])}" if content else "nothing"
         raise FeatvizError(f"{path} has no weights by name: it has {found}")
     return states

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from featviz.models.loading.checkpoints.weight_files import read_state_dict
+from featviz.models.loading.checkpoints.read_file import read_state_dict
 from featviz.models.loading.huggingface.json_config import read_json
 
 _FILES = ("model.safetensors", "pytorch_model.bin")

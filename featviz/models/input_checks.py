@@ -1,17 +1,20 @@
-"""Checks of models and images that public functions are called with; see `_util.arguments`."""
+"""Inputs of a model: checks of images, and the error of a module that cannot take them."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from featviz._util.arguments import described
 from featviz.errors import FeatvizError
-from featviz.models.vision_model import VisionModel
 
-LOWEST, HIGHEST = -1.0, 2.0
+if TYPE_CHECKING:
+    from featviz.models.vision_model import VisionModel
+
+PIXEL_MIN, PIXEL_MAX = -1.0, 2.0
 """Range of pixels that is not refused: augmentations may leave [0, 1]."""
 CONVERSIONS = {
     "ndarray": "; torch.from_numpy makes a tensor",
@@ -21,33 +24,51 @@ CONVERSIONS = {
 """What makes a tensor of other types, by the name of the type."""
 
 
-def check_model(model: Any, name: str = "model") -> VisionModel:
-    """Check that an argument is a model of featviz.
+def like_weights(module: nn.Module, images: Tensor) -> Tensor:
+    """Cast images to the dtype and device of a module's weights.
 
     Parameters
     ----------
-    model : object
-    name : str
-        Of the argument.
+    module : nn.Module
+        Its first floating-point parameter determines dtype and device; without one, the images
+        stay as they are.
+    images : Tensor
 
     Returns
     -------
-    VisionModel
-
-    Raises
-    ------
-    FeatvizError
-        If it is something else, such as a module.
+    Tensor
     """
-    if isinstance(model, VisionModel):
-        return model
-    if isinstance(model, nn.Module):
-        raise FeatvizError(
-            f"{name} must be a VisionModel, got a module ({type(model).__name__}); "
-            "featviz.wrap(module, image_size=..., mean=..., std=...) makes one"
+    weights = (weight for weight in module.parameters() if weight.is_floating_point())
+    return images.to(next(weights, images))
+
+
+def input_error(name: str, image_size: int, error: Exception) -> FeatvizError:
+    """Describe why a module could not run on RGB images.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    image_size : int
+        Side of the images in pixels.
+    error : Exception
+        What the module raised.
+
+    Returns
+    -------
+    FeatvizError
+        With the first line of that error, or the number of channels that the module takes.
+    """
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    own = re.search(rf"input\[\d+, 3, {image_size}, {image_size}\] to have (\d+) channels", reason)
+    if own:
+        count = int(own[1])
+        needed = (
+            f"takes images of {count} channel{'s' * (count != 1)}; featviz needs RGB, 3 channels"
         )
-    raise FeatvizError(
-        f"{name} must be a VisionModel, as featviz.load returns it, got {described(model)}"
+        return FeatvizError(f"{name} {needed}")
+    return FeatvizError(
+        f"{name} cannot run on RGB images of {image_size} x {image_size} pixels: {reason}"
     )
 
 
@@ -60,7 +81,7 @@ def check_shape(model: VisionModel, images: Any, name: str = "images") -> Tensor
     images : object
         Should be a tensor (N, 3, H, W).
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
 
     Returns
     -------
@@ -93,7 +114,7 @@ def check_images(model: VisionModel, images: Any, name: str = "images") -> Tenso
     images : object
         Should be a tensor (N, 3, H, W), RGB in [0, 1], floating-point.
     name : str
-        Of the argument.
+        Name of the argument, for error messages.
 
     Returns
     -------
@@ -110,8 +131,8 @@ def check_images(model: VisionModel, images: Any, name: str = "images") -> Tenso
             low, high = (float(each) for each in torch.aminmax(images.detach()))
         except RuntimeError:  # inside `torch.func.vmap`, values cannot be read
             low, high = 0.0, 1.0
-        if not (low >= LOWEST and high <= HIGHEST):
-            hint = "; divide them by 255" if low >= 0 and high > HIGHEST else ""
+        if not (low >= PIXEL_MIN and high <= PIXEL_MAX):
+            hint = "; divide them by 255" if low >= 0 and high > PIXEL_MAX else ""
             raise FeatvizError(
                 f"{model.name} reads {name} in [0, 1], before its own normalization, "
                 f"not in [{low:g}, {high:g}]{hint}"
@@ -127,7 +148,7 @@ def _hint(images: Tensor, side: int) -> str:
     if len(shape) == 3:
         steps.append("[None] adds the batch axis")
     if len(shape) in (3, 4) and shape[-1] == 3 and shape[-3] != 3:
-        steps.append(".permute(0, 3, 1, 2) puts the channels second")
+        steps.append(".permute(0, 3, 1, 2) moves the channels to axis 1")
     elif len(shape) == 4 and shape[1] == 1:
         steps.append(".expand(-1, 3, -1, -1) makes a gray image RGB")
     elif len(shape) == 4 and shape[1] == 3 and shape[2:] != (side, side):
