@@ -273,7 +273,7 @@ def check_mean(mean: Any) -> Rgb:
     FeatvizError
         If it is anything else.
     """
-    values = _rgb("mean", mean)
+    values = rgb("mean (--mean)", mean)
     if not all(0 <= value <= 1 for value in values):
         raise FeatvizError(
             f"mean (--mean) is {rgb_text(values)}, not in [0, 1]; divide by 255 if it is in bytes"
@@ -298,7 +298,7 @@ def check_std(std: Any) -> Rgb:
     FeatvizError
         If it is anything else.
     """
-    values = _rgb("std", std)
+    values = rgb("std (--std)", std)
     if not all(0 < value < math.inf for value in values):
         raise FeatvizError(f"std (--std) is {rgb_text(values)}, not three positive numbers")
     return values
@@ -326,11 +326,29 @@ def check_size(size: Any) -> int:
     return whole_number("image_size (--image-size)", size, 1)
 
 
-def _rgb(name: str, values: Any) -> Rgb:
-    label, wanted = f"{name} (--{name})", "three numbers for red, green and blue"
-    numbers = [real_number(label, each) for each in sequence(label, values, wanted)]
+def rgb(name: str, values: Any) -> Rgb:
+    """Validate three numbers.
+
+    Parameters
+    ----------
+    name : str
+        What they are, for error messages.
+    values : iterable of 3 numbers
+        Of Python, NumPy or PyTorch.
+
+    Returns
+    -------
+    (float, float, float)
+
+    Raises
+    ------
+    FeatvizError
+        If it is anything else.
+    """
+    wanted = "three numbers for red, green and blue"
+    numbers = [real_number(name, each) for each in sequence(name, values, wanted)]
     if len(numbers) != len("RGB"):
-        raise FeatvizError(f"{label} must be {wanted}, got {len(numbers)}")
+        raise FeatvizError(f"{name} must be {wanted}, got {len(numbers)}")
     red, green, blue = numbers
     return red, green, blue
 

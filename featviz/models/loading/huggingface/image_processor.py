@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from featviz.models.loading.huggingface.json_config import JsonConfig, read_json
-from featviz.models.loading.options import Rgb
+from featviz.models.loading.options import Rgb, rgb
 
 Statistics = tuple[Rgb, Rgb]
 """Mean and standard deviation of RGB in [0, 1]."""
@@ -60,7 +60,7 @@ def pixel_statistics(folder: Path, default: Statistics) -> Statistics:
             raise config.wrong(step, "false: featviz feeds RGB images, scaled and normalized")
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if config.get("do_normalize"):
-        mean, std = _rgb(config, "image_mean"), _rgb(config, "image_std")
+        mean, std = _per_channel(config, "image_mean"), _per_channel(config, "image_std")
         if min(std) <= 0:
             raise config.wrong("image_std", "three positive numbers")
     scale = 255.0
@@ -88,15 +88,11 @@ def _processor(folder: Path) -> JsonConfig | None:
     return config.with_defaults({**_STEPS, "image_mean": list(mean), "image_std": list(std)})
 
 
-def _rgb(config: JsonConfig, key: str) -> Rgb:
+def _per_channel(config: JsonConfig, key: str) -> Rgb:
     """Return three numbers, one per channel, or one for all."""
     value = config.get(key)
-    parts = value if isinstance(value, list) else [value] * 3
-    numbers = all(type(part) in (int, float) for part in parts)
-    if not numbers or len(parts) != 3:
-        raise config.wrong(key, "three numbers")
-    red, green, blue = map(float, parts)
-    return red, green, blue
+    values = value if isinstance(value, list) else [value] * 3
+    return rgb(f"{config.path}: {config.parent}{key}", values)
 
 
 def _divided(values: Rgb, scale: float) -> Rgb:

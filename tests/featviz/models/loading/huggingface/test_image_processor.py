@@ -90,8 +90,8 @@ def test_one_number_is_for_all_channels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "complaint"),
     [
-        ({"image_mean": [0.5]}, r"image_mean is \[0\.5\], not three numbers"),
-        ({"image_mean": ["0.5"] * 3}, r"not three numbers"),
+        ({"image_mean": [0.5]}, r"image_mean must be three numbers for .*, got 1$"),
+        ({"image_mean": ["0.5"] * 3}, r"image_mean must be a number, got '0\.5'$"),
         ({"image_std": [0.5, 0, 0.5]}, r"image_std is \[0\.5, 0, 0\.5\], not three positive"),
         ({"rescale_factor": 0}, r"rescale_factor is 0, not a positive number"),
         ({"rescale_factor": "1/255"}, r"rescale_factor is '1/255', not a number"),
