@@ -34,6 +34,8 @@ def test_the_commands_make_the_same_store_anew(store: str, folder: Path) -> None
         run(*words(line, store))
     manifests = [json.loads((at / "store.json").read_text()) for at in (then, folder / store)]
     manifests[1].pop("location", None)  # of a model in a folder, which 0.1 did not record
+    known = manifests[0]["sites"]  # without the activations of blocks, which 0.1 did not have
+    manifests[1]["sites"] = [site for site in manifests[1]["sites"] if site in known]
     assert manifests[0] == manifests[1]
     assert list(differing(Store(then), Store(store))) == []
 

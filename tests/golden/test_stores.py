@@ -61,8 +61,15 @@ def test_the_table_of_traces_as_csv_has_the_numbers_of_then(store: str, folder: 
 
 
 def test_commands_without_a_store_print_the_same(folder: Path) -> None:
-    found = {line: shortened(featviz(*words(line))) for line in PRINTED}
-    assert list(differences(golden("printed")[""], found, 1e-4, 1e-5)) == []
+    then = golden("printed")[""]
+    found = {line: featviz(*words(line)) for line in PRINTED}
+    for line, printed in found.items():
+        if line.startswith("units") and ":" not in line:
+            # Without the activations of blocks, which 0.1 did not have.
+            known = {site["path"] for site in then[line]}
+            found[line] = [site for site in printed if site["path"] in known]
+    found = {line: shortened(printed) for line, printed in found.items()}
+    assert list(differences(then, found, 1e-4, 1e-5)) == []
 
 
 def lines(path: Path) -> list[list[str | float]]:

@@ -86,7 +86,7 @@ def test_a_layer_that_is_random_itself_is_named() -> None:
         def forward(self, inputs: Tensor) -> Tensor:
             return dropout(super().forward(inputs))
 
-    model = wrap(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), NoisyLinear(8 * 14 * 14, 3)))
+    model = wrap(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), NoisyLinear(8 * 14 * 14, 64)))
     assert list(model.sites) == ["0"]
     with pytest.raises(FeatvizError, match=RANDOM.format(r"2 \(NoisyLinear\)")):
         model.sites["2"]

@@ -64,12 +64,14 @@ def test_the_head_has_one_value_an_image(vit: VisionModel) -> None:
 
 def test_the_token_layers_of_a_mixer_have_channels_as_positions_and_no_grid() -> None:
     model = load("cueworld/mixer", device="cpu")
-    assert list(model.sites)[:5] == [
+    assert list(model.sites)[:7] == [
         "stem",
+        "blocks.0.resid_pre",
         "blocks.0.mlp_tokens.fc1",
         "blocks.0.mlp_tokens.fc2",
         "blocks.0.mlp_channels.fc1",
         "blocks.0.mlp_channels.fc2",
+        "blocks.0.resid_post",
     ]
     path = "blocks.2.mlp_tokens.fc1"
     assert model.sites[path] == Site(path, path, 64, 128, None, 0)
@@ -164,7 +166,8 @@ class Attention(nn.Module):
 
 def test_a_layer_whose_forward_is_never_called_is_refused() -> None:
     sites = wrap(Attention(), 8).sites
-    assert list(sites) == ["embed", "attention.qk", "attention.qk_mode"]
+    vectors = [f"attention.{name}" for name in "qkv"]
+    assert list(sites) == ["embed", "attention.qk", "attention.qk_mode", *vectors]
     with pytest.raises(FeatvizError, match=r"attention\.out_proj has no units: .*never called"):
         sites["attention.out_proj"]
 
@@ -317,7 +320,8 @@ def test_layers_and_attentions_called_by_keyword_are_sites() -> None:
             mixed, _ = self.attention(query=tokens, key=keys, value=tokens, need_weights=False)
             return self.head(input=mixed.mean(1))  # type: ignore[no-any-return]
 
-    sites = ["patches", "attention.qk", "attention.qk_mode", "head"]
+    vectors = [f"attention.{name}" for name in "qkv"]
+    sites = ["patches", "attention.qk", "attention.qk_mode", *vectors, "head"]
     assert list(wrap(Keywords(crossed=False), 32).sites) == sites
     model = wrap(Keywords(crossed=True), 32)
     assert list(model.sites) == ["patches", "head"]
