@@ -51,13 +51,13 @@ def demo(folder: str, as_json: bool) -> None:
 
     from featviz.addressing.selectors import units
     from featviz.optimization.recipe import make_recipe
-    from featviz.rendering.job import keep_precision, render_to_store
+    from featviz.rendering.job import keep_defaults, render_to_store
     from gallery import export
 
     reports: list[dict[str, Any]] = []
     for name, selectors, samples in STORES:
         store = Path(folder, name)
-        recipe = keep_precision(model, make_recipe(model, samples=samples, steps=STEPS), store)
+        recipe = keep_defaults(model, make_recipe(model, samples=samples, steps=STEPS), store)
         chosen = units(model, *selectors)
         with progress_bar(f"{name}: ") as progress:
             summary = render_to_store(model, chosen, recipe, store, progress=progress)

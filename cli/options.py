@@ -279,7 +279,7 @@ def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     ----------
     model : VisionModel
     store : str
-        Store of the images. With ``precision="auto"`` a store that holds images keeps theirs.
+        Store of the images. If it holds images, their defaults are kept.
     **settings
         Fields of `featviz.optimization.settings.Settings`.
 
@@ -288,10 +288,11 @@ def recipe_for(model: VisionModel, store: str, **settings: Any) -> Recipe:
     Recipe
     """
     from featviz.optimization.recipe import make_recipe
-    from featviz.rendering.job import keep_precision
+    from featviz.rendering.job import keep_defaults
 
-    recipe = make_recipe(model, **settings)
-    return keep_precision(model, recipe, store) if settings["precision"] == "auto" else recipe
+    defaults = {"precision": "auto", "frequency_schedule": None}
+    given = [name for name, value in defaults.items() if settings.get(name, value) != value]
+    return keep_defaults(model, make_recipe(model, **settings), store, given)
 
 
 def load_model(model: str, options: LoadOptions, device: str) -> VisionModel:

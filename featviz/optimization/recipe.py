@@ -39,6 +39,8 @@ BETAS = (0.5, 0.9)
 # Keys in the configuration of a store, and of the fields of `Augmentation` in it.
 KEYS = SETTING_KEYS | {"augmentation": "views"}
 AUGMENTATION_KEYS = {"color_shift": "colour_shift", "color_gain": "colour_gain"}
+# Fields that a preset decides and no setting changes.
+CONSTANTS = ("decay", "learning_rate", "betas", "augmentation")
 # What exists only in memory: no store records it.
 IN_MEMORY = ("objective", "start")
 

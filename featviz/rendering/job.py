@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from featviz._util.progress import Progress, as_progress
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import Chosen, as_units
 from featviz.errors import FeatvizError
-from featviz.optimization.recipe import Recipe
+from featviz.optimization.recipe import CONSTANTS, Recipe
 from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batch_size import batch_size
 from featviz.rendering.engine import Engine, Local
@@ -156,32 +156,39 @@ def plan(
     return plan_missing(model, units, recipe, done, batch, shard, size_of)
 
 
-def keep_precision(model: VisionModel, recipe: Recipe, store: str | Path) -> Recipe:
-    """Give a recipe the precision of the pictures that a store already holds.
+def keep_defaults(
+    model: VisionModel, recipe: Recipe, store: str | Path, given: Collection[str] = ()
+) -> Recipe:
+    """Give a recipe the defaults of the pictures that a store already holds.
 
-    The fastest precision differs between machines, and all pictures of a store have one. Without
-    this, a job that was started on another kind of machine could not be continued on this one.
+    Defaults differ between versions, and the fastest precision between machines. Without this, a
+    job that was started with other ones could not be continued.
 
     Parameters
     ----------
     model : VisionModel
     recipe : Recipe
-        With the precision that is the fastest on this machine.
     store : str or Path
         A folder, which need not exist.
+    given : collection of str
+        Of ``"precision"`` and ``"frequency_schedule"``, those that are not defaults. The constants
+        of a preset always are.
 
     Returns
     -------
     Recipe
-        Unchanged if the store holds no pictures of this kind, or differs in more than precision.
+        Unchanged if the store holds no pictures of this kind, or differs in other settings.
     """
-    if not Path(store, NAME).exists():
+    if not Path(store, NAME).exists() or recipe.own_parts:
         return recipe
     try:
         manifest = Manifest.read(Path(store))
-    except FeatvizError:
-        return recipe  # opening the store to write raises this error again
-    kind = recipe.kind
-    kept = replace(recipe, precision=manifest.configuration.get(kind, {}).get("precision", ""))
-    fits = not manifest.conflict(model.name, model.fingerprint, kind, kept.to_json())
-    return kept if fits and kind in manifest.configuration else recipe
+        stored = dict(manifest.configuration[recipe.kind])
+        # The spectrum is no default; measuring it again takes long.
+        before = Recipe.from_json(stored | {"spectrum": None})
+    except (FeatvizError, KeyError, TypeError):
+        return recipe  # opening the store to write raises what is wrong with it
+    names = {*CONSTANTS, "precision", "frequency_schedule"} - set(given)
+    kept = replace(recipe, **{name: getattr(before, name) for name in names})
+    fits = not manifest.conflict(model.name, model.fingerprint, recipe.kind, kept.to_json())
+    return kept if fits else recipe

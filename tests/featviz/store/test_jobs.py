@@ -8,8 +8,9 @@ import pytest
 import featviz
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
+from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.recipe import make_recipe
-from featviz.rendering.job import keep_precision
+from featviz.rendering.job import keep_defaults
 from featviz.store.jobs import make_room, open_writer
 from featviz.store.reader import Store
 from tests.featviz.analysis.evidence.rows import paths, renders, scores
@@ -38,31 +39,51 @@ def test_a_store_keeps_its_precision_whatever_is_the_fastest_here(
     half = replace(single, precision="bfloat16")
     for number, (there, here) in enumerate(((single, half), (half, single))):
         path = tmp_path / str(number)
-        assert keep_precision(vit, here, path) is here
+        assert keep_defaults(vit, here, path) is here
         open_writer(vit, path, there.kind, there.to_json())
-        assert keep_precision(vit, here, path) == there
-        assert keep_precision(vit, there, path) == there
+        assert keep_defaults(vit, here, path) == there
+        assert keep_defaults(vit, there, path) == there
 
 
-def test_a_store_that_differs_in_more_than_the_precision_decides_nothing(
+def test_a_store_keeps_the_defaults_of_the_version_that_made_it(
+    vit: VisionModel, tmp_path: Path
+) -> None:
+    now = make_recipe(vit, steps=2)
+    before = replace(
+        now,
+        learning_rate=0.5 * now.learning_rate,
+        frequency_schedule=0.25,
+        decay=1.5,
+        betas=(0.8, 0.9),
+        augmentation=Augmentation(shift=20, noise=0.01),
+    )
+    open_writer(vit, tmp_path, "renders", before.to_json())
+    assert keep_defaults(vit, now, tmp_path) == before
+    chosen = make_recipe(vit, steps=2, frequency_schedule=0.75)
+    assert keep_defaults(vit, chosen, tmp_path, ["frequency_schedule"]) is chosen
+    other = make_recipe(vit, steps=2, preset="cnn")
+    assert keep_defaults(vit, other, tmp_path) is other
+
+
+def test_a_store_that_differs_in_other_settings_decides_nothing(
     vit: VisionModel, tmp_path: Path
 ) -> None:
     there = make_recipe(vit, steps=2, precision="float32")
     open_writer(vit, tmp_path / "s", "renders", there.to_json())
     here = replace(there, precision="bfloat16")
     for other in (replace(here, steps=3), replace(here, split_qk=True)):
-        assert keep_precision(vit, other, tmp_path / "s") is other
+        assert keep_defaults(vit, other, tmp_path / "s") is other
     mixer = featviz.load("cueworld/mixer", device="cpu")
-    assert keep_precision(mixer, here, tmp_path / "s") is here
+    assert keep_defaults(mixer, here, tmp_path / "s") is here
 
 
 def test_what_is_no_store_or_a_damaged_one_is_left_to_the_writer(
     vit: VisionModel, tmp_path: Path
 ) -> None:
     made = make_recipe(vit)
-    assert keep_precision(vit, made, tmp_path) is made
+    assert keep_defaults(vit, made, tmp_path) is made
     (tmp_path / "store.json").write_text("{")
-    assert keep_precision(vit, made, tmp_path) is made
+    assert keep_defaults(vit, made, tmp_path) is made
 
 
 def test_results_of_another_configuration_are_refused_without_force(
