@@ -1,14 +1,19 @@
-"""A folder to give the golden command lines in."""
+"""A folder to give the golden command lines in, and the shifts of presets that these had."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 import torch
 
+from featviz.optimization import recipe
+from featviz.optimization.augmentations import Augmentation
+from featviz.optimization.presets import Preset
 from tests.golden.commands import INPUTS
 
 
@@ -30,3 +35,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False)
     return tmp_path
+
+
+def fit(preset: Preset, _image_size: int, patch: int) -> Augmentation:
+    """Round the shift up to whole patches, whatever the size of the input, as 0.1 did."""
+    shift = preset.augmentation.shift
+    return replace(preset.augmentation, shift=math.ceil(shift / patch) * patch)
+
+
+@pytest.fixture(autouse=True)
+def _shifts_of_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "fit", fit)

@@ -7,7 +7,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
@@ -109,6 +109,12 @@ def absolute_import_path(name: str) -> str:
     return f"{IMPORT_PATH}{target.folder}/{target.module}:{target.function}"
 
 
+class _Kept(str):
+    """A folder that stays on `sys.path`, as forward passes may import from it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class _Target:
     """A function: the folder to import from, its module and its name."""
@@ -135,18 +141,20 @@ class _Target:
     def importing(self) -> Iterator[None]:
         """Import from the folder first, and keep stdout for results, in the ``with`` block."""
         folder = str(self.folder)
-        sys.path.insert(0, folder)
+        others = [path for path in sys.path if isinstance(path, _Kept) and path != folder]
+        sys.path[:] = [folder, *(path for path in sys.path if path not in others)]
         try:
+            self._make_way(others)
             with redirect_stdout(sys.stderr):
                 yield
         finally:
             sys.path.remove(folder)
+            sys.path += others
         if folder not in sys.path:
-            sys.path.append(folder)
+            sys.path.append(_Kept(folder))
 
     def call(self, arguments: Mapping[str, Any]) -> object:
         """Import the module and call the function."""
-        self._make_way()
         try:
             module = import_module(self.module)
         except ModuleNotFoundError as error:
@@ -172,10 +180,13 @@ class _Target:
         except (Exception, SystemExit) as error:
             raise self._raised(f"{self.function}()", error) from error
 
-    def _make_way(self) -> None:
-        """Forget modules of other folders whose names the folder has, or refuse its own module."""
+    def _make_way(self, others: Sequence[str]) -> None:
+        """Forget modules of other folders that have the names of its own, or refuse its own."""
         tops = {name.partition(".")[0] for name in sys.modules} - {"__main__", *_PROJECT}
-        same = {top for top in tops if not _is_installed(top) and self._spec(top) is not None}
+        places = [str(self.folder), *others]
+        same = {
+            top for top in tops if not _is_installed(top) and PathFinder.find_spec(top, places)
+        }
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in same and not self._holds(module):
                 del sys.modules[name]
