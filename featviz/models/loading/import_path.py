@@ -184,9 +184,7 @@ class _Target:
         """Forget modules of other folders that have the names of its own, or refuse its own."""
         tops = {name.partition(".")[0] for name in sys.modules} - {"__main__", *_PROJECT}
         places = [str(self.folder), *others]
-        same = {
-            top for top in tops if not _is_installed(top) and PathFinder.find_spec(top, places)
-        }
+        same = {top for top in tops if not _is_installed(top) and PathFinder.find_spec(top, places)}
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in same and not self._holds(module):
                 del sys.modules[name]
