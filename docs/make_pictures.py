@@ -1,4 +1,8 @@
-"""Make the pictures of the README and the docs: ``STORE``, of the demo; see `make pictures`."""
+"""Make the pictures of the README and the docs; see `make pictures`.
+
+Arguments: the store of the demo's neurons, and optionally one of neurons 0 to 3 of all blocks of
+DINOv2 ViT-S/14 at 224 pixels, whose weights `make` cannot download everywhere.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from featviz.store.reader import Store
 HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
 GAP = 4
+SMALL = 112
 
 
 def contact_sheet(store: Store) -> Image.Image:
@@ -30,6 +35,19 @@ def contact_sheet(store: Store) -> Image.Image:
         )
         rows.append(np.concatenate([_framed(picture) for picture in pictures], axis=1))
     return Image.fromarray(np.concatenate(rows, axis=0))
+
+
+def depth_sheet(store: Store) -> Image.Image:
+    """Return small pictures of four neurons of each of twelve blocks, one column per block."""
+    columns = []
+    for block in range(12):
+        pictures = (store.row(f"blocks.{block}.mlp.fc1:{n}")["images"][0] for n in range(4))
+        small = (
+            np.asarray(Image.fromarray(each).resize((SMALL, SMALL), Image.Resampling.LANCZOS))
+            for each in pictures
+        )
+        columns.append(np.concatenate([_framed(each) for each in small], axis=0))
+    return Image.fromarray(np.concatenate(columns, axis=1))
 
 
 def query_key_sheet(model: VisionModel) -> Image.Image:
@@ -47,6 +65,8 @@ def _framed(picture: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
+    if len(sys.argv) > 2:
+        depth_sheet(Store(sys.argv[2])).save(folder / "dinov2.webp", quality=85)
     model = load("cueworld/vit")
     query_key_sheet(model).save(folder / "heads.webp", quality=85)
     sheet = filter_sheet(filters(model))

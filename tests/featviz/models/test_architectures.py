@@ -37,6 +37,8 @@ STREAMS = {
     "pit_ti_distilled_224": 12,
     "pvt_v2_b0": 8,
     "hiera_tiny_224": 9,
+    "nest_tiny": 12,
+    "twins_svt_small": 18,
     "convit_tiny": 12,
     "levit_128s": 9,
     "vit_small_patch14_reg4_dinov2": 12,
