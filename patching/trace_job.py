@@ -70,7 +70,7 @@ def trace_to_store(
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
     Each batch is stored as soon as it is measured, and is kept if a later batch fails. The first
-    call warns if the clean run misclassifies most images, and refuses it near chance, see
+    call refuses a clean run that misclassifies most images, see
     `patching.effects.accuracy.check_accuracy`.
 
     Parameters
@@ -90,8 +90,8 @@ def trace_to_store(
         True shows a progress bar. A function is called before the first batch and after each with
         the number of images finished and in all.
     all_images : bool
-        Whether effects on misclassified images will be used. An accuracy near chance is then not
-        refused; what is stored is the same.
+        Whether effects on misclassified images will be used. A low accuracy is then a warning; what
+        is stored is the same.
 
     Returns
     -------
@@ -102,8 +102,8 @@ def trace_to_store(
     ------
     FeatvizError
         If the settings contradict each other or do not fit the model or the dataset, an image
-        cannot be read or has no label, the clean run classifies images hardly better than at
-        random, or the store is of another model or configuration, damaged, or cannot be written.
+        cannot be read or has no label, the clean run misclassifies most images, or the store is of
+        another model or configuration, damaged, or cannot be written.
     """
     progress = as_progress(progress)
     check_model(model)

@@ -49,8 +49,8 @@ class Rendering:
     failures : dict of Unit to str
         Units that could not be rendered, and why.
     constants : dict of Unit to str
-        Rendered units whose activation was constant, without a gradient, and what that means. Their
-        pictures are gray.
+        Rendered units whose activation was constant, and what that means. Their pictures are gray,
+        but for closed neurons, which were optimized through their pre-activation.
     """
 
     units: list[Unit]

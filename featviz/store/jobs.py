@@ -33,8 +33,8 @@ class JobSummary:
     skipped : dict of str to str
         Addresses that the job does not apply to, and the reasons.
     constants : dict of str to str
-        Addresses rendered in this call whose activation was constant, without a gradient, and what
-        that means. Their pictures are gray.
+        Addresses rendered in this call whose activation was constant, and what that means; see
+        `featviz.rendering.render.Rendering`.
     unreadable : tuple of str
         Names of the images of the dataset that were left out, since they cannot be read.
     """

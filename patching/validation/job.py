@@ -74,9 +74,8 @@ def validate_to_store(
 
     Results are stored layer by layer. They depend on the model, the images, the seed and the
     neuron's address; the dose ``other`` also depends on which neurons of the layer are rendered.
-    The residual streams of all images are held in memory. The first call warns if the model
-    misclassifies most images, and refuses it near chance, see
-    `patching.effects.accuracy.check_accuracy`.
+    The residual streams of all images are held in memory. The first call refuses a model that
+    misclassifies most images, see `patching.effects.accuracy.check_accuracy`.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ def validate_to_store(
         the images have no labels, or not the model's classes, or are too few; or if the store is
         damaged or cannot be written.
     LowAccuracyError
-        If the model, not of random weights, classifies the images hardly better than at random.
+        If the model, not of random weights, misclassifies most images.
     """
     report = as_progress(progress)
     check_model(model)

@@ -217,11 +217,7 @@ def test_the_model_of_the_clean_run_is_the_one_that_must_classify(run: Run, tmp_
     cueworld_folder(tmp_path / "data", 36, dict(enumerate(cueworld.CLASSES[:6])))
     words = ("trace", "cueworld/vit", "--data", f"folder:{tmp_path / 'data'}")
     more = ("--donor", "cueworld/vit_colourblind", "--site", "patch_embed", "-o", tmp_path / "s")
-    result = run(*words, *more)
-    # Better than twice as good as chance among 6 classes.
-    assert result.status == 0
-    assert re.search(r"Warning: cueworld/vit_colourblind classifies 5 of 12 images", result.err)
-    assert "7 of 12 images are left out" in result.err
+    assert re.search(r"vit_colourblind classifies [0-5] of 12 images", run(*words, *more).refusal())
     accurate = run(*words, *more[:-1], tmp_path / "t", "--noising")
     assert accurate.status == 0
     assert "classifies" not in accurate.err.replace("classifies them wrongly", "")

@@ -64,26 +64,21 @@ def check(classes: int, right: int, untrained: bool = False, refuse: bool = True
     return module
 
 
-@pytest.mark.parametrize(("classes", "right"), [(2, 45), (4, 40), (10, 10), (100, 1), (30, 4)])
-def test_a_trained_model_near_chance_is_refused(classes: int, right: int) -> None:
+@pytest.mark.parametrize(("classes", "right"), [(2, 45), (4, 40), (10, 10), (100, 20), (30, 45)])
+def test_a_trained_model_that_gets_most_images_wrong_is_refused(classes: int, right: int) -> None:
     with pytest.raises(LowAccuracyError, match=r"^m classifies \d+ of 128 images .*; advice$"):
         check(classes, right)
 
 
 @pytest.mark.parametrize(("classes", "right"), [(10, 30), (100, 20), (30, 12)])
-def test_a_low_accuracy_above_chance_warns_once_with_the_most_frequent_error(
+def test_without_refusal_it_warns_once_with_the_most_frequent_error(
     classes: int, right: int
 ) -> None:
     with pytest.warns(
         UserWarning, match=r"the most frequent error is \'c\d+\' for \'c\d+\'$"
     ) as all_:
-        check(classes, right)
+        check(classes, right, refuse=False)
     assert len(all_) == 1
-
-
-def test_without_refusal_chance_only_warns() -> None:
-    with pytest.warns(UserWarning, match=r"m classifies 0 of 128 images of numbers correctly"):
-        check(10, 0, refuse=False)
 
 
 def test_models_of_random_weights_and_accurate_ones_are_neither_refused_nor_warned_about() -> None:

@@ -177,6 +177,19 @@ def test_modules_of_the_same_name_in_two_folders_are_two_models(
     assert [model.sites["0"].width for model in made] == [3, 5, 3]
 
 
+def test_the_folder_of_another_model_has_no_modules_for_this_one(own: Path) -> None:
+    for folder in ("a", "b"):
+        (own / folder).mkdir()
+    (own / "a" / "own_only.py").write_text(
+        "from own_helpers import WIDTH\nfrom torch import nn\n"
+        "def net(): return nn.Sequential(nn.Conv2d(3, 4, 4))\n"
+    )
+    (own / "a" / "own_helpers.py").write_text("WIDTH = 4\n")
+    load("py:a/own_only:net", device="cpu", **INPUTS)
+    with pytest.raises(FeatvizError, match=r"^py:b/own_only:net: there is no module own_only in"):
+        load("py:b/own_only:net", device="cpu", **INPUTS)
+
+
 @pytest.mark.parametrize("name", ["cli", "gallery", "patching", "featviz", "timm", "json"])
 def test_a_module_named_as_one_that_featviz_needs_is_refused(name: str, own: Path) -> None:
     (own / f"{name}.py").write_text("def net(): return None\n")
