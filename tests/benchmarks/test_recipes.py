@@ -56,7 +56,7 @@ def test_one_step_changes_fourier_images_of_any_decay_by_the_same_amount(
     spreads = []
     for decay in recipes.DECAYS:
         each = all_recipes[f"fourier, none, {decay:g}"]
-        image = each.parametrization(recipes.SIDE)
+        image = each.parametrization(160)
         assert isinstance(image, Fourier)
         signs = image.initial(torch.Generator().manual_seed(0)).sign()
         spreads.append(image.decode(1e-3 * each.learning_rate * signs[None])[0, 1].logit().std())
@@ -66,7 +66,7 @@ def test_one_step_changes_fourier_images_of_any_decay_by_the_same_amount(
 def test_the_reference_holds_mean_best_and_inputs_over_natural_images(
     vit: featviz.VisionModel,
 ) -> None:
-    neuron = recipes.neurons(1)[:1]
+    neuron = [featviz.Unit("blocks.1.mlp.fc1", 0)]
     images = torch.stack([open_data("cueworld:6").image(index, 128) for index in range(6)])
     natural = recipes.measure_natural(vit, neuron, open_data("cueworld:6"))
     layer, outputs = vit.module.get_submodule("blocks.1.mlp.fc1"), list[Tensor]()
@@ -82,11 +82,24 @@ def test_the_reference_holds_mean_best_and_inputs_over_natural_images(
     torch.testing.assert_close(layer(mean_input), outputs[0].mean((0, 1)), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("blocks.11.mlp.fc1:3", "mlp.fc1"),
+        ("blocks.1.mlp.fc1:3@cls", "mlp.fc1@cls"),
+        ("blocks.2.attn.qk:0@same", "attn.qk@same"),
+        ("patch_embed.proj:5", "patch_embed.proj"),
+    ],
+)
+def test_the_kind_of_a_unit_names_neither_block_nor_index(address: str, expected: str) -> None:
+    assert recipes.kind(featviz.Unit.parse(address)) == expected
+
+
 def test_a_table_has_one_row_per_recipe() -> None:
-    result = dict(zip(recipes.COLUMNS, (0.5, 1.234, 0.01234, 0.2, 1, -0.1), strict=True))
+    result = dict(zip(recipes.COLUMNS, (0.5, 1.234, 1.5, 0.01234, 0.2, 1, -0.1), strict=True))
     lines = recipes.table({"a": result, "b": result}).splitlines()
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
-    assert lines[3] == "| b | 0.50 | 1.23 | 0.012 | 0.2 | 1.00 | -0.10 |"
+    assert lines[3] == "| b | 0.50 | 1.23 | 1.50 | 0.012 | 0.2 | 1.00 | -0.10 |"
 
 
 @pytest.mark.slow
