@@ -23,7 +23,7 @@ from featviz.models.hooks import eval_mode
 from featviz.optimization.augmentations import center_crop
 from featviz.optimization.objectives import penalized_objective
 from featviz.optimization.recipe import Recipe
-from featviz.optimization.schedule import cosine_decay, frequency_cutoff, masked_step
+from featviz.optimization.schedule import frequency_cutoff, learning_rate, masked_step
 from featviz.parametrization.base import Encoder, Parametrization
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ def _optimize(
                 tv_weight=recipe.tv_weight,
             )
             (parameters.grad,) = torch.autograd.grad(-objective, parameters)
-            adam.param_groups[0]["lr"] = cosine_decay(recipe.learning_rate, step, recipe.steps)
+            adam.param_groups[0]["lr"] = learning_rate(
+                recipe.learning_rate, recipe.cooldown, step, recipe.steps
+            )
             cutoff = frequency_cutoff(recipe.frequency_schedule, recipe.size, step, recipe.steps)
             masked_step(adam, parameters, initial, frequencies, cutoff)
             trajectory[step] = reading.values.detach()

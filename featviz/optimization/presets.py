@@ -28,7 +28,10 @@ class Preset:
         Exponent of the Fourier scale and of MaCo's default spectrum; the amplitude of natural
         images falls a little faster than with 1.
     learning_rate : float
-        Of Adam in the first step; see `featviz.optimization.schedule.cosine_decay`.
+        Of Adam in the first step; see `featviz.optimization.schedule.learning_rate`.
+    cooldown : float
+        Fraction of the steps in which the learning rate of Fourier images falls; that of others
+        falls in all.
     frequency_schedule : float
         Fraction of the steps over which the frequency cutoff of Fourier images rises. Other
         parametrizations have none by default: MaCo's high frequencies have a fixed magnitude, and
@@ -40,6 +43,7 @@ class Preset:
     side: int = 224
     decay: float = 1.0
     learning_rate: float = 0.05
+    cooldown: float = 1.0
     frequency_schedule: float = 0.0
 
 
@@ -53,7 +57,8 @@ PRESETS = {
         Augmentation(shift=16, zoom=0.1, rotation=10, color_shift=0.1, color_gain=0.1, noise=0.05),
         decay=1.75,
         learning_rate=0.01,
-        frequency_schedule=0.5,
+        cooldown=0.5,
+        frequency_schedule=0.75,
     ),
     # Lucid's augmentations for its images of 128 pixels, drawn uniformly: jitter by 8 and 4 pixels,
     # scale 0.9-1.1, rotation by up to 10 degrees. Source: Lucid, ``optvis/transform.py``,

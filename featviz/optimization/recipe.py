@@ -40,7 +40,7 @@ BETAS = (0.5, 0.9)
 KEYS = SETTING_KEYS | {"augmentation": "views"}
 AUGMENTATION_KEYS = {"color_shift": "colour_shift", "color_gain": "colour_gain"}
 # Fields that a preset decides and no setting changes.
-CONSTANTS = ("decay", "learning_rate", "betas", "augmentation")
+CONSTANTS = ("decay", "learning_rate", "cooldown", "betas", "augmentation")
 # What exists only in memory: no store records it.
 IN_MEMORY = ("objective", "start")
 
@@ -51,7 +51,7 @@ class Recipe:
 
     Attributes
     ----------
-    preset, param, decay, learning_rate
+    preset, param, decay, learning_rate, cooldown
         See `featviz.optimization.presets.Preset`; `param` may also be a callable from height and
         width to a `featviz.parametrization.base.Parametrization`.
     augmentation : Augmentation
@@ -63,7 +63,8 @@ class Recipe:
     spectrum : Spectrum or None
         The magnitudes of MaCo images; None for a power law with exponent `decay`.
     betas : (float, float)
-        Decay rates of Adam's moments. The default is that of stores in which they are not recorded.
+        Decay rates of Adam's moments. The defaults of `betas` and `cooldown` are those of stores in
+        which they are not recorded.
     objective : callable or None
         See `featviz.optimization.objectives.Objective`; None for the activation.
     start : Tensor, shape (3, H, H), or None
@@ -87,6 +88,7 @@ class Recipe:
     cosine_power: float = 0.0
     frequency_schedule: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
+    cooldown: float = 1.0
     objective: Objective | None = None
     start: Tensor | None = field(default=None, compare=False)
 
@@ -262,6 +264,7 @@ def make_recipe(
         cosine_power=chosen.cosine_power,
         frequency_schedule=float(schedule),
         betas=BETAS,
+        cooldown=preset.cooldown if param == "fourier" else 1.0,
         objective=objective,
         start=start,
     )

@@ -13,19 +13,24 @@ COARSE = 4
 FINE = math.sqrt(0.5)
 
 
-def cosine_decay(initial: float, step: int, steps: int) -> float:
-    """Return the learning rate of a step: half a cosine, from `initial` to 0.
+def learning_rate(initial: float, cooldown: float, step: int, steps: int) -> float:
+    """Return the learning rate of a step: `initial`, and in the cooldown half a cosine to 0.
 
     Parameters
     ----------
     initial : float
         Learning rate of step 0.
+    cooldown : float
+        Fraction of the steps, the last ones, in which the rate falls; in (0, 1].
     step, steps : int
         Index of the step, and number of steps.
 
-    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017.
+    Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+    Durations", 2024; with 1, Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", 2017.
     """
-    return initial * (1 + math.cos(math.pi * step / steps)) / 2
+    passed = max(0.0, 1 - (1 - step / steps) / cooldown)
+    return initial * (1 + math.cos(math.pi * passed)) / 2
 
 
 def frequency_cutoff(fraction: float, size: int, step: int, steps: int) -> float:

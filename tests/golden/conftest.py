@@ -1,4 +1,4 @@
-"""A folder to give the golden command lines in, and the shifts of presets that these had."""
+"""A folder to give the golden command lines in, and the presets that these had."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from featviz.optimization import recipe
 from featviz.optimization.augmentations import Augmentation
-from featviz.optimization.presets import Preset
+from featviz.optimization.presets import PRESETS, Preset
 from tests.golden.commands import INPUTS
 
 
@@ -44,5 +44,7 @@ def fit(preset: Preset, _image_size: int, patch: int) -> Augmentation:
 
 
 @pytest.fixture(autouse=True)
-def _shifts_of_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def _presets_of_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "fit", fit)
+    vit = replace(PRESETS["vit"], cooldown=1.0, frequency_schedule=0.5)
+    monkeypatch.setitem(PRESETS, "vit", vit)

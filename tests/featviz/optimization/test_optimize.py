@@ -21,7 +21,7 @@ from featviz.models.vision_model import VisionModel
 from featviz.optimization.objectives import similarity
 from featviz.optimization.optimize import Pictures, optimize
 from featviz.optimization.recipe import make_recipe
-from featviz.optimization.schedule import cosine_decay
+from featviz.optimization.schedule import learning_rate
 from tests.featviz.toys import index_of, toy_vit
 from tests.oracles.adam import maximize
 from tests.oracles.linear import best_in_the_box
@@ -166,9 +166,9 @@ def test_a_trajectory_ends_higher_than_it_starts(vit: VisionModel) -> None:
     assert (trajectory[:, -8:].mean(1) > trajectory[:, :4].amax(1)).all()
 
 
-@pytest.mark.parametrize("betas", [(0.5, 0.9), (0.9, 0.999)])
-def test_parameters_are_updated_by_adam_with_the_betas_of_the_recipe(
-    betas: tuple[float, float],
+@pytest.mark.parametrize(("betas", "cooldown"), [((0.5, 0.9), 0.5), ((0.9, 0.999), 1.0)])
+def test_parameters_are_updated_by_adam_with_the_betas_and_the_cooldown_of_the_recipe(
+    betas: tuple[float, float], cooldown: float
 ) -> None:
     """The objective is a weighted sum of squared pixels, which are sigmoids of the parameters."""
     weights = torch.linspace(-1, 1, 3 * 16 * 16)
@@ -186,10 +186,10 @@ def test_parameters_are_updated_by_adam_with_the_betas_of_the_recipe(
     model = VisionModel("squares", Squares(), 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     (unit,) = featviz.units(model, "sum:0")
     recipe = make_recipe(model, preset="naive", steps=40, precision="float32")
-    recipe = replace(recipe, betas=betas, learning_rate=0.2)
+    recipe = replace(recipe, betas=betas, learning_rate=0.2, cooldown=cooldown)
     picture = optimize(model, [unit], recipe).images[0, 0].permute(2, 0, 1).flatten()
     starts = recipe.parametrization(16).initial(generator_for(0, str(unit), 0)).flatten()
-    rates = [cosine_decay(0.2, step, recipe.steps) for step in range(recipe.steps)]
+    rates = [learning_rate(0.2, cooldown, step, recipe.steps) for step in range(recipe.steps)]
     for pixel in range(0, len(weights), 31):
         weight = float(weights[pixel])
 

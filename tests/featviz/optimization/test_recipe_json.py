@@ -24,10 +24,16 @@ def test_a_recipe_is_restored_from_its_configuration(model: VisionModel) -> None
         assert Recipe.from_json(json.loads(json.dumps(written.to_json()))) == written
 
 
-def test_a_store_without_betas_was_rendered_with_those_of_torch(model: VisionModel) -> None:
+def test_a_store_without_betas_and_cooldown_was_rendered_with_those_of_torch_and_without(
+    model: VisionModel,
+) -> None:
     written = make_recipe(model, steps=3)
-    recorded = {name: value for name, value in written.to_json().items() if name != "betas"}
-    assert Recipe.from_json(recorded) == replace(written, betas=(0.9, 0.999))
+    recorded = {
+        name: value
+        for name, value in written.to_json().items()
+        if name not in {"betas", "cooldown"}
+    }
+    assert Recipe.from_json(recorded) == replace(written, betas=(0.9, 0.999), cooldown=1.0)
 
 
 def test_a_spectrum_that_has_changed_is_refused(

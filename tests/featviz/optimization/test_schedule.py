@@ -6,16 +6,18 @@ import math
 import pytest
 import torch
 
-from featviz.optimization.schedule import cosine_decay, frequency_cutoff, masked_step
+from featviz.optimization.schedule import frequency_cutoff, learning_rate, masked_step
 from featviz.parametrization.fourier import Fourier
 
 
-def test_the_learning_rate_falls_from_its_initial_value_to_zero() -> None:
-    rates = [cosine_decay(0.3, step, 64) for step in range(64)]
-    assert rates[0] == 0.3
-    assert rates[32] == pytest.approx(0.15)
-    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
-    assert 0 < rates[-1] < 0.01 * rates[0]
+@pytest.mark.parametrize("cooldown", [1.0, 0.5, 0.25])
+def test_the_learning_rate_is_constant_and_falls_to_zero_in_the_cooldown(cooldown: float) -> None:
+    rates = [learning_rate(0.3, cooldown, step, 64) for step in range(64)]
+    first = round(64 * (1 - cooldown))
+    assert rates[: first + 1] == [0.3] * (first + 1)
+    assert rates[(first + 64) // 2] == pytest.approx(0.15)
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[first:]))
+    assert 0 < rates[-1] < 0.01 * rates[0] / cooldown**2
 
 
 def test_the_frequency_cutoff_rises_by_equal_factors_from_4_cycles_to_the_diagonal() -> None:

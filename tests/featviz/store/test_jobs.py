@@ -55,11 +55,12 @@ def test_a_store_keeps_the_defaults_of_the_version_that_made_it(
         frequency_schedule=0.25,
         decay=1.5,
         betas=(0.8, 0.9),
+        cooldown=1.0,
         augmentation=Augmentation(shift=20, noise=0.01),
     )
     open_writer(vit, tmp_path, "renders", before.to_json())
     assert keep_defaults(vit, now, tmp_path) == before
-    chosen = make_recipe(vit, steps=2, frequency_schedule=0.75)
+    chosen = make_recipe(vit, steps=2, frequency_schedule=0.375)
     assert keep_defaults(vit, chosen, tmp_path, ["frequency_schedule"]) is chosen
     other = make_recipe(vit, steps=2, preset="cnn")
     assert keep_defaults(vit, other, tmp_path) is other
