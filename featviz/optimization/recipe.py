@@ -150,6 +150,9 @@ class Recipe:
             for name, value in values.items()
             if name not in {"spectrum", "split_qk", *IN_MEMORY}
         }
+        # Stores that older versions made have none.
+        if self.cooldown == 1:
+            del found["cooldown"]
         if self.spectrum is not None:
             found |= {"spectrum": self.spectrum.name, "spectrum_digest": self.spectrum.digest}
         return found
