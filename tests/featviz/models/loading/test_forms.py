@@ -27,7 +27,7 @@ from featviz.models.loading.load import load
 from featviz.models.vision_model import VisionModel
 
 ORACLES = Path(__file__).parents[3] / "oracles" / "huggingface"
-SMALL = {"embed_dim": 16, "depth": 2, "num_heads": 2}
+SMALL: dict[str, Any] = {"embed_dim": 16, "depth": 2, "num_heads": 2}
 
 State = dict[str, Tensor]
 
@@ -216,7 +216,8 @@ def as_written(folder: Path) -> None:
 
 def in_parts(folder: Path) -> None:
     file = folder / "model.safetensors"
-    state, places = load_file(file), {}
+    state = load_file(file)
+    places: dict[str, str] = {}
     file.unlink()
     for part in range(3):
         name = f"model-{part + 1:05}-of-00003.safetensors"
