@@ -45,7 +45,7 @@ def test_at_518_pixels_every_token_equals_that_of_onnxruntime(weights: Path, ori
     assert model.image_size == 518
     pixels, found = features(model)
     assert found.shape == (2, 1 + 37**2, 384)
-    torch.testing.assert_close(found, tokens(original, pixels), rtol=0, atol=1e-3)
+    torch.testing.assert_close(found, tokens(original, pixels), rtol=0, atol=1e-4)
 
 
 def test_at_224_pixels_tokens_differ_by_the_resampling_of_positions_only(
@@ -56,7 +56,7 @@ def test_at_224_pixels_tokens_differ_by_the_resampling_of_positions_only(
     expected = tokens(original, pixels)
     assert found.shape == expected.shape == (2, 1 + 16**2, 384)
     for part in (slice(0, 1), slice(1, None)):
-        assert correlation(found[:, part], expected[:, part]) > 0.999
+        assert correlation(found[:, part], expected[:, part]) > 0.998
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
