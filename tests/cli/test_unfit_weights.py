@@ -89,6 +89,13 @@ def clip(**others: Tensor) -> State:
             id="518 pixels at a size of parts of patches",
         ),
         pytest.param(
+            dinov2,
+            "--arch vit_small_patch16_224",
+            "it.pth does not fit vit_small_patch16_224: tensors 2 unexpected: blocks.0.ls1.gamma, "
+            "blocks.0.ls2.gamma; it has patches of 14 x 14 pixels",
+            id="518 pixels in other patches",
+        ),
+        pytest.param(
             lambda: {name.removeprefix("blocks."): part for name, part in dinov2().items()},
             f"--arch {DINOV2}",
             f"it.pth does not fit {DINOV2}: tensors 14 missing: blocks.0.norm1.weight, "

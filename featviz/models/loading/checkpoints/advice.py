@@ -13,7 +13,12 @@ import torchvision
 
 from featviz.models.loading.checkpoints.architecture import Architecture, classifiers
 from featviz.models.loading.checkpoints.fitting import Misfit, compare
-from featviz.models.loading.checkpoints.sizes import is_resampled, other_tokens, trained_size
+from featviz.models.loading.checkpoints.sizes import (
+    is_resampled,
+    other_patches,
+    other_tokens,
+    trained_size,
+)
 from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.registry import BUNDLED, TORCHVISION
@@ -73,6 +78,8 @@ def _difference(state: State, misfit: Misfit, model: VisionModel) -> str:
     """Say how weights differ that fit no known architecture."""
     if prefix := _absent_prefix(misfit):
         return f"; its names lack the prefix {prefix!r}"
+    if patches := other_patches(state, model):
+        return f"; it has patches of {patches} pixels"
     if tokens := other_tokens(state, model):
         return f"; its positions are of {tokens}"
     if any(_TRANSFORMERS.search(name) for name in state):
