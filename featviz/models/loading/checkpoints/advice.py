@@ -13,7 +13,12 @@ import torchvision
 
 from featviz.models.loading.checkpoints.architecture import Architecture, classifiers
 from featviz.models.loading.checkpoints.fitting import Misfit, compare
-from featviz.models.loading.checkpoints.sizes import is_resampled, trained_size
+from featviz.models.loading.checkpoints.sizes import (
+    is_resampled,
+    other_patches,
+    other_tokens,
+    trained_size,
+)
 from featviz.models.loading.checkpoints.state_dict import State
 from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.registry import BUNDLED, TORCHVISION
@@ -66,12 +71,33 @@ def advise(state: State, architecture: Architecture, model: VisionModel) -> str:
     right = next(_fitting(state, misfit, architecture), None)
     if right is not None:
         return f"; it fits {' '.join(right)}"
-    if any(_TRANSFORMERS.search(name) for name in names):
+    return _difference(state, misfit, model)
+
+
+def _difference(state: State, misfit: Misfit, model: VisionModel) -> str:
+    """Say how weights differ that fit no known architecture."""
+    if prefix := _absent_prefix(misfit):
+        return f"; its names lack the prefix {prefix!r}"
+    if patches := other_patches(state, model):
+        return f"; it has patches of {patches} pixels"
+    if tokens := other_tokens(state, model):
+        return f"; its positions are of {tokens}"
+    if any(_TRANSFORMERS.search(name) for name in state):
         return (
             "; its names are those of Hugging Face transformers: give the folder with its "
             "config.json in place of the file"
         )
     return ""
+
+
+def _absent_prefix(misfit: Misfit) -> str:
+    """Return the prefix with which unexpected names are the missing ones, if there is one."""
+    missing, unexpected = set(misfit.missing), misfit.unexpected
+    if not unexpected:
+        return ""
+    first = unexpected[0]
+    prefixes = (name.removesuffix(first) for name in missing if name.endswith(f".{first}"))
+    return next((each for each in prefixes if {each + name for name in unexpected} == missing), "")
 
 
 def _fitting(state: State, misfit: Misfit, architecture: Architecture) -> Iterator[list[str]]:

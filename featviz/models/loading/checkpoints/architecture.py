@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
@@ -12,7 +11,7 @@ from torch import nn
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.state_dict import State
-from featviz.models.loading.checkpoints.timm_conversion import Conversion, build_on_meta
+from featviz.models.loading.checkpoints.timm_conversion import build_on_meta, conversion_of
 from featviz.models.loading.registry import BUNDLED, TORCHVISION, build, resampled
 from featviz.models.vision_model import VisionModel
 
@@ -69,11 +68,6 @@ class Architecture:
             return build_on_meta(lambda: self.build(classes))
         return None
 
-    @cached_property
-    def _conversion(self) -> Conversion | None:
-        is_timm = not self.name.startswith((BUNDLED, TORCHVISION))
-        return Conversion(self.name) if is_timm else None
-
     def convert(self, state: State, model: VisionModel) -> State:
         """Convert weights to the names and shapes of the architecture, as far as they are known.
 
@@ -88,8 +82,8 @@ class Architecture:
         dict of str to Tensor
         """
         module = model.module
-        if self._conversion is not None:
-            return self._conversion(state, module)
+        if not self.name.startswith((BUNDLED, TORCHVISION)):
+            return conversion_of(self.name)(state, module)
         state = {name: part for name, part in state.items() if not name.startswith(_TRAINING_ONLY)}
         try:
             if isinstance(module, VisionTransformer):

@@ -75,6 +75,42 @@ def other_patches(state: State, model: VisionModel) -> str | None:
     return None if None in (found, own) or found == own else " x ".join(map(str, found or ()))
 
 
+def other_tokens(state: State, model: VisionModel) -> str | None:
+    """Describe position embeddings of more or fewer tokens than a square grid of patches has.
+
+    Parameters
+    ----------
+    state : dict of str to Tensor
+        Before its conversion to the names of timm.
+    model : VisionModel
+        Of the architecture, at any input size.
+
+    Returns
+    -------
+    str or None
+        Such as ``"1371 tokens, 1 more than those of 37 x 37 patches and 1 prefix token"``, with the
+        nearest square. None if there is no difference, or there are no such positions.
+    """
+    own = next(_absolute(model.module.state_dict()), None)
+    found = next(_absolute(state), None)
+    patch = _patch_size(model.module.state_dict())
+    if own is None or found is None or patch is None or patch[0] != patch[1]:
+        return None
+    prefix = own.shape[-2] - (model.image_size // patch[0]) ** 2
+    if "register_tokens" in state:
+        prefix = 1
+    count = found.shape[-2]
+    side = round(max(count - prefix, 1) ** 0.5)
+    others = count - prefix - side**2
+    if not others:
+        return None
+    tokens = f" and {prefix} prefix token{'s' if prefix > 1 else ''}" if prefix else ""
+    return (
+        f"{count} tokens, {abs(others)} {'more' if others > 0 else 'fewer'} than those of "
+        f"{side} x {side} patches{tokens}"
+    )
+
+
 def _patch_size(state: State) -> tuple[int, ...] | None:
     for name in _PATCHES:
         if name in state and state[name].ndim == 4:
@@ -83,26 +119,30 @@ def _patch_size(state: State) -> tuple[int, ...] | None:
 
 
 def _of_positions(state: State, model: VisionModel) -> Iterator[int]:
-    own = next((part for name, part in _absolute(model.module.state_dict())), None)
+    own = next(_absolute(model.module.state_dict()), None)
     patch = _patch_size(model.module.state_dict())
     if own is None or patch is None or patch[0] != patch[1]:
         return
     cells = (model.image_size // patch[0]) ** 2
     prefix = own.shape[-2] - cells
-    for name, part in _absolute(state):
-        visual = name.startswith("visual.") or "visual.conv1.weight" not in state
+    for part in _absolute(state):
         if "register_tokens" in state:
             # DINOv2 has a position for the class token, timm adds it to that token.
             prefix = 1
         side = math.isqrt(max(part.shape[-2] - prefix, 0))
-        if visual and side and side**2 == part.shape[-2] - prefix:
+        if side and side**2 == part.shape[-2] - prefix:
             yield side * patch[0]
 
 
-def _absolute(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _absolute(state: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield position embeddings of images."""
+    towers = "visual.conv1.weight" in state
     for name, part in state.items():
+        if towers and not name.startswith("visual."):
+            # Of the text tower.
+            continue
         if name.removeprefix("visual.") in _POSITIONS and part.ndim in (2, 3):
-            yield name, part
+            yield part
 
 
 def _of_tables(state: State, model: VisionModel) -> Iterator[int]:

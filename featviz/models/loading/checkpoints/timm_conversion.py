@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import cache
 from typing import Any, TypeVar
 
 import timm
@@ -56,8 +58,9 @@ class Conversion:
         """
         if self._filter is None:
             return state
-        # A filter may change its argument, and some print.
-        with redirect_stdout(io.StringIO()):
+        # A filter may change its argument; some print, or warn of the speed of their resampling.
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             try:
                 return dict(self._filter(dict(state), module))
             except TypeError:
@@ -67,6 +70,22 @@ class Conversion:
             except Exception:  # noqa: BLE001  they trust their files, and raise anything on others
                 return state
         return state
+
+
+@cache
+def conversion_of(arch: str) -> Conversion:
+    """Return the conversion of an architecture, which is built once for it.
+
+    Parameters
+    ----------
+    arch : str
+        Name of an architecture of timm.
+
+    Returns
+    -------
+    Conversion
+    """
+    return Conversion(arch)
 
 
 def build_on_meta(build: Callable[[], Built]) -> Built:

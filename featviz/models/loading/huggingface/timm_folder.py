@@ -9,7 +9,7 @@ import timm
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.fitting import compare, load_strictly
-from featviz.models.loading.checkpoints.timm_conversion import Conversion
+from featviz.models.loading.checkpoints.timm_conversion import conversion_of
 from featviz.models.loading.huggingface.folder_weights import read_weights
 from featviz.models.loading.huggingface.json_config import JsonConfig
 from featviz.models.loading.registry import from_timm, reproducible
@@ -45,7 +45,7 @@ def load_timm_folder(folder: Path, config: JsonConfig) -> VisionModel:
     state = {name.removeprefix(_WRAPPER): part for name, part in state.items()}
     module = _create(folder, config)
     if compare(state, module):
-        state = Conversion(config.get("architecture"))(state, module)
+        state = conversion_of(config.get("architecture"))(state, module)
     load_strictly(module, state, weights)
     return from_timm(str(folder), module, trained=True)
 

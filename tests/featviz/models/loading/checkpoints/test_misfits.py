@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import timm
 import torch
-from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
@@ -37,18 +36,6 @@ def test_weights_of_another_size_name_it(tmp_path: Path) -> None:
         "was trained at 64 pixels, and test_vit takes 160: --image-size 64, "
         "or --image-size 160 to resample its positions"
     )
-
-
-def test_positions_are_resampled_as_timm_does_if_asked_for(tmp_path: Path) -> None:
-    state = state_of("test_vit", img_size=64)
-    path = tmp_path / "it.pth"
-    torch.save(state, path)
-    model = load(str(path), arch="test_vit", image_size=96, device="cpu")
-    module: Any = timm.create_model("test_vit", img_size=96)
-    expected = checkpoint_filter_fn(state, module)["pos_embed"]
-    assert model.image_size == 96
-    assert expected.shape[1] == 1 + 6**2
-    torch.testing.assert_close(model.module.state_dict()["pos_embed"], expected)
 
 
 def test_weights_at_their_own_size_are_not_changed(tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ def logits(module: nn.Module) -> Tensor:
 
 OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
 FORMS: dict[str, Callable[[State], Any]] = {
-    "plain": lambda state: state,
     "tutorial of PyTorch": lambda state: {
         "epoch": 3,
         "model_state_dict": state,
@@ -59,12 +58,9 @@ FORMS: dict[str, Callable[[State], Any]] = {
         "hyper_parameters": {"lr": 0.1},
     },
     "compiled": lambda state: {"model": under("_orig_mod.", state)},
-    "distributed": lambda state: under("module.", state),
     "distributed, compiled": lambda state: under("module._orig_mod.", state),
     "net": lambda state: {"net": under("module.", state), "acc": 0.9},
     "net.": lambda state: under("net.", state),
-    "backbone.": lambda state: under("backbone.", state),
-    "encoder.": lambda state: under("encoder.", state),
     "model.visual.": lambda state: {"state_dict": under("model.visual.", state)},
     "averaged": lambda state: {
         "model": {name: part + 1 for name, part in state.items()},

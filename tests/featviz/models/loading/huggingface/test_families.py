@@ -1,4 +1,4 @@
-"""Modules of timm that are made of folders compute what the transformers library computes."""
+"""Folders of the transformers library as modules of timm; see also `test_forms`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from featviz.models.vision_model import VisionModel
 
 ORACLES = Path(__file__).parents[4] / "oracles" / "huggingface"
 CASES = sorted(str(file.parent.relative_to(ORACLES)) for file in ORACLES.glob("*/*/config.json"))
-RENAMED = [case for case in CASES if (ORACLES / case / "renamed.safetensors").exists()]
 
 
 @pytest.fixture
@@ -46,28 +45,6 @@ def assert_equal_to_the_original(model: VisionModel, case: str, prefix: str = ""
     tokens, output = results(model, expected[f"{prefix}images"])
     torch.testing.assert_close(tokens, expected[f"{prefix}tokens"], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(output, expected[f"{prefix}output"], rtol=1e-5, atol=1e-5)
-
-
-def test_the_oracles_are_of_every_family() -> None:
-    assert {case.split("/")[0] for case in CASES} == {
-        *("vit", "deit", "beit", "dinov2", "dinov3", "clip", "siglip")
-    }
-    assert {case.split("/")[0] for case in RENAMED} == {"vit", "deit", "beit", "dinov2", "dinov3"}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_tokens_and_output_are_those_of_the_original(case: str) -> None:
-    assert_equal_to_the_original(load(str(ORACLES / case), device="cpu"), case)
-
-
-@pytest.mark.parametrize("folder", RENAMED, indirect=True)
-def test_names_of_transformers_5_are_the_same_weights(
-    folder: Path, request: pytest.FixtureRequest
-) -> None:
-    case = request.node.callspec.params["folder"]
-    (folder / "renamed.safetensors").replace(folder / "model.safetensors")
-    renamed = load(str(folder), device="cpu")
-    assert renamed.fingerprint == load(str(ORACLES / case), device="cpu").fingerprint
 
 
 @pytest.mark.parametrize(

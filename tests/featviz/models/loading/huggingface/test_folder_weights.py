@@ -44,15 +44,8 @@ def split(folder: Path, suffix: str) -> Path:
     return index
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
-def test_several_files_are_read_as_one(folder: Path, fingerprint: str, name: str) -> None:
-    split(folder, name)
-    assert load(str(folder), device="cpu").fingerprint == fingerprint
-
-
-def test_a_pickle_of_weights_is_read(folder: Path, fingerprint: str) -> None:
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
+def test_several_pickles_are_read_as_one(folder: Path, fingerprint: str) -> None:
+    split(folder, "pytorch_model.bin")
     assert load(str(folder), device="cpu").fingerprint == fingerprint
 
 

@@ -44,7 +44,6 @@ def edit(path: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "side"),
     [
-        ("vit_tiny_patch16_224", ARGUMENTS, 32),
         ("resnet18", {"channels": (8, 8, 8, 8)}, 224),
         ("vit_tiny_patch16_224", {**ARGUMENTS, "global_pool": "avg", "reg_tokens": 2}, 32),
     ],
