@@ -48,6 +48,7 @@ from featviz.models.hooks import eval_mode
 from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Augmentation
 from featviz.optimization.optimize import PaddedImage
+from featviz.optimization.presets import PRESETS
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import spectrum_scale
 from featviz.rendering.job import render_to_store
@@ -100,7 +101,7 @@ def recipes(model: featviz.VisionModel, steps: int, data: str = DATA) -> dict[st
     }
 
     def base(param: str, preset: str = "vit", spectrum: str | None = None) -> Recipe:
-        return make_recipe(
+        recipe = make_recipe(
             model,
             preset=preset,
             param=param,
@@ -110,6 +111,7 @@ def recipes(model: featviz.VisionModel, steps: int, data: str = DATA) -> dict[st
             steps=steps,
             frequency_schedule=0,
         )
+        return replace(recipe, cooldown=1.0)
 
     pixel, natural = base("pixel", "naive"), base("maco", spectrum=data)
     falling = {param: base(param) for param in ("fourier", "maco")}
@@ -129,6 +131,12 @@ def recipes(model: featviz.VisionModel, steps: int, data: str = DATA) -> dict[st
         made[f"maco, {name}, data"] = replace(natural, augmentation=augmentation)
     for name in ("fourier, vit, 1.75", "fourier, vit, 1", "maco, vit, data"):
         made[f"{name}, progressive"] = replace(made[name], frequency_schedule=0.5)
+    preset = PRESETS["vit"]
+    made["fourier, vit, 1.75, progressive, cooldown"] = replace(
+        made["fourier, vit, 1.75"],
+        frequency_schedule=preset.frequency_schedule,
+        cooldown=preset.cooldown,
+    )
     torch_betas = replace(made["fourier, vit, 1.75"], betas=Recipe.betas)
     made["fourier, vit, 1.75, usual betas"] = torch_betas
     return dict(sorted(made.items(), key=lambda item: item[0].split(", ")[:2]))

@@ -1,12 +1,14 @@
 """Make the pictures of the README and the docs; see `make pictures`.
 
-Arguments: the store of the demo's neurons, and optionally one of neurons 0 to 3 of all blocks of
-DINOv2 ViT-S/14 at 224 pixels, whose weights `make` cannot download everywhere.
+Arguments: the store of the demo's neurons, and optionally those of DINOv2, whose weights `make`
+cannot download everywhere: neurons 0 to 3 of all blocks, heads 0 to 2 of blocks 1, 4, 7 and 10, and
+the folder of the stores of `python -m benchmarks.recipes`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,6 @@ from featviz.addressing.selectors import units
 from featviz.analysis.filters.filters import filters
 from featviz.analysis.filters.images import contact_sheet as filter_sheet
 from featviz.models.loading.load import load
-from featviz.models.vision_model import VisionModel
 from featviz.rendering.render import render
 from featviz.store.reader import Store
 
@@ -24,6 +25,21 @@ HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
 GAP = 4
 SMALL = 112
+RECIPES = (
+    "fourier-vit-1.75-progressive-cooldown",
+    "fourier-vit-1.75-progressive",
+    "fourier-vit-1.75",
+    "fourier-cnn-1.75",
+    "fourier-vit-1.5",
+    "maco-vit-data",
+    "fourier-none-1.75",
+)
+RECIPE_UNITS = (
+    *(f"blocks.{block}.mlp.fc1:{n}" for block, n in ((1, 0), (7, 0), (7, 1), (10, 0), (10, 1))),
+    *(f"blocks.10.mlp.fc1:{n}@cls" for n in range(2)),
+    *(f"blocks.5.attn.qk:{n}@same" for n in range(2)),
+    "patch_embed:0",
+)
 
 
 def contact_sheet(store: Store) -> Image.Image:
@@ -42,20 +58,28 @@ def depth_sheet(store: Store) -> Image.Image:
     columns = []
     for block in range(12):
         pictures = (store.row(f"blocks.{block}.mlp.fc1:{n}")["images"][0] for n in range(4))
-        small = (
-            np.asarray(Image.fromarray(each).resize((SMALL, SMALL), Image.Resampling.LANCZOS))
-            for each in pictures
-        )
-        columns.append(np.concatenate([_framed(each) for each in small], axis=0))
+        columns.append(np.concatenate([_framed(_small(each)) for each in pictures], axis=0))
     return Image.fromarray(np.concatenate(columns, axis=1))
 
 
-def query_key_sheet(model: VisionModel) -> Image.Image:
-    """Return the query image of a few heads above the key image."""
-    heads = units(model, *HEADS)
-    pictures = render(model, heads, split_qk=True).images[:, 0]
+def recipe_sheet(stores: Path) -> Image.Image:
+    """Return small pictures of ten units of DINOv2, one row per recipe."""
+    rows = []
+    for name in RECIPES:
+        store = Store(stores / name)
+        small = (_small(store.row(each)["images"][0]) for each in RECIPE_UNITS)
+        rows.append(np.concatenate([_framed(each) for each in small], axis=1))
+    return Image.fromarray(np.concatenate(rows, axis=0))
+
+
+def query_key_sheet(pictures: Iterable[Iterable[np.ndarray]]) -> Image.Image:
+    """Return the query images of heads above their key images."""
     columns = [np.concatenate([_framed(image) for image in pair], axis=0) for pair in pictures]
     return Image.fromarray(np.concatenate(columns, axis=1))
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.LANCZOS))
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:
@@ -66,8 +90,13 @@ if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
     if len(sys.argv) > 2:
-        depth_sheet(Store(sys.argv[2])).save(folder / "dinov2.webp", quality=85)
+        neurons, heads, recipes = map(Path, sys.argv[2:])
+        depth_sheet(Store(neurons)).save(folder / "dinov2.webp", quality=85)
+        pairs = ([_small(side) for side in row["images"][0]] for row in Store(heads).rows("sides"))
+        query_key_sheet(pairs).save(folder / "dinov2_heads.webp", quality=85)
+        recipe_sheet(recipes).save(folder / "dinov2_recipes.webp", quality=80)
     model = load("cueworld/vit")
-    query_key_sheet(model).save(folder / "heads.webp", quality=85)
+    pictures = render(model, units(model, *HEADS), split_qk=True).images[:, 0]
+    query_key_sheet(pictures).save(folder / "heads.webp", quality=85)
     sheet = filter_sheet(filters(model))
     Image.fromarray(sheet).save(folder / "filters.webp", lossless=True)

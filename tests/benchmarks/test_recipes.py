@@ -36,13 +36,14 @@ def test_cosines_are_split_by_whether_both_vectors_are_of_one_neuron() -> None:
 def test_no_two_recipes_are_equal_and_each_has_the_settings_in_its_name(
     all_recipes: dict[str, Recipe],
 ) -> None:
-    assert len(set(all_recipes.values())) == len(all_recipes) == 34
+    assert len(set(all_recipes.values())) == len(all_recipes) == 35
     for name, each in all_recipes.items():
         param, augmentation, *rest = name.split(", ")
         assert each.param == param
         assert (each.augmentation.shift > 0) == (augmentation != "none")
         assert (each.augmentation.noise > 0) == (augmentation == "vit")
         assert (each.frequency_schedule > 0) == ("progressive" in rest)
+        assert (each.cooldown < 1) == ("cooldown" in rest)
         assert (each.betas == BETAS) == ("usual betas" not in rest)
         assert (each.spectrum is not None) == ("data" in rest)
         if rest and rest[0] != "data":
@@ -115,7 +116,7 @@ def test_the_benchmark_prints_one_line_and_resumes(
     recipes.main()
     assert capsys.readouterr().out == line + "\n"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == written
-    assert len(json.loads(line)["results"]) == 34
-    assert (tmp_path / "table.md").read_text().count("\n") == 36
+    assert len(json.loads(line)["results"]) == 35
+    assert (tmp_path / "table.md").read_text().count("\n") == 37
     with Image.open(tmp_path / "sheet.webp") as sheet:
-        assert sheet.size == (2 * (190 + 6 * 75), 24 + 17 * 75)
+        assert sheet.size == (2 * (190 + 6 * 75), 24 + 18 * 75)
