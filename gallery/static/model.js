@@ -326,7 +326,6 @@
   }
 
   // state/unit-table.js
-  var ROWS_PER_SHEET = 48;
   var UnitTable = class {
     /** `model` and `units` are the contents of the data files. */
     constructor(model2, units, folder) {
@@ -334,11 +333,13 @@
       this.suffixes = units.suffixes;
       this.cell = model2.cell;
       this.sheetColumns = model2.columns;
+      this.sheetRows = model2.rows;
       this.columns = new Map(model2.metrics.map(({ key }) => [key, units.metrics[key]]));
       this.metrics = model2.metrics;
       this.groups = model2.groups;
       this.rendered = units.renders;
       this.headlines = units.headlines;
+      this.colors = units.colors;
       let offset = 0;
       this.sites = model2.sites.map(({ name, count, wide }) => {
         offset += count;
@@ -379,6 +380,11 @@
       );
       return this.indices.get(address) ?? -1;
     }
+    /** Mean color of a unit's picture; null if the picture does not fill its cell. */
+    color(i) {
+      const digits = this.colors.slice(3 * i, 3 * i + 3);
+      return digits.trim() ? `#${digits}` : null;
+    }
     /** A metric of a unit; null if it is not known. */
     metric(key, i) {
       return this.columns.get(key)?.[i] ?? null;
@@ -412,7 +418,7 @@
       const site = this.siteIndex(i);
       const { offset, count, wide } = this.sites[site];
       const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
-      const most = columns * ROWS_PER_SHEET;
+      const most = columns * this.sheetRows;
       const sheet = Math.floor((i - offset) / most);
       const cell = (i - offset) % most;
       const held = Math.min(most, count - sheet * most);
@@ -484,7 +490,9 @@
   function thumbnailStyle(i, size) {
     const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
     const scale = size / cell;
+    const color = unitTable.color(i);
     return {
+      ...color ? { "--color": color } : {},
       "--sheet-file": `url("${file}")`,
       "--offset": `${-x * scale}px ${-y * scale}px`,
       "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
@@ -823,7 +831,7 @@
   function unitRow(grid2, { band, index }) {
     const from = band.start + index * band.columns;
     const to = Math.min(from + band.columns, band.start + band.count);
-    const { "--offset": _, ...shared } = thumbnailStyle(
+    const { "--offset": _, "--color": __, ...shared } = thumbnailStyle(
       grid2.units[from],
       pictureHeight(grid2, grid2.units[from])
     );
@@ -900,6 +908,7 @@
 
   // list/grid.js
   var OVERSCAN = 400;
+  var MARGIN_DELAY = 150;
   var Grid = class {
     constructor(container) {
       this.container = container;
@@ -909,6 +918,7 @@
       this.onlayer = () => {
       };
       this.frame = 0;
+      this.marginTimer = 0;
       addEventListener("scroll", () => this.requestDraw(), { passive: true });
       addEventListener("resize", () => this.requestDraw());
       new ResizeObserver(() => this.resize()).observe(container);
@@ -971,17 +981,28 @@
         this.draw();
       });
     }
+    /** Draw the rows outside of the viewport when the pictures in it have been requested. */
+    requestMargin() {
+      clearTimeout(this.marginTimer);
+      this.marginTimer = setTimeout(() => this.requestDraw(), MARGIN_DELAY);
+    }
     /** Top and bottom of the viewport, relative to the grid. */
     viewport() {
       const top = -this.container.getBoundingClientRect().top;
       return [top, top + innerHeight];
     }
-    /** Insert the rows near the viewport, and remove the others. */
+    /**
+     * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
+     * document, those outside of it follow later, so that their pictures delay no visible one.
+     */
     draw() {
       if (!this.layout || this.container.offsetParent === null) return;
       const [top, bottom] = this.viewport();
+      const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
+      const margin = isNew ? 0 : OVERSCAN;
+      if (isNew && this.units.length) this.requestMargin();
       const wanted = new Map(
-        [...this.layout.between(top - OVERSCAN, bottom + OVERSCAN)].map((row) => [row.top, row])
+        [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row])
       );
       const focused = document.activeElement?.closest("#units [role=row]");
       for (const [at, node] of this.rows) {

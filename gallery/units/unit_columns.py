@@ -10,6 +10,7 @@ from gallery.build.js_data import rounded, script
 from gallery.units.headline import FACETS, Headline
 
 DIGITS = 5  # significant digits of metrics
+NO_COLOR = "   "  # of a picture that does not fill its cell
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def units_script(
     renders: Sequence[Sequence[Sequence[int]]],
     columns: Mapping[Metric, Sequence[float]],
     headlines: Sequence[Headline],
+    colors: Sequence[str],
 ) -> str:
     """Write the data file; every column has one entry per unit, in display order.
 
@@ -56,6 +58,9 @@ def units_script(
         Values of each metric; values that are not finite are unknown.
     headlines : sequence of Headline
         If all are empty, the data file has none.
+    colors : sequence of str
+        Mean color of each picture, of three hexadecimal digits, or `NO_COLOR`. A page shows it
+        until the picture is loaded.
 
     Returns
     -------
@@ -68,6 +73,7 @@ def units_script(
         "metrics": {metric.key: rounded(values, DIGITS) for metric, values in columns.items()},
         "headlines": [line.text for line in headlines] if any(h.text for h in headlines) else [],
         "facets": _facets(headlines),
+        "colors": "".join(colors),
     }
     return script("units", content)
 

@@ -8,6 +8,7 @@ import { fitCells, HEADING, Layout } from "./layout.js";
 import { headingRow, unitRow } from "./rows.js";
 
 const OVERSCAN = 400; // pixels rendered above and below the viewport
+const MARGIN_DELAY = 150; // milliseconds until these follow a list that has changed
 
 /** The grid of units in a container. */
 export class Grid {
@@ -18,6 +19,7 @@ export class Grid {
     this.layout = null;
     this.onlayer = () => {};
     this.frame = 0; // pending animation frame
+    this.marginTimer = 0;
     addEventListener("scroll", () => this.requestDraw(), { passive: true });
     addEventListener("resize", () => this.requestDraw());
     new ResizeObserver(() => this.resize()).observe(container);
@@ -86,18 +88,30 @@ export class Grid {
     });
   }
 
+  /** Draw the rows outside of the viewport when the pictures in it have been requested. */
+  requestMargin() {
+    clearTimeout(this.marginTimer);
+    this.marginTimer = setTimeout(() => this.requestDraw(), MARGIN_DELAY);
+  }
+
   /** Top and bottom of the viewport, relative to the grid. */
   viewport() {
     const top = -this.container.getBoundingClientRect().top;
     return [top, top + innerHeight];
   }
 
-  /** Insert the rows near the viewport, and remove the others. */
+  /**
+   * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
+   * document, those outside of it follow later, so that their pictures delay no visible one.
+   */
   draw() {
     if (!this.layout || this.container.offsetParent === null) return;
     const [top, bottom] = this.viewport();
+    const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
+    const margin = isNew ? 0 : OVERSCAN;
+    if (isNew && this.units.length) this.requestMargin();
     const wanted = new Map(
-      [...this.layout.between(top - OVERSCAN, bottom + OVERSCAN)].map((row) => [row.top, row]),
+      [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row]),
     );
     const focused = document.activeElement?.closest("#units [role=row]");
     for (const [at, node] of this.rows) {

@@ -14,7 +14,7 @@ export function unitRow(grid, { band, index }) {
   const from = band.start + index * band.columns;
   const to = Math.min(from + band.columns, band.start + band.count);
   // Style properties that all pictures of a row share are set on the row.
-  const { "--offset": _, ...shared } = thumbnailStyle(
+  const { "--offset": _, "--color": __, ...shared } = thumbnailStyle(
     grid.units[from],
     pictureHeight(grid, grid.units[from]),
   );

@@ -7,7 +7,9 @@ import { unitTable } from "./unit-table.js";
 export function thumbnailStyle(i, size) {
   const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
   const scale = size / cell;
+  const color = unitTable.color(i);
   return {
+    ...(color ? { "--color": color } : {}),
     "--sheet-file": `url("${file}")`,
     "--offset": `${-x * scale}px ${-y * scale}px`,
     "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,

@@ -3,8 +3,6 @@
 import { dataFolder, model, unitData } from "./model.js";
 import { COMPARISONS, MARK_FILTERS, textFilter } from "./unit-filter.js";
 
-const ROWS_PER_SHEET = 48; // see gallery/build/sheets.py
-
 class UnitTable {
   /** `model` and `units` are the contents of the data files. */
   constructor(model, units, folder) {
@@ -12,11 +10,13 @@ class UnitTable {
     this.suffixes = units.suffixes;
     this.cell = model.cell;
     this.sheetColumns = model.columns;
+    this.sheetRows = model.rows;
     this.columns = new Map(model.metrics.map(({ key }) => [key, units.metrics[key]]));
     this.metrics = model.metrics;
     this.groups = model.groups;
     this.rendered = units.renders;
     this.headlines = units.headlines;
+    this.colors = units.colors;
     let offset = 0;
     this.sites = model.sites.map(({ name, count, wide }) => {
       offset += count;
@@ -64,6 +64,12 @@ class UnitTable {
     return this.indices.get(address) ?? -1;
   }
 
+  /** Mean color of a unit's picture; null if the picture does not fill its cell. */
+  color(i) {
+    const digits = this.colors.slice(3 * i, 3 * i + 3);
+    return digits.trim() ? `#${digits}` : null;
+  }
+
   /** A metric of a unit; null if it is not known. */
   metric(key, i) {
     return this.columns.get(key)?.[i] ?? null;
@@ -101,7 +107,7 @@ class UnitTable {
     const site = this.siteIndex(i);
     const { offset, count, wide } = this.sites[site];
     const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
-    const most = columns * ROWS_PER_SHEET;
+    const most = columns * this.sheetRows;
     const sheet = Math.floor((i - offset) / most);
     const cell = (i - offset) % most;
     const held = Math.min(most, count - sheet * most);
