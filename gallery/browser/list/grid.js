@@ -5,9 +5,14 @@ import { pinnedBar } from "../marks/pinned-bar.js";
 import { unitTable } from "../state/unit-table.js";
 import { CTRL_KEYS, PLAIN_KEYS } from "./arrow-keys.js";
 import { fitCells, HEADING, Layout } from "./layout.js";
-import { headingRow, unitRow } from "./rows.js";
+import { pictureSize } from "./picture-sizes.js";
+import "./preview.js";
+import { captionLines, headingRow, unitRow } from "./rows.js";
 
 const OVERSCAN = 400; // pixels rendered above and below the viewport
+const CAPTION_LINE = 17; // pixels; as in styles/list.css
+const CAPTION_GAP = 13; // pixels above and below a caption
+const WIDEST_VALUE = 84; // pixels, of the values in captions
 const MARGIN_DELAY = 150; // milliseconds until these follow a list that has changed
 
 /** The grid of units in a container. */
@@ -29,17 +34,33 @@ export class Grid {
     );
   }
 
-  /** Show a list of units; `headed` adds a heading per layer, `sort` is the metric shown in captions. */
-  fill(units, { headed, sort }) {
-    const { cell } = unitTable;
-    const pitch = headed ? cell : Math.max(cell, 84);
+  /** Show a list of units; `headed` adds a heading per layer, `metrics` are those shown in captions. */
+  fill(units, { headed, metrics }) {
     this.units = units;
     this.headed = headed;
-    this.sort = sort;
-    this.wanted = { size: cell, pitch, caption: headed ? 30 : sort ? 58 : 44 };
+    this.metrics = metrics;
     this.positions = null;
     this.current = 0;
+    this.measure();
     this.arrange();
+  }
+
+  /** Compute the size of a cell: that of its picture, and lines of text below it. */
+  measure() {
+    const size = pictureSize();
+    const hasName = this.headed && !this.metrics.length;
+    this.wanted = {
+      size,
+      pitch: hasName ? size : Math.max(size, WIDEST_VALUE),
+      caption: captionHeight(this),
+    };
+  }
+
+  /** Show pictures of another size; keep the first unit in view. */
+  resizePictures() {
+    if (!this.layout) return;
+    this.measure();
+    this.rearrange();
   }
 
   /** Compute the layout for the current width. */
@@ -63,6 +84,11 @@ export class Grid {
   resize() {
     if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
       return;
+    this.rearrange();
+  }
+
+  /** Compute the layout again; keep the scroll position and the focus. */
+  rearrange() {
     const [top] = this.viewport();
     const first = this.firstIn(top);
     const shift = first === null ? 0 : top - this.layout.at(first).top;
@@ -143,6 +169,10 @@ export class Grid {
   /** Rebuild the rows in the document, after labels or pins changed. */
   refresh() {
     if (!this.layout) return;
+    if (this.wanted.caption !== captionHeight(this)) {
+      this.resizePictures();
+      return;
+    }
     const focused = this.focused();
     for (const node of this.rows.values()) node.remove();
     this.rows.clear();
@@ -227,6 +257,9 @@ export class Grid {
     this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
   }
 }
+
+/** Height of the captions of a list, with the gap to the next row. */
+const captionHeight = (grid) => CAPTION_GAP + captionLines(grid) * CAPTION_LINE;
 
 /** Height of the sticky bars over the top of the list. */
 export function stickyHeight() {
