@@ -1167,6 +1167,7 @@
       };
       this.frame = 0;
       this.marginTimer = 0;
+      this.hasMargin = false;
       addEventListener("scroll", () => this.requestDraw(), { passive: true });
       addEventListener("resize", () => this.requestDraw());
       new ResizeObserver(() => this.resize()).observe(container);
@@ -1249,8 +1250,12 @@
     }
     /** Draw the rows outside of the viewport when the pictures in it have been requested. */
     requestMargin() {
+      this.hasMargin = false;
       clearTimeout(this.marginTimer);
-      this.marginTimer = setTimeout(() => this.requestDraw(), MARGIN_DELAY);
+      this.marginTimer = setTimeout(() => {
+        this.hasMargin = true;
+        this.requestDraw();
+      }, MARGIN_DELAY);
     }
     /** Top and bottom of the viewport, relative to the grid. */
     viewport() {
@@ -1265,8 +1270,8 @@
       if (!this.layout || this.container.offsetParent === null) return;
       const [top, bottom] = this.viewport();
       const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
-      const margin = isNew ? 0 : OVERSCAN;
       if (isNew && this.units.length) this.requestMargin();
+      const margin = this.hasMargin ? OVERSCAN : 0;
       const wanted = new Map(
         [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row])
       );

@@ -25,6 +25,7 @@ export class Grid {
     this.onlayer = () => {};
     this.frame = 0; // pending animation frame
     this.marginTimer = 0;
+    this.hasMargin = false; // whether rows outside of the viewport are drawn
     addEventListener("scroll", () => this.requestDraw(), { passive: true });
     addEventListener("resize", () => this.requestDraw());
     new ResizeObserver(() => this.resize()).observe(container);
@@ -116,8 +117,12 @@ export class Grid {
 
   /** Draw the rows outside of the viewport when the pictures in it have been requested. */
   requestMargin() {
+    this.hasMargin = false;
     clearTimeout(this.marginTimer);
-    this.marginTimer = setTimeout(() => this.requestDraw(), MARGIN_DELAY);
+    this.marginTimer = setTimeout(() => {
+      this.hasMargin = true;
+      this.requestDraw();
+    }, MARGIN_DELAY);
   }
 
   /** Top and bottom of the viewport, relative to the grid. */
@@ -134,8 +139,8 @@ export class Grid {
     if (!this.layout || this.container.offsetParent === null) return;
     const [top, bottom] = this.viewport();
     const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
-    const margin = isNew ? 0 : OVERSCAN;
     if (isNew && this.units.length) this.requestMargin();
+    const margin = this.hasMargin ? OVERSCAN : 0;
     const wanted = new Map(
       [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row]),
     );

@@ -87,7 +87,9 @@ def test_a_step_of_scrolling_touches_only_the_rows_that_come_and_go(page: Page, 
             watch.observe(document.getElementById("units"), { childList: true });
             scrollTo(0, 3000);
             featviz.page.grid.draw();
-            featviz.page.grid.draw(); // the rows outside of the window follow
+            while (!featviz.page.grid.hasMargin) // rows outside of the window follow
+                await new Promise(requestAnimationFrame);
+            featviz.page.grid.draw();
             await null;
             count = 0;
             for (let y = 3000; y < 6000; y += 30) {
