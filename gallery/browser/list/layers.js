@@ -38,7 +38,8 @@ export class Layers {
       document.getElementById("search").focus();
     });
     this.all = element("option", { value: "" }, "All layers");
-    container.append(this.list, this.select, top);
+    this.caption = element("p", { class: "caption" });
+    container.append(this.caption, this.list, this.select, top);
     this.current = null;
     this.update();
   }
@@ -57,6 +58,8 @@ export class Layers {
     const state = view.state();
     const { sort, layer } = state;
     const counts = unitTable.countsBySite(state);
+    this.counts = counts;
+    this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
     for (const [index, [name, link]] of [...this.links].entries()) {
       // A layer without matches has no link.
       if (!counts[index] && layer !== name) link.removeAttribute("href");
@@ -110,10 +113,12 @@ export class Layers {
       list.scrollTop = bottom - list.clientHeight;
   }
 
-  /** Go to the previous or the next layer. */
+  /** Go to the previous or the next layer that has matches. */
   step(offset) {
     const at = unitTable.sites.findIndex(({ name }) => name === this.current);
-    const next = unitTable.sites[Math.max(0, at + offset)];
+    let to = Math.max(0, at + offset);
+    while (this.counts[to] === 0) to += offset; // layers without matches have no heading
+    const next = unitTable.sites[to];
     if (!next || next.name === this.current) return;
     this.go(next.name);
     this.mark(next.name); // even if the list is too short to scroll it to the top

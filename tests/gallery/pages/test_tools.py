@@ -278,6 +278,13 @@ def test_a_layer_without_matches_cannot_be_followed_and_all_counts_are_of_the_fi
     wanted = [a for a in addresses() if a.startswith("blocks.3.") and ":7" in a]
     eventually(counts.all_inner_texts, ["0"] * 3 + [str(len(wanted))] + ["0"] * 8)
     assert page.locator("#sites a[href]").count() == 1
+    open_page(page, big, "#units&q=mlp.fc1:1535")
+    page.evaluate("location.hash = '#units&where=ratio>13'")
+    layers = {int(a.split(".")[1]) for a in listed(page)}
+    assert len(layers) < 12
+    page.keyboard.press("]")
+    wanted_layer = sorted(layers)[1]
+    eventually(lambda: page.evaluate("location.hash").startswith(f"#site=blocks.{wanted_layer}."))
     open_page(page, big, "#units&q=blocks.3.%20:7&layer=blocks.5.mlp.fc1")
     page.get_by_role("link", name=f"Show {len(wanted)}\u00a0units of other layers").click()
     eventually(lambda: listed(page), wanted)
