@@ -24,7 +24,7 @@ export class SearchBox {
     this.none = element("p", { id: "none", role: "status", hidden: "" });
     this.input = element("input", {
       id: "search",
-      type: "search",
+      type: "text",
       role: "combobox",
       placeholder: "Search: 9:2, label, class \u2026",
       "aria-label": "Search units by address, label, class or statement",

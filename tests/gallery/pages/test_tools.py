@@ -204,6 +204,8 @@ def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> No
     wanted = [f"blocks.3.mlp.fc1:{i}" for i in range(WIDTH) if str(i).startswith("7")]
     expect(page.locator("#count")).to_contain_text(f"{len(wanted)} of")
     eventually(lambda: listed(page), wanted)
+    page.keyboard.press("Escape")  # closes the suggestions
+    expect(page.locator("#found")).to_be_hidden()
     page.keyboard.press("Escape")
     eventually(lambda: page.evaluate("document.activeElement.ariaLabel"), wanted[0])
     page.locator("#search").fill("no such unit")
@@ -278,8 +280,9 @@ def test_a_layer_without_matches_cannot_be_followed_and_all_counts_are_of_the_fi
     wanted = [a for a in addresses() if a.startswith("blocks.3.") and ":7" in a]
     eventually(counts.all_inner_texts, ["0"] * 3 + [str(len(wanted))] + ["0"] * 8)
     assert page.locator("#sites a[href]").count() == 1
-    open_page(page, big, "#units&q=mlp.fc1:1535")
-    page.evaluate("location.hash = '#units&where=ratio>13'")
+    few = columns()["ratio"] > 13
+    open_page(page, big, "#units&where=ratio>13")
+    eventually(lambda: len(listed(page)), int(few.sum()))
     layers = {int(a.split(".")[1]) for a in listed(page)}
     assert len(layers) < 12
     page.keyboard.press("]")
@@ -307,7 +310,7 @@ def test_a_link_that_cannot_be_followed_says_so(
 ) -> None:
     open_page(page, model_page, hash_)
     expect(page.locator("#problem")).to_contain_text(wanted)
-    page.get_by_role("link", name="Units").first.click()
+    page.locator("#views a").first.click()
     expect(page.locator("#problem")).to_be_hidden()
 
 
