@@ -1,7 +1,9 @@
-"""Time that the page of a model with 18,432 units takes to open, scroll, sort and filter.
+"""Time until the pages of large models show all pictures in the window, and their memory.
 
-``python -m benchmarks.gallery_page`` prints one JSON line with a record for each browser and window
-size. The page is opened from the file system. Times are in milliseconds.
+``python -m benchmarks.gallery_page`` prints one JSON line with a record for each page, browser and
+window size. The pages have 18,432 units in 12 layers, and 50,000 in one, and are opened from the
+file system. Times are in milliseconds, up to the second frame after all pictures in the window are
+decoded. Memory is the proportional set size of the page's process, in MB.
 """
 
 from __future__ import annotations
@@ -10,28 +12,39 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from benchmarks.machine import describe
 from tests.gallery.big import write_page
 
 SIZES = [(390, 800), (1280, 800), (1920, 1080)]
+PAGES = {"18,432 in 12 layers": (12, 1536), "50,000 in one layer": (1, 50_000)}
+REPEATS = 3
 
-# From the start of the navigation to the second frame after all sheets are decoded.
-OPENED = """async () => {
-    const files = [...document.querySelectorAll(".cell")].map(
-        (cell) => getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
-    for (const file of new Set(files)) {
+# Time since `start` at which all pictures in the window are decoded and painted.
+PAINTED = """async (start) => {
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame();
+    const files = new Set();
+    for (const cell of document.querySelectorAll(".cell")) {
+        const box = cell.getBoundingClientRect();
+        if (box.bottom > 0 && box.top < innerHeight)
+            files.add(getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
+    }
+    await Promise.all([...files].map((file) => {
         const image = new Image();
         image.src = file;
-        await image.decode();
-    }
-    await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
-    return performance.now();
+        return image.decode();
+    }));
+    await frame();
+    await frame();
+    return performance.now() - start;
 }"""
 
 # Scrolls through the whole page in 200 steps, one per frame.
@@ -52,49 +65,76 @@ SCROLLED = """async () => {
     return { frames: deltas.length, median: at(0.5), p95: at(0.95), nodes: most };
 }"""
 
-# Time of the page's scripts and of the layout that they force, without painting.
-WORKED = """(changes) => {
-    const { grid, unitTable, view } = featviz.page;
-    const start = performance.now();
-    unitTable.forget();
-    const state = { ...view.state(), ...changes };
-    const units = unitTable.order(state);
-    grid.fill(units, { headed: state.sort === null, sort: state.sort });
-    document.body.getBoundingClientRect();
-    return performance.now() - start;
-}"""
-
-# From a change of the address to the first frame that shows it.
-SEEN = """(changes) => new Promise((go) => {
-    const start = performance.now();
-    addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(
-        () => go(performance.now() - start))), { once: true });
-    featviz.page.view.go(changes);
-})"""
-
-CHANGES: dict[str, dict[str, Any]] = {
-    "sort": {"sort": "ratio", "down": True},
-    "filter": {"where": [{"key": "fine", "op": "<=", "value": 2}]},
-    "search": {"q": "fc1:42"},
+SORTS = ["fine", "kept", "spectrum", "agreement"]
+ACTIONS = {
+    "filter": """featviz.page.view.go({ sort: null,
+        where: [{ key: "fine", op: "<=", value: 1 }] })""",
+    "search": "featviz.page.view.go({ where: [], q: 'fc1:42' })",
+    "list": "featviz.page.view.go({ q: '' })",
+    "jump": "scrollTo(0, 0.61 * document.documentElement.scrollHeight)",
 }
 
 
 def measure(page: Page, path: Path) -> dict[str, Any]:
-    """Open the page, scroll through it, and make each change."""
+    """Open the page, sort it several times, filter, search, jump and scroll."""
     page.goto(path.as_uri())
-    record: dict[str, Any] = {"opened": page.evaluate(OPENED)}
+    record: dict[str, Any] = {"opened": page.evaluate(PAINTED, 0)}
+    sort = "featviz.page.view.go({{ sort: '{}', down: true }})"
+    record["first sort"] = _painted_after(page, sort.format("ratio"))
+    later = [_painted_after(page, sort.format(key)) for key in SORTS]
+    record["later sorts"] = statistics.median(later)
+    for name, action in ACTIONS.items():
+        record[name] = _painted_after(page, action)
     record["scrolled"] = page.evaluate(SCROLLED)
-    for name, change in CHANGES.items():
-        record[name] = {
-            "scripts": min(page.evaluate(WORKED, change) for _ in range(5)),
-            "until seen": page.evaluate(SEEN, change),
-        }
-        page.evaluate("location.hash = ''")
-        page.wait_for_function(
-            "featviz.page.grid.units.length === featviz.page.unitTable.count"
-            " && featviz.page.grid.headed"
-        )
+    record["memory"] = max(_page_memory(os.getpid()), default=0)
     return record
+
+
+def _painted_after(page: Page, action: str) -> float:
+    """Return the time from an action to when all pictures in the window are painted."""
+    code = f"() => {{ const start = performance.now(); {action}; return ({PAINTED})(start); }}"
+    return float(page.evaluate(code))
+
+
+def _page_memory(process: int) -> Iterator[float]:
+    """Yield the memory of each process of a page below a process, in MB."""
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace")
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+        if "--type=renderer" in command or ("-contentproc" in command and "\0tab" in command):
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            (pss,) = (line.split()[1] for line in lines if line.startswith("Pss:"))
+            yield int(pss) / 1000
+    except (OSError, ValueError):  # the process has ended
+        return
+    for child in children:
+        yield from _page_memory(int(child))
+
+
+def _launch(playwright: Playwright) -> Iterator[tuple[str, Browser]]:
+    """Start each installed browser."""
+    chromium, firefox = shutil.which("chromium"), shutil.which("firefox-esr")
+    if chromium:
+        yield (
+            "chromium",
+            playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]),
+        )
+    if firefox:
+        yield (
+            "firefox",
+            playwright.firefox.launch(executable_path=firefox, channel="moz-firefox"),
+        )
+
+
+def _median(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of each number of some records."""
+    return {
+        key: _median([record[key] for record in records])
+        if isinstance(value, dict)
+        else statistics.median(record[key] for record in records)
+        for key, value in records[0].items()
+    }
 
 
 def main() -> None:
@@ -102,36 +142,19 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     records = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        path = write_page(Path(folder) / "site")
-        data = path.parent / "data-1"
-        scripts = [p for p in (data / "static").iterdir() if p.suffix in {".js", ".css", ".svg"}]
-        first = [
-            path,
-            *scripts,
-            data / "1/model.js",
-            data / "1/units.js",
-            data / "1/sheets/0-0.webp",
-        ]
-        chromium, firefox = shutil.which("chromium"), shutil.which("firefox-esr")
-        browsers: dict[str, Browser] = {}
-        if chromium:
-            browsers["chromium"] = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox"]
-            )
-        if firefox:
-            browsers["firefox"] = playwright.firefox.launch(
-                executable_path=firefox, channel="moz-firefox"
-            )
-        for name, browser in browsers.items():
-            for width, height in SIZES:
-                page = browser.new_page(viewport={"width": width, "height": height})
-                record = measure(page, path)
-                records.append({"browser": name, "window": [width, height], **record})
-                page.close()
-            browser.close()
-        size = sum(file.stat().st_size for file in first)
-    load = os.getloadavg()[0]
-    print(json.dumps({**describe(), "load": load, "bytes read": size, "records": records}))
+        for number, (name, (layers, width)) in enumerate(PAGES.items()):
+            path = write_page(Path(folder) / str(number), layers, width)
+            for browser_name, browser in _launch(playwright):
+                for across, down in SIZES:
+                    runs = []
+                    for _ in range(REPEATS):
+                        page = browser.new_page(viewport={"width": across, "height": down})
+                        runs.append(measure(page, path))
+                        page.close()
+                    record = {"browser": browser_name, "window": [across, down], **_median(runs)}
+                    records.append({"page": name, **record})
+                browser.close()
+    print(json.dumps({**describe(), "load": os.getloadavg()[0], "records": records}))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from gallery.build.images import Figures
 from gallery.build.js_data import script
 from gallery.build.options import Options
 from gallery.build.plan import Plan, Render
-from gallery.build.sheets import COLUMNS
+from gallery.build.sheets import COLUMNS, ROWS
 from gallery.sections.base import ModelLink, Section, SectionContext
 from gallery.sections.filters import Filters
 from gallery.sections.registry import SECTIONS
@@ -167,6 +167,7 @@ class ModelPageWriter:
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,
+            "rows": ROWS,
             "pictures": self.options.image_format.name,
             "thumbnailsOnly": self.options.thumbnails_only,
             "labels": self._labels(),

@@ -11,8 +11,11 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-COLUMNS = 32  # cells per row; half as many if they are wide
-ROWS = 48  # maximum rows of a sheet
+# A browser decodes a whole sheet to show one of its cells, and a sorted list may show cells of as
+# many sheets as there are cells in the window. Sheets are therefore small. They also stay below 512
+# KiB when decoded: Chromium decodes such images before it paints a frame, and larger ones after it.
+COLUMNS = 4  # cells per row; half as many if they are wide
+ROWS = 2  # maximum rows of a sheet
 QUALITY = 90
 FEW_UNITS = 2000  # models with at most this many units have large cells
 LARGE, SMALL = 96, 64  # pixels; multiples of 16, so that no encoder block spans two cells
@@ -82,6 +85,20 @@ def make_cell(pictures: Sequence[Pixels], cell: int, wide: bool) -> Pixels:
     return np.asarray(canvas)
 
 
+def fills_cell(size: Sequence[int], cell: int) -> bool:
+    """Return whether a picture leaves no part of its cell transparent; see `make_cell`.
+
+    Parameters
+    ----------
+    size : sequence of int
+        Width and height of the picture.
+    cell : int
+        Width and height of the cell.
+    """
+    width, height = size
+    return width == height and (width >= cell or cell % width == 0)
+
+
 def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
     factor = min(width // image.width, height // image.height)
     if factor >= 1:
@@ -107,9 +124,7 @@ class Sheet:
     def __init__(self, count: int, cell: int, wide: bool) -> None:
         self.count = count
         self._cell, self._width, self._columns = cell, cell * (1 + wide), columns(wide)
-        rows = -(-count // self._columns)
-        across = min(count, self._columns) * self._width
-        self._pixels = np.zeros((rows * cell, across, 4), np.uint8)
+        self._pixels: Pixels | None = None  # only while it is being filled
 
     def put(self, index: int, pixels: Pixels) -> None:
         """Insert a cell.
@@ -121,17 +136,24 @@ class Sheet:
         pixels : array of uint8
             See `make_cell`.
         """
+        if self._pixels is None:
+            rows = -(-self.count // self._columns)
+            across = min(self.count, self._columns) * self._width
+            self._pixels = np.zeros((rows * self._cell, across, 4), np.uint8)
         row, column = divmod(index, self._columns)
         top, left = row * self._cell, column * self._width
         self._pixels[top : top + self._cell, left : left + self._width] = pixels
 
     def save(self, path: Path) -> None:
-        """Write the sheet as WebP; without opacity if no pixel is transparent.
+        """Write the sheet as WebP, without opacity if no pixel is transparent, and empty it.
 
         Parameters
         ----------
         path : Path
         """
-        mode = "RGBA" if (self._pixels[..., 3] < 255).any() else "RGB"
-        image = Image.fromarray(self._pixels).convert(mode)
+        pixels, self._pixels = self._pixels, None
+        if pixels is None:
+            return
+        mode = "RGBA" if (pixels[..., 3] < 255).any() else "RGB"
+        image = Image.fromarray(pixels).convert(mode)
         image.save(path, "WEBP", quality=QUALITY, method=2)

@@ -313,20 +313,33 @@
     favorites: () => (address) => labels.get(address).favorite,
     pinned: () => (address) => pins.has(address)
   };
+  var FACET_NAMES = {
+    class: "Top images of",
+    necessary: "Necessary for",
+    sufficient: "Sufficient for"
+  };
+  var ANY = "*";
   function textFilter(text) {
     const words = foldedText(text).split(/\s+/).filter(Boolean);
     const labeled = new Map(
       labels.entries().map(([address, { label }]) => [address, foldedText(label)])
     );
-    return (address) => {
+    return (address, headline) => {
       const name = address.toLowerCase();
       const label = labeled.get(address) ?? "";
-      return words.every((word) => name.includes(word) || label.includes(word));
+      const line2 = headline ? foldedText(headline) : "";
+      return words.every(
+        (word) => (/^\d+:\d+$/.test(word) ? isShortFor(word, name) : name.includes(word)) || label.includes(word) || line2.includes(word)
+      );
     };
+  }
+  function isShortFor(word, address) {
+    const [block, unit] = word.split(":");
+    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+    return index === unit && /\d+/.exec(site)?.[0] === block;
   }
 
   // state/unit-table.js
-  var ROWS_PER_SHEET = 48;
   var UnitTable = class {
     /** `model` and `units` are the contents of the data files. */
     constructor(model2, units, folder) {
@@ -334,10 +347,18 @@
       this.suffixes = units.suffixes;
       this.cell = model2.cell;
       this.sheetColumns = model2.columns;
+      this.sheetRows = model2.rows;
       this.columns = new Map(model2.metrics.map(({ key }) => [key, units.metrics[key]]));
       this.metrics = model2.metrics;
       this.groups = model2.groups;
       this.rendered = units.renders;
+      this.headlines = units.headlines;
+      this.colors = units.colors;
+      this.facets = new Map(
+        Object.keys(FACET_NAMES).flatMap(
+          (key) => Object.hasOwn(units.facets, key) ? [[key, units.facets[key]]] : []
+        )
+      );
       let offset = 0;
       this.sites = model2.sites.map(({ name, count, wide }) => {
         offset += count;
@@ -345,6 +366,8 @@
       });
       this.siteIndices = new Map(this.sites.map(({ name }, index) => [name, index]));
       this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
+      this.pictures = new URL(`${folder}/pictures/`, document.baseURI).href;
+      this.pictureFormat = model2.thumbnailsOnly ? null : model2.pictures;
       this.indices = null;
       this.ordered = null;
     }
@@ -365,6 +388,10 @@
     address(i) {
       return this.siteOf(i).name + this.suffixes[i];
     }
+    /** What the top images of a unit show and what was measured, in one line; empty if unknown. */
+    headline(i) {
+      return this.headlines[i] ?? "";
+    }
     /** Number of the unit with an address; -1 if there is none. */
     find(address) {
       this.indices ??= new Map(
@@ -373,6 +400,31 @@
         )
       );
       return this.indices.get(address) ?? -1;
+    }
+    /** Mean color of a unit's picture; null if the picture does not fill its cell. */
+    color(i) {
+      const digits = this.colors.slice(3 * i, 3 * i + 3);
+      return digits.trim() ? `#${digits}` : null;
+    }
+    /** Each value of each facet, with its number of units, the first of them, and its text for search. */
+    facetCounts() {
+      this.facetValues ??= [...this.facets].flatMap(([key, { values, units }]) => {
+        const counts = new Array(values.length).fill(0);
+        const firsts = [];
+        for (const [i, value] of units.entries()) {
+          if (value === null) continue;
+          counts[value] += 1;
+          firsts[value] ??= i;
+        }
+        return values.map((value, index) => ({
+          key,
+          value,
+          count: counts[index],
+          first: firsts[index],
+          text: foldedText(`${FACET_NAMES[key]} ${value}`)
+        }));
+      });
+      return this.facetValues;
     }
     /** A metric of a unit; null if it is not known. */
     metric(key, i) {
@@ -402,12 +454,18 @@
     samples(i) {
       return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
     }
+    /** URL of a unit's best sample; null if there is none, or it is a pair of pictures. */
+    pictureFile(i) {
+      const [{ row, best, sides }] = this.renders(i);
+      if (this.pictureFormat === null || sides > 1) return null;
+      return `${this.pictures}${row}-${best}.${this.pictureFormat}`;
+    }
     /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */
     sprite(i) {
       const site = this.siteIndex(i);
       const { offset, count, wide } = this.sites[site];
       const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
-      const most = columns * ROWS_PER_SHEET;
+      const most = columns * this.sheetRows;
       const sheet = Math.floor((i - offset) / most);
       const cell = (i - offset) % most;
       const held = Math.min(most, count - sheet * most);
@@ -425,8 +483,8 @@
     }
     /** Indices of the units of a view: filtered, searched and sorted. */
     order(state) {
-      const { sort, down, where, q, layer, only } = state;
-      const key = JSON.stringify([sort, down, where, q, layer, only]);
+      const { sort, down, where, q, layer, only, facets } = state;
+      const key = JSON.stringify([sort, down, where, q, layer, only, facets]);
       if (this.ordered?.key !== key)
         this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
       return this.ordered.units;
@@ -435,12 +493,23 @@
     invalidate() {
       this.ordered = null;
     }
-    filtered({ where, q, layer, only }) {
+    /** Number of units of each site that match a view, apart from its layer. */
+    countsBySite(state) {
+      const counts = new Array(this.sites.length).fill(0);
+      const units = state.layer === null ? this.order(state) : this.filtered({ ...state, layer: null });
+      for (const i of units) counts[this.siteIndex(i)] += 1;
+      return counts;
+    }
+    filtered({ where, q, layer, only, facets }) {
       const tests = where.map(({ key, op, value }) => [
         this.columns.get(key),
         COMPARISONS[op],
         value
       ]);
+      const chosenFacets = Object.entries(facets).map(([key, value]) => {
+        const { values, units } = this.facets.get(key);
+        return [units, value === ANY ? null : values.indexOf(value)];
+      });
       const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
       const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
       const from = site ? site.offset : 0;
@@ -450,9 +519,12 @@
       for (let i = from; i < to; i += 1) {
         if (!tests.every(([column, holds, value]) => column[i] !== null && holds(column[i], value)))
           continue;
+        if (!chosenFacets.every(([units, at]) => at === null ? units[i] !== null : units[i] === at))
+          continue;
         if (matches.length) {
           const address = this.address(i);
-          if (!matches.every((match) => match(address))) continue;
+          const headline = this.headline(i);
+          if (!matches.every((match) => match(address, headline))) continue;
         }
         chosen[size] = i;
         size += 1;
@@ -477,9 +549,23 @@
 
   // state/thumbnails.js
   function thumbnailStyle(i, size) {
+    const whole = size > unitTable.cell ? unitTable.pictureFile(i) : null;
+    if (whole) {
+      const color2 = unitTable.color(i);
+      return {
+        ...color2 ? { "--color": color2 } : {},
+        "--sheet-file": `url("${whole}")`,
+        "--offset": "center",
+        "--sheet-size": "contain",
+        "--width": `${size}px`,
+        "--height": `${size}px`
+      };
+    }
     const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
     const scale = size / cell;
+    const color = unitTable.color(i);
     return {
+      ...color ? { "--color": color } : {},
       "--sheet-file": `url("${file}")`,
       "--offset": `${-x * scale}px ${-y * scale}px`,
       "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
@@ -522,6 +608,7 @@
   ];
 
   // state/view.js
+  var NO_FILTERS = { q: "", where: [], layer: null, only: null, facets: {} };
   var pageContainer = document.getElementById("unit");
   var View = class {
     constructor() {
@@ -570,7 +657,7 @@
     }
   };
   var isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
-  function listParameters({ sort, down, where, q, layer, only }) {
+  function listParameters({ sort, down, where, q, layer, only, facets }) {
     return [
       ...sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : [],
       ...where.length ? [
@@ -578,6 +665,7 @@
       ] : [],
       ...layer !== null ? [`layer=${escapeForHash(layer)}`] : [],
       ...only ? [`only=${only}`] : [],
+      ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
       ...q ? [`q=${escapeForHash(q)}`] : []
     ];
   }
@@ -593,24 +681,37 @@
       where: [],
       q: "",
       layer: null,
-      only: null
+      only: null,
+      facets: {},
+      problems: []
     };
     for (const parameter of parameters) {
       const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
       if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
+      else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
+      else if (parameter) state.problems.push(`\u201C${unescapeHash(parameter)}\u201D is unknown`);
     }
     return state;
+  }
+  function readFacet(state, key, value) {
+    const { values } = unitTable.facets.get(key);
+    if (value === ANY || values.includes(value)) state.facets[key] = value;
+    else state.problems.push(`no unit has \u201C${key}\u201D \u201C${value}\u201D`);
   }
   var isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
   var PARAMETERS = {
     sort(state, value) {
       const key = value.replace(/^-/, "");
       if (isMetric(key)) [state.sort, state.down] = [key, value.startsWith("-")];
+      else state.problems.push(`units have no metric \u201C${key}\u201D`);
     },
     where(state, value) {
       state.where = value.split(",").flatMap((part) => {
         const [, key, op, number] = /^(.+?)(>=|<=|>|<)(.+)$/s.exec(part) ?? [];
-        return isMetric(key) && Number.isFinite(Number(number)) ? [{ key, op, value: Number(number) }] : [];
+        if (isMetric(key) && Number.isFinite(Number(number)))
+          return [{ key, op, value: Number(number) }];
+        state.problems.push(`\u201C${part}\u201D is no bound of a metric`);
+        return [];
       });
     },
     q(state, value) {
@@ -622,6 +723,7 @@
     only(state, value) {
       const name = value === "favourites" ? "favorites" : value;
       if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
+      else state.problems.push(`\u201Conly=${value}\u201D is unknown`);
     }
   };
   var view = new View();
@@ -814,14 +916,157 @@
     return { size: grown, pitch: wide, height: grown + caption };
   }
 
+  // shared/settings.js
+  var KEY = "featviz-settings";
+  var DEFAULTS = { size: null, shortcuts: true };
+  var Settings = class {
+    constructor() {
+      this.values = { ...DEFAULTS };
+      try {
+        const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+        for (const name of Object.keys(DEFAULTS))
+          if (Object.hasOwn(stored, name)) this.values[name] = stored[name];
+      } catch {
+      }
+    }
+    get(name) {
+      return this.values[name];
+    }
+    set(name, value) {
+      this.values[name] = value;
+      try {
+        localStorage.setItem(KEY, JSON.stringify(this.values));
+      } catch {
+      }
+    }
+  };
+  var settings = new Settings();
+
+  // list/picture-sizes.js
+  var SIZES = { S: 64, M: 96, L: 144, XL: 224 };
+  function sizeName() {
+    const chosen = settings.get("size");
+    if (Object.hasOwn(SIZES, chosen)) return chosen;
+    return Object.keys(SIZES).find((name) => SIZES[name] === unitTable.cell) ?? "M";
+  }
+  var pictureSize = () => SIZES[sizeName()];
+
+  // list/cell-buttons.js
+  var cellButtons = element("div", { class: "cell-tools", hidden: "" });
+  var hoveredCell = null;
+  function cellAddress(node) {
+    const [, part] = /^#unit=([^&]*)/s.exec(node?.closest?.("a.cell")?.hash ?? "") ?? [];
+    return part === void 0 ? null : unescapeHash(part);
+  }
+  function fillButtons() {
+    const address = cellAddress(hoveredCell);
+    cellButtons.hidden = address === null;
+    if (address === null) return;
+    const { favorite } = labels.get(address);
+    const pinned = pins.has(address);
+    cellButtons.replaceChildren(
+      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
+        tabindex: "-1",
+        "aria-pressed": favorite,
+        "aria-label": `Favorite ${address}`,
+        title: "Favorite (f)"
+      }),
+      buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
+        tabindex: "-1",
+        "aria-pressed": pinned,
+        "aria-label": `Pin ${address}`,
+        title: "Pin to compare (p)"
+      })
+    );
+    const box = hoveredCell.getBoundingClientRect();
+    cellButtons.style.setProperty("left", `${box.right}px`);
+    cellButtons.style.setProperty("top", `${box.top}px`);
+  }
+  function moveButtons(event) {
+    if (event.pointerType !== "mouse" || cellButtons.contains(event.target)) return;
+    const cell = event.target.closest?.("a.cell") ?? null;
+    if (cell === hoveredCell) return;
+    hoveredCell = cell;
+    fillButtons();
+  }
+  function hideButtons() {
+    hoveredCell = null;
+    cellButtons.hidden = true;
+  }
+  document.body.append(cellButtons);
+  document.addEventListener("pointerover", moveButtons);
+  addEventListener("scroll", hideButtons, { passive: true });
+  document.addEventListener("view", hideButtons);
+  for (const change of ["pins", "labels"]) document.addEventListener(change, fillButtons);
+
+  // list/preview.js
+  var SIZE = 224;
+  var DELAY = 400;
+  var GAP2 = 12;
+  var card = element("aside", { class: "preview", "aria-hidden": "true", hidden: "" });
+  var timer = 0;
+  var hovered = null;
+  function show() {
+    const address = cellAddress(hovered);
+    if (address === null || !hovered.isConnected) return;
+    const i = unitTable.find(address);
+    const picture = element("span", { class: "sprite" });
+    setStyle(picture, thumbnailStyle(i, unitTable.siteOf(i).wide ? SIZE / 2 : SIZE));
+    const lines = [labels.get(address).label, unitTable.headline(i)].filter(Boolean);
+    card.replaceChildren(
+      picture,
+      element("b", {}, address),
+      ...lines.map((line2) => element("span", {}, line2))
+    );
+    card.hidden = false;
+    const box = hovered.getBoundingClientRect();
+    const { width, height } = card.getBoundingClientRect();
+    const { clientWidth } = document.documentElement;
+    const right = box.right + GAP2 + 28;
+    const left = right + width <= clientWidth ? right : Math.max(0, box.left - GAP2 - width);
+    card.style.setProperty("left", `${left}px`);
+    card.style.setProperty(
+      "top",
+      `${Math.max(GAP2, Math.min(box.top, innerHeight - height - GAP2))}px`
+    );
+  }
+  function hide() {
+    clearTimeout(timer);
+    card.hidden = true;
+    hovered = null;
+  }
+  function move(event) {
+    const cell = event.pointerType === "mouse" ? event.target.closest?.("a.cell") ?? null : null;
+    if (cell === hovered || event.target.closest?.(".cell-tools")) return;
+    hide();
+    hovered = cell;
+    if (cell) timer = setTimeout(show, DELAY);
+  }
+  document.body.append(card);
+  document.addEventListener("pointerover", move);
+  document.addEventListener("pointerdown", hide);
+  document.addEventListener("view", hide);
+  addEventListener("scroll", hide, { passive: true });
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key !== "Escape" || card.hidden) return;
+      hide();
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { capture: true }
+  );
+
   // list/rows.js
   function unitRow(grid2, { band, index }) {
     const from = band.start + index * band.columns;
     const to = Math.min(from + band.columns, band.start + band.count);
-    const { "--offset": _, ...shared } = thumbnailStyle(
-      grid2.units[from],
-      pictureHeight(grid2, grid2.units[from])
-    );
+    const {
+      "--offset": _,
+      "--color": __,
+      ...shared
+    } = thumbnailStyle(grid2.units[from], pictureHeight(grid2, grid2.units[from]));
     const cells = [];
     for (let position = from; position < to; position += 1)
       cells.push(element("div", { role: "gridcell" }, unitCell(grid2, position, shared)));
@@ -844,37 +1089,50 @@
   }
   function unitCell(grid2, position, shared) {
     const i = grid2.units[position];
-    const { sort } = grid2;
     const address = unitTable.address(i);
     const { label, favorite } = labels.get(address);
     const isPinned = pins.has(address);
-    const value = sort ? unitTable.metric(sort, i) : null;
+    const headline = unitTable.headline(i);
+    const values = grid2.metrics.map((key) => metricText(key, unitTable.metric(key, i)));
     const facts = [
       ...label ? [label] : [],
+      ...headline ? [headline] : [],
       ...favorite ? ["favorite"] : [],
-      ...isPinned ? ["pinned"] : [],
-      ...sort ? [metricText(sort, value)] : []
+      ...isPinned ? ["pinned"] : []
     ];
-    const link = element("a", {
-      class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
-      href: view.link({ unit: address }),
-      "aria-label": address,
-      ...facts.length ? { "aria-description": facts.join(", ") } : {},
-      "data-caption": captionOf(grid2, i, label, value),
-      "data-position": position,
-      tabindex: "-1",
-      title: [address, ...facts].join("\n")
-    });
+    const [name, value, line2] = captionOf(grid2, i, label || headline);
+    const link = element(
+      "a",
+      {
+        class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
+        href: view.link({ unit: address }),
+        "aria-label": [address, ...values].join(", "),
+        ...facts.length ? { "aria-description": facts.join(", ") } : {},
+        "data-name": name,
+        "data-position": position,
+        tabindex: "-1"
+      },
+      value ? element("b", { class: "caption" }, value) : null,
+      line2 ? element("span", { class: "caption" }, line2) : null
+    );
     setStyle(link, thumbnailStyle(i, pictureHeight(grid2, i)), shared);
     return link;
   }
-  function captionOf({ headed, sort }, i, label, value) {
+  function captionLines({ metrics }) {
+    return 1 + metrics.length + (unitTable.headlines.length || labels.size ? 1 : 0);
+  }
+  function captionOf({ headed, metrics }, i, line2) {
     const samples = unitTable.samples(i);
     const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \xD7${samples}` : ""}`;
-    if (headed) return label || suffix;
-    const site = label || unitTable.siteOf(i).name.replace(/^blocks\./, "");
-    return [site, suffix, ...sort ? [measured(value)] : []].join("\n");
+    const name = headed ? suffix : `${shortSite(unitTable.siteOf(i).name)}${suffix}`;
+    const values = metrics.map((key) => measured(unitTable.metric(key, i)));
+    return [name, values.join("\n"), line2];
   }
+  function shortSite(name) {
+    const short = name.replace(/^blocks\./, "");
+    return hasOneKind ? /\d+/.exec(name)[0] : short;
+  }
+  var hasOneKind = unitTable.sites.every(({ name }) => /\d/.test(name)) && new Set(unitTable.sites.map(({ name }) => name.replace(/\d+/, "#"))).size === 1;
   function headingRow({ band }) {
     const heading = element(
       "h2",
@@ -895,6 +1153,10 @@
 
   // list/grid.js
   var OVERSCAN = 400;
+  var CAPTION_LINE = 17;
+  var CAPTION_GAP = 13;
+  var WIDEST_VALUE = 84;
+  var MARGIN_DELAY = 150;
   var Grid = class {
     constructor(container) {
       this.container = container;
@@ -904,6 +1166,8 @@
       this.onlayer = () => {
       };
       this.frame = 0;
+      this.marginTimer = 0;
+      this.hasMargin = false;
       addEventListener("scroll", () => this.requestDraw(), { passive: true });
       addEventListener("resize", () => this.requestDraw());
       new ResizeObserver(() => this.resize()).observe(container);
@@ -913,17 +1177,31 @@
         (event) => this.setCurrent(event.target.closest("a.cell"))
       );
     }
-    /** Show a list of units; `headed` adds a heading per layer, `sort` is the metric shown in captions. */
-    fill(units, { headed, sort }) {
-      const { cell } = unitTable;
-      const pitch = headed ? cell : Math.max(cell, 84);
+    /** Show a list of units; `headed` adds a heading per layer, `metrics` are those shown in captions. */
+    fill(units, { headed, metrics }) {
       this.units = units;
       this.headed = headed;
-      this.sort = sort;
-      this.wanted = { size: cell, pitch, caption: headed ? 30 : sort ? 58 : 44 };
+      this.metrics = metrics;
       this.positions = null;
       this.current = 0;
+      this.measure();
       this.arrange();
+    }
+    /** Compute the size of a cell: that of its picture, and lines of text below it. */
+    measure() {
+      const size = pictureSize();
+      const hasName = this.headed && !this.metrics.length;
+      this.wanted = {
+        size,
+        pitch: hasName ? size : Math.max(size, WIDEST_VALUE),
+        caption: captionHeight(this)
+      };
+    }
+    /** Show pictures of another size; keep the first unit in view. */
+    resizePictures() {
+      if (!this.layout) return;
+      this.measure();
+      this.rearrange();
     }
     /** Compute the layout for the current width. */
     arrange() {
@@ -945,6 +1223,10 @@
     resize() {
       if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
         return;
+      this.rearrange();
+    }
+    /** Compute the layout again; keep the scroll position and the focus. */
+    rearrange() {
       const [top] = this.viewport();
       const first = this.firstIn(top);
       const shift = first === null ? 0 : top - this.layout.at(first).top;
@@ -966,17 +1248,32 @@
         this.draw();
       });
     }
+    /** Draw the rows outside of the viewport when the pictures in it have been requested. */
+    requestMargin() {
+      this.hasMargin = false;
+      clearTimeout(this.marginTimer);
+      this.marginTimer = setTimeout(() => {
+        this.hasMargin = true;
+        this.requestDraw();
+      }, MARGIN_DELAY);
+    }
     /** Top and bottom of the viewport, relative to the grid. */
     viewport() {
       const top = -this.container.getBoundingClientRect().top;
       return [top, top + innerHeight];
     }
-    /** Insert the rows near the viewport, and remove the others. */
+    /**
+     * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
+     * document, those outside of it follow later, so that their pictures delay no visible one.
+     */
     draw() {
       if (!this.layout || this.container.offsetParent === null) return;
       const [top, bottom] = this.viewport();
+      const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
+      if (isNew && this.units.length) this.requestMargin();
+      const margin = this.hasMargin ? OVERSCAN : 0;
       const wanted = new Map(
-        [...this.layout.between(top - OVERSCAN, bottom + OVERSCAN)].map((row) => [row.top, row])
+        [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row])
       );
       const focused = document.activeElement?.closest("#units [role=row]");
       for (const [at, node] of this.rows) {
@@ -1005,6 +1302,10 @@
     /** Rebuild the rows in the document, after labels or pins changed. */
     refresh() {
       if (!this.layout) return;
+      if (this.wanted.caption !== captionHeight(this)) {
+        this.resizePictures();
+        return;
+      }
       const focused = this.focused();
       for (const node of this.rows.values()) node.remove();
       this.rows.clear();
@@ -1077,6 +1378,7 @@
       this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
     }
   };
+  var captionHeight = (grid2) => CAPTION_GAP + captionLines(grid2) * CAPTION_LINE;
   function stickyHeight() {
     const { left } = document.getElementById("units").getBoundingClientRect();
     const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
@@ -1107,15 +1409,19 @@
         )
       );
       this.select.addEventListener("change", () => this.go(this.select.value));
-      this.all = element("option", { value: "" }, "All layers");
-      container.append(
-        element(
-          "ol",
-          {},
-          [...this.links.values()].map((link) => element("li", {}, link))
-        ),
-        this.select
+      this.list = element(
+        "ol",
+        {},
+        [...this.links.values()].map((link) => element("li", {}, link))
       );
+      this.list.addEventListener("keydown", (event) => this.press(event));
+      const top = buttonOf("\u2191 Search", "to-top", () => {
+        scrollTo(0, 0);
+        document.getElementById("search").focus();
+      });
+      this.all = element("option", { value: "" }, "All layers");
+      this.caption = element("p", { class: "caption" });
+      container.append(this.caption, this.list, this.select, top);
       this.current = null;
       this.update();
     }
@@ -1128,15 +1434,42 @@
     }
     /** Update the links for the current view; that of the layer filtered by leads back to all. */
     update() {
-      const { sort, layer } = view.state();
-      for (const [name, link] of this.links)
-        link.setAttribute(
-          "href",
-          sort && layer === name ? view.link({ layer: null }) : this.hash(name)
-        );
+      const state = view.state();
+      const { sort, layer } = state;
+      const counts = unitTable.countsBySite(state);
+      this.counts = counts;
+      this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
+      for (const [index, [name, link]] of [...this.links].entries()) {
+        if (!counts[index] && layer !== name) link.removeAttribute("href");
+        else
+          link.setAttribute(
+            "href",
+            sort && layer === name ? view.link({ layer: null }) : this.hash(name)
+          );
+        const count = counts[index].toLocaleString("en");
+        link.lastChild.replaceChildren(count);
+        const option = this.select.querySelector(`option[value="${CSS.escape(name)}"]`);
+        option.replaceChildren(`${name} (${count})`);
+        option.disabled = !counts[index] && layer !== name;
+      }
       if (sort) this.select.prepend(this.all);
       else this.all.remove();
       if (sort) this.mark(layer);
+      this.updateTabStop();
+    }
+    /** Move between the links with the arrow keys, so that the tab key stops at one of them only. */
+    press(event) {
+      const step2 = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step2) return;
+      const links = [...this.list.querySelectorAll("a[href]")];
+      links[links.indexOf(document.activeElement) + step2]?.focus();
+      event.preventDefault();
+    }
+    /** Keep one link in the tab order: that of the current layer, or else the first. */
+    updateTabStop() {
+      const links = [...this.list.querySelectorAll("a[href]")];
+      const stop = links.find((link) => link.ariaCurrent) ?? links[0];
+      for (const link of links) link.tabIndex = link === stop ? 0 : -1;
     }
     /** Mark the layer in view; null for none. */
     mark(name) {
@@ -1147,16 +1480,19 @@
       const link = this.links.get(name);
       if (!link) return;
       link.setAttribute("aria-current", "true");
+      this.updateTabStop();
       const { parentElement: list } = link.closest("ol");
       const [top, bottom] = [link.offsetTop - 40, link.offsetTop + 60];
       if (top < list.scrollTop) list.scrollTop = top;
       else if (bottom > list.scrollTop + list.clientHeight)
         list.scrollTop = bottom - list.clientHeight;
     }
-    /** Go to the previous or the next layer. */
+    /** Go to the previous or the next layer that has matches. */
     step(offset) {
       const at = unitTable.sites.findIndex(({ name }) => name === this.current);
-      const next = unitTable.sites[Math.max(0, at + offset)];
+      let to = Math.max(0, at + offset);
+      while (this.counts[to] === 0) to += offset;
+      const next = unitTable.sites[to];
       if (!next || next.name === this.current) return;
       this.go(next.name);
       this.mark(next.name);
@@ -1192,6 +1528,7 @@
       if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target))
         return;
       if (document.querySelector("dialog[open]")) return;
+      if ([...event.key].length === 1 && !settings.get("shortcuts")) return;
       const entry = this.entries.find(
         ({ key, action, when }) => key === event.key && action && when()
       );
@@ -1205,6 +1542,9 @@
       const shown = [...KEY_GROUPS, ...groups.keys()].filter(
         (group, index, all) => groups.has(group) && all.indexOf(group) === index
       );
+      const single = element("input", { type: "checkbox", id: "single-keys" });
+      single.checked = settings.get("shortcuts");
+      single.addEventListener("change", () => settings.set("shortcuts", single.checked));
       const close = element("button", { type: "button" }, "Close");
       close.addEventListener("click", () => this.dialog.close());
       this.dialog.replaceChildren(
@@ -1221,6 +1561,7 @@
             )
           )
         ),
+        element("label", {}, single, " Shortcuts of a single letter, digit or sign"),
         close
       );
       this.dialog.showModal();
@@ -1242,125 +1583,29 @@
   var keys = new Keys();
   keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
 
-  // list/address-box.js
-  var SUGGESTED = 8;
-  function nearestUnits(text) {
-    const wanted = text.trim().toLowerCase();
-    const parts = wanted.split(/\s+/).filter(Boolean);
-    if (!parts.length) return [];
-    const ranked = [[], [], [], []];
-    let longest = 1;
-    for (let i = 0; i < unitTable.count; i += 1) {
-      const address = unitTable.address(i).toLowerCase();
-      if (address === wanted) ranked[0].push(i);
-      else if (address.startsWith(wanted)) ranked[1].push(i);
-      else if (parts.every((part) => address.includes(part))) ranked[2].push(i);
-      else {
-        const shared = commonPrefix(address, wanted);
-        if (shared < longest) continue;
-        if (shared > longest) ranked[3].length = 0;
-        longest = shared;
-        ranked[3].push(i);
-      }
-    }
-    return ranked.flatMap((units) => units.slice(0, SUGGESTED)).slice(0, SUGGESTED);
-  }
-  function commonPrefix(one, other) {
-    let length = 0;
-    while (length < one.length && one[length] === other[length]) length += 1;
-    return length;
-  }
-  var AddressBox = class {
-    constructor() {
-      this.list = element("ul", { id: "found", role: "listbox", "aria-label": "Units", hidden: "" });
-      this.input = element("input", {
-        id: "find",
-        type: "text",
-        role: "combobox",
-        placeholder: "Go to address",
-        "aria-label": "Go to address",
-        "aria-controls": "found",
-        "aria-expanded": "false",
-        "aria-autocomplete": "list",
-        autocomplete: "off",
-        autocapitalize: "off",
-        spellcheck: "false"
-      });
-      this.node = element("div", { class: "find" }, this.input, this.list);
-      this.input.addEventListener("input", () => this.suggest());
-      this.input.addEventListener("keydown", (event) => this.press(event));
-      this.input.addEventListener("blur", () => this.close());
-      this.list.addEventListener("pointerdown", (event) => event.preventDefault());
-      this.list.addEventListener(
-        "click",
-        (event) => this.go(event.target.closest("[role=option]")?.dataset.address)
-      );
-    }
-    suggest() {
-      const units = nearestUnits(this.input.value);
-      this.list.replaceChildren(
-        ...units.map((i, index) => {
-          const address = unitTable.address(i);
-          const { label } = labels.get(address);
-          const node = thumbnail(i, 32);
-          node.setAttribute("aria-hidden", "true");
-          return element(
-            "li",
-            {
-              role: "option",
-              id: `found-${index}`,
-              "aria-selected": "false",
-              "data-address": address
-            },
-            node,
-            element(
-              "span",
-              {},
-              address,
-              label ? element("span", { class: "quiet" }, ` ${label}`) : null
-            )
-          );
-        })
-      );
-      this.list.hidden = !units.length;
-      this.input.setAttribute("aria-expanded", String(units.length > 0));
-      this.choose(units.length ? 0 : -1);
-    }
-    choose(index) {
-      this.chosen = index;
-      for (const [i, node] of [...this.list.children].entries())
-        node.setAttribute("aria-selected", String(i === index));
-      if (index < 0) this.input.removeAttribute("aria-activedescendant");
-      else this.input.setAttribute("aria-activedescendant", `found-${index}`);
-    }
-    press(event) {
-      const { length } = this.list.children;
-      const step2 = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (step2 && length && !this.list.hidden) this.choose((this.chosen + step2 + length) % length);
-      else if (event.key === "Enter")
-        this.go(this.list.hidden ? void 0 : this.list.children[this.chosen]?.dataset.address);
-      else if (event.key === "Escape" && !this.list.hidden) this.close();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    }
-    go(address) {
-      if (address === void 0) return;
-      this.input.value = "";
-      this.close();
-      view.go({ unit: address });
-    }
-    close() {
-      this.list.hidden = true;
-      this.input.setAttribute("aria-expanded", "false");
-      this.choose(-1);
-    }
-  };
-
   // list/filter-panel.js
   var MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
+  function facetSelect(key) {
+    const counts = unitTable.facetCounts().filter((one) => one.key === key).sort((a, b) => b.count - a.count);
+    const known = counts.reduce((sum, { count }) => sum + count, 0);
+    const select = element(
+      "select",
+      { id: `only-${key}` },
+      element("option", { value: "" }, "all"),
+      element("option", { value: ANY }, `any class (${known.toLocaleString("en")})`),
+      counts.map(
+        ({ value, count }) => element("option", { value }, `${value} (${count.toLocaleString("en")})`)
+      )
+    );
+    select.addEventListener("change", () => {
+      const { [key]: _, ...others } = view.state().facets;
+      view.go({ facets: select.value ? { ...others, [key]: select.value } : others });
+    });
+    return select;
+  }
   var FilterPanel = class {
-    constructor() {
+    constructor(onclose) {
+      this.done = buttonOf("", "done", onclose);
       this.layer = element(
         "select",
         { id: "only-layer" },
@@ -1375,13 +1620,25 @@
         Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name))
       );
       this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
+      this.facets = new Map([...unitTable.facets.keys()].map((key) => [key, facetSelect(key)]));
+      this.problem = element("p", {
+        id: "bound-problem",
+        class: "problem",
+        role: "alert",
+        hidden: ""
+      });
       this.bounds = [];
       this.node = element(
         "div",
         { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
         element("label", {}, element("span", {}, "Layer"), this.layer),
         element("label", {}, element("span", {}, "Show"), this.only),
-        unitTable.metrics.map((metric) => this.range(metric))
+        [...this.facets].map(
+          ([key, select]) => element("label", {}, element("span", {}, FACET_NAMES[key]), select)
+        ),
+        unitTable.metrics.map((metric) => this.range(metric)),
+        this.problem,
+        this.done
       );
     }
     /** Text boxes for the minimum and the maximum of a metric; the placeholders show its range. */
@@ -1395,7 +1652,8 @@
           placeholder: rounded(value),
           "aria-label": name2,
           autocomplete: "off",
-          size: 6
+          "aria-describedby": "bound-problem",
+          size: 9
         });
         input.addEventListener("change", () => this.read());
         this.bounds.push({ key, op, input });
@@ -1410,22 +1668,34 @@
         bound("<=", `${name}, maximum`, extent[1])
       );
     }
-    /** Apply the bounds that were typed. Text that is not a number is marked as invalid and ignored. */
+    /** Apply the bounds that were typed. Text that is not a number is marked as invalid, named, and not applied. */
     read() {
+      const invalid = [];
       const where = this.bounds.flatMap(({ key, op, input }) => {
         const text = input.value.trim().replace("\u2212", "-").replace(/^(-?\d+),(\d+)$/, "$1.$2");
         const value = Number(text);
-        input.setAttribute("aria-invalid", String(text !== "" && !Number.isFinite(value)));
+        const isInvalid = text !== "" && !Number.isFinite(value);
+        input.setAttribute("aria-invalid", String(isInvalid));
+        if (isInvalid) invalid.push(input);
         return text !== "" && Number.isFinite(value) ? [{ key, op, value }] : [];
       });
       const strict = view.state().where.filter(({ op }) => op === ">" || op === "<");
       view.go({ where: [...strict, ...where] });
+      this.problem.hidden = !invalid.length;
+      this.problem.replaceChildren(
+        ...invalid.map(
+          (input) => `${input.getAttribute("aria-label")}: \u201C${input.value}\u201D is not a number, and is not applied. `
+        )
+      );
     }
-    update({ layer, only, where }) {
+    update({ layer, only, where, facets }, shown) {
+      this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
+      for (const [key, select] of this.facets) select.value = facets[key] ?? "";
       this.layer.value = layer ?? "";
       this.only.value = only ?? "";
       for (const { key, op, input } of this.bounds) {
         const found = where.find((one) => one.key === key && one.op === op);
+        if (!found && input.getAttribute("aria-invalid") === "true") continue;
         if (document.activeElement === input && !found) continue;
         input.value = found ? String(found.value) : "";
         input.setAttribute("aria-invalid", "false");
@@ -1433,20 +1703,184 @@
     }
   };
 
+  // state/unit-search.js
+  function findUnits(text, most) {
+    const wanted = text.trim().toLowerCase();
+    if (!wanted) return { units: [], isNamed: false, isNear: false };
+    const isShort = /^\d+:\d+$/.test(wanted);
+    const match = textFilter(text);
+    const ranked = [[], [], []];
+    let near = [];
+    let longest = 1;
+    for (let i = 0; i < unitTable.count; i += 1) {
+      const address = unitTable.address(i).toLowerCase();
+      if (address === wanted) ranked[0].push(i);
+      else if (match(address, unitTable.headline(i)))
+        ranked[isShort ? 0 : address.startsWith(wanted) ? 1 : 2].push(i);
+      else {
+        const shared = commonPrefix(address, wanted);
+        if (shared < longest) continue;
+        if (shared > longest) near = [];
+        longest = shared;
+        if (near.length < most) near.push(i);
+      }
+    }
+    const units = ranked.flatMap((some) => some.slice(0, most)).slice(0, most);
+    return units.length ? { units, isNamed: ranked[0].length > 0, isNear: false } : { units: longest > 2 ? near : [], isNamed: false, isNear: true };
+  }
+  function matchingFacets(text, most) {
+    const words = foldedText(text).split(/\s+/).filter(Boolean);
+    if (!words.length) return [];
+    return unitTable.facetCounts().filter(({ text: own }) => words.every((word) => own.includes(word))).sort((a, b) => b.count - a.count).slice(0, most);
+  }
+  function commonPrefix(one, other) {
+    let length = 0;
+    while (length < one.length && one[length] === other[length]) length += 1;
+    return length;
+  }
+
+  // list/search-box.js
+  var UNITS_SUGGESTED = 6;
+  var FACETS_SUGGESTED = 4;
+  var SearchBox = class {
+    constructor() {
+      this.list = element("ul", {
+        id: "found",
+        role: "listbox",
+        "aria-label": "Suggestions",
+        hidden: ""
+      });
+      this.none = element("p", { id: "none", role: "status", hidden: "" });
+      this.input = element("input", {
+        id: "search",
+        type: "text",
+        role: "combobox",
+        placeholder: "Search: 9:2, label, class \u2026",
+        "aria-label": "Search units by address, label, class or statement",
+        "aria-controls": "found",
+        "aria-expanded": "false",
+        "aria-autocomplete": "list",
+        autocomplete: "off",
+        autocapitalize: "off",
+        spellcheck: "false"
+      });
+      this.node = element("div", { class: "find" }, this.input, this.list, this.none);
+      this.actions = [];
+      this.chosen = -1;
+      this.input.addEventListener("input", () => {
+        view.replace({ q: this.input.value });
+        this.suggest();
+      });
+      this.input.addEventListener("keydown", (event) => this.press(event));
+      this.input.addEventListener("blur", () => this.close());
+      this.list.addEventListener("pointerdown", (event) => event.preventDefault());
+      this.list.addEventListener(
+        "click",
+        (event) => this.take([...this.list.children].indexOf(event.target.closest("[role=option]")))
+      );
+    }
+    select() {
+      this.input.select();
+    }
+    /** Suggest facets and units for the text. The first is chosen only if the text names that unit. */
+    suggest() {
+      const text = this.input.value.trim();
+      const { units, isNamed, isNear } = findUnits(text, UNITS_SUGGESTED);
+      const facets = matchingFacets(text, FACETS_SUGGESTED);
+      const suggestions = [
+        ...isNamed ? [] : facets.map((facet) => this.facetOption(facet)),
+        ...units.map((i) => this.unitOption(i, isNear))
+      ];
+      this.actions = suggestions.map(({ action }) => action);
+      this.list.replaceChildren(
+        ...suggestions.map(
+          ({ content }, index) => element("li", { role: "option", id: `found-${index}`, "aria-selected": "false" }, content)
+        )
+      );
+      this.list.hidden = !suggestions.length;
+      this.none.hidden = text === "" || suggestions.length > 0;
+      this.none.replaceChildren(text === "" ? "" : `No unit matches \u201C${text}\u201D`);
+      this.input.setAttribute("aria-expanded", String(suggestions.length > 0));
+      this.choose(isNamed ? 0 : -1);
+    }
+    unitOption(i, isNear) {
+      const address = unitTable.address(i);
+      const { label } = labels.get(address);
+      const facts = [label, unitTable.headline(i)].filter(Boolean).join(" \xB7 ");
+      return {
+        content: [
+          hidden(thumbnail(i, 32)),
+          element(
+            "span",
+            {},
+            isNear ? element("span", { class: "quiet" }, "Nearest: ") : null,
+            element("span", { class: "address" }, address),
+            facts ? element("span", { class: "quiet" }, ` ${facts}`) : null
+          )
+        ],
+        action: () => view.go({ unit: address, q: "" })
+      };
+    }
+    facetOption({ key, value, count, first }) {
+      return {
+        content: [
+          hidden(thumbnail(first, 32)),
+          element(
+            "span",
+            {},
+            `${FACET_NAMES[key]} `,
+            element("bdi", {}, value),
+            element("span", { class: "quiet" }, ` ${counted(count, "unit")}`)
+          )
+        ],
+        action: () => view.go({ ...NO_FILTERS, facets: { [key]: value } })
+      };
+    }
+    choose(index) {
+      this.chosen = index;
+      for (const [i, node] of [...this.list.children].entries())
+        node.setAttribute("aria-selected", String(i === index));
+      if (index < 0) this.input.removeAttribute("aria-activedescendant");
+      else this.input.setAttribute("aria-activedescendant", `found-${index}`);
+    }
+    press(event) {
+      const { length } = this.list.children;
+      const isOpen = !this.list.hidden;
+      if (event.key === "ArrowDown" && length && isOpen) this.choose((this.chosen + 1) % length);
+      else if (event.key === "ArrowUp" && length && isOpen)
+        this.choose(this.chosen > 0 ? this.chosen - 1 : length - 1);
+      else if (event.key === "Enter") {
+        if (isOpen && this.chosen >= 0) this.take(this.chosen);
+        else this.close();
+      } else if (event.key === "Escape" && (isOpen || !this.none.hidden)) this.close();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    take(index) {
+      const action = this.actions[index];
+      if (!action) return;
+      this.input.value = "";
+      this.close();
+      action();
+    }
+    close() {
+      this.list.hidden = true;
+      this.none.hidden = true;
+      this.input.setAttribute("aria-expanded", "false");
+      this.choose(-1);
+    }
+  };
+  function hidden(node) {
+    node.setAttribute("aria-hidden", "true");
+    return node;
+  }
+
   // list/toolbar.js
   var Toolbar = class {
     constructor(container) {
       this.container = container;
-      this.search = element("input", {
-        id: "search",
-        type: "search",
-        placeholder: "Search",
-        "aria-label": "Search addresses and labels",
-        autocomplete: "off",
-        spellcheck: "false"
-      });
-      this.search.addEventListener("input", () => view.replace({ q: this.search.value }));
-      this.find = new AddressBox();
+      this.search = new SearchBox();
       this.sort = element(
         "select",
         { id: "sort", "aria-label": "Sort" },
@@ -1457,7 +1891,22 @@
       );
       this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
       this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
-      this.ranges = new FilterPanel();
+      this.ranges = new FilterPanel(() => {
+        this.open(false);
+        this.toggle.focus();
+      });
+      this.sizes = element(
+        "select",
+        { id: "size", "aria-label": "Size of pictures" },
+        Object.keys(SIZES).map((name) => element("option", { value: name }, `Size ${name}`))
+      );
+      this.sizes.value = sizeName();
+      this.sizes.addEventListener("change", () => {
+        settings.set("size", this.sizes.value);
+        this.onsize();
+      });
+      this.onsize = () => {
+      };
       this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
         id: "filter",
         "aria-expanded": "false",
@@ -1468,15 +1917,15 @@
         "aria-label": "Keyboard shortcuts",
         title: "Keyboard shortcuts"
       });
-      this.count = element("span", { role: "status" });
+      this.count = element("span", { id: "count", role: "status" });
       this.chips = element("span", { class: "chips" });
       container.append(
         element(
           "div",
           { class: "bar-row" },
-          this.search,
-          this.find.node,
+          this.search.node,
           element("span", { class: "sorting" }, this.sort, this.direction),
+          this.sizes,
           this.toggle,
           random,
           help
@@ -1503,8 +1952,9 @@
     }
     /** Show the state of the view. */
     update(state, shown) {
-      if (document.activeElement !== this.search || this.search.value.trim() !== state.q.trim())
-        this.search.value = state.q;
+      const { input } = this.search;
+      if (document.activeElement !== input || input.value.trim() !== state.q.trim())
+        input.value = state.q;
       this.sort.value = state.sort ?? "";
       this.direction.hidden = !state.sort;
       this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
@@ -1513,7 +1963,7 @@
         state.down ? "Highest first; reverse order" : "Lowest first; reverse order"
       );
       this.direction.title = state.down ? "Highest first" : "Lowest first";
-      this.ranges.update(state);
+      this.ranges.update(state, shown);
       const all = counted(unitTable.count, "unit");
       this.count.replaceChildren(
         shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all
@@ -1522,19 +1972,13 @@
       const chips = chipsOf(state);
       this.chips.replaceChildren(
         ...chips,
-        ...chips.length ? [
-          element(
-            "a",
-            { href: view.link({ where: [], q: "", layer: null, only: null }), class: "clear" },
-            "Clear filters"
-          )
-        ] : []
+        ...chips.length ? [element("a", { href: view.link(NO_FILTERS), class: "clear" }, "Clear filters")] : []
       );
       if (focused >= 0)
         (this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle).focus();
     }
   };
-  function chipsOf({ q, layer, only, where }) {
+  function chipsOf({ q, layer, only, where, facets }) {
     const chip2 = (text, changes) => element(
       "a",
       { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
@@ -1545,6 +1989,10 @@
       ...q.trim() ? [chip2(`\u201C${q.trim()}\u201D`, { q: "" })] : [],
       ...layer !== null ? [chip2(layer, { layer: null })] : [],
       ...only ? [chip2(MARK_NAMES[only], { only: null })] : [],
+      ...Object.entries(facets).map(([key, value]) => {
+        const { [key]: _, ...others } = facets;
+        return chip2(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
+      }),
       ...where.map(
         (one) => chip2(conditionText(one), { where: where.filter((other) => other !== one) })
       )
@@ -2252,9 +2700,9 @@
       (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
     );
     const choices = several ? byActivation(detail.activation).map(
-      (sample) => sampleButton(unit, render, detail, sample, () => show(sample))
+      (sample) => sampleButton(unit, render, detail, sample, () => show2(sample))
     ) : [];
-    const show = (sample) => {
+    const show2 = (sample) => {
       shown.replaceChildren(largePicture(unit, render, detail, sample));
       caption.replaceChildren(
         ...several ? [sampleNumber(sample)] : [],
@@ -2268,7 +2716,7 @@
       for (const button of choices)
         button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
     };
-    show(several ? byActivation(detail.activation)[0] : 0);
+    show2(several ? byActivation(detail.activation)[0] : 0);
     return element(
       "div",
       { class: "samples" },
@@ -2281,14 +2729,14 @@
       element("p", { class: "picture-actions" }, downloads)
     );
   }
-  function sampleButton(unit, render, detail, sample, show) {
+  function sampleButton(unit, render, detail, sample, show2) {
     const side = render.sides > 1 ? 0 : null;
     const picture = samplePicture(unit, render, detail.size, sample, side, 72);
     picture.alt = "";
     return buttonOf(
       [picture, element("span", {}, sampleNumber(sample), measured(detail.activation[sample]))],
       "choice",
-      show,
+      show2,
       {
         "data-sample": sample,
         "aria-label": `Sample ${sample + 1}, activation ${measured(detail.activation[sample])}`
@@ -2326,7 +2774,7 @@
   }
   function columnTools(addresses, column) {
     const address = addresses[column];
-    const move = (step2) => {
+    const move2 = (step2) => {
       const changed = [...addresses];
       [changed[column], changed[column + step2]] = [changed[column + step2], changed[column]];
       changeCompared(addresses, changed, [address, step2 < 0 ? "left" : "right"]);
@@ -2339,8 +2787,8 @@
     return element(
       "div",
       { class: "column-tools", "data-address": address },
-      button("left", "Move left", () => move(-1), column > 0),
-      button("right", "Move right", () => move(1), column < addresses.length - 1),
+      button("left", "Move left", () => move2(-1), column > 0),
+      button("right", "Move right", () => move2(1), column < addresses.length - 1),
       button(
         "cross",
         "Remove",
@@ -2846,7 +3294,7 @@
   }
 
   // shared/tables.js
-  function settingsTable(settings) {
+  function settingsTable(settings2) {
     return element(
       "details",
       {},
@@ -2854,7 +3302,7 @@
       element(
         "dl",
         { class: "settings" },
-        settings.map(([key, value]) => [element("dt", {}, key), element("dd", {}, value)])
+        settings2.map(([key, value]) => [element("dt", {}, key), element("dd", {}, value)])
       )
     );
   }
@@ -3971,7 +4419,7 @@
     const allUnits = element(
       "a",
       {
-        href: view.link({ layer: site.name, q: `:${head}@`, sort: null, where: [], only: null }),
+        href: view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null }),
         "aria-label": `${counted(units.length, "picture")} of ${site.name}:${head}`
       },
       counted(units.length, "picture")
@@ -4407,7 +4855,7 @@
   }
   var FAILURES_SHOWN = 200;
   function failureSection(failures) {
-    const hidden = failures.length - FAILURES_SHOWN;
+    const hidden2 = failures.length - FAILURES_SHOWN;
     return element(
       "section",
       { id: "failed", class: "failures", "aria-label": "Failed" },
@@ -4430,61 +4878,13 @@
           )
         ])
       ),
-      hidden > 0 ? element(
+      hidden2 > 0 ? element(
         "p",
         { class: "quiet" },
-        `and ${hidden.toLocaleString("en")} more; run \u201Cfeatviz info\u201D for all of them`
+        `and ${hidden2.toLocaleString("en")} more; run \u201Cfeatviz info\u201D for all of them`
       ) : null
     );
   }
-
-  // list/cell-buttons.js
-  var cellButtons = element("div", { class: "cell-tools", hidden: "" });
-  var hoveredCell = null;
-  function cellAddress(node) {
-    const [, part] = /^#unit=([^&]*)/s.exec(node?.closest?.("a.cell")?.hash ?? "") ?? [];
-    return part === void 0 ? null : unescapeHash(part);
-  }
-  function fillButtons() {
-    const address = cellAddress(hoveredCell);
-    cellButtons.hidden = address === null;
-    if (address === null) return;
-    const { favorite } = labels.get(address);
-    const pinned = pins.has(address);
-    cellButtons.replaceChildren(
-      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
-        tabindex: "-1",
-        "aria-pressed": favorite,
-        "aria-label": `Favorite ${address}`,
-        title: "Favorite (f)"
-      }),
-      buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
-        tabindex: "-1",
-        "aria-pressed": pinned,
-        "aria-label": `Pin ${address}`,
-        title: "Pin to compare (p)"
-      })
-    );
-    const box = hoveredCell.getBoundingClientRect();
-    cellButtons.style.setProperty("left", `${box.right}px`);
-    cellButtons.style.setProperty("top", `${box.top}px`);
-  }
-  function moveButtons(event) {
-    if (event.pointerType !== "mouse" || cellButtons.contains(event.target)) return;
-    const cell = event.target.closest?.("a.cell") ?? null;
-    if (cell === hoveredCell) return;
-    hoveredCell = cell;
-    fillButtons();
-  }
-  function hideButtons() {
-    hoveredCell = null;
-    cellButtons.hidden = true;
-  }
-  document.body.append(cellButtons);
-  document.addEventListener("pointerover", moveButtons);
-  addEventListener("scroll", hideButtons, { passive: true });
-  document.addEventListener("view", hideButtons);
-  for (const change of ["pins", "labels"]) document.addEventListener(change, fillButtons);
 
   // model/keys.js
   var isPageShown = () => !pageContainer.hidden;
@@ -4545,14 +4945,14 @@
   }
   function addListKeys(grid2, layers2, toolbar2, isShown2) {
     const inGrid = () => grid2.focused() !== null;
-    keys.add(
-      "List",
-      "/",
-      "Search addresses and labels",
-      () => toolbar2.search.select(),
-      isShown2.units
-    );
-    keys.add("List", "g", "Go to address", () => toolbar2.find.input.select(), isShown2.units);
+    for (const key of ["/", "g"])
+      keys.add(
+        "List",
+        key,
+        "Search, or go to an address",
+        () => toolbar2.search.select(),
+        isShown2.units
+      );
     keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown2.units);
     keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown2.units);
     keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown2.units);
@@ -4574,13 +4974,7 @@
       },
       inGrid
     );
-    keys.add(
-      "List",
-      "Escape",
-      "Clear filters",
-      () => view.go({ q: "", where: [], layer: null, only: null }),
-      isShown2.lists
-    );
+    keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown2.lists);
   }
   function leaveToolbar(grid2, toolbar2) {
     toolbar2.container.addEventListener("keydown", (event) => {
@@ -4602,6 +4996,14 @@
   var failuresContainer = document.getElementById("failures");
   var sectionContainer = document.getElementById("section");
   var emptyNote = document.getElementById("empty");
+  var problemNote = document.getElementById("problem");
+  var PAGES = {
+    unit: (container, text = "") => showUnit(container, unescapeHash(text)),
+    pins: showPins,
+    labels: showLabels
+  };
+  var LIST_KINDS = /* @__PURE__ */ new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
+  var MOST_VALUES = 3;
   var scrollPositions = /* @__PURE__ */ new Map();
   var grid = new Grid(unitsContainer);
   var layers = new Layers(layersContainer);
@@ -4610,11 +5012,6 @@
   var unitShown = null;
   var hashShown = null;
   var isOutdated = false;
-  var PAGES = {
-    unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-    pins: showPins,
-    labels: showLabels
-  };
   function keepScroll() {
     if (!listsContainer.hidden && listShown !== null) scrollPositions.set(listShown, scrollY);
   }
@@ -4640,6 +5037,7 @@
       node.hidden = !isUnits || !unitTable.count;
     unitsContainer.hidden = failuresContainer.hidden = !isUnits;
     emptyNote.hidden = true;
+    showProblems([]);
     sectionContainer.hidden = isUnits;
     markView(isUnits ? "" : name);
     return returning;
@@ -4647,6 +5045,40 @@
   function scrollToList() {
     const { top } = unitsContainer.getBoundingClientRect();
     if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
+  }
+  function showProblems(problems, ways = []) {
+    problemNote.hidden = !problems.length;
+    problemNote.replaceChildren(
+      ...problems.length ? [`This link cannot be followed in full: ${problems.join("; ")}. `, ...ways] : []
+    );
+  }
+  function unitProblems({ kind, name, problems, layer }) {
+    const isKnown = (site) => unitTable.sites.some((one) => one.name === site);
+    return [
+      ...LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201C${kind}\u201D`],
+      ...kind === "site" && !isKnown(name) ? [`there is no layer \u201C${name}\u201D`] : [],
+      ...layer !== null && !isKnown(layer) ? [`there is no layer \u201C${layer}\u201D`] : [],
+      ...problems
+    ];
+  }
+  function noMatches(state) {
+    const elsewhere = state.layer === null ? 0 : unitTable.filtered({ ...state, layer: null }).length;
+    return [
+      "No units match. ",
+      ...elsewhere ? [
+        element(
+          "a",
+          { href: view.link({ layer: null }) },
+          `Show ${counted(elsewhere, "unit")} of other layers that do`
+        ),
+        " "
+      ] : [],
+      element("a", { href: view.link(NO_FILTERS) }, `Show all ${counted(unitTable.count, "unit")}`)
+    ];
+  }
+  function captioned({ sort, where }) {
+    const keys2 = [...sort ? [sort] : [], ...where.map(({ key }) => key)];
+    return { headed: sort === null, metrics: [...new Set(keys2)].slice(0, MOST_VALUES) };
   }
   function showUnits(state) {
     let oldPosition = -1;
@@ -4659,12 +5091,14 @@
     const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
     const returning = showList(view.link({}), true);
     setTitle();
-    const changed = grid.units !== units || grid.sort !== state.sort;
-    if (changed) grid.fill(units, { headed: state.sort === null, sort: state.sort });
+    const changed = grid.units !== units || String(grid.metrics) !== String(captioned(state).metrics);
+    if (changed) grid.fill(units, captioned(state));
     else grid.draw();
     layers.update();
     toolbar.update(state, units.length);
     emptyNote.hidden = units.length > 0 || !unitTable.count;
+    if (!units.length) emptyNote.replaceChildren(...noMatches(state));
+    showProblems(unitProblems(state));
     if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
     else if (state.kind === "site" && grid.showLayer(state.name)) return;
     else if (returning) restoreList(oldPosition);
@@ -4698,6 +5132,11 @@
       sectionContainer.replaceChildren(section.node);
     }
     const item = section.items.get(address);
+    if (address !== void 0 && !item)
+      showProblems(
+        [`${SECTION_TITLES[section.name]} has no \u201C${address}\u201D`],
+        [element("a", { href: `#${section.name}` }, "Show the whole section")]
+      );
     if (item) {
       const scrollToItem = () => item.scrollIntoView({ block: "center" });
       scrollToItem();
@@ -4734,11 +5173,13 @@
       grid.refresh();
       return;
     }
-    grid.fill(units, { headed: state.sort === null, sort: state.sort });
+    grid.fill(units, captioned(state));
     toolbar.update(state, units.length);
     emptyNote.hidden = units.length > 0;
+    if (!units.length) emptyNote.replaceChildren(...noMatches(state));
     if (focused !== null && units.length) grid.focus(Math.min(focused, units.length - 1));
   }
+  toolbar.onsize = () => grid.resizePictures();
   grid.onlayer = (name) => {
     if (name !== null) layers.mark(name);
   };
@@ -4767,7 +5208,8 @@
   });
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
-    document.getElementById("pictures").focus();
+    const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
+    (cell ?? document.getElementById("pictures")).focus();
   });
   data.page = { labels, pins, unitTable, view, grid };
   route();

@@ -62,6 +62,23 @@ def describe_image(pixels: NDArray[np.uint8]) -> ImageDescriptor:
     return np.asarray(np.rint(values.clip(0, 1) * 255), np.uint8)
 
 
+def mean_color(descriptor: ImageDescriptor) -> str:
+    """Return the mean color of an image, from its descriptor.
+
+    Parameters
+    ----------
+    descriptor : array of uint8, shape (54,)
+
+    Returns
+    -------
+    str
+        Three hexadecimal digits, of red, green and blue.
+    """
+    light, *opponents = descriptor[: 3 * LAYOUT**2].reshape(-1, 3).mean(0) / 255
+    rgb = np.linalg.solve(_OPPONENT, [light, *np.subtract(opponents, 0.5)])
+    return "".join(f"{round(15 * value):x}" for value in rgb.clip(0, 1))
+
+
 def _orientations(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
     """Square roots of the mean gradient magnitudes by scale and orientation, shape (3, 8)."""
     found = []

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from featviz.errors import FeatvizError
@@ -21,6 +22,8 @@ from gallery.units.unit_metrics import UnitMetrics
 
 STRIP = 12  # thumbnails of a model on the index page
 MAX_PENDING = 16  # rows that are being processed, or wait for those before them
+MAX_SAVING = 8  # sheets that are being saved
+SHEETS_AT_ONCE = 64  # whose rows are read in one go, so that few shards are read twice
 
 
 @dataclass
@@ -85,7 +88,7 @@ class UnitFiles:
             (folder / name).mkdir()
         self._strip = {unit: index for index, unit in enumerate(spread(plan.units, STRIP))}
         self._pending: deque[_PendingRow] = deque()
-        self._saving: list[Future[None]] = []
+        self._saving: deque[Future[None]] = deque()
         self.keys: dict[str, dict[str, str]] = {"sheets": {}, "strip": {}}
         self.damaged: list[tuple[Render, str]] = []
         self.pictures = 0
@@ -105,8 +108,10 @@ class UnitFiles:
             If all rows are damaged.
         """
         for index, layer in enumerate(self._plan.layers):
-            for part, units in enumerate(layer.sheets()):
-                yield from self._write_sheet(pool, layer, f"{index}-{part}.webp", units)
+            parts = enumerate(layer.sheets())
+            while some := list(islice(parts, SHEETS_AT_ONCE)):
+                sheets = [(f"{index}-{part}.webp", units) for part, units in some]
+                yield from self._write_sheets(pool, layer, sheets)
         self._collect(pool, 0)
         for future in self._saving:
             future.result()
@@ -117,44 +122,56 @@ class UnitFiles:
         """Return the thumbnails for the index page: paths in the folder, without suffix."""
         return [f"strip/{index}" for index in self._strip.values()]
 
-    def _write_sheet(
-        self, pool: Executor, layer: Layer, name: str, units: Sequence[Sequence[Render]]
+    def _write_sheets(
+        self,
+        pool: Executor,
+        layer: Layer,
+        sheets: Sequence[tuple[str, Sequence[Sequence[Render]]]],
     ) -> Iterator[None]:
-        """Reuse or start processing all rows of the units on a sheet."""
-        sheet = self._open_sheet(layer, name, units)
+        """Reuse or start processing all rows of the units on some sheets of a layer."""
         reused: dict[int, RowResult] = {}
         tasks: dict[int, tuple[RowTask, _OpenSheet | None]] = {}
-        for renders in units:
-            for position, render in enumerate(renders):
-                first = position == 0
-                strip = self._strip_path(render) if first else None
-                cached = self._previous.link_row(render, self._pictures, self._options.image_format)
-                self.reused += cached is not None
-                if cached is not None and strip is None and (sheet is None or not first):
-                    reused[render.row] = cached
-                    continue
-                task = RowTask(
-                    render,
-                    pictures=self._pictures if cached is None else None,
-                    image_format=self._options.image_format,
-                    cell=self._plan.cell if sheet is not None and first else None,
-                    wide=layer.wide,
-                    strip=strip,
-                )
-                tasks[render.row] = task, sheet if first else None
-        rows = read_rows(task.render for task, _ in tasks.values())
-        for renders in units:
-            for render in renders:
+        for name, units in sheets:
+            sheet = self._open_sheet(layer, name, units)
+            for renders in units:
+                for position, render in enumerate(renders):
+                    its_sheet = sheet if position == 0 else None
+                    task = self._task(layer, render, position == 0, its_sheet)
+                    if isinstance(task, RowTask):
+                        tasks[render.row] = task, its_sheet
+                    else:
+                        reused[render.row] = task
+        rows = read_rows([task.render for task, _ in tasks.values()])
+        for _, units in sheets:
+            for render in (render for renders in units for render in renders):
                 if render.row in tasks:
-                    task, its_sheet = tasks[render.row]
+                    task, its_sheet = tasks.pop(render.row)
                     future = pool.submit(process_row, task, next(rows))
                     self._pending.append(_PendingRow(render, future, its_sheet, task.strip))
                 else:
                     future = Future()
-                    future.set_result(reused[render.row])
+                    future.set_result(reused.pop(render.row))
                     self._pending.append(_PendingRow(render, future, None, None))
                 self._collect(pool, MAX_PENDING)
                 yield
+
+    def _task(
+        self, layer: Layer, render: Render, is_first: bool, sheet: _OpenSheet | None
+    ) -> RowTask | RowResult:
+        """Reuse a row; return what is left to do, or the result if nothing is."""
+        strip = self._strip_path(render) if is_first else None
+        cached = self._previous.link_row(render, self._pictures, self._options.image_format)
+        self.reused += cached is not None
+        if cached is not None and strip is None and sheet is None:
+            return cached
+        return RowTask(
+            render,
+            pictures=self._pictures if cached is None else None,
+            image_format=self._options.image_format,
+            cell=None if sheet is None else self._plan.cell,
+            wide=layer.wide,
+            strip=strip,
+        )
 
     def _open_sheet(
         self, layer: Layer, name: str, units: Sequence[Sequence[Render]]
@@ -197,8 +214,8 @@ class UnitFiles:
             open_sheet.sheet.put(open_sheet.sheet.count - open_sheet.remaining, result.cell)
             open_sheet.remaining -= 1
             if not open_sheet.remaining:
-                while self._saving:
-                    self._saving.pop().result()
+                while len(self._saving) >= MAX_SAVING:
+                    self._saving.popleft().result()
                 self._saving.append(pool.submit(open_sheet.sheet.save, open_sheet.path))
 
     def _record_damage(self, pending: _PendingRow, damage: str) -> None:

@@ -1,7 +1,7 @@
 """A model's page with as many units as DeiT-S/16 has neurons, written file by file.
 
-It keeps to what the export writes (docs/gallery.md), without hours of rendering: every layer has
-the same sheet of 1,536 made-up pictures.
+It keeps to what the export writes (docs/gallery.md), without hours of rendering: all sheets are of
+the same made-up pictures.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from scipy.ndimage import gaussian_filter
 
 import gallery
 from gallery.build.js_data import Shards, rounded, script
+from gallery.build.sheets import COLUMNS, ROWS
 from gallery.units.unit_metrics import METRICS
 
 LAYERS, WIDTH = 12, 1536
-CELL, COLUMNS = 64, 32
+CELL = 64
 HERE = Path(gallery.__file__).parent
 RARE = ("necessity", "sufficiency")  # known only for neurons whose claim holds
 
@@ -33,22 +34,23 @@ def addresses() -> list[str]:
     return [f"blocks.{layer}.mlp.fc1:{i}" for layer in range(LAYERS) for i in range(WIDTH)]
 
 
-def columns() -> dict[str, NDArray[np.float64]]:
+def columns(units: int = LAYERS * WIDTH) -> dict[str, NDArray[np.float64]]:
     """The numbers of all units, as many as there are; some are unknown."""
     generator = np.random.default_rng(0)
-    values = {each.key: generator.gamma(3, 1, LAYERS * WIDTH) for each in METRICS}
+    values = {each.key: generator.gamma(3, 1, units) for each in METRICS}
     values["agreement"][::7] = np.nan
     for key in RARE:
-        values[key][np.arange(LAYERS * WIDTH) % 4 > 0] = np.nan
+        values[key][np.arange(units) % 4 > 0] = np.nan
     return values
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
     """Write the page and its data into a new folder; return the page's path."""
     data = folder / "data-1/1"
     data.mkdir(parents=True)
     shutil.copytree(HERE / "static", folder / "data-1/static")
-    sites = [f"blocks.{layer}.mlp.fc1" for layer in range(LAYERS)]
+    sites = [f"blocks.{layer}.mlp.fc1" for layer in range(layers)]
+    sheets = -(-width // (COLUMNS * ROWS))
     page: dict[str, Any] = {
         "name": "made-up",
         "weights": "weights 00000000",
@@ -56,18 +58,24 @@ def write_page(folder: Path) -> Path:
         "failures": [],
         "groups": [{"label": "", "settings": [["size", "64"]], "sides": 1}],
         "metrics": [asdict(each) | {"name": each.key} for each in METRICS],
-        "sites": [{"name": name, "count": WIDTH, "wide": False, "sheets": 1} for name in sites],
+        "sites": [
+            {"name": name, "count": width, "wide": False, "sheets": sheets} for name in sites
+        ],
         "cell": CELL,
         "columns": COLUMNS,
+        "rows": ROWS,
         "pictures": "webp",
         "thumbnailsOnly": True,
         "labels": [],
     }
-    values = columns()
+    values = columns(layers * width)
     units = {
-        "suffixes": [f":{i}" for _ in sites for i in range(WIDTH)],
-        "renders": [[[0, row, 1, 0]] for row in range(LAYERS * WIDTH)],
+        "suffixes": [f":{i}" for _ in sites for i in range(width)],
+        "renders": [[[0, row, 1, 0]] for row in range(layers * width)],
         "metrics": {name: rounded(values[name], 5) for name in values},
+        "headlines": [],
+        "facets": {},
+        "colors": "888" * layers * width,
     }
     (data / "model.js").write_text(script("model", page), encoding="ascii")
     (data / "units.js").write_text(script("units", units), encoding="ascii")
@@ -78,8 +86,9 @@ def write_page(folder: Path) -> Path:
     details.flush()
     sheet = _sheet()
     (data / "sheets").mkdir()
-    for number in range(LAYERS):
-        (data / f"sheets/{number}-0.webp").write_bytes(sheet)
+    for number in range(layers):
+        for part in range(sheets):
+            (data / f"sheets/{number}-{part}.webp").write_bytes(sheet)
     blank = Template((HERE / "templates/model.html").read_text(encoding="utf-8"))
     path = folder / "made-up.html"
     text = blank.substitute(static="data-1/static", data="data-1/1")
@@ -88,15 +97,14 @@ def write_page(folder: Path) -> Path:
 
 
 def _sheet() -> bytes:
-    """Draw a sheet of colored noise, smoothed until it takes 2.6 MB, as renders of DeiT-S do."""
+    """Draw colored noise, smoothed until a cell takes 1.7 KB, as renders of DeiT-S do."""
     generator = np.random.default_rng(0)
-    rows = WIDTH // COLUMNS
-    pictures = np.empty((rows, COLUMNS, CELL, CELL, 3))
-    for row in range(rows):
+    pictures = np.empty((ROWS, COLUMNS, CELL, CELL, 3))
+    for row in range(ROWS):
         noise = generator.standard_normal((COLUMNS, CELL, CELL, 3))
         pictures[row] = gaussian_filter(noise, (0, 1.8, 1.8, 0))
     gray = np.clip(128 + 300 * pictures, 0, 255).astype(np.uint8)
-    pixels = gray.transpose(0, 2, 1, 3, 4).reshape(rows * CELL, COLUMNS * CELL, 3)
+    pixels = gray.transpose(0, 2, 1, 3, 4).reshape(ROWS * CELL, COLUMNS * CELL, 3)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90)
     return buffer.getvalue()

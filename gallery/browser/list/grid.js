@@ -5,9 +5,15 @@ import { pinnedBar } from "../marks/pinned-bar.js";
 import { unitTable } from "../state/unit-table.js";
 import { CTRL_KEYS, PLAIN_KEYS } from "./arrow-keys.js";
 import { fitCells, HEADING, Layout } from "./layout.js";
-import { headingRow, unitRow } from "./rows.js";
+import { pictureSize } from "./picture-sizes.js";
+import "./preview.js";
+import { captionLines, headingRow, unitRow } from "./rows.js";
 
 const OVERSCAN = 400; // pixels rendered above and below the viewport
+const CAPTION_LINE = 17; // pixels; as in styles/list.css
+const CAPTION_GAP = 13; // pixels above and below a caption
+const WIDEST_VALUE = 84; // pixels, of the values in captions
+const MARGIN_DELAY = 150; // milliseconds until these follow a list that has changed
 
 /** The grid of units in a container. */
 export class Grid {
@@ -18,6 +24,8 @@ export class Grid {
     this.layout = null;
     this.onlayer = () => {};
     this.frame = 0; // pending animation frame
+    this.marginTimer = 0;
+    this.hasMargin = false; // whether rows outside of the viewport are drawn
     addEventListener("scroll", () => this.requestDraw(), { passive: true });
     addEventListener("resize", () => this.requestDraw());
     new ResizeObserver(() => this.resize()).observe(container);
@@ -27,17 +35,33 @@ export class Grid {
     );
   }
 
-  /** Show a list of units; `headed` adds a heading per layer, `sort` is the metric shown in captions. */
-  fill(units, { headed, sort }) {
-    const { cell } = unitTable;
-    const pitch = headed ? cell : Math.max(cell, 84);
+  /** Show a list of units; `headed` adds a heading per layer, `metrics` are those shown in captions. */
+  fill(units, { headed, metrics }) {
     this.units = units;
     this.headed = headed;
-    this.sort = sort;
-    this.wanted = { size: cell, pitch, caption: headed ? 30 : sort ? 58 : 44 };
+    this.metrics = metrics;
     this.positions = null;
     this.current = 0;
+    this.measure();
     this.arrange();
+  }
+
+  /** Compute the size of a cell: that of its picture, and lines of text below it. */
+  measure() {
+    const size = pictureSize();
+    const hasName = this.headed && !this.metrics.length;
+    this.wanted = {
+      size,
+      pitch: hasName ? size : Math.max(size, WIDEST_VALUE),
+      caption: captionHeight(this),
+    };
+  }
+
+  /** Show pictures of another size; keep the first unit in view. */
+  resizePictures() {
+    if (!this.layout) return;
+    this.measure();
+    this.rearrange();
   }
 
   /** Compute the layout for the current width. */
@@ -61,6 +85,11 @@ export class Grid {
   resize() {
     if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
       return;
+    this.rearrange();
+  }
+
+  /** Compute the layout again; keep the scroll position and the focus. */
+  rearrange() {
     const [top] = this.viewport();
     const first = this.firstIn(top);
     const shift = first === null ? 0 : top - this.layout.at(first).top;
@@ -86,18 +115,34 @@ export class Grid {
     });
   }
 
+  /** Draw the rows outside of the viewport when the pictures in it have been requested. */
+  requestMargin() {
+    this.hasMargin = false;
+    clearTimeout(this.marginTimer);
+    this.marginTimer = setTimeout(() => {
+      this.hasMargin = true;
+      this.requestDraw();
+    }, MARGIN_DELAY);
+  }
+
   /** Top and bottom of the viewport, relative to the grid. */
   viewport() {
     const top = -this.container.getBoundingClientRect().top;
     return [top, top + innerHeight];
   }
 
-  /** Insert the rows near the viewport, and remove the others. */
+  /**
+   * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
+   * document, those outside of it follow later, so that their pictures delay no visible one.
+   */
   draw() {
     if (!this.layout || this.container.offsetParent === null) return;
     const [top, bottom] = this.viewport();
+    const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
+    if (isNew && this.units.length) this.requestMargin();
+    const margin = this.hasMargin ? OVERSCAN : 0;
     const wanted = new Map(
-      [...this.layout.between(top - OVERSCAN, bottom + OVERSCAN)].map((row) => [row.top, row]),
+      [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row]),
     );
     const focused = document.activeElement?.closest("#units [role=row]");
     for (const [at, node] of this.rows) {
@@ -129,6 +174,10 @@ export class Grid {
   /** Rebuild the rows in the document, after labels or pins changed. */
   refresh() {
     if (!this.layout) return;
+    if (this.wanted.caption !== captionHeight(this)) {
+      this.resizePictures();
+      return;
+    }
     const focused = this.focused();
     for (const node of this.rows.values()) node.remove();
     this.rows.clear();
@@ -213,6 +262,9 @@ export class Grid {
     this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
   }
 }
+
+/** Height of the captions of a list, with the gap to the next row. */
+const captionHeight = (grid) => CAPTION_GAP + captionLines(grid) * CAPTION_LINE;
 
 /** Height of the sticky bars over the top of the list. */
 export function stickyHeight() {

@@ -1,6 +1,6 @@
 // Navigation by layer: links next to the grid, or a select above it in a narrow window.
 
-import { element } from "../shared/dom.js";
+import { buttonOf, element } from "../shared/dom.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
@@ -27,15 +27,19 @@ export class Layers {
       ),
     );
     this.select.addEventListener("change", () => this.go(this.select.value));
-    this.all = element("option", { value: "" }, "All layers");
-    container.append(
-      element(
-        "ol",
-        {},
-        [...this.links.values()].map((link) => element("li", {}, link)),
-      ),
-      this.select,
+    this.list = element(
+      "ol",
+      {},
+      [...this.links.values()].map((link) => element("li", {}, link)),
     );
+    this.list.addEventListener("keydown", (event) => this.press(event));
+    const top = buttonOf("\u2191 Search", "to-top", () => {
+      scrollTo(0, 0);
+      document.getElementById("search").focus();
+    });
+    this.all = element("option", { value: "" }, "All layers");
+    this.caption = element("p", { class: "caption" });
+    container.append(this.caption, this.list, this.select, top);
     this.current = null;
     this.update();
   }
@@ -51,15 +55,45 @@ export class Layers {
 
   /** Update the links for the current view; that of the layer filtered by leads back to all. */
   update() {
-    const { sort, layer } = view.state();
-    for (const [name, link] of this.links)
-      link.setAttribute(
-        "href",
-        sort && layer === name ? view.link({ layer: null }) : this.hash(name),
-      );
+    const state = view.state();
+    const { sort, layer } = state;
+    const counts = unitTable.countsBySite(state);
+    this.counts = counts;
+    this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
+    for (const [index, [name, link]] of [...this.links].entries()) {
+      // A layer without matches has no link.
+      if (!counts[index] && layer !== name) link.removeAttribute("href");
+      else
+        link.setAttribute(
+          "href",
+          sort && layer === name ? view.link({ layer: null }) : this.hash(name),
+        );
+      const count = counts[index].toLocaleString("en");
+      link.lastChild.replaceChildren(count);
+      const option = this.select.querySelector(`option[value="${CSS.escape(name)}"]`);
+      option.replaceChildren(`${name} (${count})`);
+      option.disabled = !counts[index] && layer !== name;
+    }
     if (sort) this.select.prepend(this.all);
     else this.all.remove();
     if (sort) this.mark(layer);
+    this.updateTabStop();
+  }
+
+  /** Move between the links with the arrow keys, so that the tab key stops at one of them only. */
+  press(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const links = [...this.list.querySelectorAll("a[href]")];
+    links[links.indexOf(document.activeElement) + step]?.focus();
+    event.preventDefault();
+  }
+
+  /** Keep one link in the tab order: that of the current layer, or else the first. */
+  updateTabStop() {
+    const links = [...this.list.querySelectorAll("a[href]")];
+    const stop = links.find((link) => link.ariaCurrent) ?? links[0];
+    for (const link of links) link.tabIndex = link === stop ? 0 : -1;
   }
 
   /** Mark the layer in view; null for none. */
@@ -71,6 +105,7 @@ export class Layers {
     const link = this.links.get(name);
     if (!link) return;
     link.setAttribute("aria-current", "true");
+    this.updateTabStop();
     const { parentElement: list } = link.closest("ol");
     const [top, bottom] = [link.offsetTop - 40, link.offsetTop + 60];
     if (top < list.scrollTop) list.scrollTop = top;
@@ -78,10 +113,12 @@ export class Layers {
       list.scrollTop = bottom - list.clientHeight;
   }
 
-  /** Go to the previous or the next layer. */
+  /** Go to the previous or the next layer that has matches. */
   step(offset) {
     const at = unitTable.sites.findIndex(({ name }) => name === this.current);
-    const next = unitTable.sites[Math.max(0, at + offset)];
+    let to = Math.max(0, at + offset);
+    while (this.counts[to] === 0) to += offset; // layers without matches have no heading
+    const next = unitTable.sites[to];
     if (!next || next.name === this.current) return;
     this.go(next.name);
     this.mark(next.name); // even if the list is too short to scroll it to the top

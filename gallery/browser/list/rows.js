@@ -14,10 +14,11 @@ export function unitRow(grid, { band, index }) {
   const from = band.start + index * band.columns;
   const to = Math.min(from + band.columns, band.start + band.count);
   // Style properties that all pictures of a row share are set on the row.
-  const { "--offset": _, ...shared } = thumbnailStyle(
-    grid.units[from],
-    pictureHeight(grid, grid.units[from]),
-  );
+  const {
+    "--offset": _,
+    "--color": __,
+    ...shared
+  } = thumbnailStyle(grid.units[from], pictureHeight(grid, grid.units[from]));
   const cells = [];
   for (let position = from; position < to; position += 1)
     cells.push(element("div", { role: "gridcell" }, unitCell(grid, position, shared)));
@@ -44,39 +45,60 @@ function pictureHeight(grid, i) {
 /** Cell of the unit at a position: a link to its page. */
 function unitCell(grid, position, shared) {
   const i = grid.units[position];
-  const { sort } = grid;
   const address = unitTable.address(i);
   const { label, favorite } = labels.get(address);
   const isPinned = pins.has(address);
-  const value = sort ? unitTable.metric(sort, i) : null;
+  const headline = unitTable.headline(i);
+  const values = grid.metrics.map((key) => metricText(key, unitTable.metric(key, i)));
   const facts = [
     ...(label ? [label] : []),
+    ...(headline ? [headline] : []),
     ...(favorite ? ["favorite"] : []),
     ...(isPinned ? ["pinned"] : []),
-    ...(sort ? [metricText(sort, value)] : []),
   ];
-  const link = element("a", {
-    class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
-    href: view.link({ unit: address }),
-    "aria-label": address,
-    ...(facts.length ? { "aria-description": facts.join(", ") } : {}),
-    "data-caption": captionOf(grid, i, label, value),
-    "data-position": position,
-    tabindex: "-1",
-    title: [address, ...facts].join("\n"),
-  });
+  const [name, value, line] = captionOf(grid, i, label || headline);
+  const link = element(
+    "a",
+    {
+      class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
+      href: view.link({ unit: address }),
+      "aria-label": [address, ...values].join(", "),
+      ...(facts.length ? { "aria-description": facts.join(", ") } : {}),
+      "data-name": name,
+      "data-position": position,
+      tabindex: "-1",
+    },
+    value ? element("b", { class: "caption" }, value) : null,
+    line ? element("span", { class: "caption" }, line) : null,
+  );
   setStyle(link, thumbnailStyle(i, pictureHeight(grid, i)), shared);
   return link;
 }
 
-/** Caption of a cell: label or layer, index, and the metric sorted by. */
-function captionOf({ headed, sort }, i, label, value) {
+/** Number of lines below a picture: the unit, its values, and its label or headline. */
+export function captionLines({ metrics }) {
+  return 1 + metrics.length + (unitTable.headlines.length || labels.size ? 1 : 0);
+}
+
+/** Lines below a picture: the unit, without its layer where that is the heading; its values; a line about it. */
+function captionOf({ headed, metrics }, i, line) {
   const samples = unitTable.samples(i);
   const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \u00d7${samples}` : ""}`;
-  if (headed) return label || suffix;
-  const site = label || unitTable.siteOf(i).name.replace(/^blocks\./, "");
-  return [site, suffix, ...(sort ? [measured(value)] : [])].join("\n");
+  const name = headed ? suffix : `${shortSite(unitTable.siteOf(i).name)}${suffix}`;
+  const values = metrics.map((key) => measured(unitTable.metric(key, i)));
+  return [name, values.join("\n"), line];
 }
+
+/** Name of a layer in a list of several: its block, if each block has only one layer. */
+function shortSite(name) {
+  const short = name.replace(/^blocks\./, "");
+  return hasOneKind ? /\d+/.exec(name)[0] : short;
+}
+
+/** Whether the layers differ in the number of their block only. */
+const hasOneKind =
+  unitTable.sites.every(({ name }) => /\d/.test(name)) &&
+  new Set(unitTable.sites.map(({ name }) => name.replace(/\d+/, "#"))).size === 1;
 
 /** A row with the heading of a layer. */
 export function headingRow({ band }) {

@@ -1,28 +1,21 @@
-// The toolbar above the grid: search, go to address, sort, filter. It sets the URL hash and shows
-// its state.
+// The toolbar above the grid: search, sort, filter. It sets the URL hash and shows its state.
 
 import { buttonOf, element } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
+import { settings } from "../shared/settings.js";
 import { counted, rounded } from "../shared/text.js";
+import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
-import { AddressBox } from "./address-box.js";
+import { NO_FILTERS, view } from "../state/view.js";
 import { FilterPanel, MARK_NAMES } from "./filter-panel.js";
+import { SIZES, sizeName } from "./picture-sizes.js";
+import { SearchBox } from "./search-box.js";
 
 /** The toolbar in a container. */
 export class Toolbar {
   constructor(container) {
     this.container = container;
-    this.search = element("input", {
-      id: "search",
-      type: "search",
-      placeholder: "Search",
-      "aria-label": "Search addresses and labels",
-      autocomplete: "off",
-      spellcheck: "false",
-    });
-    this.search.addEventListener("input", () => view.replace({ q: this.search.value }));
-    this.find = new AddressBox();
+    this.search = new SearchBox();
     this.sort = element(
       "select",
       { id: "sort", "aria-label": "Sort" },
@@ -33,7 +26,21 @@ export class Toolbar {
     );
     this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
     this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
-    this.ranges = new FilterPanel();
+    this.ranges = new FilterPanel(() => {
+      this.open(false);
+      this.toggle.focus();
+    });
+    this.sizes = element(
+      "select",
+      { id: "size", "aria-label": "Size of pictures" },
+      Object.keys(SIZES).map((name) => element("option", { value: name }, `Size ${name}`)),
+    );
+    this.sizes.value = sizeName();
+    this.sizes.addEventListener("change", () => {
+      settings.set("size", this.sizes.value);
+      this.onsize();
+    });
+    this.onsize = () => {};
     this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
       id: "filter",
       "aria-expanded": "false",
@@ -44,15 +51,15 @@ export class Toolbar {
       "aria-label": "Keyboard shortcuts",
       title: "Keyboard shortcuts",
     });
-    this.count = element("span", { role: "status" });
+    this.count = element("span", { id: "count", role: "status" });
     this.chips = element("span", { class: "chips" });
     container.append(
       element(
         "div",
         { class: "bar-row" },
-        this.search,
-        this.find.node,
+        this.search.node,
         element("span", { class: "sorting" }, this.sort, this.direction),
+        this.sizes,
         this.toggle,
         random,
         help,
@@ -83,8 +90,9 @@ export class Toolbar {
 
   /** Show the state of the view. */
   update(state, shown) {
-    if (document.activeElement !== this.search || this.search.value.trim() !== state.q.trim())
-      this.search.value = state.q;
+    const { input } = this.search;
+    if (document.activeElement !== input || input.value.trim() !== state.q.trim())
+      input.value = state.q;
     this.sort.value = state.sort ?? "";
     this.direction.hidden = !state.sort;
     this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
@@ -93,7 +101,7 @@ export class Toolbar {
       state.down ? "Highest first; reverse order" : "Lowest first; reverse order",
     );
     this.direction.title = state.down ? "Highest first" : "Lowest first";
-    this.ranges.update(state);
+    this.ranges.update(state, shown);
     const all = counted(unitTable.count, "unit");
     this.count.replaceChildren(
       shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all,
@@ -103,13 +111,7 @@ export class Toolbar {
     this.chips.replaceChildren(
       ...chips,
       ...(chips.length
-        ? [
-            element(
-              "a",
-              { href: view.link({ where: [], q: "", layer: null, only: null }), class: "clear" },
-              "Clear filters",
-            ),
-          ]
+        ? [element("a", { href: view.link(NO_FILTERS), class: "clear" }, "Clear filters")]
         : []),
     );
     // The chip with the focus was removed: focus the one that replaced it.
@@ -121,7 +123,7 @@ export class Toolbar {
 }
 
 /** A link for each active filter that removes it. */
-function chipsOf({ q, layer, only, where }) {
+function chipsOf({ q, layer, only, where, facets }) {
   const chip = (text, changes) =>
     element(
       "a",
@@ -133,6 +135,10 @@ function chipsOf({ q, layer, only, where }) {
     ...(q.trim() ? [chip(`\u201c${q.trim()}\u201d`, { q: "" })] : []),
     ...(layer !== null ? [chip(layer, { layer: null })] : []),
     ...(only ? [chip(MARK_NAMES[only], { only: null })] : []),
+    ...Object.entries(facets).map(([key, value]) => {
+      const { [key]: _, ...others } = facets;
+      return chip(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
+    }),
     ...where.map((one) =>
       chip(conditionText(one), { where: where.filter((other) => other !== one) }),
     ),

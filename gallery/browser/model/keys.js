@@ -3,7 +3,7 @@
 import { cellAddress } from "../list/cell-buttons.js";
 import { keys } from "../shared/keyboard.js";
 import { pins } from "../state/pins.js";
-import { pageContainer, view } from "../state/view.js";
+import { NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { toggleFavorite } from "../unit/actions.js";
 
 const isPageShown = () => !pageContainer.hidden;
@@ -76,14 +76,14 @@ function addMarkKeys() {
 
 function addListKeys(grid, layers, toolbar, isShown) {
   const inGrid = () => grid.focused() !== null;
-  keys.add(
-    "List",
-    "/",
-    "Search addresses and labels",
-    () => toolbar.search.select(),
-    isShown.units,
-  );
-  keys.add("List", "g", "Go to address", () => toolbar.find.input.select(), isShown.units);
+  for (const key of ["/", "g"])
+    keys.add(
+      "List",
+      key,
+      "Search, or go to an address",
+      () => toolbar.search.select(),
+      isShown.units,
+    );
   keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
   keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
   keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
@@ -105,13 +105,7 @@ function addListKeys(grid, layers, toolbar, isShown) {
     },
     inGrid,
   );
-  keys.add(
-    "List",
-    "Escape",
-    "Clear filters",
-    () => view.go({ q: "", where: [], layer: null, only: null }),
-    isShown.lists,
-  );
+  keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown.lists);
 }
 
 /** Let Escape move the focus from the toolbar to the grid. */

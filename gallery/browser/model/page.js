@@ -11,12 +11,13 @@ import { unescapeHash, unitHash } from "../shared/address-links.js";
 import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
 import { missingFile } from "../shared/message.js";
+import { counted } from "../shared/text.js";
 import { labels } from "../state/labels.js";
 import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
 import { pins } from "../state/pins.js";
 import { unitTable } from "../state/unit-table.js";
-import { pageContainer, view } from "../state/view.js";
+import { NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { showUnit } from "../unit/page.js";
 import { failureSection, fillHeader, fillViews, markView } from "./header.js";
 import { addKeys } from "./keys.js";
@@ -30,6 +31,19 @@ const toolbarContainer = document.getElementById("tools");
 const failuresContainer = document.getElementById("failures");
 const sectionContainer = document.getElementById("section");
 const emptyNote = document.getElementById("empty");
+const problemNote = document.getElementById("problem");
+
+/** Pages by the name in their hash: functions (container, escaped text after "="). */
+const PAGES = {
+  unit: (container, text = "") => showUnit(container, unescapeHash(text)),
+  pins: showPins,
+  labels: showLabels,
+};
+
+/** Kinds of links to the list of units. */
+const LIST_KINDS = new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
+
+const MOST_VALUES = 3; // in a caption
 
 const scrollPositions = new Map(); // of each list when it was left
 
@@ -41,13 +55,6 @@ let listShown = null; // last list shown: hash of the list of units, or name of 
 let unitShown = null; // address of the last unit shown
 let hashShown = null; // current hash
 let isOutdated = false; // whether labels or pins have changed since the list was computed
-
-/** Pages by the name in their hash: functions (container, escaped text after "="). */
-const PAGES = {
-  unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-  pins: showPins,
-  labels: showLabels,
-};
 
 /** Remember the scroll position of the list before it is hidden. */
 function keepScroll() {
@@ -81,6 +88,7 @@ function showList(name, isUnits) {
     node.hidden = !isUnits || !unitTable.count;
   unitsContainer.hidden = failuresContainer.hidden = !isUnits;
   emptyNote.hidden = true;
+  showProblems([]);
   sectionContainer.hidden = isUnits;
   markView(isUnits ? "" : name);
   return returning;
@@ -90,6 +98,52 @@ function showList(name, isUnits) {
 function scrollToList() {
   const { top } = unitsContainer.getBoundingClientRect();
   if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
+}
+
+/** Say what a link asked for in vain. */
+function showProblems(problems, ways = []) {
+  problemNote.hidden = !problems.length;
+  problemNote.replaceChildren(
+    ...(problems.length
+      ? [`This link cannot be followed in full: ${problems.join("; ")}. `, ...ways]
+      : []),
+  );
+}
+
+/** What is wrong with a link to the list. */
+function unitProblems({ kind, name, problems, layer }) {
+  const isKnown = (site) => unitTable.sites.some((one) => one.name === site);
+  return [
+    ...(LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201c${kind}\u201d`]),
+    ...(kind === "site" && !isKnown(name) ? [`there is no layer \u201c${name}\u201d`] : []),
+    ...(layer !== null && !isKnown(layer) ? [`there is no layer \u201c${layer}\u201d`] : []),
+    ...problems,
+  ];
+}
+
+/** Text for a list without units, with ways out. */
+function noMatches(state) {
+  const elsewhere = state.layer === null ? 0 : unitTable.filtered({ ...state, layer: null }).length;
+  return [
+    "No units match. ",
+    ...(elsewhere
+      ? [
+          element(
+            "a",
+            { href: view.link({ layer: null }) },
+            `Show ${counted(elsewhere, "unit")} of other layers that do`,
+          ),
+          " ",
+        ]
+      : []),
+    element("a", { href: view.link(NO_FILTERS) }, `Show all ${counted(unitTable.count, "unit")}`),
+  ];
+}
+
+/** Whether the list has headings, and the metrics in its captions: those that it is sorted and filtered by. */
+function captioned({ sort, where }) {
+  const keys = [...(sort ? [sort] : []), ...where.map(({ key }) => key)];
+  return { headed: sort === null, metrics: [...new Set(keys)].slice(0, MOST_VALUES) };
 }
 
 function showUnits(state) {
@@ -103,12 +157,14 @@ function showUnits(state) {
   const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
   const returning = showList(view.link({}), true);
   setTitle();
-  const changed = grid.units !== units || grid.sort !== state.sort;
-  if (changed) grid.fill(units, { headed: state.sort === null, sort: state.sort });
+  const changed = grid.units !== units || String(grid.metrics) !== String(captioned(state).metrics);
+  if (changed) grid.fill(units, captioned(state));
   else grid.draw();
   layers.update();
   toolbar.update(state, units.length);
   emptyNote.hidden = units.length > 0 || !unitTable.count;
+  if (!units.length) emptyNote.replaceChildren(...noMatches(state));
+  showProblems(unitProblems(state));
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
   else if (state.kind === "site" && grid.showLayer(state.name)) return;
   else if (returning) restoreList(oldPosition);
@@ -146,6 +202,11 @@ async function showSection(section, address) {
     sectionContainer.replaceChildren(section.node);
   }
   const item = section.items.get(address);
+  if (address !== undefined && !item)
+    showProblems(
+      [`${SECTION_TITLES[section.name]} has no \u201c${address}\u201d`],
+      [element("a", { href: `#${section.name}` }, "Show the whole section")],
+    );
   if (item) {
     const scrollToItem = () => item.scrollIntoView({ block: "center" });
     scrollToItem();
@@ -187,12 +248,14 @@ function updateMarks() {
     grid.refresh();
     return;
   }
-  grid.fill(units, { headed: state.sort === null, sort: state.sort });
+  grid.fill(units, captioned(state));
   toolbar.update(state, units.length);
   emptyNote.hidden = units.length > 0;
+  if (!units.length) emptyNote.replaceChildren(...noMatches(state));
   if (focused !== null && units.length) grid.focus(Math.min(focused, units.length - 1));
 }
 
+toolbar.onsize = () => grid.resizePictures();
 grid.onlayer = (name) => {
   if (name !== null) layers.mark(name);
 };
@@ -233,7 +296,8 @@ addEventListener("click", (event) => {
 
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // keep the hash, which is the view
-  document.getElementById("pictures").focus();
+  const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
+  (cell ?? document.getElementById("pictures")).focus();
 });
 
 data.page = { labels, pins, unitTable, view, grid };

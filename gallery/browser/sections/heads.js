@@ -5,7 +5,7 @@ import { element } from "../shared/dom.js";
 import { counted } from "../shared/text.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
+import { NO_FILTERS, view } from "../state/view.js";
 import { sectionHead } from "./blocks.js";
 
 const HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
@@ -78,7 +78,7 @@ function headCell(section, site, head, units) {
   const allUnits = element(
     "a",
     {
-      href: view.link({ layer: site.name, q: `:${head}@`, sort: null, where: [], only: null }),
+      href: view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null }),
       "aria-label": `${counted(units.length, "picture")} of ${site.name}:${head}`,
     },
     counted(units.length, "picture"),

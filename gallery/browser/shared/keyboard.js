@@ -1,6 +1,7 @@
 // Keyboard shortcuts, and the dialog that lists them.
 
 import { element } from "./dom.js";
+import { settings } from "./settings.js";
 
 const KEY_NAMES = {
   ArrowLeft: "\u2190",
@@ -40,6 +41,7 @@ class Keys {
     )
       return;
     if (document.querySelector("dialog[open]")) return;
+    if ([...event.key].length === 1 && !settings.get("shortcuts")) return; // WCAG 2.1, 2.1.4
     const entry = this.entries.find(
       ({ key, action, when }) => key === event.key && action && when(),
     );
@@ -54,6 +56,9 @@ class Keys {
     const shown = [...KEY_GROUPS, ...groups.keys()].filter(
       (group, index, all) => groups.has(group) && all.indexOf(group) === index,
     );
+    const single = element("input", { type: "checkbox", id: "single-keys" });
+    single.checked = settings.get("shortcuts");
+    single.addEventListener("change", () => settings.set("shortcuts", single.checked));
     const close = element("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.dialog.close());
     this.dialog.replaceChildren(
@@ -70,6 +75,7 @@ class Keys {
           ),
         ),
       ),
+      element("label", {}, single, " Shortcuts of a single letter, digit or sign"),
       close,
     );
     this.dialog.showModal();

@@ -5,9 +5,23 @@ import { unitTable } from "./unit-table.js";
 
 /** CSS variables for a unit's thumbnail, `size` pixels high (see styles/list.css). */
 export function thumbnailStyle(i, size) {
+  const whole = size > unitTable.cell ? unitTable.pictureFile(i) : null;
+  if (whole) {
+    const color = unitTable.color(i);
+    return {
+      ...(color ? { "--color": color } : {}),
+      "--sheet-file": `url("${whole}")`,
+      "--offset": "center",
+      "--sheet-size": "contain",
+      "--width": `${size}px`,
+      "--height": `${size}px`,
+    };
+  }
   const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
   const scale = size / cell;
+  const color = unitTable.color(i);
   return {
+    ...(color ? { "--color": color } : {}),
     "--sheet-file": `url("${file}")`,
     "--offset": `${-x * scale}px ${-y * scale}px`,
     "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,

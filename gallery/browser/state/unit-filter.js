@@ -19,15 +19,42 @@ export const MARK_FILTERS = {
   pinned: () => (address) => pins.has(address),
 };
 
-/** Predicate on addresses: whether the address or its label contains each word of a text. */
+/** What facets say about a unit, before their value. */
+export const FACET_NAMES = {
+  class: "Top images of",
+  necessary: "Necessary for",
+  sufficient: "Sufficient for",
+};
+
+/** Value of a facet that stands for all its values. */
+export const ANY = "*";
+
+/**
+ * Predicate on an address and a headline: whether the address, its label or the headline contains each
+ * word of a text. A word "9:2" means neuron 2 of block 9, where the block is the first number of the
+ * layer.
+ */
 export function textFilter(text) {
   const words = foldedText(text).split(/\s+/).filter(Boolean);
   const labeled = new Map(
     labels.entries().map(([address, { label }]) => [address, foldedText(label)]),
   );
-  return (address) => {
+  return (address, headline) => {
     const name = address.toLowerCase();
     const label = labeled.get(address) ?? "";
-    return words.every((word) => name.includes(word) || label.includes(word));
+    const line = headline ? foldedText(headline) : "";
+    return words.every(
+      (word) =>
+        (/^\d+:\d+$/.test(word) ? isShortFor(word, name) : name.includes(word)) ||
+        label.includes(word) ||
+        line.includes(word),
+    );
   };
+}
+
+/** Whether "9:2" stands for an address. */
+function isShortFor(word, address) {
+  const [block, unit] = word.split(":");
+  const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+  return index === unit && /\d+/.exec(site)?.[0] === block;
 }

@@ -1,9 +1,8 @@
 // Table of the units of the model, in display order, with filtering and sorting.
 
+import { foldedText } from "../shared/text.js";
 import { dataFolder, model, unitData } from "./model.js";
-import { COMPARISONS, MARK_FILTERS, textFilter } from "./unit-filter.js";
-
-const ROWS_PER_SHEET = 48; // see gallery/build/sheets.py
+import { ANY, COMPARISONS, FACET_NAMES, MARK_FILTERS, textFilter } from "./unit-filter.js";
 
 class UnitTable {
   /** `model` and `units` are the contents of the data files. */
@@ -12,10 +11,18 @@ class UnitTable {
     this.suffixes = units.suffixes;
     this.cell = model.cell;
     this.sheetColumns = model.columns;
+    this.sheetRows = model.rows;
     this.columns = new Map(model.metrics.map(({ key }) => [key, units.metrics[key]]));
     this.metrics = model.metrics;
     this.groups = model.groups;
     this.rendered = units.renders;
+    this.headlines = units.headlines;
+    this.colors = units.colors;
+    this.facets = new Map(
+      Object.keys(FACET_NAMES).flatMap((key) =>
+        Object.hasOwn(units.facets, key) ? [[key, units.facets[key]]] : [],
+      ),
+    );
     let offset = 0;
     this.sites = model.sites.map(({ name, count, wide }) => {
       offset += count;
@@ -24,6 +31,8 @@ class UnitTable {
     this.siteIndices = new Map(this.sites.map(({ name }, index) => [name, index]));
     // A relative URL in a CSS variable would be resolved against the style sheet.
     this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
+    this.pictures = new URL(`${folder}/pictures/`, document.baseURI).href;
+    this.pictureFormat = model.thumbnailsOnly ? null : model.pictures;
     this.indices = null; // by address, computed on first use
     this.ordered = null; // the last list
   }
@@ -48,6 +57,11 @@ class UnitTable {
     return this.siteOf(i).name + this.suffixes[i];
   }
 
+  /** What the top images of a unit show and what was measured, in one line; empty if unknown. */
+  headline(i) {
+    return this.headlines[i] ?? "";
+  }
+
   /** Number of the unit with an address; -1 if there is none. */
   find(address) {
     this.indices ??= new Map(
@@ -56,6 +70,33 @@ class UnitTable {
       ),
     );
     return this.indices.get(address) ?? -1;
+  }
+
+  /** Mean color of a unit's picture; null if the picture does not fill its cell. */
+  color(i) {
+    const digits = this.colors.slice(3 * i, 3 * i + 3);
+    return digits.trim() ? `#${digits}` : null;
+  }
+
+  /** Each value of each facet, with its number of units, the first of them, and its text for search. */
+  facetCounts() {
+    this.facetValues ??= [...this.facets].flatMap(([key, { values, units }]) => {
+      const counts = new Array(values.length).fill(0);
+      const firsts = [];
+      for (const [i, value] of units.entries()) {
+        if (value === null) continue;
+        counts[value] += 1;
+        firsts[value] ??= i;
+      }
+      return values.map((value, index) => ({
+        key,
+        value,
+        count: counts[index],
+        first: firsts[index],
+        text: foldedText(`${FACET_NAMES[key]} ${value}`),
+      }));
+    });
+    return this.facetValues;
   }
 
   /** A metric of a unit; null if it is not known. */
@@ -90,12 +131,19 @@ class UnitTable {
     return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
   }
 
+  /** URL of a unit's best sample; null if there is none, or it is a pair of pictures. */
+  pictureFile(i) {
+    const [{ row, best, sides }] = this.renders(i);
+    if (this.pictureFormat === null || sides > 1) return null;
+    return `${this.pictures}${row}-${best}.${this.pictureFormat}`;
+  }
+
   /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */
   sprite(i) {
     const site = this.siteIndex(i);
     const { offset, count, wide } = this.sites[site];
     const columns = wide ? this.sheetColumns / 2 : this.sheetColumns;
-    const most = columns * ROWS_PER_SHEET;
+    const most = columns * this.sheetRows;
     const sheet = Math.floor((i - offset) / most);
     const cell = (i - offset) % most;
     const held = Math.min(most, count - sheet * most);
@@ -114,8 +162,8 @@ class UnitTable {
 
   /** Indices of the units of a view: filtered, searched and sorted. */
   order(state) {
-    const { sort, down, where, q, layer, only } = state;
-    const key = JSON.stringify([sort, down, where, q, layer, only]);
+    const { sort, down, where, q, layer, only, facets } = state;
+    const key = JSON.stringify([sort, down, where, q, layer, only, facets]);
     if (this.ordered?.key !== key)
       this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
     return this.ordered.units;
@@ -126,12 +174,25 @@ class UnitTable {
     this.ordered = null;
   }
 
-  filtered({ where, q, layer, only }) {
+  /** Number of units of each site that match a view, apart from its layer. */
+  countsBySite(state) {
+    const counts = new Array(this.sites.length).fill(0);
+    const units =
+      state.layer === null ? this.order(state) : this.filtered({ ...state, layer: null });
+    for (const i of units) counts[this.siteIndex(i)] += 1;
+    return counts;
+  }
+
+  filtered({ where, q, layer, only, facets }) {
     const tests = where.map(({ key, op, value }) => [
       this.columns.get(key),
       COMPARISONS[op],
       value,
     ]);
+    const chosenFacets = Object.entries(facets).map(([key, value]) => {
+      const { values, units } = this.facets.get(key);
+      return [units, value === ANY ? null : values.indexOf(value)];
+    });
     const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
     const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
     const from = site ? site.offset : 0;
@@ -141,9 +202,12 @@ class UnitTable {
     for (let i = from; i < to; i += 1) {
       if (!tests.every(([column, holds, value]) => column[i] !== null && holds(column[i], value)))
         continue;
+      if (!chosenFacets.every(([units, at]) => (at === null ? units[i] !== null : units[i] === at)))
+        continue;
       if (matches.length) {
         const address = this.address(i);
-        if (!matches.every((match) => match(address))) continue;
+        const headline = this.headline(i);
+        if (!matches.every((match) => match(address, headline))) continue;
       }
       chosen[size] = i;
       size += 1;

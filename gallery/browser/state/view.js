@@ -1,5 +1,5 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
-// #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT]
+// #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&FACET=VALUE]
 
 import {
   escapeForHash,
@@ -8,8 +8,11 @@ import {
   unescapeHash,
   unitHash,
 } from "../shared/address-links.js";
-import { MARK_FILTERS } from "./unit-filter.js";
+import { ANY, MARK_FILTERS } from "./unit-filter.js";
 import { unitTable } from "./unit-table.js";
+
+/** Changes that clear all filters. */
+export const NO_FILTERS = { q: "", where: [], layer: null, only: null, facets: {} };
 
 /** Container of the pages that replace the lists. */
 export const pageContainer = document.getElementById("unit");
@@ -74,7 +77,7 @@ class View {
 const isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
 
 /** Parameters of a hash that filter and sort the list. */
-function listParameters({ sort, down, where, q, layer, only }) {
+function listParameters({ sort, down, where, q, layer, only, facets }) {
   return [
     ...(sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : []),
     ...(where.length
@@ -84,11 +87,12 @@ function listParameters({ sort, down, where, q, layer, only }) {
       : []),
     ...(layer !== null ? [`layer=${escapeForHash(layer)}`] : []),
     ...(only ? [`only=${only}`] : []),
+    ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
     ...(q ? [`q=${escapeForHash(q)}`] : []),
   ];
 }
 
-/** Parse a hash; unknown parameters are ignored. */
+/** Parse a hash. Parts that this page does not know are left out, and named in `problems`. */
 function parseHash(hash) {
   const [lead, ...parameters] = hash.slice(1).split("&");
   const [, kind, , text] = /^([a-z]*)(=(.*))?$/s.exec(lead) ?? [];
@@ -102,12 +106,22 @@ function parseHash(hash) {
     q: "",
     layer: null,
     only: null,
+    facets: {},
+    problems: [],
   };
   for (const parameter of parameters) {
     const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
     if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
+    else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
+    else if (parameter) state.problems.push(`\u201c${unescapeHash(parameter)}\u201d is unknown`);
   }
   return state;
+}
+
+function readFacet(state, key, value) {
+  const { values } = unitTable.facets.get(key);
+  if (value === ANY || values.includes(value)) state.facets[key] = value;
+  else state.problems.push(`no unit has \u201c${key}\u201d \u201c${value}\u201d`);
 }
 
 const isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
@@ -116,13 +130,15 @@ const PARAMETERS = {
   sort(state, value) {
     const key = value.replace(/^-/, "");
     if (isMetric(key)) [state.sort, state.down] = [key, value.startsWith("-")];
+    else state.problems.push(`units have no metric \u201c${key}\u201d`);
   },
   where(state, value) {
     state.where = value.split(",").flatMap((part) => {
       const [, key, op, number] = /^(.+?)(>=|<=|>|<)(.+)$/s.exec(part) ?? [];
-      return isMetric(key) && Number.isFinite(Number(number))
-        ? [{ key, op, value: Number(number) }]
-        : [];
+      if (isMetric(key) && Number.isFinite(Number(number)))
+        return [{ key, op, value: Number(number) }];
+      state.problems.push(`\u201c${part}\u201d is no bound of a metric`);
+      return [];
     });
   },
   q(state, value) {
@@ -134,6 +150,7 @@ const PARAMETERS = {
   only(state, value) {
     const name = value === "favourites" ? "favorites" : value; // spelling of older links
     if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
+    else state.problems.push(`\u201conly=${value}\u201d is unknown`);
   },
 };
 

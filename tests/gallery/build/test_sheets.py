@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import gallery
-from gallery.build.sheets import Sheet, capacity, cell_size, columns, make_cell
+from gallery.build.sheets import Sheet, capacity, cell_size, fills_cell, make_cell
 from tests.gallery.made_stores import picture, write_store
 from tests.gallery.test_exporter import data
 
@@ -24,9 +24,33 @@ def test_few_units_have_large_cells_and_many_small_ones() -> None:
     assert [cell_size(units) for units in (1, 2000, 2001, 18432)] == [96, 96, 64, 64]
 
 
-def test_a_sheet_holds_1536_cells_or_768_wide_ones() -> None:
-    assert (columns(False), capacity(False)) == (32, 1536)
-    assert (columns(True), capacity(True)) == (16, 768)
+@pytest.mark.parametrize("cell", [64, 96])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_decoded_sheet_takes_at_most_512_kib(cell: int, wide: bool, tmp_path: Path) -> None:
+    sheet = Sheet(capacity(wide), cell, wide)
+    for place in range(capacity(wide)):
+        sheet.put(place, make_cell([RED], cell, wide))
+    sheet.save(tmp_path / "s.webp")
+    assert opened(tmp_path / "s.webp").nbytes <= 512 * 1024
+    assert capacity(False) == 2 * capacity(True) == 8
+
+
+@pytest.mark.parametrize(
+    ("size", "cell", "wanted"),
+    [
+        ((64, 64), 64, True),
+        ((32, 32), 64, True),
+        ((24, 24), 64, False),
+        ((224, 224), 96, True),
+        ((64, 48), 64, False),
+    ],
+)
+def test_a_picture_fills_its_cell_if_no_pixel_is_transparent(
+    size: tuple[int, int], cell: int, wanted: bool
+) -> None:
+    pixels = np.full((size[1], size[0], 3), 99, np.uint8)
+    assert (make_cell([pixels], cell, False)[..., 3] == 255).all() == wanted
+    assert fills_cell(size, cell) == wanted
 
 
 def test_a_small_picture_is_enlarged_by_a_whole_number_in_the_middle_of_its_cell() -> None:
@@ -68,38 +92,40 @@ def test_one_picture_in_a_wide_cell_is_centered() -> None:
 
 @pytest.mark.parametrize(
     ("wide", "count", "size"),
-    [(False, 3, (192, 64)), (False, 33, (2048, 128)), (True, 17, (2048, 128))],
+    [(False, 3, (192, 64)), (False, 5, (256, 128)), (True, 3, (256, 128))],
 )
 def test_cells_follow_one_another_across_then_down(
     wide: bool, count: int, size: tuple[int, int], tmp_path: Path
 ) -> None:
     sheet = Sheet(count, 64, wide)
     for place in range(count):
-        sheet.put(place, np.full((64, 64 * (1 + wide), 4), (place * 7, 99, 99, 255), np.uint8))
+        sheet.put(place, np.full((64, 64 * (1 + wide), 4), (place * 30, 99, 99, 255), np.uint8))
     sheet.save(tmp_path / "s.webp")
     pixels = opened(tmp_path / "s.webp")
     assert pixels.shape == (size[1], size[0], 4)
     for place in range(count):
-        row, column = divmod(place, 16 if wide else 32)
+        row, column = divmod(place, 2 if wide else 4)
         middle = pixels[row * 64 + 32, column * 64 * (1 + wide) + 32]
         # Sheets are lossy: within a few levels.
-        assert abs(int(middle[0]) - place * 7) < 6
+        assert abs(int(middle[0]) - place * 30) < 6
 
 
 def test_every_unit_is_where_the_page_looks_for_it(tmp_path: Path) -> None:
     addresses = [f"head:{i}" for i in range(40)] + ["patch_embed:3"]
     gallery.export([write_store(tmp_path / "a", addresses)], tmp_path / "site")
     page = data(tmp_path / "site", "1/model")
-    assert (page["cell"], page["columns"], page["thumbnailsOnly"]) == (96, 32, False)
+    assert (page["cell"], page["columns"], page["thumbnailsOnly"]) == (96, 4, False)
     assert [(s["name"], s["count"], s["wide"], s["sheets"]) for s in page["sites"]] == [
         ("patch_embed", 1, False, 1),
-        ("head", 40, False, 1),
+        ("head", 40, False, 5),
     ]
-    sheet = opened(tmp_path / "site/data-1/1/sheets/1-0.webp").astype(float)[..., :3]
+    folder = tmp_path / "site/data-1/1/sheets"
+    sheets = [opened(folder / f"1-{part}.webp").astype(float)[..., :3] for part in range(5)]
     wanted = [make_cell([picture(f"head:{i}", 0)], 96, False)[12:84, :, :3] for i in range(40)]
     for i in range(40):
-        row, column = divmod(i, 32)
-        found = sheet[row * 96 + 12 : row * 96 + 84, column * 96 : column * 96 + 96]
+        part, place = divmod(i, 8)
+        row, column = divmod(place, 4)
+        found = sheets[part][row * 96 + 12 : row * 96 + 84, column * 96 : column * 96 + 96]
         # Sheets are lossy; still each is clearly most like its own picture.
         errors = np.sqrt([np.square(found - cell).mean() for cell in wanted])
         assert errors.argmin() == i

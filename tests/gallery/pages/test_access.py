@@ -69,11 +69,11 @@ def test_open_panels_have_no_serious_fault(schemed: Page, site: Path) -> None:
     schemed.keyboard.press("n")
     expect(schemed.locator("#ranges")).to_be_visible()
     assert violations(schemed) == []
-    schemed.locator("#find").fill("blocks")
+    schemed.locator("#search").fill("blocks")
     expect(schemed.locator("#found")).to_be_visible()
     assert violations(schemed) == []
-    schemed.locator("#find").press("Escape")
-    schemed.locator("#find").blur()
+    schemed.locator("#search").press("Escape")
+    schemed.locator("#search").blur()
     schemed.keyboard.press("?")
     expect(schemed.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     assert violations(schemed) == []

@@ -159,3 +159,51 @@ def test_nothing_is_wider_than_a_phone(page: Page, model_page: Path, view: str) 
     open_page(page, model_page, view)
     expect(page.locator(".evidence, .report-table").first).to_be_visible()
     fits(page, 390)
+
+
+def listed(page: Page) -> list[str]:
+    return list(
+        page.evaluate("[...featviz.page.grid.units].map((i) => featviz.page.unitTable.address(i))")
+    )
+
+
+def test_units_are_found_by_class_and_by_statement(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    box = page.locator("#search")
+    box.fill("bar")
+    options = page.locator("#found [role=option]")
+    expect(options.first).to_have_text("Top images of bar 1\u00a0unit")
+    eventually(lambda: listed(page), [UNITS[1]])  # of which the only top image is of that class
+    box.fill("stripes sufficient")
+    eventually(lambda: listed(page), [UNITS[0]])
+    expect(options.first).to_have_text("Sufficient for stripes 1\u00a0unit")
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(box).to_have_value("")
+    eventually(lambda: page.evaluate("location.hash"), "#units&sufficient=stripes")
+    eventually(lambda: listed(page), [UNITS[0]])
+    page.get_by_role("link", name="Remove filter: Sufficient for stripes").click()
+    eventually(lambda: len(listed(page)), 5)
+
+
+def test_facets_are_chosen_by_their_counts_and_combined(page: Page, model_page: Path) -> None:
+    open_page(page, model_page)
+    page.keyboard.press("n")
+    choice = page.get_by_role("combobox", name="Necessary for")
+    expect(choice.locator("option")).to_have_text(["all", "any class (1)", "stripes (1)"])
+    choice.select_option("*")
+    eventually(lambda: listed(page), [UNITS[0]])
+    expect(page.locator("#ranges .done")).to_have_text("Show 1\u00a0unit")
+    page.get_by_role("combobox", name="Top images of").select_option("bar")
+    expect(page.get_by_text("No units match.")).to_be_visible()
+    page.get_by_role("link", name="Show all 5\u00a0units").click()
+    eventually(lambda: len(listed(page)), 5)
+    expect(choice).to_have_value("")
+
+
+def test_a_class_that_no_unit_has_is_named(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#units&class=zebra")
+    expect(page.locator("#problem")).to_contain_text(
+        "no unit has \u201cclass\u201d \u201czebra\u201d"
+    )
+    eventually(lambda: len(listed(page)), 5)

@@ -51,7 +51,7 @@ def test_a_heading_and_the_caption_below_it_read_as_the_address(
     for row in page.locator("#units [role=row]").all():
         heading = row.locator("h2").inner_text() if row.locator("h2").count() else heading
         for cell in row.locator(".cell").all():
-            caption = (cell.get_attribute("data-caption") or "").partition("\u00d7")[0].strip()
+            caption = (cell.get_attribute("data-name") or "").partition("\u00d7")[0].strip()
             assert heading + caption == cell.get_attribute("aria-label")
 
 

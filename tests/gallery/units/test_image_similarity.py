@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gallery
-from gallery.units.image_similarity import LENGTH, describe_image, nearest_images
+from gallery.units.image_similarity import LENGTH, describe_image, mean_color, nearest_images
 from tests.gallery.made_stores import write_store
 from tests.gallery.test_exporter import data, units
 
@@ -113,3 +113,20 @@ def test_a_unit_has_the_units_with_similar_pictures(tmp_path: Path) -> None:
     wanted = list(nearest_images(np.stack([describe_image(image) for image in images])))
     for number, entry in enumerate(rows):
         assert entry[5] == {"picture": [list(pair) for pair in wanted[number]], "activation": None}
+
+
+@pytest.mark.parametrize(
+    ("color", "wanted"),
+    [((255, 0, 0), "f00"), ((0, 119, 238), "07e"), ((255, 255, 255), "fff"), ((17, 34, 51), "123")],
+)
+def test_the_mean_color_of_a_flat_picture_is_its_color(
+    color: tuple[int, int, int], wanted: str
+) -> None:
+    assert mean_color(describe_image(flat(color))) == wanted
+
+
+def test_a_descriptor_has_the_mean_color_of_all_parts() -> None:
+    picture = flat((0, 0, 0))
+    picture[:32] = (255, 85, 170)
+    found = [int(digit, 16) * 17 for digit in mean_color(describe_image(picture))]
+    assert np.abs(np.array(found) - [127.5, 42.5, 85]).max() <= 10
