@@ -338,6 +338,7 @@
       this.metrics = model2.metrics;
       this.groups = model2.groups;
       this.rendered = units.renders;
+      this.headlines = units.headlines;
       let offset = 0;
       this.sites = model2.sites.map(({ name, count, wide }) => {
         offset += count;
@@ -364,6 +365,10 @@
     }
     address(i) {
       return this.siteOf(i).name + this.suffixes[i];
+    }
+    /** What the top images of a unit show and what was measured, in one line; empty if unknown. */
+    headline(i) {
+      return this.headlines[i] ?? "";
     }
     /** Number of the unit with an address; -1 if there is none. */
     find(address) {

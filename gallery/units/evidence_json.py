@@ -65,6 +65,16 @@ class ExamplesFormatter:
             "classes": extremes(examples["classes"]),
         }
 
+    def top_classes(self, examples: Mapping[str, Any]) -> list[str | None]:
+        """Return the class of each natural image with the highest activation, the highest first.
+
+        Parameters
+        ----------
+        examples : mapping
+            As in `to_json`.
+        """
+        return [self._class(index) for index in examples["top"].tolist() if index != MISSING]
+
     def _images(self, examples: Mapping[str, Any], name: str) -> list[list[Any]]:
         indices, values = examples[name].tolist(), examples[f"{name}_values"].tolist()
         tokens = examples[f"{name}_tokens"].tolist()

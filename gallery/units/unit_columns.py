@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gallery.build.js_data import rounded, script
+from gallery.units.headline import FACETS, Headline
 
 DIGITS = 5  # significant digits of metrics
 
@@ -41,6 +42,7 @@ def units_script(
     suffixes: Sequence[str],
     renders: Sequence[Sequence[Sequence[int]]],
     columns: Mapping[Metric, Sequence[float]],
+    headlines: Sequence[Headline],
 ) -> str:
     """Write the data file; every column has one entry per unit, in display order.
 
@@ -52,6 +54,8 @@ def units_script(
         Group, row, number of samples and best sample of each render of each unit.
     columns : mapping
         Values of each metric; values that are not finite are unknown.
+    headlines : sequence of Headline
+        If all are empty, the data file has none.
 
     Returns
     -------
@@ -62,8 +66,22 @@ def units_script(
         "suffixes": suffixes,
         "renders": renders,
         "metrics": {metric.key: rounded(values, DIGITS) for metric, values in columns.items()},
+        "headlines": [line.text for line in headlines] if any(h.text for h in headlines) else [],
+        "facets": _facets(headlines),
     }
     return script("units", content)
+
+
+def _facets(headlines: Sequence[Headline]) -> dict[str, dict[str, Any]]:
+    """Return each facet in columns: its distinct values, sorted, and the index of each unit's."""
+    found = {}
+    for key in FACETS:
+        values = sorted({line.facets[key] for line in headlines if key in line.facets})
+        indices = {value: index for index, value in enumerate(values)}
+        column = [indices[line.facets[key]] if key in line.facets else None for line in headlines]
+        if values:
+            found[key] = {"values": values, "units": column}
+    return found
 
 
 def describe_metrics(metrics: Iterable[Metric]) -> list[dict[str, Any]]:

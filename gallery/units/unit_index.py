@@ -16,6 +16,7 @@ from gallery.build.build_cache import ROW, ROWS
 from gallery.build.js_data import Shards
 from gallery.build.plan import Plan, Render
 from gallery.build.worker import RowResult
+from gallery.units.headline import Headline
 from gallery.units.image_similarity import nearest_images
 from gallery.units.unit_columns import ACTIVATION, Metric, describe_metrics, units_script
 from gallery.units.unit_metrics import UnitMetrics
@@ -53,6 +54,7 @@ class UnitIndexWriter:
         self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
         self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
         self._columns: defaultdict[Metric, dict[int, float]] = defaultdict(dict)
+        self._headlines = [Headline()] * plan.units
         # Details name similar units, which are known when all rows are. Until then, they are kept
         # in a temporary file.
         self._details = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
@@ -78,11 +80,15 @@ class UnitIndexWriter:
                 result.value,
                 result.descriptor,
             )
-        evidence, values = (None, {}) if result.damage else self._metrics.read(render)
+        evidence, values, line = (
+            (None, {}, Headline()) if result.damage else self._metrics.read(render)
+        )
         if first:
             self._columns[ACTIVATION][render.unit] = result.value
         for metric, value in values.items():
             self._columns[metric].setdefault(render.unit, value)
+        if not self._headlines[render.unit].text:
+            self._headlines[render.unit] = line
         self._details.write(json.dumps([render.unit, entry, evidence]) + "\n")
 
     def finish(self, similar_by_activation: Sequence[Any] | None) -> dict[str, Any]:
@@ -108,7 +114,7 @@ class UnitIndexWriter:
         addresses = self._plan.addresses()
         sites = [layer.name for layer in self._plan.layers for _ in layer.units]
         suffixes = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
-        text = units_script(suffixes, self._renders, columns)
+        text = units_script(suffixes, self._renders, columns, self._headlines)
         (self._folder / "units.js").write_text(text, encoding="ascii")
         return {
             "metrics": describe_metrics(columns),

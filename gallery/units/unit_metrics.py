@@ -14,6 +14,7 @@ from featviz.store.reader import Store
 from gallery.build.plan import Render
 from gallery.stores.tolerant_store import DamagedRowError
 from gallery.units.evidence_json import ExamplesFormatter, evidence_json
+from gallery.units.headline import Headline, headline
 from gallery.units.unit_columns import ACTIVATION, Metric
 
 _PICTURE = (
@@ -66,7 +67,7 @@ class UnitMetrics:
         self.summaries: dict[int, UnitSummary] = {}
         self.warnings: list[str] = []
 
-    def read(self, render: Render) -> tuple[dict[str, Any] | None, dict[Metric, float]]:
+    def read(self, render: Render) -> tuple[dict[str, Any] | None, dict[Metric, float], Headline]:
         """Read the evidence of a unit.
 
         Parameters
@@ -79,16 +80,22 @@ class UnitMetrics:
             JSON value for the page of the unit; None if there is no evidence.
         metrics : dict
             The finite metrics; empty for pairs of pictures, because metrics are of one picture.
+        headline : Headline
         """
         evidence = self._read(render)
         if evidence is None:
-            return None, {}
-        content = evidence_json(evidence, self._formatters.get(render.store))
+            return None, {}, Headline()
+        formatter = self._formatters.get(render.store)
+        content = evidence_json(evidence, formatter)
+        classes: list[str | None] = []
+        if formatter is not None and evidence.examples is not None:
+            classes = formatter.top_classes(evidence.examples)
+        line = headline(evidence, classes)
         if render.paired:
-            return content, {}
+            return content, {}, line
         self.summaries.setdefault(render.unit, summarize_unit(evidence))
         metrics = _metrics(evidence)
-        return content, {m: value for m, value in metrics.items() if math.isfinite(value)}
+        return content, {m: v for m, v in metrics.items() if math.isfinite(v)}, line
 
     def _read(self, render: Render) -> UnitEvidence | None:
         reader = self._readers.get(render.store)

@@ -68,6 +68,8 @@ def write_page(folder: Path) -> Path:
         "suffixes": [f":{i}" for _ in sites for i in range(WIDTH)],
         "renders": [[[0, row, 1, 0]] for row in range(LAYERS * WIDTH)],
         "metrics": {name: rounded(values[name], 5) for name in values},
+        "headlines": [],
+        "facets": {},
     }
     (data / "model.js").write_text(script("model", page), encoding="ascii")
     (data / "units.js").write_text(script("units", units), encoding="ascii")

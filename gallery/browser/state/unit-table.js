@@ -16,6 +16,7 @@ class UnitTable {
     this.metrics = model.metrics;
     this.groups = model.groups;
     this.rendered = units.renders;
+    this.headlines = units.headlines;
     let offset = 0;
     this.sites = model.sites.map(({ name, count, wide }) => {
       offset += count;
@@ -46,6 +47,11 @@ class UnitTable {
 
   address(i) {
     return this.siteOf(i).name + this.suffixes[i];
+  }
+
+  /** What the top images of a unit show and what was measured, in one line; empty if unknown. */
+  headline(i) {
+    return this.headlines[i] ?? "";
   }
 
   /** Number of the unit with an address; -1 if there is none. */
