@@ -1606,7 +1606,69 @@
   });
   var firstDetail = (unit) => loadEntry("details", unit.renders[0].row).then(detailOf, () => null);
 
-  // unit/evidence-names.js
+  // shared/picture-size.js
+  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
+  function fittingWidth([width, height], across, down) {
+    const scale = Math.min(across / width, down / height);
+    return width * (scale > 1 ? Math.floor(scale) : scale);
+  }
+
+  // shared/enlarge.js
+  var enlargedDialog = document.getElementById("zoom");
+  var enlarged = /* @__PURE__ */ new WeakMap();
+  function enlargeButton(size, draw, width, caption, attributes = {}) {
+    const button = element(
+      "button",
+      { type: "button", class: "zoom", "aria-haspopup": "dialog", ...attributes },
+      draw(width, "lazy")
+    );
+    enlarged.set(button, { size, draw, caption });
+    button.addEventListener("click", () => openEnlarged(button));
+    return button;
+  }
+  function openEnlarged(button) {
+    const { size, draw, caption } = enlarged.get(button);
+    const width = fittingWidth(size, innerWidth * 0.92, innerHeight * 0.74);
+    const all = [...button.closest(".enlarge-group").querySelectorAll("button.zoom")];
+    const at = all.indexOf(button);
+    const stepButton = (offset, label, arrow) => {
+      const other = all[at + offset];
+      const step2 = element(
+        "button",
+        { type: "button", class: "step", "aria-label": label, ...other ? {} : { disabled: "" } },
+        arrow
+      );
+      step2.addEventListener("click", () => openEnlarged(other));
+      return step2;
+    };
+    const close = element(
+      "button",
+      { type: "button", class: "step", "aria-label": "Close" },
+      "\xD7"
+    );
+    close.addEventListener("click", () => enlargedDialog.close());
+    enlargedDialog.replaceChildren(
+      element("figure", {}, draw(width, "eager"), element("figcaption", {}, caption())),
+      element(
+        "div",
+        { class: "steps" },
+        all.length > 1 ? [stepButton(-1, "Previous picture", "\u2190"), stepButton(1, "Next picture", "\u2192")] : null,
+        close
+      )
+    );
+    if (!enlargedDialog.open) enlargedDialog.showModal();
+    close.focus();
+    enlargedDialog.onclose = () => button.focus({ preventScroll: true });
+    enlargedDialog.onkeydown = (event) => {
+      const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (offset && all[at + offset]) openEnlarged(all[at + offset]);
+    };
+  }
+  enlargedDialog.addEventListener("click", (event) => {
+    if (event.target === enlargedDialog) enlargedDialog.close();
+  });
+
+  // unit/evidence/names.js
   var METRIC_TEXTS = [
     [
       "ratio",
@@ -1703,236 +1765,12 @@
     return chips.length ? element("ul", { class: "verdicts stacked" }, chips) : null;
   }
 
-  // charts/scales.js
-  var COLORS = 8;
-  function ticks(low, high, count) {
-    const rough = (high - low) / count;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const distance = (factor) => Math.abs(Math.log(factor * power / rough));
-    const step2 = [1, 2, 5, 10].reduce((a, b) => distance(b) < distance(a) ? b : a) * power;
-    const first = Math.ceil(low / step2 - 1e-9);
-    const last = Math.floor(high / step2 + 1e-9);
-    return Array.from(
-      { length: last - first + 1 },
-      (_, i) => Number(((first + i) * step2).toPrecision(12))
-    );
-  }
-  function valueRange(lines) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const line2 of lines) {
-      for (const value of line2) {
-        if (value === null) continue;
-        low = Math.min(low, value);
-        high = Math.max(high, value);
-      }
-    }
-    if (low > high) return null;
-    const pad = (high - low) * 0.04 || Math.abs(high) * 0.05 || 1;
-    return [low - pad, high + pad];
-  }
-  function linePath(line2, x, y) {
-    let pen = "M";
-    let d = "";
-    line2.forEach((value, i) => {
-      if (value === null) {
-        pen = "M";
-        return;
-      }
-      d += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
-      pen = "L";
-    });
-    return d;
-  }
-  var sampleColor = (index) => `sample-${index % COLORS}`;
-
-  // charts/bars.js
-  function shareTrack(share, className2 = "") {
-    const track = element(
-      "span",
-      { class: `track ${className2}`, "aria-hidden": "true" },
-      element("span", {})
-    );
-    track.firstChild.style.width = `${100 * Math.min(1, Math.abs(share))}%`;
-    return track;
-  }
-  function barList(caption, rows, most, format = brief) {
-    return element(
-      "table",
-      { class: "bars" },
-      element("caption", {}, caption),
-      element(
-        "tbody",
-        {},
-        rows.map(
-          ([name, value]) => element(
-            "tr",
-            {},
-            element("th", { scope: "row" }, element("bdi", {}, name)),
-            element("td", {}, shareTrack((value ?? 0) / (most || 1), value < 0 ? "minus" : "plus")),
-            element("td", {}, format(value))
-          )
-        )
-      )
-    );
-  }
-  function shareBar(parts) {
-    const bar = element("div", { class: "bar", "aria-hidden": "true" });
-    for (const [i, [, size]] of parts.entries()) {
-      const part = element("span", { class: sampleColor(i) });
-      part.style.flexGrow = Math.max(0, size ?? 0);
-      bar.append(part);
-    }
-    const items = parts.map(
-      ([name, , text], i) => element(
-        "li",
-        {},
-        element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
-        name,
-        " ",
-        element("b", {}, text)
-      )
-    );
-    return [bar, element("ul", { class: "shares" }, items)];
-  }
-
-  // charts/frame.js
-  var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
-  function chartFigure(draw, caption, ...rest) {
-    const container = element("div", { class: "chart-container" });
-    new ResizeObserver(() => {
-      if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
-    }).observe(container);
-    return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
-  }
-  var chartSvg = (width, height, description) => svgElement("svg", {
-    class: "plot chart-plot",
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    role: "img",
-    "aria-label": description
-  });
-  function addVerticalAxis(svg, low, high, y, right) {
-    for (const tick of ticks(low, high, 3)) {
-      svg.append(
-        svgElement("line", {
-          class: tick === 0 ? "zero" : "grid",
-          x1: CHART.left,
-          x2: right,
-          y1: y(tick),
-          y2: y(tick)
-        }),
-        svgElement(
-          "text",
-          { class: "tick", x: CHART.left - 6, y: y(tick) + 4, "text-anchor": "end" },
-          rounded(tick)
-        )
-      );
-    }
-  }
-  var chartLegend = (entries) => element(
-    "ul",
-    { class: "shares" },
-    entries.map(
-      ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
-    )
-  );
-
-  // charts/histogram.js
-  function histogramPlot(counts, low, high, marks, width, description) {
-    const values = marks.map(([value]) => value);
-    const from = Math.min(low, ...values);
-    const span = Math.max(high, ...values) - from || 1;
-    const right = width - CHART.right;
-    const bottom = CHART.height - CHART.bottom;
-    const top = CHART.top + 16;
-    const x = (value) => CHART.right + (right - CHART.right) * (value - from) / span;
-    const most = Math.max(1, ...counts);
-    const svg = chartSvg(width, CHART.height, description);
-    counts.forEach((count, i) => {
-      if (!count) return;
-      const edge = (bin) => x(low + (high - low) * bin / counts.length);
-      const height = Math.max(1, (bottom - top) * count / most);
-      svg.append(
-        svgElement("rect", {
-          class: "counts",
-          x: edge(i),
-          y: bottom - height,
-          width: Math.max(1, edge(i + 1) - edge(i) - 0.5),
-          height
-        })
-      );
-    });
-    svg.append(
-      svgElement("line", { class: "axis", x1: CHART.right, x2: right, y1: bottom, y2: bottom })
-    );
-    for (const tick of ticks(from, from + span, Math.max(2, Math.floor(width / 90)))) {
-      svg.append(
-        svgElement("line", { class: "axis", x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4 }),
-        svgElement(
-          "text",
-          { class: "tick", x: x(tick), y: bottom + 18, "text-anchor": "middle" },
-          rounded(tick)
-        )
-      );
-    }
-    for (const [value, name, color] of marks) {
-      const anchor = x(value) > width / 2 ? "end" : "start";
-      svg.append(
-        svgElement("line", {
-          class: `mark ${color}`,
-          x1: x(value),
-          x2: x(value),
-          y1: CHART.top + 4,
-          y2: bottom
-        }),
-        svgElement(
-          "text",
-          {
-            class: `end ${color}`,
-            x: x(value) + (anchor === "end" ? -5 : 5),
-            y: CHART.top + 12,
-            "text-anchor": anchor
-          },
-          name
-        )
-      );
-    }
-    return svg;
-  }
-  function smallHistogram({ histogram, edges, count }, name) {
-    const most = Math.max(1, ...histogram);
-    const [width, height] = [120, 32];
-    const bar = width / histogram.length;
-    const description = `${name}: ${counted(count, "picture")} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
-    const svg = svgElement("svg", {
-      class: "small-histogram",
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": description
-    });
-    histogram.forEach((some, i) => {
-      if (some)
-        svg.append(
-          svgElement("rect", {
-            class: "counts",
-            x: i * bar,
-            y: height - Math.max(1, height * some / most),
-            width: bar - 1,
-            height: Math.max(1, height * some / most)
-          })
-        );
-    });
-    return svg;
-  }
-
-  // unit/examples.js
+  // unit/evidence/image.js
   var PATCH_UNITS = 1e3;
   var PATCH_NAMES = ["query", "key"];
   var exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
   var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
+  var markedPatches = (patches) => patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
   function patchFrame([left, top, right, bottom], color) {
     const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
     const share = (part) => `${100 * part / PATCH_UNITS}%`;
@@ -1953,12 +1791,22 @@
     crop.style.setProperty("background-position", `${at(left, wide)} ${at(top, high)}`);
     return crop;
   }
-  function exampleFigure([number, value, label, patches], lead) {
-    const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`;
+  function patchCrops([number, , , patches]) {
+    const marked = markedPatches(patches);
+    if (!marked.length) return null;
+    return element(
+      "div",
+      { class: "crops" },
+      marked.map(
+        ([patch, i]) => patchCrop(number, patch, `patch-${i}`, `${patchName(patches, i)} of natural image ${number}`)
+      )
+    );
+  }
+  function framedImage([number, value, label, patches], width, loading) {
     const image = element("img", {
       src: exampleFile(number),
-      alt: name,
-      loading: "lazy",
+      alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`,
+      loading,
       decoding: "async"
     });
     image.addEventListener(
@@ -1967,48 +1815,41 @@
         element("span", { class: "no-image" }, "This image is missing or cannot be read")
       )
     );
-    const marked = patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
+    const framed = element(
+      "span",
+      { class: "framed" },
+      image,
+      markedPatches(patches).map(([patch, i]) => patchFrame(patch, `patch-${i}`))
+    );
+    if (width !== null) framed.style.setProperty("width", `${width}px`);
+    return framed;
+  }
+  function exampleButton(entry, { side, data: data2 }, title) {
+    const [number, value, label] = entry;
+    const draw = (width, loading) => framedImage(entry, width, loading);
+    const caption = () => [
+      element("b", {}, brief(value)),
+      ...label === null ? [] : ["\xA0\xB7 ", className(label)],
+      `\xA0\xB7 image ${number.toLocaleString("en")} of `,
+      element("bdi", {}, data2),
+      patchCrops(entry) ?? ""
+    ];
+    const attributes = title ? { title: listed([brief(value), label ?? ""].filter(Boolean)) } : {};
+    return enlargeButton([side, side], draw, null, caption, attributes);
+  }
+  function exampleFigure(entry, examples, lead) {
+    const [, value, label] = entry;
     return element(
       "figure",
       { class: "example" },
-      element(
-        "div",
-        { class: "framed" },
-        image,
-        marked.map(([patch, i]) => patchFrame(patch, `patch-${i}`))
-      ),
-      marked.length ? element(
-        "div",
-        { class: "crops" },
-        marked.map(
-          ([patch, i]) => patchCrop(
-            number,
-            patch,
-            `patch-${i}`,
-            `${patchName(patches, i)} of natural image ${number}`
-          )
-        )
-      ) : null,
+      exampleButton(entry, examples, false),
+      patchCrops(entry),
       element(
         "figcaption",
         {},
         lead ? element("span", { class: "quantile" }, lead) : null,
         element("b", {}, brief(value)),
         label === null ? null : element("bdi", { class: "label-of" }, label)
-      )
-    );
-  }
-  function exampleRow(heading, lead, entries, leadOf = () => null) {
-    if (!entries.length) return null;
-    return element(
-      "section",
-      { "aria-label": heading },
-      element("h3", {}, heading),
-      lead ? element("p", { class: "quiet" }, lead) : null,
-      element(
-        "div",
-        { class: "examples" },
-        entries.map((entry, i) => exampleFigure(entry, leadOf(i)))
       )
     );
   }
@@ -2035,68 +1876,26 @@
       note
     );
   }
-  function valuesFigure(found, activation) {
-    const marks = [
-      [found.median, "median", "sample-7"],
-      ...activation === null ? [] : [[activation, "this picture", "sample-1"]]
-    ];
-    const position = activation === null ? "" : activation > found.high ? "above all of them" : activation < found.low ? "below all of them" : "within their range";
-    const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`;
-    return chartFigure(
-      (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
-      `Activation on ${counted(found.images, "natural image")}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`
-    );
-  }
-  function valuesList({ mean, deviation, sparsity, active }) {
-    const entry = (name, value, description) => [
-      element("dt", {}, name),
-      element(
-        "dd",
-        {},
-        element("b", {}, value),
-        " ",
-        element("span", { class: "quiet" }, description)
-      )
-    ];
-    return element(
-      "dl",
-      { class: "value-list" },
-      entry("Mean", brief(mean), "over all natural images"),
-      entry("Standard deviation", brief(deviation), "over all natural images"),
-      sparsity === null ? null : entry(
-        "Sparsity",
-        brief(sparsity),
-        "(0 if equal on all images, 1 if active on a single one)"
-      ),
-      entry("Active", percent(active), "of the images have an activation above 0")
-    );
-  }
-  function classMeans({ classes, mean, deviation }) {
-    if (!deviation || !classes.up.length) return null;
-    const scaled = (pairs) => pairs.map(([name, value]) => [name, value === null ? null : (value - mean) / deviation]);
-    const [up, down] = [scaled(classes.up), scaled(classes.down)];
-    const most = Math.max(...[...up, ...down].map(([, value]) => Math.abs(value)));
+
+  // unit/evidence/examples.js
+  var NINE = 9;
+  function exampleRow(heading, lead, entries, examples, leadOf = () => null) {
+    if (!entries.length) return null;
     return element(
       "section",
-      { "aria-label": "Classes by mean activation" },
-      element("h3", {}, "Classes by mean activation"),
-      element(
-        "p",
-        { class: "quiet" },
-        "Difference of the class mean from the mean over all images, in standard deviations."
-      ),
+      { "aria-label": heading },
+      element("h3", {}, heading),
+      lead ? element("p", { class: "quiet" }, lead) : null,
       element(
         "div",
-        { class: "sided" },
-        barList("Highest", up, most),
-        down.length ? barList("Lowest", down, most) : null
+        { class: "examples enlarge-group" },
+        entries.map((entry, i) => exampleFigure(entry, examples, leadOf(i)))
       )
     );
   }
   function examplesBlock({ evidence }) {
     const found = evidence?.examples;
     if (!found) return null;
-    const activation = evidence.pictures[evidence.best].activation;
     const ordinal = (i) => i < found.quantiles.length ? `${rounded(100 * found.quantiles[i])}\xA0%` : null;
     const all = [...found.top, ...found.spread, ...found.bottom];
     return element(
@@ -2108,25 +1907,52 @@
         { class: "quiet" },
         `From ${counted(found.images, "image")} of `,
         element("bdi", {}, found.data),
-        ", each with the activation of the unit and its class."
+        ", each with the activation of the unit and its class. Click to enlarge."
       ),
       frameLegend(all),
-      exampleRow("Highest activation", null, found.top),
-      element("div", { class: "sided" }, valuesFigure(found, activation), valuesList(found)),
-      classMeans(found),
+      exampleRow("Highest activation", null, found.top, found),
       exampleRow(
         "Examples by percentile",
         "The image at each percentile of the activation.",
         found.spread,
+        found,
         ordinal
       ),
-      exampleRow("Lowest activation", null, found.bottom)
+      exampleRow("Lowest activation", null, found.bottom, found)
+    );
+  }
+  function nineExamples({ evidence }) {
+    const found = evidence?.examples;
+    if (!found?.top.length) return null;
+    const nine = found.top.slice(0, NINE);
+    const [first, last] = [nine[0][1], nine.at(-1)[1]];
+    return element(
+      "figure",
+      { class: "nine" },
+      element(
+        "div",
+        { class: "nine-images enlarge-group" },
+        nine.map((entry) => exampleButton(entry, found, true))
+      ),
+      element(
+        "figcaption",
+        {},
+        nine.length > 1 ? [
+          `Top ${nine.length} of ${counted(found.images, "natural image")}: activation `,
+          element("b", {}, brief(first)),
+          ` to ${brief(last)}`
+        ] : [
+          `Top of ${counted(found.images, "natural image")}: activation `,
+          element("b", {}, brief(first))
+        ]
+      )
     );
   }
   function fewExamples({ evidence }) {
-    if (!evidence?.examples?.top.length) return null;
-    const figures = evidence.examples.top.slice(0, 4).map((entry) => exampleFigure(entry, null));
-    return element("div", { class: "examples few" }, figures);
+    const found = evidence?.examples;
+    if (!found?.top.length) return null;
+    const figures = found.top.slice(0, 4).map((entry) => exampleFigure(entry, found, null));
+    return element("div", { class: "examples few enlarge-group" }, figures);
   }
 
   // unit/navigation.js
@@ -2173,33 +1999,66 @@
     );
   }
 
-  // shared/picture-size.js
-  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
-  function fittingWidth([, width, height], across, down) {
-    const scale = Math.min(across / width, down / height);
-    return width * (scale > 1 ? Math.floor(scale) : scale);
+  // charts/scales.js
+  var COLORS = 8;
+  function ticks(low, high, count) {
+    const rough = (high - low) / count;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const distance = (factor) => Math.abs(Math.log(factor * power / rough));
+    const step2 = [1, 2, 5, 10].reduce((a, b) => distance(b) < distance(a) ? b : a) * power;
+    const first = Math.ceil(low / step2 - 1e-9);
+    const last = Math.floor(high / step2 + 1e-9);
+    return Array.from(
+      { length: last - first + 1 },
+      (_, i) => Number(((first + i) * step2).toPrecision(12))
+    );
   }
+  function valueRange(lines) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const line2 of lines) {
+      for (const value of line2) {
+        if (value === null) continue;
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    if (low > high) return null;
+    const pad = (high - low) * 0.04 || Math.abs(high) * 0.05 || 1;
+    return [low - pad, high + pad];
+  }
+  function linePath(line2, x, y) {
+    let pen = "M";
+    let d = "";
+    line2.forEach((value, i) => {
+      if (value === null) {
+        pen = "M";
+        return;
+      }
+      d += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = "L";
+    });
+    return d;
+  }
+  var sampleColor = (index) => `sample-${index % COLORS}`;
 
   // unit/pictures.js
   var SIDES = ["query", "key"];
-  var LARGE = 448;
-  var HALF = 320;
   var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
-  function samplePicture(unit, render, size, sample, side, target) {
+  function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
     const [width, height] = size;
-    const shown = target >= width ? wholeWidth(width, target) : target;
     const names = [
       unit.address,
-      ...render.samples > 1 ? [`sample ${sample + 1}`] : [],
+      ...render.samples > 1 ? [`sample ${rank + 1}`] : [],
       ...side === null ? [] : [`${SIDES[side]} side`]
     ];
+    const shown = target === null ? null : target >= width ? wholeWidth(width, target) : target;
+    const crisp = width <= (side === null ? 224 : 128) ? "pixels" : "smooth";
     const src = pictureFile(render, sample, side);
     const image = element("img", {
       src,
       alt: names.join(", "),
-      width: shown,
-      height: Math.round(shown * height / width),
-      class: width < 64 ? "pixels" : "smooth"
+      ...shown === null ? {} : { width: shown, height: Math.round(shown * height / width) },
+      class: shown === null ? `fitted ${crisp}` : shown >= 2 * width ? "pixels" : "smooth"
     });
     image.addEventListener(
       "error",
@@ -2209,18 +2068,23 @@
     );
     return image;
   }
-  function largePicture(unit, render, detail, sample) {
-    if (render.sides === 1) return samplePicture(unit, render, detail.size, sample, null, LARGE);
+  function largePicture(unit, render, detail, sample, rank) {
+    const value = measured(detail.activation[sample]);
+    const button = (side) => {
+      const draw = (width) => samplePicture(unit, render, detail.size, { sample, rank, side }, width);
+      const caption = () => [
+        element("b", {}, unit.address),
+        side === null ? "" : `, ${SIDES[side]}`,
+        `\xA0\xB7 activation ${value}`
+      ];
+      return enlargeButton(detail.size, draw, null, caption);
+    };
+    if (render.sides === 1) return button(null);
     return element(
       "div",
       { class: "two" },
       SIDES.map(
-        (name, side) => element(
-          "div",
-          {},
-          samplePicture(unit, render, detail.size, sample, side, HALF),
-          element("span", { class: "side" }, name)
-        )
+        (name, side) => element("div", {}, button(side), element("span", { class: "side" }, name))
       )
     );
   }
@@ -2229,76 +2093,79 @@
       (one, other) => (activation[other] ?? -Infinity) - (activation[one] ?? -Infinity) || one - other
     );
   }
-  var sampleNumber = (sample) => element("span", { class: `number ${sampleColor(sample)}` }, String(sample + 1));
+  var sampleNumber = (rank) => element("span", { class: `number ${sampleColor(rank)}` }, String(rank + 1));
   function downloadLink(side) {
     const hint = location.protocol === "file:" ? { title: "If the picture opens in a tab, save it from there" } : {};
     return element(
       "a",
-      { class: "button download", target: "_blank", ...hint },
+      {
+        class: "button download",
+        target: "_blank",
+        "aria-label": side ? `Download picture, ${side}` : "Download picture",
+        ...hint
+      },
       icon("download"),
-      side ? `Download picture, ${side}` : "Download picture"
+      side ? `Download ${side}` : "Download"
     );
   }
-  function fileName(unit, render, sample, side) {
+  function fileName(unit, render, rank, side) {
     const plain = unit.address.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
     const parts = [
       plain || "unit",
-      ...render.samples > 1 ? [sample + 1] : [],
+      ...render.samples > 1 ? [rank + 1] : [],
       ...render.sides > 1 ? [SIDES[side]] : []
     ];
     return `${parts.join("-")}.${model.pictures}`;
   }
   function samplesFigure(unit, render, detail) {
     const several = render.samples > 1;
-    const shown = element("div", { class: "large" });
-    const caption = element("figcaption", { "aria-live": "polite" });
+    const order = byActivation(detail.activation);
+    const shown = element("div", { class: "large enlarge-group" });
+    const caption = element("span", { "aria-live": "polite" });
     const downloads = Array.from(
       { length: render.sides },
       (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
     );
-    const choices = several ? byActivation(detail.activation).map(
-      (sample) => sampleButton(unit, render, detail, sample, () => show(sample))
+    const choices = several ? order.map(
+      (sample, rank) => sampleButton(unit, render, detail, sample, rank, () => show(rank))
     ) : [];
-    const show = (sample) => {
-      shown.replaceChildren(largePicture(unit, render, detail, sample));
+    const show = (rank) => {
+      const sample = order[rank];
+      shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
       caption.replaceChildren(
-        ...several ? [sampleNumber(sample)] : [],
+        ...several ? [sampleNumber(rank)] : [],
         "activation ",
         element("b", {}, measured(detail.activation[sample]))
       );
       downloads.forEach((link, side) => {
         link.href = pictureFile(render, sample, render.sides > 1 ? side : null);
-        link.download = fileName(unit, render, sample, side);
+        link.download = fileName(unit, render, rank, side);
       });
-      for (const button of choices)
-        button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
+      choices.forEach((button, at) => {
+        button.setAttribute("aria-pressed", String(at === rank));
+      });
     };
-    show(several ? byActivation(detail.activation)[0] : 0);
+    show(0);
     return element(
       "div",
       { class: "samples" },
-      element("figure", {}, shown, caption),
+      element("figure", {}, shown, element("figcaption", {}, caption, downloads)),
       several ? element(
         "div",
         { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
         choices
-      ) : null,
-      element("p", { class: "picture-actions" }, downloads)
+      ) : null
     );
   }
-  function sampleButton(unit, render, detail, sample, show) {
+  function sampleButton(unit, render, detail, sample, rank, show) {
     const side = render.sides > 1 ? 0 : null;
-    const picture = samplePicture(unit, render, detail.size, sample, side, 72);
+    const picture = samplePicture(unit, render, detail.size, { sample, rank, side }, 64);
     picture.alt = "";
-    return buttonOf(
-      [picture, element("span", {}, sampleNumber(sample), measured(detail.activation[sample]))],
-      "choice",
-      show,
-      {
-        "data-sample": sample,
-        "aria-label": `Sample ${sample + 1}, activation ${measured(detail.activation[sample])}`
-      }
-    );
+    const value = measured(detail.activation[sample]);
+    return buttonOf([picture, element("span", {}, sampleNumber(rank), value)], "choice", show, {
+      "aria-label": `Sample ${rank + 1}, activation ${value}`,
+      title: `Sample ${sample} in the store`
+    });
   }
   function thumbnailFigure(unit) {
     return element(
@@ -2363,11 +2230,12 @@
   function comparedPicture(unit, detail) {
     const [render] = unit.renders;
     if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
-    if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
+    const picture = (side, target) => samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
+    if (render.sides === 1) return picture(null, 224);
     return element(
       "div",
       { class: "two" },
-      SIDES.map((_, side) => samplePicture(unit, render, detail.size, render.best, side, 160))
+      SIDES.map((_, side) => picture(side, 160))
     );
   }
   function comparedRows(units, details) {
@@ -2642,98 +2510,77 @@
     () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
   );
 
-  // sections/figures.js
-  function pictureOf([number, width, height], shown, alt, loading = "lazy") {
-    return element("img", {
-      src: `${dataFolder}/figures/${number}.webp`,
-      alt,
-      width: Math.round(shown),
-      height: Math.round(shown * height / width),
-      loading,
-      decoding: "async",
-      class: shown >= 2 * width ? "pixels" : "smooth"
+  // unit/actions.js
+  function unitActions(unit) {
+    const { address } = unit;
+    const input = element("input", {
+      type: "text",
+      class: "label-input",
+      maxlength: LABELS.longest,
+      placeholder: "Add a label",
+      "aria-label": "Label",
+      autocomplete: "off",
+      dir: "auto"
     });
-  }
-  function legend(scale, low, high) {
-    return element(
-      "span",
-      { class: "legend" },
-      element("span", {}, rounded(low)),
-      element("img", {
-        src: `${dataFolder}/figures/${scale[0]}.webp`,
-        alt: "to",
-        width: 96,
-        height: 8
-      }),
-      element("span", {}, rounded(high))
+    const favorite = buttonOf(
+      [icon("star"), "Favorite"],
+      "button favorite",
+      () => toggleFavorite(address)
     );
-  }
-  var scaleWithMaximum = (scale, low, high, most) => [
-    legend(scale, low, high),
-    most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
-  ];
-  var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
-
-  // sections/enlarge.js
-  var enlargedDialog = document.getElementById("zoom");
-  var enlarged = /* @__PURE__ */ new WeakMap();
-  function enlargeable(figure, width, alt, caption) {
-    const button = element(
-      "button",
-      { type: "button", class: "zoom", "aria-haspopup": "dialog" },
-      pictureOf(figure, width, alt)
+    const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
+    const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
+    const link = buttonOf(
+      [icon("link"), "Copy link"],
+      "button copy-link",
+      () => copyText(linkTo(address), "Link", shown)
     );
-    enlarged.set(button, { figure, alt, caption });
-    button.addEventListener("click", () => openEnlarged(button));
-    return button;
-  }
-  function openEnlarged(button) {
-    const { figure, alt, caption } = enlarged.get(button);
-    const width = fittingWidth(figure, innerWidth * 0.92, innerHeight * 0.74);
-    const all = [...button.closest("#section").querySelectorAll("button.zoom")];
-    const at = all.indexOf(button);
-    const stepButton = (offset, label, arrow) => {
-      const other = all[at + offset];
-      const step2 = element(
-        "button",
-        { type: "button", class: "step", "aria-label": label, ...other ? {} : { disabled: "" } },
-        arrow
-      );
-      step2.addEventListener("click", () => openEnlarged(other));
-      return step2;
+    const bar = element(
+      "div",
+      { class: "unit-tools of-one" },
+      input,
+      favorite,
+      pin,
+      link,
+      shown,
+      element("p", { class: "storage-warning quiet", hidden: "" })
+    );
+    const fill = () => {
+      const entry = labels.get(address);
+      if (document.activeElement !== input) input.value = entry.label;
+      favorite.setAttribute("aria-pressed", entry.favorite);
+      pin.setAttribute("aria-pressed", pins.has(address));
+      bar.lastChild.hidden = !labels.warning;
+      bar.lastChild.textContent = labels.warning ?? "";
     };
-    const close = element(
-      "button",
-      { type: "button", class: "step", "aria-label": "Close" },
-      "\xD7"
-    );
-    close.addEventListener("click", () => enlargedDialog.close());
-    enlargedDialog.replaceChildren(
-      element(
-        "figure",
-        {},
-        pictureOf(figure, width, alt, "eager"),
-        element("figcaption", {}, caption())
-      ),
-      element(
-        "div",
-        { class: "steps" },
-        stepButton(-1, "Previous picture", "\u2190"),
-        stepButton(1, "Next picture", "\u2192"),
-        close
-      )
-    );
-    if (!enlargedDialog.open) enlargedDialog.showModal();
-    close.focus();
-    enlargedDialog.onclose = () => button.focus({ preventScroll: true });
-    enlargedDialog.onkeydown = (event) => {
-      const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (offset && all[at + offset]) openEnlarged(all[at + offset]);
-    };
+    input.addEventListener("blur", () => setLabel(address, input.value));
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") input.value = labels.get(address).label;
+      if (event.key === "Enter" || event.key === "Escape") {
+        event.stopPropagation();
+        input.blur();
+        pageContainer.querySelector("h1").focus({ preventScroll: true });
+      }
+    });
+    bar.refill = fill;
+    fill();
+    return bar;
   }
-  enlargedDialog.addEventListener("click", (event) => {
-    if (event.target === enlargedDialog) enlargedDialog.close();
-  });
+  var linkTo = (address) => location.href.split("#")[0] + unitHash(address);
+  function setLabel(address, text) {
+    if (text.trim() === labels.get(address).label) return;
+    labels.set(address, { label: text });
+    showMessage(text.trim() ? "Label saved" : "Label removed");
+  }
+  function toggleFavorite(address) {
+    const favorite = !labels.get(address).favorite;
+    labels.set(address, { favorite });
+    showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
+  }
+  for (const change of ["labels", "pins"])
+    document.addEventListener(
+      change,
+      () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
+    );
 
   // charts/activation.js
   var PLOT = { height: 300, left: 56, right: 30, top: 14, bottom: 46, label: 13 };
@@ -2912,79 +2759,7 @@
     return details;
   }
 
-  // unit/actions.js
-  function unitActions(unit) {
-    const { address } = unit;
-    const input = element("input", {
-      type: "text",
-      class: "label-input",
-      maxlength: LABELS.longest,
-      placeholder: "Add a label",
-      "aria-label": "Label",
-      autocomplete: "off",
-      dir: "auto"
-    });
-    const favorite = buttonOf(
-      [icon("star"), "Favorite"],
-      "button favorite",
-      () => toggleFavorite(address)
-    );
-    const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
-    const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
-    const link = buttonOf(
-      [icon("link"), "Copy link"],
-      "button copy-link",
-      () => copyText(linkTo(address), "Link", shown)
-    );
-    const bar = element(
-      "div",
-      { class: "unit-tools of-one" },
-      input,
-      favorite,
-      pin,
-      link,
-      shown,
-      element("p", { class: "storage-warning quiet", hidden: "" })
-    );
-    const fill = () => {
-      const entry = labels.get(address);
-      if (document.activeElement !== input) input.value = entry.label;
-      favorite.setAttribute("aria-pressed", entry.favorite);
-      pin.setAttribute("aria-pressed", pins.has(address));
-      bar.lastChild.hidden = !labels.warning;
-      bar.lastChild.textContent = labels.warning ?? "";
-    };
-    input.addEventListener("blur", () => setLabel(address, input.value));
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") input.value = labels.get(address).label;
-      if (event.key === "Enter" || event.key === "Escape") {
-        event.stopPropagation();
-        input.blur();
-        pageContainer.querySelector("h1").focus({ preventScroll: true });
-      }
-    });
-    bar.refill = fill;
-    fill();
-    return bar;
-  }
-  var linkTo = (address) => location.href.split("#")[0] + unitHash(address);
-  function setLabel(address, text) {
-    if (text.trim() === labels.get(address).label) return;
-    labels.set(address, { label: text });
-    showMessage(text.trim() ? "Label saved" : "Label removed");
-  }
-  function toggleFavorite(address) {
-    const favorite = !labels.get(address).favorite;
-    labels.set(address, { favorite });
-    showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
-  }
-  for (const change of ["labels", "pins"])
-    document.addEventListener(
-      change,
-      () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
-    );
-
-  // unit/command.js
+  // unit/how-made.js
   function commandBlock(command) {
     if (command === null) {
       return element(
@@ -2995,13 +2770,339 @@
     }
     const words = command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
     const code = element("code", {}, words.slice(1));
-    const copy = buttonOf("Copy command", "copy-command", () => copyText(command, "Command", code));
+    const copy = buttonOf("Copy command", "button copy-command", (button) => {
+      button.closest(".how-made").open = true;
+      copyText(command, "Command", code);
+    });
     return element(
       "div",
       { class: "command" },
       element("h3", {}, "Reproduce"),
       element("pre", { tabindex: "0", role: "region", "aria-label": "Command" }, code),
       copy
+    );
+  }
+  function howMade({ activation, trajectory, command }, group, open) {
+    return element(
+      "details",
+      { class: "how-made", ...open ? { open: "" } : {} },
+      element("summary", {}, "How it was made"),
+      element(
+        "div",
+        {},
+        activationFigure(byActivation(activation).map((sample) => trajectory[sample])),
+        element("div", {}, commandBlock(command), settingsTable(group.settings))
+      )
+    );
+  }
+
+  // unit/answer.js
+  var RELATED = {
+    filters: "filter",
+    attention: "attention map",
+    grids: "token grid",
+    gradients: "gradients on images",
+    tokens: "position dependence",
+    compare: "match in another model"
+  };
+  function relatedLinks(links) {
+    if (!links.length) return null;
+    const items = links.map(
+      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section])
+    );
+    return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
+  }
+  function verdictBlock(unit, detail) {
+    const headline = unitTable.headline(unit.index);
+    const lists = [checksList(detail), claimsList(detail)].filter(Boolean);
+    if (!headline && !lists.length) return null;
+    const [first, ...rest] = headline.split(" \xB7 ");
+    return element(
+      "section",
+      { class: "verdict", "aria-label": "Verdict" },
+      headline ? element("p", { class: "headline" }, element("b", {}, first), " ", listed(rest)) : null,
+      lists,
+      relatedLinks(detail.links)
+    );
+  }
+  function pictureRow(unit, render, detail, ...beside) {
+    const group = model.groups[render.group];
+    const [width, height] = detail.size;
+    const row = element(
+      "div",
+      { class: "answer" },
+      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
+      beside
+    );
+    row.style.setProperty("--own", `${width}px`);
+    row.style.setProperty("--ratio", String(height / width));
+    const several = unit.renders.length > 1;
+    return element(
+      "section",
+      {
+        class: `render ${render.sides > 1 ? "sides" : "whole"}`,
+        "aria-label": several ? group.label : "Pictures"
+      },
+      several ? element("h2", {}, group.label) : null,
+      row
+    );
+  }
+  function answerRow(unit, render, detail) {
+    const beside = [nineExamples(detail), verdictBlock(unit, detail)].filter(Boolean);
+    return beside.length ? [pictureRow(unit, render, detail, beside), howMade(detail, model.groups[render.group], false)] : [relatedLinks(detail.links), plainRow(unit, render, detail)];
+  }
+  var plainRow = (unit, render, detail) => pictureRow(unit, render, detail, howMade(detail, model.groups[render.group], true));
+
+  // charts/bars.js
+  function shareTrack(share, className2 = "") {
+    const track = element(
+      "span",
+      { class: `track ${className2}`, "aria-hidden": "true" },
+      element("span", {})
+    );
+    track.firstChild.style.width = `${100 * Math.min(1, Math.abs(share))}%`;
+    return track;
+  }
+  function barList(caption, rows, most, format = brief) {
+    return element(
+      "table",
+      { class: "bars" },
+      element("caption", {}, caption),
+      element(
+        "tbody",
+        {},
+        rows.map(
+          ([name, value]) => element(
+            "tr",
+            {},
+            element("th", { scope: "row" }, element("bdi", {}, name)),
+            element("td", {}, shareTrack((value ?? 0) / (most || 1), value < 0 ? "minus" : "plus")),
+            element("td", {}, format(value))
+          )
+        )
+      )
+    );
+  }
+  function shareBar(parts) {
+    const bar = element("div", { class: "bar", "aria-hidden": "true" });
+    for (const [i, [, size]] of parts.entries()) {
+      const part = element("span", { class: sampleColor(i) });
+      part.style.flexGrow = Math.max(0, size ?? 0);
+      bar.append(part);
+    }
+    const items = parts.map(
+      ([name, , text], i) => element(
+        "li",
+        {},
+        element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
+        name,
+        " ",
+        element("b", {}, text)
+      )
+    );
+    return [bar, element("ul", { class: "shares" }, items)];
+  }
+
+  // charts/frame.js
+  var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
+  function chartFigure(draw, caption, ...rest) {
+    const container = element("div", { class: "chart-container" });
+    new ResizeObserver(() => {
+      if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
+    }).observe(container);
+    return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
+  }
+  var chartSvg = (width, height, description) => svgElement("svg", {
+    class: "plot chart-plot",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-label": description
+  });
+  function addVerticalAxis(svg, low, high, y, right) {
+    for (const tick of ticks(low, high, 3)) {
+      svg.append(
+        svgElement("line", {
+          class: tick === 0 ? "zero" : "grid",
+          x1: CHART.left,
+          x2: right,
+          y1: y(tick),
+          y2: y(tick)
+        }),
+        svgElement(
+          "text",
+          { class: "tick", x: CHART.left - 6, y: y(tick) + 4, "text-anchor": "end" },
+          rounded(tick)
+        )
+      );
+    }
+  }
+  var chartLegend = (entries) => element(
+    "ul",
+    { class: "shares" },
+    entries.map(
+      ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
+    )
+  );
+
+  // charts/histogram.js
+  function histogramPlot(counts, low, high, marks, width, description) {
+    const values = marks.map(([value]) => value);
+    const from = Math.min(low, ...values);
+    const span = Math.max(high, ...values) - from || 1;
+    const right = width - CHART.right;
+    const bottom = CHART.height - CHART.bottom;
+    const top = CHART.top + 16;
+    const x = (value) => CHART.right + (right - CHART.right) * (value - from) / span;
+    const most = Math.max(1, ...counts);
+    const svg = chartSvg(width, CHART.height, description);
+    counts.forEach((count, i) => {
+      if (!count) return;
+      const edge = (bin) => x(low + (high - low) * bin / counts.length);
+      const height = Math.max(1, (bottom - top) * count / most);
+      svg.append(
+        svgElement("rect", {
+          class: "counts",
+          x: edge(i),
+          y: bottom - height,
+          width: Math.max(1, edge(i + 1) - edge(i) - 0.5),
+          height
+        })
+      );
+    });
+    svg.append(
+      svgElement("line", { class: "axis", x1: CHART.right, x2: right, y1: bottom, y2: bottom })
+    );
+    for (const tick of ticks(from, from + span, Math.max(2, Math.floor(width / 90)))) {
+      svg.append(
+        svgElement("line", { class: "axis", x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4 }),
+        svgElement(
+          "text",
+          { class: "tick", x: x(tick), y: bottom + 18, "text-anchor": "middle" },
+          rounded(tick)
+        )
+      );
+    }
+    for (const [value, name, color] of marks) {
+      const anchor = x(value) > width / 2 ? "end" : "start";
+      svg.append(
+        svgElement("line", {
+          class: `mark ${color}`,
+          x1: x(value),
+          x2: x(value),
+          y1: CHART.top + 4,
+          y2: bottom
+        }),
+        svgElement(
+          "text",
+          {
+            class: `end ${color}`,
+            x: x(value) + (anchor === "end" ? -5 : 5),
+            y: CHART.top + 12,
+            "text-anchor": anchor
+          },
+          name
+        )
+      );
+    }
+    return svg;
+  }
+  function smallHistogram({ histogram, edges, count }, name) {
+    const most = Math.max(1, ...histogram);
+    const [width, height] = [120, 32];
+    const bar = width / histogram.length;
+    const description = `${name}: ${counted(count, "picture")} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
+    const svg = svgElement("svg", {
+      class: "small-histogram",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": description
+    });
+    histogram.forEach((some, i) => {
+      if (some)
+        svg.append(
+          svgElement("rect", {
+            class: "counts",
+            x: i * bar,
+            y: height - Math.max(1, height * some / most),
+            width: bar - 1,
+            height: Math.max(1, height * some / most)
+          })
+        );
+    });
+    return svg;
+  }
+
+  // unit/evidence/distribution.js
+  function valuesFigure(found, activation) {
+    const marks = [
+      [found.median, "median", "sample-7"],
+      ...activation === null ? [] : [[activation, "this picture", "sample-1"]]
+    ];
+    const position = activation === null ? "" : activation > found.high ? "above all of them" : activation < found.low ? "below all of them" : "within their range";
+    const reached = activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`;
+    const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${reached}`;
+    return chartFigure(
+      (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
+      `Activation on ${counted(found.images, "natural image")}.${reached}`
+    );
+  }
+  function valuesList({ mean, deviation, sparsity, active }) {
+    const entry = (name, value, description, text = brief(value)) => value === null ? null : [
+      element("dt", {}, name),
+      element(
+        "dd",
+        {},
+        element("b", {}, text),
+        " ",
+        element("span", { class: "quiet" }, description)
+      )
+    ];
+    return element(
+      "dl",
+      { class: "value-list" },
+      entry("Mean", mean, "over all natural images"),
+      entry("Standard deviation", deviation, "over all natural images"),
+      entry("Sparsity", sparsity, "(0 if equal on all images, 1 if active on a single one)"),
+      entry("Active", active, "of the images have an activation above 0", percent(active))
+    );
+  }
+  function classMeans({ classes, mean, deviation }) {
+    if (!deviation || !classes.up.length) return null;
+    const scaled = (pairs) => pairs.map(([name, value]) => [name, value === null ? null : (value - mean) / deviation]);
+    const [up, down] = [scaled(classes.up), scaled(classes.down)];
+    const most = Math.max(...[...up, ...down].map(([, value]) => Math.abs(value)));
+    return element(
+      "section",
+      { "aria-label": "Classes by mean activation" },
+      element("h3", {}, "Classes by mean activation"),
+      element(
+        "p",
+        { class: "quiet" },
+        "Difference of the class mean from the mean over all images, in standard deviations."
+      ),
+      barList("Highest", up, most),
+      down.length ? barList("Lowest", down, most) : null
+    );
+  }
+  function distributionBlock({ evidence }) {
+    const found = evidence?.examples;
+    if (!found) return null;
+    const activation = evidence.pictures[evidence.best].activation;
+    return element(
+      "section",
+      { class: "evidence distribution", "aria-label": "Activation on natural images" },
+      element(
+        "div",
+        {},
+        element("h2", {}, "Activation on natural images"),
+        valuesFigure(found, activation),
+        valuesList(found)
+      ),
+      classMeans(found)
     );
   }
 
@@ -3048,7 +3149,7 @@
     return svg;
   }
 
-  // unit/interventions.js
+  // unit/evidence/interventions.js
   var DOSE_NAMES = {
     picture: ["own picture", "own"],
     other: ["picture of another neuron", "other"]
@@ -3235,7 +3336,7 @@
     return svg;
   }
 
-  // unit/metrics.js
+  // unit/evidence/metrics.js
   function rankAmongUnits(key, index) {
     const metric = unitTable.metrics.find((one) => one.key === key);
     const own = unitTable.metric(key, index);
@@ -3415,40 +3516,6 @@
   }
 
   // unit/page.js
-  var RELATED = {
-    filters: "filter",
-    attention: "attention map",
-    grids: "token grid",
-    gradients: "gradients on images",
-    tokens: "position dependence",
-    compare: "match in another model"
-  };
-  function relatedLinks(links) {
-    if (!links.length) return null;
-    const items = links.map(
-      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section])
-    );
-    return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
-  }
-  function renderBlock(unit, render, detail) {
-    const group = model.groups[render.group];
-    return element(
-      "section",
-      {
-        class: `render ${render.sides > 1 ? "sides" : "whole"}`,
-        "aria-label": unit.renders.length > 1 ? group.label : "Pictures"
-      },
-      unit.renders.length > 1 ? element("h2", {}, group.label) : null,
-      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
-      element(
-        "div",
-        { class: "render-details" },
-        activationFigure(detail.trajectory),
-        commandBlock(detail.command),
-        settingsTable(group.settings)
-      )
-    );
-  }
   function missingUnit(address) {
     return [
       element("header", {}, breadcrumbs(), element("h1", { tabindex: "-1" }, address)),
@@ -3487,10 +3554,20 @@
       return;
     }
     if (header.parentNode !== container) return;
-    const withEvidence = details.find(({ evidence }) => evidence) ?? details[0];
+    const main = Math.max(
+      0,
+      details.findIndex(({ evidence }) => evidence)
+    );
+    const withEvidence = details[main];
+    const [answer, made] = answerRow(unit, unit.renders[main], withEvidence);
+    const others = unit.renders.map(
+      (render, i) => i === main ? null : plainRow(unit, render, details[i])
+    );
     const blocks = [
-      relatedLinks(details[0].links),
-      ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
+      answer,
+      distributionBlock(withEvidence),
+      made,
+      ...others,
       examplesBlock(withEvidence),
       metricsBlock(unit, withEvidence),
       interventionsBlock(withEvidence),
@@ -3532,6 +3609,43 @@
   function addressLink(section, address, text = address) {
     return section.units.has(address) ? element("a", { href: unitHash(address) }, text) : element("span", {}, text);
   }
+
+  // sections/figures.js
+  function pictureOf([number, width, height], shown, alt, loading) {
+    return element("img", {
+      src: `${dataFolder}/figures/${number}.webp`,
+      alt,
+      width: Math.round(shown),
+      height: Math.round(shown * height / width),
+      loading,
+      decoding: "async",
+      class: shown >= 2 * width ? "pixels" : "smooth"
+    });
+  }
+  function enlargeable(figure, width, alt, caption) {
+    const [, ...size] = figure;
+    const draw = (shown, loading) => pictureOf(figure, shown, alt, loading);
+    return enlargeButton(size, draw, width, caption);
+  }
+  function legend(scale, low, high) {
+    return element(
+      "span",
+      { class: "legend" },
+      element("span", {}, rounded(low)),
+      element("img", {
+        src: `${dataFolder}/figures/${scale[0]}.webp`,
+        alt: "to",
+        width: 96,
+        height: 8
+      }),
+      element("span", {}, rounded(high))
+    );
+  }
+  var scaleWithMaximum = (scale, low, high, most) => [
+    legend(scale, low, high),
+    most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
+  ];
+  var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
 
   // sections/attention.js
   var MAP = 160;

@@ -12,8 +12,8 @@ import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { focusShown, pageContainer, view } from "../state/view.js";
 import { firstDetail, unitAt } from "../unit/details.js";
-import { checksList, claimsList } from "../unit/evidence-names.js";
-import { fewExamples } from "../unit/examples.js";
+import { fewExamples } from "../unit/evidence/examples.js";
+import { checksList, claimsList } from "../unit/evidence/names.js";
 import { breadcrumbs } from "../unit/navigation.js";
 import { SIDES, samplePicture } from "../unit/pictures.js";
 
@@ -70,11 +70,13 @@ function columnTools(addresses, column) {
 function comparedPicture(unit, detail) {
   const [render] = unit.renders;
   if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
-  if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
+  const picture = (side, target) =>
+    samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
+  if (render.sides === 1) return picture(null, 224);
   return element(
     "div",
     { class: "two" },
-    SIDES.map((_, side) => samplePicture(unit, render, detail.size, render.best, side, 160)),
+    SIDES.map((_, side) => picture(side, 160)),
   );
 }
 

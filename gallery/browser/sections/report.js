@@ -8,7 +8,7 @@ import { brief, counted } from "../shared/text.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
-import { CLAIM_TEXTS, className, METRIC_TEXTS } from "../unit/evidence-names.js";
+import { CLAIM_TEXTS, className, METRIC_TEXTS } from "../unit/evidence/names.js";
 import { blockHead, sectionHead } from "./blocks.js";
 
 const METRIC_KEYS = { route: "path" }; // keys of the report that differ from those of the list

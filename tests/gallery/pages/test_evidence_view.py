@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 import gallery
 from featviz.analysis.evidence.unit_evidence import read_evidence
-from tests.gallery.browsing import eventually, fits, open_page, violations
+from tests.gallery.browsing import allow_clipboard, eventually, fits, open_page, violations
 from tests.gallery.evidence import HOSTILE, LOGIT, UNITS, write_evidence
 
 
@@ -49,6 +49,64 @@ def test_natural_images_are_shown_with_activation_and_class(page: Page, model_pa
     expect(page.locator(".example img").first).to_have_attribute(
         "alt", "Natural image 8, bar, activation 4"
     )
+
+
+def test_the_answer_is_on_the_first_screen(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    verdict = block(page, "Verdict")
+    expect(verdict.locator(".headline")).to_have_text(
+        "0.8\u00d7 best image necessary and sufficient for stripes"
+    )
+    expect(verdict.get_by_role("listitem")).to_have_text(
+        [
+            re.compile("Activation below that of the best natural image$"),
+            re.compile("Optimization converged$"),
+            re.compile("Hidden activations match those of its top natural images$"),
+            re.compile("Necessary for stripes$"),
+            re.compile("Sufficient for stripes$"),
+            re.compile("Own picture has a larger effect"),
+        ]
+    )
+    picture = page.locator(".large img").bounding_box()
+    nine = page.locator(".nine-images").bounding_box()
+    said = verdict.bounding_box()
+    assert picture is not None
+    assert nine is not None
+    assert said is not None
+    assert picture["y"] == nine["y"] == pytest.approx(said["y"], abs=1)
+    assert picture["x"] + picture["width"] < nine["x"] < nine["x"] + nine["width"] < said["x"]
+    # Three natural images fill a third of nine, which are as high as the picture.
+    assert nine["width"] == pytest.approx(picture["height"], abs=1)
+    assert nine["height"] == pytest.approx(picture["height"] / 3, abs=3)
+    assert said["y"] + said["height"] < 800
+    expect(page.locator(".how-made")).not_to_have_attribute("open", "")
+    expect(page.locator(".command")).to_be_hidden()
+
+
+def test_a_key_copies_the_command_while_it_is_folded(
+    page: Page, context: BrowserContext, model_page: Path
+) -> None:
+    allow_clipboard(context)
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    expect(page.locator(".how-made")).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_have_text("Command copied")
+    expect(page.locator(".command")).to_be_visible()
+
+
+def test_natural_images_open_enlarged_with_class_and_dataset(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    buttons = page.locator(".nine").get_by_role("button")
+    expect(buttons).to_have_count(3)
+    buttons.nth(0).click()
+    dialog = page.get_by_role("dialog", name="Enlarged picture")
+    expect(dialog.get_by_role("img", name="Natural image 8, bar, activation 4")).to_be_visible()
+    expect(dialog).to_contain_text(re.compile(r"4\s· bar\s· image 8 of photos & <b>more</b>"))
+    expect(dialog.locator(".frame")).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("img", name=re.compile("^Natural image 7"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(buttons.nth(1)).to_be_focused()
 
 
 def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
@@ -103,6 +161,7 @@ def test_what_was_not_measured_is_not_shown(page: Page, model_page: Path) -> Non
     open_page(page, model_page, f"#unit={UNITS[3]}")
     expect(page.locator(".command")).to_be_visible()
     expect(page.locator(".evidence")).to_have_count(0)
+    expect(page.locator(".verdict, .nine")).to_have_count(0)
 
 
 def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path) -> None:

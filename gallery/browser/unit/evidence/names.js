@@ -1,6 +1,6 @@
 // Names of the metrics, checks and claims of a unit.
 
-import { element } from "../shared/dom.js";
+import { element } from "../../shared/dom.js";
 
 /** Key, name and description of each metric. */
 export const METRIC_TEXTS = [

@@ -1,12 +1,12 @@
 // Causal tests of a neuron: claims and effects.
 
-import { barList } from "../charts/bars.js";
-import { effectsPlot } from "../charts/effects.js";
-import { chartFigure } from "../charts/frame.js";
-import { element } from "../shared/dom.js";
-import { tableOf } from "../shared/tables.js";
-import { brief, counted, hundredths, percent, rounded } from "../shared/text.js";
-import { CLAIM_TEXTS, chip, className } from "./evidence-names.js";
+import { barList } from "../../charts/bars.js";
+import { effectsPlot } from "../../charts/effects.js";
+import { chartFigure } from "../../charts/frame.js";
+import { element } from "../../shared/dom.js";
+import { tableOf } from "../../shared/tables.js";
+import { brief, counted, hundredths, percent, rounded } from "../../shared/text.js";
+import { CLAIM_TEXTS, chip, className } from "./names.js";
 
 const DOSE_NAMES = {
   picture: ["own picture", "own"],

@@ -1,13 +1,13 @@
 // Quality of a picture: checks, metrics, and its path through the layers.
 
-import { shareTrack } from "../charts/bars.js";
-import { chartFigure, chartLegend } from "../charts/frame.js";
-import { linesPlot } from "../charts/lines.js";
-import { element } from "../shared/dom.js";
-import { tableOf } from "../shared/tables.js";
-import { brief } from "../shared/text.js";
-import { unitTable } from "../state/unit-table.js";
-import { checkChip, knownChecks, METRIC_TEXTS } from "./evidence-names.js";
+import { shareTrack } from "../../charts/bars.js";
+import { chartFigure, chartLegend } from "../../charts/frame.js";
+import { linesPlot } from "../../charts/lines.js";
+import { element } from "../../shared/dom.js";
+import { tableOf } from "../../shared/tables.js";
+import { brief } from "../../shared/text.js";
+import { unitTable } from "../../state/unit-table.js";
+import { checkChip, knownChecks, METRIC_TEXTS } from "./names.js";
 
 /** Share of the other units with a worse value, ties counted half; null if it is not defined. */
 function rankAmongUnits(key, index) {
