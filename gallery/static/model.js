@@ -44,22 +44,28 @@
   var line = element("p", { class: "message", role: "status" });
   document.body.append(line);
   var hideTimer = 0;
+  var shownAt = "";
   function showMessage(text, button = null) {
     clearTimeout(hideTimer);
+    shownAt = location.hash;
     line.replaceChildren(text, ...button ? [" ", button] : []);
     hideTimer = setTimeout(
       () => line.replaceChildren(),
       4e3 + 60 * text.length + (button ? 12e3 : 0)
     );
   }
+  document.addEventListener("view", () => {
+    if (location.hash !== shownAt) line.replaceChildren();
+  });
   async function copyText(text, what, shown) {
+    const note = text.startsWith("file:") ? ". It opens on this computer only: publish the folder, or use featviz gallery --serve" : "";
     try {
       await navigator.clipboard.writeText(text);
-      showMessage(`${what} copied`);
+      showMessage(`${what} copied${note}`);
     } catch {
       shown.hidden = false;
       getSelection().selectAllChildren(shown);
-      showMessage(`${what} selected; press Ctrl+C to copy it`);
+      showMessage(`${what} selected; press Ctrl+C to copy it${note}`);
     }
   }
   var missingFile = (error) => element(
@@ -131,6 +137,15 @@
   function measured(value) {
     if (value === null) return "\u2013";
     return value.toPrecision(4).replace("-", "\u2212");
+  }
+  function scaleFormat(low, high, digits = 4) {
+    const range = high - low || Math.abs(high) || 1;
+    const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(range))));
+    return (value) => {
+      if (value === null) return "\u2013";
+      const text = value.toFixed(decimals);
+      return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+    };
   }
   var rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
   var brief = (value) => value === null ? "\u2013" : rounded(Number(value.toPrecision(3)));
@@ -1393,7 +1408,7 @@
     range({ key, name }) {
       const extent = unitTable.extent(key);
       if (extent === null) return null;
-      const bound = (op, name2, value) => {
+      const bound2 = (op, name2, value) => {
         const input = element("input", {
           type: "text",
           inputmode: "decimal",
@@ -1410,9 +1425,9 @@
         "div",
         { class: "range", role: "group", "aria-label": name },
         element("span", {}, name),
-        bound(">=", `${name}, minimum`, extent[0]),
+        bound2(">=", `${name}, minimum`, extent[0]),
         "\u2013",
-        bound("<=", `${name}, maximum`, extent[1])
+        bound2("<=", `${name}, maximum`, extent[1])
       );
     }
     /** Apply the bounds that were typed. Text that is not a number is marked as invalid and ignored. */
@@ -1739,9 +1754,9 @@
     pictured: "Own picture has a larger effect than another neuron\u2019s"
   };
   var className = (name) => element("bdi", { class: "class-name" }, name);
-  function chip(holds, text) {
+  function chip(holds, text, tag = "li") {
     return element(
-      "li",
+      tag,
       { class: holds ? "passed" : "flagged" },
       element("span", { "aria-hidden": "true" }, holds ? "\u2713 " : "\u2717 "),
       text
@@ -1768,6 +1783,7 @@
   // unit/evidence/image.js
   var PATCH_UNITS = 1e3;
   var PATCH_NAMES = ["query", "key"];
+  var activationFormat = ({ low, high }) => scaleFormat(low, high);
   var exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
   var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
   var markedPatches = (patches) => patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
@@ -1802,10 +1818,10 @@
       )
     );
   }
-  function framedImage([number, value, label, patches], width, loading) {
+  function framedImage([number, value, label, patches], format, width, loading) {
     const image = element("img", {
       src: exampleFile(number),
-      alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`,
+      alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
       loading,
       decoding: "async"
     });
@@ -1824,17 +1840,19 @@
     if (width !== null) framed.style.setProperty("width", `${width}px`);
     return framed;
   }
-  function exampleButton(entry, { side, data: data2 }, title) {
+  function exampleButton(entry, examples, title) {
     const [number, value, label] = entry;
-    const draw = (width, loading) => framedImage(entry, width, loading);
+    const { side, data: data2 } = examples;
+    const format = activationFormat(examples);
+    const draw = (width, loading) => framedImage(entry, format, width, loading);
     const caption = () => [
-      element("b", {}, brief(value)),
+      element("b", {}, format(value)),
       ...label === null ? [] : ["\xA0\xB7 ", className(label)],
       `\xA0\xB7 image ${number.toLocaleString("en")} of `,
       element("bdi", {}, data2),
       patchCrops(entry) ?? ""
     ];
-    const attributes = title ? { title: listed([brief(value), label ?? ""].filter(Boolean)) } : {};
+    const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
     return enlargeButton([side, side], draw, null, caption, attributes);
   }
   function exampleFigure(entry, examples, lead) {
@@ -1848,7 +1866,7 @@
         "figcaption",
         {},
         lead ? element("span", { class: "quantile" }, lead) : null,
-        element("b", {}, brief(value)),
+        element("b", {}, activationFormat(examples)(value)),
         label === null ? null : element("bdi", { class: "label-of" }, label)
       )
     );
@@ -1925,7 +1943,7 @@
     const found = evidence?.examples;
     if (!found?.top.length) return null;
     const nine = found.top.slice(0, NINE);
-    const [first, last] = [nine[0][1], nine.at(-1)[1]];
+    const [first, last] = [nine[0][1], nine.at(-1)[1]].map(activationFormat(found));
     return element(
       "figure",
       { class: "nine" },
@@ -1939,11 +1957,11 @@
         {},
         nine.length > 1 ? [
           `Top ${nine.length} of ${counted(found.images, "natural image")}: activation `,
-          element("b", {}, brief(first)),
-          ` to ${brief(last)}`
+          element("b", {}, first),
+          ` to ${last}`
         ] : [
           `Top of ${counted(found.images, "natural image")}: activation `,
-          element("b", {}, brief(first))
+          element("b", {}, first)
         ]
       )
     );
@@ -1957,11 +1975,12 @@
 
   // unit/navigation.js
   function breadcrumbs(...links) {
+    const isBack = links.some((link) => link.classList.contains("back"));
     return element(
       "nav",
       { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
       element("a", { href: "index.html" }, "All models"),
-      element("a", { href: view.link({ unit: null }), class: "back" }, model.name),
+      element("a", { href: view.link({ unit: null }), class: isBack ? "" : "back" }, model.name),
       links
     );
   }
@@ -2227,20 +2246,21 @@
       )
     );
   }
-  function comparedPicture(unit, detail) {
+  function comparedPicture(unit, detail, width) {
     const [render] = unit.renders;
-    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
+    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, width);
     const picture = (side, target) => samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
-    if (render.sides === 1) return picture(null, 224);
+    if (render.sides === 1) return picture(null, width);
     return element(
       "div",
       { class: "two" },
-      SIDES.map((_, side) => picture(side, 160))
+      SIDES.map((_, side) => picture(side, width / 2))
     );
   }
   function comparedRows(units, details) {
+    const width = units.length > 4 ? 128 : units.length > 2 ? 192 : 224;
     const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
-    const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i]))]];
+    const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i], width))]];
     if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
     for (const { key, name, higher } of unitTable.metrics) {
       const values = units.map((unit) => unitTable.metric(key, unit.index));
@@ -2303,7 +2323,7 @@
       ] : []
     ];
   }
-  async function showPins(container, text) {
+  async function showPins(container, text, origin) {
     document.title = `Compare units \xB7 ${model.name} \xB7 featviz gallery`;
     const requested = text === void 0 ? pins.list() : pinsOf(text);
     const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
@@ -2327,7 +2347,7 @@
     const header = element(
       "header",
       {},
-      breadcrumbs(),
+      origin === null ? breadcrumbs() : breadcrumbs(element("a", { href: view.link({ unit: origin }), class: "back" }, origin)),
       element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
       units.length ? tools : null
     );
@@ -3038,20 +3058,23 @@
 
   // unit/evidence/distribution.js
   function valuesFigure(found, activation) {
+    const format = activationFormat(found);
     const marks = [
       [found.median, "median", "sample-7"],
       ...activation === null ? [] : [[activation, "this picture", "sample-1"]]
     ];
     const position = activation === null ? "" : activation > found.high ? "above all of them" : activation < found.low ? "below all of them" : "within their range";
-    const reached = activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`;
-    const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${reached}`;
+    const reached = activation === null ? "" : ` The picture reaches ${format(activation)}, ${position}.`;
+    const description = `Activation on natural images from ${format(found.low)} to ${format(found.high)}, median ${format(found.median)}.${reached}`;
     return chartFigure(
       (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
       `Activation on ${counted(found.images, "natural image")}.${reached}`
     );
   }
-  function valuesList({ mean, deviation, sparsity, active }) {
-    const entry = (name, value, description, text = brief(value)) => value === null ? null : [
+  function valuesList(found) {
+    const { mean, deviation, sparsity, active } = found;
+    const format = activationFormat(found);
+    const entry = (name, value, description, text = format(value)) => value === null ? null : [
       element("dt", {}, name),
       element(
         "dd",
@@ -3066,7 +3089,12 @@
       { class: "value-list" },
       entry("Mean", mean, "over all natural images"),
       entry("Standard deviation", deviation, "over all natural images"),
-      entry("Sparsity", sparsity, "(0 if equal on all images, 1 if active on a single one)"),
+      entry(
+        "Sparsity",
+        sparsity,
+        "(0 if equal on all images, 1 if active on a single one)",
+        hundredths(sparsity)
+      ),
       entry("Active", active, "of the images have an activation above 0", percent(active))
     );
   }
@@ -3084,8 +3112,8 @@
         { class: "quiet" },
         "Difference of the class mean from the mean over all images, in standard deviations."
       ),
-      barList("Highest", up, most),
-      down.length ? barList("Lowest", down, most) : null
+      barList("Highest", up, most, hundredths),
+      down.length ? barList("Lowest", down, most, hundredths) : null
     );
   }
   function distributionBlock({ evidence }) {
@@ -3200,8 +3228,9 @@
     const up = total.filter(([, value]) => value > 0);
     const down = total.filter(([, value]) => value <= 0).sort(([, one], [, other]) => one - other);
     const most = Math.max(...total.map(([, value]) => Math.abs(value ?? 0)));
+    const format = scaleFormat(0, most, 3);
     const correlations = Object.entries(agreement).filter(([, value]) => value !== null);
-    const bars = (caption, rows) => rows.length ? barList(caption, rows, most) : null;
+    const bars = (caption, rows) => rows.length ? barList(caption, rows, most, format) : null;
     return element(
       "section",
       { "aria-label": "Effect by class" },
@@ -3211,7 +3240,8 @@
         { class: "quiet" },
         "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested."
       ),
-      element("div", { class: "sided" }, bars("Supports", up), bars("Opposes", down)),
+      bars("Supports", up),
+      bars("Opposes", down),
       tableOf(
         "Total and direct effects",
         ["Class", "Total", "Direct"],
@@ -3240,67 +3270,179 @@
       ) : null
     );
   }
-  function mediationBlock({ mediation, mediation_control: control, label }) {
-    if (mediation === null) return null;
-    const row = (name, share) => [name, share];
-    const rows = [
-      row("this neuron", mediation),
-      ...control === null ? [] : [row("control neurons of the same layer and activation level, median", control)]
+  var ABLATIONS = { mean: "Mean ablation", resample: "Resample ablation" };
+  var CONTROLS = { neurons: "neurons", directions: "random directions" };
+  var LEVEL = 0.05;
+  var bound = (name, value) => value === null ? `${name} unknown` : `${name} ${value > LEVEL ? "\u2265" : "="} ${rounded(Number(value.toPrecision(2)))}`;
+  function comparison2(kind, { count, level, within, p }, format) {
+    const name = CONTROLS[kind] ?? kind;
+    const text = p <= LEVEL ? `above ${within} of ${count} ${name}, at most ${format(level)}` : level > 0 ? `${count - within + 1} or more of ${count} ${name} reach ${format(level)}` : `not shown to be above 0 and ${within} of ${count} ${name}`;
+    return element("div", {}, text, " ", element("span", { class: "quiet" }, `(${bound("p", p)})`));
+  }
+  function claimCells(name, { holds, significant, p, q }, rows) {
+    const span = { rowspan: rows };
+    const verdict = holds ? chip(true, CLAIM_TEXTS[name], "span") : p === null ? "Not tested" : `Not shown: ${CLAIM_TEXTS[name].toLowerCase()}${significant ? ", an interval includes 0" : ""}`;
+    return [
+      element("td", { class: "value", ...span }, p === null ? "\u2013" : bound("q", q).slice(2)),
+      element("td", span, element("span", { class: "verdicts one" }, verdict))
     ];
+  }
+  function testRows({ removals, doses, controls, claims, neutral, picture_p: pictureP }) {
+    const effects = [
+      ...Object.values(removals).map(({ effect }) => effect),
+      ...[doses[99], doses.picture, doses.other].map((dose) => dose?.effect)
+    ].filter((effect) => effect && effect.estimate !== null);
+    const ends = effects.flatMap(({ estimate, low, high }) => [estimate, low ?? 0, high ?? 0]);
+    const format = scaleFormat(0, Math.max(0, ...ends.map(Math.abs)), 3);
+    const effectCell = ({ estimate, low, high }) => estimate === null ? "\u2013" : [
+      element("b", {}, format(estimate)),
+      low === null ? "" : ` [${format(low)}, ${format(high)}]`
+    ];
+    const compared = (found) => Object.entries(found).map(([kind, group]) => comparison2(kind, group, format));
+    const ablations = Object.entries(removals).map(([name, { effect, controls: found }]) => [
+      ABLATIONS[name] ?? name,
+      effectCell(effect),
+      compared(found)
+    ]);
+    const dosed = [];
+    if (doses[99]?.effect.estimate != null)
+      dosed.push(["Dose of the 99th percentile", effectCell(doses[99].effect), compared(controls)]);
+    else dosed.push(["Dose of the 99th percentile", "\u2013", `only ${neutral} neutral images`]);
+    const own = [];
+    if (doses.picture?.effect.estimate != null)
+      own.push([
+        "Dose of its own picture",
+        effectCell(doses.picture.effect),
+        doses.other?.effect.estimate == null ? "no picture of another neuron" : [
+          `picture of another neuron: ${format(doses.other.effect.estimate)} `,
+          element("span", { class: "quiet" }, `(${bound("p", pictureP)})`)
+        ]
+      ]);
+    return [
+      ["necessary", ablations],
+      ["sufficient", dosed],
+      ["pictured", own]
+    ].flatMap(
+      ([name, rows]) => rows.map((row, i) => [
+        ...row,
+        i || !claims[name] ? [] : claimCells(name, claims[name], rows.length)
+      ])
+    );
+  }
+  function mediationRow({ mediation, mediation_control: control }) {
+    if (mediation === null) return [];
+    const share = (value) => percent(Math.round(1e3 * value) / 1e3 || 0);
+    return [
+      [
+        "Mediation of its picture\u2019s effect",
+        element("b", {}, share(mediation)),
+        control === null ? "\u2013" : `control neurons: median ${share(control)}`,
+        [element("td", {}, "\u2013"), element("td", {}, "\u2013")]
+      ]
+    ];
+  }
+  function testsTable(verdict) {
+    const heads = ["Test", "Effect [95\xA0% CI]", "Controls", "q", "Verdict"];
     return element(
-      "section",
-      { "aria-label": "Mediation" },
-      element("h3", {}, "Mediation"),
+      "div",
+      { class: "metrics tests", tabindex: "0", role: "region", "aria-label": "Tests" },
+      element(
+        "table",
+        {},
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            heads.map((head) => element("th", { scope: "col" }, head))
+          )
+        ),
+        element(
+          "tbody",
+          {},
+          [...testRows(verdict), ...mediationRow(verdict)].map(
+            ([test, effect, controls, rest]) => element(
+              "tr",
+              {},
+              element("th", { scope: "row" }, test),
+              element("td", { class: "effect" }, effect),
+              element("td", {}, controls),
+              rest
+            )
+          )
+        )
+      )
+    );
+  }
+  function testsBlock(verdict) {
+    const { label, images, neutral, data: data2, claims } = verdict;
+    const among = Math.max(0, ...Object.values(claims).map((claim) => claim.among));
+    return [
       element(
         "p",
         { class: "quiet" },
-        "Share of the margin of ",
+        "Effects in logits on the margin of ",
         className(label),
-        " on the neuron\u2019s own picture that is lost with a neuron frozen at its mean."
+        ", the class that the neuron supports most, on held-out images of ",
+        element("bdi", {}, data2),
+        "."
       ),
-      barList(
-        "Share of the margin lost",
-        rows,
-        Math.max(1, ...rows.map(([, share]) => Math.abs(share))),
-        (share) => percent(Math.round(1e3 * share) / 1e3 || 0)
+      testsTable(verdict),
+      element(
+        "details",
+        { class: "why" },
+        element("summary", {}, "How to read the table"),
+        element(
+          "dl",
+          { class: "value-list" },
+          [
+            [
+              "Ablation",
+              `decrease of the margin on ${counted(images, "image")} of the class, when the activation is replaced by its mean, or by that of an image of another class`
+            ],
+            [
+              "Dose",
+              `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the neuron\u2019s own picture`
+            ],
+            [
+              "Controls",
+              "neurons of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images"
+            ],
+            [
+              "q",
+              `false discovery rate over ${counted(among, "tested neuron")}; above 0.05 a lower bound. About 5\xA0% of neurons outrank their controls by chance`
+            ],
+            [
+              "Mediation",
+              "share of the margin on the neuron\u2019s own picture that is lost with the neuron frozen at its mean"
+            ]
+          ].map(([term, meaning]) => [
+            element("dt", {}, term),
+            element("dd", { class: "quiet" }, meaning)
+          ])
+        )
       )
+    ];
+  }
+  function sentencesBlock(sentences, folded) {
+    const list = element(
+      "ul",
+      { class: "sentences" },
+      sentences.map((sentence) => element("li", {}, sentence))
     );
+    return folded ? element("details", {}, element("summary", {}, "In words"), list) : list;
   }
   function interventionsBlock({ evidence }) {
     const verdict = evidence?.verdict;
     if (!verdict) return null;
-    const claims = verdict.silent ? [] : Object.entries(verdict.claims).filter(([name]) => Object.hasOwn(CLAIM_TEXTS, name));
-    const held = claims.filter(([, claim]) => claim.holds);
-    const others = claims.filter(([, claim]) => !claim.holds);
     return element(
       "section",
       { class: "evidence", "aria-label": "Causal tests" },
       element("h2", {}, "Causal tests"),
-      claims.length ? element(
-        "ul",
-        { class: "verdicts", "aria-label": "Claims" },
-        held.map(
-          ([name]) => chip(true, [
-            CLAIM_TEXTS[name],
-            ...verdict.label === null ? [] : [" for ", className(verdict.label)]
-          ])
-        ),
-        others.map(
-          ([name, { p }]) => element(
-            "li",
-            { class: "not-shown" },
-            p === null ? "Not tested: " : "Not shown: ",
-            CLAIM_TEXTS[name].toLowerCase()
-          )
-        )
-      ) : null,
-      element(
-        "ul",
-        { class: "sentences" },
-        evidence.sentences.map((sentence) => element("li", {}, sentence))
-      ),
-      verdict.silent ? null : element("div", { class: "sided" }, doseFigure(verdict), mediationBlock(verdict)),
-      verdict.silent ? null : profileBars(verdict)
+      verdict.silent ? null : testsBlock(verdict),
+      sentencesBlock(evidence.sentences, !verdict.silent),
+      verdict.silent ? null : element("div", { class: "sided" }, doseFigure(verdict), profileBars(verdict))
     );
   }
 
@@ -3354,7 +3496,7 @@
     const value = unitTable.metric(key, unit.index);
     if (value === null) return null;
     const rank = rankAmongUnits(key, unit.index);
-    const comparison2 = rank ? [
+    const comparison3 = rank ? [
       shareTrack(rank.share),
       element(
         "span",
@@ -3372,8 +3514,8 @@
       "tr",
       {},
       element("th", { scope: "row" }, describe),
-      element("td", { class: "value" }, brief(value)),
-      element("td", { class: "rank" }, comparison2)
+      element("td", { class: "value" }, measured(value)),
+      element("td", { class: "rank" }, comparison3)
     );
   }
   function metricsBlock(unit, { evidence }) {
@@ -3423,9 +3565,9 @@
       ["other images of their classes", route2.same, "sample-2"],
       ["images of other classes", route2.different, "sample-7"]
     ];
-    const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
+    const last = (values) => hundredths(values.findLast((value) => value !== null) ?? null);
     const description = `Similarity to the unit\u2019s top natural images over ${route2.layers.length} layers. At the last layer: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
-    const rows = () => route2.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
+    const rows = () => route2.layers.map((layer, i) => [layer, ...lines.map(([, values]) => hundredths(values[i]))]);
     return element(
       "section",
       { "aria-label": "Similarity by layer" },
@@ -3441,6 +3583,11 @@
 
   // unit/other-units.js
   var STRIP_MOST = 48;
+  var breakable = (address) => element(
+    "span",
+    { class: "address" },
+    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
+  );
   function unitStrip(heading, lead, items) {
     if (!items.length) return null;
     return element(
@@ -3498,7 +3645,7 @@
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [unitTable.address(index), element("b", {}, hundredths(similarity))]
+        [breakable(unitTable.address(index)), element("b", {}, hundredths(similarity))]
       ])
     );
     return [
@@ -3582,8 +3729,9 @@
     element("h2", { class: "title", tabindex: "-1" }, title),
     element("p", { class: "lead" }, lead)
   ];
-  function blockHead(title, note) {
-    return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, note));
+  function blockHead(title, note, className2 = "") {
+    const heading = element("h3", { class: className2 }, title);
+    return element("div", { class: "heading" }, heading, element("p", {}, note));
   }
   function blocksOf(blocks, build) {
     return blocks.map((block) => [
@@ -3597,7 +3745,7 @@
       ([site, entries]) => element(
         "section",
         { "aria-label": site },
-        blockHead(site, counted(entries.length, noun)),
+        blockHead(site, counted(entries.length, noun), "address"),
         element(
           "div",
           { class: className2 },
@@ -4144,17 +4292,32 @@
       element("span", {}, text)
     );
   }
+  function extremeUnits(entries, key) {
+    const column = unitTable.columns.get(key) ?? [];
+    const rounded2 = (value) => Number(value.toPrecision(5));
+    const last = rounded2(entries.at(-1)[1]);
+    const tied = column.filter((value) => value === last).length;
+    const shown = entries.filter(([, value]) => rounded2(value) !== last);
+    const isWhole = tied <= entries.length - shown.length;
+    const where = [">=", "<="].map((op) => ({ key, op, value: last }));
+    return element(
+      "div",
+      { class: "report-pictures" },
+      (isWhole ? entries : shown).map(([address, value]) => reportPicture(address, brief(value), 52)),
+      isWhole ? null : element(
+        "a",
+        { class: "tied", href: view.link({ where, sort: key, down: true }) },
+        `${counted(tied, "unit")} with ${brief(last)}`
+      )
+    );
+  }
   function reportRow(name, found) {
     const [, title, meaning] = METRIC_TEXTS.find(([key]) => key === metricKey(name)) ?? [
       name,
       name,
       ""
     ];
-    const pictures = (entries) => element(
-      "div",
-      { class: "report-pictures" },
-      entries.map(([address, value]) => reportPicture(address, brief(value), 52))
-    );
+    const pictures = (entries) => extremeUnits(entries, metricKey(name));
     const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
     const heading = known ? element(
       "a",
@@ -4726,12 +4889,14 @@
   var layers = new Layers(layersContainer);
   var toolbar = new Toolbar(toolbarContainer);
   var listShown = null;
+  var pageKind = null;
   var unitShown = null;
   var hashShown = null;
+  var compareOrigin = null;
   var isOutdated = false;
   var PAGES = {
     unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-    pins: showPins,
+    pins: (container, text) => showPins(container, text, compareOrigin),
     labels: showLabels
   };
   function keepScroll() {
@@ -4741,6 +4906,9 @@
     document.title = [...parts, model.name, "featviz gallery"].join(" \xB7 ");
   };
   function showPage({ kind, text, name }) {
+    if (pageContainer.hidden || kind === "unit") compareOrigin = null;
+    else if (kind === "pins" && pageKind === "unit") compareOrigin = unitShown;
+    pageKind = kind;
     if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
     listsContainer.hidden = true;
     pageContainer.hidden = false;

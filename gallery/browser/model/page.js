@@ -38,14 +38,16 @@ const layers = new Layers(layersContainer);
 const toolbar = new Toolbar(toolbarContainer);
 
 let listShown = null; // last list shown: hash of the list of units, or name of a section
+let pageKind = null; // name of the last of the `PAGES` shown
 let unitShown = null; // address of the last unit shown
 let hashShown = null; // current hash
+let compareOrigin = null; // address of the unit that the comparison was opened from
 let isOutdated = false; // whether labels or pins have changed since the list was computed
 
 /** Pages by the name in their hash: functions (container, escaped text after "="). */
 const PAGES = {
   unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-  pins: showPins,
+  pins: (container, text) => showPins(container, text, compareOrigin),
   labels: showLabels,
 };
 
@@ -60,6 +62,9 @@ const setTitle = (...parts) => {
 
 /** Show a page that replaces the lists. */
 function showPage({ kind, text, name }) {
+  if (pageContainer.hidden || kind === "unit") compareOrigin = null;
+  else if (kind === "pins" && pageKind === "unit") compareOrigin = unitShown;
+  pageKind = kind;
   if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
   listsContainer.hidden = true;
   pageContainer.hidden = false;

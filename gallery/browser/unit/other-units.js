@@ -8,6 +8,17 @@ import { view } from "../state/view.js";
 
 const STRIP_MOST = 48; // pictures in a strip
 
+/** An address without "blocks.", which breaks in front of its separators only. */
+const breakable = (address) =>
+  element(
+    "span",
+    { class: "address" },
+    address
+      .replace(/^blocks\./, "")
+      .split(/(?=[.:@])/)
+      .map((part) => [element("wbr"), part]),
+  );
+
 /** A strip of pictures of other units, each a link with a caption. */
 function unitStrip(heading, lead, items) {
   if (!items.length) return null;
@@ -74,7 +85,7 @@ export function similarUnits(similar) {
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [unitTable.address(index), element("b", {}, hundredths(similarity))],
+        [breakable(unitTable.address(index)), element("b", {}, hundredths(similarity))],
       ]),
     );
   return [

@@ -42,6 +42,12 @@ def test_every_color_of_text_is_legible_on_paper(scheme: str, name: str) -> None
     assert name.startswith("s") or contrast(colors[name], colors["surface"]) >= 4.5
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_border_of_a_control_stands_out_from_paper(scheme: str) -> None:
+    colors = palettes()[scheme]
+    assert contrast(colors["edge"], colors["paper"]) >= 3  # WCAG 1.4.11
+
+
 def test_the_contrast_formula_is_right_at_its_ends() -> None:
     assert contrast("#ffffff", "#000000") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1

@@ -4,10 +4,12 @@ import { barList } from "../../charts/bars.js";
 import { chartFigure } from "../../charts/frame.js";
 import { histogramPlot } from "../../charts/histogram.js";
 import { element } from "../../shared/dom.js";
-import { brief, counted, percent } from "../../shared/text.js";
+import { counted, hundredths, percent } from "../../shared/text.js";
+import { activationFormat } from "./image.js";
 
 /** Histogram of the activation on natural images, with the picture marked. */
 function valuesFigure(found, activation) {
+  const format = activationFormat(found);
   const marks = [
     [found.median, "median", "sample-7"],
     ...(activation === null ? [] : [[activation, "this picture", "sample-1"]]),
@@ -21,8 +23,8 @@ function valuesFigure(found, activation) {
           ? "below all of them"
           : "within their range";
   const reached =
-    activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`;
-  const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${reached}`;
+    activation === null ? "" : ` The picture reaches ${format(activation)}, ${position}.`;
+  const description = `Activation on natural images from ${format(found.low)} to ${format(found.high)}, median ${format(found.median)}.${reached}`;
   return chartFigure(
     (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
     `Activation on ${counted(found.images, "natural image")}.${reached}`,
@@ -30,8 +32,10 @@ function valuesFigure(found, activation) {
 }
 
 /** Statistics of a unit's activation; those that are not known are left out. */
-function valuesList({ mean, deviation, sparsity, active }) {
-  const entry = (name, value, description, text = brief(value)) =>
+function valuesList(found) {
+  const { mean, deviation, sparsity, active } = found;
+  const format = activationFormat(found);
+  const entry = (name, value, description, text = format(value)) =>
     value === null
       ? null
       : [
@@ -49,7 +53,12 @@ function valuesList({ mean, deviation, sparsity, active }) {
     { class: "value-list" },
     entry("Mean", mean, "over all natural images"),
     entry("Standard deviation", deviation, "over all natural images"),
-    entry("Sparsity", sparsity, "(0 if equal on all images, 1 if active on a single one)"),
+    entry(
+      "Sparsity",
+      sparsity,
+      "(0 if equal on all images, 1 if active on a single one)",
+      hundredths(sparsity),
+    ),
     entry("Active", active, "of the images have an activation above 0", percent(active)),
   );
 }
@@ -70,8 +79,8 @@ function classMeans({ classes, mean, deviation }) {
       { class: "quiet" },
       "Difference of the class mean from the mean over all images, in standard deviations.",
     ),
-    barList("Highest", up, most),
-    down.length ? barList("Lowest", down, most) : null,
+    barList("Highest", up, most, hundredths),
+    down.length ? barList("Lowest", down, most, hundredths) : null,
   );
 }
 

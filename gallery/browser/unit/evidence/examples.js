@@ -1,8 +1,8 @@
 // Natural images of a unit: the nine beside its picture, and all of them in rows.
 
 import { element } from "../../shared/dom.js";
-import { brief, counted, rounded } from "../../shared/text.js";
-import { exampleButton, exampleFigure, frameLegend } from "./image.js";
+import { counted, rounded } from "../../shared/text.js";
+import { activationFormat, exampleButton, exampleFigure, frameLegend } from "./image.js";
 
 const NINE = 9;
 
@@ -58,7 +58,7 @@ export function nineExamples({ evidence }) {
   const found = evidence?.examples;
   if (!found?.top.length) return null;
   const nine = found.top.slice(0, NINE);
-  const [first, last] = [nine[0][1], nine.at(-1)[1]];
+  const [first, last] = [nine[0][1], nine.at(-1)[1]].map(activationFormat(found));
   return element(
     "figure",
     { class: "nine" },
@@ -73,12 +73,12 @@ export function nineExamples({ evidence }) {
       nine.length > 1
         ? [
             `Top ${nine.length} of ${counted(found.images, "natural image")}: activation `,
-            element("b", {}, brief(first)),
-            ` to ${brief(last)}`,
+            element("b", {}, first),
+            ` to ${last}`,
           ]
         : [
             `Top of ${counted(found.images, "natural image")}: activation `,
-            element("b", {}, brief(first)),
+            element("b", {}, first),
           ],
     ),
   );

@@ -2,13 +2,16 @@
 
 import { element } from "../../shared/dom.js";
 import { enlargeButton } from "../../shared/enlarge.js";
-import { brief, listed } from "../../shared/text.js";
+import { listed, scaleFormat } from "../../shared/text.js";
 import { dataFolder } from "../../state/model.js";
 import { className } from "./names.js";
 
 const PATCH_UNITS = 1000; // units per image side of patch coordinates, see gallery/units/evidence_json.py
 
 const PATCH_NAMES = ["query", "key"];
+
+/** Format of the activations of a unit on natural images. */
+export const activationFormat = ({ low, high }) => scaleFormat(low, high);
 
 const exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
 
@@ -58,10 +61,10 @@ function patchCrops([number, , , patches]) {
 }
 
 /** A natural image with frames around its patches, as wide as its container or `width` pixels. */
-function framedImage([number, value, label, patches], width, loading) {
+function framedImage([number, value, label, patches], format, width, loading) {
   const image = element("img", {
     src: exampleFile(number),
-    alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`,
+    alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
     loading,
     decoding: "async",
   });
@@ -80,18 +83,20 @@ function framedImage([number, value, label, patches], width, loading) {
   return framed;
 }
 
-/** A natural image that a click enlarges; `side` is its size in pixels, `data` its dataset. */
-export function exampleButton(entry, { side, data }, title) {
+/** A natural image of the `examples` of a unit, which a click enlarges. */
+export function exampleButton(entry, examples, title) {
   const [number, value, label] = entry;
-  const draw = (width, loading) => framedImage(entry, width, loading);
+  const { side, data } = examples;
+  const format = activationFormat(examples);
+  const draw = (width, loading) => framedImage(entry, format, width, loading);
   const caption = () => [
-    element("b", {}, brief(value)),
+    element("b", {}, format(value)),
     ...(label === null ? [] : ["\u00a0\u00b7 ", className(label)]),
     `\u00a0\u00b7 image ${number.toLocaleString("en")} of `,
     element("bdi", {}, data),
     patchCrops(entry) ?? "",
   ];
-  const attributes = title ? { title: listed([brief(value), label ?? ""].filter(Boolean)) } : {};
+  const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
   return enlargeButton([side, side], draw, null, caption, attributes);
 }
 
@@ -107,7 +112,7 @@ export function exampleFigure(entry, examples, lead) {
       "figcaption",
       {},
       lead ? element("span", { class: "quantile" }, lead) : null,
-      element("b", {}, brief(value)),
+      element("b", {}, activationFormat(examples)(value)),
       label === null ? null : element("bdi", { class: "label-of" }, label),
     ),
   );
