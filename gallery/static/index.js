@@ -4,6 +4,12 @@
   globalThis.featviz ??= {};
   var data = globalThis.featviz;
 
+  // shared/address-links.js
+  function escapeForHash(text) {
+    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
+  }
+  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
+
   // shared/dom.js
   function element(tag, attributes = {}, ...children) {
     return filled(document.createElement(tag), attributes, children);
@@ -13,12 +19,18 @@
     node.append(...children.flat(Infinity).filter((child) => child !== null));
     return node;
   }
+  var shortAddress = (address) => element(
+    "span",
+    { class: "address" },
+    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
+  );
 
   // shared/text.js
   function counted(count, noun) {
     return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
   }
   var listed = (items) => items.join("\xA0\xB7 ");
+  var foldedText = (text) => text.normalize("NFKC").toLowerCase();
 
   // index/cards.js
   var NOUNS = {
@@ -31,17 +43,52 @@
     traces: "patching figure"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
-  function modelCard(model) {
-    const strip = model.strip.map(
-      (path) => element("img", {
-        src: `${model.folder}/${path}.webp`,
-        alt: "",
-        width: 96,
-        height: 96,
-        loading: "lazy",
-        class: path.startsWith("figures") ? "pixels" : "smooth"
+  var MEASUREMENTS = [
+    ["examples", "Natural images", "featviz examples MODEL --data DATA -o STORE"],
+    ["scores", "Picture quality", "featviz score STORE"],
+    ["validations", "Causal tests", "featviz validate STORE --data DATA"]
+  ];
+  function measuredList({ measured, units }) {
+    return element(
+      "ul",
+      { class: "measured", "aria-label": "Measurements" },
+      MEASUREMENTS.map(([kind, name, command]) => {
+        const count = measured[kind];
+        return element(
+          "li",
+          { class: count ? "" : "quiet" },
+          element("span", { "aria-hidden": "true" }, count ? "\u2713 " : "\u2013 "),
+          count === units ? [name, ": all"] : `${name}: ${count.toLocaleString("en")}`,
+          count === units ? "" : ` of ${units.toLocaleString("en")}`,
+          count ? null : [", add them with ", element("code", {}, command)]
+        );
       })
     );
+  }
+  function stripPicture(model, [path, address, headline]) {
+    const image = element("img", {
+      src: `${model.folder}/${path}.webp`,
+      alt: "",
+      width: 96,
+      height: 96,
+      loading: "lazy",
+      class: path.startsWith("figures") ? "pixels" : "smooth"
+    });
+    if (address === null) return image;
+    const [first] = headline.split(" \xB7 ");
+    return element(
+      "a",
+      {
+        href: `${model.page}${unitHash(address)}`,
+        title: headline ? `${address}
+${headline}` : address
+      },
+      image,
+      shortAddress(address),
+      first ? element("b", {}, first) : null
+    );
+  }
+  function modelCard(model) {
     const facts = [
       model.weights,
       ...model.units ? [
@@ -57,15 +104,33 @@
     return element(
       "li",
       { class: "card" },
-      element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+        model.units ? element(
+          "a",
+          { href: model.page, class: "button primary" },
+          `Open ${counted(model.units, "unit")}`
+        ) : null
+      ),
       element("p", {}, listed(facts)),
-      element("div", { class: "strip" }, strip),
+      element(
+        "div",
+        { class: "strip" },
+        model.strip.map((entry) => stripPicture(model, entry))
+      ),
+      model.units ? measuredList(model) : null,
       sections.length ? element(
         "nav",
         { class: "card-sections", "aria-label": `Sections of ${model.name}` },
         sections
       ) : null
     );
+  }
+  function totals(models) {
+    const sum = (key) => models.reduce((total, model) => total + model[key], 0);
+    return listed([counted(models.length, "model"), counted(sum("units"), "unit")]);
   }
 
   // index/filter-strips.js
@@ -95,12 +160,6 @@
     );
   }
 
-  // shared/address-links.js
-  function escapeForHash(text) {
-    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
-  }
-  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
-
   // index/find-unit.js
   var unitLists = /* @__PURE__ */ new Map();
   function loadScript(src) {
@@ -118,40 +177,65 @@
         (async () => {
           await loadScript(`${folder}/model.js`);
           await loadScript(`${folder}/units.js`);
-          return { sites: data.model.sites, suffixes: data.units.suffixes };
+          return { sites: data.model.sites, ...data.units };
         })()
       );
     }
     return unitLists.get(page);
   }
-  function hasUnit({ sites, suffixes }, address) {
-    let offset = 0;
-    return sites.some(({ name, count }) => {
-      offset += count;
-      return address.startsWith(name) && suffixes.slice(offset - count, offset).includes(address.slice(name.length));
-    });
+  function matcher(text) {
+    const query = foldedText(text);
+    const [, block, number] = /^(\d+):(\d+)$/.exec(query) ?? [];
+    if (block !== void 0)
+      return (site, suffix) => suffix === `:${number}` && site.split(".").includes(block);
+    const words = query.split(/\s+/);
+    return (site, suffix, headline) => {
+      const all = foldedText(`${site}${suffix} ${headline}`);
+      return words.every((word) => all.includes(word));
+    };
   }
-  async function modelsWith(address) {
+  function matches({ sites, suffixes, headlines }, text) {
+    const isMatch = matcher(text);
     const found = [];
-    for (const model of data.models) {
-      if (model.units && hasUnit(await unitsOf(model), address)) found.push(model);
+    let index = 0;
+    for (const { name, count } of sites) {
+      for (const end = index + count; index < end; index += 1) {
+        const address = name + suffixes[index];
+        if (address === text) return [address];
+        if (isMatch(name, suffixes[index], headlines[index] ?? "")) found.push(address);
+      }
     }
     return found;
   }
   var addressInput = document.getElementById("find-unit-address");
   var result = document.getElementById("find-unit-result");
+  var SHOWN = 8;
+  function foundUnits({ page, name }, found) {
+    if (!found.length) return null;
+    const rest = found.length - SHOWN;
+    return element(
+      "li",
+      {},
+      element("b", {}, name),
+      `: ${counted(found.length, "unit")} `,
+      found.slice(0, SHOWN).map((address) => [element("a", { href: `${page}${unitHash(address)}` }, address), " "]),
+      rest > 0 ? `and ${rest.toLocaleString("en")} more` : null
+    );
+  }
   async function findUnit() {
-    const address = addressInput.value.trim();
-    if (!address) return;
+    const text = addressInput.value.trim();
+    if (!text) return;
     result.replaceChildren("Searching\u2026");
     try {
-      const links = (await modelsWith(address)).map(
-        ({ page, name }) => element("a", { href: `${page}${unitHash(address)}` }, name)
+      const found = [];
+      for (const model of data.models)
+        if (model.units) found.push([model, matches(await unitsOf(model), text)]);
+      const items = found.map(([model, units]) => foundUnits(model, units)).filter(Boolean);
+      const links = items.flatMap((item) => [...item.querySelectorAll("a")]);
+      result.replaceChildren(
+        ...items.length ? [element("ul", {}, items)] : ["No unit of any model matches ", element("bdi", {}, text), "."]
       );
       if (links.length === 1) links[0].click();
-      result.replaceChildren(
-        ...links.length ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])] : ["No model has a unit ", element("bdi", {}, address), "."]
-      );
     } catch (error) {
       result.replaceChildren(`A file of this gallery is missing: ${error.message}`);
     }
@@ -165,6 +249,7 @@
   }
 
   // index/page.js
+  document.getElementById("totals").append(totals(data.models));
   document.getElementById("models").append(...data.models.map(modelCard));
   var filtered = data.models.filter((model) => model.filters !== null);
   if (filtered.length > 1) {

@@ -12,6 +12,11 @@
     node.append(...children.flat(Infinity).filter((child) => child !== null));
     return node;
   }
+  var shortAddress = (address) => element(
+    "span",
+    { class: "address" },
+    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
+  );
   function buttonOf(content, className2, action, attributes = {}) {
     const button = element("button", { type: "button", class: className2, ...attributes }, content);
     button.addEventListener("click", () => action(button));
@@ -3583,11 +3588,6 @@
 
   // unit/other-units.js
   var STRIP_MOST = 48;
-  var breakable = (address) => element(
-    "span",
-    { class: "address" },
-    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
-  );
   function unitStrip(heading, lead, items) {
     if (!items.length) return null;
     return element(
@@ -3645,7 +3645,7 @@
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [breakable(unitTable.address(index)), element("b", {}, hundredths(similarity))]
+        [shortAddress(unitTable.address(index)), element("b", {}, hundredths(similarity))]
       ])
     );
     return [

@@ -1,23 +1,12 @@
 // Related units: other tokens, and similar units.
 
-import { element } from "../shared/dom.js";
+import { element, shortAddress } from "../shared/dom.js";
 import { counted, hundredths } from "../shared/text.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
 const STRIP_MOST = 48; // pictures in a strip
-
-/** An address without "blocks.", which breaks in front of its separators only. */
-const breakable = (address) =>
-  element(
-    "span",
-    { class: "address" },
-    address
-      .replace(/^blocks\./, "")
-      .split(/(?=[.:@])/)
-      .map((part) => [element("wbr"), part]),
-  );
 
 /** A strip of pictures of other units, each a link with a caption. */
 function unitStrip(heading, lead, items) {
@@ -85,7 +74,7 @@ export function similarUnits(similar) {
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [breakable(unitTable.address(index)), element("b", {}, hundredths(similarity))],
+        [shortAddress(unitTable.address(index)), element("b", {}, hundredths(similarity))],
       ]),
     );
   return [
