@@ -4,15 +4,12 @@
   globalThis.featviz ??= {};
   var data = globalThis.featviz;
 
-  // shared/address-links.js
-  function escapeForHash(text) {
-    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
-  }
-  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
-
   // shared/dom.js
   function element(tag, attributes = {}, ...children) {
     return filled(document.createElement(tag), attributes, children);
+  }
+  function svgElement(tag, attributes = {}, ...children) {
+    return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
   }
   function filled(node, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -24,6 +21,81 @@
     { class: "address" },
     address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
   );
+  function buttonOf(content, className, action, attributes = {}) {
+    const button = element("button", { type: "button", class: className, ...attributes }, content);
+    button.addEventListener("click", () => action(button));
+    return button;
+  }
+
+  // shared/icons.js
+  var ICONS = {
+    star: "M8 1.6 9.9 5.9 14.6 6.4 11.1 9.5 12.1 14.1 8 11.7 3.9 14.1 4.9 9.5 1.4 6.4 6.1 5.9Z",
+    pin: "M5.2 1.8h5.6M6.2 1.8v4.4L3.9 9v.9h8.2V9L9.8 6.2V1.8M8 9.9v4.6",
+    link: "M6.6 9.4 9.4 6.6M7.2 4.6 8.9 2.9a2.97 2.97 0 0 1 4.2 4.2L11.4 8.8M8.8 11.4 7.1 13.1a2.97 2.97 0 0 1-4.2-4.2L4.6 7.2",
+    download: "M8 1.8v8.4M4.6 7 8 10.4 11.4 7M2.2 13.8h11.6",
+    cross: "M3.8 3.8 12.2 12.2M12.2 3.8 3.8 12.2",
+    theme: "M8 1.8a6.2 6.2 0 1 0 0 12.4a6.2 6.2 0 1 0 0-12.4ZM8 1.8v12.4M10 2.2v11.6M12 3.4v9.2",
+    left: "M9.8 3 4.8 8 9.8 13",
+    right: "M6.2 3 11.2 8 6.2 13"
+  };
+  var icon = (name) => svgElement(
+    "svg",
+    {
+      class: `icon icon-${name}`,
+      viewBox: "0 0 16 16",
+      width: 16,
+      height: 16,
+      "aria-hidden": "true"
+    },
+    svgElement("path", { d: ICONS[name] })
+  );
+
+  // shared/theme.js
+  var KEY = "featviz-theme";
+  var root = document.documentElement;
+  var systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+  var isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches;
+  function storedTheme() {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
+  }
+  function switchTheme() {
+    const theme = isDark() ? "light" : "dark";
+    const isDefault = theme === "dark" === systemIsDark.matches;
+    if (isDefault) delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    try {
+      if (isDefault) localStorage.removeItem(KEY);
+      else localStorage.setItem(KEY, theme);
+    } catch {
+    }
+  }
+  function initTheme() {
+    const stored = storedTheme();
+    if (stored === "light" || stored === "dark") root.dataset.theme = stored;
+    const button = buttonOf(
+      icon("theme"),
+      "plain theme",
+      () => {
+        switchTheme();
+        show();
+      },
+      { "aria-label": "Dark theme", title: "Light or dark theme" }
+    );
+    const show = () => button.setAttribute("aria-pressed", String(isDark()));
+    systemIsDark.addEventListener("change", show);
+    show();
+    document.body.append(button);
+  }
+
+  // shared/address-links.js
+  function escapeForHash(text) {
+    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
+  }
+  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
 
   // shared/text.js
   function counted(count, noun) {
@@ -258,4 +330,5 @@ ${headline}` : address
     if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
   }
   initUnitSearch();
+  initTheme();
 })();

@@ -30,6 +30,7 @@
     link: "M6.6 9.4 9.4 6.6M7.2 4.6 8.9 2.9a2.97 2.97 0 0 1 4.2 4.2L11.4 8.8M8.8 11.4 7.1 13.1a2.97 2.97 0 0 1-4.2-4.2L4.6 7.2",
     download: "M8 1.8v8.4M4.6 7 8 10.4 11.4 7M2.2 13.8h11.6",
     cross: "M3.8 3.8 12.2 12.2M12.2 3.8 3.8 12.2",
+    theme: "M8 1.8a6.2 6.2 0 1 0 0 12.4a6.2 6.2 0 1 0 0-12.4ZM8 1.8v12.4M10 2.2v11.6M12 3.4v9.2",
     left: "M9.8 3 4.8 8 9.8 13",
     right: "M6.2 3 11.2 8 6.2 13"
   };
@@ -2534,6 +2535,47 @@
     "labels",
     () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
   );
+
+  // shared/theme.js
+  var KEY = "featviz-theme";
+  var root = document.documentElement;
+  var systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+  var isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches;
+  function storedTheme() {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
+  }
+  function switchTheme() {
+    const theme = isDark() ? "light" : "dark";
+    const isDefault = theme === "dark" === systemIsDark.matches;
+    if (isDefault) delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    try {
+      if (isDefault) localStorage.removeItem(KEY);
+      else localStorage.setItem(KEY, theme);
+    } catch {
+    }
+  }
+  function initTheme() {
+    const stored = storedTheme();
+    if (stored === "light" || stored === "dark") root.dataset.theme = stored;
+    const button = buttonOf(
+      icon("theme"),
+      "plain theme",
+      () => {
+        switchTheme();
+        show();
+      },
+      { "aria-label": "Dark theme", title: "Light or dark theme" }
+    );
+    const show = () => button.setAttribute("aria-pressed", String(isDark()));
+    systemIsDark.addEventListener("change", show);
+    show();
+    document.body.append(button);
+  }
 
   // unit/actions.js
   function unitActions(unit) {
@@ -5056,6 +5098,7 @@
     event.preventDefault();
     document.getElementById("pictures").focus();
   });
+  initTheme();
   data.page = { labels, pins, unitTable, view, grid };
   route();
 })();

@@ -1,6 +1,7 @@
 // Entry point of the index page.
 
 import { data } from "../shared/data.js";
+import { initTheme } from "../shared/theme.js";
 import { modelCard, totals } from "./cards.js";
 import { filterStrip } from "./filter-strips.js";
 import { initUnitSearch } from "./find-unit.js";
@@ -16,3 +17,4 @@ if (filtered.length > 1) {
   if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
 }
 initUnitSearch();
+initTheme();

@@ -11,6 +11,7 @@ import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
 import { enlargedDialog } from "../shared/enlarge.js";
 import { missingFile } from "../shared/message.js";
+import { initTheme } from "../shared/theme.js";
 import { labels } from "../state/labels.js";
 import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
@@ -240,6 +241,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // keep the hash, which is the view
   document.getElementById("pictures").focus();
 });
+
+initTheme();
 
 data.page = { labels, pins, unitTable, view, grid };
 route();

@@ -130,6 +130,28 @@ def test_the_pictures_of_a_card_lead_to_their_units(page: Page, site: Path) -> N
     expect(page.locator(".breadcrumbs .back")).to_have_text("cueworld/mixer")
 
 
+def test_the_theme_is_switched_on_all_pages_and_kept(page: Page, site: Path) -> None:
+    def paper() -> str:
+        return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+
+    open_page(page, site / "index.html")
+    light = paper()
+    switch = page.get_by_role("button", name="Dark theme")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    dark = paper()
+    assert dark != light
+    page.locator(".card h2 a").first.click()
+    expect(page.locator("h1#name")).to_have_text("cueworld/vit")
+    eventually(paper, dark)
+    switch.press("Enter")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    eventually(paper, light)
+    page.reload()
+    eventually(paper, light)
+
+
 def test_a_button_opens_the_units_of_a_model(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
     page.get_by_role("link", name=f"Open {len(UNITS)}\u00a0units").click()

@@ -13,12 +13,12 @@ SHEETS = sorted((HERE / "static").glob("*.css"))
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    """Colors by name, for light and dark; dark replaces what it names."""
-    light, dark = (
-        dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", block))
-        for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
-    )
-    return {"light": light, "dark": light | dark}
+    """Colors by name, for light and dark."""
+    pairs = re.findall(r"--([a-z0-9]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", STYLE)
+    return {
+        "light": {name: color for name, color, _ in pairs},
+        "dark": {name: color for name, _, color in pairs},
+    }
 
 
 def luminance(color: str) -> float:
