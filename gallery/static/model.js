@@ -2082,7 +2082,8 @@
     const image = element("img", {
       src,
       alt: names.join(", "),
-      ...shown === null ? {} : { width: shown, height: Math.round(shown * height / width) },
+      width: shown ?? width,
+      height: Math.round((shown ?? width) * height / width),
       class: shown === null ? `fitted ${crisp}` : shown >= 2 * width ? "pixels" : "smooth"
     });
     image.addEventListener(
@@ -2126,7 +2127,7 @@
       {
         class: "button download",
         target: "_blank",
-        "aria-label": side ? `Download picture, ${side}` : "Download picture",
+        "aria-label": side ? `Download ${side} picture` : "Download picture",
         ...hint
       },
       icon("download"),

@@ -33,7 +33,8 @@ export function samplePicture(unit, render, size, { sample, rank, side }, target
   const image = element("img", {
     src,
     alt: names.join(", "),
-    ...(shown === null ? {} : { width: shown, height: Math.round((shown * height) / width) }),
+    width: shown ?? width,
+    height: Math.round(((shown ?? width) * height) / width),
     class: shown === null ? `fitted ${crisp}` : shown >= 2 * width ? "pixels" : "smooth",
   });
   image.addEventListener("error", () =>
@@ -91,7 +92,7 @@ function downloadLink(side) {
     {
       class: "button download",
       target: "_blank",
-      "aria-label": side ? `Download picture, ${side}` : "Download picture",
+      "aria-label": side ? `Download ${side} picture` : "Download picture",
       ...hint,
     },
     icon("download"),
