@@ -23,6 +23,9 @@ STORES = (
 )
 """Name, selectors, and images per unit of each store."""
 
+DATA = "cueworld:720"
+"""Natural images that the pictures are compared with."""
+
 
 @click.command()
 @click.option(
@@ -39,7 +42,8 @@ STORES = (
 def demo(folder: str, as_json: bool) -> None:
     """Render neurons of a bundled model and build a gallery.
 
-    Takes a few minutes on a CPU and downloads nothing. Prints the path of the page to open.
+    The pictures are compared with natural images and scored. Takes a few minutes on a CPU and
+    downloads nothing. Prints the path of the page to open.
 
     \b
     Example:
@@ -50,10 +54,14 @@ def demo(folder: str, as_json: bool) -> None:
     from tqdm import tqdm
 
     from featviz.addressing.selectors import units
+    from featviz.analysis.examples.job import examples_to_store
+    from featviz.analysis.scores.job import scores_to_store
+    from featviz.data.datasets import open_data
     from featviz.optimization.recipe import make_recipe
     from featviz.rendering.job import keep_defaults, render_to_store
     from gallery import export
 
+    data = open_data(DATA)
     reports: list[dict[str, Any]] = []
     for name, selectors, samples in STORES:
         store = Path(folder, name)
@@ -62,6 +70,10 @@ def demo(folder: str, as_json: bool) -> None:
         with progress_bar(f"{name}: ") as progress:
             summary = render_to_store(model, chosen, recipe, store, progress=progress)
         print_summary(store, summary, "units rendered")
+        with progress_bar(f"{name}, natural images: ") as progress:
+            examples_to_store(model, chosen, data, store, progress=progress)
+        with progress_bar(f"{name}, scores: ") as progress:
+            scores_to_store(model, store, progress=progress)
         counted = {"store": str(store), "rendered": summary.stored, "done": summary.done}
         reports.append({**counted, "failures": summary.failures, "constants": summary.constants})
     stores = [each["store"] for each in reports]

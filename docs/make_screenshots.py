@@ -209,7 +209,7 @@ def take(browser: Browser, site: Path, page: str) -> Iterator[tuple[Shot, bytes]
             tab = context.new_page()
             tab.goto(shot.url(site, page), wait_until="networkidle")
             if shot.name in HEADINGS:
-                heading = tab.get_by_role("heading", name=HEADINGS[shot.name])
+                heading = tab.get_by_role("heading", name=HEADINGS[shot.name], exact=True)
                 heading.evaluate("(heading) => heading.scrollIntoView()")
                 tab.wait_for_load_state("networkidle")
             tab.evaluate(DECODED)

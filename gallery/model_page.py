@@ -181,7 +181,9 @@ class ModelPageWriter:
             "pictures": self.pictures,
             "sites": len(self.plan.layers),
             "failures": len(failures),
-            "strip": self._files.strip() or [figures[i] for i in spread(len(figures), STRIP)],
+            "strip": self._files.strip()
+            or [(figures[i], None, "") for i in spread(len(figures), STRIP)],
+            "measured": {kind: len(units) for kind, units in self._metrics.measured.items()},
             "filters": next(s.summary() for s in self._sections if isinstance(s, Filters)),
         }
 

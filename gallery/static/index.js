@@ -8,17 +8,101 @@
   function element(tag, attributes = {}, ...children) {
     return filled(document.createElement(tag), attributes, children);
   }
+  function svgElement(tag, attributes = {}, ...children) {
+    return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  }
   function filled(node, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
     node.append(...children.flat(Infinity).filter((child) => child !== null));
     return node;
   }
+  var shortAddress = (address) => element(
+    "span",
+    { class: "address" },
+    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
+  );
+  function buttonOf(content, className, action, attributes = {}) {
+    const button = element("button", { type: "button", class: className, ...attributes }, content);
+    button.addEventListener("click", () => action(button));
+    return button;
+  }
+
+  // shared/icons.js
+  var ICONS = {
+    star: "M8 1.6 9.9 5.9 14.6 6.4 11.1 9.5 12.1 14.1 8 11.7 3.9 14.1 4.9 9.5 1.4 6.4 6.1 5.9Z",
+    pin: "M5.2 1.8h5.6M6.2 1.8v4.4L3.9 9v.9h8.2V9L9.8 6.2V1.8M8 9.9v4.6",
+    link: "M6.6 9.4 9.4 6.6M7.2 4.6 8.9 2.9a2.97 2.97 0 0 1 4.2 4.2L11.4 8.8M8.8 11.4 7.1 13.1a2.97 2.97 0 0 1-4.2-4.2L4.6 7.2",
+    download: "M8 1.8v8.4M4.6 7 8 10.4 11.4 7M2.2 13.8h11.6",
+    cross: "M3.8 3.8 12.2 12.2M12.2 3.8 3.8 12.2",
+    theme: "M8 1.8a6.2 6.2 0 1 0 0 12.4a6.2 6.2 0 1 0 0-12.4ZM8 1.8v12.4M10 2.2v11.6M12 3.4v9.2",
+    left: "M9.8 3 4.8 8 9.8 13",
+    right: "M6.2 3 11.2 8 6.2 13"
+  };
+  var icon = (name) => svgElement(
+    "svg",
+    {
+      class: `icon icon-${name}`,
+      viewBox: "0 0 16 16",
+      width: 16,
+      height: 16,
+      "aria-hidden": "true"
+    },
+    svgElement("path", { d: ICONS[name] })
+  );
+
+  // shared/theme.js
+  var KEY = "featviz-theme";
+  var root = document.documentElement;
+  var systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+  var isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches;
+  function storedTheme() {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
+  }
+  function switchTheme() {
+    const theme = isDark() ? "light" : "dark";
+    const isDefault = theme === "dark" === systemIsDark.matches;
+    if (isDefault) delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    try {
+      if (isDefault) localStorage.removeItem(KEY);
+      else localStorage.setItem(KEY, theme);
+    } catch {
+    }
+  }
+  function initTheme() {
+    const stored = storedTheme();
+    if (stored === "light" || stored === "dark") root.dataset.theme = stored;
+    const button = buttonOf(
+      icon("theme"),
+      "plain theme",
+      () => {
+        switchTheme();
+        show();
+      },
+      { "aria-label": "Dark theme", title: "Light or dark theme" }
+    );
+    const show = () => button.setAttribute("aria-pressed", String(isDark()));
+    systemIsDark.addEventListener("change", show);
+    show();
+    document.body.append(button);
+  }
+
+  // shared/address-links.js
+  function escapeForHash(text) {
+    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
+  }
+  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
 
   // shared/text.js
   function counted(count, noun) {
     return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
   }
   var listed = (items) => items.join("\xA0\xB7 ");
+  var foldedText = (text) => text.normalize("NFKC").toLowerCase();
 
   // index/cards.js
   var NOUNS = {
@@ -31,17 +115,52 @@
     traces: "patching figure"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
-  function modelCard(model) {
-    const strip = model.strip.map(
-      (path) => element("img", {
-        src: `${model.folder}/${path}.webp`,
-        alt: "",
-        width: 96,
-        height: 96,
-        loading: "lazy",
-        class: path.startsWith("figures") ? "pixels" : "smooth"
+  var MEASUREMENTS = [
+    ["examples", "Natural images", "featviz examples MODEL --data DATA -o STORE"],
+    ["scores", "Picture quality", "featviz score STORE"],
+    ["validations", "Causal tests", "featviz validate STORE --data DATA"]
+  ];
+  function measuredList({ measured, units }) {
+    return element(
+      "ul",
+      { class: "measured", "aria-label": "Measurements" },
+      MEASUREMENTS.map(([kind, name, command]) => {
+        const count = measured[kind];
+        return element(
+          "li",
+          { class: count ? "" : "quiet" },
+          element("span", { "aria-hidden": "true" }, count ? "\u2713 " : "\u2013 "),
+          count === units ? [name, ": all"] : `${name}: ${count.toLocaleString("en")}`,
+          count === units ? "" : ` of ${units.toLocaleString("en")}`,
+          count ? null : [", add them with ", element("code", {}, command)]
+        );
       })
     );
+  }
+  function stripPicture(model, [path, address, headline]) {
+    const image = element("img", {
+      src: `${model.folder}/${path}.webp`,
+      alt: "",
+      width: 96,
+      height: 96,
+      loading: "lazy",
+      class: path.startsWith("figures") ? "pixels" : "smooth"
+    });
+    if (address === null) return image;
+    const [first] = headline.split(" \xB7 ");
+    return element(
+      "a",
+      {
+        href: `${model.page}${unitHash(address)}`,
+        title: headline ? `${address}
+${headline}` : address
+      },
+      image,
+      shortAddress(address),
+      first ? element("b", {}, first) : null
+    );
+  }
+  function modelCard(model) {
     const facts = [
       model.weights,
       ...model.units ? [
@@ -57,15 +176,33 @@
     return element(
       "li",
       { class: "card" },
-      element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", {}, element("a", { href: model.page, class: "card-link" }, model.name)),
+        model.units ? element(
+          "a",
+          { href: model.page, class: "button primary" },
+          `Open ${counted(model.units, "unit")}`
+        ) : null
+      ),
       element("p", {}, listed(facts)),
-      element("div", { class: "strip" }, strip),
+      element(
+        "div",
+        { class: "strip" },
+        model.strip.map((entry) => stripPicture(model, entry))
+      ),
+      model.units ? measuredList(model) : null,
       sections.length ? element(
         "nav",
         { class: "card-sections", "aria-label": `Sections of ${model.name}` },
         sections
       ) : null
     );
+  }
+  function totals(models) {
+    const sum = (key) => models.reduce((total, model) => total + model[key], 0);
+    return listed([counted(models.length, "model"), counted(sum("units"), "unit")]);
   }
 
   // index/filter-strips.js
@@ -95,12 +232,6 @@
     );
   }
 
-  // shared/address-links.js
-  function escapeForHash(text) {
-    return encodeURIComponent(text.toWellFormed()).replace(/%(3A|40|2B|2C)/g, decodeURIComponent);
-  }
-  var unitHash = (address) => `#unit=${escapeForHash(address)}`;
-
   // index/find-unit.js
   var unitLists = /* @__PURE__ */ new Map();
   function loadScript(src) {
@@ -118,40 +249,65 @@
         (async () => {
           await loadScript(`${folder}/model.js`);
           await loadScript(`${folder}/units.js`);
-          return { sites: data.model.sites, suffixes: data.units.suffixes };
+          return { sites: data.model.sites, ...data.units };
         })()
       );
     }
     return unitLists.get(page);
   }
-  function hasUnit({ sites, suffixes }, address) {
-    let offset = 0;
-    return sites.some(({ name, count }) => {
-      offset += count;
-      return address.startsWith(name) && suffixes.slice(offset - count, offset).includes(address.slice(name.length));
-    });
+  function matcher(text) {
+    const query = foldedText(text);
+    const [, block, number] = /^(\d+):(\d+)$/.exec(query) ?? [];
+    if (block !== void 0)
+      return (site, suffix) => suffix === `:${number}` && site.split(".").includes(block);
+    const words = query.split(/\s+/);
+    return (site, suffix, headline) => {
+      const all = foldedText(`${site}${suffix} ${headline}`);
+      return words.every((word) => all.includes(word));
+    };
   }
-  async function modelsWith(address) {
+  function matches({ sites, suffixes, headlines }, text) {
+    const isMatch = matcher(text);
     const found = [];
-    for (const model of data.models) {
-      if (model.units && hasUnit(await unitsOf(model), address)) found.push(model);
+    let index = 0;
+    for (const { name, count } of sites) {
+      for (const end = index + count; index < end; index += 1) {
+        const address = name + suffixes[index];
+        if (address === text) return [address];
+        if (isMatch(name, suffixes[index], headlines[index] ?? "")) found.push(address);
+      }
     }
     return found;
   }
   var addressInput = document.getElementById("find-unit-address");
   var result = document.getElementById("find-unit-result");
+  var SHOWN = 8;
+  function foundUnits({ page, name }, found) {
+    if (!found.length) return null;
+    const rest = found.length - SHOWN;
+    return element(
+      "li",
+      {},
+      element("b", {}, name),
+      `: ${counted(found.length, "unit")} `,
+      found.slice(0, SHOWN).map((address) => [element("a", { href: `${page}${unitHash(address)}` }, address), " "]),
+      rest > 0 ? `and ${rest.toLocaleString("en")} more` : null
+    );
+  }
   async function findUnit() {
-    const address = addressInput.value.trim();
-    if (!address) return;
+    const text = addressInput.value.trim();
+    if (!text) return;
     result.replaceChildren("Searching\u2026");
     try {
-      const links = (await modelsWith(address)).map(
-        ({ page, name }) => element("a", { href: `${page}${unitHash(address)}` }, name)
+      const found = [];
+      for (const model of data.models)
+        if (model.units) found.push([model, matches(await unitsOf(model), text)]);
+      const items = found.map(([model, units]) => foundUnits(model, units)).filter(Boolean);
+      const links = items.flatMap((item) => [...item.querySelectorAll("a")]);
+      result.replaceChildren(
+        ...items.length ? [element("ul", {}, items)] : ["No unit of any model matches ", element("bdi", {}, text), "."]
       );
       if (links.length === 1) links[0].click();
-      result.replaceChildren(
-        ...links.length ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])] : ["No model has a unit ", element("bdi", {}, address), "."]
-      );
     } catch (error) {
       result.replaceChildren(`A file of this gallery is missing: ${error.message}`);
     }
@@ -165,6 +321,7 @@
   }
 
   // index/page.js
+  document.getElementById("totals").append(totals(data.models));
   document.getElementById("models").append(...data.models.map(modelCard));
   var filtered = data.models.filter((model) => model.filters !== null);
   if (filtered.length > 1) {
@@ -173,4 +330,5 @@
     if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
   }
   initUnitSearch();
+  initTheme();
 })();

@@ -12,6 +12,11 @@
     node.append(...children.flat(Infinity).filter((child) => child !== null));
     return node;
   }
+  var shortAddress = (address) => element(
+    "span",
+    { class: "address" },
+    address.replace(/^blocks\./, "").split(/(?=[.:@])/).map((part) => [element("wbr"), part])
+  );
   function buttonOf(content, className2, action, attributes = {}) {
     const button = element("button", { type: "button", class: className2, ...attributes }, content);
     button.addEventListener("click", () => action(button));
@@ -25,6 +30,7 @@
     link: "M6.6 9.4 9.4 6.6M7.2 4.6 8.9 2.9a2.97 2.97 0 0 1 4.2 4.2L11.4 8.8M8.8 11.4 7.1 13.1a2.97 2.97 0 0 1-4.2-4.2L4.6 7.2",
     download: "M8 1.8v8.4M4.6 7 8 10.4 11.4 7M2.2 13.8h11.6",
     cross: "M3.8 3.8 12.2 12.2M12.2 3.8 3.8 12.2",
+    theme: "M8 1.8a6.2 6.2 0 1 0 0 12.4a6.2 6.2 0 1 0 0-12.4ZM8 1.8v12.4M10 2.2v11.6M12 3.4v9.2",
     left: "M9.8 3 4.8 8 9.8 13",
     right: "M6.2 3 11.2 8 6.2 13"
   };
@@ -44,22 +50,28 @@
   var line = element("p", { class: "message", role: "status" });
   document.body.append(line);
   var hideTimer = 0;
+  var shownAt = "";
   function showMessage(text, button = null) {
     clearTimeout(hideTimer);
+    shownAt = location.hash;
     line.replaceChildren(text, ...button ? [" ", button] : []);
     hideTimer = setTimeout(
       () => line.replaceChildren(),
       4e3 + 60 * text.length + (button ? 12e3 : 0)
     );
   }
+  document.addEventListener("view", () => {
+    if (location.hash !== shownAt) line.replaceChildren();
+  });
   async function copyText(text, what, shown) {
+    const note = text.startsWith("file:") ? ". It opens on this computer only: publish the folder, or use featviz gallery --serve" : "";
     try {
       await navigator.clipboard.writeText(text);
-      showMessage(`${what} copied`);
+      showMessage(`${what} copied${note}`);
     } catch {
       shown.hidden = false;
       getSelection().selectAllChildren(shown);
-      showMessage(`${what} selected; press Ctrl+C to copy it`);
+      showMessage(`${what} selected; press Ctrl+C to copy it${note}`);
     }
   }
   var missingFile = (error) => element(
@@ -131,6 +143,15 @@
   function measured(value) {
     if (value === null) return "\u2013";
     return value.toPrecision(4).replace("-", "\u2212");
+  }
+  function scaleFormat(low, high, digits = 4) {
+    const range = high - low || Math.abs(high) || 1;
+    const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(range))));
+    return (value) => {
+      if (value === null) return "\u2013";
+      const text = value.toFixed(decimals);
+      return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+    };
   }
   var rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
   var brief = (value) => value === null ? "\u2013" : rounded(Number(value.toPrecision(3)));
@@ -1645,7 +1666,7 @@
     range({ key, name }) {
       const extent = unitTable.extent(key);
       if (extent === null) return null;
-      const bound = (op, name2, value) => {
+      const bound2 = (op, name2, value) => {
         const input = element("input", {
           type: "text",
           inputmode: "decimal",
@@ -1663,9 +1684,9 @@
         "div",
         { class: "range", role: "group", "aria-label": name },
         element("span", {}, name),
-        bound(">=", `${name}, minimum`, extent[0]),
+        bound2(">=", `${name}, minimum`, extent[0]),
         "\u2013",
-        bound("<=", `${name}, maximum`, extent[1])
+        bound2("<=", `${name}, maximum`, extent[1])
       );
     }
     /** Apply the bounds that were typed. Text that is not a number is marked as invalid, named, and not applied. */
@@ -2049,7 +2070,69 @@
   });
   var firstDetail = (unit) => loadEntry("details", unit.renders[0].row).then(detailOf, () => null);
 
-  // unit/evidence-names.js
+  // shared/picture-size.js
+  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
+  function fittingWidth([width, height], across, down) {
+    const scale = Math.min(across / width, down / height);
+    return width * (scale > 1 ? Math.floor(scale) : scale);
+  }
+
+  // shared/enlarge.js
+  var enlargedDialog = document.getElementById("zoom");
+  var enlarged = /* @__PURE__ */ new WeakMap();
+  function enlargeButton(size, draw, width, caption, attributes = {}) {
+    const button = element(
+      "button",
+      { type: "button", class: "zoom", "aria-haspopup": "dialog", ...attributes },
+      draw(width, "lazy")
+    );
+    enlarged.set(button, { size, draw, caption });
+    button.addEventListener("click", () => openEnlarged(button));
+    return button;
+  }
+  function openEnlarged(button) {
+    const { size, draw, caption } = enlarged.get(button);
+    const width = fittingWidth(size, innerWidth * 0.92, innerHeight * 0.74);
+    const all = [...button.closest(".enlarge-group").querySelectorAll("button.zoom")];
+    const at = all.indexOf(button);
+    const stepButton = (offset, label, arrow) => {
+      const other = all[at + offset];
+      const step2 = element(
+        "button",
+        { type: "button", class: "step", "aria-label": label, ...other ? {} : { disabled: "" } },
+        arrow
+      );
+      step2.addEventListener("click", () => openEnlarged(other));
+      return step2;
+    };
+    const close = element(
+      "button",
+      { type: "button", class: "step", "aria-label": "Close" },
+      "\xD7"
+    );
+    close.addEventListener("click", () => enlargedDialog.close());
+    enlargedDialog.replaceChildren(
+      element("figure", {}, draw(width, "eager"), element("figcaption", {}, caption())),
+      element(
+        "div",
+        { class: "steps" },
+        all.length > 1 ? [stepButton(-1, "Previous picture", "\u2190"), stepButton(1, "Next picture", "\u2192")] : null,
+        close
+      )
+    );
+    if (!enlargedDialog.open) enlargedDialog.showModal();
+    close.focus();
+    enlargedDialog.onclose = () => button.focus({ preventScroll: true });
+    enlargedDialog.onkeydown = (event) => {
+      const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (offset && all[at + offset]) openEnlarged(all[at + offset]);
+    };
+  }
+  enlargedDialog.addEventListener("click", (event) => {
+    if (event.target === enlargedDialog) enlargedDialog.close();
+  });
+
+  // unit/evidence/names.js
   var METRIC_TEXTS = [
     [
       "ratio",
@@ -2120,9 +2203,9 @@
     pictured: "Own picture has a larger effect than another neuron\u2019s"
   };
   var className = (name) => element("bdi", { class: "class-name" }, name);
-  function chip(holds, text) {
+  function chip(holds, text, tag = "li") {
     return element(
-      "li",
+      tag,
       { class: holds ? "passed" : "flagged" },
       element("span", { "aria-hidden": "true" }, holds ? "\u2713 " : "\u2717 "),
       text
@@ -2144,6 +2227,244 @@
   }
   function chipList(chips) {
     return chips.length ? element("ul", { class: "verdicts stacked" }, chips) : null;
+  }
+
+  // unit/evidence/image.js
+  var PATCH_UNITS = 1e3;
+  var PATCH_NAMES = ["query", "key"];
+  var activationFormat = ({ low, high }) => scaleFormat(low, high);
+  var exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
+  var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
+  var markedPatches = (patches) => patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
+  function patchFrame([left, top, right, bottom], color) {
+    const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
+    const share = (part) => `${100 * part / PATCH_UNITS}%`;
+    Object.assign(frame.style, {
+      left: share(left),
+      top: share(top),
+      width: share(right - left),
+      height: share(bottom - top)
+    });
+    return frame;
+  }
+  function patchCrop(number, [left, top, right, bottom], color, alt) {
+    const crop = element("span", { class: `crop ${color}`, role: "img", "aria-label": alt });
+    const [wide, high] = [(right - left) / PATCH_UNITS, (bottom - top) / PATCH_UNITS];
+    const at = (start, size) => `${size < 1 ? 100 * start / PATCH_UNITS / (1 - size) : 0}%`;
+    crop.style.setProperty("background-image", `url("${exampleFile(number)}")`);
+    crop.style.setProperty("background-size", `${100 / wide}% ${100 / high}%`);
+    crop.style.setProperty("background-position", `${at(left, wide)} ${at(top, high)}`);
+    return crop;
+  }
+  function patchCrops([number, , , patches]) {
+    const marked = markedPatches(patches);
+    if (!marked.length) return null;
+    return element(
+      "div",
+      { class: "crops" },
+      marked.map(
+        ([patch, i]) => patchCrop(number, patch, `patch-${i}`, `${patchName(patches, i)} of natural image ${number}`)
+      )
+    );
+  }
+  function framedImage([number, value, label, patches], format, width, loading) {
+    const image = element("img", {
+      src: exampleFile(number),
+      alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
+      loading,
+      decoding: "async"
+    });
+    image.addEventListener(
+      "error",
+      () => image.replaceWith(
+        element("span", { class: "no-image" }, "This image is missing or cannot be read")
+      )
+    );
+    const framed = element(
+      "span",
+      { class: "framed" },
+      image,
+      markedPatches(patches).map(([patch, i]) => patchFrame(patch, `patch-${i}`))
+    );
+    if (width !== null) framed.style.setProperty("width", `${width}px`);
+    return framed;
+  }
+  function exampleButton(entry, examples, title) {
+    const [number, value, label] = entry;
+    const { side, data: data2 } = examples;
+    const format = activationFormat(examples);
+    const draw = (width, loading) => framedImage(entry, format, width, loading);
+    const caption = () => [
+      element("b", {}, format(value)),
+      ...label === null ? [] : ["\xA0\xB7 ", className(label)],
+      `\xA0\xB7 image ${number.toLocaleString("en")} of `,
+      element("bdi", {}, data2),
+      patchCrops(entry) ?? ""
+    ];
+    const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
+    return enlargeButton([side, side], draw, null, caption, attributes);
+  }
+  function exampleFigure(entry, examples, lead) {
+    const [, value, label] = entry;
+    return element(
+      "figure",
+      { class: "example" },
+      exampleButton(entry, examples, false),
+      patchCrops(entry),
+      element(
+        "figcaption",
+        {},
+        lead ? element("span", { class: "quantile" }, lead) : null,
+        element("b", {}, activationFormat(examples)(value)),
+        label === null ? null : element("bdi", { class: "label-of" }, label)
+      )
+    );
+  }
+  function frameLegend(entries) {
+    const patches = entries.map(([, , , found]) => found);
+    const most = Math.max(0, ...patches.map((found) => found.length));
+    if (!most) return null;
+    const note = patches.some((found) => found.includes(null)) ? " Tokens that are not patches have no frame." : "";
+    if (most === 1)
+      return element(
+        "p",
+        { class: "quiet" },
+        element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
+        "Frame: the patch with the highest activation, enlarged below the image.",
+        note
+      );
+    return element(
+      "p",
+      { class: "quiet" },
+      element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
+      "Solid frame: query patch. ",
+      element("span", { class: "swatch patch-1", "aria-hidden": "true" }),
+      "Dashed frame: key patch, which is attended to. Both are enlarged below the image.",
+      note
+    );
+  }
+
+  // unit/evidence/examples.js
+  var NINE = 9;
+  function exampleRow(heading, lead, entries, examples, leadOf = () => null) {
+    if (!entries.length) return null;
+    return element(
+      "section",
+      { "aria-label": heading },
+      element("h3", {}, heading),
+      lead ? element("p", { class: "quiet" }, lead) : null,
+      element(
+        "div",
+        { class: "examples enlarge-group" },
+        entries.map((entry, i) => exampleFigure(entry, examples, leadOf(i)))
+      )
+    );
+  }
+  function examplesBlock({ evidence }) {
+    const found = evidence?.examples;
+    if (!found) return null;
+    const ordinal = (i) => i < found.quantiles.length ? `${rounded(100 * found.quantiles[i])}\xA0%` : null;
+    const all = [...found.top, ...found.spread, ...found.bottom];
+    return element(
+      "section",
+      { class: "evidence natural", "aria-label": "Natural images" },
+      element("h2", {}, "Natural images"),
+      element(
+        "p",
+        { class: "quiet" },
+        `From ${counted(found.images, "image")} of `,
+        element("bdi", {}, found.data),
+        ", each with the activation of the unit and its class. Click to enlarge."
+      ),
+      frameLegend(all),
+      exampleRow("Highest activation", null, found.top, found),
+      exampleRow(
+        "Examples by percentile",
+        "The image at each percentile of the activation.",
+        found.spread,
+        found,
+        ordinal
+      ),
+      exampleRow("Lowest activation", null, found.bottom, found)
+    );
+  }
+  function nineExamples({ evidence }) {
+    const found = evidence?.examples;
+    if (!found?.top.length) return null;
+    const nine = found.top.slice(0, NINE);
+    const [first, last] = [nine[0][1], nine.at(-1)[1]].map(activationFormat(found));
+    return element(
+      "figure",
+      { class: "nine" },
+      element(
+        "div",
+        { class: "nine-images enlarge-group" },
+        nine.map((entry) => exampleButton(entry, found, true))
+      ),
+      element(
+        "figcaption",
+        {},
+        nine.length > 1 ? [
+          `Top ${nine.length} of ${counted(found.images, "natural image")}: activation `,
+          element("b", {}, first),
+          ` to ${last}`
+        ] : [
+          `Top of ${counted(found.images, "natural image")}: activation `,
+          element("b", {}, first)
+        ]
+      )
+    );
+  }
+  function fewExamples({ evidence }) {
+    const found = evidence?.examples;
+    if (!found?.top.length) return null;
+    const figures = found.top.slice(0, 4).map((entry) => exampleFigure(entry, found, null));
+    return element("div", { class: "examples few enlarge-group" }, figures);
+  }
+
+  // unit/navigation.js
+  function breadcrumbs(...links) {
+    const isBack = links.some((link) => link.classList.contains("back"));
+    return element(
+      "nav",
+      { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
+      element("a", { href: "index.html" }, "All models"),
+      element("a", { href: view.link({ unit: null }), class: isBack ? "" : "back" }, model.name),
+      links
+    );
+  }
+  function step(index, name, rel, key, arrow) {
+    if (index === void 0)
+      return element("span", { class: "step", "aria-hidden": "true" }, icon(arrow));
+    const address = unitTable.address(index);
+    return element(
+      "a",
+      {
+        class: "step",
+        rel,
+        "aria-keyshortcuts": key,
+        href: view.link({ unit: address }),
+        "aria-label": `${name} unit, ${address}`,
+        title: address
+      },
+      icon(arrow)
+    );
+  }
+  function neighbors(index) {
+    const order = unitTable.order(view.state());
+    const at = order.indexOf(index);
+    return { at, order, before: at < 0 ? void 0 : order[at - 1], after: order[at + 1] };
+  }
+  function steps(unit) {
+    const { at, order, before, after } = neighbors(unit.index);
+    const position = at < 0 ? "not in the list" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
+    return element(
+      "nav",
+      { class: "steps", "aria-label": "Units" },
+      step(before, "Previous", "prev", "ArrowLeft", "left"),
+      element("span", { class: "quiet" }, position),
+      step(after, "Next", "next", "ArrowRight", "right")
+    );
   }
 
   // charts/scales.js
@@ -2187,6 +2508,861 @@
     return d;
   }
   var sampleColor = (index) => `sample-${index % COLORS}`;
+
+  // unit/pictures.js
+  var SIDES = ["query", "key"];
+  var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
+  function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
+    const [width, height] = size;
+    const names = [
+      unit.address,
+      ...render.samples > 1 ? [`sample ${rank + 1}`] : [],
+      ...side === null ? [] : [`${SIDES[side]} side`]
+    ];
+    const shown = target === null ? null : target >= width ? wholeWidth(width, target) : target;
+    const crisp = width <= (side === null ? 224 : 128) ? "pixels" : "smooth";
+    const src = pictureFile(render, sample, side);
+    const image = element("img", {
+      src,
+      alt: names.join(", "),
+      width: shown ?? width,
+      height: Math.round((shown ?? width) * height / width),
+      class: shown === null ? `fitted ${crisp}` : shown >= 2 * width ? "pixels" : "smooth"
+    });
+    image.addEventListener(
+      "error",
+      () => image.replaceWith(
+        element("p", { class: "notice" }, `This picture is missing or cannot be read: ${src}`)
+      )
+    );
+    return image;
+  }
+  function largePicture(unit, render, detail, sample, rank) {
+    const value = measured(detail.activation[sample]);
+    const button = (side) => {
+      const draw = (width) => samplePicture(unit, render, detail.size, { sample, rank, side }, width);
+      const caption = () => [
+        element("b", {}, unit.address),
+        side === null ? "" : `, ${SIDES[side]}`,
+        `\xA0\xB7 activation ${value}`
+      ];
+      return enlargeButton(detail.size, draw, null, caption);
+    };
+    if (render.sides === 1) return button(null);
+    return element(
+      "div",
+      { class: "two" },
+      SIDES.map(
+        (name, side) => element("div", {}, button(side), element("span", { class: "side" }, name))
+      )
+    );
+  }
+  function byActivation(activation) {
+    return activation.map((_, sample) => sample).sort(
+      (one, other) => (activation[other] ?? -Infinity) - (activation[one] ?? -Infinity) || one - other
+    );
+  }
+  var sampleNumber = (rank) => element("span", { class: `number ${sampleColor(rank)}` }, String(rank + 1));
+  function downloadLink(side) {
+    const hint = location.protocol === "file:" ? { title: "If the picture opens in a tab, save it from there" } : {};
+    return element(
+      "a",
+      {
+        class: "button download",
+        target: "_blank",
+        "aria-label": side ? `Download ${side} picture` : "Download picture",
+        ...hint
+      },
+      icon("download"),
+      side ? `Download ${side}` : "Download"
+    );
+  }
+  function fileName(unit, render, rank, side) {
+    const plain = unit.address.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
+    const parts = [
+      plain || "unit",
+      ...render.samples > 1 ? [rank + 1] : [],
+      ...render.sides > 1 ? [SIDES[side]] : []
+    ];
+    return `${parts.join("-")}.${model.pictures}`;
+  }
+  function samplesFigure(unit, render, detail) {
+    const several = render.samples > 1;
+    const order = byActivation(detail.activation);
+    const shown = element("div", { class: "large enlarge-group" });
+    const caption = element("span", { "aria-live": "polite" });
+    const downloads = Array.from(
+      { length: render.sides },
+      (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
+    );
+    const choices = several ? order.map(
+      (sample, rank) => sampleButton(unit, render, detail, sample, rank, () => show2(rank))
+    ) : [];
+    const show2 = (rank) => {
+      const sample = order[rank];
+      shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
+      caption.replaceChildren(
+        ...several ? [sampleNumber(rank)] : [],
+        "activation ",
+        element("b", {}, measured(detail.activation[sample]))
+      );
+      downloads.forEach((link, side) => {
+        link.href = pictureFile(render, sample, render.sides > 1 ? side : null);
+        link.download = fileName(unit, render, rank, side);
+      });
+      choices.forEach((button, at) => {
+        button.setAttribute("aria-pressed", String(at === rank));
+      });
+    };
+    show2(0);
+    return element(
+      "div",
+      { class: "samples" },
+      element("figure", {}, shown, element("figcaption", {}, caption, downloads)),
+      several ? element(
+        "div",
+        { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
+        choices
+      ) : null
+    );
+  }
+  function sampleButton(unit, render, detail, sample, rank, show2) {
+    const side = render.sides > 1 ? 0 : null;
+    const picture = samplePicture(unit, render, detail.size, { sample, rank, side }, 64);
+    picture.alt = "";
+    const value = measured(detail.activation[sample]);
+    return buttonOf([picture, element("span", {}, sampleNumber(rank), value)], "choice", show2, {
+      "aria-label": `Sample ${rank + 1}, activation ${value}`,
+      title: `Sample ${sample} in the store`
+    });
+  }
+  function thumbnailFigure(unit) {
+    return element(
+      "div",
+      { class: "samples" },
+      element(
+        "figure",
+        {},
+        thumbnail(unit.index, 288),
+        element(
+          "figcaption",
+          {},
+          "Enlarged thumbnail: this gallery was exported without full-size pictures."
+        )
+      )
+    );
+  }
+
+  // marks/compare-page.js
+  var DETAIL_ROWS = [
+    ["Top natural images", fewExamples],
+    ["Checks", checksList],
+    ["Claims", claimsList]
+  ];
+  var refocus = null;
+  function changeCompared(shown, changed, focus) {
+    refocus = focus;
+    if (pins.equal(shown)) pins.replace(changed);
+    view.replace({ pins: changed });
+  }
+  function columnTools(addresses, column) {
+    const address = addresses[column];
+    const move2 = (step2) => {
+      const changed = [...addresses];
+      [changed[column], changed[column + step2]] = [changed[column + step2], changed[column]];
+      changeCompared(addresses, changed, [address, step2 < 0 ? "left" : "right"]);
+    };
+    const button = (name, label, action, enabled) => buttonOf(icon(name), "plain", action, {
+      "aria-label": `${label} ${address}`,
+      "data-action": name,
+      ...enabled ? {} : { disabled: "" }
+    });
+    return element(
+      "div",
+      { class: "column-tools", "data-address": address },
+      button("left", "Move left", () => move2(-1), column > 0),
+      button("right", "Move right", () => move2(1), column < addresses.length - 1),
+      button(
+        "cross",
+        "Remove",
+        () => {
+          const changed = addresses.filter((other) => other !== address);
+          changeCompared(addresses, changed, [
+            changed[Math.min(column, changed.length - 1)],
+            "cross"
+          ]);
+        },
+        true
+      )
+    );
+  }
+  function comparedPicture(unit, detail, width) {
+    const [render] = unit.renders;
+    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, width);
+    const picture = (side, target) => samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
+    if (render.sides === 1) return picture(null, width);
+    return element(
+      "div",
+      { class: "two" },
+      SIDES.map((_, side) => picture(side, width / 2))
+    );
+  }
+  function comparedRows(units, details) {
+    const width = units.length > 4 ? 128 : units.length > 2 ? 192 : 224;
+    const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
+    const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i], width))]];
+    if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
+    for (const { key, name, higher } of unitTable.metrics) {
+      const values = units.map((unit) => unitTable.metric(key, unit.index));
+      const known = values.filter((value) => value !== null);
+      if (!known.length) continue;
+      const differ = new Set(known).size > 1;
+      const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known) : void 0;
+      rows.push([
+        name,
+        values.map((value) => element(value === best ? "b" : "span", {}, measured(value)))
+      ]);
+    }
+    for (const [heading, cellOf] of DETAIL_ROWS) {
+      const cells = details.map((detail) => detail && cellOf(detail));
+      if (cells.some(Boolean)) rows.push([heading, cells.map((cell) => cell ?? "\u2013")]);
+    }
+    return rows;
+  }
+  function comparison(addresses, units, details) {
+    const head = units.map(
+      (unit, column) => element(
+        "th",
+        { scope: "col" },
+        element("a", { href: view.link({ unit: unit.address }) }, unit.address),
+        columnTools(addresses, column)
+      )
+    );
+    const body = comparedRows(units, details).map(
+      ([heading, cells]) => element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, heading),
+        cells.map((cell) => element("td", {}, cell))
+      )
+    );
+    return element(
+      "div",
+      { class: "compared", tabindex: "0", role: "region", "aria-label": "Comparison" },
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, element("td"), head)),
+        element("tbody", {}, body)
+      )
+    );
+  }
+  function comparedNotes(requested, found) {
+    const missing = requested.filter((address) => unitTable.find(address) < 0);
+    const over = requested.length - missing.length - found.length;
+    return [
+      ...missing.map(
+        (address) => element("p", { class: "notice" }, "No unit ", element("b", {}, address), " in this gallery.")
+      ),
+      ...over > 0 ? [
+        element(
+          "p",
+          { class: "notice" },
+          `The link has more than ${MOST_PINS} units; only the first ${MOST_PINS} are shown.`
+        )
+      ] : []
+    ];
+  }
+  async function showPins(container, text, origin) {
+    document.title = `Compare units \xB7 ${model.name} \xB7 featviz gallery`;
+    const requested = text === void 0 ? pins.list() : pinsOf(text);
+    const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
+    const units = addresses.map((address) => unitAt(unitTable.find(address)));
+    const shown = element(
+      "code",
+      { class: "link-text", hidden: "" },
+      location.href.split("#")[0] + pinsHash(addresses)
+    );
+    const tools = element(
+      "div",
+      { class: "unit-tools" },
+      buttonOf(
+        [icon("link"), "Copy link"],
+        "button copy-link",
+        () => copyText(shown.textContent, "Link", shown)
+      ),
+      keepButton(addresses),
+      shown
+    );
+    const header = element(
+      "header",
+      {},
+      origin === null ? breadcrumbs() : breadcrumbs(element("a", { href: view.link({ unit: origin }), class: "back" }, origin)),
+      element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
+      units.length ? tools : null
+    );
+    container.replaceChildren(header, ...comparedNotes(requested, addresses));
+    if (!units.length)
+      container.append(
+        element(
+          "p",
+          { class: "lead" },
+          "No pinned units. Pin units in the list or on their pages (key p) to compare them here."
+        )
+      );
+    const focus = refocus;
+    refocus = null;
+    if (!focus || !units.length) focusShown();
+    if (!units.length) return;
+    const details = await Promise.all(units.map(firstDetail));
+    if (header.parentNode !== container) return;
+    container.append(comparison(addresses, units, details));
+    if (focus) focusTool(container, ...focus);
+  }
+  function focusTool(container, address, action) {
+    const tools = [...container.querySelectorAll(".column-tools")].find(
+      (node) => node.dataset.address === address
+    );
+    const button = tools?.querySelector(`[data-action=${action}]:enabled`) ?? tools?.querySelector("button:enabled");
+    (button ?? container.querySelector("h1")).focus();
+  }
+  function keepButton(addresses) {
+    const button = buttonOf([icon("pin"), "Pin these"], "button keep", () => {
+      pins.replace(addresses);
+      showMessage(`${counted(addresses.length, "unit")} pinned`);
+      focusShown();
+    });
+    button.refill = () => {
+      button.hidden = pins.equal(addresses);
+    };
+    button.refill();
+    return button;
+  }
+  document.addEventListener("pins", () => pageContainer.querySelector(".keep")?.refill());
+
+  // marks/labels-page.js
+  function labeledUnit([address, { label, favorite }]) {
+    const index = unitTable.find(address);
+    const name = element("b", {}, address);
+    return element(
+      "li",
+      { class: "labeled-unit" },
+      index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 64),
+      element(
+        "p",
+        {},
+        index < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: view.link({ unit: address }) }, name),
+        element("br"),
+        element("bdi", {}, label)
+      ),
+      favorite ? element(
+        "span",
+        { class: "favorite-mark", role: "img", "aria-label": "Favorite" },
+        icon("star")
+      ) : null,
+      buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favorite }), {
+        "aria-label": `Remove label and favorite of ${address}`
+      })
+    );
+  }
+  function forget(address, entry) {
+    labels.set(address, { label: "", favorite: false });
+    pageContainer.querySelector(".label-file button")?.focus();
+    showMessage(
+      `Label of ${address} removed`,
+      buttonOf("Undo", "plain undo", () => restore(() => labels.set(address, entry)))
+    );
+  }
+  function restore(undo) {
+    undo();
+    showMessage("Restored");
+    focusShown();
+  }
+  function exportLabels() {
+    const url = URL.createObjectURL(new Blob([labels.toText()], { type: "application/json" }));
+    element("a", { href: url, download: "featviz-labels.json" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 6e4);
+    showMessage(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
+  }
+  async function importLabels(file) {
+    let found;
+    try {
+      found = readLabels(await file.text());
+    } catch (error) {
+      showMessage(`${file.name} was not imported: ${error.message}`);
+      return;
+    }
+    const { model: model2, weights, entries } = found;
+    if (model2 === LABELS.model && weights.startsWith(LABELS.weights)) {
+      addLabels(entries);
+      return;
+    }
+    const known = entries.size - unknownCount(entries);
+    const anyway = buttonOf("Import anyway", "plain", () => {
+      addLabels(entries);
+      focusShown();
+    });
+    showMessage(
+      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
+      anyway
+    );
+  }
+  var unknownCount = (entries) => [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
+  function addLabels(entries) {
+    const result = labels.add(entries);
+    const unknown = unknownCount(entries);
+    const facts = [
+      `${result.added} new`,
+      `${result.changed} changed`,
+      `${result.same} unchanged`,
+      ...unknown ? [`${unknown} of units not in this gallery`] : []
+    ];
+    showMessage(
+      `Imported: ${facts.join(", ")}.`,
+      result.added + result.changed ? buttonOf("Undo", "plain undo", () => restore(result.undo)) : null
+    );
+  }
+  function labelsBody() {
+    const entries = labels.entries();
+    const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
+    const order = (address) => indices.get(address) < 0 ? Infinity : indices.get(address);
+    entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
+    return [
+      element(
+        "p",
+        { class: "lead" },
+        entries.length ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.` : "No labels or favorites yet. Add them on the page of a unit, or import a file."
+      ),
+      labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
+      element("ul", { class: "labeled" }, entries.map(labeledUnit))
+    ].filter((node) => node !== null);
+  }
+  function showLabels(container) {
+    document.title = `Labels \xB7 ${model.name} \xB7 featviz gallery`;
+    const input = element("input", {
+      type: "file",
+      accept: ".json,application/json",
+      class: "label-chooser",
+      tabindex: "-1",
+      "aria-hidden": "true"
+    });
+    input.addEventListener("change", async () => {
+      const [file] = input.files;
+      if (file) await importLabels(file);
+      input.value = "";
+    });
+    const body = element("div", { class: "label-list" }, labelsBody());
+    container.replaceChildren(
+      element(
+        "header",
+        {},
+        breadcrumbs(),
+        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites")
+      ),
+      element(
+        "div",
+        { class: "label-file" },
+        buttonOf("Export to file", "button", exportLabels),
+        buttonOf("Import from file", "button", () => input.click()),
+        input,
+        element(
+          "p",
+          { class: "quiet" },
+          "Importing replaces the labels of the units in the file and keeps all others."
+        )
+      ),
+      body
+    );
+    container.querySelector("h1").focus({ preventScroll: true });
+  }
+  document.addEventListener(
+    "labels",
+    () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
+  );
+
+  // shared/theme.js
+  var KEY2 = "featviz-theme";
+  var root = document.documentElement;
+  var systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+  var isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches;
+  function storedTheme() {
+    try {
+      return localStorage.getItem(KEY2);
+    } catch {
+      return null;
+    }
+  }
+  function switchTheme() {
+    const theme = isDark() ? "light" : "dark";
+    const isDefault = theme === "dark" === systemIsDark.matches;
+    if (isDefault) delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    try {
+      if (isDefault) localStorage.removeItem(KEY2);
+      else localStorage.setItem(KEY2, theme);
+    } catch {
+    }
+  }
+  function initTheme() {
+    const stored = storedTheme();
+    if (stored === "light" || stored === "dark") root.dataset.theme = stored;
+    const button = buttonOf(
+      icon("theme"),
+      "plain theme",
+      () => {
+        switchTheme();
+        show2();
+      },
+      { "aria-label": "Dark theme", title: "Light or dark theme" }
+    );
+    const show2 = () => button.setAttribute("aria-pressed", String(isDark()));
+    systemIsDark.addEventListener("change", show2);
+    show2();
+    document.body.append(button);
+  }
+
+  // unit/actions.js
+  function unitActions(unit) {
+    const { address } = unit;
+    const input = element("input", {
+      type: "text",
+      class: "label-input",
+      maxlength: LABELS.longest,
+      placeholder: "Add a label",
+      "aria-label": "Label",
+      autocomplete: "off",
+      dir: "auto"
+    });
+    const favorite = buttonOf(
+      [icon("star"), "Favorite"],
+      "button favorite",
+      () => toggleFavorite(address)
+    );
+    const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
+    const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
+    const link = buttonOf(
+      [icon("link"), "Copy link"],
+      "button copy-link",
+      () => copyText(linkTo(address), "Link", shown)
+    );
+    const bar = element(
+      "div",
+      { class: "unit-tools of-one" },
+      input,
+      favorite,
+      pin,
+      link,
+      shown,
+      element("p", { class: "storage-warning quiet", hidden: "" })
+    );
+    const fill = () => {
+      const entry = labels.get(address);
+      if (document.activeElement !== input) input.value = entry.label;
+      favorite.setAttribute("aria-pressed", entry.favorite);
+      pin.setAttribute("aria-pressed", pins.has(address));
+      bar.lastChild.hidden = !labels.warning;
+      bar.lastChild.textContent = labels.warning ?? "";
+    };
+    input.addEventListener("blur", () => setLabel(address, input.value));
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") input.value = labels.get(address).label;
+      if (event.key === "Enter" || event.key === "Escape") {
+        event.stopPropagation();
+        input.blur();
+        pageContainer.querySelector("h1").focus({ preventScroll: true });
+      }
+    });
+    bar.refill = fill;
+    fill();
+    return bar;
+  }
+  var linkTo = (address) => location.href.split("#")[0] + unitHash(address);
+  function setLabel(address, text) {
+    if (text.trim() === labels.get(address).label) return;
+    labels.set(address, { label: text });
+    showMessage(text.trim() ? "Label saved" : "Label removed");
+  }
+  function toggleFavorite(address) {
+    const favorite = !labels.get(address).favorite;
+    labels.set(address, { favorite });
+    showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
+  }
+  for (const change of ["labels", "pins"])
+    document.addEventListener(
+      change,
+      () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
+    );
+
+  // charts/activation.js
+  var PLOT = { height: 300, left: 56, right: 30, top: 14, bottom: 46, label: 13 };
+  function labelHeights(heights) {
+    const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
+    const placed = [...heights];
+    for (let k = 1; k < order.length; k += 1) {
+      placed[order[k]] = Math.max(placed[order[k]], placed[order[k - 1]] + PLOT.label);
+    }
+    const over = Math.max(0, placed[order.at(-1)] - (PLOT.height - PLOT.bottom));
+    return placed.map((height) => height - over);
+  }
+  function plotSummary(lines) {
+    const parts = lines.map((line2, i) => {
+      const finite = line2.filter((value) => value !== null);
+      if (!finite.length) return `sample ${i + 1} has no finite activation`;
+      return `sample ${i + 1} goes from ${measured(finite[0])} to ${measured(finite.at(-1))}`;
+    });
+    return `Activation over ${lines[0].length} steps: ${parts.join("; ")}.`;
+  }
+  function activationPlot(lines, width) {
+    const range = valueRange(lines);
+    const steps2 = Math.max(...lines.map((line2) => line2.length));
+    if (range === null || steps2 === 0)
+      return element("p", { class: "notice" }, "No finite activation was recorded.");
+    const [low, high] = range;
+    const right = width - PLOT.right;
+    const bottom = PLOT.height - PLOT.bottom;
+    const x = (i) => PLOT.left + (right - PLOT.left) * i / Math.max(1, steps2 - 1);
+    const y = (value) => bottom - (bottom - PLOT.top) * (value - low) / (high - low);
+    const svg = svgElement("svg", {
+      class: "plot",
+      viewBox: `0 0 ${width} ${PLOT.height}`,
+      role: "img",
+      "aria-label": plotSummary(lines)
+    });
+    for (const tick of ticks(low, high, 5)) {
+      svg.append(
+        svgElement("line", {
+          class: tick === 0 ? "zero" : "grid",
+          x1: PLOT.left,
+          x2: right,
+          y1: y(tick),
+          y2: y(tick)
+        }),
+        svgElement(
+          "text",
+          { class: "tick", x: PLOT.left - 8, y: y(tick) + 4, "text-anchor": "end" },
+          rounded(tick)
+        )
+      );
+    }
+    for (const tick of ticks(1, steps2, Math.max(2, Math.floor(width / 65)))) {
+      if (tick !== Math.round(tick)) continue;
+      const at = x(tick - 1);
+      svg.append(
+        svgElement("line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 5 }),
+        svgElement(
+          "text",
+          { class: "tick", x: at, y: bottom + 19, "text-anchor": "middle" },
+          String(tick)
+        )
+      );
+    }
+    svg.append(
+      svgElement("line", { class: "axis", x1: PLOT.left, x2: right, y1: bottom, y2: bottom }),
+      svgElement(
+        "text",
+        { class: "name", x: (PLOT.left + right) / 2, y: PLOT.height - 6, "text-anchor": "middle" },
+        "step"
+      ),
+      svgElement(
+        "text",
+        {
+          class: "name",
+          transform: `translate(13 ${(PLOT.top + bottom) / 2}) rotate(-90)`,
+          "text-anchor": "middle"
+        },
+        "activation"
+      )
+    );
+    const ends = lines.map((line2) => y(line2.findLast((value) => value !== null) ?? low));
+    const heights = labelHeights(ends);
+    lines.forEach((line2, i) => {
+      const color = sampleColor(i);
+      svg.append(svgElement("path", { class: `line ${color}`, d: linePath(line2, x, y) }));
+      if (lines.length > 1) {
+        svg.append(
+          svgElement(
+            "text",
+            { class: `end ${color}`, x: right + 7, y: heights[i] + 4 },
+            String(i + 1)
+          )
+        );
+      }
+    });
+    return svg;
+  }
+  function activationFigure(lines) {
+    const container = element("div", { class: "plot-container" });
+    new ResizeObserver(() => {
+      if (container.clientWidth)
+        container.replaceChildren(activationPlot(lines, container.clientWidth));
+    }).observe(container);
+    return element(
+      "figure",
+      { class: "trajectory" },
+      container,
+      element(
+        "figcaption",
+        {},
+        "Activation at each optimization step, on the augmented image of that step. The activation of a picture is measured without augmentation."
+      )
+    );
+  }
+
+  // shared/tables.js
+  function settingsTable(settings2) {
+    return element(
+      "details",
+      {},
+      element("summary", {}, "Settings"),
+      element(
+        "dl",
+        { class: "settings" },
+        settings2.map(([key, value]) => [element("dt", {}, key), element("dd", {}, value)])
+      )
+    );
+  }
+  function tableOf(summary, headings, rows) {
+    const details = element("details", {}, element("summary", {}, summary));
+    details.addEventListener(
+      "toggle",
+      async () => {
+        let cells;
+        try {
+          cells = await rows();
+        } catch (error) {
+          details.append(missingFile(error));
+          return;
+        }
+        details.append(
+          element(
+            "div",
+            { class: "table", tabindex: "0", role: "region", "aria-label": summary },
+            element(
+              "table",
+              {},
+              element(
+                "thead",
+                {},
+                element(
+                  "tr",
+                  {},
+                  headings.map((heading) => element("th", { scope: "col" }, heading))
+                )
+              ),
+              element(
+                "tbody",
+                {},
+                cells.map(
+                  ([first, ...rest]) => element(
+                    "tr",
+                    {},
+                    element("th", { scope: "row" }, first),
+                    rest.map((cell) => element("td", {}, cell))
+                  )
+                )
+              )
+            )
+          )
+        );
+      },
+      { once: true }
+    );
+    return details;
+  }
+
+  // unit/how-made.js
+  function commandBlock(command) {
+    if (command === null) {
+      return element(
+        "p",
+        { class: "notice" },
+        "No command: a name in this store cannot be pasted into a shell safely."
+      );
+    }
+    const words = command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
+    const code = element("code", {}, words.slice(1));
+    const copy = buttonOf("Copy command", "button copy-command", (button) => {
+      button.closest(".how-made").open = true;
+      copyText(command, "Command", code);
+    });
+    return element(
+      "div",
+      { class: "command" },
+      element("h3", {}, "Reproduce"),
+      element("pre", { tabindex: "0", role: "region", "aria-label": "Command" }, code),
+      copy
+    );
+  }
+  function howMade({ activation, trajectory, command }, group, open) {
+    return element(
+      "details",
+      { class: "how-made", ...open ? { open: "" } : {} },
+      element("summary", {}, "How it was made"),
+      element(
+        "div",
+        {},
+        activationFigure(byActivation(activation).map((sample) => trajectory[sample])),
+        element("div", {}, commandBlock(command), settingsTable(group.settings))
+      )
+    );
+  }
+
+  // unit/answer.js
+  var RELATED = {
+    filters: "filter",
+    attention: "attention map",
+    grids: "token grid",
+    gradients: "gradients on images",
+    tokens: "position dependence",
+    compare: "match in another model"
+  };
+  function relatedLinks(links) {
+    if (!links.length) return null;
+    const items = links.map(
+      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section])
+    );
+    return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
+  }
+  function verdictBlock(unit, detail) {
+    const headline = unitTable.headline(unit.index);
+    const lists = [checksList(detail), claimsList(detail)].filter(Boolean);
+    if (!headline && !lists.length) return null;
+    const [first, ...rest] = headline.split(" \xB7 ");
+    return element(
+      "section",
+      { class: "verdict", "aria-label": "Verdict" },
+      headline ? element("p", { class: "headline" }, element("b", {}, first), " ", listed(rest)) : null,
+      lists,
+      relatedLinks(detail.links)
+    );
+  }
+  function pictureRow(unit, render, detail, ...beside) {
+    const group = model.groups[render.group];
+    const [width, height] = detail.size;
+    const row = element(
+      "div",
+      { class: "answer" },
+      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
+      beside
+    );
+    row.style.setProperty("--own", `${width}px`);
+    row.style.setProperty("--ratio", String(height / width));
+    const several = unit.renders.length > 1;
+    return element(
+      "section",
+      {
+        class: `render ${render.sides > 1 ? "sides" : "whole"}`,
+        "aria-label": several ? group.label : "Pictures"
+      },
+      several ? element("h2", {}, group.label) : null,
+      row
+    );
+  }
+  function answerRow(unit, render, detail) {
+    const beside = [nineExamples(detail), verdictBlock(unit, detail)].filter(Boolean);
+    return beside.length ? [pictureRow(unit, render, detail, beside), howMade(detail, model.groups[render.group], false)] : [relatedLinks(detail.links), plainRow(unit, render, detail)];
+  }
+  var plainRow = (unit, render, detail) => pictureRow(unit, render, detail, howMade(detail, model.groups[render.group], true));
 
   // charts/bars.js
   function shareTrack(share, className2 = "") {
@@ -2371,132 +3547,30 @@
     return svg;
   }
 
-  // unit/examples.js
-  var PATCH_UNITS = 1e3;
-  var PATCH_NAMES = ["query", "key"];
-  var exampleFile = (number) => `${dataFolder}/examples/${number}.webp`;
-  var patchName = (patches, i) => patches.length > 1 ? `${PATCH_NAMES[i]} patch` : "most active patch";
-  function patchFrame([left, top, right, bottom], color) {
-    const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
-    const share = (part) => `${100 * part / PATCH_UNITS}%`;
-    Object.assign(frame.style, {
-      left: share(left),
-      top: share(top),
-      width: share(right - left),
-      height: share(bottom - top)
-    });
-    return frame;
-  }
-  function patchCrop(number, [left, top, right, bottom], color, alt) {
-    const crop = element("span", { class: `crop ${color}`, role: "img", "aria-label": alt });
-    const [wide, high] = [(right - left) / PATCH_UNITS, (bottom - top) / PATCH_UNITS];
-    const at = (start, size) => `${size < 1 ? 100 * start / PATCH_UNITS / (1 - size) : 0}%`;
-    crop.style.setProperty("background-image", `url("${exampleFile(number)}")`);
-    crop.style.setProperty("background-size", `${100 / wide}% ${100 / high}%`);
-    crop.style.setProperty("background-position", `${at(left, wide)} ${at(top, high)}`);
-    return crop;
-  }
-  function exampleFigure([number, value, label, patches], lead) {
-    const name = `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${brief(value)}`;
-    const image = element("img", {
-      src: exampleFile(number),
-      alt: name,
-      loading: "lazy",
-      decoding: "async"
-    });
-    image.addEventListener(
-      "error",
-      () => image.replaceWith(
-        element("span", { class: "no-image" }, "This image is missing or cannot be read")
-      )
-    );
-    const marked = patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
-    return element(
-      "figure",
-      { class: "example" },
-      element(
-        "div",
-        { class: "framed" },
-        image,
-        marked.map(([patch, i]) => patchFrame(patch, `patch-${i}`))
-      ),
-      marked.length ? element(
-        "div",
-        { class: "crops" },
-        marked.map(
-          ([patch, i]) => patchCrop(
-            number,
-            patch,
-            `patch-${i}`,
-            `${patchName(patches, i)} of natural image ${number}`
-          )
-        )
-      ) : null,
-      element(
-        "figcaption",
-        {},
-        lead ? element("span", { class: "quantile" }, lead) : null,
-        element("b", {}, brief(value)),
-        label === null ? null : element("bdi", { class: "label-of" }, label)
-      )
-    );
-  }
-  function exampleRow(heading, lead, entries, leadOf = () => null) {
-    if (!entries.length) return null;
-    return element(
-      "section",
-      { "aria-label": heading },
-      element("h3", {}, heading),
-      lead ? element("p", { class: "quiet" }, lead) : null,
-      element(
-        "div",
-        { class: "examples" },
-        entries.map((entry, i) => exampleFigure(entry, leadOf(i)))
-      )
-    );
-  }
-  function frameLegend(entries) {
-    const patches = entries.map(([, , , found]) => found);
-    const most = Math.max(0, ...patches.map((found) => found.length));
-    if (!most) return null;
-    const note = patches.some((found) => found.includes(null)) ? " Tokens that are not patches have no frame." : "";
-    if (most === 1)
-      return element(
-        "p",
-        { class: "quiet" },
-        element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-        "Frame: the patch with the highest activation, enlarged below the image.",
-        note
-      );
-    return element(
-      "p",
-      { class: "quiet" },
-      element("span", { class: "swatch patch-0", "aria-hidden": "true" }),
-      "Solid frame: query patch. ",
-      element("span", { class: "swatch patch-1", "aria-hidden": "true" }),
-      "Dashed frame: key patch, which is attended to. Both are enlarged below the image.",
-      note
-    );
-  }
+  // unit/evidence/distribution.js
   function valuesFigure(found, activation) {
+    const format = activationFormat(found);
     const marks = [
       [found.median, "median", "sample-7"],
       ...activation === null ? [] : [[activation, "this picture", "sample-1"]]
     ];
     const position = activation === null ? "" : activation > found.high ? "above all of them" : activation < found.low ? "below all of them" : "within their range";
-    const description = `Activation on natural images from ${brief(found.low)} to ${brief(found.high)}, median ${brief(found.median)}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`;
+    const reached = activation === null ? "" : ` The picture reaches ${format(activation)}, ${position}.`;
+    const description = `Activation on natural images from ${format(found.low)} to ${format(found.high)}, median ${format(found.median)}.${reached}`;
     return chartFigure(
       (width) => histogramPlot(found.histogram, found.low, found.high, marks, width, description),
-      `Activation on ${counted(found.images, "natural image")}.${activation === null ? "" : ` The picture reaches ${brief(activation)}, ${position}.`}`
+      `Activation on ${counted(found.images, "natural image")}.${reached}`
     );
   }
-  function valuesList({ mean, deviation, sparsity, active }) {
-    const entry = (name, value, description) => [
+  function valuesList(found) {
+    const { mean, deviation, sparsity, active } = found;
+    const format = activationFormat(found);
+    const entry = (name, value, description, text = format(value)) => value === null ? null : [
       element("dt", {}, name),
       element(
         "dd",
         {},
-        element("b", {}, value),
+        element("b", {}, text),
         " ",
         element("span", { class: "quiet" }, description)
       )
@@ -2504,14 +3578,15 @@
     return element(
       "dl",
       { class: "value-list" },
-      entry("Mean", brief(mean), "over all natural images"),
-      entry("Standard deviation", brief(deviation), "over all natural images"),
-      sparsity === null ? null : entry(
+      entry("Mean", mean, "over all natural images"),
+      entry("Standard deviation", deviation, "over all natural images"),
+      entry(
         "Sparsity",
-        brief(sparsity),
-        "(0 if equal on all images, 1 if active on a single one)"
+        sparsity,
+        "(0 if equal on all images, 1 if active on a single one)",
+        hundredths(sparsity)
       ),
-      entry("Active", percent(active), "of the images have an activation above 0")
+      entry("Active", active, "of the images have an activation above 0", percent(active))
     );
   }
   function classMeans({ classes, mean, deviation }) {
@@ -2528,923 +3603,25 @@
         { class: "quiet" },
         "Difference of the class mean from the mean over all images, in standard deviations."
       ),
-      element(
-        "div",
-        { class: "sided" },
-        barList("Highest", up, most),
-        down.length ? barList("Lowest", down, most) : null
-      )
+      barList("Highest", up, most, hundredths),
+      down.length ? barList("Lowest", down, most, hundredths) : null
     );
   }
-  function examplesBlock({ evidence }) {
+  function distributionBlock({ evidence }) {
     const found = evidence?.examples;
     if (!found) return null;
     const activation = evidence.pictures[evidence.best].activation;
-    const ordinal = (i) => i < found.quantiles.length ? `${rounded(100 * found.quantiles[i])}\xA0%` : null;
-    const all = [...found.top, ...found.spread, ...found.bottom];
     return element(
       "section",
-      { class: "evidence natural", "aria-label": "Natural images" },
-      element("h2", {}, "Natural images"),
-      element(
-        "p",
-        { class: "quiet" },
-        `From ${counted(found.images, "image")} of `,
-        element("bdi", {}, found.data),
-        ", each with the activation of the unit and its class."
-      ),
-      frameLegend(all),
-      exampleRow("Highest activation", null, found.top),
-      element("div", { class: "sided" }, valuesFigure(found, activation), valuesList(found)),
-      classMeans(found),
-      exampleRow(
-        "Examples by percentile",
-        "The image at each percentile of the activation.",
-        found.spread,
-        ordinal
-      ),
-      exampleRow("Lowest activation", null, found.bottom)
-    );
-  }
-  function fewExamples({ evidence }) {
-    if (!evidence?.examples?.top.length) return null;
-    const figures = evidence.examples.top.slice(0, 4).map((entry) => exampleFigure(entry, null));
-    return element("div", { class: "examples few" }, figures);
-  }
-
-  // unit/navigation.js
-  function breadcrumbs(...links) {
-    return element(
-      "nav",
-      { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
-      element("a", { href: "index.html" }, "All models"),
-      element("a", { href: view.link({ unit: null }), class: "back" }, model.name),
-      links
-    );
-  }
-  function step(index, name, rel, key, arrow) {
-    if (index === void 0)
-      return element("span", { class: "step", "aria-hidden": "true" }, icon(arrow));
-    const address = unitTable.address(index);
-    return element(
-      "a",
-      {
-        class: "step",
-        rel,
-        "aria-keyshortcuts": key,
-        href: view.link({ unit: address }),
-        "aria-label": `${name} unit, ${address}`,
-        title: address
-      },
-      icon(arrow)
-    );
-  }
-  function neighbors(index) {
-    const order = unitTable.order(view.state());
-    const at = order.indexOf(index);
-    return { at, order, before: at < 0 ? void 0 : order[at - 1], after: order[at + 1] };
-  }
-  function steps(unit) {
-    const { at, order, before, after } = neighbors(unit.index);
-    const position = at < 0 ? "not in the list" : `${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
-    return element(
-      "nav",
-      { class: "steps", "aria-label": "Units" },
-      step(before, "Previous", "prev", "ArrowLeft", "left"),
-      element("span", { class: "quiet" }, position),
-      step(after, "Next", "next", "ArrowRight", "right")
-    );
-  }
-
-  // shared/picture-size.js
-  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
-  function fittingWidth([, width, height], across, down) {
-    const scale = Math.min(across / width, down / height);
-    return width * (scale > 1 ? Math.floor(scale) : scale);
-  }
-
-  // unit/pictures.js
-  var SIDES = ["query", "key"];
-  var LARGE = 448;
-  var HALF = 320;
-  var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
-  function samplePicture(unit, render, size, sample, side, target) {
-    const [width, height] = size;
-    const shown = target >= width ? wholeWidth(width, target) : target;
-    const names = [
-      unit.address,
-      ...render.samples > 1 ? [`sample ${sample + 1}`] : [],
-      ...side === null ? [] : [`${SIDES[side]} side`]
-    ];
-    const src = pictureFile(render, sample, side);
-    const image = element("img", {
-      src,
-      alt: names.join(", "),
-      width: shown,
-      height: Math.round(shown * height / width),
-      class: width < 64 ? "pixels" : "smooth"
-    });
-    image.addEventListener(
-      "error",
-      () => image.replaceWith(
-        element("p", { class: "notice" }, `This picture is missing or cannot be read: ${src}`)
-      )
-    );
-    return image;
-  }
-  function largePicture(unit, render, detail, sample) {
-    if (render.sides === 1) return samplePicture(unit, render, detail.size, sample, null, LARGE);
-    return element(
-      "div",
-      { class: "two" },
-      SIDES.map(
-        (name, side) => element(
-          "div",
-          {},
-          samplePicture(unit, render, detail.size, sample, side, HALF),
-          element("span", { class: "side" }, name)
-        )
-      )
-    );
-  }
-  function byActivation(activation) {
-    return activation.map((_, sample) => sample).sort(
-      (one, other) => (activation[other] ?? -Infinity) - (activation[one] ?? -Infinity) || one - other
-    );
-  }
-  var sampleNumber = (sample) => element("span", { class: `number ${sampleColor(sample)}` }, String(sample + 1));
-  function downloadLink(side) {
-    const hint = location.protocol === "file:" ? { title: "If the picture opens in a tab, save it from there" } : {};
-    return element(
-      "a",
-      { class: "button download", target: "_blank", ...hint },
-      icon("download"),
-      side ? `Download picture, ${side}` : "Download picture"
-    );
-  }
-  function fileName(unit, render, sample, side) {
-    const plain = unit.address.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
-    const parts = [
-      plain || "unit",
-      ...render.samples > 1 ? [sample + 1] : [],
-      ...render.sides > 1 ? [SIDES[side]] : []
-    ];
-    return `${parts.join("-")}.${model.pictures}`;
-  }
-  function samplesFigure(unit, render, detail) {
-    const several = render.samples > 1;
-    const shown = element("div", { class: "large" });
-    const caption = element("figcaption", { "aria-live": "polite" });
-    const downloads = Array.from(
-      { length: render.sides },
-      (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
-    );
-    const choices = several ? byActivation(detail.activation).map(
-      (sample) => sampleButton(unit, render, detail, sample, () => show2(sample))
-    ) : [];
-    const show2 = (sample) => {
-      shown.replaceChildren(largePicture(unit, render, detail, sample));
-      caption.replaceChildren(
-        ...several ? [sampleNumber(sample)] : [],
-        "activation ",
-        element("b", {}, measured(detail.activation[sample]))
-      );
-      downloads.forEach((link, side) => {
-        link.href = pictureFile(render, sample, render.sides > 1 ? side : null);
-        link.download = fileName(unit, render, sample, side);
-      });
-      for (const button of choices)
-        button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
-    };
-    show2(several ? byActivation(detail.activation)[0] : 0);
-    return element(
-      "div",
-      { class: "samples" },
-      element("figure", {}, shown, caption),
-      several ? element(
-        "div",
-        { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
-        choices
-      ) : null,
-      element("p", { class: "picture-actions" }, downloads)
-    );
-  }
-  function sampleButton(unit, render, detail, sample, show2) {
-    const side = render.sides > 1 ? 0 : null;
-    const picture = samplePicture(unit, render, detail.size, sample, side, 72);
-    picture.alt = "";
-    return buttonOf(
-      [picture, element("span", {}, sampleNumber(sample), measured(detail.activation[sample]))],
-      "choice",
-      show2,
-      {
-        "data-sample": sample,
-        "aria-label": `Sample ${sample + 1}, activation ${measured(detail.activation[sample])}`
-      }
-    );
-  }
-  function thumbnailFigure(unit) {
-    return element(
-      "div",
-      { class: "samples" },
-      element(
-        "figure",
-        {},
-        thumbnail(unit.index, 288),
-        element(
-          "figcaption",
-          {},
-          "Enlarged thumbnail: this gallery was exported without full-size pictures."
-        )
-      )
-    );
-  }
-
-  // marks/compare-page.js
-  var DETAIL_ROWS = [
-    ["Top natural images", fewExamples],
-    ["Checks", checksList],
-    ["Claims", claimsList]
-  ];
-  var refocus = null;
-  function changeCompared(shown, changed, focus) {
-    refocus = focus;
-    if (pins.equal(shown)) pins.replace(changed);
-    view.replace({ pins: changed });
-  }
-  function columnTools(addresses, column) {
-    const address = addresses[column];
-    const move2 = (step2) => {
-      const changed = [...addresses];
-      [changed[column], changed[column + step2]] = [changed[column + step2], changed[column]];
-      changeCompared(addresses, changed, [address, step2 < 0 ? "left" : "right"]);
-    };
-    const button = (name, label, action, enabled) => buttonOf(icon(name), "plain", action, {
-      "aria-label": `${label} ${address}`,
-      "data-action": name,
-      ...enabled ? {} : { disabled: "" }
-    });
-    return element(
-      "div",
-      { class: "column-tools", "data-address": address },
-      button("left", "Move left", () => move2(-1), column > 0),
-      button("right", "Move right", () => move2(1), column < addresses.length - 1),
-      button(
-        "cross",
-        "Remove",
-        () => {
-          const changed = addresses.filter((other) => other !== address);
-          changeCompared(addresses, changed, [
-            changed[Math.min(column, changed.length - 1)],
-            "cross"
-          ]);
-        },
-        true
-      )
-    );
-  }
-  function comparedPicture(unit, detail) {
-    const [render] = unit.renders;
-    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
-    if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
-    return element(
-      "div",
-      { class: "two" },
-      SIDES.map((_, side) => samplePicture(unit, render, detail.size, render.best, side, 160))
-    );
-  }
-  function comparedRows(units, details) {
-    const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
-    const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i]))]];
-    if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
-    for (const { key, name, higher } of unitTable.metrics) {
-      const values = units.map((unit) => unitTable.metric(key, unit.index));
-      const known = values.filter((value) => value !== null);
-      if (!known.length) continue;
-      const differ = new Set(known).size > 1;
-      const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known) : void 0;
-      rows.push([
-        name,
-        values.map((value) => element(value === best ? "b" : "span", {}, measured(value)))
-      ]);
-    }
-    for (const [heading, cellOf] of DETAIL_ROWS) {
-      const cells = details.map((detail) => detail && cellOf(detail));
-      if (cells.some(Boolean)) rows.push([heading, cells.map((cell) => cell ?? "\u2013")]);
-    }
-    return rows;
-  }
-  function comparison(addresses, units, details) {
-    const head = units.map(
-      (unit, column) => element(
-        "th",
-        { scope: "col" },
-        element("a", { href: view.link({ unit: unit.address }) }, unit.address),
-        columnTools(addresses, column)
-      )
-    );
-    const body = comparedRows(units, details).map(
-      ([heading, cells]) => element(
-        "tr",
-        {},
-        element("th", { scope: "row" }, heading),
-        cells.map((cell) => element("td", {}, cell))
-      )
-    );
-    return element(
-      "div",
-      { class: "compared", tabindex: "0", role: "region", "aria-label": "Comparison" },
-      element(
-        "table",
-        {},
-        element("thead", {}, element("tr", {}, element("td"), head)),
-        element("tbody", {}, body)
-      )
-    );
-  }
-  function comparedNotes(requested, found) {
-    const missing = requested.filter((address) => unitTable.find(address) < 0);
-    const over = requested.length - missing.length - found.length;
-    return [
-      ...missing.map(
-        (address) => element("p", { class: "notice" }, "No unit ", element("b", {}, address), " in this gallery.")
-      ),
-      ...over > 0 ? [
-        element(
-          "p",
-          { class: "notice" },
-          `The link has more than ${MOST_PINS} units; only the first ${MOST_PINS} are shown.`
-        )
-      ] : []
-    ];
-  }
-  async function showPins(container, text) {
-    document.title = `Compare units \xB7 ${model.name} \xB7 featviz gallery`;
-    const requested = text === void 0 ? pins.list() : pinsOf(text);
-    const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
-    const units = addresses.map((address) => unitAt(unitTable.find(address)));
-    const shown = element(
-      "code",
-      { class: "link-text", hidden: "" },
-      location.href.split("#")[0] + pinsHash(addresses)
-    );
-    const tools = element(
-      "div",
-      { class: "unit-tools" },
-      buttonOf(
-        [icon("link"), "Copy link"],
-        "button copy-link",
-        () => copyText(shown.textContent, "Link", shown)
-      ),
-      keepButton(addresses),
-      shown
-    );
-    const header = element(
-      "header",
-      {},
-      breadcrumbs(),
-      element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
-      units.length ? tools : null
-    );
-    container.replaceChildren(header, ...comparedNotes(requested, addresses));
-    if (!units.length)
-      container.append(
-        element(
-          "p",
-          { class: "lead" },
-          "No pinned units. Pin units in the list or on their pages (key p) to compare them here."
-        )
-      );
-    const focus = refocus;
-    refocus = null;
-    if (!focus || !units.length) focusShown();
-    if (!units.length) return;
-    const details = await Promise.all(units.map(firstDetail));
-    if (header.parentNode !== container) return;
-    container.append(comparison(addresses, units, details));
-    if (focus) focusTool(container, ...focus);
-  }
-  function focusTool(container, address, action) {
-    const tools = [...container.querySelectorAll(".column-tools")].find(
-      (node) => node.dataset.address === address
-    );
-    const button = tools?.querySelector(`[data-action=${action}]:enabled`) ?? tools?.querySelector("button:enabled");
-    (button ?? container.querySelector("h1")).focus();
-  }
-  function keepButton(addresses) {
-    const button = buttonOf([icon("pin"), "Pin these"], "button keep", () => {
-      pins.replace(addresses);
-      showMessage(`${counted(addresses.length, "unit")} pinned`);
-      focusShown();
-    });
-    button.refill = () => {
-      button.hidden = pins.equal(addresses);
-    };
-    button.refill();
-    return button;
-  }
-  document.addEventListener("pins", () => pageContainer.querySelector(".keep")?.refill());
-
-  // marks/labels-page.js
-  function labeledUnit([address, { label, favorite }]) {
-    const index = unitTable.find(address);
-    const name = element("b", {}, address);
-    return element(
-      "li",
-      { class: "labeled-unit" },
-      index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 64),
-      element(
-        "p",
-        {},
-        index < 0 ? [name, element("span", { class: "quiet" }, " not in this gallery")] : element("a", { href: view.link({ unit: address }) }, name),
-        element("br"),
-        element("bdi", {}, label)
-      ),
-      favorite ? element(
-        "span",
-        { class: "favorite-mark", role: "img", "aria-label": "Favorite" },
-        icon("star")
-      ) : null,
-      buttonOf(icon("cross"), "plain forget", () => forget(address, { label, favorite }), {
-        "aria-label": `Remove label and favorite of ${address}`
-      })
-    );
-  }
-  function forget(address, entry) {
-    labels.set(address, { label: "", favorite: false });
-    pageContainer.querySelector(".label-file button")?.focus();
-    showMessage(
-      `Label of ${address} removed`,
-      buttonOf("Undo", "plain undo", () => restore(() => labels.set(address, entry)))
-    );
-  }
-  function restore(undo) {
-    undo();
-    showMessage("Restored");
-    focusShown();
-  }
-  function exportLabels() {
-    const url = URL.createObjectURL(new Blob([labels.toText()], { type: "application/json" }));
-    element("a", { href: url, download: "featviz-labels.json" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 6e4);
-    showMessage(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
-  }
-  async function importLabels(file) {
-    let found;
-    try {
-      found = readLabels(await file.text());
-    } catch (error) {
-      showMessage(`${file.name} was not imported: ${error.message}`);
-      return;
-    }
-    const { model: model2, weights, entries } = found;
-    if (model2 === LABELS.model && weights.startsWith(LABELS.weights)) {
-      addLabels(entries);
-      return;
-    }
-    const known = entries.size - unknownCount(entries);
-    const anyway = buttonOf("Import anyway", "plain", () => {
-      addLabels(entries);
-      focusShown();
-    });
-    showMessage(
-      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
-      anyway
-    );
-  }
-  var unknownCount = (entries) => [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
-  function addLabels(entries) {
-    const result = labels.add(entries);
-    const unknown = unknownCount(entries);
-    const facts = [
-      `${result.added} new`,
-      `${result.changed} changed`,
-      `${result.same} unchanged`,
-      ...unknown ? [`${unknown} of units not in this gallery`] : []
-    ];
-    showMessage(
-      `Imported: ${facts.join(", ")}.`,
-      result.added + result.changed ? buttonOf("Undo", "plain undo", () => restore(result.undo)) : null
-    );
-  }
-  function labelsBody() {
-    const entries = labels.entries();
-    const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
-    const order = (address) => indices.get(address) < 0 ? Infinity : indices.get(address);
-    entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
-    return [
-      element(
-        "p",
-        { class: "lead" },
-        entries.length ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.` : "No labels or favorites yet. Add them on the page of a unit, or import a file."
-      ),
-      labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
-      element("ul", { class: "labeled" }, entries.map(labeledUnit))
-    ].filter((node) => node !== null);
-  }
-  function showLabels(container) {
-    document.title = `Labels \xB7 ${model.name} \xB7 featviz gallery`;
-    const input = element("input", {
-      type: "file",
-      accept: ".json,application/json",
-      class: "label-chooser",
-      tabindex: "-1",
-      "aria-hidden": "true"
-    });
-    input.addEventListener("change", async () => {
-      const [file] = input.files;
-      if (file) await importLabels(file);
-      input.value = "";
-    });
-    const body = element("div", { class: "label-list" }, labelsBody());
-    container.replaceChildren(
-      element(
-        "header",
-        {},
-        breadcrumbs(),
-        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites")
-      ),
+      { class: "evidence distribution", "aria-label": "Activation on natural images" },
       element(
         "div",
-        { class: "label-file" },
-        buttonOf("Export to file", "button", exportLabels),
-        buttonOf("Import from file", "button", () => input.click()),
-        input,
-        element(
-          "p",
-          { class: "quiet" },
-          "Importing replaces the labels of the units in the file and keeps all others."
-        )
-      ),
-      body
-    );
-    container.querySelector("h1").focus({ preventScroll: true });
-  }
-  document.addEventListener(
-    "labels",
-    () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
-  );
-
-  // sections/figures.js
-  function pictureOf([number, width, height], shown, alt, loading = "lazy") {
-    return element("img", {
-      src: `${dataFolder}/figures/${number}.webp`,
-      alt,
-      width: Math.round(shown),
-      height: Math.round(shown * height / width),
-      loading,
-      decoding: "async",
-      class: shown >= 2 * width ? "pixels" : "smooth"
-    });
-  }
-  function legend(scale, low, high) {
-    return element(
-      "span",
-      { class: "legend" },
-      element("span", {}, rounded(low)),
-      element("img", {
-        src: `${dataFolder}/figures/${scale[0]}.webp`,
-        alt: "to",
-        width: 96,
-        height: 8
-      }),
-      element("span", {}, rounded(high))
-    );
-  }
-  var scaleWithMaximum = (scale, low, high, most) => [
-    legend(scale, low, high),
-    most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
-  ];
-  var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
-
-  // sections/enlarge.js
-  var enlargedDialog = document.getElementById("zoom");
-  var enlarged = /* @__PURE__ */ new WeakMap();
-  function enlargeable(figure, width, alt, caption) {
-    const button = element(
-      "button",
-      { type: "button", class: "zoom", "aria-haspopup": "dialog" },
-      pictureOf(figure, width, alt)
-    );
-    enlarged.set(button, { figure, alt, caption });
-    button.addEventListener("click", () => openEnlarged(button));
-    return button;
-  }
-  function openEnlarged(button) {
-    const { figure, alt, caption } = enlarged.get(button);
-    const width = fittingWidth(figure, innerWidth * 0.92, innerHeight * 0.74);
-    const all = [...button.closest("#section").querySelectorAll("button.zoom")];
-    const at = all.indexOf(button);
-    const stepButton = (offset, label, arrow) => {
-      const other = all[at + offset];
-      const step2 = element(
-        "button",
-        { type: "button", class: "step", "aria-label": label, ...other ? {} : { disabled: "" } },
-        arrow
-      );
-      step2.addEventListener("click", () => openEnlarged(other));
-      return step2;
-    };
-    const close = element(
-      "button",
-      { type: "button", class: "step", "aria-label": "Close" },
-      "\xD7"
-    );
-    close.addEventListener("click", () => enlargedDialog.close());
-    enlargedDialog.replaceChildren(
-      element(
-        "figure",
         {},
-        pictureOf(figure, width, alt, "eager"),
-        element("figcaption", {}, caption())
+        element("h2", {}, "Activation on natural images"),
+        valuesFigure(found, activation),
+        valuesList(found)
       ),
-      element(
-        "div",
-        { class: "steps" },
-        stepButton(-1, "Previous picture", "\u2190"),
-        stepButton(1, "Next picture", "\u2192"),
-        close
-      )
-    );
-    if (!enlargedDialog.open) enlargedDialog.showModal();
-    close.focus();
-    enlargedDialog.onclose = () => button.focus({ preventScroll: true });
-    enlargedDialog.onkeydown = (event) => {
-      const offset = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (offset && all[at + offset]) openEnlarged(all[at + offset]);
-    };
-  }
-  enlargedDialog.addEventListener("click", (event) => {
-    if (event.target === enlargedDialog) enlargedDialog.close();
-  });
-
-  // charts/activation.js
-  var PLOT = { height: 300, left: 56, right: 30, top: 14, bottom: 46, label: 13 };
-  function labelHeights(heights) {
-    const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
-    const placed = [...heights];
-    for (let k = 1; k < order.length; k += 1) {
-      placed[order[k]] = Math.max(placed[order[k]], placed[order[k - 1]] + PLOT.label);
-    }
-    const over = Math.max(0, placed[order.at(-1)] - (PLOT.height - PLOT.bottom));
-    return placed.map((height) => height - over);
-  }
-  function plotSummary(lines) {
-    const parts = lines.map((line2, i) => {
-      const finite = line2.filter((value) => value !== null);
-      if (!finite.length) return `sample ${i + 1} has no finite activation`;
-      return `sample ${i + 1} goes from ${measured(finite[0])} to ${measured(finite.at(-1))}`;
-    });
-    return `Activation over ${lines[0].length} steps: ${parts.join("; ")}.`;
-  }
-  function activationPlot(lines, width) {
-    const range = valueRange(lines);
-    const steps2 = Math.max(...lines.map((line2) => line2.length));
-    if (range === null || steps2 === 0)
-      return element("p", { class: "notice" }, "No finite activation was recorded.");
-    const [low, high] = range;
-    const right = width - PLOT.right;
-    const bottom = PLOT.height - PLOT.bottom;
-    const x = (i) => PLOT.left + (right - PLOT.left) * i / Math.max(1, steps2 - 1);
-    const y = (value) => bottom - (bottom - PLOT.top) * (value - low) / (high - low);
-    const svg = svgElement("svg", {
-      class: "plot",
-      viewBox: `0 0 ${width} ${PLOT.height}`,
-      role: "img",
-      "aria-label": plotSummary(lines)
-    });
-    for (const tick of ticks(low, high, 5)) {
-      svg.append(
-        svgElement("line", {
-          class: tick === 0 ? "zero" : "grid",
-          x1: PLOT.left,
-          x2: right,
-          y1: y(tick),
-          y2: y(tick)
-        }),
-        svgElement(
-          "text",
-          { class: "tick", x: PLOT.left - 8, y: y(tick) + 4, "text-anchor": "end" },
-          rounded(tick)
-        )
-      );
-    }
-    for (const tick of ticks(1, steps2, Math.max(2, Math.floor(width / 65)))) {
-      if (tick !== Math.round(tick)) continue;
-      const at = x(tick - 1);
-      svg.append(
-        svgElement("line", { class: "axis", x1: at, x2: at, y1: bottom, y2: bottom + 5 }),
-        svgElement(
-          "text",
-          { class: "tick", x: at, y: bottom + 19, "text-anchor": "middle" },
-          String(tick)
-        )
-      );
-    }
-    svg.append(
-      svgElement("line", { class: "axis", x1: PLOT.left, x2: right, y1: bottom, y2: bottom }),
-      svgElement(
-        "text",
-        { class: "name", x: (PLOT.left + right) / 2, y: PLOT.height - 6, "text-anchor": "middle" },
-        "step"
-      ),
-      svgElement(
-        "text",
-        {
-          class: "name",
-          transform: `translate(13 ${(PLOT.top + bottom) / 2}) rotate(-90)`,
-          "text-anchor": "middle"
-        },
-        "activation"
-      )
-    );
-    const ends = lines.map((line2) => y(line2.findLast((value) => value !== null) ?? low));
-    const heights = labelHeights(ends);
-    lines.forEach((line2, i) => {
-      const color = sampleColor(i);
-      svg.append(svgElement("path", { class: `line ${color}`, d: linePath(line2, x, y) }));
-      if (lines.length > 1) {
-        svg.append(
-          svgElement(
-            "text",
-            { class: `end ${color}`, x: right + 7, y: heights[i] + 4 },
-            String(i + 1)
-          )
-        );
-      }
-    });
-    return svg;
-  }
-  function activationFigure(lines) {
-    const container = element("div", { class: "plot-container" });
-    new ResizeObserver(() => {
-      if (container.clientWidth)
-        container.replaceChildren(activationPlot(lines, container.clientWidth));
-    }).observe(container);
-    return element(
-      "figure",
-      { class: "trajectory" },
-      container,
-      element(
-        "figcaption",
-        {},
-        "Activation at each optimization step, on the augmented image of that step. The activation of a picture is measured without augmentation."
-      )
-    );
-  }
-
-  // shared/tables.js
-  function settingsTable(settings2) {
-    return element(
-      "details",
-      {},
-      element("summary", {}, "Settings"),
-      element(
-        "dl",
-        { class: "settings" },
-        settings2.map(([key, value]) => [element("dt", {}, key), element("dd", {}, value)])
-      )
-    );
-  }
-  function tableOf(summary, headings, rows) {
-    const details = element("details", {}, element("summary", {}, summary));
-    details.addEventListener(
-      "toggle",
-      async () => {
-        let cells;
-        try {
-          cells = await rows();
-        } catch (error) {
-          details.append(missingFile(error));
-          return;
-        }
-        details.append(
-          element(
-            "div",
-            { class: "table", tabindex: "0", role: "region", "aria-label": summary },
-            element(
-              "table",
-              {},
-              element(
-                "thead",
-                {},
-                element(
-                  "tr",
-                  {},
-                  headings.map((heading) => element("th", { scope: "col" }, heading))
-                )
-              ),
-              element(
-                "tbody",
-                {},
-                cells.map(
-                  ([first, ...rest]) => element(
-                    "tr",
-                    {},
-                    element("th", { scope: "row" }, first),
-                    rest.map((cell) => element("td", {}, cell))
-                  )
-                )
-              )
-            )
-          )
-        );
-      },
-      { once: true }
-    );
-    return details;
-  }
-
-  // unit/actions.js
-  function unitActions(unit) {
-    const { address } = unit;
-    const input = element("input", {
-      type: "text",
-      class: "label-input",
-      maxlength: LABELS.longest,
-      placeholder: "Add a label",
-      "aria-label": "Label",
-      autocomplete: "off",
-      dir: "auto"
-    });
-    const favorite = buttonOf(
-      [icon("star"), "Favorite"],
-      "button favorite",
-      () => toggleFavorite(address)
-    );
-    const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
-    const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
-    const link = buttonOf(
-      [icon("link"), "Copy link"],
-      "button copy-link",
-      () => copyText(linkTo(address), "Link", shown)
-    );
-    const bar = element(
-      "div",
-      { class: "unit-tools of-one" },
-      input,
-      favorite,
-      pin,
-      link,
-      shown,
-      element("p", { class: "storage-warning quiet", hidden: "" })
-    );
-    const fill = () => {
-      const entry = labels.get(address);
-      if (document.activeElement !== input) input.value = entry.label;
-      favorite.setAttribute("aria-pressed", entry.favorite);
-      pin.setAttribute("aria-pressed", pins.has(address));
-      bar.lastChild.hidden = !labels.warning;
-      bar.lastChild.textContent = labels.warning ?? "";
-    };
-    input.addEventListener("blur", () => setLabel(address, input.value));
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") input.value = labels.get(address).label;
-      if (event.key === "Enter" || event.key === "Escape") {
-        event.stopPropagation();
-        input.blur();
-        pageContainer.querySelector("h1").focus({ preventScroll: true });
-      }
-    });
-    bar.refill = fill;
-    fill();
-    return bar;
-  }
-  var linkTo = (address) => location.href.split("#")[0] + unitHash(address);
-  function setLabel(address, text) {
-    if (text.trim() === labels.get(address).label) return;
-    labels.set(address, { label: text });
-    showMessage(text.trim() ? "Label saved" : "Label removed");
-  }
-  function toggleFavorite(address) {
-    const favorite = !labels.get(address).favorite;
-    labels.set(address, { favorite });
-    showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
-  }
-  for (const change of ["labels", "pins"])
-    document.addEventListener(
-      change,
-      () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
-    );
-
-  // unit/command.js
-  function commandBlock(command) {
-    if (command === null) {
-      return element(
-        "p",
-        { class: "notice" },
-        "No command: a name in this store cannot be pasted into a shell safely."
-      );
-    }
-    const words = command.split(" ").flatMap((word) => [" ", element("span", {}, word)]);
-    const code = element("code", {}, words.slice(1));
-    const copy = buttonOf("Copy command", "copy-command", () => copyText(command, "Command", code));
-    return element(
-      "div",
-      { class: "command" },
-      element("h3", {}, "Reproduce"),
-      element("pre", { tabindex: "0", role: "region", "aria-label": "Command" }, code),
-      copy
+      classMeans(found)
     );
   }
 
@@ -3491,7 +3668,7 @@
     return svg;
   }
 
-  // unit/interventions.js
+  // unit/evidence/interventions.js
   var DOSE_NAMES = {
     picture: ["own picture", "own"],
     other: ["picture of another neuron", "other"]
@@ -3542,8 +3719,9 @@
     const up = total.filter(([, value]) => value > 0);
     const down = total.filter(([, value]) => value <= 0).sort(([, one], [, other]) => one - other);
     const most = Math.max(...total.map(([, value]) => Math.abs(value ?? 0)));
+    const format = scaleFormat(0, most, 3);
     const correlations = Object.entries(agreement).filter(([, value]) => value !== null);
-    const bars = (caption, rows) => rows.length ? barList(caption, rows, most) : null;
+    const bars = (caption, rows) => rows.length ? barList(caption, rows, most, format) : null;
     return element(
       "section",
       { "aria-label": "Effect by class" },
@@ -3553,7 +3731,8 @@
         { class: "quiet" },
         "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested."
       ),
-      element("div", { class: "sided" }, bars("Supports", up), bars("Opposes", down)),
+      bars("Supports", up),
+      bars("Opposes", down),
       tableOf(
         "Total and direct effects",
         ["Class", "Total", "Direct"],
@@ -3582,67 +3761,179 @@
       ) : null
     );
   }
-  function mediationBlock({ mediation, mediation_control: control, label }) {
-    if (mediation === null) return null;
-    const row = (name, share) => [name, share];
-    const rows = [
-      row("this neuron", mediation),
-      ...control === null ? [] : [row("control neurons of the same layer and activation level, median", control)]
+  var ABLATIONS = { mean: "Mean ablation", resample: "Resample ablation" };
+  var CONTROLS = { neurons: "neurons", directions: "random directions" };
+  var LEVEL = 0.05;
+  var bound = (name, value) => value === null ? `${name} unknown` : `${name} ${value > LEVEL ? "\u2265" : "="} ${rounded(Number(value.toPrecision(2)))}`;
+  function comparison2(kind, { count, level, within, p }, format) {
+    const name = CONTROLS[kind] ?? kind;
+    const text = p <= LEVEL ? `above ${within} of ${count} ${name}, at most ${format(level)}` : level > 0 ? `${count - within + 1} or more of ${count} ${name} reach ${format(level)}` : `not shown to be above 0 and ${within} of ${count} ${name}`;
+    return element("div", {}, text, " ", element("span", { class: "quiet" }, `(${bound("p", p)})`));
+  }
+  function claimCells(name, { holds, significant, p, q }, rows) {
+    const span = { rowspan: rows };
+    const verdict = holds ? chip(true, CLAIM_TEXTS[name], "span") : p === null ? "Not tested" : `Not shown: ${CLAIM_TEXTS[name].toLowerCase()}${significant ? ", an interval includes 0" : ""}`;
+    return [
+      element("td", { class: "value", ...span }, p === null ? "\u2013" : bound("q", q).slice(2)),
+      element("td", span, element("span", { class: "verdicts one" }, verdict))
     ];
+  }
+  function testRows({ removals, doses, controls, claims, neutral, picture_p: pictureP }) {
+    const effects = [
+      ...Object.values(removals).map(({ effect }) => effect),
+      ...[doses[99], doses.picture, doses.other].map((dose) => dose?.effect)
+    ].filter((effect) => effect && effect.estimate !== null);
+    const ends = effects.flatMap(({ estimate, low, high }) => [estimate, low ?? 0, high ?? 0]);
+    const format = scaleFormat(0, Math.max(0, ...ends.map(Math.abs)), 3);
+    const effectCell = ({ estimate, low, high }) => estimate === null ? "\u2013" : [
+      element("b", {}, format(estimate)),
+      low === null ? "" : ` [${format(low)}, ${format(high)}]`
+    ];
+    const compared = (found) => Object.entries(found).map(([kind, group]) => comparison2(kind, group, format));
+    const ablations = Object.entries(removals).map(([name, { effect, controls: found }]) => [
+      ABLATIONS[name] ?? name,
+      effectCell(effect),
+      compared(found)
+    ]);
+    const dosed = [];
+    if (doses[99]?.effect.estimate != null)
+      dosed.push(["Dose of the 99th percentile", effectCell(doses[99].effect), compared(controls)]);
+    else dosed.push(["Dose of the 99th percentile", "\u2013", `only ${neutral} neutral images`]);
+    const own = [];
+    if (doses.picture?.effect.estimate != null)
+      own.push([
+        "Dose of its own picture",
+        effectCell(doses.picture.effect),
+        doses.other?.effect.estimate == null ? "no picture of another neuron" : [
+          `picture of another neuron: ${format(doses.other.effect.estimate)} `,
+          element("span", { class: "quiet" }, `(${bound("p", pictureP)})`)
+        ]
+      ]);
+    return [
+      ["necessary", ablations],
+      ["sufficient", dosed],
+      ["pictured", own]
+    ].flatMap(
+      ([name, rows]) => rows.map((row, i) => [
+        ...row,
+        i || !claims[name] ? [] : claimCells(name, claims[name], rows.length)
+      ])
+    );
+  }
+  function mediationRow({ mediation, mediation_control: control }) {
+    if (mediation === null) return [];
+    const share = (value) => percent(Math.round(1e3 * value) / 1e3 || 0);
+    return [
+      [
+        "Mediation of its picture\u2019s effect",
+        element("b", {}, share(mediation)),
+        control === null ? "\u2013" : `control neurons: median ${share(control)}`,
+        [element("td", {}, "\u2013"), element("td", {}, "\u2013")]
+      ]
+    ];
+  }
+  function testsTable(verdict) {
+    const heads = ["Test", "Effect [95\xA0% CI]", "Controls", "q", "Verdict"];
     return element(
-      "section",
-      { "aria-label": "Mediation" },
-      element("h3", {}, "Mediation"),
+      "div",
+      { class: "metrics tests", tabindex: "0", role: "region", "aria-label": "Tests" },
+      element(
+        "table",
+        {},
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            heads.map((head) => element("th", { scope: "col" }, head))
+          )
+        ),
+        element(
+          "tbody",
+          {},
+          [...testRows(verdict), ...mediationRow(verdict)].map(
+            ([test, effect, controls, rest]) => element(
+              "tr",
+              {},
+              element("th", { scope: "row" }, test),
+              element("td", { class: "effect" }, effect),
+              element("td", {}, controls),
+              rest
+            )
+          )
+        )
+      )
+    );
+  }
+  function testsBlock(verdict) {
+    const { label, images, neutral, data: data2, claims } = verdict;
+    const among = Math.max(0, ...Object.values(claims).map((claim) => claim.among));
+    return [
       element(
         "p",
         { class: "quiet" },
-        "Share of the margin of ",
+        "Effects in logits on the margin of ",
         className(label),
-        " on the neuron\u2019s own picture that is lost with a neuron frozen at its mean."
+        ", the class that the neuron supports most, on held-out images of ",
+        element("bdi", {}, data2),
+        "."
       ),
-      barList(
-        "Share of the margin lost",
-        rows,
-        Math.max(1, ...rows.map(([, share]) => Math.abs(share))),
-        (share) => percent(Math.round(1e3 * share) / 1e3 || 0)
+      testsTable(verdict),
+      element(
+        "details",
+        { class: "why" },
+        element("summary", {}, "How to read the table"),
+        element(
+          "dl",
+          { class: "value-list" },
+          [
+            [
+              "Ablation",
+              `decrease of the margin on ${counted(images, "image")} of the class, when the activation is replaced by its mean, or by that of an image of another class`
+            ],
+            [
+              "Dose",
+              `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the neuron\u2019s own picture`
+            ],
+            [
+              "Controls",
+              "neurons of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images"
+            ],
+            [
+              "q",
+              `false discovery rate over ${counted(among, "tested neuron")}; above 0.05 a lower bound. About 5\xA0% of neurons outrank their controls by chance`
+            ],
+            [
+              "Mediation",
+              "share of the margin on the neuron\u2019s own picture that is lost with the neuron frozen at its mean"
+            ]
+          ].map(([term, meaning]) => [
+            element("dt", {}, term),
+            element("dd", { class: "quiet" }, meaning)
+          ])
+        )
       )
+    ];
+  }
+  function sentencesBlock(sentences, folded) {
+    const list = element(
+      "ul",
+      { class: "sentences" },
+      sentences.map((sentence) => element("li", {}, sentence))
     );
+    return folded ? element("details", {}, element("summary", {}, "In words"), list) : list;
   }
   function interventionsBlock({ evidence }) {
     const verdict = evidence?.verdict;
     if (!verdict) return null;
-    const claims = verdict.silent ? [] : Object.entries(verdict.claims).filter(([name]) => Object.hasOwn(CLAIM_TEXTS, name));
-    const held = claims.filter(([, claim]) => claim.holds);
-    const others = claims.filter(([, claim]) => !claim.holds);
     return element(
       "section",
       { class: "evidence", "aria-label": "Causal tests" },
       element("h2", {}, "Causal tests"),
-      claims.length ? element(
-        "ul",
-        { class: "verdicts", "aria-label": "Claims" },
-        held.map(
-          ([name]) => chip(true, [
-            CLAIM_TEXTS[name],
-            ...verdict.label === null ? [] : [" for ", className(verdict.label)]
-          ])
-        ),
-        others.map(
-          ([name, { p }]) => element(
-            "li",
-            { class: "not-shown" },
-            p === null ? "Not tested: " : "Not shown: ",
-            CLAIM_TEXTS[name].toLowerCase()
-          )
-        )
-      ) : null,
-      element(
-        "ul",
-        { class: "sentences" },
-        evidence.sentences.map((sentence) => element("li", {}, sentence))
-      ),
-      verdict.silent ? null : element("div", { class: "sided" }, doseFigure(verdict), mediationBlock(verdict)),
-      verdict.silent ? null : profileBars(verdict)
+      verdict.silent ? null : testsBlock(verdict),
+      sentencesBlock(evidence.sentences, !verdict.silent),
+      verdict.silent ? null : element("div", { class: "sided" }, doseFigure(verdict), profileBars(verdict))
     );
   }
 
@@ -3678,7 +3969,7 @@
     return svg;
   }
 
-  // unit/metrics.js
+  // unit/evidence/metrics.js
   function rankAmongUnits(key, index) {
     const metric = unitTable.metrics.find((one) => one.key === key);
     const own = unitTable.metric(key, index);
@@ -3696,7 +3987,7 @@
     const value = unitTable.metric(key, unit.index);
     if (value === null) return null;
     const rank = rankAmongUnits(key, unit.index);
-    const comparison2 = rank ? [
+    const comparison3 = rank ? [
       shareTrack(rank.share),
       element(
         "span",
@@ -3714,8 +4005,8 @@
       "tr",
       {},
       element("th", { scope: "row" }, describe),
-      element("td", { class: "value" }, brief(value)),
-      element("td", { class: "rank" }, comparison2)
+      element("td", { class: "value" }, measured(value)),
+      element("td", { class: "rank" }, comparison3)
     );
   }
   function metricsBlock(unit, { evidence }) {
@@ -3765,9 +4056,9 @@
       ["other images of their classes", route2.same, "sample-2"],
       ["images of other classes", route2.different, "sample-7"]
     ];
-    const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
+    const last = (values) => hundredths(values.findLast((value) => value !== null) ?? null);
     const description = `Similarity to the unit\u2019s top natural images over ${route2.layers.length} layers. At the last layer: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
-    const rows = () => route2.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
+    const rows = () => route2.layers.map((layer, i) => [layer, ...lines.map(([, values]) => hundredths(values[i]))]);
     return element(
       "section",
       { "aria-label": "Similarity by layer" },
@@ -3840,7 +4131,7 @@
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [unitTable.address(index), element("b", {}, hundredths(similarity))]
+        [shortAddress(unitTable.address(index)), element("b", {}, hundredths(similarity))]
       ])
     );
     return [
@@ -3858,40 +4149,6 @@
   }
 
   // unit/page.js
-  var RELATED = {
-    filters: "filter",
-    attention: "attention map",
-    grids: "token grid",
-    gradients: "gradients on images",
-    tokens: "position dependence",
-    compare: "match in another model"
-  };
-  function relatedLinks(links) {
-    if (!links.length) return null;
-    const items = links.map(
-      ([section, address]) => element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section])
-    );
-    return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
-  }
-  function renderBlock(unit, render, detail) {
-    const group = model.groups[render.group];
-    return element(
-      "section",
-      {
-        class: `render ${render.sides > 1 ? "sides" : "whole"}`,
-        "aria-label": unit.renders.length > 1 ? group.label : "Pictures"
-      },
-      unit.renders.length > 1 ? element("h2", {}, group.label) : null,
-      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
-      element(
-        "div",
-        { class: "render-details" },
-        activationFigure(detail.trajectory),
-        commandBlock(detail.command),
-        settingsTable(group.settings)
-      )
-    );
-  }
   function missingUnit(address) {
     return [
       element("header", {}, breadcrumbs(), element("h1", { tabindex: "-1" }, address)),
@@ -3930,10 +4187,20 @@
       return;
     }
     if (header.parentNode !== container) return;
-    const withEvidence = details.find(({ evidence }) => evidence) ?? details[0];
+    const main = Math.max(
+      0,
+      details.findIndex(({ evidence }) => evidence)
+    );
+    const withEvidence = details[main];
+    const [answer, made] = answerRow(unit, unit.renders[main], withEvidence);
+    const others = unit.renders.map(
+      (render, i) => i === main ? null : plainRow(unit, render, details[i])
+    );
     const blocks = [
-      relatedLinks(details[0].links),
-      ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
+      answer,
+      distributionBlock(withEvidence),
+      made,
+      ...others,
       examplesBlock(withEvidence),
       metricsBlock(unit, withEvidence),
       interventionsBlock(withEvidence),
@@ -3948,8 +4215,9 @@
     element("h2", { class: "title", tabindex: "-1" }, title),
     element("p", { class: "lead" }, lead)
   ];
-  function blockHead(title, note) {
-    return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, note));
+  function blockHead(title, note, className2 = "") {
+    const heading = element("h3", { class: className2 }, title);
+    return element("div", { class: "heading" }, heading, element("p", {}, note));
   }
   function blocksOf(blocks, build) {
     return blocks.map((block) => [
@@ -3963,7 +4231,7 @@
       ([site, entries]) => element(
         "section",
         { "aria-label": site },
-        blockHead(site, counted(entries.length, noun)),
+        blockHead(site, counted(entries.length, noun), "address"),
         element(
           "div",
           { class: className2 },
@@ -3975,6 +4243,43 @@
   function addressLink(section, address, text = address) {
     return section.units.has(address) ? element("a", { href: unitHash(address) }, text) : element("span", {}, text);
   }
+
+  // sections/figures.js
+  function pictureOf([number, width, height], shown, alt, loading) {
+    return element("img", {
+      src: `${dataFolder}/figures/${number}.webp`,
+      alt,
+      width: Math.round(shown),
+      height: Math.round(shown * height / width),
+      loading,
+      decoding: "async",
+      class: shown >= 2 * width ? "pixels" : "smooth"
+    });
+  }
+  function enlargeable(figure, width, alt, caption) {
+    const [, ...size] = figure;
+    const draw = (shown, loading) => pictureOf(figure, shown, alt, loading);
+    return enlargeButton(size, draw, width, caption);
+  }
+  function legend(scale, low, high) {
+    return element(
+      "span",
+      { class: "legend" },
+      element("span", {}, rounded(low)),
+      element("img", {
+        src: `${dataFolder}/figures/${scale[0]}.webp`,
+        alt: "to",
+        width: 96,
+        height: 8
+      }),
+      element("span", {}, rounded(high))
+    );
+  }
+  var scaleWithMaximum = (scale, low, high, most) => [
+    legend(scale, low, high),
+    most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
+  ];
+  var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
 
   // sections/attention.js
   var MAP = 160;
@@ -4473,17 +4778,32 @@
       element("span", {}, text)
     );
   }
+  function extremeUnits(entries, key) {
+    const column = unitTable.columns.get(key) ?? [];
+    const rounded2 = (value) => Number(value.toPrecision(5));
+    const last = rounded2(entries.at(-1)[1]);
+    const tied = column.filter((value) => value === last).length;
+    const shown = entries.filter(([, value]) => rounded2(value) !== last);
+    const isWhole = tied <= entries.length - shown.length;
+    const where = [">=", "<="].map((op) => ({ key, op, value: last }));
+    return element(
+      "div",
+      { class: "report-pictures" },
+      (isWhole ? entries : shown).map(([address, value]) => reportPicture(address, brief(value), 52)),
+      isWhole ? null : element(
+        "a",
+        { class: "tied", href: view.link({ where, sort: key, down: true }) },
+        `${counted(tied, "unit")} with ${brief(last)}`
+      )
+    );
+  }
   function reportRow(name, found) {
     const [, title, meaning] = METRIC_TEXTS.find(([key]) => key === metricKey(name)) ?? [
       name,
       name,
       ""
     ];
-    const pictures = (entries) => element(
-      "div",
-      { class: "report-pictures" },
-      entries.map(([address, value]) => reportPicture(address, brief(value), 52))
-    );
+    const pictures = (entries) => extremeUnits(entries, metricKey(name));
     const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
     const heading = known ? element(
       "a",
@@ -4999,7 +5319,7 @@
   var problemNote = document.getElementById("problem");
   var PAGES = {
     unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-    pins: showPins,
+    pins: (container, text) => showPins(container, text, compareOrigin),
     labels: showLabels
   };
   var LIST_KINDS = /* @__PURE__ */ new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
@@ -5009,8 +5329,10 @@
   var layers = new Layers(layersContainer);
   var toolbar = new Toolbar(toolbarContainer);
   var listShown = null;
+  var pageKind = null;
   var unitShown = null;
   var hashShown = null;
+  var compareOrigin = null;
   var isOutdated = false;
   function keepScroll() {
     if (!listsContainer.hidden && listShown !== null) scrollPositions.set(listShown, scrollY);
@@ -5019,6 +5341,9 @@
     document.title = [...parts, model.name, "featviz gallery"].join(" \xB7 ");
   };
   function showPage({ kind, text, name }) {
+    if (pageContainer.hidden || kind === "unit") compareOrigin = null;
+    else if (kind === "pins" && pageKind === "unit") compareOrigin = unitShown;
+    pageKind = kind;
     if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
     listsContainer.hidden = true;
     pageContainer.hidden = false;
@@ -5211,6 +5536,7 @@
     const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
     (cell ?? document.getElementById("pictures")).focus();
   });
+  initTheme();
   data.page = { labels, pins, unitTable, view, grid };
   route();
 })();

@@ -29,6 +29,7 @@ class ExamplesFormatter:
     def __init__(self, store: Store) -> None:
         self._settings: Mapping[str, Any] = store.configuration["examples"]
         self._classes = [str(name) for name in self._settings["classes"]]
+        self._side = int(store.configuration.get("example_images", {}).get("side", 1))
         self._labels: dict[str, int] = {}
         if "example_images" in store.kinds:
             rows = store.rows("example_images")
@@ -45,7 +46,8 @@ class ExamplesFormatter:
         Returns
         -------
         dict
-            ``top``, ``spread`` and ``bottom`` are lists of image index, activation, class or None,
+            ``side`` is that of the images in pixels; 1 if the store has none. ``top``, ``spread``
+            and ``bottom`` are lists of image index, activation, class or None,
             and patches. If there are two patches, the first is the query, the second the key. A
             patch is left, top, right and bottom in thousandths of the image side, or None if the
             token is not a patch.
@@ -54,6 +56,7 @@ class ExamplesFormatter:
         data = self._settings["data"]
         return {
             "data": str(data["name"] if isinstance(data, Mapping) else data),
+            "side": self._side,
             "images": int(examples["histogram"].sum()),
             "quantiles": self._settings.get("quantiles", []),
             **{name: self._images(examples, name) for name in ("top", "spread", "bottom")},

@@ -118,9 +118,19 @@ class UnitFiles:
         if self.damaged and len(self.damaged) == len(self.index.rows):
             raise FeatvizError(self.damaged[0][1])
 
-    def strip(self) -> list[str]:
-        """Return the thumbnails for the index page: paths in the folder, without suffix."""
-        return [f"strip/{index}" for index in self._strip.values()]
+    def strip(self) -> list[tuple[str, str, str]]:
+        """Return the thumbnails for the index page.
+
+        Returns
+        -------
+        list of (str, str, str)
+            Path in the folder, without suffix; address and headline of the unit.
+        """
+        addresses = self._plan.addresses()
+        return [
+            (f"strip/{index}", addresses[unit], self.index.headlines[unit].text)
+            for unit, index in self._strip.items()
+        ]
 
     def _write_sheets(
         self,

@@ -42,6 +42,8 @@ class UnitIndexWriter:
     ----------
     rows : array
         Data of each row for the build cache; see `gallery.build.build_cache.ROW`.
+    headlines : list of Headline
+        Of each unit, of the rows added so far.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class UnitIndexWriter:
         self.rows = np.zeros(sum(1 for _ in plan.renders()), ROW)
         self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
         self._columns: defaultdict[Metric, dict[int, float]] = defaultdict(dict)
-        self._headlines = [Headline()] * plan.units
+        self.headlines = [Headline()] * plan.units
         self._colors = [NO_COLOR] * plan.units
         # Details name similar units, which are known when all rows are. Until then, they are kept
         # in a temporary file.
@@ -91,8 +93,8 @@ class UnitIndexWriter:
                 self._colors[render.unit] = mean_color(result.descriptor)
         for metric, value in values.items():
             self._columns[metric].setdefault(render.unit, value)
-        if not self._headlines[render.unit].text:
-            self._headlines[render.unit] = line
+        if not self.headlines[render.unit].text:
+            self.headlines[render.unit] = line
         self._details.write(json.dumps([render.unit, entry, evidence]) + "\n")
 
     def finish(self, similar_by_activation: Sequence[Any] | None) -> dict[str, Any]:
@@ -118,7 +120,7 @@ class UnitIndexWriter:
         addresses = self._plan.addresses()
         sites = [layer.name for layer in self._plan.layers for _ in layer.units]
         suffixes = [unit[len(site) :] for site, unit in zip(sites, addresses, strict=True)]
-        text = units_script(suffixes, self._renders, columns, self._headlines, self._colors)
+        text = units_script(suffixes, self._renders, columns, self.headlines, self._colors)
         (self._folder / "units.js").write_text(text, encoding="ascii")
         return {
             "metrics": describe_metrics(columns),

@@ -40,6 +40,10 @@ METRICS = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
 """All metrics by which a page can sort units."""
 
 
+MEASURED = ("examples", "scores", "validations")
+"""Kinds of evidence whose numbers of units the index page gives."""
+
+
 class UnitMetrics:
     """Evidence of the units of a model.
 
@@ -54,6 +58,8 @@ class UnitMetrics:
     ----------
     summaries : dict of int to UnitSummary
         Summary of each unit read so far, by its index, for the report.
+    measured : dict of str to set of int
+        Indices of the units with each of `MEASURED`, of those read so far.
     warnings : list of str
         One line for each unit whose evidence cannot be read.
     """
@@ -65,6 +71,7 @@ class UnitMetrics:
             store: ExamplesFormatter(store) for store in stores if shows_images(store)
         }
         self.summaries: dict[int, UnitSummary] = {}
+        self.measured: dict[str, set[int]] = {kind: set() for kind in MEASURED}
         self.warnings: list[str] = []
 
     def read(self, render: Render) -> tuple[dict[str, Any] | None, dict[Metric, float], Headline]:
@@ -91,6 +98,9 @@ class UnitMetrics:
         if formatter is not None and evidence.examples is not None:
             classes = formatter.top_classes(evidence.examples)
         line = headline(evidence, classes)
+        for kind, is_known in zip(MEASURED, _is_measured(evidence, formatter), strict=True):
+            if is_known:
+                self.measured[kind].add(render.unit)
         if render.paired:
             return content, {}, line
         self.summaries.setdefault(render.unit, summarize_unit(evidence))
@@ -107,6 +117,17 @@ class UnitMetrics:
         except FeatvizError as error:
             self.warnings.append(f"evidence of {render.address}: {error}")
             return None
+
+
+def _is_measured(
+    evidence: UnitEvidence, formatter: ExamplesFormatter | None
+) -> tuple[bool, bool, bool]:
+    """Return whether a unit has each of `MEASURED`, and the page shows it."""
+    return (
+        formatter is not None and evidence.examples is not None,
+        not math.isnan(evidence.picture.held_out),
+        evidence.causal_tests is not None,
+    )
 
 
 def _metrics(evidence: UnitEvidence) -> dict[Metric, float]:

@@ -33,12 +33,17 @@ def test_the_demo_prints_the_page_and_resumes(
     small = (("neurons", ("patch_embed:0-1",), 1), ("diverse", ("patch_embed:3",), 2))
     monkeypatch.setattr(demo, "STORES", small)
     monkeypatch.setattr(demo, "STEPS", 1)
+    monkeypatch.setattr(demo, "DATA", "cueworld:20")
     folder = tmp_path / "demo"
     for _ in range(2):
         result = run("demo", "-o", folder)
         assert (result.status, result.out) == (0, f"{folder / 'gallery' / 'index.html'}\n")
         assert (folder / "gallery" / "index.html").is_file()
-        assert [len(Store(folder / name)) for name, *_ in small] == [2, 1]
+        stores = [Store(folder / name) for name, *_ in small]
+        assert [len(store) for store in stores] == [2, 1]
+        # So that a gallery of it shows what featviz measures.
+        for kind in ("examples", "scores"):
+            assert [len(store.addresses(kind)) for store in stores] == [2, 1]
     assert "neurons: 0 units rendered, 2 already stored, 0 failed" in result.err
     report = json.loads(run("demo", "-o", folder, "--json").out)
     assert report["page"] == str(folder / "gallery" / "index.html")

@@ -1,11 +1,11 @@
-// Search for a unit in all models.
+// Search for units in all models.
 
 import { unitHash } from "../shared/address-links.js";
 import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
-import { counted } from "../shared/text.js";
+import { counted, foldedText } from "../shared/text.js";
 
-const unitLists = new Map(); // promise of {sites, suffixes} by page
+const unitLists = new Map(); // promise of {sites, suffixes, headlines} by page
 
 /** Load a data script. Scripts of all models assign the same names, so load one at a time. */
 function loadScript(src) {
@@ -17,7 +17,7 @@ function loadScript(src) {
   });
 }
 
-/** Layers of a model, and the address suffixes of its units. */
+/** Layers of a model; the address suffixes and headlines of its units. */
 function unitsOf({ page, folder }) {
   if (!unitLists.has(page)) {
     unitLists.set(
@@ -25,29 +25,37 @@ function unitsOf({ page, folder }) {
       (async () => {
         await loadScript(`${folder}/model.js`);
         await loadScript(`${folder}/units.js`);
-        return { sites: data.model.sites, suffixes: data.units.suffixes };
+        return { sites: data.model.sites, ...data.units };
       })(),
     );
   }
   return unitLists.get(page);
 }
 
-function hasUnit({ sites, suffixes }, address) {
-  let offset = 0;
-  return sites.some(({ name, count }) => {
-    offset += count;
-    return (
-      address.startsWith(name) &&
-      suffixes.slice(offset - count, offset).includes(address.slice(name.length))
-    );
-  });
+/** Whether a unit, given by its layer, the rest of its address and its headline, is what a text asks for. */
+function matcher(text) {
+  const query = foldedText(text);
+  const [, block, number] = /^(\d+):(\d+)$/.exec(query) ?? [];
+  if (block !== undefined)
+    return (site, suffix) => suffix === `:${number}` && site.split(".").includes(block);
+  const words = query.split(/\s+/);
+  return (site, suffix, headline) => {
+    const all = foldedText(`${site}${suffix} ${headline}`);
+    return words.every((word) => all.includes(word));
+  };
 }
 
-/** Models with a unit at an address. */
-async function modelsWith(address) {
+/** The units of a model that match a text: the one with this address, or all others. */
+function matches({ sites, suffixes, headlines }, text) {
+  const isMatch = matcher(text);
   const found = [];
-  for (const model of data.models) {
-    if (model.units && hasUnit(await unitsOf(model), address)) found.push(model);
+  let index = 0;
+  for (const { name, count } of sites) {
+    for (const end = index + count; index < end; index += 1) {
+      const address = name + suffixes[index];
+      if (address === text) return [address];
+      if (isMatch(name, suffixes[index], headlines[index] ?? "")) found.push(address);
+    }
   }
   return found;
 }
@@ -56,20 +64,40 @@ const addressInput = document.getElementById("find-unit-address");
 
 const result = document.getElementById("find-unit-result");
 
+const SHOWN = 8; // units of a model that are listed
+
+/** The units found in a model, as links; null if there are none. */
+function foundUnits({ page, name }, found) {
+  if (!found.length) return null;
+  const rest = found.length - SHOWN;
+  return element(
+    "li",
+    {},
+    element("b", {}, name),
+    `: ${counted(found.length, "unit")} `,
+    found
+      .slice(0, SHOWN)
+      .map((address) => [element("a", { href: `${page}${unitHash(address)}` }, address), " "]),
+    rest > 0 ? `and ${rest.toLocaleString("en")} more` : null,
+  );
+}
+
 async function findUnit() {
-  const address = addressInput.value.trim();
-  if (!address) return;
+  const text = addressInput.value.trim();
+  if (!text) return;
   result.replaceChildren("Searching\u2026");
   try {
-    const links = (await modelsWith(address)).map(({ page, name }) =>
-      element("a", { href: `${page}${unitHash(address)}` }, name),
+    const found = [];
+    for (const model of data.models)
+      if (model.units) found.push([model, matches(await unitsOf(model), text)]);
+    const items = found.map(([model, units]) => foundUnits(model, units)).filter(Boolean);
+    const links = items.flatMap((item) => [...item.querySelectorAll("a")]);
+    result.replaceChildren(
+      ...(items.length
+        ? [element("ul", {}, items)]
+        : ["No unit of any model matches ", element("bdi", {}, text), "."]),
     );
     if (links.length === 1) links[0].click();
-    result.replaceChildren(
-      ...(links.length
-        ? [`${counted(links.length, "model")}: `, ...links.flatMap((link) => [link, " "])]
-        : ["No model has a unit ", element("bdi", {}, address), "."]),
-    );
   } catch (error) {
     result.replaceChildren(`A file of this gallery is missing: ${error.message}`);
   }

@@ -1,11 +1,13 @@
 // Entry point of the index page.
 
 import { data } from "../shared/data.js";
-import { modelCard } from "./cards.js";
+import { initTheme } from "../shared/theme.js";
+import { modelCard, totals } from "./cards.js";
 import { filterStrip } from "./filter-strips.js";
 import { initUnitSearch } from "./find-unit.js";
 import "../styles/index-page.css";
 
+document.getElementById("totals").append(totals(data.models));
 document.getElementById("models").append(...data.models.map(modelCard));
 const filtered = data.models.filter((model) => model.filters !== null);
 if (filtered.length > 1) {
@@ -15,3 +17,4 @@ if (filtered.length > 1) {
   if (location.hash === "#filters") document.getElementById("filters").scrollIntoView();
 }
 initUnitSearch();
+initTheme();

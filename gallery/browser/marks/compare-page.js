@@ -12,8 +12,8 @@ import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { focusShown, pageContainer, view } from "../state/view.js";
 import { firstDetail, unitAt } from "../unit/details.js";
-import { checksList, claimsList } from "../unit/evidence-names.js";
-import { fewExamples } from "../unit/examples.js";
+import { fewExamples } from "../unit/evidence/examples.js";
+import { checksList, claimsList } from "../unit/evidence/names.js";
 import { breadcrumbs } from "../unit/navigation.js";
 import { SIDES, samplePicture } from "../unit/pictures.js";
 
@@ -67,21 +67,25 @@ function columnTools(addresses, column) {
   );
 }
 
-function comparedPicture(unit, detail) {
+function comparedPicture(unit, detail, width) {
   const [render] = unit.renders;
-  if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, 192);
-  if (render.sides === 1) return samplePicture(unit, render, detail.size, render.best, null, 224);
+  if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, width);
+  const picture = (side, target) =>
+    samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
+  if (render.sides === 1) return picture(null, width);
   return element(
     "div",
     { class: "two" },
-    SIDES.map((_, side) => samplePicture(unit, render, detail.size, render.best, side, 160)),
+    SIDES.map((_, side) => picture(side, width / 2)),
   );
 }
 
 /** Rows of the table: a heading, and a cell per unit. */
 function comparedRows(units, details) {
+  // The more columns, the narrower, so that eight fit into a wide window.
+  const width = units.length > 4 ? 128 : units.length > 2 ? 192 : 224;
   const label = (unit) => element("bdi", {}, labels.get(unit.address).label);
-  const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i]))]];
+  const rows = [["Picture", units.map((unit, i) => comparedPicture(unit, details[i], width))]];
   if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
   for (const { key, name, higher } of unitTable.metrics) {
     const values = units.map((unit) => unitTable.metric(key, unit.index));
@@ -150,8 +154,11 @@ function comparedNotes(requested, found) {
   ];
 }
 
-/** Show the comparison of the units of the hash, or else of the pinned units. */
-export async function showPins(container, text) {
+/**
+ * Show the comparison of the units of the hash, or else of the pinned units. `origin` is the address
+ * of the unit whose page it was opened from, or null.
+ */
+export async function showPins(container, text, origin) {
   document.title = `Compare units \u00b7 ${model.name} \u00b7 featviz gallery`;
   const requested = text === undefined ? pins.list() : pinsOf(text);
   const addresses = requested.filter((address) => unitTable.find(address) >= 0).slice(0, MOST_PINS);
@@ -173,7 +180,9 @@ export async function showPins(container, text) {
   const header = element(
     "header",
     {},
-    breadcrumbs(),
+    origin === null
+      ? breadcrumbs()
+      : breadcrumbs(element("a", { href: view.link({ unit: origin }), class: "back" }, origin)),
     element("h1", { tabindex: "-1", class: "plain-title" }, "Compare units"),
     units.length ? tools : null,
   );

@@ -6,12 +6,13 @@ import { Layers } from "../list/layers.js";
 import { Toolbar } from "../list/toolbar.js";
 import { showPins } from "../marks/compare-page.js";
 import { showLabels } from "../marks/labels-page.js";
-import { enlargedDialog } from "../sections/enlarge.js";
 import { unescapeHash, unitHash } from "../shared/address-links.js";
 import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
+import { enlargedDialog } from "../shared/enlarge.js";
 import { missingFile } from "../shared/message.js";
 import { counted } from "../shared/text.js";
+import { initTheme } from "../shared/theme.js";
 import { labels } from "../state/labels.js";
 import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
@@ -36,7 +37,7 @@ const problemNote = document.getElementById("problem");
 /** Pages by the name in their hash: functions (container, escaped text after "="). */
 const PAGES = {
   unit: (container, text = "") => showUnit(container, unescapeHash(text)),
-  pins: showPins,
+  pins: (container, text) => showPins(container, text, compareOrigin),
   labels: showLabels,
 };
 
@@ -52,8 +53,10 @@ const layers = new Layers(layersContainer);
 const toolbar = new Toolbar(toolbarContainer);
 
 let listShown = null; // last list shown: hash of the list of units, or name of a section
+let pageKind = null; // name of the last of the `PAGES` shown
 let unitShown = null; // address of the last unit shown
 let hashShown = null; // current hash
+let compareOrigin = null; // address of the unit that the comparison was opened from
 let isOutdated = false; // whether labels or pins have changed since the list was computed
 
 /** Remember the scroll position of the list before it is hidden. */
@@ -67,6 +70,9 @@ const setTitle = (...parts) => {
 
 /** Show a page that replaces the lists. */
 function showPage({ kind, text, name }) {
+  if (pageContainer.hidden || kind === "unit") compareOrigin = null;
+  else if (kind === "pins" && pageKind === "unit") compareOrigin = unitShown;
+  pageKind = kind;
   if (kind === "unit" && unitTable.find(name) >= 0) unitShown = name;
   listsContainer.hidden = true;
   pageContainer.hidden = false;
@@ -299,6 +305,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
   (cell ?? document.getElementById("pictures")).focus();
 });
+
+initTheme();
 
 data.page = { labels, pins, unitTable, view, grid };
 route();

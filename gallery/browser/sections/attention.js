@@ -5,8 +5,7 @@ import { element } from "../shared/dom.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { hundredths, listed, percent } from "../shared/text.js";
 import { blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
-import { scaleWithMaximum } from "./figures.js";
+import { enlargeable, scaleWithMaximum } from "./figures.js";
 
 const MAP = 160; // approximate width of a heat map, in pixels
 

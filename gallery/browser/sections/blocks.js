@@ -11,9 +11,10 @@ export const sectionHead = (title, ...lead) => [
   element("p", { class: "lead" }, lead),
 ];
 
-/** Heading of a part of a section, with a note. */
-export function blockHead(title, note) {
-  return element("div", { class: "heading" }, element("h3", {}, title), element("p", {}, note));
+/** Heading of a part of a section, with a note; of class "address" if it is one. */
+export function blockHead(title, note, className = "") {
+  const heading = element("h3", { class: className }, title);
+  return element("div", { class: "heading" }, heading, element("p", {}, note));
 }
 
 /** Blocks of one kind, one per configuration; they are labeled if there are several. */
@@ -31,7 +32,7 @@ export function layersOf(section, block, noun, className, build) {
     element(
       "section",
       { "aria-label": site },
-      blockHead(site, counted(entries.length, noun)),
+      blockHead(site, counted(entries.length, noun), "address"),
       element(
         "div",
         { class: className },

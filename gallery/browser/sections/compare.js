@@ -6,8 +6,7 @@ import { settingsTable, tableOf } from "../shared/tables.js";
 import { hundredths, listed, measured } from "../shared/text.js";
 import { dataFolder, model } from "../state/model.js";
 import { addressLink, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
-import { legend, shownWidth } from "./figures.js";
+import { enlargeable, legend, shownWidth } from "./figures.js";
 
 const LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 }; // pixels
 

@@ -1,12 +1,13 @@
 // Pictures of the sections, and color scales.
 
 import { element } from "../shared/dom.js";
+import { enlargeButton } from "../shared/enlarge.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { rounded } from "../shared/text.js";
 import { dataFolder } from "../state/model.js";
 
 /** A picture of a section, enlarged without smoothing; `figure` is [file number, width, height]. */
-export function pictureOf([number, width, height], shown, alt, loading = "lazy") {
+function pictureOf([number, width, height], shown, alt, loading) {
   return element("img", {
     src: `${dataFolder}/figures/${number}.webp`,
     alt,
@@ -16,6 +17,13 @@ export function pictureOf([number, width, height], shown, alt, loading = "lazy")
     decoding: "async",
     class: shown >= 2 * width ? "pixels" : "smooth",
   });
+}
+
+/** A picture of a section that a click enlarges; `caption` makes the nodes of its caption. */
+export function enlargeable(figure, width, alt, caption) {
+  const [, ...size] = figure;
+  const draw = (shown, loading) => pictureOf(figure, shown, alt, loading);
+  return enlargeButton(size, draw, width, caption);
 }
 
 /** A color scale with the values at its ends. */

@@ -5,8 +5,7 @@ import { element } from "../shared/dom.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { counted, listed, measured, percent } from "../shared/text.js";
 import { addressLink, blockHead, blocksOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
-import { legend } from "./figures.js";
+import { enlargeable, legend } from "./figures.js";
 
 const FILTER = 48; // approximate width of a filter, in pixels
 

@@ -3,8 +3,7 @@
 import { element } from "../shared/dom.js";
 import { listed, measured } from "../shared/text.js";
 import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
-import { scaleWithMaximum, shownWidth } from "./figures.js";
+import { enlargeable, scaleWithMaximum, shownWidth } from "./figures.js";
 
 function gradientArticle(section, scale, [address, samples]) {
   const titles = ["image", "gradient through the query", "gradient through the key"];

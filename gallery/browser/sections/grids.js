@@ -4,7 +4,7 @@ import { element } from "../shared/dom.js";
 import { tableOf } from "../shared/tables.js";
 import { measured } from "../shared/text.js";
 import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
+import { enlargeable } from "./figures.js";
 
 function gridFigure(section, [address, figure, queries, keys, activation]) {
   const head = address.split("@")[0];

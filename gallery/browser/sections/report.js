@@ -8,7 +8,7 @@ import { brief, counted } from "../shared/text.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
-import { CLAIM_TEXTS, className, METRIC_TEXTS } from "../unit/evidence-names.js";
+import { CLAIM_TEXTS, className, METRIC_TEXTS } from "../unit/evidence/names.js";
 import { blockHead, sectionHead } from "./blocks.js";
 
 const METRIC_KEYS = { route: "path" }; // keys of the report that differ from those of the list
@@ -40,18 +40,39 @@ function reportPicture(address, text, size = 56) {
   );
 }
 
+/**
+ * The units at one end of a metric. Of units with one value that are not all among the `entries`,
+ * none is shown: which ones are is arbitrary. A link leads to all of them.
+ */
+function extremeUnits(entries, key) {
+  const column = unitTable.columns.get(key) ?? [];
+  const rounded = (value) => Number(value.toPrecision(5)); // see gallery/units/unit_columns.py
+  const last = rounded(entries.at(-1)[1]);
+  const tied = column.filter((value) => value === last).length;
+  const shown = entries.filter(([, value]) => rounded(value) !== last);
+  const isWhole = tied <= entries.length - shown.length;
+  const where = [">=", "<="].map((op) => ({ key, op, value: last }));
+  return element(
+    "div",
+    { class: "report-pictures" },
+    (isWhole ? entries : shown).map(([address, value]) => reportPicture(address, brief(value), 52)),
+    isWhole
+      ? null
+      : element(
+          "a",
+          { class: "tied", href: view.link({ where, sort: key, down: true }) },
+          `${counted(tied, "unit")} with ${brief(last)}`,
+        ),
+  );
+}
+
 function reportRow(name, found) {
   const [, title, meaning] = METRIC_TEXTS.find(([key]) => key === metricKey(name)) ?? [
     name,
     name,
     "",
   ];
-  const pictures = (entries) =>
-    element(
-      "div",
-      { class: "report-pictures" },
-      entries.map(([address, value]) => reportPicture(address, brief(value), 52)),
-    );
+  const pictures = (entries) => extremeUnits(entries, metricKey(name));
   const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
   const heading = known
     ? element(

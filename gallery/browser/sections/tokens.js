@@ -6,8 +6,7 @@ import { tableOf } from "../shared/tables.js";
 import { counted, hundredths, listed, measured, percent } from "../shared/text.js";
 import { loadEntry } from "../state/load.js";
 import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
-import { legend } from "./figures.js";
+import { enlargeable, legend } from "./figures.js";
 
 function tokenCard(section, [address, [figure], share, similarity, count, detail], site) {
   const caption = () => [

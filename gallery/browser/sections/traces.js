@@ -3,7 +3,7 @@
 import { element } from "../shared/dom.js";
 import { listed } from "../shared/text.js";
 import { blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable } from "./enlarge.js";
+import { enlargeable } from "./figures.js";
 
 /** Caption of a figure from its address, such as `effects:kl@all-images`. */
 function figureCaption(address) {

@@ -17,6 +17,17 @@ function filled(node, attributes, children) {
   return node;
 }
 
+/** An address without "blocks.", which breaks in front of its separators only. */
+export const shortAddress = (address) =>
+  element(
+    "span",
+    { class: "address" },
+    address
+      .replace(/^blocks\./, "")
+      .split(/(?=[.:@])/)
+      .map((part) => [element("wbr"), part]),
+  );
+
 /** A button with a content, a class and a click handler. */
 export function buttonOf(content, className, action, attributes = {}) {
   const button = element("button", { type: "button", class: className, ...attributes }, content);

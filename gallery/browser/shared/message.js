@@ -6,10 +6,12 @@ const line = element("p", { class: "message", role: "status" });
 document.body.append(line);
 
 let hideTimer = 0;
+let shownAt = ""; // hash of the view that the message is about
 
 /** Show a message for a time that depends on its length, with an optional button. */
 export function showMessage(text, button = null) {
   clearTimeout(hideTimer);
+  shownAt = location.hash;
   line.replaceChildren(text, ...(button ? [" ", button] : []));
   hideTimer = setTimeout(
     () => line.replaceChildren(),
@@ -17,15 +19,22 @@ export function showMessage(text, button = null) {
   );
 }
 
+document.addEventListener("view", () => {
+  if (location.hash !== shownAt) line.replaceChildren();
+});
+
 /** Copy a text to the clipboard; if the browser refuses, select the node that shows it. */
 export async function copyText(text, what, shown) {
+  const note = text.startsWith("file:")
+    ? ". It opens on this computer only: publish the folder, or use featviz gallery --serve"
+    : "";
   try {
     await navigator.clipboard.writeText(text);
-    showMessage(`${what} copied`);
+    showMessage(`${what} copied${note}`);
   } catch {
     shown.hidden = false;
     getSelection().selectAllChildren(shown);
-    showMessage(`${what} selected; press Ctrl+C to copy it`);
+    showMessage(`${what} selected; press Ctrl+C to copy it${note}`);
   }
 }
 

@@ -14,6 +14,20 @@ export function measured(value) {
   return value.toPrecision(4).replace("-", "\u2212");
 }
 
+/**
+ * A format for values on one scale: all with the same number of decimals, `digits` in front of the
+ * smallest shown part of the range from `low` to `high`.
+ */
+export function scaleFormat(low, high, digits = 4) {
+  const range = high - low || Math.abs(high) || 1;
+  const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(range))));
+  return (value) => {
+    if (value === null) return "\u2013";
+    const text = value.toFixed(decimals);
+    return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+  };
+}
+
 /** A value with at most four significant digits, without trailing zeros. */
 export const rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
 

@@ -6,13 +6,17 @@ import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
-/** Links to the parent pages: all models, the list of units, and more. */
+/**
+ * Links to the parent pages: all models, the list of units, and `links`. Escape leads to the one of
+ * class "back", by default the list.
+ */
 export function breadcrumbs(...links) {
+  const isBack = links.some((link) => link.classList.contains("back"));
   return element(
     "nav",
     { class: "breadcrumbs", "aria-label": "Breadcrumbs" },
     element("a", { href: "index.html" }, "All models"),
-    element("a", { href: view.link({ unit: null }), class: "back" }, model.name),
+    element("a", { href: view.link({ unit: null }), class: isBack ? "" : "back" }, model.name),
     links,
   );
 }

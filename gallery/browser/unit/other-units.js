@@ -1,6 +1,6 @@
 // Related units: other tokens, and similar units.
 
-import { element } from "../shared/dom.js";
+import { element, shortAddress } from "../shared/dom.js";
 import { counted, hundredths } from "../shared/text.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
@@ -74,7 +74,7 @@ export function similarUnits(similar) {
       lead,
       (found ?? []).map(([index, similarity]) => [
         index,
-        [unitTable.address(index), element("b", {}, hundredths(similarity))],
+        [shortAddress(unitTable.address(index)), element("b", {}, hundredths(similarity))],
       ]),
     );
   return [

@@ -1,60 +1,20 @@
 // The page of one unit.
 
-import { activationFigure } from "../charts/activation.js";
-import { escapeForHash, siteHash } from "../shared/address-links.js";
+import { siteHash } from "../shared/address-links.js";
 import { element } from "../shared/dom.js";
 import { missingFile } from "../shared/message.js";
-import { settingsTable } from "../shared/tables.js";
 import { loadEntry } from "../state/load.js";
 import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 import { unitActions } from "./actions.js";
-import { commandBlock } from "./command.js";
+import { answerRow, plainRow } from "./answer.js";
 import { detailOf, unitAt } from "./details.js";
-import { examplesBlock } from "./examples.js";
-import { interventionsBlock } from "./interventions.js";
-import { metricsBlock } from "./metrics.js";
+import { distributionBlock } from "./evidence/distribution.js";
+import { examplesBlock } from "./evidence/examples.js";
+import { interventionsBlock } from "./evidence/interventions.js";
+import { metricsBlock } from "./evidence/metrics.js";
 import { breadcrumbs, steps } from "./navigation.js";
 import { otherTokens, similarUnits } from "./other-units.js";
-import { samplesFigure, thumbnailFigure } from "./pictures.js";
-
-const RELATED = {
-  filters: "filter",
-  attention: "attention map",
-  grids: "token grid",
-  gradients: "gradients on images",
-  tokens: "position dependence",
-  compare: "match in another model",
-};
-
-/** Links to other results of the unit. */
-function relatedLinks(links) {
-  if (!links.length) return null;
-  const items = links.map(([section, address]) =>
-    element("a", { href: `#${section}=${escapeForHash(address)}` }, RELATED[section]),
-  );
-  return element("nav", { class: "related", "aria-label": "Related results" }, "Related: ", items);
-}
-
-function renderBlock(unit, render, detail) {
-  const group = model.groups[render.group];
-  return element(
-    "section",
-    {
-      class: `render ${render.sides > 1 ? "sides" : "whole"}`,
-      "aria-label": unit.renders.length > 1 ? group.label : "Pictures",
-    },
-    unit.renders.length > 1 ? element("h2", {}, group.label) : null,
-    model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
-    element(
-      "div",
-      { class: "render-details" },
-      activationFigure(detail.trajectory),
-      commandBlock(detail.command),
-      settingsTable(group.settings),
-    ),
-  );
-}
 
 /** Page of an address that is not in the gallery. */
 function missingUnit(address) {
@@ -99,10 +59,20 @@ export async function showUnit(container, address) {
     return;
   }
   if (header.parentNode !== container) return; // another view was opened
-  const withEvidence = details.find(({ evidence }) => evidence) ?? details[0];
+  const main = Math.max(
+    0,
+    details.findIndex(({ evidence }) => evidence),
+  );
+  const withEvidence = details[main];
+  const [answer, made] = answerRow(unit, unit.renders[main], withEvidence);
+  const others = unit.renders.map((render, i) =>
+    i === main ? null : plainRow(unit, render, details[i]),
+  );
   const blocks = [
-    relatedLinks(details[0].links),
-    ...unit.renders.map((render, i) => renderBlock(unit, render, details[i])),
+    answer,
+    distributionBlock(withEvidence),
+    made,
+    ...others,
     examplesBlock(withEvidence),
     metricsBlock(unit, withEvidence),
     interventionsBlock(withEvidence),

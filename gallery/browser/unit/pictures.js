@@ -2,6 +2,7 @@
 
 import { sampleColor } from "../charts/scales.js";
 import { buttonOf, element } from "../shared/dom.js";
+import { enlargeButton } from "../shared/enlarge.js";
 import { icon } from "../shared/icons.js";
 import { wholeWidth } from "../shared/picture-size.js";
 import { measured } from "../shared/text.js";
@@ -10,29 +11,31 @@ import { thumbnail } from "../state/thumbnails.js";
 
 export const SIDES = ["query", "key"]; // of a query-key logit that is rendered as two images
 
-const LARGE = 448; // approximate width of a large picture, in pixels
-
-const HALF = 320; // of each picture of a pair
-
 const pictureFile = (render, sample, side) =>
   `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
 
-/** A picture; if its file is missing or damaged, a message. */
-export function samplePicture(unit, render, size, sample, side, target) {
+/**
+ * A picture of a sample; if its file is missing or damaged, a message. `rank` is the sample's among
+ * the unit's, from 0, and `side` that of a pair, or null. Without a `target` width, the style
+ * sheet sets the size.
+ */
+export function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
   const [width, height] = size;
-  const shown = target >= width ? wholeWidth(width, target) : target;
   const names = [
     unit.address,
-    ...(render.samples > 1 ? [`sample ${sample + 1}`] : []),
+    ...(render.samples > 1 ? [`sample ${rank + 1}`] : []),
     ...(side === null ? [] : [`${SIDES[side]} side`]),
   ];
+  const shown = target === null ? null : target >= width ? wholeWidth(width, target) : target;
+  // Wider pictures are not enlarged, see --limit in styles/base.css.
+  const crisp = width <= (side === null ? 224 : 128) ? "pixels" : "smooth";
   const src = pictureFile(render, sample, side);
   const image = element("img", {
     src,
     alt: names.join(", "),
-    width: shown,
-    height: Math.round((shown * height) / width),
-    class: width < 64 ? "pixels" : "smooth",
+    width: shown ?? width,
+    height: Math.round(((shown ?? width) * height) / width),
+    class: shown === null ? `fitted ${crisp}` : shown >= 2 * width ? "pixels" : "smooth",
   });
   image.addEventListener("error", () =>
     image.replaceWith(
@@ -42,25 +45,30 @@ export function samplePicture(unit, render, size, sample, side, target) {
   return image;
 }
 
-/** A large sample: a picture, or the pair of a query-key logit. */
-function largePicture(unit, render, detail, sample) {
-  if (render.sides === 1) return samplePicture(unit, render, detail.size, sample, null, LARGE);
+/** A large sample, which a click enlarges: a picture, or the pair of a query-key logit. */
+function largePicture(unit, render, detail, sample, rank) {
+  const value = measured(detail.activation[sample]);
+  const button = (side) => {
+    const draw = (width) => samplePicture(unit, render, detail.size, { sample, rank, side }, width);
+    const caption = () => [
+      element("b", {}, unit.address),
+      side === null ? "" : `, ${SIDES[side]}`,
+      `\u00a0\u00b7 activation ${value}`,
+    ];
+    return enlargeButton(detail.size, draw, null, caption);
+  };
+  if (render.sides === 1) return button(null);
   return element(
     "div",
     { class: "two" },
     SIDES.map((name, side) =>
-      element(
-        "div",
-        {},
-        samplePicture(unit, render, detail.size, sample, side, HALF),
-        element("span", { class: "side" }, name),
-      ),
+      element("div", {}, button(side), element("span", { class: "side" }, name)),
     ),
   );
 }
 
 /** Samples by decreasing activation; those without one come last. */
-function byActivation(activation) {
+export function byActivation(activation) {
   return activation
     .map((_, sample) => sample)
     .sort(
@@ -69,8 +77,9 @@ function byActivation(activation) {
     );
 }
 
-const sampleNumber = (sample) =>
-  element("span", { class: `number ${sampleColor(sample)}` }, String(sample + 1));
+/** Number of a sample by its rank: that of the key that shows it. */
+const sampleNumber = (rank) =>
+  element("span", { class: `number ${sampleColor(rank)}` }, String(rank + 1));
 
 /** A download link. For local files, some browsers open the picture in a new tab instead. */
 function downloadLink(side) {
@@ -80,21 +89,26 @@ function downloadLink(side) {
       : {};
   return element(
     "a",
-    { class: "button download", target: "_blank", ...hint },
+    {
+      class: "button download",
+      target: "_blank",
+      "aria-label": side ? `Download ${side} picture` : "Download picture",
+      ...hint,
+    },
     icon("download"),
-    side ? `Download picture, ${side}` : "Download picture",
+    side ? `Download ${side}` : "Download",
   );
 }
 
 /** File name of a downloaded picture: only letters, digits, dots and hyphens. */
-function fileName(unit, render, sample, side) {
+function fileName(unit, render, rank, side) {
   const plain = unit.address
     .replace(/[^A-Za-z0-9.]+/g, "-")
     .replace(/^[.-]+|[.-]+$/g, "")
     .slice(0, 80);
   const parts = [
     plain || "unit",
-    ...(render.samples > 1 ? [sample + 1] : []),
+    ...(render.samples > 1 ? [rank + 1] : []),
     ...(render.sides > 1 ? [SIDES[side]] : []),
   ];
   return `${parts.join("-")}.${model.pictures}`;
@@ -103,35 +117,38 @@ function fileName(unit, render, sample, side) {
 /** The pictures of one configuration, one of them large. */
 export function samplesFigure(unit, render, detail) {
   const several = render.samples > 1;
-  const shown = element("div", { class: "large" });
-  const caption = element("figcaption", { "aria-live": "polite" });
+  const order = byActivation(detail.activation);
+  const shown = element("div", { class: "large enlarge-group" });
+  const caption = element("span", { "aria-live": "polite" });
   const downloads = Array.from({ length: render.sides }, (_, side) =>
     downloadLink(render.sides > 1 ? SIDES[side] : ""),
   );
   const choices = several
-    ? byActivation(detail.activation).map((sample) =>
-        sampleButton(unit, render, detail, sample, () => show(sample)),
+    ? order.map((sample, rank) =>
+        sampleButton(unit, render, detail, sample, rank, () => show(rank)),
       )
     : [];
-  const show = (sample) => {
-    shown.replaceChildren(largePicture(unit, render, detail, sample));
+  const show = (rank) => {
+    const sample = order[rank];
+    shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
     caption.replaceChildren(
-      ...(several ? [sampleNumber(sample)] : []),
+      ...(several ? [sampleNumber(rank)] : []),
       "activation ",
       element("b", {}, measured(detail.activation[sample])),
     );
     downloads.forEach((link, side) => {
       link.href = pictureFile(render, sample, render.sides > 1 ? side : null);
-      link.download = fileName(unit, render, sample, side);
+      link.download = fileName(unit, render, rank, side);
     });
-    for (const button of choices)
-      button.setAttribute("aria-pressed", String(button.dataset.sample === String(sample)));
+    choices.forEach((button, at) => {
+      button.setAttribute("aria-pressed", String(at === rank));
+    });
   };
-  show(several ? byActivation(detail.activation)[0] : 0);
+  show(0);
   return element(
     "div",
     { class: "samples" },
-    element("figure", {}, shown, caption),
+    element("figure", {}, shown, element("figcaption", {}, caption, downloads)),
     several
       ? element(
           "div",
@@ -139,24 +156,19 @@ export function samplesFigure(unit, render, detail) {
           choices,
         )
       : null,
-    element("p", { class: "picture-actions" }, downloads),
   );
 }
 
 /** A button that shows a sample as the large picture. */
-function sampleButton(unit, render, detail, sample, show) {
+function sampleButton(unit, render, detail, sample, rank, show) {
   const side = render.sides > 1 ? 0 : null;
-  const picture = samplePicture(unit, render, detail.size, sample, side, 72);
+  const picture = samplePicture(unit, render, detail.size, { sample, rank, side }, 64);
   picture.alt = "";
-  return buttonOf(
-    [picture, element("span", {}, sampleNumber(sample), measured(detail.activation[sample]))],
-    "choice",
-    show,
-    {
-      "data-sample": sample,
-      "aria-label": `Sample ${sample + 1}, activation ${measured(detail.activation[sample])}`,
-    },
-  );
+  const value = measured(detail.activation[sample]);
+  return buttonOf([picture, element("span", {}, sampleNumber(rank), value)], "choice", show, {
+    "aria-label": `Sample ${rank + 1}, activation ${value}`,
+    title: `Sample ${sample} in the store`,
+  });
 }
 
 /** The enlarged thumbnail, for a gallery without full-size pictures. */

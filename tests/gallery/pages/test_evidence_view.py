@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 import gallery
 from featviz.analysis.evidence.unit_evidence import read_evidence
-from tests.gallery.browsing import eventually, fits, open_page, violations
-from tests.gallery.evidence import HOSTILE, LOGIT, UNITS, write_evidence
+from tests.featviz.analysis.evidence.rows import scores
+from tests.gallery.browsing import allow_clipboard, eventually, fits, open_page, violations
+from tests.gallery.evidence import HOSTILE, LOGIT, SITE, UNITS, write_evidence
+from tests.gallery.made_stores import write_store
+from tests.gallery.results import write_results
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +40,7 @@ def test_natural_images_are_shown_with_activation_and_class(page: Page, model_pa
     open_page(page, model_page, f"#unit={UNITS[0]}")
     top = block(page, "Highest activation").locator("figure")
     expect(top).to_have_count(3)
-    expect(top.nth(0).locator("b")).to_have_text("4")
+    expect(top.nth(0).locator("b")).to_have_text("4.000")
     expect(top.nth(0).locator("bdi")).to_have_text("bar")
     expect(top.nth(1).locator("bdi")).to_have_text(HOSTILE)
     expect(block(page, "Examples by percentile").locator(".quantile")).to_have_text(
@@ -47,8 +51,66 @@ def test_natural_images_are_shown_with_activation_and_class(page: Page, model_pa
         "() => [...document.querySelectorAll('.example img')].every((one) => one.naturalWidth)"
     )
     expect(page.locator(".example img").first).to_have_attribute(
-        "alt", "Natural image 8, bar, activation 4"
+        "alt", "Natural image 8, bar, activation 4.000"
     )
+
+
+def test_the_answer_is_on_the_first_screen(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    verdict = block(page, "Verdict")
+    expect(verdict.locator(".headline")).to_have_text(
+        "0.8\u00d7 best image necessary and sufficient for stripes"
+    )
+    expect(verdict.get_by_role("listitem")).to_have_text(
+        [
+            re.compile("Activation below that of the best natural image$"),
+            re.compile("Optimization converged$"),
+            re.compile("Hidden activations match those of its top natural images$"),
+            re.compile("Necessary for stripes$"),
+            re.compile("Sufficient for stripes$"),
+            re.compile("Own picture has a larger effect"),
+        ]
+    )
+    picture = page.locator(".large img").bounding_box()
+    nine = page.locator(".nine-images").bounding_box()
+    said = verdict.bounding_box()
+    assert picture is not None
+    assert nine is not None
+    assert said is not None
+    assert picture["y"] == nine["y"] == pytest.approx(said["y"], abs=1)
+    assert picture["x"] + picture["width"] < nine["x"] < nine["x"] + nine["width"] < said["x"]
+    # Three natural images fill a third of nine, which are as high as the picture.
+    assert nine["width"] == pytest.approx(picture["height"], abs=1)
+    assert nine["height"] == pytest.approx(picture["height"] / 3, abs=3)
+    assert said["y"] + said["height"] < 800
+    expect(page.locator(".how-made")).not_to_have_attribute("open", "")
+    expect(page.locator(".command")).to_be_hidden()
+
+
+def test_a_key_copies_the_command_while_it_is_folded(
+    page: Page, context: BrowserContext, model_page: Path
+) -> None:
+    allow_clipboard(context)
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    expect(page.locator(".how-made")).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_have_text("Command copied")
+    expect(page.locator(".command")).to_be_visible()
+
+
+def test_natural_images_open_enlarged_with_class_and_dataset(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    buttons = page.locator(".nine").get_by_role("button")
+    expect(buttons).to_have_count(3)
+    buttons.nth(0).click()
+    dialog = page.get_by_role("dialog", name="Enlarged picture")
+    expect(dialog.get_by_role("img", name="Natural image 8, bar, activation 4.000")).to_be_visible()
+    expect(dialog).to_contain_text(re.compile(r"4\.000\s· bar\s· image 8 of photos & <b>more</b>"))
+    expect(dialog.locator(".frame")).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("img", name=re.compile("^Natural image 7"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(buttons.nth(1)).to_be_focused()
 
 
 def test_the_frame_is_around_the_patch(page: Page, model_page: Path) -> None:
@@ -77,23 +139,119 @@ def test_the_legend_distinguishes_the_two_patches_of_a_logit(page: Page, model_p
     expect(natural.get_by_role("img", name=re.compile("^key patch"))).to_have_count(0)
 
 
-def test_causal_tests_are_the_sentences_of_the_evidence(page: Page, model_page: Path) -> None:
+def test_causal_tests_are_a_table_with_intervals_controls_and_verdicts(
+    page: Page, model_page: Path
+) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
+    rows = block(page, "Tests").get_by_role("row")
+    neurons = "above 38 of 39 neurons, at most"
+    directions = "above 19 of 19 random directions, at most"
+    for row, cells in enumerate(
+        [
+            [
+                "Mean ablation",
+                "0.84 [0.61, 1.07]",
+                f"{neurons} 0.21 (p = 0.001){directions} 0.05 (p = 0.001)",
+                "= 0.004",
+                "\u2713 Necessary",
+            ],
+            [
+                "Resample ablation",
+                "0.75 [0.50, 1.00]",
+                f"{neurons} 0.25 (p = 0.002){directions} \u22120.01 (p = 0.001)",
+            ],
+            [
+                "Dose of the 99th percentile",
+                "1.20 [0.90, 1.50]",
+                f"{neurons} 0.40 (p = 0.001){directions} 0.10 (p = 0.001)",
+                "= 0.002",
+                "\u2713 Sufficient",
+            ],
+            [
+                "Dose of its own picture",
+                "2.00 [1.40, 2.60]",
+                "picture of another neuron: 0.30 (p = 0.001)",
+                "= 0.002",
+                "\u2713 Own picture has a larger effect than another neuron\u2019s",
+            ],
+            [
+                "Mediation of its picture\u2019s effect",
+                "34.0\u00a0%",
+                "control neurons: median 2.0\u00a0%",
+                "\u2013",
+                "\u2013",
+            ],
+        ]
+    ):
+        expect(rows.nth(row + 1).locator("th, td")).to_have_text(cells)
+    expect(block(page, "Causal tests")).to_contain_text("on the margin of stripes, the class")
     expected = read_evidence(model_page.parent.parent / "s", UNITS[0]).sentences
+    page.get_by_text("In words").click()
     expect(page.locator(".sentences li")).to_have_text(expected)
-    expect(page.get_by_role("list", name="Claims").locator(".passed")).to_have_count(3)
+    open_page(page, model_page, f"#unit={UNITS[1]}")
+    expect(rows.nth(1).locator("td")).to_have_text(
+        [
+            re.compile(r"^\u22120.10 "),
+            "2 or more of 39 neurons reach 0.21 (p \u2265 0.8)",
+            "\u2265 0.8",
+            "Not shown: necessary",
+        ]
+    )
     open_page(page, model_page, f"#unit={UNITS[2]}")
     expect(page.locator(".sentences li")).to_have_text(
         ["The neuron does not vary over cueworld (720 images); no causal test was run."]
     )
-    expect(page.get_by_role("list", name="Claims")).to_have_count(0)
+    expect(block(page, "Tests")).to_have_count(0)
+
+
+def test_the_values_of_natural_images_have_the_same_number_of_decimals(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    values = page.locator(".example b")
+    expect(values).to_have_text(
+        "4.000 3.000 2.000 -2.000 0.000 2.000 -4.000 -3.000 -2.000".replace("-", "\u2212").split()
+    )
+
+
+def test_an_unknown_statistic_is_left_out(page: Page, model_page: Path, tmp_path: Path) -> None:
+    (copied,) = shutil.copytree(model_page.parent, tmp_path / "site").glob("cueworld-vit-*.html")
+    (shard,) = copied.parent.glob("data-1/1/details/0.js")
+    text = shard.read_text()
+    assert '"sparsity":0.5' in text
+    shard.write_text(text.replace('"sparsity":0.5', '"sparsity":null'))
+    open_page(page, copied, f"#unit={UNITS[0]}")
+    names = page.locator(".distribution dt")
+    expect(names).to_have_text(["Mean", "Standard deviation", "Active"])
+
+
+def test_of_units_with_one_value_the_report_shows_all_or_none(page: Page, tmp_path: Path) -> None:
+    units = [f"{SITE}:{number}" for number in range(7)]
+    write_store(tmp_path / "s", units)
+    columns = scores(units)
+    for name, column in columns.items():
+        if name not in {"address", "agreement", "similarity"}:
+            columns[name] = column[:, :1]
+    columns["fine"][0, 0] = 0.75  # the only one that is not 0.25
+    write_results(tmp_path / "s", "scores", columns, {"seeds": 2})
+    gallery.export([tmp_path / "s"], tmp_path / "site")
+    (found,) = (tmp_path / "site").glob("cueworld-vit-*.html")
+    open_page(page, found, "#report")
+    row = page.locator(".report-table tr", has_text="High-frequency energy")
+    pictures = row.locator(".report-picture")
+    expect(pictures).to_have_count(1)  # the worst; which of six are the best is arbitrary
+    expect(pictures).to_have_attribute("title", units[0])
+    ties = row.get_by_role("link", name=re.compile(r"6\sunits with 0.25"))
+    expect(ties).to_have_count(2)
+    ties.first.click()
+    expect(page.locator("#units .cell")).to_have_count(6)
 
 
 def test_metrics_have_their_rank_among_the_units(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[1]}")
     row = page.locator(".metrics tr", has_text="Layer-path similarity")
     # 0.8 is better than -0.5 and worse than 0.9.
-    expect(row.locator(".value")).to_have_text("0.8")
+    expect(row.locator(".value")).to_have_text("0.8000")
     expect(row).to_contain_text(re.compile(r"better than 50\s% of 2"))
     row.locator("summary").press("Enter")
     expect(row.locator("p")).to_be_visible()
@@ -103,6 +261,7 @@ def test_what_was_not_measured_is_not_shown(page: Page, model_page: Path) -> Non
     open_page(page, model_page, f"#unit={UNITS[3]}")
     expect(page.locator(".command")).to_be_visible()
     expect(page.locator(".evidence")).to_have_count(0)
+    expect(page.locator(".verdict, .nine")).to_have_count(0)
 
 
 def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path) -> None:

@@ -221,7 +221,7 @@ def test_pins_labels_and_comparisons_lead_back_to_the_list_they_were_opened_from
     page.get_by_role("link", name="Compare 2").click()
     expect(page.locator(".compared")).to_be_visible()
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".message")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#pins={UNITS[3]},{UNITS[4]}"
     page.get_by_role("button", name=f"Move left {UNITS[4]}").click()
@@ -262,7 +262,7 @@ def test_the_copied_link_of_a_comparison_opens_it(
     allow_clipboard(context)
     open_page(page, model_page, "#pins=" + ",".join(THREE))
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator(".message")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#pins=" + ",".join(THREE)
 
@@ -307,6 +307,66 @@ def test_a_comparison_scrolls_in_its_own_place(page: Page, model_page: Path) -> 
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('.compared').scrollLeft > 40")
+
+
+def test_the_headings_of_a_comparison_stay_in_view(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#pins=" + ",".join(UNITS[:8]))
+    page.set_viewport_size({"width": 900, "height": 240})
+    table = page.get_by_role("region", name="Comparison")
+    last = page.get_by_role("rowheader").last
+    expect(last).to_be_attached()
+    page.evaluate("document.querySelector('.compared').scrollIntoView()")
+    table.evaluate("node => node.scrollTo(300, 9999)")
+    eventually(lambda: bool(table.evaluate("node => node.scrollTop > 20")))
+    for heading in (page.get_by_role("columnheader").last, last):
+        box, view = heading.bounding_box(), table.bounding_box()
+        assert box is not None
+        assert view is not None
+        if heading == last:
+            assert box["x"] == pytest.approx(view["x"], abs=1)
+        else:
+            assert box["y"] == pytest.approx(view["y"], abs=2)
+
+
+def test_escape_leads_from_a_comparison_to_the_unit_it_was_opened_from(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#unit={UNITS[2]}")
+    pin(page, THREE)
+    title = page.locator("#unit h1")
+    expect(title).to_have_text(UNITS[2])
+    page.keyboard.press("b")
+    expect(title).to_have_text("Compare units")
+    page.get_by_role("button", name=f"Move right {THREE[0]}").click()
+    expect(page.locator(".compared thead th > a").first).to_have_text(THREE[1])
+    page.keyboard.press("Escape")
+    expect(title).to_have_text(UNITS[2])
+    page.keyboard.press("Escape")
+    expect(page.locator("#unit")).to_be_hidden()
+    page.keyboard.press("b")
+    expect(title).to_have_text("Compare units")
+    page.keyboard.press("Escape")  # this time it was opened from the list
+    expect(page.locator("#unit")).to_be_hidden()
+
+
+def test_a_message_goes_with_the_view_that_it_is_about(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[2]}")
+    expect(page.locator("#unit h1")).to_have_text(UNITS[2])
+    page.keyboard.press("f")
+    expect(page.locator(".message")).to_contain_text("added to favorites")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#unit h1")).to_have_text(UNITS[3])
+    assert page.locator(".message").inner_text() == ""
+
+
+def test_a_pressed_button_does_not_differ_by_color_alone(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[2]}")
+    button = page.locator(".unit-tools").get_by_role("button", name="Pin")
+    mark = "node => getComputedStyle(node, '::after').content"
+    assert button.evaluate(mark) == "none"
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert "\u2713" in button.evaluate(mark)
 
 
 def test_axe_finds_nothing_serious_in_a_comparison(schemed: Page, model_page: Path) -> None:

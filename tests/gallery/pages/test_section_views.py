@@ -306,7 +306,7 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
         expect(block.locator(".large .side")).to_have_text(["query", "key"])
         for place, side in enumerate(("query", "key")):
             expect(block.locator(".large img").nth(place)).to_have_attribute(
-                "alt", f"{LOGIT}, sample {sample + 1}, {side} side"
+                "alt", f"{LOGIT}, sample {rank + 1}, {side} side"
             )
         value = block.locator(".samples figcaption b")
         eventually(partial(number, value), pytest.approx(values[sample], rel=5e-4))
@@ -317,6 +317,20 @@ def test_a_logit_of_two_images_shows_query_and_key(page: Page, model_page: Path)
         links = block.locator("a.download").evaluate_all("all => all.map((link) => link.href)")
         assert links == sources
         assert [source[-8:] for source in sources] == [f"{sample}-0.webp", f"{sample}-1.webp"]
+
+
+def test_pictures_of_pairs_in_a_strip_do_not_overlap(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={NEURONS[0]}")
+    strip = page.get_by_role("region", name="Units with similar pictures")
+    pictures = strip.locator("a > :first-child")
+    expect(pictures.first).to_be_visible()
+    boxes = pictures.evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).map(({ x, y, width }) => "
+        "[x, y, width])"
+    )
+    assert max(wide for _, _, wide in boxes) == 192
+    for (x, y, wide), (next_x, next_y, _) in itertools.pairwise(boxes):
+        assert next_y > y or x + wide < next_x
 
 
 def test_layers_are_labeled_and_a_pointer_reads_the_value(page: Page, model_page: Path) -> None:

@@ -13,12 +13,12 @@ SHEETS = sorted((HERE / "static").glob("*.css"))
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    """Colors by name, for light and dark; dark replaces what it names."""
-    light, dark = (
-        dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", block))
-        for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
-    )
-    return {"light": light, "dark": light | dark}
+    """Colors by name, for light and dark."""
+    pairs = re.findall(r"--([a-z0-9]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", STYLE)
+    return {
+        "light": {name: color for name, color, _ in pairs},
+        "dark": {name: color for name, _, color in pairs},
+    }
 
 
 def luminance(color: str) -> float:
@@ -40,6 +40,12 @@ def test_every_color_of_text_is_legible_on_paper(scheme: str, name: str) -> None
     colors = palettes()[scheme]
     assert contrast(colors[name], colors["paper"]) >= 4.5
     assert name.startswith("s") or contrast(colors[name], colors["surface"]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_border_of_a_control_stands_out_from_paper(scheme: str) -> None:
+    colors = palettes()[scheme]
+    assert contrast(colors["edge"], colors["paper"]) >= 3  # WCAG 1.4.11
 
 
 def test_the_contrast_formula_is_right_at_its_ends() -> None:

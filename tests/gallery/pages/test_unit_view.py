@@ -124,20 +124,21 @@ def test_a_deep_link_opens_the_unit_with_all_its_configurations(
     )
 
 
-def test_the_best_sample_is_large_and_all_are_in_decreasing_order(
+def test_samples_are_numbered_by_decreasing_activation_and_the_best_is_large(
     page: Page, model_page: Path
 ) -> None:
     open_page(page, model_page, f"#unit={DIVERSE}")
     block = page.locator(".render").nth(1)
     values = activation(DIVERSE, 4)
     order = [int(i) for i in np.argsort(-values)]
-    expect(block.locator(".choice .number")).to_have_text([str(i + 1) for i in order])
+    expect(block.locator(".choice .number")).to_have_text(["1", "2", "3", "4"])
     expect(block.locator(".choice").last).to_be_visible()
     labels = block.locator(".choice").evaluate_all("all => all.map((node) => node.ariaLabel)")
     values_shown = [float(label.split("activation ")[1]) for label in labels]
     assert values_shown == pytest.approx([values[i] for i in order], rel=5e-4)
     large = block.locator(".large img")
-    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[0] + 1}")
+    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample 1")
+    expect(large).to_have_attribute("src", re.compile(rf"-{order[0]}\.webp$"))
     expect(block.locator("figcaption").first).to_contain_text("activation")
     shown = block.locator(".samples figcaption b").inner_text()
     assert float(shown) == pytest.approx(values.max(), rel=5e-4)
@@ -149,15 +150,17 @@ def test_a_sample_is_chosen_by_mouse_and_by_its_number_key(page: Page, model_pag
     order = [int(i) for i in np.argsort(-activation(DIVERSE, 4))]
     large = block.locator(".large img")
     block.locator(".choice").nth(2).click()
-    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[2] + 1}")
-    expect(block.locator(".choice[aria-pressed=true]")).to_have_attribute(
-        "data-sample", str(order[2])
-    )
+    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample 3")
+    expect(large).to_have_attribute("src", re.compile(rf"-{order[2]}\.webp$"))
+    pressed = block.locator(".choice[aria-pressed=true]")
+    expect(pressed.locator(".number")).to_have_text("3")
+    expect(pressed).to_have_attribute("title", f"Sample {order[2]} in the store")
     page.keyboard.press("4")
-    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[3] + 1}")
+    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample 4")
+    expect(pressed.locator(".number")).to_have_text("4")  # the number of the key
     expect(large).to_have_attribute("src", re.compile(rf"-{order[3]}\.webp$"))
     page.keyboard.press("9")  # there is no ninth
-    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample {order[3] + 1}")
+    expect(large).to_have_attribute("alt", f"{DIVERSE}, sample 4")
 
 
 def test_the_picture_link_names_the_file_after_the_unit_and_sample(
@@ -165,10 +168,9 @@ def test_the_picture_link_names_the_file_after_the_unit_and_sample(
 ) -> None:
     open_page(page, model_page, f"#unit={DIVERSE}")
     link = page.locator(".render").nth(1).locator("a.download")
-    order = [int(i) for i in np.argsort(-activation(DIVERSE, 4))]
-    expect(link).to_have_attribute("download", f"blocks.2.mlp.fc1-7-{order[0] + 1}.webp")
+    expect(link).to_have_attribute("download", "blocks.2.mlp.fc1-7-1.webp")
     page.locator(".render").nth(1).locator(".choice").nth(1).click()
-    expect(link).to_have_attribute("download", f"blocks.2.mlp.fc1-7-{order[1] + 1}.webp")
+    expect(link).to_have_attribute("download", "blocks.2.mlp.fc1-7-2.webp")
     shown = page.locator(".render").nth(1).locator(".large img").get_attribute("src")
     expect(link).to_have_attribute("href", shown or "")
 
@@ -218,7 +220,18 @@ def test_similar_units_are_strips_with_their_similarity(page: Page, spoilt: Path
     links = page.get_by_role("region", name="Units with similar pictures").get_by_role("link")
     for link, number, similarity in ((links.nth(0), 0, "0.99"), (links.nth(1), 3, "0.50")):
         expect(link).to_have_attribute("title", UNITS[number])
-        expect(link.locator(".caption")).to_have_text(UNITS[number] + similarity)
+        expect(link.locator(".caption")).to_have_text(
+            UNITS[number].removeprefix("blocks.") + similarity
+        )
+        # An address breaks in front of its separators, not within a word.
+        parts = link.locator(".address").evaluate(
+            """(node) => [...node.childNodes].filter((one) => one.data).map((one) => {
+                const range = document.createRange();
+                range.selectNode(one);
+                return range.getClientRects().length;
+            })"""
+        )
+        assert set(parts) == {1}
     expect(links).to_have_count(2)
     similar_activation = page.get_by_role("region", name="Units active on the same images")
     expect(similar_activation).to_have_count(0)
@@ -307,7 +320,9 @@ def test_the_copied_link_opens_the_unit(
         button.click()
     else:
         page.keyboard.press("y")
-    expect(page.locator(".message")).to_have_text("Link copied")
+    expect(page.locator(".message")).to_have_text(
+        re.compile("^Link copied. It opens on this computer only")
+    )
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{model_page.as_uri()}#unit={TOKENS[0]}"
 
@@ -342,10 +357,32 @@ def test_small_pictures_are_enlarged_by_a_whole_number_without_smoothing(
     open_page(page, model_page, "#unit=head:0")
     picture = page.locator(".large img")
     expect(picture).to_be_visible()
-    box = picture.bounding_box()
-    assert box is not None
-    assert (box["width"], box["height"]) == (32 * 14, 24 * 14)
+    # As large as fits into a third of the page; on a phone, into all of it.
+    for width, factor in ((1280, 12), (1024, 9), (390, 11)):
+        page.set_viewport_size({"width": width, "height": 800})
+        eventually(
+            lambda: picture.evaluate("node => [node.offsetWidth, node.offsetHeight]"),
+            [32 * factor, 24 * factor],
+        )
     expect(picture).to_have_css("image-rendering", "pixelated")
+
+
+def test_the_picture_opens_enlarged_and_closes_to_where_it_was(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#unit=head:0")
+    page.locator(".large button").click()
+    dialog = page.get_by_role("dialog", name="Enlarged picture")
+    large = dialog.get_by_role("img", name="head:0")
+    box = large.bounding_box()
+    assert box is not None
+    assert box["width"] == 32 * 24  # 24 * 24 pixels high, of the 592 that fit
+    expect(dialog).to_contain_text("activation")
+    page.keyboard.press("ArrowRight")  # of the dialog, not to the next unit
+    expect(page.locator("#unit h1")).to_have_text("head:0")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".large button")).to_be_focused()
 
 
 def test_a_missing_script_is_named(browser: Browser, spoilt: Path) -> None:

@@ -327,7 +327,7 @@ def test_a_store_of_one_kind_without_any_render_makes_a_gallery(kind: str, tmp_p
     (card,) = data(tmp_path / "site", "models")
     ((_, count),) = card["sections"]
     assert (card["units"], count) == (0, 16)
-    for path in card["strip"]:
+    for path, _, _ in card["strip"]:
         assert path.startswith("figures/")
         assert (tmp_path / f"site/data-1/1/{path}.webp").exists()
 

@@ -1,6 +1,6 @@
 // Names of the metrics, checks and claims of a unit.
 
-import { element } from "../shared/dom.js";
+import { element } from "../../shared/dom.js";
 
 /** Key, name and description of each metric. */
 export const METRIC_TEXTS = [
@@ -80,9 +80,9 @@ export const CLAIM_TEXTS = {
 export const className = (name) => element("bdi", { class: "class-name" }, name);
 
 /** A result with a check mark or cross, so that color is not the only cue. */
-export function chip(holds, text) {
+export function chip(holds, text, tag = "li") {
   return element(
-    "li",
+    tag,
     { class: holds ? "passed" : "flagged" },
     element("span", { "aria-hidden": "true" }, holds ? "\u2713 " : "\u2717 "),
     text,

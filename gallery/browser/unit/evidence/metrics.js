@@ -1,13 +1,13 @@
 // Quality of a picture: checks, metrics, and its path through the layers.
 
-import { shareTrack } from "../charts/bars.js";
-import { chartFigure, chartLegend } from "../charts/frame.js";
-import { linesPlot } from "../charts/lines.js";
-import { element } from "../shared/dom.js";
-import { tableOf } from "../shared/tables.js";
-import { brief } from "../shared/text.js";
-import { unitTable } from "../state/unit-table.js";
-import { checkChip, knownChecks, METRIC_TEXTS } from "./evidence-names.js";
+import { shareTrack } from "../../charts/bars.js";
+import { chartFigure, chartLegend } from "../../charts/frame.js";
+import { linesPlot } from "../../charts/lines.js";
+import { element } from "../../shared/dom.js";
+import { tableOf } from "../../shared/tables.js";
+import { hundredths, measured } from "../../shared/text.js";
+import { unitTable } from "../../state/unit-table.js";
+import { checkChip, knownChecks, METRIC_TEXTS } from "./names.js";
 
 /** Share of the other units with a worse value, ties counted half; null if it is not defined. */
 function rankAmongUnits(key, index) {
@@ -48,7 +48,7 @@ function metricRow(unit, [key, name, meaning]) {
     "tr",
     {},
     element("th", { scope: "row" }, describe),
-    element("td", { class: "value" }, brief(value)),
+    element("td", { class: "value" }, measured(value)),
     element("td", { class: "rank" }, comparison),
   );
 }
@@ -110,10 +110,10 @@ function pathFigure(route) {
     ["other images of their classes", route.same, "sample-2"],
     ["images of other classes", route.different, "sample-7"],
   ];
-  const last = (values) => brief(values.findLast((value) => value !== null) ?? null);
+  const last = (values) => hundredths(values.findLast((value) => value !== null) ?? null);
   const description = `Similarity to the unit\u2019s top natural images over ${route.layers.length} layers. At the last layer: ${lines.map(([name, values]) => `${name} ${last(values)}`).join("; ")}.`;
   const rows = () =>
-    route.layers.map((layer, i) => [layer, ...lines.map(([, values]) => brief(values[i]))]);
+    route.layers.map((layer, i) => [layer, ...lines.map(([, values]) => hundredths(values[i]))]);
   return element(
     "section",
     { "aria-label": "Similarity by layer" },

@@ -1,30 +1,33 @@
 // Pictures that open enlarged in a dialog.
 
-import { element } from "../shared/dom.js";
-import { fittingWidth } from "../shared/picture-size.js";
-import { pictureOf } from "./figures.js";
+import { element } from "./dom.js";
+import { fittingWidth } from "./picture-size.js";
 
 /** The dialog that shows an enlarged picture. */
 export const enlargedDialog = document.getElementById("zoom");
 
-const enlarged = new WeakMap(); // picture and caption of each button
+const enlarged = new WeakMap(); // size, draw and caption of each button
 
-/** A button with a picture that it enlarges; `caption` makes the nodes of the caption. */
-export function enlargeable(figure, width, alt, caption) {
+/**
+ * A button with a picture that it enlarges. `draw` makes the picture at a width, and `caption` the
+ * nodes of its caption; the size is in pixels. The arrow keys step through the buttons of a node of
+ * class `enlarge-group`.
+ */
+export function enlargeButton(size, draw, width, caption, attributes = {}) {
   const button = element(
     "button",
-    { type: "button", class: "zoom", "aria-haspopup": "dialog" },
-    pictureOf(figure, width, alt),
+    { type: "button", class: "zoom", "aria-haspopup": "dialog", ...attributes },
+    draw(width, "lazy"),
   );
-  enlarged.set(button, { figure, alt, caption });
+  enlarged.set(button, { size, draw, caption });
   button.addEventListener("click", () => openEnlarged(button));
   return button;
 }
 
 function openEnlarged(button) {
-  const { figure, alt, caption } = enlarged.get(button);
-  const width = fittingWidth(figure, innerWidth * 0.92, innerHeight * 0.74);
-  const all = [...button.closest("#section").querySelectorAll("button.zoom")];
+  const { size, draw, caption } = enlarged.get(button);
+  const width = fittingWidth(size, innerWidth * 0.92, innerHeight * 0.74);
+  const all = [...button.closest(".enlarge-group").querySelectorAll("button.zoom")];
   const at = all.indexOf(button);
   const stepButton = (offset, label, arrow) => {
     const other = all[at + offset];
@@ -43,17 +46,13 @@ function openEnlarged(button) {
   );
   close.addEventListener("click", () => enlargedDialog.close());
   enlargedDialog.replaceChildren(
-    element(
-      "figure",
-      {},
-      pictureOf(figure, width, alt, "eager"),
-      element("figcaption", {}, caption()),
-    ),
+    element("figure", {}, draw(width, "eager"), element("figcaption", {}, caption())),
     element(
       "div",
       { class: "steps" },
-      stepButton(-1, "Previous picture", "\u2190"),
-      stepButton(1, "Next picture", "\u2192"),
+      all.length > 1
+        ? [stepButton(-1, "Previous picture", "\u2190"), stepButton(1, "Next picture", "\u2192")]
+        : null,
       close,
     ),
   );
