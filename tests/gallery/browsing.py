@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright, Request
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        Dialog,
+        FloatRect,
+        Locator,
+        Page,
+        Playwright,
+        Request,
+    )
 
     Launch = Callable[[str, bool], Browser]
 
@@ -171,6 +180,13 @@ def back(page: Page) -> None:
 def forward(page: Page) -> None:
     """Go forward, as `back` goes back."""
     page.evaluate("history.forward()")
+
+
+def box_of(shown: Locator) -> FloatRect:
+    """Return the place and size of an element that is shown, in CSS pixels."""
+    box = shown.bounding_box()
+    assert box is not None
+    return box
 
 
 def eventually(read: Callable[[], object], wanted: object = True) -> None:

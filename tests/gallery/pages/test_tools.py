@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.gallery.big import WIDTH, addresses, columns
-from tests.gallery.browsing import back, eventually, forward, open_page
+from tests.gallery.browsing import back, box_of, eventually, forward, open_page
 from tests.gallery.conftest import UNITS
 from tests.gallery.made_stores import activation
 from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixture
@@ -94,11 +94,11 @@ def test_a_label_is_a_line_below_the_name_of_its_unit(page: Page, big: Path) -> 
     open_page(page, big)
     cell = page.locator(".cell").nth(3)
     name = cell.get_attribute("data-name")
-    height = (cell.bounding_box() or {})["height"]
+    height = box_of(cell)["height"]
     page.evaluate("featviz.page.labels.set('blocks.0.mlp.fc1:3', { label: 'blue stripes' })")
     expect(cell.locator("span")).to_have_text("blue stripes")
     expect(cell).to_have_attribute("data-name", name or "")
-    assert (cell.bounding_box() or {})["height"] > height
+    assert box_of(cell)["height"] > height
 
 
 def test_the_size_of_pictures_is_chosen_and_kept(page: Page, model_page: Path) -> None:
@@ -485,7 +485,7 @@ def test_a_picture_under_the_mouse_is_shown_larger(page: Page, big: Path) -> Non
     page.locator(".cell").nth(2).hover()
     expect(preview).to_be_visible()
     expect(preview).to_have_text("blocks.0.mlp.fc1:2")
-    eventually(lambda: (preview.locator(".sprite").bounding_box() or {})["width"], 224)
+    eventually(lambda: box_of(preview.locator(".sprite"))["width"], 224)
     page.keyboard.press("Escape")
     expect(preview).to_be_hidden()
 
@@ -497,8 +497,8 @@ def test_pictures_are_in_a_small_window_and_the_search_is_one_step_away(
     page.set_viewport_size({"width": size[0], "height": size[1]})
     open_page(page, big)
     page.evaluate("for (const i of [1, 2]) featviz.page.pins.toggle(`blocks.0.mlp.fc1:${i}`)")
-    box = page.locator(".cell").first.bounding_box() or {}
-    bar = page.locator(".pinned-bar").bounding_box() or {}
+    box = box_of(page.locator(".cell").first)
+    bar = box_of(page.locator(".pinned-bar"))
     assert box["y"] + 32 <= bar["y"]  # half of a picture at least
     page.evaluate("scrollTo(0, 9000)")
     page.get_by_role("button", name="Search").click()
