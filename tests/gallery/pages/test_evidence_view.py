@@ -287,7 +287,8 @@ def test_the_report_leads_to_the_neurons_of_a_class(page: Page, model_page: Path
 def test_a_metric_of_the_report_sorts_the_units(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#report")
     page.get_by_role("link", name="Layer-path similarity").click()
-    expect(page.locator("#units .cell").first).to_have_attribute("aria-label", UNITS[0])
+    name = f"{UNITS[0]}, layer-path similarity 0.9000"
+    expect(page.locator("#units .cell").first).to_have_attribute("aria-label", name)
     eventually(lambda: page.url.endswith("sort=-path"))
 
 
