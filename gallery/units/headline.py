@@ -19,6 +19,7 @@ FACETS = (CLASS, *CLAIM_WORDS)
 """All facets."""
 
 FEWEST = 2  # top images of a class that a headline names, unless there is only one image
+_SHARE = 1 / 3  # of the top images that they are at least
 _ONE_DECIMAL = 9.95  # ratios below it are given with one decimal
 
 
@@ -77,12 +78,16 @@ def headline(evidence: UnitEvidence, top_classes: Sequence[str | None]) -> Headl
 
 
 def _common_class(classes: Sequence[str | None]) -> tuple[str, int] | None:
-    """Return the most common class and its count; of several, that of the highest activation."""
+    """Return the most common class and its count, unless it is rare.
+
+    Of several, it is that of the highest activation.
+    """
     counts = Counter(name for name in classes if name is not None)
     if not counts:
         return None
     name, count = counts.most_common(1)[0]
-    return (name, count) if count >= min(FEWEST, len(classes)) else None
+    fewest = max(min(FEWEST, len(classes)), _SHARE * len(classes))
+    return (name, count) if count >= fewest else None
 
 
 def _ratio(value: float) -> str:

@@ -49,6 +49,8 @@ def test_a_unit_without_claims_says_whether_it_was_tested(evidence: list[UnitEvi
         (["a", "b", "b"], {"class": "b"}),
         (["b", "a", "a", "b"], {"class": "b"}),  # that of the highest activation
         (["a", "b", "c"], {}),  # one of three says nothing
+        ([*"aabcdefgh"], {}),  # and so do two of nine
+        ([*"aaabcdefg"], {"class": "a"}),
         (["a", None, None], {}),
         (["a"], {"class": "a"}),
         ([None], {}),
