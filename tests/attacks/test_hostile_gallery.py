@@ -142,7 +142,7 @@ def test_the_index_shows_hostile_names_as_text(page: Page, site: Path) -> None:
 
 def test_every_hostile_unit_is_shown_without_running_scripts(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
-    page.locator("#models .card").first.click()
+    page.locator("#models h2").first.click()
     expect(page.locator("h1#name")).to_have_text(TEXTS[0])
     eventually(lambda: untouched(page))
     cells = page.locator(".cell")
@@ -176,7 +176,7 @@ def test_every_hostile_result_is_shown_as_text_without_running_scripts(
     name: str, selector: str, expected: list[str], page: Page, site: Path
 ) -> None:
     open_page(page, site / "index.html")
-    page.locator("#models .card").first.click()
+    page.locator("#models h2").first.click()
     page.locator(f"#views a[href='#{name}']").click()
     shown = page.locator(selector)
     expect(shown).to_have_count(len(expected))
@@ -193,7 +193,7 @@ def test_every_hostile_result_is_shown_as_text_without_running_scripts(
 
 def test_links_to_hostile_rows_of_a_section_work(page: Page, site: Path) -> None:
     open_page(page, site / "index.html")
-    page.locator("#models .card").first.click()
+    page.locator("#models h2").first.click()
     follow = "address => { location.hash = `#tokens=${encodeURIComponent(address)}`; }"
     focused = "document.activeElement.querySelector('img')?.alt.startsWith"
     for text in TEXTS:

@@ -172,7 +172,7 @@ def test_weighing_by_the_cosine_aligns_the_output_with_the_unit() -> None:
     chosen = units(model, "blocks.4.mlp.fc1:0-9")
     cosines = []
     for power in (0.0, 1.0):
-        made = make_recipe(model, steps=32, cosine_power=power)
+        made = make_recipe(model, steps=64, cosine_power=power)
         images = optimize(model, chosen, made).images[:, 0].permute(0, 3, 1, 2) / 255
         hidden = outputs(model, images, "blocks.4.mlp.fc1")[:, 1:]
         directions = torch.eye(512)[:10, None]
