@@ -194,7 +194,9 @@ def measure_recipe(
         return [(value - mean) / (best - mean) for value in values]
 
     rows = {unit: store.row(str(unit)) for unit in units}
-    reached = [each for unit, row in rows.items() for each in times(unit, row["activation"])]
+    reached = [
+        each for unit, row in rows.items() for each in times(unit, row["activation"].tolist())
+    ]
     pictures = [picture for row in rows.values() for picture in row["images"]]
     own, others = list[float](), list[float]()
     held: dict[str, list[float]] = {kind(unit): [] for unit in units}

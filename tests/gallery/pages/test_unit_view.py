@@ -358,7 +358,7 @@ def test_small_pictures_are_enlarged_by_a_whole_number_without_smoothing(
     picture = page.locator(".large img")
     expect(picture).to_be_visible()
     # As large as fits into a third of the page; on a phone, into all of it.
-    for width, factor in ((1280, 12), (1024, 9), (390, 11)):
+    for width, factor in ((1280, 12), (1024, 9), (410, 11)):
         page.set_viewport_size({"width": width, "height": 800})
         eventually(
             lambda: picture.evaluate("node => [node.offsetWidth, node.offsetHeight]"),
