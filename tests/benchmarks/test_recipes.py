@@ -108,6 +108,7 @@ def test_the_benchmark_prints_one_line_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(tmp_path / "stores"), "--steps", "1", "--natural", "18"]
+    words += ["--units", "blocks.1.mlp.fc1:0-1", "blocks.3.attn.qk:0-1@same"]
     words += ["--table", str(tmp_path / "table.md"), "--sheet", str(tmp_path / "sheet.webp")]
     monkeypatch.setattr(sys, "argv", ["recipes", *words])
     recipes.main()
@@ -116,7 +117,9 @@ def test_the_benchmark_prints_one_line_and_resumes(
     recipes.main()
     assert capsys.readouterr().out == line + "\n"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.h5")} == written
-    assert len(json.loads(line)["results"]) == 35
+    results = json.loads(line)["results"]
+    assert len(results) == 35
+    assert {"held_out mlp.fc1", "held_out attn.qk@same"} < results[0].keys()
     assert (tmp_path / "table.md").read_text().count("\n") == 37
     with Image.open(tmp_path / "sheet.webp") as sheet:
-        assert sheet.size == (2 * (190 + 6 * 75), 24 + 18 * 75)
+        assert sheet.size == (2 * (190 + 2 * 75), 24 + 18 * 75)
