@@ -86,7 +86,7 @@ def measure(page: Page, path: Path) -> dict[str, Any]:
     for name, action in ACTIONS.items():
         record[name] = _painted_after(page, action)
     record["scrolled"] = page.evaluate(SCROLLED)
-    record["memory"] = max(_page_memory(os.getpid()), default=0)
+    record["memory"] = max(_page_memory(os.getpid()), default=None)
     return record
 
 

@@ -183,7 +183,7 @@ def gallery_page(result: Result) -> str:
             each["jump"],
             each["scrolled"]["median"],
             each["scrolled"]["nodes"],
-            each["memory"],
+            "" if each["memory"] is None else each["memory"],
         )
         for each in result["records"]
     ]
@@ -204,7 +204,7 @@ def gallery_page(result: Result) -> str:
 Opened from disk. Times are in milliseconds, until all pictures in the window are decoded and
 painted: after opening the page, its first sort, a later one, a filter, and a jump to a distant part
 of the list. *frame* is the median frame while scrolling through the whole page, and *memory* is
-that of the page's process in MB, after all of this.
+that of the page's process in MB, after all of this, where the browser starts it as its child.
 
 {table(heads, rows)}"""
 
