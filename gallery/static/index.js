@@ -103,6 +103,13 @@
   }
   var listed = (items) => items.join("\xA0\xB7 ");
   var foldedText = (text) => text.normalize("NFKC").toLowerCase();
+  var isShortAddress = (text) => /^\d+:\d+$/.test(text);
+  function addressHas(address, word) {
+    if (!isShortAddress(word)) return address.includes(word);
+    const [block, unit] = word.split(":");
+    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+    return index === unit && /\d+/.exec(site)?.[0] === block;
+  }
 
   // index/cards.js
   var NOUNS = {
@@ -256,14 +263,10 @@ ${headline}` : address
     return unitLists.get(page);
   }
   function matcher(text) {
-    const query = foldedText(text);
-    const [, block, number] = /^(\d+):(\d+)$/.exec(query) ?? [];
-    if (block !== void 0)
-      return (site, suffix) => suffix === `:${number}` && site.split(".").includes(block);
-    const words = query.split(/\s+/);
-    return (site, suffix, headline) => {
-      const all = foldedText(`${site}${suffix} ${headline}`);
-      return words.every((word) => all.includes(word));
+    const words = foldedText(text).split(/\s+/);
+    return (address, headline) => {
+      const [name, line] = [address.toLowerCase(), foldedText(headline)];
+      return words.every((word) => addressHas(name, word) || line.includes(word));
     };
   }
   function matches({ sites, suffixes, headlines }, text) {
@@ -274,7 +277,7 @@ ${headline}` : address
       for (const end = index + count; index < end; index += 1) {
         const address = name + suffixes[index];
         if (address === text) return [address];
-        if (isMatch(name, suffixes[index], headlines[index] ?? "")) found.push(address);
+        if (isMatch(address, headlines[index] ?? "")) found.push(address);
       }
     }
     return found;

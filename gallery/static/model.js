@@ -158,6 +158,13 @@
   var percent = (share) => share === null ? "\u2013" : `${(100 * share).toFixed(1).replace("-", "\u2212")}\xA0%`;
   var hundredths = (value) => value === null ? "\u2013" : value.toFixed(2).replace("-", "\u2212");
   var foldedText = (text) => text.normalize("NFKC").toLowerCase();
+  var isShortAddress = (text) => /^\d+:\d+$/.test(text);
+  function addressHas(address, word) {
+    if (!isShortAddress(word)) return address.includes(word);
+    const [block, unit] = word.split(":");
+    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+    return index === unit && /\d+/.exec(site)?.[0] === block;
+  }
 
   // state/label-file.js
   var LABELS = {
@@ -350,14 +357,9 @@
       const label = labeled.get(address) ?? "";
       const line2 = headline ? foldedText(headline) : "";
       return words.every(
-        (word) => (/^\d+:\d+$/.test(word) ? isShortFor(word, name) : name.includes(word)) || label.includes(word) || line2.includes(word)
+        (word) => addressHas(name, word) || label.includes(word) || line2.includes(word)
       );
     };
-  }
-  function isShortFor(word, address) {
-    const [block, unit] = word.split(":");
-    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
-    return index === unit && /\d+/.exec(site)?.[0] === block;
   }
 
   // state/unit-table.js
@@ -1728,7 +1730,7 @@
   function findUnits(text, most) {
     const wanted = text.trim().toLowerCase();
     if (!wanted) return { units: [], isNamed: false, isNear: false };
-    const isShort = /^\d+:\d+$/.test(wanted);
+    const isShort = isShortAddress(wanted);
     const match = textFilter(text);
     const ranked = [[], [], []];
     let near = [];

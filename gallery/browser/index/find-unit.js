@@ -3,7 +3,7 @@
 import { unitHash } from "../shared/address-links.js";
 import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
-import { counted, foldedText } from "../shared/text.js";
+import { addressHas, counted, foldedText } from "../shared/text.js";
 
 const unitLists = new Map(); // promise of {sites, suffixes, headlines} by page
 
@@ -32,16 +32,12 @@ function unitsOf({ page, folder }) {
   return unitLists.get(page);
 }
 
-/** Whether a unit, given by its layer, the rest of its address and its headline, is what a text asks for. */
+/** Predicate on an address and a headline: whether either contains each word of a text. */
 function matcher(text) {
-  const query = foldedText(text);
-  const [, block, number] = /^(\d+):(\d+)$/.exec(query) ?? [];
-  if (block !== undefined)
-    return (site, suffix) => suffix === `:${number}` && site.split(".").includes(block);
-  const words = query.split(/\s+/);
-  return (site, suffix, headline) => {
-    const all = foldedText(`${site}${suffix} ${headline}`);
-    return words.every((word) => all.includes(word));
+  const words = foldedText(text).split(/\s+/);
+  return (address, headline) => {
+    const [name, line] = [address.toLowerCase(), foldedText(headline)];
+    return words.every((word) => addressHas(name, word) || line.includes(word));
   };
 }
 
@@ -54,7 +50,7 @@ function matches({ sites, suffixes, headlines }, text) {
     for (const end = index + count; index < end; index += 1) {
       const address = name + suffixes[index];
       if (address === text) return [address];
-      if (isMatch(name, suffixes[index], headlines[index] ?? "")) found.push(address);
+      if (isMatch(address, headlines[index] ?? "")) found.push(address);
     }
   }
   return found;

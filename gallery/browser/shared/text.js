@@ -44,3 +44,17 @@ export const hundredths = (value) =>
 
 /** A text normalized for search: lower case, compatibility characters replaced. */
 export const foldedText = (text) => text.normalize("NFKC").toLowerCase();
+
+/** Whether a text is short for addresses: "9:2". */
+export const isShortAddress = (text) => /^\d+:\d+$/.test(text);
+
+/**
+ * Whether a lowercase address contains a word of a search. "9:2" means unit 2 of block 9, where the block
+ * is the first number of the layer.
+ */
+export function addressHas(address, word) {
+  if (!isShortAddress(word)) return address.includes(word);
+  const [block, unit] = word.split(":");
+  const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+  return index === unit && /\d+/.exec(site)?.[0] === block;
+}

@@ -1,6 +1,6 @@
 // Predicates that filter the list of units.
 
-import { foldedText } from "../shared/text.js";
+import { addressHas, foldedText } from "../shared/text.js";
 import { labels } from "./labels.js";
 import { pins } from "./pins.js";
 
@@ -31,8 +31,7 @@ export const ANY = "*";
 
 /**
  * Predicate on an address and a headline: whether the address, its label or the headline contains each
- * word of a text. A word "9:2" means neuron 2 of block 9, where the block is the first number of the
- * layer.
+ * word of a text.
  */
 export function textFilter(text) {
   const words = foldedText(text).split(/\s+/).filter(Boolean);
@@ -44,17 +43,7 @@ export function textFilter(text) {
     const label = labeled.get(address) ?? "";
     const line = headline ? foldedText(headline) : "";
     return words.every(
-      (word) =>
-        (/^\d+:\d+$/.test(word) ? isShortFor(word, name) : name.includes(word)) ||
-        label.includes(word) ||
-        line.includes(word),
+      (word) => addressHas(name, word) || label.includes(word) || line.includes(word),
     );
   };
-}
-
-/** Whether "9:2" stands for an address. */
-function isShortFor(word, address) {
-  const [block, unit] = word.split(":");
-  const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
-  return index === unit && /\d+/.exec(site)?.[0] === block;
 }

@@ -1,6 +1,6 @@
 // Suggestions of the search box: units and facets that match a text.
 
-import { foldedText } from "../shared/text.js";
+import { foldedText, isShortAddress } from "../shared/text.js";
 import { textFilter } from "./unit-filter.js";
 import { unitTable } from "./unit-table.js";
 
@@ -12,7 +12,7 @@ import { unitTable } from "./unit-table.js";
 export function findUnits(text, most) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return { units: [], isNamed: false, isNear: false };
-  const isShort = /^\d+:\d+$/.test(wanted);
+  const isShort = isShortAddress(wanted);
   const match = textFilter(text);
   const ranked = [[], [], []];
   let near = [];
