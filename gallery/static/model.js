@@ -1096,7 +1096,7 @@
     const row = element(
       "div",
       {
-        class: band.columns < FEW || band.site?.wide ? "row few" : "row",
+        class: isNarrow(band) ? "row few" : "row",
         role: "row",
         "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1
       },
@@ -1107,6 +1107,26 @@
     setStyle(row, shared);
     return row;
   }
+  function colorRow(grid2, { band, index }) {
+    const from = band.start + index * band.columns;
+    const to = Math.min(from + band.columns, band.start + band.count);
+    const spread = (grid2.width - band.cell) / (band.columns - 1);
+    const step2 = isNarrow(band) ? band.cell + GAP : spread;
+    const stops = [];
+    for (let position = from; position < to; position += 1) {
+      const i = grid2.units[position];
+      const left = Math.round((position - from) * step2);
+      const right = left + pictureHeight(grid2, i) * (unitTable.siteOf(i).wide ? 2 : 1);
+      const color = unitTable.color(i) ?? "var(--surface)";
+      stops.push(`transparent ${left}px, ${color} ${left}px ${right}px, transparent ${right}px`);
+    }
+    const row = element("div", { class: "row colors", "aria-hidden": "true" });
+    row.style.setProperty("height", `${grid2.layout.rowHeight}px`);
+    row.style.setProperty("background-image", `linear-gradient(to right, ${stops.join()})`);
+    row.style.setProperty("background-size", `100% ${grid2.shape.size}px`);
+    return row;
+  }
+  var isNarrow = ({ columns, site }) => columns < FEW || site?.wide;
   function pictureHeight(grid2, i) {
     return unitTable.siteOf(i).wide && !grid2.headed ? grid2.shape.size / 2 : grid2.shape.size;
   }
@@ -1180,6 +1200,8 @@
   var CAPTION_GAP = 13;
   var WIDEST_VALUE = 84;
   var MARGIN_DELAY = 150;
+  var FAST = 0.2;
+  var PAUSE = 100;
   var Grid = class {
     constructor(container) {
       this.container = container;
@@ -1191,6 +1213,8 @@
       this.frame = 0;
       this.marginTimer = 0;
       this.hasMargin = false;
+      this.drawn = { top: 0, time: 0 };
+      this.pauseTimer = 0;
       addEventListener("scroll", () => this.requestDraw(), { passive: true });
       addEventListener("resize", () => this.requestDraw());
       new ResizeObserver(() => this.resize()).observe(container);
@@ -1240,6 +1264,7 @@
       this.container.setAttribute("aria-rowcount", this.layout.rows);
       for (const node of this.rows.values()) node.remove();
       this.rows.clear();
+      this.drawn.time = 0;
       this.draw();
     }
     /** Update the layout when the width changes; keep the scroll position and the focus. */
@@ -1286,12 +1311,35 @@
       return [top, top + innerHeight];
     }
     /**
+     * Notice fast scrolling, during which new rows show mean colors only: their pictures could not be
+     * seen, and their cells would take longer than a frame. A single jump is no fast scrolling.
+     */
+    watchSpeed(top) {
+      const now = performance.now();
+      const isFast = now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
+      this.drawn = { top, time: now };
+      if (!isFast) return;
+      clearTimeout(this.pauseTimer);
+      this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+    }
+    /** Replace rows of mean colors. */
+    pause() {
+      this.pauseTimer = 0;
+      for (const [at, node] of this.rows) {
+        if (!node.matches(".colors")) continue;
+        node.remove();
+        this.rows.delete(at);
+      }
+      this.draw();
+    }
+    /**
      * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
      * document, those outside of it follow later, so that their pictures delay no visible one.
      */
     draw() {
       if (!this.layout || this.container.offsetParent === null) return;
       const [top, bottom] = this.viewport();
+      this.watchSpeed(top);
       const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
       if (isNew && this.units.length) this.requestMargin();
       const margin = this.hasMargin ? OVERSCAN : 0;
@@ -1315,12 +1363,16 @@
     }
     /** Insert a row, in document order. */
     insert(row) {
-      const node = row.index < 0 ? headingRow(row) : unitRow(this, row);
+      const node = this.node(row);
       node.style.setProperty("top", `${row.top}px`);
       node.dataset.top = row.top;
       const after = [...this.rows.keys()].filter((top) => top > row.top);
       this.container.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
       this.rows.set(row.top, node);
+    }
+    node(row) {
+      if (row.index < 0) return headingRow(row);
+      return this.pauseTimer ? colorRow(this, row) : unitRow(this, row);
     }
     /** Rebuild the rows in the document, after labels or pins changed. */
     refresh() {
@@ -1371,7 +1423,9 @@
       const bottom = end - pinnedBar.offsetHeight - 16;
       if (toTop || from < top + bars) scrollBy(0, from - top - bars);
       else if (from + height > bottom) scrollBy(0, from + height - bottom);
-      this.draw();
+      clearTimeout(this.pauseTimer);
+      this.drawn.time = 0;
+      this.pause();
     }
     /** Focus the cell at a position, and scroll it into view. */
     focus(position) {

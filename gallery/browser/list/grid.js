@@ -7,13 +7,15 @@ import { CTRL_KEYS, PLAIN_KEYS } from "./arrow-keys.js";
 import { fitCells, HEADING, Layout } from "./layout.js";
 import { pictureSize } from "./picture-sizes.js";
 import "./preview.js";
-import { captionLines, headingRow, unitRow } from "./rows.js";
+import { captionLines, colorRow, headingRow, unitRow } from "./rows.js";
 
 const OVERSCAN = 400; // pixels rendered above and below the viewport
 const CAPTION_LINE = 17; // pixels; as in styles/list.css
 const CAPTION_GAP = 13; // pixels above and below a caption
 const WIDEST_VALUE = 84; // pixels, of the values in captions
 const MARGIN_DELAY = 150; // milliseconds until these follow a list that has changed
+const FAST = 0.2; // of the viewport's height, scrolled between two draws
+const PAUSE = 100; // milliseconds without fast scrolling until pictures are loaded
 
 /** The grid of units in a container. */
 export class Grid {
@@ -26,6 +28,8 @@ export class Grid {
     this.frame = 0; // pending animation frame
     this.marginTimer = 0;
     this.hasMargin = false; // whether rows outside of the viewport are drawn
+    this.drawn = { top: 0, time: 0 }; // top of the viewport when last drawn, and when that was
+    this.pauseTimer = 0; // pending while the list is scrolled fast
     addEventListener("scroll", () => this.requestDraw(), { passive: true });
     addEventListener("resize", () => this.requestDraw());
     new ResizeObserver(() => this.resize()).observe(container);
@@ -78,6 +82,7 @@ export class Grid {
     this.container.setAttribute("aria-rowcount", this.layout.rows);
     for (const node of this.rows.values()) node.remove();
     this.rows.clear();
+    this.drawn.time = 0;
     this.draw();
   }
 
@@ -132,12 +137,38 @@ export class Grid {
   }
 
   /**
+   * Notice fast scrolling, during which new rows show mean colors only: their pictures could not be
+   * seen, and their cells would take longer than a frame. A single jump is no fast scrolling.
+   */
+  watchSpeed(top) {
+    const now = performance.now();
+    const isFast =
+      now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
+    this.drawn = { top, time: now };
+    if (!isFast) return;
+    clearTimeout(this.pauseTimer);
+    this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+  }
+
+  /** Replace rows of mean colors. */
+  pause() {
+    this.pauseTimer = 0;
+    for (const [at, node] of this.rows) {
+      if (!node.matches(".colors")) continue;
+      node.remove();
+      this.rows.delete(at);
+    }
+    this.draw();
+  }
+
+  /**
    * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
    * document, those outside of it follow later, so that their pictures delay no visible one.
    */
   draw() {
     if (!this.layout || this.container.offsetParent === null) return;
     const [top, bottom] = this.viewport();
+    this.watchSpeed(top);
     const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
     if (isNew && this.units.length) this.requestMargin();
     const margin = this.hasMargin ? OVERSCAN : 0;
@@ -163,12 +194,17 @@ export class Grid {
 
   /** Insert a row, in document order. */
   insert(row) {
-    const node = row.index < 0 ? headingRow(row) : unitRow(this, row);
+    const node = this.node(row);
     node.style.setProperty("top", `${row.top}px`);
     node.dataset.top = row.top;
     const after = [...this.rows.keys()].filter((top) => top > row.top);
     this.container.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
     this.rows.set(row.top, node);
+  }
+
+  node(row) {
+    if (row.index < 0) return headingRow(row);
+    return this.pauseTimer ? colorRow(this, row) : unitRow(this, row);
   }
 
   /** Rebuild the rows in the document, after labels or pins changed. */
@@ -227,7 +263,9 @@ export class Grid {
     const bottom = end - pinnedBar.offsetHeight - 16;
     if (toTop || from < top + bars) scrollBy(0, from - top - bars);
     else if (from + height > bottom) scrollBy(0, from + height - bottom);
-    this.draw();
+    clearTimeout(this.pauseTimer);
+    this.drawn.time = 0;
+    this.pause();
   }
 
   /** Focus the cell at a position, and scroll it into view. */

@@ -1,6 +1,6 @@
 // Layout of the grid. Nothing here touches the document.
 
-const GAP = 10; // pixels between columns
+export const GAP = 10; // pixels between columns
 
 export const HEADING = 44; // height of a layer's heading, in pixels
 

@@ -7,7 +7,7 @@ import { pins } from "../state/pins.js";
 import { setStyle, thumbnailStyle } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
-import { FEW } from "./layout.js";
+import { FEW, GAP } from "./layout.js";
 
 /** A row of units of the grid. */
 export function unitRow(grid, { band, index }) {
@@ -25,7 +25,7 @@ export function unitRow(grid, { band, index }) {
   const row = element(
     "div",
     {
-      class: band.columns < FEW || band.site?.wide ? "row few" : "row",
+      class: isNarrow(band) ? "row few" : "row",
       role: "row",
       "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1,
     },
@@ -36,6 +36,30 @@ export function unitRow(grid, { band, index }) {
   setStyle(row, shared);
   return row;
 }
+
+/** A row of units that is one element: the mean colors of their pictures. */
+export function colorRow(grid, { band, index }) {
+  const from = band.start + index * band.columns;
+  const to = Math.min(from + band.columns, band.start + band.count);
+  const spread = (grid.width - band.cell) / (band.columns - 1);
+  const step = isNarrow(band) ? band.cell + GAP : spread;
+  const stops = [];
+  for (let position = from; position < to; position += 1) {
+    const i = grid.units[position];
+    const left = Math.round((position - from) * step);
+    const right = left + pictureHeight(grid, i) * (unitTable.siteOf(i).wide ? 2 : 1);
+    const color = unitTable.color(i) ?? "var(--surface)";
+    stops.push(`transparent ${left}px, ${color} ${left}px ${right}px, transparent ${right}px`);
+  }
+  const row = element("div", { class: "row colors", "aria-hidden": "true" });
+  row.style.setProperty("height", `${grid.layout.rowHeight}px`);
+  row.style.setProperty("background-image", `linear-gradient(to right, ${stops.join()})`);
+  row.style.setProperty("background-size", `100% ${grid.shape.size}px`);
+  return row;
+}
+
+/** Whether the cells of a row are next to each other, instead of spread over the width. */
+const isNarrow = ({ columns, site }) => columns < FEW || site?.wide;
 
 /** Height of a unit's picture. Without headings, cells have one width, so pairs are half as high. */
 function pictureHeight(grid, i) {

@@ -64,6 +64,7 @@ def test_of_18432_units_few_are_in_the_document_and_all_are_reached_by_scrolling
             let most = 0;
             for (let y = 0; y < document.documentElement.scrollHeight; y += step) {
                 scrollTo(0, y);
+                featviz.page.grid.drawn.time = 0; // each step is a jump, not fast scrolling
                 featviz.page.grid.draw();
                 for (const cell of document.querySelectorAll(".cell")) seen.add(cell.ariaLabel);
                 most = Math.max(most, document.getElementsByTagName("*").length);
@@ -102,6 +103,69 @@ def test_a_step_of_scrolling_touches_only_the_rows_that_come_and_go(page: Page, 
     )
     rows = 3000 / (CELL + 30)
     assert touched <= 2 * rows + 4
+
+
+# Scrolls over several windows without a pause, and returns the rows in the document.
+SCROLLED_FAST = """() => {
+    const { grid } = featviz.page;
+    for (let y = 0; y <= 6000; y += 600) {
+        scrollTo(0, y);
+        grid.draw();
+    }
+    return [...document.querySelectorAll("#units .row:not(.head)")]
+        .filter((row) => Number(row.dataset.top) > 5800 && Number(row.dataset.top) < 6000);
+}"""
+
+
+@pytest.mark.parametrize("size", [(390, 800), (1280, 800), (1920, 1080)])
+def test_fast_scrolling_shows_mean_colors_in_the_places_of_the_pictures_that_follow(
+    size: tuple[int, int], page: Page, big: Path
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_page(page, big)
+    colors, pictures = page.evaluate(
+        """(scrolled) => {
+            const edge = /rgba[^)]*[)] \\d+px, rgb[(][^)]*[)] (\\d+)px/g; // after a gap
+            const edges = (row) => {
+                const gradient = getComputedStyle(row).backgroundImage;
+                return [...gradient.matchAll(edge)].map(([, left]) => Number(left));
+            };
+            const places = (row) =>
+                [...row.querySelectorAll(".cell")].map((cell) => Math.round(cell.offsetLeft));
+            const colors = scrolled().map((row) => [row.dataset.top, edges(row)]);
+            featviz.page.grid.pause();
+            const rows = [...document.querySelectorAll("#units .row:not(.head)")];
+            const tops = colors.map(([top]) => top);
+            const same = rows.filter((row) => tops.includes(row.dataset.top));
+            return [colors, same.map((row) => [row.dataset.top, places(row)])];
+        }""".replace("scrolled()", f"({SCROLLED_FAST})()")
+    )
+    assert len(colors) > 1
+    for (top, places), (same_top, edges) in zip(pictures, colors, strict=True):
+        assert top == same_top
+        assert edges == pytest.approx(places, abs=1)  # pixels
+
+
+def test_pictures_follow_when_fast_scrolling_pauses(page: Page, big: Path) -> None:
+    open_page(page, big)
+    rows = page.locator("#units .row.colors")
+    assert page.evaluate(f"({SCROLLED_FAST})().every((row) => row.matches('.colors'))")
+    expect(rows).to_have_count(0)
+    assert len(in_sight(page)) > 50
+
+
+def test_a_jump_shows_pictures_at_once(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.wait_for_timeout(300)  # longer than between two frames of scrolling
+    page.evaluate("scrollTo(0, 60000); featviz.page.grid.draw()")
+    expect(page.locator("#units .row.colors")).to_have_count(0)
+    assert len(in_sight(page)) > 50
+
+
+def test_keys_reach_any_unit_while_the_list_is_scrolled_fast(page: Page, big: Path) -> None:
+    open_page(page, big)
+    page.evaluate(f"({SCROLLED_FAST})(); featviz.page.grid.focus(18431)")
+    on(page, addresses()[-1])
 
 
 def test_a_first_sort_decodes_little_more_than_what_is_in_the_window(page: Page, big: Path) -> None:
