@@ -21,7 +21,7 @@ EFFECTS, IMAGES = "effects", "trace_images"
 LEAST = 10
 """Minimum number of images of a class that is averaged over by itself.
 
-Intervals over fewer images are unreliable, and with many small classes, the averages would take more
+Intervals over fewer images are unreliable, and the averages of many small classes would take more
 space than the effects."""
 
 Pixels = NDArray[np.uint8]
