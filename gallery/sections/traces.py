@@ -88,9 +88,9 @@ class Traces(Section):
         return {"sweeps": sweeps, "figures": figures, "attention": heads}
 
     def count(self) -> int:
-        """Return the number of sweeps; without one, that of figures."""
+        """Return the number of sweeps and figures."""
         figures = (len(self.entries[self.model.groups.index(group)]) for group in self._figures())
-        return len(self._shown()) or sum(figures)
+        return len(self._shown()) + sum(figures)
 
     def thumbnails(self) -> list[str]:
         """Return the figures."""

@@ -4650,7 +4650,7 @@
   }
 
   // sections/grids.js
-  var PICTURE = { least: 72, most: 224, gap: 16, heading: 88 };
+  var PICTURE = { least: 72, most: 320, gap: 16, heading: 88 };
   function tokenPlace(token, [rows, columns, prefix]) {
     const side = 40 / Math.max(rows, columns);
     const patch = token - prefix;
@@ -5189,7 +5189,7 @@
   var LEVELS = 24;
   var LETTER = 7;
   var ROW = { least: 14, most: 30 };
-  var COLUMN = { least: 4, most: 96 };
+  var COLUMN = { least: 4, most: 160 };
   function heatMap({ values, most, rows = null, columns = null, description, linkOf = () => null, read }, width) {
     const across = Math.max(...values.map((row) => row.length));
     const left = rows ? Math.max(...rows.map(({ name }) => name.length)) * LETTER + 8 : 1;
@@ -5251,13 +5251,12 @@
         } else add(Math.round(LEVELS * Math.max(-1, Math.min(1, value / (most || 1)))), box);
       });
     });
-    return [...paths].map(
-      ([level, d]) => svgElement("path", {
-        d,
-        class: typeof level === "string" ? level : "cells",
-        ...typeof level === "string" ? {} : { style: `fill: ${levelColor(level / LEVELS)}` }
-      })
-    );
+    return [...paths].map(([level, d]) => {
+      const isColor = typeof level === "number";
+      const path = svgElement("path", { d, class: isColor ? "cells" : level });
+      if (isColor) path.style.setProperty("fill", levelColor(level / LEVELS));
+      return path;
+    });
   }
   var levelColor = (share) => `color-mix(in oklab, var(${share < 0 ? "--fall" : "--rise"}) ${Math.round(100 * Math.abs(share))}%, var(--zero))`;
   function labels2(rows, columns, x, y, cell, height) {
@@ -5302,20 +5301,19 @@
   );
 
   // charts/intervals.js
-  var HEIGHT = 260;
-  function intervalsPlot({ lines, categories, level, title, description, read }, width) {
+  function intervalsPlot({ lines, categories, level, title, description, height, read }, width) {
     const values = lines.flatMap(({ estimate, low, high }) => [estimate, low, high]);
     const [least, most] = valueRange([...values, [0, level]]);
     const right = width - CHART.right;
-    const bottom = HEIGHT - CHART.bottom - 14;
+    const bottom = height - CHART.bottom - 14;
     const step2 = (right - CHART.left) / categories.length;
     const x = (i) => CHART.left + step2 * (i + 0.5);
     const y = (value) => bottom - (bottom - CHART.top) * (value - least) / (most - least);
     const svg = svgElement("svg", {
       class: "plot chart-plot",
-      viewBox: `0 0 ${width} ${HEIGHT}`,
+      viewBox: `0 0 ${width} ${height}`,
       width,
-      height: HEIGHT
+      height
     });
     const guide = svgElement("line", { class: "guide", y1: CHART.top, y2: bottom });
     const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
@@ -5350,7 +5348,7 @@
     svg.append(
       svgElement(
         "text",
-        { class: "name", x: (CHART.left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" },
+        { class: "name", x: (CHART.left + right) / 2, y: height - 4, "text-anchor": "middle" },
         title
       )
     );
@@ -5503,6 +5501,7 @@
 
   // sections/traces.js
   var ALL = "all";
+  var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
   function valueText({ effect, share }, i) {
@@ -5562,8 +5561,12 @@
         this.windows.length > 1 ? element("h5", {}, `Window of ${windowName(window)}`) : null,
         this.by === "token" && this.grid ? this.tokenMaps(numbers, window, description, readout) : this.map(numbers, window, description, readout)
       ]);
-      const most = this.most(numbers);
-      const legend2 = this.by === "layer" ? null : [divergingLegend(most), " effect; crossed cells are unknown "];
+      const axes = this.by === "token" && this.grid ? "patches of each layer; class and register tokens are above" : `rows are layers, columns are ${this.by}s`;
+      const isUnknown = numbers.effect[0].some((value) => value === null);
+      const legend2 = this.by === "layer" ? null : [
+        divergingLegend(this.most(numbers)),
+        ` effect; ${axes}${isUnknown ? "; crossed cells are unknown" : ""}`
+      ];
       return element(
         "figure",
         { class: "chart wide" },
@@ -5608,11 +5611,12 @@
             level,
             title: "layer",
             description,
+            height: numbers.share ? HEIGHT.average : HEIGHT.image,
             read: (k) => k === null ? readout.replaceChildren() : read(k)
           },
           width
         ),
-        "chart-container tall"
+        "chart-container"
       );
       const legend2 = element(
         "ul",

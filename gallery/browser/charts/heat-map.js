@@ -7,7 +7,7 @@ import { makeReadable, svgPoint } from "./reading.js";
 const LEVELS = 24; // colors on each side of 0
 const LETTER = 7; // width of a letter of a label, in pixels
 const ROW = { least: 14, most: 30 }; // height of cells that are not square
-const COLUMN = { least: 4, most: 96 }; // width of a cell
+const COLUMN = { least: 4, most: 160 }; // width of a cell
 
 /**
  * Heat map at most `width` pixels wide, unless it has very many columns. `values` are rows of numbers; null
@@ -81,13 +81,12 @@ function cellPaths(values, most, x, y, width, height) {
       } else add(Math.round(LEVELS * Math.max(-1, Math.min(1, value / (most || 1)))), box);
     });
   });
-  return [...paths].map(([level, d]) =>
-    svgElement("path", {
-      d,
-      class: typeof level === "string" ? level : "cells",
-      ...(typeof level === "string" ? {} : { style: `fill: ${levelColor(level / LEVELS)}` }),
-    }),
-  );
+  return [...paths].map(([level, d]) => {
+    const isColor = typeof level === "number";
+    const path = svgElement("path", { d, class: isColor ? "cells" : level });
+    if (isColor) path.style.setProperty("fill", levelColor(level / LEVELS));
+    return path;
+  });
 }
 
 /** The color of a share of the scale, from -1 to 1; it follows the theme. */

@@ -5,26 +5,27 @@ import { addVerticalAxis, CHART } from "./frame.js";
 import { makeReadable, svgPoint } from "./reading.js";
 import { linePath, sampleColor, valueRange } from "./scales.js";
 
-const HEIGHT = 260; // pixels
-
 /**
  * Plot of lines {estimate, low, high} over categories, each with a value per category or null; low and high
  * form a band. `level` is a dashed line. A category is a `name`, with an `href` or null. `read` is called with
- * the index of the category that is pointed at, or null.
+ * the index of the category that is pointed at, or null. Sizes are in pixels.
  */
-export function intervalsPlot({ lines, categories, level, title, description, read }, width) {
+export function intervalsPlot(
+  { lines, categories, level, title, description, height, read },
+  width,
+) {
   const values = lines.flatMap(({ estimate, low, high }) => [estimate, low, high]);
   const [least, most] = valueRange([...values, [0, level]]);
   const right = width - CHART.right;
-  const bottom = HEIGHT - CHART.bottom - 14;
+  const bottom = height - CHART.bottom - 14;
   const step = (right - CHART.left) / categories.length;
   const x = (i) => CHART.left + step * (i + 0.5);
   const y = (value) => bottom - ((bottom - CHART.top) * (value - least)) / (most - least);
   const svg = svgElement("svg", {
     class: "plot chart-plot",
-    viewBox: `0 0 ${width} ${HEIGHT}`,
+    viewBox: `0 0 ${width} ${height}`,
     width,
-    height: HEIGHT,
+    height,
   });
   const guide = svgElement("line", { class: "guide", y1: CHART.top, y2: bottom });
   const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
@@ -59,7 +60,7 @@ export function intervalsPlot({ lines, categories, level, title, description, re
   svg.append(
     svgElement(
       "text",
-      { class: "name", x: (CHART.left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" },
+      { class: "name", x: (CHART.left + right) / 2, y: height - 4, "text-anchor": "middle" },
       title,
     ),
   );

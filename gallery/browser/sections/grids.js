@@ -8,7 +8,7 @@ import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { blocksOf, layersOf, sectionHead } from "./blocks.js";
 
-const PICTURE = { least: 72, most: 224, gap: 16, heading: 88 }; // pixels
+const PICTURE = { least: 72, most: 320, gap: 16, heading: 88 }; // pixels
 
 /** A small drawing of the patches, with one token marked; those before the patches are above them. */
 function tokenPlace(token, [rows, columns, prefix]) {

@@ -17,6 +17,8 @@ import { enlargeable, shownWidth } from "./figures.js";
 
 const ALL = "all";
 
+const HEIGHT = { average: 260, image: 170 }; // of charts by layer, in pixels
+
 const distinct = (items) => [...new Set(items)];
 
 const interval = (low, high) => (low === null ? "" : ` (${brief(low)} to ${brief(high)})`);
@@ -96,9 +98,18 @@ class Sweep {
               ? this.tokenMaps(numbers, window, description, readout)
               : this.map(numbers, window, description, readout),
           ]);
-    const most = this.most(numbers);
+    const axes =
+      this.by === "token" && this.grid
+        ? "patches of each layer; class and register tokens are above"
+        : `rows are layers, columns are ${this.by}s`;
+    const isUnknown = numbers.effect[0].some((value) => value === null);
     const legend =
-      this.by === "layer" ? null : [divergingLegend(most), " effect; crossed cells are unknown "];
+      this.by === "layer"
+        ? null
+        : [
+            divergingLegend(this.most(numbers)),
+            ` effect; ${axes}${isUnknown ? "; crossed cells are unknown" : ""}`,
+          ];
     return element(
       "figure",
       { class: "chart wide" },
@@ -149,11 +160,12 @@ class Sweep {
             level,
             title: "layer",
             description,
+            height: numbers.share ? HEIGHT.average : HEIGHT.image,
             read: (k) => (k === null ? readout.replaceChildren() : read(k)),
           },
           width,
         ),
-      "chart-container tall",
+      "chart-container",
     );
     const legend = element(
       "ul",
