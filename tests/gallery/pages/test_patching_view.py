@@ -99,7 +99,7 @@ def test_the_text_says_what_was_patched_and_over_which_images(page: Page, model_
         "images, one layer at a time."
     )
     expect(first.locator(".summary")).to_contain_text(
-        "Mean over 31\u00a0images of cueworld:120 that the clean run classifies correctly"
+        "Mean over 30\u00a0images of cueworld:120 that the clean run classifies correctly"
     )
     expect(first.locator(".summary")).to_contain_text(
         "Probability of the label: 1.25 clean, 0.25 corrupted; total effect 1 (0.9 to 1.1)."
@@ -139,6 +139,7 @@ def test_group_and_metric_are_kept_in_the_link(page: Page, model_page: Path) -> 
     values = first.locator("tbody td:nth-child(2)")
     expect(values).to_have_text(["0.5", "\u22120.25", "1"])
     group = page.get_by_label("Average over")
+    group.focus()
     group.select_option("colour")
     expect(values).to_have_text(["0.75", "0", "0.25"])
     expect(page).to_have_url(re.compile("#traces&group=colour$"))
