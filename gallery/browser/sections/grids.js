@@ -129,7 +129,7 @@ export function gridsView(section, data) {
   return [
     sectionHead(
       "Token grids",
-      "Pictures of a head for each pair of a query token (rows) and a key token (columns), with the logit of the pair on its picture. Pairs of equal tokens have a frame. Drawings beside the tokens show their place among the patches; class and register tokens are above.",
+      "Pictures of a head for each pair of a query token (rows) and a key token (columns), with the logit of the pair on its picture. Pairs of equal tokens have a frame. Drawings show the place of each token among the patches, with class and register tokens above.",
     ),
     blocksOf(data.grids, (block) => layersOf(section, block, "grid", "figures", gridFigure)),
   ];
