@@ -43,7 +43,7 @@ class Grids(Section):
         for group in self.model.of("grids"):
             for entry in self.entries[self.model.groups.index(group)]:
                 entry.append(layouts.get(entry[0]))
-        return {"grids": super().finish()["grids"]}
+        return {"grids": self.blocks(self.model.of("grids"))}
 
     def count(self) -> int:
         """Return the number of grids."""

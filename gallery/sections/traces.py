@@ -14,7 +14,19 @@ from gallery.build.js_data import Shards, rounded
 from gallery.sections.base import Entry, Section, SectionContext, figure_path
 from gallery.stores.merge import Group
 
-EXPERIMENT = ("site", "by", "mode", "corrupt", "ablate", "donor", "frozen", "data", "metrics")
+EXPERIMENT = (
+    "site",
+    "by",
+    "heads",
+    "tokens",
+    "mode",
+    "corrupt",
+    "ablate",
+    "donor",
+    "frozen",
+    "data",
+    "metrics",
+)
 """Settings that the caption puts into words."""
 
 _SITE_COLUMNS = ("layer", "head", "token", "window")
@@ -76,16 +88,12 @@ class Traces(Section):
         """
         sweeps = [self._block(group, sweep) for group, sweep in self._shown()]
         self._details.flush()
-        figures = [
-            {
-                "label": self.model.label(group),
-                "settings": list(group.settings.items()),
-                **self.content(group, self.entries[self.model.groups.index(group)]),
-            }
-            for group in self._figures()
-        ]
         heads = [address for group in self.model.of("attention") for address in group.addresses()]
-        return {"sweeps": sweeps, "figures": figures, "attention": heads}
+        return {
+            "sweeps": sweeps,
+            "figures": self.blocks(self._figures()),
+            "attention": heads,
+        }
 
     def count(self) -> int:
         """Return the number of sweeps and figures."""
@@ -116,11 +124,7 @@ class Traces(Section):
     def _figures(self) -> list[Group]:
         """List the groups of figures of sweeps that have no averages."""
         drawn = [group.configuration for group, _ in self._shown()]
-        return [
-            group
-            for group in self.model.of("figures")
-            if self.entries[self.model.groups.index(group)] and group.configuration not in drawn
-        ]
+        return [group for group in self.model.of("figures") if group.configuration not in drawn]
 
     def _block(self, group: Group, sweep: _Sweep) -> dict[str, Any]:
         sites = sorted(sweep.sites, key=lambda row: int(row["place"]))
@@ -129,7 +133,6 @@ class Traces(Section):
         has_grid = height > 0 and width > 0 and height * width <= _MOST_PATCHES
         settings = group.configuration
         return {
-            "label": self.model.label(group),
             "settings": list(group.settings.items()),
             "experiment": {key: settings.get(key) for key in EXPERIMENT},
             "sites": {name: [_plain(row[name]) for row in sites] for name in _SITE_COLUMNS},

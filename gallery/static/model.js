@@ -5446,7 +5446,7 @@
     resid_pre: "states of the residual stream before each block",
     resid_mid: "states of the residual stream between attention and MLP",
     resid_post: "states of the residual stream after each block",
-    z: "attention head outputs (z)",
+    z: "outputs of attention heads",
     q: "queries",
     k: "keys",
     v: "values",
@@ -5489,8 +5489,16 @@
       [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
     );
   }
-  function sweepText({ site, by, mode, corrupt, ablate, donor, frozen }, windows) {
-    const what = known(SITES, site);
+  function restrictions({ heads = "all", tokens = ["all"] }) {
+    const parts = [
+      ...heads === null || heads === "all" ? [] : [`heads ${heads}`],
+      ...tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]
+    ];
+    return parts.length ? ` (${parts.join(", ")})` : "";
+  }
+  function sweepText(experiment, windows) {
+    const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+    const what = known(SITES, site) + restrictions(experiment);
     const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
     const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
     const of = donor ? ` of ${donor.model}` : "";

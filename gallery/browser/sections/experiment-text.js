@@ -8,7 +8,7 @@ const SITES = {
   resid_pre: "states of the residual stream before each block",
   resid_mid: "states of the residual stream between attention and MLP",
   resid_post: "states of the residual stream after each block",
-  z: "attention head outputs (z)",
+  z: "outputs of attention heads",
   q: "queries",
   k: "keys",
   v: "values",
@@ -63,9 +63,19 @@ export function sweepTitle({ site, by, corrupt, ablate, donor }) {
   );
 }
 
+/** Which heads and tokens are patched, unless all are. */
+function restrictions({ heads = "all", tokens = ["all"] }) {
+  const parts = [
+    ...(heads === null || heads === "all" ? [] : [`heads ${heads}`]),
+    ...(tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]),
+  ];
+  return parts.length ? ` (${parts.join(", ")})` : "";
+}
+
 /** Sentences on what was patched, with which windows and in which direction. */
-export function sweepText({ site, by, mode, corrupt, ablate, donor, frozen }, windows) {
-  const what = known(SITES, site);
+export function sweepText(experiment, windows) {
+  const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+  const what = known(SITES, site) + restrictions(experiment);
   const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
   const unit =
     windows.length === 1 && windows[0] === 1

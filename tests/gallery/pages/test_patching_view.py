@@ -56,6 +56,8 @@ def model_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"all:probability": [0.5, -0.5, 0, 0.25, 0.125, UNKNOWN]},
             site="z",
             by="head",
+            heads="0-2",
+            mode="noising",
         ),
         write_sweep(
             folder / "tokens",
@@ -97,6 +99,10 @@ def test_the_text_says_what_was_patched_and_over_which_images(page: Page, model_
     expect(first.locator("p").first).to_have_text(
         "Denoising: attention outputs of the clean run are patched into the run on grayscale "
         "images, one layer at a time."
+    )
+    expect(sweep(page, "head").locator("p").first).to_have_text(
+        "Noising: outputs of attention heads (heads 0-2) of the run on grayscale images are patched "
+        "into the clean run, one head at a time."
     )
     expect(first.locator(".summary")).to_contain_text(
         "Mean over 30\u00a0images of cueworld:120 that the clean run classifies correctly"
