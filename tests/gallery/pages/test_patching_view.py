@@ -101,8 +101,8 @@ def test_the_text_says_what_was_patched_and_over_which_images(page: Page, model_
         "images, one layer at a time."
     )
     expect(sweep(page, "head").locator("p").first).to_have_text(
-        "Noising: outputs of attention heads (heads 0-2) of the run on grayscale images are patched "
-        "into the clean run, one head at a time."
+        "Noising: outputs of attention heads (heads 0-2) of the run on grayscale images are "
+        "patched into the clean run, one head at a time."
     )
     expect(first.locator(".summary")).to_contain_text(
         "Mean over 30\u00a0images of cueworld:120 that the clean run classifies correctly"
