@@ -40,7 +40,7 @@ def grid(
 
     Renders the logit of every pair of the query and key tokens that a SELECTOR lists, and draws
     one figure per head: a row for each query, a column for each key, with the activation and the
-    positions of both tokens. `featviz gallery` shows the figures.
+    positions of both tokens. `featviz gallery` shows the grids.
 
     \b
     Examples:

@@ -117,7 +117,8 @@ SHOWN = 24
     "--plots",
     type=PATH,
     metavar="DIR",
-    help="Plot the effects as PNG and SVG files (needs matplotlib); the store keeps a copy.",
+    help="Plot the effects as PNG and SVG files (needs matplotlib). `featviz gallery` draws them "
+    "without it.",
 )
 @force_option
 @json_option
@@ -153,7 +154,8 @@ def trace(
     Corrupts images so that they lose a cue, such as color, and patches clean activations into the
     corrupted run, one site at a time. The indirect effect of a site is the change of the metric
     (by default the label's probability); its share is the fraction of the total effect. Stores the
-    effects on each image; prints means with 95 % bootstrap intervals (from, to).
+    effects on each image and their means, which `featviz gallery` draws; prints the means with 95 %
+    bootstrap intervals (from, to).
 
     \b
     Examples:
@@ -179,7 +181,7 @@ def trace(
         from patching.effects.table import read_traces
         from patching.interventions.corruptions import corruption
         from patching.interventions.selection import Selection, windows_of
-        from patching.plots.job import figures_to_store
+        from patching.plots.job import write_figures
         from patching.plots.style import check_plots
         from patching.trace_job import Settings, trace_to_store
 
@@ -213,7 +215,7 @@ def trace(
     classes = Store(store).configuration["traces"]["classes"]
     found = summarize(counted.select(metric=metric), classes)
     if plots is not None and found:
-        for file in figures_to_store(loaded, dataset, store, found, plots, all_images):
+        for file in write_figures(store, found, plots):
             print_message(str(file))
     if as_json:
         print_json(

@@ -55,8 +55,7 @@ COMMANDS = (
     "tokens cueworld/vit blocks.8.mlp.fc1:2@all -o scored --steps 64",
     f"compare cueworld/vit cueworld/vit_colourblind {LAYER}:0-5 --data cueworld:360 "
     "-o compared --steps 96",
-    "trace cueworld/vit --data cueworld:180 --corrupt grayscale --window 1,3 -o traces "
-    "--plots plots",
+    "trace cueworld/vit --data cueworld:180 --corrupt grayscale --window 1,3 -o traces",
     f"examples cueworld/vit {NEURONS} --data cueworld:1440 -o neurons",
     "validate neurons --data cueworld",
 )

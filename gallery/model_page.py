@@ -50,6 +50,7 @@ class ModelPageWriter:
         figures/NUMBER.webp           images of all sections
         sections/NAME.js              data of a section
         tokens/SHARD.js               data of 32 position maps
+        effects/SHARD.js              data of 32 averages of effects
         rows.npy                      data for the build cache
 
     Parameters

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from featviz._util.arguments import instance
+from featviz._util.images import resize, to_uint8
 from featviz._util.progress import Progress, as_progress
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
@@ -23,12 +24,17 @@ from featviz.store.reader import Store
 from patching.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.effects.accuracy import check_accuracy
 from patching.effects.labels import labels_for
+from patching.effects.stored_averages import Pixels, ReadImage, store_averages
 from patching.effects.table import SITES, TRACES, Mode, Table
 from patching.forward.memory import batches
 from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Selection, Sites
+from patching.interventions.token_names import grid_of
 from patching.settings import METRICS
-from patching.vit.residual_vit import residual_vit
+from patching.vit.residual_vit import ResidualViT, residual_vit
+
+SIDE = 224
+"""Maximum side of a stored image, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,10 @@ def trace_to_store(
 ) -> JobSummary:
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
-    Each batch is stored as soon as it is measured, and is kept if a later batch fails. The first
-    call refuses a clean run that misclassifies most images, see
-    `patching.effects.accuracy.check_accuracy`.
+    At the end, averages over images are stored, and a few images with their effects; see
+    `patching.effects.stored_averages.store_averages`. Each batch is stored as soon as it is
+    measured, and is kept if a later batch fails. The first call refuses a clean run that
+    misclassifies most images, see `patching.effects.accuracy.check_accuracy`.
 
     Parameters
     ----------
@@ -90,8 +97,7 @@ def trace_to_store(
         True shows a progress bar. A function is called before the first batch and after each with
         the number of images finished and in all.
     all_images : bool
-        Whether effects on misclassified images will be used. A low accuracy is then a warning; what
-        is stored is the same.
+        Whether averages include misclassified images. A low accuracy is then a warning.
 
     Returns
     -------
@@ -128,16 +134,14 @@ def trace_to_store(
         configuration = _configuration(dataset, settings, found.names, len(indices), donor)
         writer = open_writer(model, store, TRACES, configuration, force)
         missing = [index for index in indices if _address(index) not in writer.done]
-        if not missing:
-            return JobSummary(0, len(indices), unreadable=left_out)
-        if SITES not in Store(store).kinds:
+        if missing and SITES not in Store(store).kinds:
             writer.add(_site_columns(experiment.targets.sites), SITES)
 
         def read(part: Sequence[int]) -> Tensor:
             return dataset.images(part, model.image_size).to(model.device)
 
         with eval_mode(experiment.source.model.module):
-            if settings.ablate in {"zero", "mean"}:
+            if missing and settings.ablate in {"zero", "mean"}:
                 starts = (experiment.vit.embed(read(part)) for part in batches(model, indices))
                 experiment = with_ablation(experiment, str(settings.ablate), starts)
 
@@ -147,6 +151,14 @@ def trace_to_store(
                 return _columns(experiment.measure(clean, corrupted, chosen, part))
 
             stored = store_batches(writer, batches(model, missing), compute, progress)
+        store_averages(
+            writer,
+            found.names,
+            _grid(experiment.vit),
+            model.prefix_tokens,
+            _reader(model, dataset, corruptor),
+            all_images,
+        )
     return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 
 
@@ -178,6 +190,31 @@ def _starts(
     if corruptor is None:
         return clean, experiment.corrupted_vit.embed(images)
     return clean, corruptor.start(experiment.corrupted_vit, images, indices)
+
+
+def _reader(model: VisionModel, dataset: Dataset, corruptor: Corruptor | None) -> ReadImage:
+    """Make the function that reads an image, and its corrupted copy if its pixels are corrupted."""
+
+    def read(index: int) -> list[Pixels]:
+        images = [dataset.image(index, model.image_size)]
+        if corruptor is not None and corruptor.corruption.name != "embedding":
+            images.append(corruptor.images(images[0][None].to(model.device), [index])[0])
+        return [_small(image) for image in images]
+
+    return read
+
+
+def _small(image: Tensor) -> Pixels:
+    """Convert an image to pixels of at most `SIDE` a side, (H, W, 3)."""
+    shown = resize(image[None].cpu(), min(SIDE, image.shape[-1]))[0].clamp(0, 1)
+    return np.ascontiguousarray(to_uint8(shown).numpy())
+
+
+def _grid(vit: ResidualViT) -> tuple[int, int] | None:
+    try:
+        return grid_of(vit)
+    except FeatvizError:
+        return None
 
 
 def _configuration(

@@ -109,20 +109,26 @@ class Section(ABC):
         """
         self.entries[self.model.groups.index(group)].append(self.entry(group, row))
 
+    def blocks(self, groups: Iterable[Group]) -> list[dict[str, Any]]:
+        """Return a block for each configuration that has entries.
+
+        Parameters
+        ----------
+        groups : iterable of Group
+        """
+        return [
+            {
+                "label": self.model.label(group),
+                "settings": list(group.settings.items()),
+                **self.content(group, entries),
+            }
+            for group in groups
+            if (entries := self.entries[self.model.groups.index(group)])
+        ]
+
     def finish(self) -> dict[str, Any]:
         """Return the data of the section: for each kind, a block per configuration."""
-        blocks = {
-            kind: [
-                {
-                    "label": self.model.label(group),
-                    "settings": list(group.settings.items()),
-                    **self.content(group, entries),
-                }
-                for group in self.model.of(kind)
-                if (entries := self.entries[self.model.groups.index(group)])
-            ]
-            for kind in self.kinds
-        }
+        blocks = {kind: self.blocks(self.model.of(kind)) for kind in self.kinds}
         return {**blocks, "scale": self.context.figures.save(colormap()[None], "the color scale")}
 
     def count(self) -> int:

@@ -119,7 +119,7 @@
     gradients: "gradient map",
     tokens: "position map",
     compare: "comparison",
-    traces: "patching figure"
+    traces: "patching result"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
   var MEASUREMENTS = [

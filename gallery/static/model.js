@@ -559,12 +559,12 @@
       const column = this.columns.get(sort);
       if (!column) return chosen;
       const sign = down ? -1 : 1;
-      const known = chosen.filter((i) => column[i] !== null);
+      const known2 = chosen.filter((i) => column[i] !== null);
       const unknown = chosen.filter((i) => column[i] === null);
-      known.sort((a, b) => sign * (column[a] - column[b]) || a - b);
+      known2.sort((a, b) => sign * (column[a] - column[b]) || a - b);
       const all = new Int32Array(chosen.length);
-      all.set(known);
-      all.set(unknown, known.length);
+      all.set(known2);
+      all.set(unknown, known2.length);
       return all;
     }
   };
@@ -637,6 +637,7 @@
     constructor() {
       this.parsed = { hash: null };
       this.section = null;
+      this.options = {};
       this.onleave = () => {
       };
       this.onchange = () => {
@@ -650,11 +651,13 @@
     }
     /**
      * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
-     * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order.
+     * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order. `options`
+     * are those of the current section, and lead to it.
      */
     link(changes) {
-      const { unit, site, pins: compared, page, ...rest } = changes;
-      if (unit === null && this.section !== null) return `#${this.section}`;
+      const { unit, site, pins: compared, page, options, ...rest } = changes;
+      if (options) return sectionHash(this.section, options);
+      if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
       const state = { ...this.state(), ...rest };
       const parameters = listParameters(state);
       const lead = unit ? unitHash(unit) : site ? siteHash(site) : compared ? pinsHash(compared) : `#${page ?? (parameters.length ? "units" : "")}`;
@@ -680,6 +683,10 @@
     }
   };
   var isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
+  var sectionHash = (name, options) => [
+    `#${name}`,
+    ...Object.entries(options).map(([key, value]) => `${key}=${escapeForHash(value)}`)
+  ].join("&");
   function listParameters({ sort, down, where, q, layer, only, facets }) {
     return [
       ...sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : [],
@@ -706,11 +713,13 @@
       layer: null,
       only: null,
       facets: {},
+      options: {},
       problems: []
     };
     for (const parameter of parameters) {
       const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
-      if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
+      if (OPTIONS.has(key)) state.options[key] = unescapeHash(value);
+      else if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
       else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
       else if (parameter) state.problems.push(`\u201C${unescapeHash(parameter)}\u201D is unknown`);
     }
@@ -721,6 +730,7 @@
     if (value === ANY || values.includes(value)) state.facets[key] = value;
     else state.problems.push(`no unit has \u201C${key}\u201D \u201C${value}\u201D`);
   }
+  var OPTIONS = /* @__PURE__ */ new Set(["group", "metric", "images"]);
   var isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
   var PARAMETERS = {
     sort(state, value) {
@@ -1664,12 +1674,12 @@
   var MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
   function facetSelect(key) {
     const counts = unitTable.facetCounts().filter((one) => one.key === key).sort((a, b) => b.count - a.count);
-    const known = counts.reduce((sum, { count }) => sum + count, 0);
+    const known2 = counts.reduce((sum, { count }) => sum + count, 0);
     const select = element(
       "select",
       { id: `only-${key}` },
       element("option", { value: "" }, "all"),
-      element("option", { value: ANY }, `any class (${known.toLocaleString("en")})`),
+      element("option", { value: ANY }, `any class (${known2.toLocaleString("en")})`),
       counts.map(
         ({ value, count }) => element("option", { value }, `${value} (${count.toLocaleString("en")})`)
       )
@@ -2770,10 +2780,10 @@
     if (units.some((unit) => labels.get(unit.address).label)) rows.push(["Label", units.map(label)]);
     for (const { key, name, higher } of unitTable.metrics) {
       const values = units.map((unit) => unitTable.metric(key, unit.index));
-      const known = values.filter((value) => value !== null);
-      if (!known.length) continue;
-      const differ = new Set(known).size > 1;
-      const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known) : void 0;
+      const known2 = values.filter((value) => value !== null);
+      if (!known2.length) continue;
+      const differ = new Set(known2).size > 1;
+      const best = higher !== null && differ ? Math[higher ? "max" : "min"](...known2) : void 0;
       rows.push([
         name,
         values.map((value) => element(value === best ? "b" : "span", {}, measured(value)))
@@ -2953,13 +2963,13 @@
       addLabels(entries);
       return;
     }
-    const known = entries.size - unknownCount(entries);
+    const known2 = entries.size - unknownCount(entries);
     const anyway = buttonOf("Import anyway", "plain", () => {
       addLabels(entries);
       focusShown();
     });
     showMessage(
-      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
+      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known2} of its ${counted(entries.size, "unit")}.`,
       anyway
     );
   }
@@ -3472,13 +3482,23 @@
 
   // charts/frame.js
   var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
-  function chartFigure(draw, caption, ...rest) {
-    const container = element("div", { class: "chart-container" });
+  function responsive(draw, className2) {
+    const container = element("div", { class: className2 });
+    let drawn = 0;
     new ResizeObserver(() => {
-      if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
+      if (!container.clientWidth || container.clientWidth === drawn) return;
+      drawn = container.clientWidth;
+      container.replaceChildren(draw(drawn));
     }).observe(container);
-    return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
+    return container;
   }
+  var chartFigure = (draw, caption, ...rest) => element(
+    "figure",
+    { class: "chart" },
+    responsive(draw, "chart-container"),
+    element("figcaption", {}, caption),
+    rest
+  );
   var chartSvg = (width, height, description) => svgElement("svg", {
     class: "plot chart-plot",
     viewBox: `0 0 ${width} ${height}`,
@@ -3734,7 +3754,7 @@
     if (!rows.length) return null;
     const name = (dose, short = 0) => DOSE_NAMES[dose]?.[short] ?? `${dose}th`;
     const description = `Change of the margin of ${label} by patched activation: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
-    const interval = ({ low, high }) => low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
+    const interval2 = ({ low, high }) => low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
     return element(
       "section",
       { "aria-label": "Dose response" },
@@ -3761,7 +3781,7 @@
             name(dose),
             brief(activation),
             hundredths(effect.estimate),
-            interval(effect),
+            interval2(effect),
             percent(converted)
           ])
         )
@@ -3834,7 +3854,7 @@
       element("td", span, element("span", { class: "verdicts one" }, verdict))
     ];
   }
-  function testRows({ removals, doses, controls, claims, neutral, picture_p: pictureP }) {
+  function testRows({ removals, doses, controls: controls2, claims, neutral, picture_p: pictureP }) {
     const effects = [
       ...Object.values(removals).map(({ effect }) => effect),
       ...[doses[99], doses.picture, doses.other].map((dose) => dose?.effect)
@@ -3853,7 +3873,7 @@
     ]);
     const dosed = [];
     if (doses[99]?.effect.estimate != null)
-      dosed.push(["Dose of the 99th percentile", effectCell(doses[99].effect), compared(controls)]);
+      dosed.push(["Dose of the 99th percentile", effectCell(doses[99].effect), compared(controls2)]);
     else dosed.push(["Dose of the 99th percentile", "\u2013", `only ${neutral} neutral images`]);
     const own = [];
     if (doses.picture?.effect.estimate != null)
@@ -3909,12 +3929,12 @@
           "tbody",
           {},
           [...testRows(verdict), ...mediationRow(verdict)].map(
-            ([test, effect, controls, rest]) => element(
+            ([test, effect, controls2, rest]) => element(
               "tr",
               {},
               element("th", { scope: "row" }, test),
               element("td", { class: "effect" }, effect),
-              element("td", {}, controls),
+              element("td", {}, controls2),
               rest
             )
           )
@@ -4350,8 +4370,8 @@
     );
   }
   function attentionCard(scale, [address, displacement, pattern, [prefix, self, local], entropy, most], site) {
-    const known = [prefix, self, local].every((share) => share !== null);
-    const rest = known ? Math.max(0, 1 - prefix - self - local) : null;
+    const known2 = [prefix, self, local].every((share) => share !== null);
+    const rest = known2 ? Math.max(0, 1 - prefix - self - local) : null;
     const parts = [
       ["class and register tokens", prefix],
       ["same patch", self],
@@ -4400,7 +4420,7 @@
   var truncated = (text, room) => text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
   function layerPlot({ rows, columns, map: [figure], values }, other, own, width, readout) {
     const room = Math.floor(width * 0.34 / LAYERS.letter);
-    const letters = (labels2) => Math.min(room, Math.max(...labels2.map((label2) => label2.length)));
+    const letters = (labels3) => Math.min(room, Math.max(...labels3.map((label2) => label2.length)));
     const left = letters(rows) * LAYERS.letter + LAYERS.gap + 20;
     const top = letters(columns) * LAYERS.letter + LAYERS.gap + 22;
     const side = Math.min(LAYERS.most, Math.max(LAYERS.least, (width - left - 2) / columns.length));
@@ -4684,33 +4704,115 @@
   }
 
   // sections/grids.js
-  function gridFigure(section, [address, figure, queries, keys2, activation]) {
+  var PICTURE = { least: 72, most: 320, gap: 16, heading: 88 };
+  function tokenPlace(token, [rows, columns, prefix]) {
+    const side = 40 / Math.max(rows, columns);
+    const patch = token - prefix;
+    const isPatch = patch >= 0;
+    const [x, y] = isPatch ? [patch % columns * side, 10 + Math.floor(patch / columns) * side] : [token * 8, 0];
+    const [width, height] = [columns * side + 2, rows * side + 12];
+    return svgElement(
+      "svg",
+      {
+        class: "token-place",
+        viewBox: `-1 -1 ${Math.max(width, 8 * prefix)} ${height}`,
+        width: Math.max(width, 8 * prefix),
+        height,
+        role: "img",
+        "aria-label": placeName(token, [rows, columns, prefix])
+      },
+      svgElement("rect", { class: "patches", y: 10, width: columns * side, height: rows * side }),
+      svgElement("rect", {
+        class: "token",
+        x,
+        y,
+        width: isPatch ? Math.max(side, 3) : 6,
+        height: isPatch ? Math.max(side, 3) : 6
+      })
+    );
+  }
+  function placeName(token, [, columns, prefix]) {
+    const patch = token - prefix;
+    return patch < 0 ? "before the patches" : `row ${Math.floor(patch / columns)}, column ${patch % columns}`;
+  }
+  function shiftText(query, key, layout) {
+    if (!layout || query < layout[2] || key < layout[2]) return "";
+    const [, columns, prefix] = layout;
+    const place = (token) => [Math.floor((token - prefix) / columns), (token - prefix) % columns];
+    const [from, to] = [place(query), place(key)];
+    return `, shift (${to[0] - from[0]}, ${to[1] - from[1]})`.replaceAll("-", "\u2212");
+  }
+  function pairCell(head, query, key, value, layout, size) {
+    const address = `${head}@q${query}.k${key}`;
+    const unit = unitTable.find(address);
+    const text = `${address}: ${measured(value)}${shiftText(query, key, layout)}`;
+    return element(
+      "td",
+      { class: query === key ? "same" : "" },
+      unit < 0 ? null : element("a", { href: unitHash(address), title: text }, thumbnail(unit, size)),
+      element("span", unit < 0 ? { title: text } : {}, measured(value))
+    );
+  }
+  function gridTable([address, queries, keys2, activation, layout], width) {
     const head = address.split("@")[0];
-    const caption = () => element("b", {}, address);
-    const rows = () => queries.map((query, i) => [
-      `q${query}`,
-      ...keys2.map(
-        (key, j) => addressLink(section, `${head}@q${query}.k${key}`, measured(activation[i][j]))
+    const room = (width - PICTURE.heading) / keys2.length - PICTURE.gap;
+    const size = Math.floor(Math.max(PICTURE.least, Math.min(PICTURE.most, room)));
+    const heading = (side, token, scope) => element(
+      "th",
+      { scope },
+      element("span", {}, `${side} ${token}`),
+      layout ? tokenPlace(token, layout) : null
+    );
+    return element(
+      "table",
+      {},
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          element("td", {}),
+          keys2.map((key) => heading("key", key, "col"))
+        )
+      ),
+      element(
+        "tbody",
+        {},
+        queries.map(
+          (query, i) => element(
+            "tr",
+            {},
+            heading("query", query, "row"),
+            keys2.map((key, j) => pairCell(head, query, key, activation[i][j], layout, size))
+          )
+        )
       )
-    ]);
+    );
+  }
+  function gridFigure(entry) {
+    const [address] = entry;
+    const table = responsive((width) => gridTable(entry, width), "grid-table");
+    for (const [name, value] of Object.entries({
+      tabindex: "0",
+      role: "region",
+      "aria-label": `Grid of ${address}`
+    }))
+      table.setAttribute(name, value);
     return element(
       "figure",
-      { class: "labeled", tabindex: "-1" },
-      enlargeable(figure, Math.min(figure[1], 1100), address, caption),
-      element("figcaption", {}, element("b", {}, address)),
-      tableOf("Values", ["Query \\ key", ...keys2.map((key) => `k${key}`)], rows)
+      { tabindex: "-1" },
+      table,
+      element("figcaption", {}, element("b", {}, address))
     );
   }
   function gridsView(section, data2) {
     return [
       sectionHead(
         "Token grids",
-        "Pictures of a head for each pair of a query token (rows) and a key token (columns). Click to enlarge."
+        "Pictures of a head for each pair of a query token (rows) and a key token (columns), with the logit of the pair on its picture. Pairs of equal tokens have a frame. Drawings show the place of each token among the patches, with class and register tokens above."
       ),
-      blocksOf(
-        data2.grids,
-        (block) => layersOf(section, block, "grid", "figures", (entry) => gridFigure(section, entry))
-      )
+      blocksOf(data2.grids, (block) => layersOf(section, block, "grid", "figures", gridFigure))
     ];
   }
 
@@ -4860,8 +4962,8 @@
       ""
     ];
     const pictures = (entries) => extremeUnits(entries, metricKey(name));
-    const known = unitTable.metrics.some(({ key }) => key === metricKey(name));
-    const heading = known ? element(
+    const known2 = unitTable.metrics.some(({ key }) => key === metricKey(name));
+    const heading = known2 ? element(
       "a",
       {
         href: view.link({ sort: metricKey(name), down: found.higher_is_better }),
@@ -4935,15 +5037,15 @@
   }
   function reportPasses({ overall, layers: layers2, passes }) {
     if (!passes.length) return null;
-    const cell = ({ passed, known }) => known ? element(
+    const cell = ({ passed, known: known2 }) => known2 ? element(
       "td",
       {},
-      shareTrack(passed / known),
-      element("span", {}, `${Math.round(100 * passed / known)}\xA0%`),
+      shareTrack(passed / known2),
+      element("span", {}, `${Math.round(100 * passed / known2)}\xA0%`),
       element(
         "span",
         { class: "quiet" },
-        ` ${passed.toLocaleString("en")} of ${known.toLocaleString("en")}`
+        ` ${passed.toLocaleString("en")} of ${known2.toLocaleString("en")}`
       )
     ) : element("td", { class: "quiet" }, "\u2013");
     const row = (heading, group, kind = "") => element(
@@ -5102,7 +5204,751 @@
     ];
   }
 
+  // charts/reading.js
+  function makeReadable(node, { at, next, show: show2, open = () => {
+  } }) {
+    let current = null;
+    const read = (item) => {
+      current = item;
+      show2(item);
+    };
+    for (const name of ["pointermove", "pointerdown"])
+      node.addEventListener(name, (event) => read(at(event)));
+    node.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse" && document.activeElement !== node) read(null);
+    });
+    node.addEventListener("focus", () => {
+      if (node.matches(":focus-visible")) read(current ?? next(null, null));
+    });
+    node.addEventListener("blur", () => read(null));
+    node.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (event.key === "Enter" && current !== null) open();
+      else if (event.key.startsWith("Arrow")) read(next(current, event.key) ?? current);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+  function svgPoint(svg, event) {
+    const box = svg.getBoundingClientRect();
+    const { width, height } = svg.viewBox.baseVal;
+    return [
+      (event.clientX - box.left) * width / box.width,
+      (event.clientY - box.top) * height / box.height
+    ];
+  }
+
+  // charts/heat-map.js
+  var LEVELS = 24;
+  var LETTER = 7;
+  var ROW = { least: 14, most: 30 };
+  var COLUMN = { least: 4, most: 160 };
+  function heatMap({ values, most, rows = null, columns = null, description, linkOf = () => null, read }, width) {
+    const across = Math.max(...values.map((row) => row.length));
+    const left = rows ? Math.max(...rows.map(({ name }) => name.length)) * LETTER + 8 : 1;
+    const top = columns ? 20 : 1;
+    const cell = Math.max(COLUMN.least, Math.min(COLUMN.most, (width - left - 1) / across));
+    const height = rows ? Math.min(ROW.most, Math.max(ROW.least, cell)) : cell;
+    const size = [left + cell * across + 1, top + height * values.length + 1];
+    const x = (j) => left + cell * j;
+    const y = (i) => top + height * i;
+    const svg = svgElement("svg", {
+      class: "plot heat-map",
+      viewBox: `0 0 ${size.join(" ")}`,
+      width: size[0],
+      height: size[1]
+    });
+    const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
+    const frame = svgElement("rect", { width: cell, height });
+    const cursor = svgElement("a", { class: "cursor", tabindex: "-1" }, frame);
+    plot.append(...cellPaths(values, most, x, y, cell, height), cursor);
+    svg.append(plot, ...labels2(rows, columns, x, y, cell, height));
+    const has = ([i, j]) => values[i]?.[j] !== void 0;
+    const show2 = (item) => {
+      cursor.classList.toggle("shown", item !== null);
+      const link = item && linkOf(...item);
+      if (link) cursor.setAttribute("href", link);
+      else cursor.removeAttribute("href");
+      if (item) {
+        frame.setAttribute("x", x(item[1]));
+        frame.setAttribute("y", y(item[0]));
+      }
+      read(item);
+    };
+    makeReadable(plot, {
+      at: (event) => {
+        const [px, py] = svgPoint(svg, event);
+        const item = [Math.floor((py - top) / height), Math.floor((px - left) / cell)];
+        return has(item) ? item : null;
+      },
+      next: (item, key) => nextCell(values, item, key),
+      show: show2,
+      open: () => {
+        if (cursor.hasAttribute("href"))
+          cursor.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+      }
+    });
+    return svg;
+  }
+  function cellPaths(values, most, x, y, width, height) {
+    const paths = /* @__PURE__ */ new Map();
+    const add = (key, d) => paths.set(key, (paths.get(key) ?? "") + d);
+    values.forEach((row, i) => {
+      row.forEach((value, j) => {
+        if (value === void 0) return;
+        const corner = `M${x(j).toFixed(2)} ${y(i).toFixed(2)}`;
+        const box = `${corner}h${width.toFixed(2)}v${height.toFixed(2)}h-${width.toFixed(2)}z`;
+        if (value === null) {
+          add("unknown", box);
+          add("cross", `${corner}l${width.toFixed(2)} ${height.toFixed(2)}`);
+        } else add(Math.round(LEVELS * Math.max(-1, Math.min(1, value / (most || 1)))), box);
+      });
+    });
+    return [...paths].map(([level, d]) => {
+      const isColor = typeof level === "number";
+      const path = svgElement("path", { d, class: isColor ? "cells" : level });
+      if (isColor) path.style.setProperty("fill", levelColor(level / LEVELS));
+      return path;
+    });
+  }
+  var levelColor = (share) => `color-mix(in oklab, var(${share < 0 ? "--fall" : "--rise"}) ${Math.round(100 * Math.abs(share))}%, var(--zero))`;
+  function labels2(rows, columns, x, y, cell, height) {
+    const text = ({ name, href }, attributes) => {
+      const node = svgElement("text", { class: "tick", ...attributes }, name);
+      return href ? svgElement("a", { href }, node) : node;
+    };
+    const longest = Math.max(0, ...(columns ?? []).map(({ name }) => name.length));
+    const every = Math.ceil((longest * LETTER + 8) / cell);
+    return [
+      ...(rows ?? []).map(
+        (row, i) => text(row, { x: x(0) - 6, y: y(i) + height / 2, dy: "0.35em", "text-anchor": "end" })
+      ),
+      ...(columns ?? []).flatMap(
+        (column, j) => j % every ? [] : [text(column, { x: x(j) + cell / 2, y: y(0) - 6, "text-anchor": "middle" })]
+      )
+    ];
+  }
+  function nextCell(values, item, key) {
+    if (item === null) {
+      const row = values.findIndex((cells) => cells.some((value) => value !== void 0));
+      return row < 0 ? null : [row, values[row].findIndex((value) => value !== void 0)];
+    }
+    const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1] }[key] ?? [0, 1];
+    let [i, j] = [item[0] + down, item[1] + right];
+    while (i >= 0 && i < values.length && j >= 0 && j < values[i].length) {
+      if (values[i][j] !== void 0) return [i, j];
+      [i, j] = [i + down, j + right];
+    }
+    return null;
+  }
+  var divergingLegend = (most) => element(
+    "span",
+    {
+      class: "legend",
+      role: "img",
+      "aria-label": `Color scale from ${brief(-most)} to ${brief(most)}`
+    },
+    element("span", {}, brief(-most)),
+    element("span", { class: "diverging" }),
+    element("span", {}, brief(most))
+  );
+
+  // charts/intervals.js
+  function intervalsPlot({ lines, categories, level, title, description, height, read }, width) {
+    const values = lines.flatMap(({ estimate, low, high }) => [estimate, low, high]);
+    const [least, most] = valueRange([...values, [0, level]]);
+    const right = width - CHART.right;
+    const bottom = height - CHART.bottom - 14;
+    const step2 = (right - CHART.left) / categories.length;
+    const x = (i) => CHART.left + step2 * (i + 0.5);
+    const y = (value) => bottom - (bottom - CHART.top) * (value - least) / (most - least);
+    const svg = svgElement("svg", {
+      class: "plot chart-plot",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height
+    });
+    const guide = svgElement("line", { class: "guide", y1: CHART.top, y2: bottom });
+    const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
+    addVerticalAxis(plot, least, most, y, right);
+    plot.append(
+      guide,
+      svgElement("line", { class: "axis", x1: CHART.left, x2: right, y1: bottom, y2: bottom })
+    );
+    if (level !== null)
+      plot.append(
+        svgElement("line", {
+          class: "level",
+          x1: CHART.left,
+          x2: right,
+          y1: y(level),
+          y2: y(level)
+        })
+      );
+    lines.forEach((line2, i) => {
+      plot.append(lineNode(line2, x, y, sampleColor(i)));
+    });
+    plot.append(
+      svgElement("rect", {
+        class: "hit",
+        x: CHART.left,
+        y: CHART.top,
+        width: right - CHART.left,
+        height: bottom - CHART.top
+      })
+    );
+    svg.append(plot, ...categoryLabels(categories, x, bottom, step2));
+    svg.append(
+      svgElement(
+        "text",
+        { class: "name", x: (CHART.left + right) / 2, y: height - 4, "text-anchor": "middle" },
+        title
+      )
+    );
+    const last = categories.length - 1;
+    const clipped = (i) => Math.min(last, Math.max(0, i));
+    makeReadable(plot, {
+      at: (event) => clipped(Math.floor((svgPoint(svg, event)[0] - CHART.left) / step2)),
+      next: (i, key) => i === null ? 0 : clipped(i + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)),
+      show: (i) => {
+        guide.classList.toggle("shown", i !== null);
+        if (i !== null) for (const end of ["x1", "x2"]) guide.setAttribute(end, x(i));
+        read(i);
+      }
+    });
+    return svg;
+  }
+  function lineNode({ estimate, low, high }, x, y, color) {
+    const isKnown = (i) => low[i] !== null && low[i] !== void 0;
+    const node = svgElement("g", { class: color });
+    for (const run of runs2(low.length, isKnown)) {
+      const forth = run.map((i) => `${x(i).toFixed(1)} ${y(high[i]).toFixed(1)}`);
+      const back = run.map((i) => `${x(i).toFixed(1)} ${y(low[i]).toFixed(1)}`).reverse();
+      node.append(
+        run.length > 1 ? svgElement("path", { class: "band", d: `M${[...forth, ...back].join("L")}Z` }) : svgElement("path", { class: "whisker", d: `M${forth[0]}L${back[0]}` })
+      );
+    }
+    node.append(svgElement("path", { class: "line", d: linePath(estimate, x, y) }));
+    estimate.forEach((value, i) => {
+      if (value !== null)
+        node.append(svgElement("circle", { class: "dot", cx: x(i), cy: y(value), r: 3 }));
+    });
+    return node;
+  }
+  function runs2(count, holds) {
+    const found = [];
+    for (let i = 0; i < count; i += 1) {
+      if (!holds(i)) continue;
+      if (i && holds(i - 1)) found.at(-1).push(i);
+      else found.push([i]);
+    }
+    return found;
+  }
+  function categoryLabels(categories, x, bottom, step2) {
+    const room = Math.max(...categories.map(({ name }) => name.length)) * 7 + 10;
+    const every = Math.ceil(room / step2);
+    return categories.map(({ name, href }, i) => {
+      if (i % every) return null;
+      const text = svgElement(
+        "text",
+        { class: "tick", x: x(i), y: bottom + 18, "text-anchor": "middle" },
+        name
+      );
+      return href === null ? text : svgElement("a", { href, "aria-label": `layer ${name}` }, text);
+    }).filter((node) => node !== null);
+  }
+
+  // state/layer-links.js
+  var blockOf = (site) => Number(/\d+/.exec(site)?.[0] ?? Number.NaN);
+  function layerLink(layer, words = []) {
+    const sites = unitTable.sites.filter(({ name }) => blockOf(name) === layer);
+    const site = sites.find(({ name }) => words.some((word) => name.includes(word))) ?? sites[0];
+    return site ? siteHash(site.name) : null;
+  }
+  function headLink(layer, head, maps) {
+    const site = unitTable.sites.find(
+      ({ name }) => blockOf(name) === layer && name.endsWith("attn.qk")
+    );
+    const address = `${site?.name}:${head}`;
+    const units = site ? unitsOf(site, `:${head}`) : [];
+    if (units.length === 1) return unitHash(unitTable.address(units[0]));
+    if (units.length)
+      return view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null });
+    const map = maps.find((each) => each === address || isHead(each, layer, head));
+    return map === void 0 ? null : `#attention=${escapeForHash(map)}`;
+  }
+  function neuronLink(layer, neuron) {
+    const site = unitTable.sites.find(
+      (each) => blockOf(each.name) === layer && /mlp/.test(each.name) && unitTable.find(`${each.name}:${neuron}`) >= 0
+    );
+    return site ? unitHash(`${site.name}:${neuron}`) : null;
+  }
+  var isHead = (address, layer, head) => address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
+  function unitsOf({ offset, count }, suffix) {
+    const found = [];
+    for (let i = offset; i < offset + count; i += 1)
+      if (unitTable.suffixes[i] === suffix || unitTable.suffixes[i].startsWith(`${suffix}@`))
+        found.push(i);
+    return found;
+  }
+
+  // sections/experiment-text.js
+  var SITES = {
+    attn_out: "attention outputs",
+    mlp_out: "MLP outputs",
+    resid_pre: "states of the residual stream before each block",
+    resid_mid: "states of the residual stream between attention and MLP",
+    resid_post: "states of the residual stream after each block",
+    z: "outputs of attention heads",
+    q: "queries",
+    k: "keys",
+    v: "values",
+    pattern: "attention patterns",
+    neurons: "MLP neurons after the nonlinearity",
+    patch_embed: "patch embeddings",
+    pos_embed: "position embeddings"
+  };
+  var CORRUPTED = {
+    grayscale: "grayscale images",
+    blur: "blurred images",
+    noise: "images with noise",
+    embedding: "images with noise on the patch embeddings",
+    silhouette: "silhouettes",
+    shuffle: "images with shuffled patches",
+    occlude: "partly occluded images",
+    swap: "images of other classes"
+  };
+  var ABLATIONS2 = {
+    zero: "replaced by zeros",
+    mean: "replaced by their mean over the images",
+    resample: "replaced by those of an image of another class"
+  };
+  var METRICS = {
+    probability: "probability of the label",
+    logit: "logit of the label",
+    logit_difference: "logit difference",
+    kl: "KL divergence from the clean run (nats)"
+  };
+  var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
+  var metricName = (metric) => known(METRICS, metric);
+  var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
+  function corruptedImages(corrupt) {
+    const [name, amount] = String(corrupt).split(":");
+    return known(CORRUPTED, name) + (amount === void 0 ? "" : ` (${amount})`);
+  }
+  function sweepTitle({ site, by, corrupt, ablate, donor }) {
+    const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
+    return listed(
+      [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
+    );
+  }
+  function restrictions({ heads = "all", tokens = ["all"] }) {
+    const parts = [
+      ...heads === null || heads === "all" ? [] : [`heads ${heads}`],
+      ...tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]
+    ];
+    return parts.length ? ` (${parts.join(", ")})` : "";
+  }
+  function sweepText(experiment, windows) {
+    const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+    const what = known(SITES, site) + restrictions(experiment);
+    const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
+    const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
+    const of = donor ? ` of ${donor.model}` : "";
+    const corrupted = `the run on ${corruptedImages(corrupt)}`;
+    const direction = ablate ? `Ablation: ${what} of the clean run are ${known(ABLATIONS2, ablate)}` : corrupt === "none" ? `Patching from another model: ${what}${of} are patched into the run of this model` : mode === "denoising" ? `Denoising: ${what} of the clean run${of} are patched into ${corrupted}` : `Noising: ${what} of ${corrupted}${of} are patched into the clean run`;
+    return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
+  }
+
   // sections/traces.js
+  var ALL = "all";
+  var HEIGHT = { average: 260, image: 170 };
+  var distinct = (items) => [...new Set(items)];
+  var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
+  function valueText({ effect, share }, i) {
+    const [estimate, low, high] = effect.map((column) => column[i] ?? null);
+    const text = `${brief(estimate)}${interval(low, high)}`;
+    if (!share) return text;
+    const known2 = share[0][i] !== null;
+    return `${text}, share ${known2 ? percent(share[0][i]) : "unknown"}`;
+  }
+  var unitWords = (site) => /^(mlp|neurons)/.test(site) ? ["mlp"] : ["attn.qk", "attn"];
+  var Sweep = class {
+    constructor(block, maps) {
+      Object.assign(this, block);
+      this.maps = maps;
+      this.layers = distinct(this.sites.layer).sort((a, b) => a - b);
+      this.windows = distinct(this.sites.window);
+      this.tokenSets = distinct(this.sites.token);
+      this.by = this.experiment.by;
+    }
+    layerHref(layer) {
+      const { site } = this.experiment;
+      return /embed$/.test(site) ? null : layerLink(layer, unitWords(site));
+    }
+    /** Indices of the sites for which a test of (layer, head, token, window) holds. */
+    indices(test) {
+      const { layer, head, token, window } = this.sites;
+      return layer.flatMap(
+        (_, i) => test({ layer: layer[i], head: head[i], token: token[i], window: window[i] }) ? [i] : []
+      );
+    }
+    /** Name of a site by what varies among the sites. */
+    siteName(i) {
+      const { layer, head, token, window } = this.sites;
+      return listed([
+        `layer ${layer[i]}`,
+        ...head[i] === ALL ? [] : [`${this.by === "neuron" ? "neuron" : "head"} ${head[i]}`],
+        ...token[i] === ALL ? [] : [/^\d+$/.test(token[i]) ? this.tokenName(token[i]) : token[i]],
+        ...this.windows.length > 1 ? [`window of ${windowName(window[i])}`] : []
+      ]);
+    }
+    tokenName(token) {
+      const patch = Number(token) - this.prefix;
+      if (patch < 0) return `token ${token}, before the patches`;
+      if (!this.grid) return `token ${token}`;
+      const columns = this.grid[1];
+      return `token ${token}, patch in row ${Math.floor(patch / columns)}, column ${patch % columns}`;
+    }
+    siteHref(i) {
+      const { layer, head } = this.sites;
+      if (!/^\d+$/.test(head[i])) return null;
+      return this.by === "neuron" || this.experiment.site === "neurons" ? neuronLink(layer[i], head[i]) : headLink(layer[i], head[i], this.maps);
+    }
+    /** Nodes that draw the effects: curves by layer, or a map for each window. */
+    figures(numbers, description) {
+      const readout = element("output", { class: "quiet readout" });
+      const parts = this.by === "layer" ? this.curves(numbers, description, readout) : this.windows.map((window) => [
+        this.windows.length > 1 ? element("h5", {}, `Window of ${windowName(window)}`) : null,
+        this.by === "token" && this.grid ? this.tokenMaps(numbers, window, description, readout) : this.map(numbers, window, description, readout)
+      ]);
+      const axes = this.by === "token" && this.grid ? "patches of each layer; class and register tokens are above" : `rows are layers, columns are ${this.by}s`;
+      const isUnknown = numbers.effect[0].some((value) => value === null);
+      const legend2 = this.by === "layer" ? null : [
+        divergingLegend(this.most(numbers)),
+        ` effect; ${axes}${isUnknown ? "; crossed cells are unknown" : ""}`
+      ];
+      return element(
+        "figure",
+        { class: "chart wide" },
+        parts,
+        element("figcaption", {}, legend2, readout)
+      );
+    }
+    /** Largest absolute effect. */
+    most({ effect }) {
+      return Math.max(...effect[0].map((value) => Math.abs(value ?? 0)), 0);
+    }
+    curves(numbers, description, readout) {
+      const lines = this.windows.flatMap(
+        (window) => this.tokenSets.map((token) => {
+          const at = this.layers.map(
+            (layer) => this.indices(
+              (one) => one.layer === layer && one.token === token && one.window === window
+            )[0]
+          );
+          const column = (values) => at.map((i) => i === void 0 ? null : values?.[i] ?? null);
+          const [estimate, low, high] = [0, 1, 2].map((k) => column(numbers.effect[k]));
+          const name = listed([windowName(window), ...token === ALL ? [] : [token]]);
+          return { name, at, estimate, low, high };
+        })
+      );
+      const read = (k) => {
+        const parts = lines.flatMap(
+          ({ name, at }) => at[k] === void 0 ? [] : [`${lines.length > 1 ? `${name}: ` : ""}${valueText(numbers, at[k])}`]
+        );
+        readout.textContent = listed([`layer ${this.layers[k]}`, ...parts]);
+      };
+      const categories = this.layers.map((layer) => ({
+        name: String(layer),
+        href: this.layerHref(layer)
+      }));
+      const level = numbers.total[0];
+      const chart = responsive(
+        (width) => intervalsPlot(
+          {
+            lines,
+            categories,
+            level,
+            title: "layer",
+            description,
+            height: numbers.share ? HEIGHT.average : HEIGHT.image,
+            read: (k) => k === null ? readout.replaceChildren() : read(k)
+          },
+          width
+        ),
+        "chart-container"
+      );
+      const legend2 = element(
+        "ul",
+        { class: "shares" },
+        lines.map(
+          ({ name }, i) => element(
+            "li",
+            {},
+            element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
+            name
+          )
+        ),
+        level === null ? null : element(
+          "li",
+          {},
+          element("span", { class: "dash", "aria-hidden": "true" }),
+          "total effect"
+        )
+      );
+      return [chart, legend2];
+    }
+    /** Heat map of layers by head, neuron or token. */
+    map(numbers, window, description, readout) {
+      const key = ({ head, token }) => this.by === "token" ? token : [head, ...this.tokenSets.length > 1 ? [token] : []].join(" ");
+      const own = this.indices((one) => one.window === window);
+      const site = (i) => ({ head: this.sites.head[i], token: this.sites.token[i] });
+      const names = distinct(own.map((i) => key(site(i))));
+      const places = new Map(own.map((i) => [`${this.sites.layer[i]} ${key(site(i))}`, i]));
+      const at = this.layers.map((layer) => names.map((name) => places.get(`${layer} ${name}`)));
+      return this.drawn(numbers, at, readout, description, {
+        rows: this.layers.map((layer) => ({ name: String(layer), href: this.layerHref(layer) })),
+        columns: names.map((name) => ({ name, href: null }))
+      });
+    }
+    /** For each layer, a map of the patches with the tokens before them above. */
+    tokenMaps(numbers, window, description, readout) {
+      const [rows, columns] = this.grid;
+      return element(
+        "div",
+        { class: "layer-maps" },
+        this.layers.map((layer) => {
+          const own = this.indices((one) => one.layer === layer && one.window === window);
+          const tokens = new Map(own.map((i) => [Number(this.sites.token[i]), i]));
+          const prefix = Array.from({ length: this.prefix }, (_, token) => tokens.get(token));
+          const patches = Array.from(
+            { length: rows },
+            (_, row) => Array.from(
+              { length: columns },
+              (_2, column) => tokens.get(this.prefix + row * columns + column)
+            )
+          );
+          const above = prefix.some((i) => i !== void 0) ? [prefix, [void 0]] : [];
+          const href = this.layerHref(layer);
+          return element(
+            "div",
+            {},
+            element("h5", {}, href ? element("a", { href }, `layer ${layer}`) : `layer ${layer}`),
+            this.drawn(numbers, [...above, ...patches], readout, `${description}, layer ${layer}`)
+          );
+        })
+      );
+    }
+    /** Heat map of the sites whose indices are given. */
+    drawn(numbers, at, readout, description, labels3 = {}) {
+      const values = at.map(
+        (row) => row.map((i) => i === void 0 ? void 0 : numbers.effect[0][i] ?? null)
+      );
+      const read = (item) => {
+        const i = item && at[item[0]][item[1]];
+        readout.textContent = item === null ? "" : listed([this.siteName(i), valueText(numbers, i)]);
+      };
+      const linkOf = (row, column) => this.siteHref(at[row][column]);
+      return responsive(
+        (width) => heatMap({ values, most: this.most(numbers), ...labels3, description, linkOf, read }, width),
+        "map-container"
+      );
+    }
+    /** All values, as a table that unfolds. */
+    table({ effect, share }) {
+      const { layer, head, token, window } = this.sites;
+      const varying = [
+        ["Window", window, (i) => String(window[i])],
+        ["Head", head, (i) => linked(head[i], this.siteHref(i))],
+        ["Token", token, (i) => token[i]]
+      ].filter(([, column]) => distinct(column).length > 1);
+      const range = ([, low, high], i) => low[i] === null ? "\u2013" : `${brief(low[i])} to ${brief(high[i])}`;
+      const shareRange = ([, low, high], i) => low[i] === null ? "\u2013" : `${percent(low[i])} to ${percent(high[i])}`;
+      return tableOf(
+        "Values",
+        [
+          "Layer",
+          ...varying.map(([name]) => name),
+          "Effect",
+          "95\xA0% CI",
+          "Share",
+          "95\xA0% CI"
+        ],
+        () => layer.map((each, i) => [
+          linked(String(each), this.layerHref(each)),
+          ...varying.map(([, , cell]) => cell(i)),
+          brief(effect[0][i]),
+          range(effect, i),
+          share[0][i] === null ? "unknown" : percent(share[0][i]),
+          shareRange(share, i)
+        ])
+      );
+    }
+  };
+  var linked = (text, href) => href ? element("a", { href }, text) : text;
+  function selected({ averages, experiment }, { group, metric, images }) {
+    const missing = [];
+    let left = averages;
+    const narrow = (what, value, test) => {
+      const found = left.filter(test);
+      if (found.length) left = found;
+      else if (value !== void 0) missing.push(`no ${what} \u201C${value}\u201D`);
+    };
+    const first = experiment.metrics?.[0];
+    narrow("averages over images", images, (each) => each[3] === (images === ALL));
+    narrow("metric", metric, ([, , name]) => name === (metric ?? first));
+    const overall = left.find(([kind]) => kind === ALL);
+    if (group !== void 0)
+      narrow("group of images", group, ([kind, name]) => kind !== ALL && name === group);
+    const isFound = group !== void 0 && left[0][1] === group;
+    return [isFound ? left[0] : overall ?? left[0], missing];
+  }
+  function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
+    const data2 = sweep.experiment.data?.name;
+    const which = kind === ALL ? "" : ` of ${kind === "class" ? "class" : "the family"} ${group}`;
+    const correct = includesAll ? "" : " that the clean run classifies correctly";
+    const [estimate, low, high] = total;
+    return [
+      `Mean over ${counted(images, "image")}${which}${data2 ? ` of ${data2}` : ""}${correct}, with 95\xA0% confidence intervals from a bootstrap over images. `,
+      `${metricName(metric).replace(/^[a-z]/, (letter) => letter.toUpperCase())}: ${brief(means[0])} clean, ${brief(means[1])} corrupted; total effect ${brief(estimate)}${interval(low, high)}.`,
+      total[0] !== null && numbersUnknown(total) ? " The total effect may be 0, so shares of it are unknown." : ""
+    ];
+  }
+  var numbersUnknown = ([, low, high]) => low === null || !(low > 0 || high < 0);
+  function imagesNode(sweep, metric) {
+    const at = (sweep.experiment.metrics ?? []).indexOf(metric);
+    if (at < 0 || !sweep.images.length) return null;
+    return element(
+      "section",
+      { "aria-label": "Single images" },
+      element("h4", {}, "Single images"),
+      element(
+        "p",
+        { class: "quiet" },
+        "Of each class with one of the largest total effects, the image nearest to the median of its class."
+      ),
+      sweep.images.map(({ image, label, pictures, means, effect }) => {
+        const [clean, corrupted] = means.map((values) => values[at]);
+        const isDenoising = sweep.experiment.mode === "denoising";
+        const total = clean === null || corrupted === null ? null : isDenoising ? clean - corrupted : corrupted - clean;
+        const text = `${label}: ${brief(clean)} clean, ${brief(corrupted)} corrupted`;
+        const sides = ["clean", "corrupted"];
+        return element(
+          "div",
+          { class: "single-image" },
+          element(
+            "figure",
+            {},
+            element(
+              "div",
+              { class: "two" },
+              pictures.map(
+                (picture, i) => enlargeable(
+                  picture,
+                  Math.min(128, shownWidth(picture[1])),
+                  `${label}, ${sides[i]} image ${image}`,
+                  () => [element("b", {}, label), listed(["", `${sides[i]} image ${image}`])]
+                )
+              )
+            ),
+            element("figcaption", {}, element("b", {}, label), text.slice(label.length))
+          ),
+          sweep.figures(
+            { effect: [effect[at], [], []], total: [total] },
+            `Effects on image ${image}, ${text}`
+          )
+        );
+      })
+    );
+  }
+  function sweepBlock(block, maps) {
+    const sweep = new Sweep(block, maps);
+    const container = element("div", {});
+    let turn = 0;
+    const update = async (options) => {
+      turn += 1;
+      const own = turn;
+      const [average, missing] = selected(sweep, options);
+      let numbers;
+      try {
+        numbers = await loadEntry("effects", average[4]);
+      } catch (error) {
+        container.replaceChildren(missingFile(error));
+        return;
+      }
+      if (own !== turn) return;
+      const [, group, metric] = average;
+      const table = sweep.table(numbers);
+      const isOpen = container.querySelector(":scope > details")?.open;
+      const description = `Effects on the ${metricName(metric)}, ${group === ALL ? "all images" : group}; arrow keys read the values`;
+      container.replaceChildren(
+        element("p", { class: "summary" }, averageText(sweep, average, numbers)),
+        ...missing.length ? [element("p", { class: "notice" }, `This sweep has ${missing.join(" and ")}.`)] : [],
+        sweep.figures(numbers, description),
+        table,
+        ...[imagesNode(sweep, metric)].filter(Boolean)
+      );
+      if (isOpen) table.open = true;
+    };
+    const node = element(
+      "section",
+      { class: "sweep", "aria-label": sweepTitle(sweep.experiment) },
+      element("h3", {}, sweepTitle(sweep.experiment)),
+      element("p", { class: "quiet" }, sweepText(sweep.experiment, sweep.windows)),
+      container,
+      settingsTable(block.settings)
+    );
+    return [node, update];
+  }
+  function controls(sweeps) {
+    const averages = sweeps.flatMap(({ averages: averages2 }) => averages2);
+    const groupsOf = (kind) => distinct(averages.filter(([each]) => each === kind).map(([, g]) => g));
+    const option = (value, text = value) => element("option", { value }, text);
+    const kinds = [
+      ["Families", groupsOf("family")],
+      ["Classes", groupsOf("class")]
+    ].filter(([, names2]) => names2.length);
+    const selects = {
+      group: [
+        option("", "all"),
+        kinds.map(
+          ([label, names2]) => element(
+            "optgroup",
+            { label },
+            names2.map((name) => option(name))
+          )
+        )
+      ],
+      metric: distinct(sweeps.flatMap(({ experiment }) => experiment.metrics ?? [])).map(
+        (metric, i) => option(i ? metric : "", metric.replaceAll("_", " "))
+      ),
+      images: [option("", "classified correctly"), option(ALL, "all, also misclassified")]
+    };
+    const names = { group: "Average over", metric: "Metric", images: "Images" };
+    const hasBoth = distinct(averages.map((each) => each[3])).length > 1;
+    const shown = ["group", "metric", ...hasBoth ? ["images"] : []];
+    const nodes = new Map(shown.map((key) => [key, element("select", {}, selects[key])]));
+    const node = element(
+      "div",
+      { class: "options" },
+      shown.map((key) => element("label", {}, names[key], " ", nodes.get(key)))
+    );
+    node.addEventListener("change", () => {
+      const chosen = [...nodes].filter(([, select]) => select.value);
+      view.replace({
+        options: Object.fromEntries(chosen.map(([key, select]) => [key, select.value]))
+      });
+    });
+    const update = (options) => {
+      for (const [key, select] of nodes) {
+        select.value = options[key] ?? "";
+        if (select.selectedIndex < 0) select.value = "";
+      }
+    };
+    return [node, update];
+  }
   function figureCaption(address) {
     const [name, rest = ""] = address.split(":");
     const [metric, images] = rest.split("@");
@@ -5118,11 +5964,20 @@
     );
   }
   function tracesView(section, data2) {
+    const blocks = data2.sweeps.map((block) => sweepBlock(block, data2.attention));
+    const [bar, updateBar] = data2.sweeps.length ? controls(data2.sweeps) : [null, () => {
+    }];
+    section.update = (options) => {
+      updateBar(options);
+      for (const [, update] of blocks) update(options);
+    };
     return [
       sectionHead(
         "Activation patching",
-        "Effect of patching activations of one run into another, one site at a time: which part of the model carries a cue. Click to enlarge."
+        "Change of a metric when activations of one run are patched into another, one site at a time: which part of the model carries a cue. Point at a chart, or use the arrow keys, to read its values."
       ),
+      bar,
+      blocks.map(([node]) => node),
       blocksOf(data2.figures, (block) => layersOf(section, block, "figure", "figures", traceFigure))
     ];
   }
@@ -5155,6 +6010,8 @@
       this.name = name;
       this.items = /* @__PURE__ */ new Map();
       this.node = null;
+      this.update = () => {
+      };
       this.units = { has: (address) => unitTable.find(address) >= 0 };
       this.hasAttention = model.sections.some(([other]) => other === "attention");
     }
@@ -5496,10 +6353,12 @@
   function restoreScroll(name) {
     scrollTo(0, scrollPositions.get(name) ?? 0);
   }
-  async function showSection(section, address) {
+  async function showSection(section, { name: address, options }) {
     const returning = showList(section.name, false);
+    view.options = options;
     setTitle(SECTION_TITLES[section.name]);
-    sectionContainer.replaceChildren(...section.node ? [section.node] : []);
+    if (section.node === null || sectionContainer.firstChild !== section.node)
+      sectionContainer.replaceChildren(...section.node ? [section.node] : []);
     if (!section.node) {
       let sectionData = null;
       try {
@@ -5512,6 +6371,7 @@
       if (listShown !== section.name || listsContainer.hidden) return;
       sectionContainer.replaceChildren(section.node);
     }
+    section.update(view.options);
     const item = section.items.get(address);
     if (address !== void 0 && !item)
       showProblems(
@@ -5538,8 +6398,8 @@
     const isEmpty = !unitTable.count && !model.failures.length;
     if (Object.hasOwn(PAGES, state.kind) && (state.kind !== "unit" || state.text !== void 0))
       showPage(state);
-    else if (sections.has(state.kind)) showSection(sections.get(state.kind), state.name);
-    else if (isEmpty && sections.size) showSection(sections.values().next().value);
+    else if (sections.has(state.kind)) showSection(sections.get(state.kind), state);
+    else if (isEmpty && sections.size) showSection(sections.values().next().value, { options: {} });
     else showUnits(state);
     document.dispatchEvent(new Event("view"));
   }

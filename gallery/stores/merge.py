@@ -25,10 +25,14 @@ KINDS = {
     "positions": "filters",
     "attention": "attention",
     "grids": "grids",
+    "grid_layouts": "grids",
     "tokens": "tokens",
     "gradients": "gradients",
     "cka": "matches",
     "matches": "cka",
+    "effects": "traces",
+    "trace_sites": "traces",
+    "trace_images": "traces",
     "figures": "traces",
 }
 

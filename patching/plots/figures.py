@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patching.effects.report import GroupEffects
+from patching.effects.stored_averages import Pixels
 from patching.effects.table import Floats, Table
 from patching.interventions.selection import ALL
 from patching.plots.style import (
     COLORS,
     INK,
     QUIET,
-    Pixels,
     check_plots,
     heat_map,
     integer_ticks,
@@ -31,11 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ReadImage = Callable[[int], tuple[Pixels, Pixels | None]]
-"""From the index of an image to the image and its corrupted copy, if there is one, (H, W, 3)."""
-
-IMAGES = 6
-"""Maximum number of single images that are drawn."""
+Images = Mapping[int, Sequence[Pixels]]
+"""By index in the dataset: an image, and its corrupted copy if there is one, (H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +74,21 @@ class Plan:
         return self.effects[0].average.metric.replace("_", " ")
 
 
-def draw(plan: Plan, read_image: ReadImage) -> dict[str, Figure]:
+def draw(plan: Plan, images: Images) -> dict[str, Figure]:
     """Draw all figures of a sweep.
 
     Parameters
     ----------
     plan : Plan
-    read_image : callable
-        From the index of an image to the image and its corrupted copy.
+    images : mapping
+        The images that are drawn one by one.
 
     Returns
     -------
     dict of str to Figure
         ``effects``: curves over layers, or maps of heads. For patches by token, one map of the
         image for each group instead: ``tokens-GROUP``, or ``tokens-GROUP-window-N`` if there are
-        several windows. ``images``: single images.
+        several windows. ``images``: single images, if any are among those of the effects.
 
     Raises
     ------
@@ -110,7 +107,9 @@ def draw(plan: Plan, read_image: ReadImage) -> dict[str, Figure]:
             }
         else:
             drawn = {"effects": curves(plan) if plan.each == "layer" else maps(plan)}
-        return {**drawn, "images": single_images(plan, read_image)}
+        if images.keys().isdisjoint(plan.table.image.tolist()):
+            return drawn
+        return {**drawn, "images": single_images(plan, images)}
 
 
 def curves(plan: Plan) -> Figure:
@@ -207,34 +206,33 @@ def token_maps(plan: Plan, effects: GroupEffects) -> Figure:
     return figure
 
 
-def single_images(plan: Plan, read_image: ReadImage) -> Figure:
-    """Draw some images, each with its corrupted copy and its effects; see `typical`.
+def single_images(plan: Plan, images: Images) -> Figure:
+    """Draw some images, each with its corrupted copy and its effects.
 
     Parameters
     ----------
     plan : Plan
-    read_image : callable
-        From the index of an image to the image and its corrupted copy.
+    images : mapping
+        At least one of them is an image of the effects.
 
     Returns
     -------
     Figure
     """
     table = plan.table
-    chosen = typical(table)
-    shown = [read_image(int(table.image[index])) for index in chosen]
-    across = 3 if any(other is not None for _, other in shown) else 2
+    chosen = [int(np.flatnonzero(table.image == n)[0]) for n in images if n in table.image]
+    shown = [images[int(table.image[index])] for index in chosen]
+    across = 1 + max(map(len, shown))
     figure = new_figure(1.6 * (across - 1) + 4.2, 1.6 * len(chosen) + 0.5)
     panels = figure.subplots(
         len(chosen), across, squeeze=False, width_ratios=[*[1.0] * (across - 1), 2.3]
     )
     windows = {one.window: one.table for one in plan.effects}
     tables = {w: part.select(metric=table.metric[0]) for w, part in windows.items()}
-    for row, (index, images) in enumerate(zip(chosen, shown, strict=True)):
-        for panel, image in zip(panels[row][:-1], images, strict=False):
+    for row, (index, pictures) in enumerate(zip(chosen, shown, strict=True)):
+        for panel, image in zip(panels[row][:-1], pictures, strict=True):
             panel.axis("off")
-            if image is not None:
-                panel.imshow(image, interpolation="nearest" if len(image) < 64 else "antialiased")
+            panel.imshow(image, interpolation="nearest" if len(image) < 64 else "antialiased")
         _title_image(panels[row], plan, table, index)
         _draw_effects(panels[row][-1], plan, tables, index)
     if plan.each == "layer" and len(panels[0][-1].lines) > 3:
@@ -242,33 +240,6 @@ def single_images(plan: Plan, read_image: ReadImage) -> Figure:
     panels[-1][-1].set_xlabel("layer" if plan.each == "layer" else plan.each)
     figure.suptitle(f"{plan.title}\n{plan.metric} above the images, effects on it", fontsize=9.5)
     return figure
-
-
-def typical(table: Table, count: int = IMAGES) -> list[int]:
-    """Choose typical images of the classes with the largest mean total effects.
-
-    Of each class, this is the image whose total effect is nearest to the median.
-
-    Parameters
-    ----------
-    table : Table
-        With one metric.
-    count : int
-        Maximum number of images.
-
-    Returns
-    -------
-    list of int
-        Indices of images in the table.
-    """
-    total = table.total[0]
-    means = {label: abs(total[table.label == label].mean()) for label in np.unique(table.label)}
-    chosen = []
-    for label in sorted(means, key=lambda label: -means[label])[:count]:
-        own = np.flatnonzero(table.label == label)
-        median = np.median(total[own])
-        chosen.append(int(own[np.abs(total[own] - median).argmin()]))
-    return chosen
 
 
 def _title_image(panels: Sequence[Axes], plan: Plan, table: Table, index: int) -> None:

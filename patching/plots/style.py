@@ -9,10 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from featviz._util.files import make_folder, write
 from featviz._util.printable import printable
 from featviz.errors import FeatvizError
@@ -21,8 +17,6 @@ from patching.effects.table import Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Pixels = NDArray[np.uint8]
 
 # Distinguishable with color vision deficiency.
 # Source: Okabe and Ito, "Color Universal Design", 2008.
@@ -77,7 +71,7 @@ def check_plots() -> None:
         ) from error
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
+def save(figure: Figure, folder: str | Path, name: str) -> None:
     """Write a figure as ``NAME.svg`` and ``NAME.png``; the same figure gives the same bytes.
 
     Parameters
@@ -87,11 +81,6 @@ def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
         Created if missing.
     name : str
         File name without suffix.
-
-    Returns
-    -------
-    uint8 array, shape (H, W, 3)
-        The pixels of the PNG.
 
     Raises
     ------
@@ -104,14 +93,11 @@ def save(figure: Figure, folder: str | Path, name: str) -> Pixels:
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
     }
-    data = {}
     for suffix, left_out in metadata.items():
         buffer = io.BytesIO()
         with style():
             figure.savefig(buffer, format=suffix, metadata=left_out)
-        data[suffix] = buffer.getvalue()
-        write(target / f"{name}.{suffix}", memoryview(data[suffix]))
-    return np.asarray(Image.open(io.BytesIO(data["png"])).convert("RGB"))
+        write(target / f"{name}.{suffix}", buffer.getbuffer())
 
 
 def heat_map(panel: Axes, values: Floats, most: float, aspect: str = "equal") -> Any:

@@ -78,7 +78,10 @@ def test_another_configuration_is_refused_without_force(run: Run, tmp_path: Path
     assert (tmp_path / "s.1").is_dir()
 
 
-def test_plots_are_written_and_stored(run: Run, store: Path, tmp_path: Path) -> None:
+def test_plots_are_files_and_the_store_stays_as_it_is(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    before = tree(store)
     result = run(*GRAY, "-o", store, "--plots", tmp_path / "plots", "--metric", "logit")
     assert result.status == 0
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
@@ -91,15 +94,19 @@ def test_plots_are_written_and_stored(run: Run, store: Path, tmp_path: Path) -> 
     assert [line for line in result.err.splitlines() if line.endswith(".svg")] == [
         str(tmp_path / "plots" / name) for name in names if name.endswith(".svg")
     ]
+    assert tree(store) == before
+
+
+def test_a_gallery_draws_the_numbers_of_a_store(run: Run, store: Path, tmp_path: Path) -> None:
     opened = Store(store)
-    assert opened.addresses("figures") == ["effects:logit", "images:logit"]
-    for row in opened.rows("figures"):
-        name = row["address"].replace(":", "-")
-        drawn = np.asarray(Image.open(tmp_path / "plots" / f"{name}.png").convert("RGB"))
-        assert np.array_equal(row["image"], drawn)
-    run(*GRAY, "-o", store, "--plots", tmp_path / "plots", "--metric", "logit")
-    assert len(Store(store).addresses("figures")) == 2
+    assert {"effects", "trace_images"} <= set(opened.kinds)
+    assert len(opened.addresses("effects")) == 4 * 4  # all images and three families, four metrics
+    images = next(opened.rows("trace_images"))["images"]
+    assert np.ptp(images[0].astype(int), axis=-1).max() > 50
+    assert np.ptp(images[1].astype(int), axis=-1).max() <= 1  # its grayscale copy
     assert run("gallery", store, "-o", tmp_path / "site").status == 0
+    (model,) = (tmp_path / "site").glob("data-*/1/sections/traces.js")
+    assert '"sweeps":[{' in model.read_text()
 
 
 def test_activations_of_a_donor_restore_color_to_a_colorblind_model(

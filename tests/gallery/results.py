@@ -199,6 +199,93 @@ def figures(addresses: Sequence[str]) -> dict[str, Any]:
     return {"address": list(addresses), "image": np.array(drawn)}
 
 
+SWEEP: dict[str, Any] = {
+    "data": {"name": "cueworld:120", "fingerprint": "d" * 64},
+    "images": 120,
+    "classes": ["red", "<b>"],
+    "corrupt": "grayscale",
+    "mode": "denoising",
+    "ablate": None,
+    "donor": None,
+    "frozen": False,
+    "site": "attn_out",
+    "by": "layer",
+    "metrics": ["probability", "kl"],
+}
+"""Configuration of a sweep."""
+
+
+def write_sweep(
+    path: Path,
+    sites: Sequence[tuple[int, str, str, int]],
+    effects: Mapping[str, Sequence[float]],
+    shares: Sequence[float] | None = None,
+    grid: tuple[int, int] = (-1, -1),
+    **settings: Any,
+) -> Store:
+    """Write averages of a sweep whose intervals are 0.1 to both sides.
+
+    `sites` are (layer, head, token, window). `effects` has the effects at the sites for each
+    address, such as ``family.colour:kl``; the total effect is 1, so that shares are the effects by
+    default.
+    """
+    configuration = {**SWEEP, **settings}
+    places = np.arange(len(sites), dtype=np.int32)
+    layers, heads, tokens_, windows = zip(*sites, strict=True)
+    columns = {
+        "address": [f"blocks.{layer}.z:{h}@{t}~{w}" for layer, h, t, w in sites],
+        "place": places,
+        "site": ["z"] * len(sites),
+        "layer": np.array(layers, np.int32),
+        "head": list(heads),
+        "token": list(tokens_),
+        "window": np.array(windows, np.int32),
+    }
+    # Shards may be read in any order.
+    write_results(
+        path, "trace_sites", {key: each[::-1] for key, each in columns.items()}, configuration
+    )
+    addresses = list(effects)
+    keys = [address.partition(":")[0].partition(".") for address in addresses]
+    estimates = np.array([effects[address] for address in addresses], np.float32)
+    share = estimates if shares is None else np.array([shares] * len(addresses), np.float32)
+    ends = np.array([0, -0.1, 0.1], np.float32)
+    count = len(addresses)
+    write_results(
+        path,
+        "effects",
+        {
+            "address": addresses,
+            "kind": [kind for kind, _, _ in keys],
+            "group": [name or kind for kind, _, name in keys],
+            "metric": [each.partition(":")[2].partition("@")[0] for each in addresses],
+            "images": np.arange(30, 30 + count, dtype=np.int32),
+            "clean": np.full(count, 1.25, np.float32),
+            "corrupted": np.full(count, 0.25, np.float32),
+            "total": np.tile(1 + ends, (count, 1)),
+            "effect": estimates[..., None] + ends,
+            "share": share[..., None] + ends,
+            "grid": np.tile(np.array(grid, np.int32), (count, 1)),
+            "prefix": np.ones(count, np.int32),
+        },
+        configuration,
+    )
+    metrics = len(configuration["metrics"])
+    return write_results(
+        path,
+        "trace_images",
+        {
+            "address": ["image:7"],
+            "images": pictures(["photo"], 2),
+            "label": np.array([1], np.int32),
+            "clean": np.full((1, metrics), 0.75, np.float32),
+            "corrupted": np.full((1, metrics), 0.5, np.float32),
+            "effect": np.full((1, metrics, len(sites)), 0.125, np.float32),
+        },
+        configuration,
+    )
+
+
 def write_everything(path: Path, units: Sequence[str]) -> Store:
     """Write one store of every kind but renders; `units` have token maps and matches."""
     data = {"data": "cueworld:100"}

@@ -102,11 +102,18 @@ def test_an_interrupted_job_resumes_and_ends_with_the_same_effects(
     with pytest.raises(StoppedError):
         trace_to_store(model, data, settings, tmp_path / "s", progress=stop)
     assert len(read_traces(tmp_path / "s").image) == 10
+    assert "effects" not in Store(tmp_path / "s").kinds  # averages are over all images of the job
     calls: list[tuple[float, int]] = []
     summary = trace_to_store(
-        model, data, settings, tmp_path / "s", progress=lambda *one: calls.append(one)
+        model,
+        data,
+        settings,
+        tmp_path / "s",
+        progress=lambda *one: calls.append(one),
+        all_images=True,
     )
     assert (summary.stored, summary.done) == (14, 10)
+    assert {row["images"] for row in Store(tmp_path / "s").rows("effects")} == {24, 8}
     assert calls == [(0, 14), (5, 14), (10, 14), (14, 14)]
     resumed, whole = (read_traces(tmp_path / name) for name in ("s", "whole"))
     np.testing.assert_array_equal(resumed.restored, whole.restored)

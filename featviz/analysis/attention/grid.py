@@ -138,6 +138,8 @@ def grids_to_store(
     rendered, drawn = Store(store), 0
     for grid in missing:
         if summary.failures.keys().isdisjoint(map(str, grid.units)):
+            # First the layout: a stored grid counts as done.
+            writer.add(_layout_columns(grid), "grid_layouts")
             writer.add(_columns(model, grid, rendered))
             drawn += 1
     return JobSummary(
@@ -151,11 +153,9 @@ def _columns(model: VisionModel, grid: Grid, store: Store) -> Columns:
     shape = (len(grid.queries), len(grid.keys))
     pictures = np.stack(best)
     values = np.array([row["activation"].max() for row in rows], np.float32).reshape(shape)
-    site = grid.head.site
-    patches = site.grid or (1, site.positions - site.prefix)
     figure = draw_grid(
         f"{model.name}  {grid.head}",
-        TokenLayout(patches, site.prefix, model.has_class_token),
+        TokenLayout(_patches(grid), grid.head.site.prefix, model.has_class_token),
         grid.queries,
         grid.keys,
         pictures.reshape(*shape, *pictures.shape[1:]),
@@ -168,6 +168,20 @@ def _columns(model: VisionModel, grid: Grid, store: Store) -> Columns:
         "activation": values[None],
         "figure": figure[None],
     }
+
+
+def _layout_columns(grid: Grid) -> Columns:
+    return {
+        "address": [str(grid)],
+        "grid": np.array([_patches(grid)], np.int32),
+        "prefix": np.array([grid.head.site.prefix], np.int32),
+    }
+
+
+def _patches(grid: Grid) -> tuple[int, int]:
+    """Return rows and columns of the patches; one row if they form no grid."""
+    site = grid.head.site
+    return site.grid or (1, site.positions - site.prefix)
 
 
 def _expand(model: VisionModel, selector: str) -> list[Grid]:

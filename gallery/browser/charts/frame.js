@@ -7,14 +7,27 @@ import { ticks } from "./scales.js";
 /** Margins and height of a chart, in pixels. */
 export const CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
 
-/** A figure with a plot that is redrawn when its width changes. */
-export function chartFigure(draw, caption, ...rest) {
-  const container = element("div", { class: "chart-container" });
+/** A container whose content is drawn again when its width changes. */
+export function responsive(draw, className) {
+  const container = element("div", { class: className });
+  let drawn = 0; // width
   new ResizeObserver(() => {
-    if (container.clientWidth) container.replaceChildren(draw(container.clientWidth));
+    if (!container.clientWidth || container.clientWidth === drawn) return;
+    drawn = container.clientWidth;
+    container.replaceChildren(draw(drawn));
   }).observe(container);
-  return element("figure", { class: "chart" }, container, element("figcaption", {}, caption), rest);
+  return container;
 }
+
+/** A figure with a plot that is redrawn when its width changes. */
+export const chartFigure = (draw, caption, ...rest) =>
+  element(
+    "figure",
+    { class: "chart" },
+    responsive(draw, "chart-container"),
+    element("figcaption", {}, caption),
+    rest,
+  );
 
 /** An empty chart with a text alternative. */
 export const chartSvg = (width, height, description) =>

@@ -11,7 +11,7 @@ const NOUNS = {
   gradients: "gradient map",
   tokens: "position map",
   compare: "comparison",
-  traces: "patching figure",
+  traces: "patching result",
 };
 
 /** Count of the items of a section; an unknown section is shown by its name. */

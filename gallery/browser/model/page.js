@@ -191,10 +191,13 @@ function restoreScroll(name) {
   scrollTo(0, scrollPositions.get(name) ?? 0);
 }
 
-async function showSection(section, address) {
+async function showSection(section, { name: address, options }) {
   const returning = showList(section.name, false);
+  view.options = options;
   setTitle(SECTION_TITLES[section.name]);
-  sectionContainer.replaceChildren(...(section.node ? [section.node] : []));
+  // A node that is shown stays, with the focus.
+  if (section.node === null || sectionContainer.firstChild !== section.node)
+    sectionContainer.replaceChildren(...(section.node ? [section.node] : []));
   if (!section.node) {
     let sectionData = null;
     try {
@@ -207,6 +210,7 @@ async function showSection(section, address) {
     if (listShown !== section.name || listsContainer.hidden) return; // another view was opened
     sectionContainer.replaceChildren(section.node);
   }
+  section.update(view.options);
   const item = section.items.get(address);
   if (address !== undefined && !item)
     showProblems(
@@ -236,8 +240,8 @@ function route() {
   const isEmpty = !unitTable.count && !model.failures.length;
   if (Object.hasOwn(PAGES, state.kind) && (state.kind !== "unit" || state.text !== undefined))
     showPage(state);
-  else if (sections.has(state.kind)) showSection(sections.get(state.kind), state.name);
-  else if (isEmpty && sections.size) showSection(sections.values().next().value);
+  else if (sections.has(state.kind)) showSection(sections.get(state.kind), state);
+  else if (isEmpty && sections.size) showSection(sections.values().next().value, { options: {} });
   else showUnits(state);
   document.dispatchEvent(new Event("view"));
 }

@@ -43,6 +43,7 @@ class Section {
     this.name = name;
     this.items = new Map(); // nodes by address
     this.node = null; // the view, once it is built
+    this.update = () => {}; // called with the options of the link whenever the view is shown
     this.units = { has: (address) => unitTable.find(address) >= 0 };
     this.hasAttention = model.sections.some(([other]) => other === "attention");
   }

@@ -1,4 +1,5 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
+// #SECTION[&group=NAME][&metric=NAME][&images=all], or
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&FACET=VALUE]
 
 import {
@@ -21,6 +22,7 @@ class View {
   constructor() {
     this.parsed = { hash: null };
     this.section = null; // name of the last section shown; null for the units
+    this.options = {}; // of that section
     this.onleave = () => {}; // called before the hash changes
     this.onchange = () => {}; // called after the hash has changed
   }
@@ -34,11 +36,13 @@ class View {
 
   /**
    * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
-   * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order.
+   * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order. `options`
+   * are those of the current section, and lead to it.
    */
   link(changes) {
-    const { unit, site, pins: compared, page, ...rest } = changes;
-    if (unit === null && this.section !== null) return `#${this.section}`;
+    const { unit, site, pins: compared, page, options, ...rest } = changes;
+    if (options) return sectionHash(this.section, options);
+    if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
     const state = { ...this.state(), ...rest };
     const parameters = listParameters(state);
     const lead = unit
@@ -76,6 +80,12 @@ class View {
 /** Whether a hash is the current one; `location.hash` is empty for "#". */
 const isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
 
+const sectionHash = (name, options) =>
+  [
+    `#${name}`,
+    ...Object.entries(options).map(([key, value]) => `${key}=${escapeForHash(value)}`),
+  ].join("&");
+
 /** Parameters of a hash that filter and sort the list. */
 function listParameters({ sort, down, where, q, layer, only, facets }) {
   return [
@@ -107,11 +117,13 @@ function parseHash(hash) {
     layer: null,
     only: null,
     facets: {},
+    options: {},
     problems: [],
   };
   for (const parameter of parameters) {
     const [, key, value] = /^([a-z]+)=(.*)$/s.exec(parameter) ?? [];
-    if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
+    if (OPTIONS.has(key)) state.options[key] = unescapeHash(value);
+    else if (Object.hasOwn(PARAMETERS, key ?? "")) PARAMETERS[key](state, unescapeHash(value));
     else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
     else if (parameter) state.problems.push(`\u201c${unescapeHash(parameter)}\u201d is unknown`);
   }
@@ -123,6 +135,9 @@ function readFacet(state, key, value) {
   if (value === ANY || values.includes(value)) state.facets[key] = value;
   else state.problems.push(`no unit has \u201c${key}\u201d \u201c${value}\u201d`);
 }
+
+/** Parameters of the section of activation patching. */
+const OPTIONS = new Set(["group", "metric", "images"]);
 
 const isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
 

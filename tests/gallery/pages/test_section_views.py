@@ -113,7 +113,7 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
     [
         ("filters", ".chip", 24 + 6),
         ("attention", ".card-head", 6),
-        ("grids", ".labeled", 2),
+        ("grids", ".grid-table table", 2),
         ("gradients", ".triple", 2 * 3),
         ("tokens", ".token-map", 2),
         ("compare", ".match", 2),

@@ -148,8 +148,8 @@ def test_grids_are_shown_as_stored_with_the_value_of_each_pair(site: Path) -> No
     (block,) = data(site, "1/sections/grids")["grids"]
     ((layer, rows),) = block["sites"]
     assert layer == "blocks.0.attn.qk"
-    for address, figure, queries, keys, activation in rows:
-        assert np.array_equal(shown(site, figure), picture(address, 0))
+    for address, queries, keys, activation, layout in rows:
+        assert layout is None  # as in stores of older versions
         assert (queries, keys) == ([3, 7], [1, 12, 16])
         wanted = results.values([address], 2, 3)[0]
         assert np.allclose(activation, wanted, rtol=5e-4)
