@@ -1,7 +1,7 @@
 // Search for units in all models.
 
 import { unitHash } from "../shared/address-links.js";
-import { data } from "../shared/data.js";
+import { data } from "../state/data.js";
 import { element } from "../shared/dom.js";
 import { addressHas, counted, foldedText } from "../shared/text.js";
 

@@ -1,6 +1,6 @@
 // Entry point of the index page.
 
-import { data } from "../shared/data.js";
+import { data } from "../state/data.js";
 import { initTheme } from "../shared/theme.js";
 import { modelCard, totals } from "./cards.js";
 import { filterStrip } from "./filter-strips.js";

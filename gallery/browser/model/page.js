@@ -7,7 +7,7 @@ import { Toolbar } from "../list/toolbar.js";
 import { showPins } from "../marks/compare-page.js";
 import { showLabels } from "../marks/labels-page.js";
 import { unescapeHash, unitHash } from "../shared/address-links.js";
-import { data } from "../shared/data.js";
+import { data } from "../state/data.js";
 import { element } from "../shared/dom.js";
 import { enlargedDialog } from "../shared/enlarge.js";
 import { missingFile } from "../shared/message.js";

@@ -1,6 +1,6 @@
 // Loading of data scripts on demand.
 
-import { data } from "../shared/data.js";
+import { data } from "./data.js";
 import { element } from "../shared/dom.js";
 import { dataFolder } from "./model.js";
 
