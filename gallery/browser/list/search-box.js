@@ -38,8 +38,11 @@ export class SearchBox {
     this.node = element("div", { class: "find" }, this.input, this.list, this.none);
     this.actions = []; // what each suggestion does
     this.chosen = -1;
+    this.typed = null; // hash of the view that was last typed
     this.input.addEventListener("input", () => {
-      view.replace({ q: this.input.value });
+      // A search is one step of the history, however long its text.
+      view[location.hash === this.typed ? "replace" : "go"]({ q: this.input.value });
+      this.typed = location.hash;
       this.suggest();
     });
     this.input.addEventListener("keydown", (event) => this.press(event));

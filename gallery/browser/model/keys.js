@@ -86,6 +86,7 @@ function addListKeys(grid, layers, toolbar, isShown) {
     );
   keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
   keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
+  keys.add("List", "y", "Copy link to the list", () => toolbar.copyLink(), isShown.units);
   keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
   keys.add("List", "[", "Previous layer", () => layers.step(-1), isShown.units);
   keys.add("List", "]", "Next layer", () => layers.step(1), isShown.units);

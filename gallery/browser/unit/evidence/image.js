@@ -61,7 +61,7 @@ function patchCrops([number, , , patches]) {
 }
 
 /** A natural image with frames around its patches, as wide as its container or `width` pixels. */
-function framedImage([number, value, label, patches], format, width, loading) {
+export function framedImage([number, value, label, patches], format, width, loading) {
   const image = element("img", {
     src: exampleFile(number),
     alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
