@@ -135,13 +135,6 @@
   };
   var pins = new Pins(`featviz-pins:${model.name}:${model.weights}`);
 
-  // shared/picture-size.js
-  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
-  function fittingWidth([width, height], across, down) {
-    const scale = Math.min(across / width, down / height);
-    return width * (scale > 1 ? Math.floor(scale) : scale);
-  }
-
   // shared/text.js
   function counted(count, noun) {
     return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
@@ -610,20 +603,24 @@
   function wholeStyle(i, size) {
     const files = unitTable.pictureFiles(i);
     if (files === null) return null;
-    const own = unitTable.pictureSize(i);
+    const [own, ownHeight] = unitTable.pictureSize(i);
     const across = unitTable.siteOf(i).wide ? 2 * size : size;
     const slot = (across - PAIR_GAP * (files.length - 1)) / files.length;
-    const width = fittingWidth(own, slot, size);
-    const height = width * own[1] / own[0];
+    const scale = Math.min(slot / own, size / ownHeight);
+    const isSmall = scale >= 2;
+    const [width, height] = [own, ownHeight].map(
+      (side) => side * (isSmall ? Math.floor(scale) : scale)
+    );
     const left = (side) => side * (slot + PAIR_GAP) + (slot - width) / 2;
     const each = (text) => files.map(text).join(", ");
     return {
+      ...width < across || height < size ? { "--color": "var(--surface)" } : {},
       "--sheet-file": each((file) => `url("${file}")`),
       "--offset": each((_, side) => `${left(side)}px ${(size - height) / 2}px`),
       "--sheet-size": each(() => `${width}px ${height}px`),
       "--width": `${across}px`,
       "--height": `${size}px`,
-      "--rendering": width > own[0] ? "pixelated" : "auto"
+      "--rendering": isSmall ? "pixelated" : "auto"
     };
   }
   function setStyle(node, style, inherited = {}) {
@@ -1000,9 +997,11 @@
 
   // list/picture-sizes.js
   var SIZES = { S: 64, M: 96, L: 144, XL: 224 };
+  var WIDE = 1600;
   function sizeName() {
     const chosen = settings.get("size");
     if (Object.hasOwn(SIZES, chosen)) return chosen;
+    if (innerWidth >= WIDE && unitTable.cell === SIZES.M && unitTable.pictureFormat) return "L";
     return Object.keys(SIZES).find((name) => SIZES[name] === unitTable.cell) ?? "M";
   }
   var pictureSize = () => SIZES[sizeName()];
@@ -1052,6 +1051,13 @@
     evidence
   });
   var firstDetail = (unit) => loadEntry("details", unit.renders[0].row).then(detailOf, () => null);
+
+  // shared/picture-size.js
+  var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
+  function fittingWidth([width, height], across, down) {
+    const scale = Math.min(across / width, down / height);
+    return width * (scale > 1 ? Math.floor(scale) : scale);
+  }
 
   // shared/enlarge.js
   var enlargedDialog = document.getElementById("zoom");
@@ -2486,7 +2492,7 @@
         id: "search",
         type: "text",
         role: "combobox",
-        placeholder: "Search: 9:2, label, class \u2026",
+        placeholder: "Search: 9:2, class \u2026",
         "aria-label": "Search units by address, label, class or statement",
         "aria-controls": "found",
         "aria-expanded": "false",
@@ -4164,7 +4170,7 @@
     if (!rows.length && !checks.length) return null;
     return element(
       "section",
-      { class: "evidence", "aria-label": "Picture quality" },
+      { class: "evidence quality", "aria-label": "Picture quality" },
       element("h2", {}, "Picture quality"),
       checks.length ? element("ul", { class: "verdicts", "aria-label": "Checks" }, checks.map(checkChip)) : null,
       rows.length ? element(
@@ -5578,8 +5584,10 @@
     showProblems(unitProblems(state));
     if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
     else if (returning) restoreList(oldPosition);
-    else if (!wasShown) restoreScroll(listShown);
-    else if (changed) scrollToList();
+    else if (!wasShown) {
+      restoreScroll(listShown);
+      if (state.kind === "site") unitsContainer.querySelector("h2")?.focus({ preventScroll: true });
+    } else if (changed) scrollToList();
     grid.draw();
   }
   function restoreList(oldPosition) {

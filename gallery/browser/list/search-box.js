@@ -26,7 +26,7 @@ export class SearchBox {
       id: "search",
       type: "text",
       role: "combobox",
-      placeholder: "Search: 9:2, label, class \u2026",
+      placeholder: "Search: 9:2, class \u2026",
       "aria-label": "Search units by address, label, class or statement",
       "aria-controls": "found",
       "aria-expanded": "false",

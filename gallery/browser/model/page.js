@@ -172,8 +172,10 @@ function showUnits(state) {
   showProblems(unitProblems(state));
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
   else if (returning) restoreList(oldPosition);
-  else if (!wasShown) restoreScroll(listShown);
-  else if (changed) scrollToList();
+  else if (!wasShown) {
+    restoreScroll(listShown);
+    if (state.kind === "site") unitsContainer.querySelector("h2")?.focus({ preventScroll: true });
+  } else if (changed) scrollToList();
   grid.draw();
 }
 

@@ -1,7 +1,6 @@
 // Thumbnails of units, cut out of sprite sheets.
 
 import { element } from "../shared/dom.js";
-import { fittingWidth } from "../shared/picture-size.js";
 import { unitTable } from "./unit-table.js";
 
 const PAIR_GAP = 4; // pixels, as in gallery/build/sheets.py
@@ -31,25 +30,29 @@ function spriteStyle(i, size) {
 
 /**
  * Variables for the picture itself, or both of a pair, where sheets are too small; null if there are no
- * such files. Pictures are enlarged by whole numbers, without smoothing.
+ * such files. Pictures of less than half the size are enlarged by a whole number, without smoothing.
  */
 function wholeStyle(i, size) {
   const files = unitTable.pictureFiles(i);
   if (files === null) return null;
-  const own = unitTable.pictureSize(i);
+  const [own, ownHeight] = unitTable.pictureSize(i);
   const across = unitTable.siteOf(i).wide ? 2 * size : size;
   const slot = (across - PAIR_GAP * (files.length - 1)) / files.length;
-  const width = fittingWidth(own, slot, size);
-  const height = (width * own[1]) / own[0];
+  const scale = Math.min(slot / own, size / ownHeight);
+  const isSmall = scale >= 2;
+  const [width, height] = [own, ownHeight].map(
+    (side) => side * (isSmall ? Math.floor(scale) : scale),
+  );
   const left = (side) => side * (slot + PAIR_GAP) + (slot - width) / 2;
   const each = (text) => files.map(text).join(", ");
   return {
+    ...(width < across || height < size ? { "--color": "var(--surface)" } : {}),
     "--sheet-file": each((file) => `url("${file}")`),
     "--offset": each((_, side) => `${left(side)}px ${(size - height) / 2}px`),
     "--sheet-size": each(() => `${width}px ${height}px`),
     "--width": `${across}px`,
     "--height": `${size}px`,
-    "--rendering": width > own[0] ? "pixelated" : "auto",
+    "--rendering": isSmall ? "pixelated" : "auto",
   };
 }
 

@@ -215,12 +215,16 @@ def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> No
     expect(page.get_by_text("No units match.")).to_be_visible()
 
 
-def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
+def test_a_search_is_one_step_of_the_history_whatever_was_typed(page: Page, big: Path) -> None:
     open_page(page, big)
+    page.locator("#sites a").nth(5).click()
     before = page.evaluate("history.length")
     page.locator("#search").press_sequentially("fc1:99")
-    expect(page.locator("#count")).to_contain_text(" of ")
-    eventually(lambda: page.evaluate("history.length"), before)
+    expect(page.locator("#count")).to_contain_text("11 of")
+    eventually(lambda: page.evaluate("history.length"), before + 1)
+    back(page)  # to the layer, which the search is no replacement of
+    expect(page.locator("#count")).to_contain_text("1,536 of")
+    eventually(lambda: page.evaluate("location.hash"), "#site=blocks.4.mlp.fc1")
 
 
 @pytest.mark.parametrize("key", ["/", "g"])
@@ -281,16 +285,17 @@ def test_a_layer_without_matches_cannot_be_followed_and_all_counts_are_of_the_fi
     open_page(page, big, "#units&q=blocks.3.%20:7")
     counts = page.locator("#sites a .quiet")
     wanted = [a for a in addresses() if a.startswith("blocks.3.") and ":7" in a]
-    eventually(counts.all_inner_texts, ["0"] * 3 + [str(len(wanted))] + ["0"] * 8)
-    assert page.locator("#sites a[href]").count() == 1
+    count = str(len(wanted))
+    eventually(counts.all_inner_texts, [count] + ["0"] * 3 + [count] + ["0"] * 8)
+    assert page.locator("#sites a[href]").count() == 2  # of the layer, and of all
     few = columns()["ratio"] > 13
     open_page(page, big, "#units&where=ratio>13")
     eventually(lambda: len(listed(page)), int(few.sum()))
     layers = {int(a.split(".")[1]) for a in listed(page)}
     assert len(layers) < 12
     page.keyboard.press("]")
-    wanted_layer = sorted(layers)[1]
-    eventually(lambda: page.evaluate("location.hash").startswith(f"#site=blocks.{wanted_layer}."))
+    first = min(layers)
+    eventually(lambda: page.evaluate("location.hash").startswith(f"#site=blocks.{first}."))
     open_page(page, big, "#units&q=blocks.3.%20:7&layer=blocks.5.mlp.fc1")
     page.get_by_role("link", name=f"Show {len(wanted)}\u00a0units of other layers").click()
     eventually(lambda: listed(page), wanted)
@@ -437,7 +442,7 @@ def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Pat
     wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
     eventually(lambda: listed(page), wanted)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the units")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".cell").first).to_be_focused()
     eventually(lambda: page.evaluate("location.hash"), "#units&sort=-activation&q=blocks")
@@ -451,10 +456,10 @@ def test_the_tab_key_stops_at_one_layer_and_arrows_move_between_them(page: Page,
     expect(stops).to_have_text(re.compile(r"^blocks\.3\."))
     stops.focus()
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#sites a").nth(4)).to_be_focused()
+    expect(page.locator("#sites a").nth(5)).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    expect(page.locator("#sites a").nth(2)).to_be_focused()
+    expect(page.locator("#sites a").nth(3)).to_be_focused()
 
 
 def test_shortcuts_of_one_key_can_be_turned_off(page: Page, model_page: Path) -> None:
@@ -508,13 +513,21 @@ def test_pictures_are_in_a_small_window_and_the_search_is_one_step_away(
     eventually(lambda: page.evaluate("scrollY"), 0)
 
 
-def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page, big: Path) -> None:
-    open_page(page, big, "#units&sort=-ratio")
-    page.locator("#sites a").nth(4).click()
-    wanted = [a for a in sorted_by("ratio", down=True) if a.startswith("blocks.4.")]
+@pytest.mark.parametrize("hash_", ["", "#units&sort=-ratio"])
+def test_the_link_of_a_layer_shows_only_its_units_in_every_order(
+    hash_: str, page: Page, big: Path
+) -> None:
+    open_page(page, big, hash_)
+    order = listed(page)
+    expect(page.locator("#sites .caption")).to_have_text("Show layer")
+    links = page.locator("#sites a")
+    expect(links.first).to_have_text("All layers 18,432")
+    expect(links.first).to_have_attribute("aria-current", "true")
+    links.nth(5).click()
     expect(page.locator("#count")).to_contain_text("1,536 of")
-    eventually(lambda: listed(page), wanted)
-    page.locator("#sites a").nth(4).click()
+    eventually(lambda: listed(page), [a for a in order if a.startswith("blocks.4.")])
+    expect(page.locator("#sites a[aria-current]")).to_have_text("blocks.4.mlp.fc1 1,536")
+    links.first.click()
     expect(page.locator("#count")).to_have_text("18,432\u00a0units")
 
 
