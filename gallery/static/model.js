@@ -4498,7 +4498,7 @@
   }
 
   // sections/compare.js
-  var LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 };
+  var LAYERS = { text: 13, letter: 7.9, gap: 6, least: 6, most: 30 };
   var truncated = (text, room) => text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
   function layerPlot({ rows, columns, map: [figure], values }, other, own, width, readout) {
     const room = Math.floor(width * 0.34 / LAYERS.letter);

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+import gallery
 from tests.gallery.big import WIDTH, addresses, columns
-from tests.gallery.browsing import back, box_of, eventually, forward, open_page
+from tests.gallery.browsing import (
+    allow_clipboard,
+    back,
+    box_of,
+    eventually,
+    forward,
+    open_page,
+)
 from tests.gallery.conftest import UNITS
-from tests.gallery.made_stores import activation
+from tests.gallery.made_stores import activation, write_store
 from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixture
+from tests.gallery.results import write_everything
 
 
 def listed(page: Page) -> list[str]:
@@ -618,3 +629,113 @@ def test_a_key_in_the_grid_leads_to_the_label_of_the_unit(page: Page, big: Path)
     page.keyboard.press("l")
     expect(page.locator("#unit h1")).to_have_text("blocks.0.mlp.fc1:1")
     expect(page.get_by_role("textbox", name="Label")).to_be_focused()
+
+
+BRUSH = ".range[aria-label='ratio'] .brush"
+
+
+def test_a_range_is_chosen_on_the_histogram_of_a_metric(page: Page, big: Path) -> None:
+    ratio = columns()["ratio"]
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = box_of(page.locator(BRUSH))
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10)
+    page.mouse.up()
+    texts = [page.get_by_role("textbox", name=f"ratio, {end}") for end in ("minimum", "maximum")]
+    expect(texts[0]).not_to_have_value("")
+    low, high = (float(text.input_value()) for text in texts)
+    span = ratio.max() - ratio.min()
+    pixel = span / box["width"]
+    assert low == pytest.approx(ratio.min() + 0.25 * span, abs=1.5 * pixel)
+    assert high == pytest.approx(ratio.min() + 0.5 * span, abs=1.5 * pixel)
+    inside = int(((ratio >= low) & (ratio <= high)).sum())
+    expect(page.locator("#count")).to_have_text(f"{inside:,} of 18,432\u00a0units")
+    # The upper bound is moved to the end, where it is none.
+    page.mouse.move(box["x"] + 0.5 * box["width"] + 2, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] + 40, box["y"] + 10)
+    page.mouse.up()
+    expect(texts[1]).to_have_value("")
+    expect(page.locator("#count")).to_have_text(f"{(ratio >= low).sum():,} of 18,432\u00a0units")
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_no_box_cuts_its_placeholder(width: int, page: Page, big: Path) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, big)
+    # As long as numbers of four digits get.
+    page.evaluate("featviz.page.unitTable.extent = () => [-0.00006299, 0.00003794]")
+    page.locator("#filter").click()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("#tools input")].filter((input) => {
+            const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+            const pen = document.createElement("canvas").getContext("2d");
+            pen.font = font;
+            const room = input.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+            return pen.measureText(input.placeholder).width > room;
+        }).map((input) => input.placeholder)"""
+    )
+    assert cut == []
+
+
+def test_small_pictures_are_enlarged_by_whole_numbers_without_smoothing(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    style = """cell => {
+        const style = getComputedStyle(cell, "::before");
+        return [style.backgroundSize, style.imageRendering];
+    }"""
+    cell = page.locator(".cell").first
+    for name, factor in [("L", 4), ("XL", 7)]:  # of 32 x 24 pixels
+        page.get_by_role("combobox", name="Size of pictures").select_option(name)
+        eventually(lambda: cell.evaluate(style), [f"{32 * factor}px {24 * factor}px", "pixelated"])
+
+
+@pytest.mark.parametrize(("width", "name"), [(1280, "M"), (1920, "L")])
+def test_pictures_of_few_units_are_larger_in_a_wide_window(
+    width: int, name: str, page: Page, model_page: Path
+) -> None:
+    page.set_viewport_size({"width": width, "height": 1080})
+    open_page(page, model_page)
+    expect(page.get_by_role("combobox", name="Size of pictures")).to_have_value(name)
+
+
+def test_the_link_of_a_list_is_copied(page: Page, model_page: Path) -> None:
+    allow_clipboard(page.context)
+    open_page(page, model_page, "#units&sort=-activation&q=blocks")
+    expect(page.locator(".cell").first).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.locator(".message")).to_contain_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert page.url.endswith("#units&sort=-activation&q=blocks")
+
+
+def test_the_header_is_low(page: Page, big: Path) -> None:
+    open_page(page, big)
+    assert box_of(page.locator("#lists > header"))["height"] <= 80
+
+
+def test_what_is_cut_off_sideways_has_a_shadow_until_it_is_scrolled_to(
+    page: Page, tmp_path: Path
+) -> None:
+    units = ["head:0"]
+    stores = [write_everything(tmp_path / "all", units), write_store(tmp_path / "units", units)]
+    gallery.export(stores, tmp_path / "site")
+    page.set_viewport_size({"width": 390, "height": 800})
+    (found,) = (tmp_path / "site").glob("cueworld-vit-*.html")
+    open_page(page, found)
+    tabs = page.locator("#views")
+    bottom = box_of(tabs)
+
+    def edge() -> float:
+        clip = {"x": bottom["x"] + bottom["width"] - 3, "y": bottom["y"] + 1}
+        shot = page.screenshot(clip={**clip, "width": 2, "height": 3}, caret="initial")
+        return float(np.asarray(Image.open(io.BytesIO(shot)).convert("L")).mean())
+
+    paper = 250
+    eventually(lambda: edge() < paper - 20)
+    tabs.evaluate("tabs => { tabs.scrollLeft = tabs.scrollWidth; }")
+    eventually(lambda: edge() >= paper - 5)
