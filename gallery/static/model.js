@@ -5453,7 +5453,17 @@
       },
       inGrid
     );
-    keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown2.lists);
+    keys.add("List", "Escape", "Clear filters", clearFilters, isShown2.lists);
+  }
+  function clearFilters() {
+    const { q, where, layer, only, facets } = view.state();
+    const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+    view.go(NO_FILTERS);
+    if (isFiltered)
+      showMessage(
+        "Filters cleared",
+        buttonOf("Undo", "plain", () => history.back())
+      );
   }
   function leaveToolbar(grid2, toolbar2) {
     toolbar2.container.addEventListener("keydown", (event) => {

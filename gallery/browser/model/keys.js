@@ -1,7 +1,9 @@
 // Keyboard shortcuts of a model's page.
 
 import { cellAddress } from "../list/cell-buttons.js";
+import { buttonOf } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
+import { showMessage } from "../shared/message.js";
 import { pins } from "../state/pins.js";
 import { NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { toggleFavorite } from "../unit/actions.js";
@@ -106,7 +108,19 @@ function addListKeys(grid, layers, toolbar, isShown) {
     },
     inGrid,
   );
-  keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown.lists);
+  keys.add("List", "Escape", "Clear filters", clearFilters, isShown.lists);
+}
+
+/** Clear the filters; a key that was hit by accident can be undone. */
+function clearFilters() {
+  const { q, where, layer, only, facets } = view.state();
+  const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+  view.go(NO_FILTERS);
+  if (isFiltered)
+    showMessage(
+      "Filters cleared",
+      buttonOf("Undo", "plain", () => history.back()),
+    );
 }
 
 /** Let Escape move the focus from the toolbar to the grid. */

@@ -713,6 +713,16 @@ def test_the_link_of_a_list_is_copied(page: Page, model_page: Path) -> None:
     assert page.url.endswith("#units&sort=-activation&q=blocks")
 
 
+def test_filters_that_escape_has_cleared_come_back(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#units&where=activation>5&q=blocks")
+    filtered = listed(page)
+    assert 0 < len(filtered) < len(UNITS)
+    page.keyboard.press("Escape")
+    eventually(lambda: listed(page), UNITS)
+    page.locator(".message").get_by_role("button", name="Undo").click()
+    eventually(lambda: listed(page), filtered)
+
+
 def test_the_header_is_low(page: Page, big: Path) -> None:
     open_page(page, big)
     assert box_of(page.locator("#lists > header"))["height"] <= 80
