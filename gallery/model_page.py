@@ -260,7 +260,7 @@ class ModelPageWriter:
         return [(unit, labels[unit].text, labels[unit].favorite) for unit in labeled]
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Describe each group of units: label, settings and number of sides."""
+        """Describe each group of units: label, settings, number of sides and size of pictures."""
         groups = self.plan.groups
         has_both = len({group.kind for group in groups}) > 1
         return [
@@ -272,8 +272,9 @@ class ModelPageWriter:
                 ),
                 "settings": list(group.settings.items()),
                 "sides": 2 if group.kind == "sides" else 1,
+                "size": self._files.index.sizes.get(index),
             }
-            for group in groups
+            for index, group in enumerate(groups)
         ]
 
 

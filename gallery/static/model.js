@@ -415,6 +415,10 @@
     headline(i) {
       return this.headlines[i] ?? "";
     }
+    /** Alternative text of a unit's picture: its address, and its headline if there is one. */
+    description(i) {
+      return [this.address(i), this.headline(i)].filter(Boolean).join(": ");
+    }
     /** Number of the unit with an address; -1 if there is none. */
     find(address) {
       this.indices ??= new Map(
@@ -477,11 +481,16 @@
     samples(i) {
       return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
     }
-    /** URL of a unit's best sample; null if there is none, or it is a pair of pictures. */
-    pictureFile(i) {
+    /** URLs of a unit's best sample, two of a pair; null if there are no such files. */
+    pictureFiles(i) {
+      if (this.pictureFormat === null) return null;
       const [{ row, best, sides }] = this.renders(i);
-      if (this.pictureFormat === null || sides > 1) return null;
-      return `${this.pictures}${row}-${best}.${this.pictureFormat}`;
+      const names = sides > 1 ? [`${best}-0`, `${best}-1`] : [best];
+      return names.map((name) => `${this.pictures}${row}-${name}.${this.pictureFormat}`);
+    }
+    /** Width and height of a unit's pictures, in pixels. */
+    pictureSize(i) {
+      return this.groups[this.rendered[i][0][0]].size;
     }
     /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */
     sprite(i) {
@@ -571,29 +580,47 @@
   var unitTable = new UnitTable(model, unitData, dataFolder);
 
   // state/thumbnails.js
+  var PAIR_GAP = 4;
   function thumbnailStyle(i, size) {
-    const whole = size > unitTable.cell ? unitTable.pictureFile(i) : null;
-    if (whole) {
-      const color2 = unitTable.color(i);
-      return {
-        ...color2 ? { "--color": color2 } : {},
-        "--sheet-file": `url("${whole}")`,
-        "--offset": "center",
-        "--sheet-size": "contain",
-        "--width": `${size}px`,
-        "--height": `${size}px`
-      };
-    }
-    const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
-    const scale = size / cell;
     const color = unitTable.color(i);
     return {
       ...color ? { "--color": color } : {},
+      ...(size > unitTable.cell ? wholeStyle(i, size) : null) ?? spriteStyle(i, size)
+    };
+  }
+  function spriteStyle(i, size) {
+    const { file, x, y, width, cell, sheetWidth, sheetHeight } = unitTable.sprite(i);
+    const scale = size / cell;
+    return {
       "--sheet-file": `url("${file}")`,
       "--offset": `${-x * scale}px ${-y * scale}px`,
       "--sheet-size": `${sheetWidth * scale}px ${sheetHeight * scale}px`,
       "--width": `${width * scale}px`,
-      "--height": `${size}px`
+      "--height": `${size}px`,
+      "--rendering": "auto"
+    };
+  }
+  function wholeStyle(i, size) {
+    const files = unitTable.pictureFiles(i);
+    if (files === null) return null;
+    const [own, ownHeight] = unitTable.pictureSize(i);
+    const across = unitTable.siteOf(i).wide ? 2 * size : size;
+    const slot = (across - PAIR_GAP * (files.length - 1)) / files.length;
+    const scale = Math.min(slot / own, size / ownHeight);
+    const isSmall = scale >= 2;
+    const [width, height] = [own, ownHeight].map(
+      (side) => side * (isSmall ? Math.floor(scale) : scale)
+    );
+    const left = (side) => side * (slot + PAIR_GAP) + (slot - width) / 2;
+    const each = (text) => files.map(text).join(", ");
+    return {
+      ...width < across || height < size ? { "--color": "var(--surface)" } : {},
+      "--sheet-file": each((file) => `url("${file}")`),
+      "--offset": each((_, side) => `${left(side)}px ${(size - height) / 2}px`),
+      "--sheet-size": each(() => `${width}px ${height}px`),
+      "--width": `${across}px`,
+      "--height": `${size}px`,
+      "--rendering": isSmall ? "pixelated" : "auto"
     };
   }
   function setStyle(node, style, inherited = {}) {
@@ -604,7 +631,7 @@
     const node = element("span", {
       class: "sprite",
       role: "img",
-      "aria-label": unitTable.address(i)
+      "aria-label": unitTable.description(i)
     });
     setStyle(node, thumbnailStyle(i, size));
     return node;
@@ -650,18 +677,20 @@
       return this.parsed;
     }
     /**
-     * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
-     * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order. `options`
-     * are those of the current section, and lead to it.
+     * Hash of the current view with changes: to a `unit` by its address, to a comparison of `pins`, or to a `page`;
+     * otherwise to the list; `unit: null` leads back to the last list. All links keep the filters and the sort order.
+     * `options` are those of the current section, and lead to it.
      */
     link(changes) {
-      const { unit, site, pins: compared, page, options, ...rest } = changes;
+      const { unit, pins: compared, page, options, ...rest } = changes;
       if (options) return sectionHash(this.section, options);
       if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
       const state = { ...this.state(), ...rest };
-      const parameters = listParameters(state);
-      const lead = unit ? unitHash(unit) : site ? siteHash(site) : compared ? pinsHash(compared) : `#${page ?? (parameters.length ? "units" : "")}`;
-      return [lead, ...parameters].join("&");
+      const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : page && `#${page}`;
+      if (lead) return [lead, ...listParameters(state)].join("&");
+      const parameters = listParameters({ ...state, layer: null });
+      const list = state.layer !== null ? siteHash(state.layer) : `#${parameters.length ? "units" : ""}`;
+      return [list, ...parameters].join("&");
     }
     /** Show the view of a hash synchronously, so that the next event acts on it. */
     open(hash) {
@@ -723,6 +752,7 @@
       else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
       else if (parameter) state.problems.push(`\u201C${unescapeHash(parameter)}\u201D is unknown`);
     }
+    if (state.kind === "site" && state.name !== void 0) state.layer = state.name;
     return state;
   }
   function readFacet(state, key, value) {
@@ -818,7 +848,7 @@
     const index = unitTable.find(address);
     return element(
       "a",
-      { title: address, "aria-label": address },
+      { title: address, "aria-label": index < 0 ? address : unitTable.description(index) },
       index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 48)
     );
   }
@@ -977,1118 +1007,14 @@
 
   // list/picture-sizes.js
   var SIZES = { S: 64, M: 96, L: 144, XL: 224 };
+  var WIDE = 1600;
   function sizeName() {
     const chosen = settings.get("size");
     if (Object.hasOwn(SIZES, chosen)) return chosen;
+    if (innerWidth >= WIDE && unitTable.cell === SIZES.M && unitTable.pictureFormat) return "L";
     return Object.keys(SIZES).find((name) => SIZES[name] === unitTable.cell) ?? "M";
   }
   var pictureSize = () => SIZES[sizeName()];
-
-  // list/cell-buttons.js
-  var cellButtons = element("div", { class: "cell-tools", hidden: "" });
-  var hoveredCell = null;
-  function cellAddress(node) {
-    const [, part] = /^#unit=([^&]*)/s.exec(node?.closest?.("a.cell")?.hash ?? "") ?? [];
-    return part === void 0 ? null : unescapeHash(part);
-  }
-  function fillButtons() {
-    const address = cellAddress(hoveredCell);
-    cellButtons.hidden = address === null;
-    if (address === null) return;
-    const { favorite } = labels.get(address);
-    const pinned = pins.has(address);
-    cellButtons.replaceChildren(
-      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
-        tabindex: "-1",
-        "aria-pressed": favorite,
-        "aria-label": `Favorite ${address}`,
-        title: "Favorite (f)"
-      }),
-      buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
-        tabindex: "-1",
-        "aria-pressed": pinned,
-        "aria-label": `Pin ${address}`,
-        title: "Pin to compare (p)"
-      })
-    );
-    const box = hoveredCell.getBoundingClientRect();
-    cellButtons.style.setProperty("left", `${box.right}px`);
-    cellButtons.style.setProperty("top", `${box.top}px`);
-  }
-  function moveButtons(event) {
-    if (event.pointerType !== "mouse" || cellButtons.contains(event.target)) return;
-    const cell = event.target.closest?.("a.cell") ?? null;
-    if (cell === hoveredCell) return;
-    hoveredCell = cell;
-    fillButtons();
-  }
-  function hideButtons() {
-    hoveredCell = null;
-    cellButtons.hidden = true;
-  }
-  document.body.append(cellButtons);
-  document.addEventListener("pointerover", moveButtons);
-  addEventListener("scroll", hideButtons, { passive: true });
-  document.addEventListener("view", hideButtons);
-  for (const change of ["pins", "labels"]) document.addEventListener(change, fillButtons);
-
-  // list/preview.js
-  var SIZE = 224;
-  var DELAY = 400;
-  var GAP2 = 12;
-  var card = element("aside", { class: "preview", "aria-hidden": "true", hidden: "" });
-  var timer = 0;
-  var hovered = null;
-  function show() {
-    const address = cellAddress(hovered);
-    if (address === null || !hovered.isConnected) return;
-    const i = unitTable.find(address);
-    const picture = element("span", { class: "sprite" });
-    setStyle(picture, thumbnailStyle(i, unitTable.siteOf(i).wide ? SIZE / 2 : SIZE));
-    const lines = [labels.get(address).label, unitTable.headline(i)].filter(Boolean);
-    card.replaceChildren(
-      picture,
-      element("b", {}, address),
-      ...lines.map((line2) => element("span", {}, line2))
-    );
-    card.hidden = false;
-    const box = hovered.getBoundingClientRect();
-    const { width, height } = card.getBoundingClientRect();
-    const { clientWidth } = document.documentElement;
-    const right = box.right + GAP2 + 28;
-    const left = right + width <= clientWidth ? right : Math.max(0, box.left - GAP2 - width);
-    card.style.setProperty("left", `${left}px`);
-    card.style.setProperty(
-      "top",
-      `${Math.max(GAP2, Math.min(box.top, innerHeight - height - GAP2))}px`
-    );
-  }
-  function hide() {
-    clearTimeout(timer);
-    card.hidden = true;
-    hovered = null;
-  }
-  function move(event) {
-    const cell = event.pointerType === "mouse" ? event.target.closest?.("a.cell") ?? null : null;
-    if (cell === hovered || event.target.closest?.(".cell-tools")) return;
-    hide();
-    hovered = cell;
-    if (cell) timer = setTimeout(show, DELAY);
-  }
-  document.body.append(card);
-  document.addEventListener("pointerover", move);
-  document.addEventListener("pointerdown", hide);
-  document.addEventListener("view", hide);
-  addEventListener("scroll", hide, { passive: true });
-  addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key !== "Escape" || card.hidden) return;
-      hide();
-      event.preventDefault();
-      event.stopPropagation();
-    },
-    { capture: true }
-  );
-
-  // list/rows.js
-  function unitRow(grid2, { band, index }) {
-    const from = band.start + index * band.columns;
-    const to = Math.min(from + band.columns, band.start + band.count);
-    const {
-      "--offset": _,
-      "--color": __,
-      ...shared
-    } = thumbnailStyle(grid2.units[from], pictureHeight(grid2, grid2.units[from]));
-    const cells = [];
-    for (let position = from; position < to; position += 1)
-      cells.push(element("div", { role: "gridcell" }, unitCell(grid2, position, shared)));
-    const row = element(
-      "div",
-      {
-        class: isNarrow(band) ? "row few" : "row",
-        role: "row",
-        "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1
-      },
-      cells
-    );
-    row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
-    row.style.setProperty("height", `${grid2.layout.rowHeight}px`);
-    setStyle(row, shared);
-    return row;
-  }
-  function colorRow(grid2, { band, index }) {
-    const from = band.start + index * band.columns;
-    const to = Math.min(from + band.columns, band.start + band.count);
-    const spread = (grid2.width - band.cell) / (band.columns - 1);
-    const step2 = isNarrow(band) ? band.cell + GAP : spread;
-    const stops = [];
-    for (let position = from; position < to; position += 1) {
-      const i = grid2.units[position];
-      const left = Math.round((position - from) * step2);
-      const right = left + pictureHeight(grid2, i) * (unitTable.siteOf(i).wide ? 2 : 1);
-      const color = unitTable.color(i) ?? "var(--surface)";
-      stops.push(`transparent ${left}px, ${color} ${left}px ${right}px, transparent ${right}px`);
-    }
-    const row = element("div", { class: "row colors", "aria-hidden": "true" });
-    row.style.setProperty("height", `${grid2.layout.rowHeight}px`);
-    row.style.setProperty("background-image", `linear-gradient(to right, ${stops.join()})`);
-    row.style.setProperty("background-size", `100% ${grid2.shape.size}px`);
-    return row;
-  }
-  var isNarrow = ({ columns, site }) => columns < FEW || site?.wide;
-  function pictureHeight(grid2, i) {
-    return unitTable.siteOf(i).wide && !grid2.headed ? grid2.shape.size / 2 : grid2.shape.size;
-  }
-  function unitCell(grid2, position, shared) {
-    const i = grid2.units[position];
-    const address = unitTable.address(i);
-    const { label, favorite } = labels.get(address);
-    const isPinned = pins.has(address);
-    const headline = unitTable.headline(i);
-    const values = grid2.metrics.map((key) => metricText(key, unitTable.metric(key, i)));
-    const facts = [
-      ...label ? [label] : [],
-      ...headline ? [headline] : [],
-      ...favorite ? ["favorite"] : [],
-      ...isPinned ? ["pinned"] : []
-    ];
-    const [name, value, line2] = captionOf(grid2, i, label || headline);
-    const link = element(
-      "a",
-      {
-        class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
-        href: view.link({ unit: address }),
-        "aria-label": [address, ...values].join(", "),
-        ...facts.length ? { "aria-description": facts.join(", ") } : {},
-        "data-name": name,
-        "data-position": position,
-        tabindex: "-1"
-      },
-      value ? element("b", { class: "caption" }, value) : null,
-      line2 ? element("span", { class: "caption" }, line2) : null
-    );
-    setStyle(link, thumbnailStyle(i, pictureHeight(grid2, i)), shared);
-    return link;
-  }
-  function captionLines({ metrics }) {
-    return 1 + metrics.length + (unitTable.headlines.length || labels.size ? 1 : 0);
-  }
-  function captionOf({ headed, metrics }, i, line2) {
-    const samples = unitTable.samples(i);
-    const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \xD7${samples}` : ""}`;
-    const name = headed ? suffix : `${shortSite(unitTable.siteOf(i).name)}${suffix}`;
-    const values = metrics.map((key) => measured(unitTable.metric(key, i)));
-    return [name, values.join("\n"), line2];
-  }
-  function shortSite(name) {
-    const short = name.replace(/^blocks\./, "");
-    return hasOneKind ? /\d+/.exec(name)[0] : short;
-  }
-  var hasOneKind = unitTable.sites.every(({ name }) => /\d/.test(name)) && new Set(unitTable.sites.map(({ name }) => name.replace(/\d+/, "#"))).size === 1;
-  function headingRow({ band }) {
-    const heading = element(
-      "h2",
-      { tabindex: "-1" },
-      element("a", { href: view.link({ site: band.site.name }), tabindex: "-1" }, band.site.name)
-    );
-    const shown = band.count < band.site.count ? `${band.count.toLocaleString("en")} of ${counted(band.site.count, "unit")}` : counted(band.count, "unit");
-    return element(
-      "div",
-      { class: "row head", role: "row", "aria-rowindex": band.row + 1 },
-      element("div", { role: "gridcell", class: "heading" }, heading, element("p", {}, shown))
-    );
-  }
-  function metricText(key, value) {
-    const { name } = unitTable.metrics.find((metric) => metric.key === key);
-    return `${name} ${value === null ? "unknown" : measured(value)}`;
-  }
-
-  // list/grid.js
-  var OVERSCAN = 400;
-  var CAPTION_LINE = 17;
-  var CAPTION_GAP = 13;
-  var WIDEST_VALUE = 84;
-  var MARGIN_DELAY = 150;
-  var FAST = 0.2;
-  var PAUSE = 100;
-  var Grid = class {
-    constructor(container) {
-      this.container = container;
-      this.rows = /* @__PURE__ */ new Map();
-      this.current = 0;
-      this.layout = null;
-      this.onlayer = () => {
-      };
-      this.frame = 0;
-      this.marginTimer = 0;
-      this.hasMargin = false;
-      this.drawn = { top: 0, time: 0 };
-      this.pauseTimer = 0;
-      addEventListener("scroll", () => this.requestDraw(), { passive: true });
-      addEventListener("resize", () => this.requestDraw());
-      new ResizeObserver(() => this.resize()).observe(container);
-      container.addEventListener("keydown", (event) => this.press(event));
-      container.addEventListener(
-        "focusin",
-        (event) => this.setCurrent(event.target.closest("a.cell"))
-      );
-    }
-    /** Show a list of units; `headed` adds a heading per layer, `metrics` are those shown in captions. */
-    fill(units, { headed, metrics }) {
-      this.units = units;
-      this.headed = headed;
-      this.metrics = metrics;
-      this.positions = null;
-      this.current = 0;
-      this.measure();
-      this.arrange();
-    }
-    /** Compute the size of a cell: that of its picture, and lines of text below it. */
-    measure() {
-      const size = pictureSize();
-      const hasName = this.headed && !this.metrics.length;
-      this.wanted = {
-        size,
-        pitch: hasName ? size : Math.max(size, WIDEST_VALUE),
-        caption: captionHeight(this)
-      };
-    }
-    /** Show pictures of another size; keep the first unit in view. */
-    resizePictures() {
-      if (!this.layout) return;
-      this.measure();
-      this.rearrange();
-    }
-    /** Compute the layout for the current width. */
-    arrange() {
-      this.width = this.container.clientWidth;
-      this.shape = fitCells(this.wanted, this.width);
-      this.layout = new Layout(
-        this.units,
-        this.headed ? unitTable.sites : null,
-        this.width,
-        this.shape
-      );
-      this.container.style.setProperty("height", `${this.layout.height}px`);
-      this.container.setAttribute("aria-rowcount", this.layout.rows);
-      for (const node of this.rows.values()) node.remove();
-      this.rows.clear();
-      this.drawn.time = 0;
-      this.draw();
-    }
-    /** Update the layout when the width changes; keep the scroll position and the focus. */
-    resize() {
-      if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
-        return;
-      this.rearrange();
-    }
-    /** Compute the layout again; keep the scroll position and the focus. */
-    rearrange() {
-      const [top] = this.viewport();
-      const first = this.firstIn(top);
-      const shift = first === null ? 0 : top - this.layout.at(first).top;
-      const focused = this.focused();
-      const heading = document.activeElement?.closest("#units h2")?.textContent;
-      this.arrange();
-      if (first !== null && top > 0)
-        scrollBy(0, this.layout.at(first).top + shift - this.viewport()[0]);
-      this.draw();
-      if (focused !== null) this.focus(focused);
-      if (heading)
-        [...this.container.querySelectorAll("h2")].find((other) => other.textContent === heading)?.focus({ preventScroll: true });
-    }
-    /** Draw once in the next animation frame. */
-    requestDraw() {
-      if (this.frame || !this.layout || this.container.offsetParent === null) return;
-      this.frame = requestAnimationFrame(() => {
-        this.frame = 0;
-        this.draw();
-      });
-    }
-    /** Draw the rows outside of the viewport when the pictures in it have been requested. */
-    requestMargin() {
-      this.hasMargin = false;
-      clearTimeout(this.marginTimer);
-      this.marginTimer = setTimeout(() => {
-        this.hasMargin = true;
-        this.requestDraw();
-      }, MARGIN_DELAY);
-    }
-    /** Top and bottom of the viewport, relative to the grid. */
-    viewport() {
-      const top = -this.container.getBoundingClientRect().top;
-      return [top, top + innerHeight];
-    }
-    /**
-     * Notice fast scrolling, during which new rows show mean colors only: their pictures could not be
-     * seen, and their cells would take longer than a frame. A single jump is no fast scrolling.
-     */
-    watchSpeed(top) {
-      const now = performance.now();
-      const isFast = now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
-      this.drawn = { top, time: now };
-      if (!isFast) return;
-      clearTimeout(this.pauseTimer);
-      this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
-    }
-    /** Replace rows of mean colors. */
-    pause() {
-      this.pauseTimer = 0;
-      for (const [at, node] of this.rows) {
-        if (!node.matches(".colors")) continue;
-        node.remove();
-        this.rows.delete(at);
-      }
-      this.draw();
-    }
-    /**
-     * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
-     * document, those outside of it follow later, so that their pictures delay no visible one.
-     */
-    draw() {
-      if (!this.layout || this.container.offsetParent === null) return;
-      const [top, bottom] = this.viewport();
-      this.watchSpeed(top);
-      const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
-      if (isNew && this.units.length) this.requestMargin();
-      const margin = this.hasMargin ? OVERSCAN : 0;
-      const wanted = new Map(
-        [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row])
-      );
-      const focused = document.activeElement?.closest("#units [role=row]");
-      for (const [at, node] of this.rows) {
-        if (wanted.has(at) || node === focused) continue;
-        node.remove();
-        this.rows.delete(at);
-      }
-      const fresh = [...wanted.values()].filter((row) => !this.rows.has(row.top));
-      for (const row of fresh) this.insert(row);
-      this.updateTabStop();
-      if (this.units.length) this.onlayer(this.layerAt(top + stickyHeight()));
-    }
-    /** Name of the layer at a height; null if the list has no headings. */
-    layerAt(top) {
-      return this.headed ? this.layout.bandAt(top + HEADING).site.name : null;
-    }
-    /** Insert a row, in document order. */
-    insert(row) {
-      const node = this.node(row);
-      node.style.setProperty("top", `${row.top}px`);
-      node.dataset.top = row.top;
-      const after = [...this.rows.keys()].filter((top) => top > row.top);
-      this.container.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
-      this.rows.set(row.top, node);
-    }
-    node(row) {
-      if (row.index < 0) return headingRow(row);
-      return this.pauseTimer ? colorRow(this, row) : unitRow(this, row);
-    }
-    /** Rebuild the rows in the document, after labels or pins changed. */
-    refresh() {
-      if (!this.layout) return;
-      if (this.wanted.caption !== captionHeight(this)) {
-        this.resizePictures();
-        return;
-      }
-      const focused = this.focused();
-      for (const node of this.rows.values()) node.remove();
-      this.rows.clear();
-      this.draw();
-      if (focused !== null) this.focus(Math.min(focused, this.units.length - 1));
-    }
-    /** Keep one cell in the tab order: the current one, or else the first in the document. */
-    updateTabStop() {
-      const cells = [...this.container.querySelectorAll("a.cell")];
-      const current = cells.find((cell) => Number(cell.dataset.position) === this.current) ?? cells[0];
-      if (current?.tabIndex === 0) return;
-      for (const cell of cells) if (cell.tabIndex === 0) cell.tabIndex = -1;
-      if (current) current.tabIndex = 0;
-    }
-    setCurrent(cell) {
-      if (!cell) return;
-      this.current = Number(cell.dataset.position);
-      this.updateTabStop();
-    }
-    /** Position of the cell with the focus; null if none has it. */
-    focused() {
-      const cell = document.activeElement?.closest("#units a.cell");
-      return cell ? Number(cell.dataset.position) : null;
-    }
-    /** Position of the first unit below a height; null if there is none. */
-    firstIn(top) {
-      for (const { band, index } of this.layout.between(top, top + innerHeight))
-        if (index >= 0) return band.start + index * band.columns;
-      return null;
-    }
-    /** Position of a unit in the list; -1 if it is not in it. */
-    positionOf(i) {
-      this.positions ??= new Map([...this.units].map((unit, position) => [unit, position]));
-      return this.positions.get(i) ?? -1;
-    }
-    /** Scroll a range of heights into view: to the top if `toTop`, else as little as possible. */
-    reveal(from, height, toTop = false) {
-      const bars = stickyHeight();
-      const [top, end] = this.viewport();
-      const bottom = end - pinnedBar.offsetHeight - 16;
-      if (toTop || from < top + bars) scrollBy(0, from - top - bars);
-      else if (from + height > bottom) scrollBy(0, from + height - bottom);
-      clearTimeout(this.pauseTimer);
-      this.drawn.time = 0;
-      this.pause();
-    }
-    /** Focus the cell at a position, and scroll it into view. */
-    focus(position) {
-      const row = this.layout.at(position);
-      this.current = position;
-      this.reveal(row.top, this.layout.rowHeight);
-      if (!this.rows.has(row.top)) this.insert(row);
-      this.updateTabStop();
-      this.container.querySelector(`a.cell[data-position="${position}"]`).focus({ preventScroll: true });
-    }
-    /** Scroll the heading of a layer to the top; return whether the list has it. */
-    showLayer(name) {
-      const band = this.layout.bands.find(({ site }) => site?.name === name);
-      if (!band) return false;
-      this.reveal(band.top, HEADING, true);
-      this.current = band.start;
-      this.updateTabStop();
-      this.rows.get(band.top).querySelector("h2").focus({ preventScroll: true });
-      return true;
-    }
-    press(event) {
-      const position = this.focused();
-      if (position === null || event.altKey || event.metaKey || event.shiftKey) return;
-      const to = (event.ctrlKey ? CTRL_KEYS : PLAIN_KEYS)[event.key]?.(position, this);
-      if (to === void 0) return;
-      event.preventDefault();
-      this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
-    }
-  };
-  var captionHeight = (grid2) => CAPTION_GAP + captionLines(grid2) * CAPTION_LINE;
-  function stickyHeight() {
-    const { left } = document.getElementById("units").getBoundingClientRect();
-    const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
-    const boxes = bars.map((bar) => bar.getBoundingClientRect()).filter((box) => box.right > left);
-    return boxes.reduce((height, box) => height + box.height, 0);
-  }
-
-  // list/layers.js
-  var Layers = class {
-    constructor(container) {
-      this.links = new Map(
-        unitTable.sites.map(({ name, count }) => [
-          name,
-          element(
-            "a",
-            {},
-            name,
-            " ",
-            element("span", { class: "quiet" }, count.toLocaleString("en"))
-          )
-        ])
-      );
-      this.select = element(
-        "select",
-        { id: "layer", "aria-label": "Layer" },
-        unitTable.sites.map(
-          ({ name, count }) => element("option", { value: name }, `${name} (${count.toLocaleString("en")})`)
-        )
-      );
-      this.select.addEventListener("change", () => this.go(this.select.value));
-      this.list = element(
-        "ol",
-        {},
-        [...this.links.values()].map((link) => element("li", {}, link))
-      );
-      this.list.addEventListener("keydown", (event) => this.press(event));
-      const top = buttonOf("\u2191 Search", "to-top", () => {
-        scrollTo(0, 0);
-        document.getElementById("search").focus();
-      });
-      this.all = element("option", { value: "" }, "All layers");
-      this.caption = element("p", { class: "caption" });
-      container.append(this.caption, this.list, this.select, top);
-      this.current = null;
-      this.update();
-    }
-    /** Link to a layer: to its heading, or to the filtered list if the list has no headings. */
-    hash(name) {
-      return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
-    }
-    go(name) {
-      view.open(name ? this.hash(name) : view.link({ layer: null }));
-    }
-    /** Update the links for the current view; that of the layer filtered by leads back to all. */
-    update() {
-      const state = view.state();
-      const { sort, layer } = state;
-      const counts = unitTable.countsBySite(state);
-      this.counts = counts;
-      this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
-      for (const [index, [name, link]] of [...this.links].entries()) {
-        if (!counts[index] && layer !== name) link.removeAttribute("href");
-        else
-          link.setAttribute(
-            "href",
-            sort && layer === name ? view.link({ layer: null }) : this.hash(name)
-          );
-        const count = counts[index].toLocaleString("en");
-        link.lastChild.replaceChildren(count);
-        const option = this.select.querySelector(`option[value="${CSS.escape(name)}"]`);
-        option.replaceChildren(`${name} (${count})`);
-        option.disabled = !counts[index] && layer !== name;
-      }
-      if (sort) this.select.prepend(this.all);
-      else this.all.remove();
-      if (sort) this.mark(layer);
-      this.updateTabStop();
-    }
-    /** Move between the links with the arrow keys, so that the tab key stops at one of them only. */
-    press(event) {
-      const step2 = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (!step2) return;
-      const links = [...this.list.querySelectorAll("a[href]")];
-      links[links.indexOf(document.activeElement) + step2]?.focus();
-      event.preventDefault();
-    }
-    /** Keep one link in the tab order: that of the current layer, or else the first. */
-    updateTabStop() {
-      const links = [...this.list.querySelectorAll("a[href]")];
-      const stop = links.find((link) => link.ariaCurrent) ?? links[0];
-      for (const link of links) link.tabIndex = link === stop ? 0 : -1;
-    }
-    /** Mark the layer in view; null for none. */
-    mark(name) {
-      if (this.current === name && this.select.value === (name ?? "")) return;
-      this.links.get(this.current)?.removeAttribute("aria-current");
-      this.current = name;
-      this.select.value = name ?? "";
-      const link = this.links.get(name);
-      if (!link) return;
-      link.setAttribute("aria-current", "true");
-      this.updateTabStop();
-      const { parentElement: list } = link.closest("ol");
-      const [top, bottom] = [link.offsetTop - 40, link.offsetTop + 60];
-      if (top < list.scrollTop) list.scrollTop = top;
-      else if (bottom > list.scrollTop + list.clientHeight)
-        list.scrollTop = bottom - list.clientHeight;
-    }
-    /** Go to the previous or the next layer that has matches. */
-    step(offset) {
-      const at = unitTable.sites.findIndex(({ name }) => name === this.current);
-      let to = Math.max(0, at + offset);
-      while (this.counts[to] === 0) to += offset;
-      const next = unitTable.sites[to];
-      if (!next || next.name === this.current) return;
-      this.go(next.name);
-      this.mark(next.name);
-    }
-  };
-
-  // shared/keyboard.js
-  var KEY_NAMES = {
-    ArrowLeft: "\u2190",
-    ArrowRight: "\u2192",
-    ArrowUp: "\u2191",
-    ArrowDown: "\u2193",
-    Escape: "Esc",
-    PageUp: "Page up",
-    PageDown: "Page down"
-  };
-  var KEY_GROUPS = ["List", "Unit", "Anywhere"];
-  var Keys = class {
-    constructor() {
-      this.entries = [];
-      this.dialog = element("dialog", { class: "keys", "aria-labelledby": "keys-title" });
-      document.body.append(this.dialog);
-      this.dialog.addEventListener("click", (event) => {
-        if (event.target === this.dialog) this.dialog.close();
-      });
-      document.addEventListener("keydown", (event) => this.press(event));
-    }
-    /** Add a key. `action` runs when it is pressed and `when` returns true; null only documents the key. */
-    add(group, key, description, action = null, when = () => true) {
-      this.entries.push({ group, key, description, action, when });
-    }
-    press(event) {
-      if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target))
-        return;
-      if (document.querySelector("dialog[open]")) return;
-      if ([...event.key].length === 1 && !settings.get("shortcuts")) return;
-      const entry = this.entries.find(
-        ({ key, action, when }) => key === event.key && action && when()
-      );
-      if (!entry) return;
-      event.preventDefault();
-      entry.action(event);
-    }
-    /** Show the dialog of all keys, by group. */
-    show() {
-      const groups = Map.groupBy(this.entries, ({ group }) => group);
-      const shown = [...KEY_GROUPS, ...groups.keys()].filter(
-        (group, index, all) => groups.has(group) && all.indexOf(group) === index
-      );
-      const single = element("input", { type: "checkbox", id: "single-keys" });
-      single.checked = settings.get("shortcuts");
-      single.addEventListener("change", () => settings.set("shortcuts", single.checked));
-      const close = element("button", { type: "button" }, "Close");
-      close.addEventListener("click", () => this.dialog.close());
-      this.dialog.replaceChildren(
-        element("h2", { id: "keys-title" }, "Keyboard shortcuts"),
-        element(
-          "div",
-          { class: "key-groups", tabindex: "0", role: "group", "aria-labelledby": "keys-title" },
-          shown.map(
-            (group) => element(
-              "section",
-              {},
-              element("h3", {}, group),
-              element("dl", {}, keyRows(groups.get(group)))
-            )
-          )
-        ),
-        element("label", {}, single, " Shortcuts of a single letter, digit or sign"),
-        close
-      );
-      this.dialog.showModal();
-      close.focus();
-    }
-  };
-  function keyRows(entries) {
-    const rows = Map.groupBy(entries, ({ description }) => description);
-    return [...rows].map(([description, same]) => [
-      element(
-        "dt",
-        {},
-        same.map(({ key }) => element("kbd", {}, KEY_NAMES[key] ?? key))
-      ),
-      element("dd", {}, description)
-    ]);
-  }
-  var isTyping = (node) => node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
-  var keys = new Keys();
-  keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
-
-  // list/filter-panel.js
-  var MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
-  function facetSelect(key) {
-    const counts = unitTable.facetCounts().filter((one) => one.key === key).sort((a, b) => b.count - a.count);
-    const known2 = counts.reduce((sum, { count }) => sum + count, 0);
-    const select = element(
-      "select",
-      { id: `only-${key}` },
-      element("option", { value: "" }, "all"),
-      element("option", { value: ANY }, `any class (${known2.toLocaleString("en")})`),
-      counts.map(
-        ({ value, count }) => element("option", { value }, `${value} (${count.toLocaleString("en")})`)
-      )
-    );
-    select.addEventListener("change", () => {
-      const { [key]: _, ...others } = view.state().facets;
-      view.go({ facets: select.value ? { ...others, [key]: select.value } : others });
-    });
-    return select;
-  }
-  var FilterPanel = class {
-    constructor(onclose) {
-      this.done = buttonOf("", "done", onclose);
-      this.layer = element(
-        "select",
-        { id: "only-layer" },
-        element("option", { value: "" }, "all"),
-        unitTable.sites.map(({ name }) => element("option", { value: name }, name))
-      );
-      this.layer.addEventListener("change", () => view.go({ layer: this.layer.value || null }));
-      this.only = element(
-        "select",
-        { id: "only" },
-        element("option", { value: "" }, "all"),
-        Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name))
-      );
-      this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
-      this.facets = new Map([...unitTable.facets.keys()].map((key) => [key, facetSelect(key)]));
-      this.problem = element("p", {
-        id: "bound-problem",
-        class: "problem",
-        role: "alert",
-        hidden: ""
-      });
-      this.bounds = [];
-      this.node = element(
-        "div",
-        { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
-        element("label", {}, element("span", {}, "Layer"), this.layer),
-        element("label", {}, element("span", {}, "Show"), this.only),
-        [...this.facets].map(
-          ([key, select]) => element("label", {}, element("span", {}, FACET_NAMES[key]), select)
-        ),
-        unitTable.metrics.map((metric) => this.range(metric)),
-        this.problem,
-        this.done
-      );
-    }
-    /** Text boxes for the minimum and the maximum of a metric; the placeholders show its range. */
-    range({ key, name }) {
-      const extent = unitTable.extent(key);
-      if (extent === null) return null;
-      const bound2 = (op, name2, value) => {
-        const input = element("input", {
-          type: "text",
-          inputmode: "decimal",
-          placeholder: rounded(value),
-          "aria-label": name2,
-          autocomplete: "off",
-          "aria-describedby": "bound-problem",
-          size: 9
-        });
-        input.addEventListener("change", () => this.read());
-        this.bounds.push({ key, op, input });
-        return input;
-      };
-      return element(
-        "div",
-        { class: "range", role: "group", "aria-label": name },
-        element("span", {}, name),
-        bound2(">=", `${name}, minimum`, extent[0]),
-        "\u2013",
-        bound2("<=", `${name}, maximum`, extent[1])
-      );
-    }
-    /** Apply the bounds that were typed. Text that is not a number is marked as invalid, named, and not applied. */
-    read() {
-      const invalid = [];
-      const where = this.bounds.flatMap(({ key, op, input }) => {
-        const text = input.value.trim().replace("\u2212", "-").replace(/^(-?\d+),(\d+)$/, "$1.$2");
-        const value = Number(text);
-        const isInvalid = text !== "" && !Number.isFinite(value);
-        input.setAttribute("aria-invalid", String(isInvalid));
-        if (isInvalid) invalid.push(input);
-        return text !== "" && Number.isFinite(value) ? [{ key, op, value }] : [];
-      });
-      const strict = view.state().where.filter(({ op }) => op === ">" || op === "<");
-      view.go({ where: [...strict, ...where] });
-      this.problem.hidden = !invalid.length;
-      this.problem.replaceChildren(
-        ...invalid.map(
-          (input) => `${input.getAttribute("aria-label")}: \u201C${input.value}\u201D is not a number, and is not applied. `
-        )
-      );
-    }
-    update({ layer, only, where, facets }, shown) {
-      this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
-      for (const [key, select] of this.facets) select.value = facets[key] ?? "";
-      this.layer.value = layer ?? "";
-      this.only.value = only ?? "";
-      for (const { key, op, input } of this.bounds) {
-        const found = where.find((one) => one.key === key && one.op === op);
-        if (!found && input.getAttribute("aria-invalid") === "true") continue;
-        if (document.activeElement === input && !found) continue;
-        input.value = found ? String(found.value) : "";
-        input.setAttribute("aria-invalid", "false");
-      }
-    }
-  };
-
-  // state/unit-search.js
-  function findUnits(text, most) {
-    const wanted = text.trim().toLowerCase();
-    if (!wanted) return { units: [], isNamed: false, isNear: false };
-    const isShort = isShortAddress(wanted);
-    const match = textFilter(text);
-    const ranked = [[], [], []];
-    let near = [];
-    let longest = 1;
-    for (let i = 0; i < unitTable.count; i += 1) {
-      const address = unitTable.address(i).toLowerCase();
-      if (address === wanted) ranked[0].push(i);
-      else if (match(address, unitTable.headline(i)))
-        ranked[isShort ? 0 : address.startsWith(wanted) ? 1 : 2].push(i);
-      else {
-        const shared = commonPrefix(address, wanted);
-        if (shared < longest) continue;
-        if (shared > longest) near = [];
-        longest = shared;
-        if (near.length < most) near.push(i);
-      }
-    }
-    const units = ranked.flatMap((some) => some.slice(0, most)).slice(0, most);
-    return units.length ? { units, isNamed: ranked[0].length > 0, isNear: false } : { units: longest > 2 ? near : [], isNamed: false, isNear: true };
-  }
-  function matchingFacets(text, most) {
-    const words = foldedText(text).split(/\s+/).filter(Boolean);
-    if (!words.length) return [];
-    return unitTable.facetCounts().filter(({ text: own }) => words.every((word) => own.includes(word))).sort((a, b) => b.count - a.count).slice(0, most);
-  }
-  function commonPrefix(one, other) {
-    let length = 0;
-    while (length < one.length && one[length] === other[length]) length += 1;
-    return length;
-  }
-
-  // list/search-box.js
-  var UNITS_SUGGESTED = 6;
-  var FACETS_SUGGESTED = 4;
-  var SearchBox = class {
-    constructor() {
-      this.list = element("ul", {
-        id: "found",
-        role: "listbox",
-        "aria-label": "Suggestions",
-        hidden: ""
-      });
-      this.none = element("p", { id: "none", role: "status", hidden: "" });
-      this.input = element("input", {
-        id: "search",
-        type: "text",
-        role: "combobox",
-        placeholder: "Search: 9:2, label, class \u2026",
-        "aria-label": "Search units by address, label, class or statement",
-        "aria-controls": "found",
-        "aria-expanded": "false",
-        "aria-autocomplete": "list",
-        autocomplete: "off",
-        autocapitalize: "off",
-        spellcheck: "false"
-      });
-      this.node = element("div", { class: "find" }, this.input, this.list, this.none);
-      this.actions = [];
-      this.chosen = -1;
-      this.input.addEventListener("input", () => {
-        view.replace({ q: this.input.value });
-        this.suggest();
-      });
-      this.input.addEventListener("keydown", (event) => this.press(event));
-      this.input.addEventListener("blur", () => this.close());
-      this.list.addEventListener("pointerdown", (event) => event.preventDefault());
-      this.list.addEventListener(
-        "click",
-        (event) => this.take([...this.list.children].indexOf(event.target.closest("[role=option]")))
-      );
-    }
-    select() {
-      this.input.select();
-    }
-    /** Suggest facets and units for the text. The first is chosen only if the text names that unit. */
-    suggest() {
-      const text = this.input.value.trim();
-      const { units, isNamed, isNear } = findUnits(text, UNITS_SUGGESTED);
-      const facets = matchingFacets(text, FACETS_SUGGESTED);
-      const suggestions = [
-        ...isNamed ? [] : facets.map((facet) => this.facetOption(facet)),
-        ...units.map((i) => this.unitOption(i, isNear))
-      ];
-      this.actions = suggestions.map(({ action }) => action);
-      this.list.replaceChildren(
-        ...suggestions.map(
-          ({ content }, index) => element("li", { role: "option", id: `found-${index}`, "aria-selected": "false" }, content)
-        )
-      );
-      this.list.hidden = !suggestions.length;
-      this.none.hidden = text === "" || suggestions.length > 0;
-      this.none.replaceChildren(text === "" ? "" : `No unit matches \u201C${text}\u201D`);
-      this.input.setAttribute("aria-expanded", String(suggestions.length > 0));
-      this.choose(isNamed ? 0 : -1);
-    }
-    unitOption(i, isNear) {
-      const address = unitTable.address(i);
-      const { label } = labels.get(address);
-      const facts = [label, unitTable.headline(i)].filter(Boolean).join(" \xB7 ");
-      return {
-        content: [
-          hidden(thumbnail(i, 32)),
-          element(
-            "span",
-            {},
-            isNear ? element("span", { class: "quiet" }, "Nearest: ") : null,
-            element("span", { class: "address" }, address),
-            facts ? element("span", { class: "quiet" }, ` ${facts}`) : null
-          )
-        ],
-        action: () => view.go({ unit: address, q: "" })
-      };
-    }
-    facetOption({ key, value, count, first }) {
-      return {
-        content: [
-          hidden(thumbnail(first, 32)),
-          element(
-            "span",
-            {},
-            `${FACET_NAMES[key]} `,
-            element("bdi", {}, value),
-            element("span", { class: "quiet" }, ` ${counted(count, "unit")}`)
-          )
-        ],
-        action: () => view.go({ ...NO_FILTERS, facets: { [key]: value } })
-      };
-    }
-    choose(index) {
-      this.chosen = index;
-      for (const [i, node] of [...this.list.children].entries())
-        node.setAttribute("aria-selected", String(i === index));
-      if (index < 0) this.input.removeAttribute("aria-activedescendant");
-      else this.input.setAttribute("aria-activedescendant", `found-${index}`);
-    }
-    press(event) {
-      const { length } = this.list.children;
-      const isOpen = !this.list.hidden;
-      if (event.key === "ArrowDown" && length && isOpen) this.choose((this.chosen + 1) % length);
-      else if (event.key === "ArrowUp" && length && isOpen)
-        this.choose(this.chosen > 0 ? this.chosen - 1 : length - 1);
-      else if (event.key === "Enter") {
-        if (isOpen && this.chosen >= 0) this.take(this.chosen);
-        else this.close();
-      } else if (event.key === "Escape" && (isOpen || !this.none.hidden)) this.close();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    }
-    take(index) {
-      const action = this.actions[index];
-      if (!action) return;
-      this.input.value = "";
-      this.close();
-      action();
-    }
-    close() {
-      this.list.hidden = true;
-      this.none.hidden = true;
-      this.input.setAttribute("aria-expanded", "false");
-      this.choose(-1);
-    }
-  };
-  function hidden(node) {
-    node.setAttribute("aria-hidden", "true");
-    return node;
-  }
-
-  // list/toolbar.js
-  var Toolbar = class {
-    constructor(container) {
-      this.container = container;
-      this.search = new SearchBox();
-      this.sort = element(
-        "select",
-        { id: "sort", "aria-label": "Sort" },
-        element("option", { value: "" }, "Sort by layer"),
-        unitTable.metrics.map(
-          ({ key, name }) => element("option", { value: key }, `Sort by ${name}`)
-        )
-      );
-      this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
-      this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
-      this.ranges = new FilterPanel(() => {
-        this.open(false);
-        this.toggle.focus();
-      });
-      this.sizes = element(
-        "select",
-        { id: "size", "aria-label": "Size of pictures" },
-        Object.keys(SIZES).map((name) => element("option", { value: name }, `Size ${name}`))
-      );
-      this.sizes.value = sizeName();
-      this.sizes.addEventListener("change", () => {
-        settings.set("size", this.sizes.value);
-        this.onsize();
-      });
-      this.onsize = () => {
-      };
-      this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
-        id: "filter",
-        "aria-expanded": "false",
-        "aria-controls": "ranges"
-      });
-      const random = buttonOf("Random", "", () => this.random());
-      const help = buttonOf("?", "help", () => keys.show(), {
-        "aria-label": "Keyboard shortcuts",
-        title: "Keyboard shortcuts"
-      });
-      this.count = element("span", { id: "count", role: "status" });
-      this.chips = element("span", { class: "chips" });
-      container.append(
-        element(
-          "div",
-          { class: "bar-row" },
-          this.search.node,
-          element("span", { class: "sorting" }, this.sort, this.direction),
-          this.sizes,
-          this.toggle,
-          random,
-          help
-        ),
-        this.ranges.node,
-        element("div", { class: "found" }, this.count, this.chips)
-      );
-    }
-    /** Sort by a metric, better values first; without one, in layer order. */
-    sortBy(key) {
-      const metric = unitTable.metrics.find((one) => one.key === key);
-      view.go({ sort: metric ? key : null, down: metric ? metric.higher !== false : false });
-    }
-    open(open) {
-      this.ranges.node.hidden = !open;
-      this.toggle.setAttribute("aria-expanded", String(open));
-      if (open) this.ranges.node.querySelector("select, input").focus();
-    }
-    /** Open a random unit of the list. */
-    random() {
-      const units = unitTable.order(view.state());
-      if (units.length)
-        view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
-    }
-    /** Show the state of the view. */
-    update(state, shown) {
-      const { input } = this.search;
-      if (document.activeElement !== input || input.value.trim() !== state.q.trim())
-        input.value = state.q;
-      this.sort.value = state.sort ?? "";
-      this.direction.hidden = !state.sort;
-      this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
-      this.direction.setAttribute(
-        "aria-label",
-        state.down ? "Highest first; reverse order" : "Lowest first; reverse order"
-      );
-      this.direction.title = state.down ? "Highest first" : "Lowest first";
-      this.ranges.update(state, shown);
-      const all = counted(unitTable.count, "unit");
-      this.count.replaceChildren(
-        shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all
-      );
-      const focused = [...this.chips.children].indexOf(document.activeElement);
-      const chips = chipsOf(state);
-      this.chips.replaceChildren(
-        ...chips,
-        ...chips.length ? [element("a", { href: view.link(NO_FILTERS), class: "clear" }, "Clear filters")] : []
-      );
-      if (focused >= 0)
-        (this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle).focus();
-    }
-  };
-  function chipsOf({ q, layer, only, where, facets }) {
-    const chip2 = (text, changes) => element(
-      "a",
-      { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
-      text,
-      element("span", { "aria-hidden": "true" }, " \xD7")
-    );
-    return [
-      ...q.trim() ? [chip2(`\u201C${q.trim()}\u201D`, { q: "" })] : [],
-      ...layer !== null ? [chip2(layer, { layer: null })] : [],
-      ...only ? [chip2(MARK_NAMES[only], { only: null })] : [],
-      ...Object.entries(facets).map(([key, value]) => {
-        const { [key]: _, ...others } = facets;
-        return chip2(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
-      }),
-      ...where.map(
-        (one) => chip2(conditionText(one), { where: where.filter((other) => other !== one) })
-      )
-    ];
-  }
-  function conditionText({ key, op, value }) {
-    const signs = { ">": ">", ">=": "\u2265", "<": "<", "<=": "\u2264" };
-    return `${unitTable.metrics.find((metric) => metric.key === key).name} ${signs[op]} ${rounded(value)}`;
-  }
 
   // state/load.js
   var ENTRIES_PER_SHARD = 32;
@@ -2436,7 +1362,12 @@
       ...label === null ? [] : ["\xA0\xB7 ", className(label)],
       `\xA0\xB7 image ${number.toLocaleString("en")} of `,
       element("bdi", {}, data2),
-      element("div", { class: "crops-and-maps" }, patchCrops(entry), entry[4] ? mapSwitch(examples) : null)
+      element(
+        "div",
+        { class: "crops-and-maps" },
+        patchCrops(entry),
+        entry[4] ? mapSwitch(examples) : null
+      )
     ];
     const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
     return enlargeButton([side, side], draw, null, caption, attributes);
@@ -2483,6 +1414,7 @@
 
   // unit/evidence/examples.js
   var NINE = 9;
+  var FEW2 = 4;
   function exampleRow(heading, lead, entries, examples, leadOf = () => null) {
     if (!entries.length) return null;
     return element(
@@ -2554,11 +1486,1421 @@
       mapSwitch(found)
     );
   }
+  function previewExamples({ evidence }) {
+    const found = evidence?.examples;
+    if (!found?.top.length) return null;
+    return found.top.slice(0, FEW2).map((entry) => framedImage(entry, found, null, "eager"));
+  }
   function fewExamples({ evidence }) {
     const found = evidence?.examples;
     if (!found?.top.length) return null;
-    const figures = found.top.slice(0, 4).map((entry) => exampleFigure(entry, found, null));
+    const figures = found.top.slice(0, FEW2).map((entry) => exampleFigure(entry, found, null));
     return element("div", { class: "examples few enlarge-group" }, figures);
+  }
+
+  // list/cell-buttons.js
+  var cellButtons = element("div", { class: "cell-tools", hidden: "" });
+  var hoveredCell = null;
+  function cellAddress(node) {
+    const [, part] = /^#unit=([^&]*)/s.exec(node?.closest?.("a.cell")?.hash ?? "") ?? [];
+    return part === void 0 ? null : unescapeHash(part);
+  }
+  function fillButtons() {
+    const address = cellAddress(hoveredCell);
+    cellButtons.hidden = address === null;
+    if (address === null) return;
+    const { favorite } = labels.get(address);
+    const pinned = pins.has(address);
+    cellButtons.replaceChildren(
+      buttonOf(icon("star"), "cell-tool", () => labels.set(address, { favorite: !favorite }), {
+        tabindex: "-1",
+        "aria-pressed": favorite,
+        "aria-label": `Favorite ${address}`,
+        title: "Favorite (f)"
+      }),
+      buttonOf(icon("pin"), "cell-tool", () => pins.toggle(address), {
+        tabindex: "-1",
+        "aria-pressed": pinned,
+        "aria-label": `Pin ${address}`,
+        title: "Pin to compare (p)"
+      })
+    );
+    const box = hoveredCell.getBoundingClientRect();
+    cellButtons.style.setProperty("left", `${box.right}px`);
+    cellButtons.style.setProperty("top", `${box.top}px`);
+  }
+  function moveButtons(event) {
+    if (event.pointerType !== "mouse" || cellButtons.contains(event.target)) return;
+    const cell = event.target.closest?.("a.cell") ?? null;
+    if (cell === hoveredCell) return;
+    hoveredCell = cell;
+    fillButtons();
+  }
+  function hideButtons() {
+    hoveredCell = null;
+    cellButtons.hidden = true;
+  }
+  document.body.append(cellButtons);
+  document.addEventListener("pointerover", moveButtons);
+  addEventListener("scroll", hideButtons, { passive: true });
+  document.addEventListener("view", hideButtons);
+  for (const change of ["pins", "labels"]) document.addEventListener(change, fillButtons);
+
+  // list/preview.js
+  var SIZE = 224;
+  var DELAY = 400;
+  var GAP2 = 12;
+  var card = element("aside", { class: "preview", "aria-hidden": "true", hidden: "" });
+  var timer = 0;
+  var hovered = null;
+  function show() {
+    const address = cellAddress(hovered);
+    if (address === null || !hovered.isConnected) return;
+    const i = unitTable.find(address);
+    const picture = element("span", { class: "sprite" });
+    setStyle(picture, thumbnailStyle(i, unitTable.siteOf(i).wide ? SIZE / 2 : SIZE));
+    const images = element("div", { class: "preview-images" });
+    const lines = [labels.get(address).label, unitTable.headline(i)].filter(Boolean);
+    card.replaceChildren(
+      element("div", { class: "preview-pictures" }, picture, images),
+      element("b", {}, address),
+      ...lines.map((line2) => element("span", {}, line2))
+    );
+    card.hidden = false;
+    place();
+    firstDetail(unitAt(i)).then((detail) => {
+      const found = detail && previewExamples(detail);
+      if (!found || !images.isConnected || card.hidden) return;
+      images.append(...found);
+      place();
+    });
+  }
+  function place() {
+    const box = hovered.getBoundingClientRect();
+    const { width, height } = card.getBoundingClientRect();
+    const { clientWidth } = document.documentElement;
+    const right = box.right + GAP2 + 28;
+    const left = right + width <= clientWidth ? right : Math.max(0, box.left - GAP2 - width);
+    card.style.setProperty("left", `${left}px`);
+    card.style.setProperty(
+      "top",
+      `${Math.max(GAP2, Math.min(box.top, innerHeight - height - GAP2))}px`
+    );
+  }
+  function hide() {
+    clearTimeout(timer);
+    card.hidden = true;
+    hovered = null;
+  }
+  function move(event) {
+    const cell = event.pointerType === "mouse" ? event.target.closest?.("a.cell") ?? null : null;
+    if (cell === hovered || event.target.closest?.(".cell-tools")) return;
+    hide();
+    hovered = cell;
+    if (cell) timer = setTimeout(show, DELAY);
+  }
+  document.body.append(card);
+  document.addEventListener("pointerover", move);
+  document.addEventListener("pointerdown", hide);
+  document.addEventListener("view", hide);
+  addEventListener("scroll", hide, { passive: true });
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key !== "Escape" || card.hidden) return;
+      hide();
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { capture: true }
+  );
+
+  // list/rows.js
+  function unitRow(grid2, { band, index }) {
+    const from = band.start + index * band.columns;
+    const to = Math.min(from + band.columns, band.start + band.count);
+    const {
+      "--offset": _,
+      "--color": __,
+      ...shared
+    } = thumbnailStyle(grid2.units[from], pictureHeight(grid2, grid2.units[from]));
+    const cells = [];
+    for (let position = from; position < to; position += 1)
+      cells.push(element("div", { role: "gridcell" }, unitCell(grid2, position, shared)));
+    const row = element(
+      "div",
+      {
+        class: isNarrow(band) ? "row few" : "row",
+        role: "row",
+        "aria-rowindex": band.row + (band.head ? 1 : 0) + index + 1
+      },
+      cells
+    );
+    row.style.setProperty("grid-template-columns", `repeat(${band.columns}, ${band.cell}px)`);
+    row.style.setProperty("height", `${grid2.layout.rowHeight}px`);
+    setStyle(row, shared);
+    return row;
+  }
+  function colorRow(grid2, { band, index }) {
+    const from = band.start + index * band.columns;
+    const to = Math.min(from + band.columns, band.start + band.count);
+    const spread = (grid2.width - band.cell) / (band.columns - 1);
+    const step2 = isNarrow(band) ? band.cell + GAP : spread;
+    const stops = [];
+    for (let position = from; position < to; position += 1) {
+      const i = grid2.units[position];
+      const left = Math.round((position - from) * step2);
+      const right = left + pictureHeight(grid2, i) * (unitTable.siteOf(i).wide ? 2 : 1);
+      const color = unitTable.color(i) ?? "var(--surface)";
+      stops.push(`transparent ${left}px, ${color} ${left}px ${right}px, transparent ${right}px`);
+    }
+    const row = element("div", { class: "row colors", "aria-hidden": "true" });
+    row.style.setProperty("height", `${grid2.layout.rowHeight}px`);
+    row.style.setProperty("background-image", `linear-gradient(to right, ${stops.join()})`);
+    row.style.setProperty("background-size", `100% ${grid2.shape.size}px`);
+    return row;
+  }
+  var isNarrow = ({ columns, site }) => columns < FEW || site?.wide;
+  function pictureHeight(grid2, i) {
+    return unitTable.siteOf(i).wide && !grid2.headed ? grid2.shape.size / 2 : grid2.shape.size;
+  }
+  function unitCell(grid2, position, shared) {
+    const i = grid2.units[position];
+    const address = unitTable.address(i);
+    const { label, favorite } = labels.get(address);
+    const isPinned = pins.has(address);
+    const headline = unitTable.headline(i);
+    const values = grid2.metrics.map((key) => metricText(key, unitTable.metric(key, i)));
+    const facts = [
+      ...label ? [label] : [],
+      ...headline ? [headline] : [],
+      ...favorite ? ["favorite"] : [],
+      ...isPinned ? ["pinned"] : []
+    ];
+    const [name, value, line2] = captionOf(grid2, i, label || headline);
+    const link = element(
+      "a",
+      {
+        class: `cell${favorite ? " favorite" : ""}${isPinned ? " pinned" : ""}`,
+        href: view.link({ unit: address }),
+        "aria-label": [address, ...values].join(", "),
+        ...facts.length ? { "aria-description": facts.join(", ") } : {},
+        "data-name": name,
+        "data-position": position,
+        tabindex: "-1"
+      },
+      value ? element("b", { class: "caption" }, value) : null,
+      line2 ? element("span", { class: "caption" }, line2) : null
+    );
+    setStyle(link, thumbnailStyle(i, pictureHeight(grid2, i)), shared);
+    return link;
+  }
+  function captionLines({ metrics }) {
+    return 1 + metrics.length + (unitTable.headlines.length || labels.size ? 1 : 0);
+  }
+  function captionOf({ headed, metrics }, i, line2) {
+    const samples = unitTable.samples(i);
+    const suffix = `${unitTable.suffixes[i]}${samples > 1 ? ` \xD7${samples}` : ""}`;
+    const name = headed ? suffix : `${shortSite(unitTable.siteOf(i).name)}${suffix}`;
+    const values = metrics.map((key) => measured(unitTable.metric(key, i)));
+    return [name, values.join("\n"), line2];
+  }
+  function shortSite(name) {
+    const short = name.replace(/^blocks\./, "");
+    return hasOneKind ? /\d+/.exec(name)[0] : short;
+  }
+  var hasOneKind = unitTable.sites.every(({ name }) => /\d/.test(name)) && new Set(unitTable.sites.map(({ name }) => name.replace(/\d+/, "#"))).size === 1;
+  function headingRow({ band }) {
+    const heading = element(
+      "h2",
+      { tabindex: "-1" },
+      element("a", { href: view.link({ layer: band.site.name }), tabindex: "-1" }, band.site.name)
+    );
+    const shown = band.count < band.site.count ? `${band.count.toLocaleString("en")} of ${counted(band.site.count, "unit")}` : counted(band.count, "unit");
+    return element(
+      "div",
+      { class: "row head", role: "row", "aria-rowindex": band.row + 1 },
+      element("div", { role: "gridcell", class: "heading" }, heading, element("p", {}, shown))
+    );
+  }
+  function metricText(key, value) {
+    const { name } = unitTable.metrics.find((metric) => metric.key === key);
+    return `${name} ${value === null ? "unknown" : measured(value)}`;
+  }
+
+  // list/grid.js
+  var OVERSCAN = 400;
+  var CAPTION_LINE = 17;
+  var CAPTION_GAP = 13;
+  var WIDEST_VALUE = 84;
+  var MARGIN_DELAY = 150;
+  var FAST = 0.2;
+  var PAUSE = 100;
+  var Grid = class {
+    constructor(container) {
+      this.container = container;
+      this.rows = /* @__PURE__ */ new Map();
+      this.current = 0;
+      this.layout = null;
+      this.onlayer = () => {
+      };
+      this.frame = 0;
+      this.marginTimer = 0;
+      this.hasMargin = false;
+      this.drawn = { top: 0, time: 0 };
+      this.pauseTimer = 0;
+      addEventListener("scroll", () => this.requestDraw(), { passive: true });
+      addEventListener("resize", () => this.requestDraw());
+      new ResizeObserver(() => this.resize()).observe(container);
+      container.addEventListener("keydown", (event) => this.press(event));
+      container.addEventListener(
+        "focusin",
+        (event) => this.setCurrent(event.target.closest("a.cell"))
+      );
+    }
+    /** Show a list of units; `headed` adds a heading per layer, `metrics` are those shown in captions. */
+    fill(units, { headed, metrics }) {
+      this.units = units;
+      this.headed = headed;
+      this.metrics = metrics;
+      this.positions = null;
+      this.current = 0;
+      this.measure();
+      this.arrange();
+    }
+    /** Compute the size of a cell: that of its picture, and lines of text below it. */
+    measure() {
+      const size = pictureSize();
+      const hasName = this.headed && !this.metrics.length;
+      this.wanted = {
+        size,
+        pitch: hasName ? size : Math.max(size, WIDEST_VALUE),
+        caption: captionHeight(this)
+      };
+    }
+    /** Show pictures of another size; keep the first unit in view. */
+    resizePictures() {
+      if (!this.layout) return;
+      this.measure();
+      this.rearrange();
+    }
+    /** Compute the layout for the current width. */
+    arrange() {
+      this.width = this.container.clientWidth;
+      this.shape = fitCells(this.wanted, this.width);
+      this.layout = new Layout(
+        this.units,
+        this.headed ? unitTable.sites : null,
+        this.width,
+        this.shape
+      );
+      this.container.style.setProperty("height", `${this.layout.height}px`);
+      this.container.setAttribute("aria-rowcount", this.layout.rows);
+      for (const node of this.rows.values()) node.remove();
+      this.rows.clear();
+      this.drawn.time = 0;
+      this.draw();
+    }
+    /** Update the layout when the width changes; keep the scroll position and the focus. */
+    resize() {
+      if (!this.layout || !this.container.clientWidth || this.container.clientWidth === this.width)
+        return;
+      this.rearrange();
+    }
+    /** Compute the layout again; keep the scroll position and the focus. */
+    rearrange() {
+      const [top] = this.viewport();
+      const first = this.firstIn(top);
+      const shift = first === null ? 0 : top - this.layout.at(first).top;
+      const focused = this.focused();
+      const heading = document.activeElement?.closest("#units h2")?.textContent;
+      this.arrange();
+      if (first !== null && top > 0)
+        scrollBy(0, this.layout.at(first).top + shift - this.viewport()[0]);
+      this.draw();
+      if (focused !== null) this.focus(focused);
+      if (heading)
+        [...this.container.querySelectorAll("h2")].find((other) => other.textContent === heading)?.focus({ preventScroll: true });
+    }
+    /** Draw once in the next animation frame. */
+    requestDraw() {
+      if (this.frame || !this.layout || this.container.offsetParent === null) return;
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw();
+      });
+    }
+    /** Draw the rows outside of the viewport when the pictures in it have been requested. */
+    requestMargin() {
+      this.hasMargin = false;
+      clearTimeout(this.marginTimer);
+      this.marginTimer = setTimeout(() => {
+        this.hasMargin = true;
+        this.requestDraw();
+      }, MARGIN_DELAY);
+    }
+    /** Top and bottom of the viewport, relative to the grid. */
+    viewport() {
+      const top = -this.container.getBoundingClientRect().top;
+      return [top, top + innerHeight];
+    }
+    /**
+     * Notice fast scrolling, during which new rows show mean colors only: their pictures could not be
+     * seen, and their cells would take longer than a frame. A single jump is no fast scrolling.
+     */
+    watchSpeed(top) {
+      const now = performance.now();
+      const isFast = now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
+      this.drawn = { top, time: now };
+      if (!isFast) return;
+      clearTimeout(this.pauseTimer);
+      this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+    }
+    /** Replace rows of mean colors. */
+    pause() {
+      this.pauseTimer = 0;
+      for (const [at, node] of this.rows) {
+        if (!node.matches(".colors")) continue;
+        node.remove();
+        this.rows.delete(at);
+      }
+      this.draw();
+    }
+    /**
+     * Insert the rows near the viewport, and remove the others. If no row of the viewport is in the
+     * document, those outside of it follow later, so that their pictures delay no visible one.
+     */
+    draw() {
+      if (!this.layout || this.container.offsetParent === null) return;
+      const [top, bottom] = this.viewport();
+      this.watchSpeed(top);
+      const isNew = ![...this.layout.between(top, bottom)].some((row) => this.rows.has(row.top));
+      if (isNew && this.units.length) this.requestMargin();
+      const margin = this.hasMargin ? OVERSCAN : 0;
+      const wanted = new Map(
+        [...this.layout.between(top - margin, bottom + margin)].map((row) => [row.top, row])
+      );
+      const focused = document.activeElement?.closest("#units [role=row]");
+      for (const [at, node] of this.rows) {
+        if (wanted.has(at) || node === focused) continue;
+        node.remove();
+        this.rows.delete(at);
+      }
+      const fresh = [...wanted.values()].filter((row) => !this.rows.has(row.top));
+      for (const row of fresh) this.insert(row);
+      this.updateTabStop();
+      if (this.units.length) this.onlayer(this.layerAt(top + stickyHeight()));
+    }
+    /** Name of the layer at a height; null if the list has no headings. */
+    layerAt(top) {
+      return this.headed ? this.layout.bandAt(top + HEADING).site.name : null;
+    }
+    /** Insert a row, in document order. */
+    insert(row) {
+      const node = this.node(row);
+      node.style.setProperty("top", `${row.top}px`);
+      node.dataset.top = row.top;
+      const after = [...this.rows.keys()].filter((top) => top > row.top);
+      this.container.insertBefore(node, after.length ? this.rows.get(Math.min(...after)) : null);
+      this.rows.set(row.top, node);
+    }
+    node(row) {
+      if (row.index < 0) return headingRow(row);
+      return this.pauseTimer ? colorRow(this, row) : unitRow(this, row);
+    }
+    /** Rebuild the rows in the document, after labels or pins changed. */
+    refresh() {
+      if (!this.layout) return;
+      if (this.wanted.caption !== captionHeight(this)) {
+        this.resizePictures();
+        return;
+      }
+      const focused = this.focused();
+      for (const node of this.rows.values()) node.remove();
+      this.rows.clear();
+      this.draw();
+      if (focused !== null) this.focus(Math.min(focused, this.units.length - 1));
+    }
+    /** Keep one cell in the tab order: the current one, or else the first in the document. */
+    updateTabStop() {
+      const cells = [...this.container.querySelectorAll("a.cell")];
+      const current = cells.find((cell) => Number(cell.dataset.position) === this.current) ?? cells[0];
+      if (current?.tabIndex === 0) return;
+      for (const cell of cells) if (cell.tabIndex === 0) cell.tabIndex = -1;
+      if (current) current.tabIndex = 0;
+    }
+    setCurrent(cell) {
+      if (!cell) return;
+      this.current = Number(cell.dataset.position);
+      this.updateTabStop();
+    }
+    /** Position of the cell with the focus; null if none has it. */
+    focused() {
+      const cell = document.activeElement?.closest("#units a.cell");
+      return cell ? Number(cell.dataset.position) : null;
+    }
+    /** Position of the first unit below a height; null if there is none. */
+    firstIn(top) {
+      for (const { band, index } of this.layout.between(top, top + innerHeight))
+        if (index >= 0) return band.start + index * band.columns;
+      return null;
+    }
+    /** Position of a unit in the list; -1 if it is not in it. */
+    positionOf(i) {
+      this.positions ??= new Map([...this.units].map((unit, position) => [unit, position]));
+      return this.positions.get(i) ?? -1;
+    }
+    /** Scroll a range of heights into view, as little as possible. */
+    reveal(from, height) {
+      const bars = stickyHeight();
+      const [top, end] = this.viewport();
+      const bottom = end - pinnedBar.offsetHeight - 16;
+      if (from < top + bars) scrollBy(0, from - top - bars);
+      else if (from + height > bottom) scrollBy(0, from + height - bottom);
+      clearTimeout(this.pauseTimer);
+      this.drawn.time = 0;
+      this.pause();
+    }
+    /** Focus the cell at a position, and scroll it into view. */
+    focus(position) {
+      const row = this.layout.at(position);
+      this.current = position;
+      this.reveal(row.top, this.layout.rowHeight);
+      if (!this.rows.has(row.top)) this.insert(row);
+      this.updateTabStop();
+      this.container.querySelector(`a.cell[data-position="${position}"]`).focus({ preventScroll: true });
+    }
+    press(event) {
+      const position = this.focused();
+      if (position === null || event.altKey || event.metaKey || event.shiftKey) return;
+      const to = (event.ctrlKey ? CTRL_KEYS : PLAIN_KEYS)[event.key]?.(position, this);
+      if (to === void 0) return;
+      event.preventDefault();
+      this.focus(Math.max(0, Math.min(this.units.length - 1, to)));
+    }
+  };
+  var captionHeight = (grid2) => CAPTION_GAP + captionLines(grid2) * CAPTION_LINE;
+  function stickyHeight() {
+    const { left } = document.getElementById("units").getBoundingClientRect();
+    const bars = ["sites", "tools"].map((name) => document.getElementById(name)).filter((bar) => getComputedStyle(bar).position === "sticky");
+    const boxes = bars.map((bar) => bar.getBoundingClientRect()).filter((box) => box.right > left);
+    return boxes.reduce((height, box) => height + box.height, 0);
+  }
+
+  // list/layers.js
+  var ALL = "All layers";
+  var Layers = class {
+    constructor(container) {
+      this.links = new Map(
+        [null, ...unitTable.sites.map(({ name }) => name)].map((name) => [
+          name,
+          element(
+            "a",
+            { class: name === null ? "all" : "" },
+            name ?? ALL,
+            " ",
+            element("span", { class: "quiet" })
+          )
+        ])
+      );
+      this.options = new Map(
+        [...this.links.keys()].map((name) => [name, element("option", { value: name ?? "" })])
+      );
+      this.select = element("select", { id: "layer", "aria-label": "Layer" }, [
+        ...this.options.values()
+      ]);
+      this.select.addEventListener("change", () => view.go({ layer: this.select.value || null }));
+      this.list = element(
+        "ol",
+        {},
+        [...this.links.values()].map((link) => element("li", {}, link))
+      );
+      this.list.addEventListener("keydown", (event) => this.press(event));
+      const top = buttonOf("\u2191 Search", "to-top", () => {
+        scrollTo(0, 0);
+        document.getElementById("search").focus();
+      });
+      container.append(element("p", { class: "caption" }, "Show layer"), this.list, this.select, top);
+      this.inView = null;
+      this.update();
+    }
+    /** Update links and counts for the current view. Layers without matches have no link. */
+    update() {
+      const state = view.state();
+      const counts = unitTable.countsBySite(state);
+      const sum = counts.reduce((total, count) => total + count, 0);
+      this.counts = new Map([
+        [null, sum],
+        ...unitTable.sites.map(({ name }, index) => [name, counts[index]])
+      ]);
+      for (const [name, link] of this.links) {
+        const count = this.counts.get(name);
+        const isShown3 = state.layer === name;
+        if (count || isShown3 || name === null) link.setAttribute("href", view.link({ layer: name }));
+        else link.removeAttribute("href");
+        if (isShown3) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+        link.lastChild.replaceChildren(count.toLocaleString("en"));
+        const option = this.options.get(name);
+        option.disabled = !count && !isShown3 && name !== null;
+        this.fillOption(name);
+      }
+      this.select.value = state.layer ?? "";
+      this.mark(state.sort === null && state.layer === null ? this.inView : null);
+      this.updateTabStop();
+      const current = this.links.get(state.layer);
+      if (current) this.reveal(current);
+    }
+    fillOption(name) {
+      const place2 = name === null && this.inView !== null ? `, at ${this.inView}` : "";
+      const count = this.counts.get(name).toLocaleString("en");
+      this.options.get(name).replaceChildren(`${name ?? ALL} (${count})${place2}`);
+    }
+    /** Move between the links with the arrow keys, so that the tab key stops at one of them only. */
+    press(event) {
+      const step2 = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step2) return;
+      const links = [...this.list.querySelectorAll("a[href]")];
+      links[links.indexOf(document.activeElement) + step2]?.focus();
+      event.preventDefault();
+    }
+    /** Keep one link in the tab order: that of the layer shown. */
+    updateTabStop() {
+      const links = [...this.list.querySelectorAll("a[href]")];
+      const stop = links.find((link) => link.ariaCurrent) ?? links[0];
+      for (const link of links) link.tabIndex = link === stop ? 0 : -1;
+    }
+    /** Mark the layer in view, where all layers are shown; null for none. */
+    mark(name) {
+      if (this.inView === name) return;
+      this.links.get(this.inView)?.classList.remove("in-view");
+      this.inView = name;
+      this.fillOption(null);
+      if (name === null) return;
+      this.links.get(name).classList.add("in-view");
+      this.reveal(this.links.get(name));
+    }
+    /** Scroll the list of links to one of them. */
+    reveal(link) {
+      const { parentElement: list } = this.list;
+      const [top, bottom] = [link.offsetTop - 40, link.offsetTop + 60];
+      if (top < list.scrollTop) list.scrollTop = top;
+      else if (bottom > list.scrollTop + list.clientHeight)
+        list.scrollTop = bottom - list.clientHeight;
+    }
+    /** Show the previous or the next layer that has matches; all layers are before the first. */
+    step(offset) {
+      const names = [...this.links.keys()];
+      let to = names.indexOf(view.state().layer) + offset;
+      while (this.counts.get(names[to]) === 0) to += offset;
+      if (to >= 0 && to < names.length) view.go({ layer: names[to] });
+    }
+  };
+
+  // shared/keyboard.js
+  var KEY_NAMES = {
+    ArrowLeft: "\u2190",
+    ArrowRight: "\u2192",
+    ArrowUp: "\u2191",
+    ArrowDown: "\u2193",
+    Escape: "Esc",
+    PageUp: "Page up",
+    PageDown: "Page down"
+  };
+  var KEY_GROUPS = ["List", "Unit", "Anywhere"];
+  var Keys = class {
+    constructor() {
+      this.entries = [];
+      this.dialog = element("dialog", { class: "keys", "aria-labelledby": "keys-title" });
+      document.body.append(this.dialog);
+      this.dialog.addEventListener("click", (event) => {
+        if (event.target === this.dialog) this.dialog.close();
+      });
+      document.addEventListener("keydown", (event) => this.press(event));
+    }
+    /** Add a key. `action` runs when it is pressed and `when` returns true; null only documents the key. */
+    add(group, key, description, action = null, when = () => true) {
+      this.entries.push({ group, key, description, action, when });
+    }
+    press(event) {
+      if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target))
+        return;
+      if (document.querySelector("dialog[open]")) return;
+      if ([...event.key].length === 1 && !settings.get("shortcuts")) return;
+      const entry = this.entries.find(
+        ({ key, action, when }) => key === event.key && action && when()
+      );
+      if (!entry) return;
+      event.preventDefault();
+      entry.action(event);
+    }
+    /** Show the dialog of all keys, by group. */
+    show() {
+      const groups = Map.groupBy(this.entries, ({ group }) => group);
+      const shown = [...KEY_GROUPS, ...groups.keys()].filter(
+        (group, index, all) => groups.has(group) && all.indexOf(group) === index
+      );
+      const single = element("input", { type: "checkbox", id: "single-keys" });
+      single.checked = settings.get("shortcuts");
+      single.addEventListener("change", () => settings.set("shortcuts", single.checked));
+      const close = element("button", { type: "button" }, "Close");
+      close.addEventListener("click", () => this.dialog.close());
+      this.dialog.replaceChildren(
+        element("h2", { id: "keys-title" }, "Keyboard shortcuts"),
+        element(
+          "div",
+          { class: "key-groups", tabindex: "0", role: "group", "aria-labelledby": "keys-title" },
+          shown.map(
+            (group) => element(
+              "section",
+              {},
+              element("h3", {}, group),
+              element("dl", {}, keyRows(groups.get(group)))
+            )
+          )
+        ),
+        element("label", {}, single, " Shortcuts of a single letter, digit or sign"),
+        close
+      );
+      this.dialog.showModal();
+      close.focus();
+    }
+  };
+  function keyRows(entries) {
+    const rows = Map.groupBy(entries, ({ description }) => description);
+    return [...rows].map(([description, same]) => [
+      element(
+        "dt",
+        {},
+        same.map(({ key }) => element("kbd", {}, KEY_NAMES[key] ?? key))
+      ),
+      element("dd", {}, description)
+    ]);
+  }
+  var isTyping = (node) => node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
+  var keys = new Keys();
+  keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
+
+  // charts/scales.js
+  var COLORS = 8;
+  function ticks(low, high, count) {
+    const rough = (high - low) / count;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const distance = (factor) => Math.abs(Math.log(factor * power / rough));
+    const step2 = [1, 2, 5, 10].reduce((a, b) => distance(b) < distance(a) ? b : a) * power;
+    const first = Math.ceil(low / step2 - 1e-9);
+    const last = Math.floor(high / step2 + 1e-9);
+    return Array.from(
+      { length: last - first + 1 },
+      (_, i) => Number(((first + i) * step2).toPrecision(12))
+    );
+  }
+  function valueRange(lines) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const line2 of lines) {
+      for (const value of line2) {
+        if (value === null) continue;
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    if (low > high) return null;
+    const pad = (high - low) * 0.04 || Math.abs(high) * 0.05 || 1;
+    return [low - pad, high + pad];
+  }
+  function linePath(line2, x, y) {
+    let pen = "M";
+    let d = "";
+    line2.forEach((value, i) => {
+      if (value === null) {
+        pen = "M";
+        return;
+      }
+      d += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = "L";
+    });
+    return d;
+  }
+  var sampleColor = (index) => `sample-${index % COLORS}`;
+
+  // charts/frame.js
+  var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
+  function responsive(draw, className2) {
+    const container = element("div", { class: className2 });
+    let drawn = 0;
+    new ResizeObserver(() => {
+      if (!container.clientWidth || container.clientWidth === drawn) return;
+      drawn = container.clientWidth;
+      container.replaceChildren(draw(drawn));
+    }).observe(container);
+    return container;
+  }
+  var chartFigure = (draw, caption, ...rest) => element(
+    "figure",
+    { class: "chart" },
+    responsive(draw, "chart-container"),
+    element("figcaption", {}, caption),
+    rest
+  );
+  var chartSvg = (width, height, description) => svgElement("svg", {
+    class: "plot chart-plot",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-label": description
+  });
+  function addVerticalAxis(svg, low, high, y, right) {
+    for (const tick of ticks(low, high, 3)) {
+      svg.append(
+        svgElement("line", {
+          class: tick === 0 ? "zero" : "grid",
+          x1: CHART.left,
+          x2: right,
+          y1: y(tick),
+          y2: y(tick)
+        }),
+        svgElement(
+          "text",
+          { class: "tick", x: CHART.left - 6, y: y(tick) + 4, "text-anchor": "end" },
+          rounded(tick)
+        )
+      );
+    }
+  }
+  var chartLegend = (entries) => element(
+    "ul",
+    { class: "shares" },
+    entries.map(
+      ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
+    )
+  );
+
+  // charts/histogram.js
+  function histogramPlot(counts, low, high, marks, width, description) {
+    const values = marks.map(([value]) => value);
+    const from = Math.min(low, ...values);
+    const span = Math.max(high, ...values) - from || 1;
+    const right = width - CHART.right;
+    const bottom = CHART.height - CHART.bottom;
+    const top = CHART.top + 16;
+    const x = (value) => CHART.right + (right - CHART.right) * (value - from) / span;
+    const most = Math.max(1, ...counts);
+    const svg = chartSvg(width, CHART.height, description);
+    counts.forEach((count, i) => {
+      if (!count) return;
+      const edge = (bin) => x(low + (high - low) * bin / counts.length);
+      const height = Math.max(1, (bottom - top) * count / most);
+      svg.append(
+        svgElement("rect", {
+          class: "counts",
+          x: edge(i),
+          y: bottom - height,
+          width: Math.max(1, edge(i + 1) - edge(i) - 0.5),
+          height
+        })
+      );
+    });
+    svg.append(
+      svgElement("line", { class: "axis", x1: CHART.right, x2: right, y1: bottom, y2: bottom })
+    );
+    for (const tick of ticks(from, from + span, Math.max(2, Math.floor(width / 90)))) {
+      svg.append(
+        svgElement("line", { class: "axis", x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4 }),
+        svgElement(
+          "text",
+          { class: "tick", x: x(tick), y: bottom + 18, "text-anchor": "middle" },
+          rounded(tick)
+        )
+      );
+    }
+    for (const [value, name, color] of marks) {
+      const anchor = x(value) > width / 2 ? "end" : "start";
+      svg.append(
+        svgElement("line", {
+          class: `mark ${color}`,
+          x1: x(value),
+          x2: x(value),
+          y1: CHART.top + 4,
+          y2: bottom
+        }),
+        svgElement(
+          "text",
+          {
+            class: `end ${color}`,
+            x: x(value) + (anchor === "end" ? -5 : 5),
+            y: CHART.top + 12,
+            "text-anchor": anchor
+          },
+          name
+        )
+      );
+    }
+    return svg;
+  }
+  function smallHistogram({ histogram, edges, count }, name, noun = "picture") {
+    const most = Math.max(1, ...histogram);
+    const [width, height] = [120, 32];
+    const bar = width / histogram.length;
+    const description = `${name}: ${counted(count, noun)} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
+    const svg = svgElement("svg", {
+      class: "small-histogram",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": description
+    });
+    histogram.forEach((some, i) => {
+      if (some)
+        svg.append(
+          svgElement("rect", {
+            class: "counts",
+            x: i * bar,
+            y: height - Math.max(1, height * some / most),
+            width: bar - 1,
+            height: Math.max(1, height * some / most)
+          })
+        );
+    });
+    return svg;
+  }
+
+  // list/range-facet.js
+  var BINS = 40;
+  var GRIP = 10;
+  function binned(key, low, high) {
+    const counts = new Array(BINS).fill(0);
+    for (const value of unitTable.columns.get(key))
+      if (value !== null)
+        counts[Math.min(BINS - 1, Math.floor(BINS * (value - low) / (high - low || 1)))] += 1;
+    return counts;
+  }
+  function typedNumber(text) {
+    const plain = text.trim().replace("\u2212", "-").replace(/^(-?\d+),(\d+)$/, "$1.$2");
+    return plain === "" ? null : Number(plain);
+  }
+  var RangeFacet = class {
+    constructor({ key, name }, [low, high], onchange) {
+      Object.assign(this, { key, low, high, onchange });
+      const histogram = binned(key, low, high);
+      const count = histogram.reduce((sum, some) => sum + some, 0);
+      this.inputs = [
+        this.input(">=", `${name}, minimum`, low),
+        this.input("<=", `${name}, maximum`, high)
+      ];
+      const plot = smallHistogram({ histogram, edges: [low, high], count }, name, "unit");
+      plot.setAttribute("preserveAspectRatio", "none");
+      this.range = element("span", { class: "chosen" });
+      this.brush = element(
+        "span",
+        { class: "brush", title: "Drag to choose a range" },
+        plot,
+        this.range
+      );
+      this.brush.addEventListener("pointerdown", (event) => this.drag(event));
+      const [minimum, maximum] = this.inputs.map(({ input }) => input);
+      this.node = element(
+        "div",
+        { class: "range", role: "group", "aria-label": name },
+        element("span", {}, name),
+        this.brush,
+        minimum,
+        "\u2013",
+        maximum
+      );
+    }
+    /** A text box for a bound; its placeholder is the end of the range. */
+    input(op, name, end) {
+      const input = element("input", {
+        type: "text",
+        inputmode: "decimal",
+        placeholder: rounded(end),
+        "aria-label": name,
+        autocomplete: "off",
+        "aria-describedby": "bound-problem",
+        size: 9
+      });
+      input.addEventListener("change", () => this.onchange());
+      return { op, input };
+    }
+    /** Mark text that is not a number. */
+    validate() {
+      for (const { input } of this.inputs) {
+        const isValid = Number.isFinite(typedNumber(input.value) ?? 0);
+        input.setAttribute("aria-invalid", String(!isValid));
+      }
+    }
+    /** The text boxes whose text is not a number. */
+    invalid() {
+      return this.inputs.map(({ input }) => input).filter((input) => input.getAttribute("aria-invalid") === "true");
+    }
+    /** The bounds that are numbers. */
+    where() {
+      return this.inputs.flatMap(({ op, input }) => {
+        const value = typedNumber(input.value);
+        return value !== null && Number.isFinite(value) ? [{ key: this.key, op, value }] : [];
+      });
+    }
+    /** Show the bounds of the view; keep what is being typed or to be corrected. */
+    update(where) {
+      for (const { op, input } of this.inputs) {
+        const found = where.find((one) => one.key === this.key && one.op === op);
+        if (!found && input.getAttribute("aria-invalid") === "true") continue;
+        if (document.activeElement === input && !found) continue;
+        input.value = found ? String(found.value) : "";
+        input.setAttribute("aria-invalid", "false");
+      }
+      this.showRange();
+    }
+    /** The bounds as shares of the range, from 0 to 1. */
+    shares() {
+      const share = (value) => Math.min(1, Math.max(0, (value - this.low) / (this.high - this.low || 1)));
+      return this.inputs.map(({ input }, end) => {
+        const value = typedNumber(input.value);
+        return Number.isFinite(value ?? Number.NaN) ? share(value) : end;
+      });
+    }
+    showRange() {
+      const [from, to] = this.shares();
+      this.range.style.setProperty("left", `${100 * Math.min(from, to)}%`);
+      this.range.style.setProperty("right", `${100 * (1 - Math.max(from, to))}%`);
+      this.brush.classList.toggle("narrowed", from > 0 || to < 1);
+    }
+    /** Move the bound at the pointer, or choose a new range from there. */
+    drag(event) {
+      if (event.button) return;
+      const { left, width } = this.brush.getBoundingClientRect();
+      const shareAt = ({ clientX }) => Math.min(1, Math.max(0, (clientX - left) / width));
+      const start = shareAt(event);
+      const ends = this.shares();
+      const grip = ends.findIndex((end) => Math.abs(end - start) * width <= GRIP);
+      const fixed = grip < 0 ? start : ends[1 - grip];
+      const move2 = (moved) => {
+        const at = shareAt(moved);
+        this.choose(Math.min(fixed, at), Math.max(fixed, at));
+      };
+      const stop = () => {
+        this.brush.removeEventListener("pointermove", move2);
+        this.onchange();
+      };
+      this.brush.setPointerCapture(event.pointerId);
+      this.brush.addEventListener("pointermove", move2);
+      this.brush.addEventListener("lostpointercapture", stop, { once: true });
+      event.preventDefault();
+    }
+    /** Fill in the bounds of a part of the range; its ends are no bounds. */
+    choose(from, to) {
+      const valueAt = (share) => this.low + share * (this.high - this.low);
+      const texts = [from > 0 ? rounded(valueAt(from)) : "", to < 1 ? rounded(valueAt(to)) : ""];
+      for (const [i, { input }] of this.inputs.entries()) {
+        input.value = texts[i];
+        input.setAttribute("aria-invalid", "false");
+      }
+      this.showRange();
+    }
+  };
+
+  // list/filter-panel.js
+  var MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
+  function facetSelect(key) {
+    const counts = unitTable.facetCounts().filter((one) => one.key === key).sort((a, b) => b.count - a.count);
+    const known2 = counts.reduce((sum, { count }) => sum + count, 0);
+    const select = element(
+      "select",
+      { id: `only-${key}` },
+      element("option", { value: "" }, "all"),
+      element("option", { value: ANY }, `any class (${known2.toLocaleString("en")})`),
+      counts.map(
+        ({ value, count }) => element("option", { value }, `${value} (${count.toLocaleString("en")})`)
+      )
+    );
+    select.addEventListener("change", () => {
+      const { [key]: _, ...others } = view.state().facets;
+      view.go({ facets: select.value ? { ...others, [key]: select.value } : others });
+    });
+    return select;
+  }
+  var FilterPanel = class {
+    constructor(onclose) {
+      this.done = buttonOf("", "done", onclose);
+      this.only = element(
+        "select",
+        { id: "only" },
+        element("option", { value: "" }, "all"),
+        Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name))
+      );
+      this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
+      this.facets = new Map([...unitTable.facets.keys()].map((key) => [key, facetSelect(key)]));
+      this.problem = element("p", {
+        id: "bound-problem",
+        class: "problem",
+        role: "alert",
+        hidden: ""
+      });
+      this.ranges = null;
+      this.where = [];
+      this.node = element(
+        "div",
+        { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
+        element("label", {}, element("span", {}, "Show"), this.only),
+        [...this.facets].map(
+          ([key, select]) => element("label", {}, element("span", {}, FACET_NAMES[key]), select)
+        ),
+        this.problem,
+        this.done
+      );
+    }
+    /** Show or hide the panel. */
+    open(open) {
+      this.node.hidden = !open;
+      if (!open) return;
+      this.ranges ??= this.addRanges();
+      this.updateRanges();
+      this.node.querySelector("select, input").focus();
+    }
+    addRanges() {
+      const ranges = unitTable.metrics.flatMap((metric) => {
+        const extent = unitTable.extent(metric.key);
+        return extent ? [new RangeFacet(metric, extent, () => this.read())] : [];
+      });
+      this.problem.before(...ranges.map(({ node }) => node));
+      return ranges;
+    }
+    updateRanges() {
+      for (const range of this.ranges ?? []) range.update(this.where);
+    }
+    /** Apply the bounds. Text that is not a number is marked as invalid, named, and not applied. */
+    read() {
+      for (const range of this.ranges) range.validate();
+      const strict = view.state().where.filter(({ op }) => op === ">" || op === "<");
+      view.go({ where: [...strict, ...this.ranges.flatMap((range) => range.where())] });
+      const invalid = this.ranges.flatMap((range) => range.invalid());
+      this.problem.hidden = !invalid.length;
+      this.problem.replaceChildren(
+        ...invalid.map(
+          (input) => `${input.getAttribute("aria-label")}: \u201C${input.value}\u201D is not a number, and is not applied. `
+        )
+      );
+    }
+    update({ only, where, facets }, shown) {
+      this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
+      for (const [key, select] of this.facets) select.value = facets[key] ?? "";
+      this.only.value = only ?? "";
+      this.where = where;
+      this.updateRanges();
+    }
+  };
+
+  // state/unit-search.js
+  function findUnits(text, most) {
+    const wanted = text.trim().toLowerCase();
+    if (!wanted) return { units: [], isNamed: false, isNear: false };
+    const isShort = isShortAddress(wanted);
+    const match = textFilter(text);
+    const ranked = [[], [], []];
+    let near = [];
+    let longest = 1;
+    for (let i = 0; i < unitTable.count; i += 1) {
+      const address = unitTable.address(i).toLowerCase();
+      if (address === wanted) ranked[0].push(i);
+      else if (match(address, unitTable.headline(i)))
+        ranked[isShort ? 0 : address.startsWith(wanted) ? 1 : 2].push(i);
+      else {
+        const shared = commonPrefix(address, wanted);
+        if (shared < longest) continue;
+        if (shared > longest) near = [];
+        longest = shared;
+        if (near.length < most) near.push(i);
+      }
+    }
+    const units = ranked.flatMap((some) => some.slice(0, most)).slice(0, most);
+    return units.length ? { units, isNamed: ranked[0].length > 0, isNear: false } : { units: longest > 2 ? near : [], isNamed: false, isNear: true };
+  }
+  function matchingFacets(text, most) {
+    const words = foldedText(text).split(/\s+/).filter(Boolean);
+    if (!words.length) return [];
+    return unitTable.facetCounts().filter(({ text: own }) => words.every((word) => own.includes(word))).sort((a, b) => b.count - a.count).slice(0, most);
+  }
+  function commonPrefix(one, other) {
+    let length = 0;
+    while (length < one.length && one[length] === other[length]) length += 1;
+    return length;
+  }
+
+  // list/search-box.js
+  var UNITS_SUGGESTED = 6;
+  var FACETS_SUGGESTED = 4;
+  var SearchBox = class {
+    constructor() {
+      this.list = element("ul", {
+        id: "found",
+        role: "listbox",
+        "aria-label": "Suggestions",
+        hidden: ""
+      });
+      this.none = element("p", { id: "none", role: "status", hidden: "" });
+      this.input = element("input", {
+        id: "search",
+        type: "text",
+        role: "combobox",
+        placeholder: "Search: 9:2, class \u2026",
+        "aria-label": "Search units by address, label, class or statement",
+        "aria-controls": "found",
+        "aria-expanded": "false",
+        "aria-autocomplete": "list",
+        autocomplete: "off",
+        autocapitalize: "off",
+        spellcheck: "false"
+      });
+      this.node = element("div", { class: "find" }, this.input, this.list, this.none);
+      this.actions = [];
+      this.chosen = -1;
+      this.typed = null;
+      this.input.addEventListener("input", () => {
+        view[location.hash === this.typed ? "replace" : "go"]({ q: this.input.value });
+        this.typed = location.hash;
+        this.suggest();
+      });
+      this.input.addEventListener("keydown", (event) => this.press(event));
+      this.input.addEventListener("blur", () => this.close());
+      this.list.addEventListener("pointerdown", (event) => event.preventDefault());
+      this.list.addEventListener(
+        "click",
+        (event) => this.take([...this.list.children].indexOf(event.target.closest("[role=option]")))
+      );
+    }
+    select() {
+      this.input.select();
+    }
+    /** Suggest facets and units for the text. The first is chosen only if the text names that unit. */
+    suggest() {
+      const text = this.input.value.trim();
+      const { units, isNamed, isNear } = findUnits(text, UNITS_SUGGESTED);
+      const facets = matchingFacets(text, FACETS_SUGGESTED);
+      const suggestions = [
+        ...isNamed ? [] : facets.map((facet) => this.facetOption(facet)),
+        ...units.map((i) => this.unitOption(i, isNear))
+      ];
+      this.actions = suggestions.map(({ action }) => action);
+      this.list.replaceChildren(
+        ...suggestions.map(
+          ({ content }, index) => element("li", { role: "option", id: `found-${index}`, "aria-selected": "false" }, content)
+        )
+      );
+      this.list.hidden = !suggestions.length;
+      this.none.hidden = text === "" || suggestions.length > 0;
+      this.none.replaceChildren(text === "" ? "" : `No unit matches \u201C${text}\u201D`);
+      this.input.setAttribute("aria-expanded", String(suggestions.length > 0));
+      this.choose(isNamed ? 0 : -1);
+    }
+    unitOption(i, isNear) {
+      const address = unitTable.address(i);
+      const { label } = labels.get(address);
+      const facts = [label, unitTable.headline(i)].filter(Boolean).join(" \xB7 ");
+      return {
+        content: [
+          hidden(thumbnail(i, 32)),
+          element(
+            "span",
+            {},
+            isNear ? element("span", { class: "quiet" }, "Nearest: ") : null,
+            element("span", { class: "address" }, address),
+            facts ? element("span", { class: "quiet" }, ` ${facts}`) : null
+          )
+        ],
+        action: () => view.go({ unit: address, q: "" })
+      };
+    }
+    facetOption({ key, value, count, first }) {
+      return {
+        content: [
+          hidden(thumbnail(first, 32)),
+          element(
+            "span",
+            {},
+            `${FACET_NAMES[key]} `,
+            element("bdi", {}, value),
+            element("span", { class: "quiet" }, ` ${counted(count, "unit")}`)
+          )
+        ],
+        action: () => view.go({ ...NO_FILTERS, facets: { [key]: value } })
+      };
+    }
+    choose(index) {
+      this.chosen = index;
+      for (const [i, node] of [...this.list.children].entries())
+        node.setAttribute("aria-selected", String(i === index));
+      if (index < 0) this.input.removeAttribute("aria-activedescendant");
+      else this.input.setAttribute("aria-activedescendant", `found-${index}`);
+    }
+    press(event) {
+      const { length } = this.list.children;
+      const isOpen = !this.list.hidden;
+      if (event.key === "ArrowDown" && length && isOpen) this.choose((this.chosen + 1) % length);
+      else if (event.key === "ArrowUp" && length && isOpen)
+        this.choose(this.chosen > 0 ? this.chosen - 1 : length - 1);
+      else if (event.key === "Enter") {
+        if (isOpen && this.chosen >= 0) this.take(this.chosen);
+        else this.close();
+      } else if (event.key === "Escape" && (isOpen || !this.none.hidden)) this.close();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    take(index) {
+      const action = this.actions[index];
+      if (!action) return;
+      this.input.value = "";
+      this.close();
+      action();
+    }
+    close() {
+      this.list.hidden = true;
+      this.none.hidden = true;
+      this.input.setAttribute("aria-expanded", "false");
+      this.choose(-1);
+    }
+  };
+  function hidden(node) {
+    node.setAttribute("aria-hidden", "true");
+    return node;
+  }
+
+  // list/toolbar.js
+  var Toolbar = class {
+    constructor(container) {
+      this.container = container;
+      this.search = new SearchBox();
+      this.sort = element(
+        "select",
+        { id: "sort", "aria-label": "Sort" },
+        element("option", { value: "" }, "Sort by layer"),
+        unitTable.metrics.map(
+          ({ key, name }) => element("option", { value: key }, `Sort by ${name}`)
+        )
+      );
+      this.sort.addEventListener("change", () => this.sortBy(this.sort.value));
+      this.direction = buttonOf("", "direction", () => view.go({ down: !view.state().down }));
+      this.ranges = new FilterPanel(() => {
+        this.open(false);
+        this.toggle.focus();
+      });
+      this.sizes = element(
+        "select",
+        { id: "size", "aria-label": "Size of pictures" },
+        Object.keys(SIZES).map((name) => element("option", { value: name }, `Size ${name}`))
+      );
+      this.sizes.value = sizeName();
+      this.sizes.addEventListener("change", () => {
+        settings.set("size", this.sizes.value);
+        this.onsize();
+      });
+      this.onsize = () => {
+      };
+      this.toggle = buttonOf("Filter", "", () => this.open(this.ranges.node.hidden), {
+        id: "filter",
+        "aria-expanded": "false",
+        "aria-controls": "ranges"
+      });
+      const random = buttonOf("Random", "", () => this.random());
+      const help = buttonOf("?", "help", () => keys.show(), {
+        "aria-label": "Keyboard shortcuts",
+        title: "Keyboard shortcuts"
+      });
+      this.link = element("code", { class: "link-text", hidden: "" });
+      this.copy = buttonOf(icon("link"), "plain copy-link", () => this.copyLink(), {
+        "aria-label": "Copy link to this list",
+        title: "Copy link to this list (y)"
+      });
+      this.count = element("span", { id: "count", role: "status" });
+      this.chips = element("span", { class: "chips" });
+      container.append(
+        element(
+          "div",
+          { class: "bar-row" },
+          this.search.node,
+          element("span", { class: "sorting" }, this.sort, this.direction),
+          this.sizes,
+          this.toggle,
+          random,
+          help
+        ),
+        this.ranges.node,
+        element("div", { class: "found" }, this.count, this.copy, this.chips, this.link)
+      );
+    }
+    /** Sort by a metric, better values first; without one, in layer order. */
+    sortBy(key) {
+      const metric = unitTable.metrics.find((one) => one.key === key);
+      view.go({ sort: metric ? key : null, down: metric ? metric.higher !== false : false });
+    }
+    open(open) {
+      this.ranges.open(open);
+      this.toggle.setAttribute("aria-expanded", String(open));
+    }
+    copyLink() {
+      this.link.replaceChildren(location.href);
+      copyText(location.href, "Link", this.link);
+    }
+    /** Open a random unit of the list. */
+    random() {
+      const units = unitTable.order(view.state());
+      if (units.length)
+        view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
+    }
+    /** Show the state of the view. */
+    update(state, shown) {
+      this.link.hidden = true;
+      const { input } = this.search;
+      if (document.activeElement !== input || input.value.trim() !== state.q.trim())
+        input.value = state.q;
+      this.sort.value = state.sort ?? "";
+      this.direction.hidden = !state.sort;
+      this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
+      this.direction.setAttribute(
+        "aria-label",
+        state.down ? "Highest first; reverse order" : "Lowest first; reverse order"
+      );
+      this.direction.title = state.down ? "Highest first" : "Lowest first";
+      this.ranges.update(state, shown);
+      const all = counted(unitTable.count, "unit");
+      this.count.replaceChildren(
+        shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all
+      );
+      const focused = [...this.chips.children].indexOf(document.activeElement);
+      const chips = chipsOf(state);
+      this.chips.replaceChildren(
+        ...chips,
+        ...chips.length ? [element("a", { href: view.link(NO_FILTERS), class: "clear" }, "Clear filters")] : []
+      );
+      if (focused >= 0)
+        (this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle).focus();
+    }
+  };
+  function chipsOf({ q, layer, only, where, facets }) {
+    const chip2 = (text, changes) => element(
+      "a",
+      { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
+      text,
+      element("span", { "aria-hidden": "true" }, " \xD7")
+    );
+    return [
+      ...q.trim() ? [chip2(`\u201C${q.trim()}\u201D`, { q: "" })] : [],
+      ...layer !== null ? [chip2(layer, { layer: null })] : [],
+      ...only ? [chip2(MARK_NAMES[only], { only: null })] : [],
+      ...Object.entries(facets).map(([key, value]) => {
+        const { [key]: _, ...others } = facets;
+        return chip2(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
+      }),
+      ...where.map(
+        (one) => chip2(conditionText(one), { where: where.filter((other) => other !== one) })
+      )
+    ];
+  }
+  function conditionText({ key, op, value }) {
+    const signs = { ">": ">", ">=": "\u2265", "<": "<", "<=": "\u2264" };
+    return `${unitTable.metrics.find((metric) => metric.key === key).name} ${signs[op]} ${rounded(value)}`;
   }
 
   // unit/navigation.js
@@ -2606,55 +2948,13 @@
     );
   }
 
-  // charts/scales.js
-  var COLORS = 8;
-  function ticks(low, high, count) {
-    const rough = (high - low) / count;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const distance = (factor) => Math.abs(Math.log(factor * power / rough));
-    const step2 = [1, 2, 5, 10].reduce((a, b) => distance(b) < distance(a) ? b : a) * power;
-    const first = Math.ceil(low / step2 - 1e-9);
-    const last = Math.floor(high / step2 + 1e-9);
-    return Array.from(
-      { length: last - first + 1 },
-      (_, i) => Number(((first + i) * step2).toPrecision(12))
-    );
-  }
-  function valueRange(lines) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const line2 of lines) {
-      for (const value of line2) {
-        if (value === null) continue;
-        low = Math.min(low, value);
-        high = Math.max(high, value);
-      }
-    }
-    if (low > high) return null;
-    const pad = (high - low) * 0.04 || Math.abs(high) * 0.05 || 1;
-    return [low - pad, high + pad];
-  }
-  function linePath(line2, x, y) {
-    let pen = "M";
-    let d = "";
-    line2.forEach((value, i) => {
-      if (value === null) {
-        pen = "M";
-        return;
-      }
-      d += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
-      pen = "L";
-    });
-    return d;
-  }
-  var sampleColor = (index) => `sample-${index % COLORS}`;
-
   // unit/pictures.js
   var SIDES = ["query", "key"];
   var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
   function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
     const [width, height] = size;
     const names = [
-      unit.address,
+      unitTable.description(unit.index),
       ...render.samples > 1 ? [`sample ${rank + 1}`] : [],
       ...side === null ? [] : [`${SIDES[side]} side`]
     ];
@@ -3553,149 +3853,6 @@
     return [bar, element("ul", { class: "shares" }, items)];
   }
 
-  // charts/frame.js
-  var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
-  function responsive(draw, className2) {
-    const container = element("div", { class: className2 });
-    let drawn = 0;
-    new ResizeObserver(() => {
-      if (!container.clientWidth || container.clientWidth === drawn) return;
-      drawn = container.clientWidth;
-      container.replaceChildren(draw(drawn));
-    }).observe(container);
-    return container;
-  }
-  var chartFigure = (draw, caption, ...rest) => element(
-    "figure",
-    { class: "chart" },
-    responsive(draw, "chart-container"),
-    element("figcaption", {}, caption),
-    rest
-  );
-  var chartSvg = (width, height, description) => svgElement("svg", {
-    class: "plot chart-plot",
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    role: "img",
-    "aria-label": description
-  });
-  function addVerticalAxis(svg, low, high, y, right) {
-    for (const tick of ticks(low, high, 3)) {
-      svg.append(
-        svgElement("line", {
-          class: tick === 0 ? "zero" : "grid",
-          x1: CHART.left,
-          x2: right,
-          y1: y(tick),
-          y2: y(tick)
-        }),
-        svgElement(
-          "text",
-          { class: "tick", x: CHART.left - 6, y: y(tick) + 4, "text-anchor": "end" },
-          rounded(tick)
-        )
-      );
-    }
-  }
-  var chartLegend = (entries) => element(
-    "ul",
-    { class: "shares" },
-    entries.map(
-      ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
-    )
-  );
-
-  // charts/histogram.js
-  function histogramPlot(counts, low, high, marks, width, description) {
-    const values = marks.map(([value]) => value);
-    const from = Math.min(low, ...values);
-    const span = Math.max(high, ...values) - from || 1;
-    const right = width - CHART.right;
-    const bottom = CHART.height - CHART.bottom;
-    const top = CHART.top + 16;
-    const x = (value) => CHART.right + (right - CHART.right) * (value - from) / span;
-    const most = Math.max(1, ...counts);
-    const svg = chartSvg(width, CHART.height, description);
-    counts.forEach((count, i) => {
-      if (!count) return;
-      const edge = (bin) => x(low + (high - low) * bin / counts.length);
-      const height = Math.max(1, (bottom - top) * count / most);
-      svg.append(
-        svgElement("rect", {
-          class: "counts",
-          x: edge(i),
-          y: bottom - height,
-          width: Math.max(1, edge(i + 1) - edge(i) - 0.5),
-          height
-        })
-      );
-    });
-    svg.append(
-      svgElement("line", { class: "axis", x1: CHART.right, x2: right, y1: bottom, y2: bottom })
-    );
-    for (const tick of ticks(from, from + span, Math.max(2, Math.floor(width / 90)))) {
-      svg.append(
-        svgElement("line", { class: "axis", x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4 }),
-        svgElement(
-          "text",
-          { class: "tick", x: x(tick), y: bottom + 18, "text-anchor": "middle" },
-          rounded(tick)
-        )
-      );
-    }
-    for (const [value, name, color] of marks) {
-      const anchor = x(value) > width / 2 ? "end" : "start";
-      svg.append(
-        svgElement("line", {
-          class: `mark ${color}`,
-          x1: x(value),
-          x2: x(value),
-          y1: CHART.top + 4,
-          y2: bottom
-        }),
-        svgElement(
-          "text",
-          {
-            class: `end ${color}`,
-            x: x(value) + (anchor === "end" ? -5 : 5),
-            y: CHART.top + 12,
-            "text-anchor": anchor
-          },
-          name
-        )
-      );
-    }
-    return svg;
-  }
-  function smallHistogram({ histogram, edges, count }, name) {
-    const most = Math.max(1, ...histogram);
-    const [width, height] = [120, 32];
-    const bar = width / histogram.length;
-    const description = `${name}: ${counted(count, "picture")} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
-    const svg = svgElement("svg", {
-      class: "small-histogram",
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": description
-    });
-    histogram.forEach((some, i) => {
-      if (some)
-        svg.append(
-          svgElement("rect", {
-            class: "counts",
-            x: i * bar,
-            y: height - Math.max(1, height * some / most),
-            width: bar - 1,
-            height: Math.max(1, height * some / most)
-          })
-        );
-    });
-    return svg;
-  }
-
   // unit/evidence/distribution.js
   function valuesFigure(found, activation) {
     const format = activationFormat(found);
@@ -4165,7 +4322,7 @@
     if (!rows.length && !checks.length) return null;
     return element(
       "section",
-      { class: "evidence", "aria-label": "Picture quality" },
+      { class: "evidence quality", "aria-label": "Picture quality" },
       element("h2", {}, "Picture quality"),
       checks.length ? element("ul", { class: "verdicts", "aria-label": "Checks" }, checks.map(checkChip)) : null,
       rows.length ? element(
@@ -4418,11 +4575,15 @@
   function legend(scale, low, high) {
     return element(
       "span",
-      { class: "legend" },
+      {
+        class: "legend",
+        role: "img",
+        "aria-label": `Color scale from ${rounded(low)} to ${rounded(high)}`
+      },
       element("span", {}, rounded(low)),
       element("img", {
         src: `${dataFolder}/figures/${scale[0]}.webp`,
-        alt: "to",
+        alt: "",
         width: 96,
         height: 8
       }),
@@ -4494,7 +4655,7 @@
   }
 
   // sections/compare.js
-  var LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 };
+  var LAYERS = { text: 13, letter: 7.9, gap: 6, least: 6, most: 30 };
   var truncated = (text, room) => text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}\u2026`;
   function layerPlot({ rows, columns, map: [figure], values }, other, own, width, readout) {
     const room = Math.floor(width * 0.34 / LAYERS.letter);
@@ -4816,8 +4977,8 @@
   function shiftText(query, key, layout) {
     if (!layout || query < layout[2] || key < layout[2]) return "";
     const [, columns, prefix] = layout;
-    const place = (token) => [Math.floor((token - prefix) / columns), (token - prefix) % columns];
-    const [from, to] = [place(query), place(key)];
+    const place2 = (token) => [Math.floor((token - prefix) / columns), (token - prefix) % columns];
+    const [from, to] = [place2(query), place2(key)];
     return `, shift (${to[0] - from[0]}, ${to[1] - from[1]})`.replaceAll("-", "\u2212");
   }
   function pairCell(head, query, key, value, layout, size) {
@@ -5640,7 +5801,7 @@
   }
 
   // sections/traces.js
-  var ALL = "all";
+  var ALL2 = "all";
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
@@ -5677,8 +5838,8 @@
       const { layer, head, token, window } = this.sites;
       return listed([
         `layer ${layer[i]}`,
-        ...head[i] === ALL ? [] : [`${this.by === "neuron" ? "neuron" : "head"} ${head[i]}`],
-        ...token[i] === ALL ? [] : [/^\d+$/.test(token[i]) ? this.tokenName(token[i]) : token[i]],
+        ...head[i] === ALL2 ? [] : [`${this.by === "neuron" ? "neuron" : "head"} ${head[i]}`],
+        ...token[i] === ALL2 ? [] : [/^\d+$/.test(token[i]) ? this.tokenName(token[i]) : token[i]],
         ...this.windows.length > 1 ? [`window of ${windowName(window[i])}`] : []
       ]);
     }
@@ -5728,7 +5889,7 @@
           );
           const column = (values) => at.map((i) => i === void 0 ? null : values?.[i] ?? null);
           const [estimate, low, high] = [0, 1, 2].map((k) => column(numbers.effect[k]));
-          const name = listed([windowName(window), ...token === ALL ? [] : [token]]);
+          const name = listed([windowName(window), ...token === ALL2 ? [] : [token]]);
           return { name, at, estimate, low, high };
         })
       );
@@ -5875,17 +6036,17 @@
       else if (value !== void 0) missing.push(`no ${what} \u201C${value}\u201D`);
     };
     const first = experiment.metrics?.[0];
-    narrow("averages over images", images, (each) => each[3] === (images === ALL));
+    narrow("averages over images", images, (each) => each[3] === (images === ALL2));
     narrow("metric", metric, ([, , name]) => name === (metric ?? first));
-    const overall = left.find(([kind]) => kind === ALL);
+    const overall = left.find(([kind]) => kind === ALL2);
     if (group !== void 0)
-      narrow("group of images", group, ([kind, name]) => kind !== ALL && name === group);
+      narrow("group of images", group, ([kind, name]) => kind !== ALL2 && name === group);
     const isFound = group !== void 0 && left[0][1] === group;
     return [isFound ? left[0] : overall ?? left[0], missing];
   }
   function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
     const data2 = sweep.experiment.data?.name;
-    const which = kind === ALL ? "" : ` of ${kind === "class" ? "class" : "the family"} ${group}`;
+    const which = kind === ALL2 ? "" : ` of ${kind === "class" ? "class" : "the family"} ${group}`;
     const correct = includesAll ? "" : " that the clean run classifies correctly";
     const [estimate, low, high] = total;
     return [
@@ -5960,7 +6121,7 @@
       const [, group, metric] = average;
       const table = sweep.table(numbers);
       const isOpen = container.querySelector(":scope > details")?.open;
-      const description = `Effects on the ${metricName(metric)}, ${group === ALL ? "all images" : group}; arrow keys read the values`;
+      const description = `Effects on the ${metricName(metric)}, ${group === ALL2 ? "all images" : group}; arrow keys read the values`;
       container.replaceChildren(
         element("p", { class: "summary" }, averageText(sweep, average, numbers)),
         ...missing.length ? [element("p", { class: "notice" }, `This sweep has ${missing.join(" and ")}.`)] : [],
@@ -6002,7 +6163,7 @@
       metric: distinct(sweeps.flatMap(({ experiment }) => experiment.metrics ?? [])).map(
         (metric, i) => option(i ? metric : "", metric.replaceAll("_", " "))
       ),
-      images: [option("", "classified correctly"), option(ALL, "all, also misclassified")]
+      images: [option("", "classified correctly"), option(ALL2, "all, also misclassified")]
     };
     const names = { group: "Average over", metric: "Metric", images: "Images" };
     const hasBoth = distinct(averages.map((each) => each[3])).length > 1;
@@ -6267,6 +6428,7 @@
       );
     keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown3.units);
     keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown3.units);
+    keys.add("List", "y", "Copy link to the list", () => toolbar2.copyLink(), isShown3.units);
     keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown3.units);
     keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown3.units);
     keys.add("List", "]", "Next layer", () => layers2.step(1), isShown3.units);
@@ -6286,7 +6448,17 @@
       },
       inGrid
     );
-    keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown3.lists);
+    keys.add("List", "Escape", "Clear filters", clearFilters, isShown3.lists);
+  }
+  function clearFilters() {
+    const { q, where, layer, only, facets } = view.state();
+    const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+    view.go(NO_FILTERS);
+    if (isFiltered)
+      showMessage(
+        "Filters cleared",
+        buttonOf("Undo", "plain", () => history.back())
+      );
   }
   function leaveToolbar(grid2, toolbar2) {
     toolbar2.container.addEventListener("keydown", (event) => {
@@ -6369,12 +6541,11 @@
       ...problems.length ? [`This link cannot be followed in full: ${problems.join("; ")}. `, ...ways] : []
     );
   }
-  function unitProblems({ kind, name, problems, layer }) {
-    const isKnown = (site) => unitTable.sites.some((one) => one.name === site);
+  function unitProblems({ kind, problems, layer }) {
+    const isKnown = layer === null || unitTable.sites.some(({ name }) => name === layer);
     return [
       ...LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201C${kind}\u201D`],
-      ...kind === "site" && !isKnown(name) ? [`there is no layer \u201C${name}\u201D`] : [],
-      ...layer !== null && !isKnown(layer) ? [`there is no layer \u201C${layer}\u201D`] : [],
+      ...isKnown ? [] : [`there is no layer \u201C${layer}\u201D`],
       ...problems
     ];
   }
@@ -6417,10 +6588,11 @@
     if (!units.length) emptyNote.replaceChildren(...noMatches(state));
     showProblems(unitProblems(state));
     if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
-    else if (state.kind === "site" && grid.showLayer(state.name)) return;
     else if (returning) restoreList(oldPosition);
-    else if (!wasShown) restoreScroll(listShown);
-    else if (changed) scrollToList();
+    else if (!wasShown) {
+      restoreScroll(listShown);
+      if (state.kind === "site") unitsContainer.querySelector("h2")?.focus({ preventScroll: true });
+    } else if (changed) scrollToList();
     grid.draw();
   }
   function restoreList(oldPosition) {
@@ -6501,7 +6673,7 @@
   }
   toolbar.onsize = () => grid.resizePictures();
   grid.onlayer = (name) => {
-    if (name !== null) layers.mark(name);
+    if (view.state().layer === null) layers.mark(name);
   };
   fillHeader(model);
   fillViews(model, sectionCounts());
@@ -6526,10 +6698,18 @@
     event.preventDefault();
     view.open(hash);
   });
+  function skipTarget() {
+    if (!pageContainer.hidden) {
+      const content = pageContainer.querySelector("header ~ *") ?? pageContainer;
+      content.tabIndex = -1;
+      return content;
+    }
+    const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
+    return cell ?? document.getElementById("pictures");
+  }
   document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();
-    const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
-    (cell ?? document.getElementById("pictures")).focus();
+    skipTarget().focus();
   });
   initTheme();
   data.page = { labels, pins, unitTable, view, grid };

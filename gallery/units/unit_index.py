@@ -44,6 +44,8 @@ class UnitIndexWriter:
         Data of each row for the build cache; see `gallery.build.build_cache.ROW`.
     headlines : list of Headline
         Of each unit, of the rows added so far.
+    sizes : dict of int to (int, int)
+        Width and height of the pictures of each group, of the rows added so far.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class UnitIndexWriter:
         self._renders: list[list[tuple[int, int, int, int]]] = [[] for _ in range(plan.units)]
         self._columns: defaultdict[Metric, dict[int, float]] = defaultdict(dict)
         self.headlines = [Headline()] * plan.units
+        self.sizes: dict[int, Sequence[int]] = {}
         self._colors = [NO_COLOR] * plan.units
+        self._wide = [layer.wide for layer in plan.layers for _ in layer.units]
         # Details name similar units, which are known when all rows are. Until then, they are kept
         # in a temporary file.
         self._details = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
@@ -74,6 +78,7 @@ class UnitIndexWriter:
         """
         command, links = self._describe(render)
         entry = [command, result.size, result.activation, result.trajectory, links]
+        self.sizes.setdefault(render.group, result.size)
         first = not self._renders[render.unit]
         samples = len(result.activation)
         self._renders[render.unit].append((render.group, render.row, samples, result.best))
@@ -89,7 +94,8 @@ class UnitIndexWriter:
         )
         if first:
             self._columns[ACTIVATION][render.unit] = result.value
-            if not result.damage and fills_cell(result.size, self._plan.cell) and not render.paired:
+            fills = fills_cell(result.size, self._plan.cell) and not self._wide[render.unit]
+            if not result.damage and fills:
                 self._colors[render.unit] = mean_color(result.descriptor)
         for metric, value in values.items():
             self._columns[metric].setdefault(render.unit, value)

@@ -63,7 +63,7 @@ def _sufficiency(tests: CausalTests) -> Iterator[str]:
     change = _change(tested.effect, "raises", "lowers", margin, details)
     yield (
         f"Patching the activation of the image at the {TESTED_DOSE}th percentile into "
-        f"{tests.neutral} neutral images {change} and makes it the largest logit of "
+        f"{tests.neutral} neutral images {change} and flips the prediction to it on "
         f"{_percent(tested.converted)} of them{_controls(tests.controls, 'raise')}."
     )
     yield _claim(tests, "sufficient")

@@ -67,12 +67,12 @@ export function histogramPlot(counts, low, high, marks, width, description) {
   return svg;
 }
 
-/** A small histogram without axis labels. */
-export function smallHistogram({ histogram, edges, count }, name) {
+/** A small histogram without axis labels; `noun` names what is counted. */
+export function smallHistogram({ histogram, edges, count }, name, noun = "picture") {
   const most = Math.max(1, ...histogram);
   const [width, height] = [120, 32];
   const bar = width / histogram.length;
-  const description = `${name}: ${counted(count, "picture")} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
+  const description = `${name}: ${counted(count, noun)} from ${brief(edges[0])} to ${brief(edges.at(-1))}`;
   const svg = svgElement("svg", {
     class: "small-histogram",
     viewBox: `0 0 ${width} ${height}`,

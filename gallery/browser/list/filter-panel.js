@@ -1,10 +1,11 @@
-// The filter panel: by layer, by labels, favorites and pins, and by ranges of metrics.
+// The filter panel: by labels, favorites and pins, by facets, and by ranges of metrics.
 
 import { buttonOf, element } from "../shared/dom.js";
-import { counted, rounded } from "../shared/text.js";
+import { counted } from "../shared/text.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
+import { RangeFacet } from "./range-facet.js";
 
 /** Names of the filters by labels, favorites and pins. */
 export const MARK_NAMES = { labeled: "labeled", favorites: "favorites", pinned: "pinned" };
@@ -36,13 +37,6 @@ function facetSelect(key) {
 export class FilterPanel {
   constructor(onclose) {
     this.done = buttonOf("", "done", onclose);
-    this.layer = element(
-      "select",
-      { id: "only-layer" },
-      element("option", { value: "" }, "all"),
-      unitTable.sites.map(({ name }) => element("option", { value: name }, name)),
-    );
-    this.layer.addEventListener("change", () => view.go({ layer: this.layer.value || null }));
     this.only = element(
       "select",
       { id: "only" },
@@ -57,65 +51,48 @@ export class FilterPanel {
       role: "alert",
       hidden: "",
     });
-    this.bounds = []; // {key, op, input} for each text box
+    this.ranges = null; // of the metrics, made when the panel is opened first
+    this.where = [];
     this.node = element(
       "div",
       { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
-      element("label", {}, element("span", {}, "Layer"), this.layer),
       element("label", {}, element("span", {}, "Show"), this.only),
       [...this.facets].map(([key, select]) =>
         element("label", {}, element("span", {}, FACET_NAMES[key]), select),
       ),
-      unitTable.metrics.map((metric) => this.range(metric)),
       this.problem,
       this.done,
     );
   }
 
-  /** Text boxes for the minimum and the maximum of a metric; the placeholders show its range. */
-  range({ key, name }) {
-    const extent = unitTable.extent(key);
-    if (extent === null) return null;
-    const bound = (op, name, value) => {
-      const input = element("input", {
-        type: "text",
-        inputmode: "decimal",
-        placeholder: rounded(value),
-        "aria-label": name,
-        autocomplete: "off",
-        "aria-describedby": "bound-problem",
-        size: 9,
-      });
-      input.addEventListener("change", () => this.read());
-      this.bounds.push({ key, op, input });
-      return input;
-    };
-    return element(
-      "div",
-      { class: "range", role: "group", "aria-label": name },
-      element("span", {}, name),
-      bound(">=", `${name}, minimum`, extent[0]),
-      "\u2013",
-      bound("<=", `${name}, maximum`, extent[1]),
-    );
+  /** Show or hide the panel. */
+  open(open) {
+    this.node.hidden = !open;
+    if (!open) return;
+    this.ranges ??= this.addRanges();
+    this.updateRanges();
+    this.node.querySelector("select, input").focus();
   }
 
-  /** Apply the bounds that were typed. Text that is not a number is marked as invalid, named, and not applied. */
-  read() {
-    const invalid = [];
-    const where = this.bounds.flatMap(({ key, op, input }) => {
-      const text = input.value
-        .trim()
-        .replace("\u2212", "-")
-        .replace(/^(-?\d+),(\d+)$/, "$1.$2");
-      const value = Number(text);
-      const isInvalid = text !== "" && !Number.isFinite(value);
-      input.setAttribute("aria-invalid", String(isInvalid));
-      if (isInvalid) invalid.push(input);
-      return text !== "" && Number.isFinite(value) ? [{ key, op, value }] : [];
+  addRanges() {
+    const ranges = unitTable.metrics.flatMap((metric) => {
+      const extent = unitTable.extent(metric.key);
+      return extent ? [new RangeFacet(metric, extent, () => this.read())] : [];
     });
+    this.problem.before(...ranges.map(({ node }) => node));
+    return ranges;
+  }
+
+  updateRanges() {
+    for (const range of this.ranges ?? []) range.update(this.where);
+  }
+
+  /** Apply the bounds. Text that is not a number is marked as invalid, named, and not applied. */
+  read() {
+    for (const range of this.ranges) range.validate();
     const strict = view.state().where.filter(({ op }) => op === ">" || op === "<");
-    view.go({ where: [...strict, ...where] });
+    view.go({ where: [...strict, ...this.ranges.flatMap((range) => range.where())] });
+    const invalid = this.ranges.flatMap((range) => range.invalid());
     this.problem.hidden = !invalid.length;
     this.problem.replaceChildren(
       ...invalid.map(
@@ -125,17 +102,11 @@ export class FilterPanel {
     );
   }
 
-  update({ layer, only, where, facets }, shown) {
+  update({ only, where, facets }, shown) {
     this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
     for (const [key, select] of this.facets) select.value = facets[key] ?? "";
-    this.layer.value = layer ?? "";
     this.only.value = only ?? "";
-    for (const { key, op, input } of this.bounds) {
-      const found = where.find((one) => one.key === key && one.op === op);
-      if (!found && input.getAttribute("aria-invalid") === "true") continue; // to be corrected
-      if (document.activeElement === input && !found) continue; // do not overwrite what is being typed
-      input.value = found ? String(found.value) : "";
-      input.setAttribute("aria-invalid", "false");
-    }
+    this.where = where;
+    this.updateRanges();
   }
 }

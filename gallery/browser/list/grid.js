@@ -256,12 +256,12 @@ export class Grid {
     return this.positions.get(i) ?? -1;
   }
 
-  /** Scroll a range of heights into view: to the top if `toTop`, else as little as possible. */
-  reveal(from, height, toTop = false) {
+  /** Scroll a range of heights into view, as little as possible. */
+  reveal(from, height) {
     const bars = stickyHeight();
     const [top, end] = this.viewport();
     const bottom = end - pinnedBar.offsetHeight - 16;
-    if (toTop || from < top + bars) scrollBy(0, from - top - bars);
+    if (from < top + bars) scrollBy(0, from - top - bars);
     else if (from + height > bottom) scrollBy(0, from + height - bottom);
     clearTimeout(this.pauseTimer);
     this.drawn.time = 0;
@@ -278,17 +278,6 @@ export class Grid {
     this.container
       .querySelector(`a.cell[data-position="${position}"]`)
       .focus({ preventScroll: true });
-  }
-
-  /** Scroll the heading of a layer to the top; return whether the list has it. */
-  showLayer(name) {
-    const band = this.layout.bands.find(({ site }) => site?.name === name);
-    if (!band) return false;
-    this.reveal(band.top, HEADING, true);
-    this.current = band.start;
-    this.updateTabStop();
-    this.rows.get(band.top).querySelector("h2").focus({ preventScroll: true });
-    return true;
   }
 
   press(event) {

@@ -1,32 +1,35 @@
-// Navigation by layer: links next to the grid, or a select above it in a narrow window.
+// Navigation by layer: links next to the grid that show one layer or all, or a select above it in a
+// narrow window.
 
 import { buttonOf, element } from "../shared/dom.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
 
+const ALL = "All layers";
+
 /** The links and the select. */
 export class Layers {
   constructor(container) {
+    // By name; null stands for all layers.
     this.links = new Map(
-      unitTable.sites.map(({ name, count }) => [
+      [null, ...unitTable.sites.map(({ name }) => name)].map((name) => [
         name,
         element(
           "a",
-          {},
-          name,
+          { class: name === null ? "all" : "" },
+          name ?? ALL,
           " ",
-          element("span", { class: "quiet" }, count.toLocaleString("en")),
+          element("span", { class: "quiet" }),
         ),
       ]),
     );
-    this.select = element(
-      "select",
-      { id: "layer", "aria-label": "Layer" },
-      unitTable.sites.map(({ name, count }) =>
-        element("option", { value: name }, `${name} (${count.toLocaleString("en")})`),
-      ),
+    this.options = new Map(
+      [...this.links.keys()].map((name) => [name, element("option", { value: name ?? "" })]),
     );
-    this.select.addEventListener("change", () => this.go(this.select.value));
+    this.select = element("select", { id: "layer", "aria-label": "Layer" }, [
+      ...this.options.values(),
+    ]);
+    this.select.addEventListener("change", () => view.go({ layer: this.select.value || null }));
     this.list = element(
       "ol",
       {},
@@ -37,47 +40,43 @@ export class Layers {
       scrollTo(0, 0);
       document.getElementById("search").focus();
     });
-    this.all = element("option", { value: "" }, "All layers");
-    this.caption = element("p", { class: "caption" });
-    container.append(this.caption, this.list, this.select, top);
-    this.current = null;
+    container.append(element("p", { class: "caption" }, "Show layer"), this.list, this.select, top);
+    this.inView = null; // name of the layer in view, in a list of several
     this.update();
   }
 
-  /** Link to a layer: to its heading, or to the filtered list if the list has no headings. */
-  hash(name) {
-    return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
-  }
-
-  go(name) {
-    view.open(name ? this.hash(name) : view.link({ layer: null }));
-  }
-
-  /** Update the links for the current view; that of the layer filtered by leads back to all. */
+  /** Update links and counts for the current view. Layers without matches have no link. */
   update() {
     const state = view.state();
-    const { sort, layer } = state;
     const counts = unitTable.countsBySite(state);
-    this.counts = counts;
-    this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
-    for (const [index, [name, link]] of [...this.links].entries()) {
-      // A layer without matches has no link.
-      if (!counts[index] && layer !== name) link.removeAttribute("href");
-      else
-        link.setAttribute(
-          "href",
-          sort && layer === name ? view.link({ layer: null }) : this.hash(name),
-        );
-      const count = counts[index].toLocaleString("en");
-      link.lastChild.replaceChildren(count);
-      const option = this.select.querySelector(`option[value="${CSS.escape(name)}"]`);
-      option.replaceChildren(`${name} (${count})`);
-      option.disabled = !counts[index] && layer !== name;
+    const sum = counts.reduce((total, count) => total + count, 0);
+    this.counts = new Map([
+      [null, sum],
+      ...unitTable.sites.map(({ name }, index) => [name, counts[index]]),
+    ]);
+    for (const [name, link] of this.links) {
+      const count = this.counts.get(name);
+      const isShown = state.layer === name;
+      if (count || isShown || name === null) link.setAttribute("href", view.link({ layer: name }));
+      else link.removeAttribute("href");
+      if (isShown) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+      link.lastChild.replaceChildren(count.toLocaleString("en"));
+      const option = this.options.get(name);
+      option.disabled = !count && !isShown && name !== null;
+      this.fillOption(name);
     }
-    if (sort) this.select.prepend(this.all);
-    else this.all.remove();
-    if (sort) this.mark(layer);
+    this.select.value = state.layer ?? "";
+    this.mark(state.sort === null && state.layer === null ? this.inView : null);
     this.updateTabStop();
+    const current = this.links.get(state.layer);
+    if (current) this.reveal(current);
+  }
+
+  fillOption(name) {
+    const place = name === null && this.inView !== null ? `, at ${this.inView}` : "";
+    const count = this.counts.get(name).toLocaleString("en");
+    this.options.get(name).replaceChildren(`${name ?? ALL} (${count})${place}`);
   }
 
   /** Move between the links with the arrow keys, so that the tab key stops at one of them only. */
@@ -89,38 +88,38 @@ export class Layers {
     event.preventDefault();
   }
 
-  /** Keep one link in the tab order: that of the current layer, or else the first. */
+  /** Keep one link in the tab order: that of the layer shown. */
   updateTabStop() {
     const links = [...this.list.querySelectorAll("a[href]")];
     const stop = links.find((link) => link.ariaCurrent) ?? links[0];
     for (const link of links) link.tabIndex = link === stop ? 0 : -1;
   }
 
-  /** Mark the layer in view; null for none. */
+  /** Mark the layer in view, where all layers are shown; null for none. */
   mark(name) {
-    if (this.current === name && this.select.value === (name ?? "")) return;
-    this.links.get(this.current)?.removeAttribute("aria-current");
-    this.current = name;
-    this.select.value = name ?? "";
-    const link = this.links.get(name);
-    if (!link) return;
-    link.setAttribute("aria-current", "true");
-    this.updateTabStop();
-    const { parentElement: list } = link.closest("ol");
+    if (this.inView === name) return;
+    this.links.get(this.inView)?.classList.remove("in-view");
+    this.inView = name;
+    this.fillOption(null);
+    if (name === null) return;
+    this.links.get(name).classList.add("in-view");
+    this.reveal(this.links.get(name));
+  }
+
+  /** Scroll the list of links to one of them. */
+  reveal(link) {
+    const { parentElement: list } = this.list;
     const [top, bottom] = [link.offsetTop - 40, link.offsetTop + 60];
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight)
       list.scrollTop = bottom - list.clientHeight;
   }
 
-  /** Go to the previous or the next layer that has matches. */
+  /** Show the previous or the next layer that has matches; all layers are before the first. */
   step(offset) {
-    const at = unitTable.sites.findIndex(({ name }) => name === this.current);
-    let to = Math.max(0, at + offset);
-    while (this.counts[to] === 0) to += offset; // layers without matches have no heading
-    const next = unitTable.sites[to];
-    if (!next || next.name === this.current) return;
-    this.go(next.name);
-    this.mark(next.name); // even if the list is too short to scroll it to the top
+    const names = [...this.links.keys()];
+    let to = names.indexOf(view.state().layer) + offset;
+    while (this.counts.get(names[to]) === 0) to += offset;
+    if (to >= 0 && to < names.length) view.go({ layer: names[to] });
   }
 }

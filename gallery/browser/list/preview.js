@@ -1,9 +1,11 @@
-// A larger picture of the unit under the mouse, with what is known about it.
+// A larger picture of the unit under the mouse, with its top natural images and what is known about it.
 
 import { element } from "../shared/dom.js";
 import { labels } from "../state/labels.js";
 import { setStyle, thumbnailStyle } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
+import { firstDetail, unitAt } from "../unit/details.js";
+import { previewExamples } from "../unit/evidence/examples.js";
 import { cellAddress } from "./cell-buttons.js";
 
 const SIZE = 224; // pixels
@@ -21,13 +23,25 @@ function show() {
   const i = unitTable.find(address);
   const picture = element("span", { class: "sprite" });
   setStyle(picture, thumbnailStyle(i, unitTable.siteOf(i).wide ? SIZE / 2 : SIZE));
+  const images = element("div", { class: "preview-images" });
   const lines = [labels.get(address).label, unitTable.headline(i)].filter(Boolean);
   card.replaceChildren(
-    picture,
+    element("div", { class: "preview-pictures" }, picture, images),
     element("b", {}, address),
     ...lines.map((line) => element("span", {}, line)),
   );
   card.hidden = false;
+  place();
+  firstDetail(unitAt(i)).then((detail) => {
+    const found = detail && previewExamples(detail);
+    if (!found || !images.isConnected || card.hidden) return;
+    images.append(...found);
+    place();
+  });
+}
+
+/** Move the card next to the cell. */
+function place() {
   const box = hovered.getBoundingClientRect();
   const { width, height } = card.getBoundingClientRect();
   const { clientWidth } = document.documentElement;

@@ -129,7 +129,7 @@ export function headingRow({ band }) {
   const heading = element(
     "h2",
     { tabindex: "-1" },
-    element("a", { href: view.link({ site: band.site.name }), tabindex: "-1" }, band.site.name),
+    element("a", { href: view.link({ layer: band.site.name }), tabindex: "-1" }, band.site.name),
   );
   const shown =
     band.count < band.site.count

@@ -26,7 +26,7 @@ export class SearchBox {
       id: "search",
       type: "text",
       role: "combobox",
-      placeholder: "Search: 9:2, label, class \u2026",
+      placeholder: "Search: 9:2, class \u2026",
       "aria-label": "Search units by address, label, class or statement",
       "aria-controls": "found",
       "aria-expanded": "false",
@@ -38,8 +38,11 @@ export class SearchBox {
     this.node = element("div", { class: "find" }, this.input, this.list, this.none);
     this.actions = []; // what each suggestion does
     this.chosen = -1;
+    this.typed = null; // hash of the view that was last typed
     this.input.addEventListener("input", () => {
-      view.replace({ q: this.input.value });
+      // A search is one step of the history, however long its text.
+      view[location.hash === this.typed ? "replace" : "go"]({ q: this.input.value });
+      this.typed = location.hash;
       this.suggest();
     });
     this.input.addEventListener("keydown", (event) => this.press(event));

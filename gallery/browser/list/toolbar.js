@@ -1,7 +1,9 @@
 // The toolbar above the grid: search, sort, filter. It sets the URL hash and shows its state.
 
 import { buttonOf, element } from "../shared/dom.js";
+import { icon } from "../shared/icons.js";
 import { keys } from "../shared/keyboard.js";
+import { copyText } from "../shared/message.js";
 import { settings } from "../shared/settings.js";
 import { counted, rounded } from "../shared/text.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
@@ -51,6 +53,11 @@ export class Toolbar {
       "aria-label": "Keyboard shortcuts",
       title: "Keyboard shortcuts",
     });
+    this.link = element("code", { class: "link-text", hidden: "" });
+    this.copy = buttonOf(icon("link"), "plain copy-link", () => this.copyLink(), {
+      "aria-label": "Copy link to this list",
+      title: "Copy link to this list (y)",
+    });
     this.count = element("span", { id: "count", role: "status" });
     this.chips = element("span", { class: "chips" });
     container.append(
@@ -65,7 +72,7 @@ export class Toolbar {
         help,
       ),
       this.ranges.node,
-      element("div", { class: "found" }, this.count, this.chips),
+      element("div", { class: "found" }, this.count, this.copy, this.chips, this.link),
     );
   }
 
@@ -76,9 +83,13 @@ export class Toolbar {
   }
 
   open(open) {
-    this.ranges.node.hidden = !open;
+    this.ranges.open(open);
     this.toggle.setAttribute("aria-expanded", String(open));
-    if (open) this.ranges.node.querySelector("select, input").focus();
+  }
+
+  copyLink() {
+    this.link.replaceChildren(location.href);
+    copyText(location.href, "Link", this.link);
   }
 
   /** Open a random unit of the list. */
@@ -90,6 +101,7 @@ export class Toolbar {
 
   /** Show the state of the view. */
   update(state, shown) {
+    this.link.hidden = true;
     const { input } = this.search;
     if (document.activeElement !== input || input.value.trim() !== state.q.trim())
       input.value = state.q;

@@ -68,7 +68,7 @@ function pinnedLink(address) {
   const index = unitTable.find(address);
   return element(
     "a",
-    { title: address, "aria-label": address },
+    { title: address, "aria-label": index < 0 ? address : unitTable.description(index) },
     index < 0 ? element("span", { class: "pin-none" }, "?") : thumbnail(index, 48),
   );
 }

@@ -1,7 +1,9 @@
 // Keyboard shortcuts of a model's page.
 
 import { cellAddress } from "../list/cell-buttons.js";
+import { buttonOf } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
+import { showMessage } from "../shared/message.js";
 import { pins } from "../state/pins.js";
 import { NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { toggleFavorite } from "../unit/actions.js";
@@ -87,6 +89,7 @@ function addListKeys(grid, layers, toolbar, isShown) {
     );
   keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
   keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
+  keys.add("List", "y", "Copy link to the list", () => toolbar.copyLink(), isShown.units);
   keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
   keys.add("List", "[", "Previous layer", () => layers.step(-1), isShown.units);
   keys.add("List", "]", "Next layer", () => layers.step(1), isShown.units);
@@ -106,7 +109,19 @@ function addListKeys(grid, layers, toolbar, isShown) {
     },
     inGrid,
   );
-  keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown.lists);
+  keys.add("List", "Escape", "Clear filters", clearFilters, isShown.lists);
+}
+
+/** Clear the filters; a key that was hit by accident can be undone. */
+function clearFilters() {
+  const { q, where, layer, only, facets } = view.state();
+  const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+  view.go(NO_FILTERS);
+  if (isFiltered)
+    showMessage(
+      "Filters cleared",
+      buttonOf("Undo", "plain", () => history.back()),
+    );
 }
 
 /** Let Escape move the focus from the toolbar to the grid. */

@@ -117,12 +117,11 @@ function showProblems(problems, ways = []) {
 }
 
 /** What is wrong with a link to the list. */
-function unitProblems({ kind, name, problems, layer }) {
-  const isKnown = (site) => unitTable.sites.some((one) => one.name === site);
+function unitProblems({ kind, problems, layer }) {
+  const isKnown = layer === null || unitTable.sites.some(({ name }) => name === layer);
   return [
     ...(LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201c${kind}\u201d`]),
-    ...(kind === "site" && !isKnown(name) ? [`there is no layer \u201c${name}\u201d`] : []),
-    ...(layer !== null && !isKnown(layer) ? [`there is no layer \u201c${layer}\u201d`] : []),
+    ...(isKnown ? [] : [`there is no layer \u201c${layer}\u201d`]),
     ...problems,
   ];
 }
@@ -172,10 +171,11 @@ function showUnits(state) {
   if (!units.length) emptyNote.replaceChildren(...noMatches(state));
   showProblems(unitProblems(state));
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
-  else if (state.kind === "site" && grid.showLayer(state.name)) return;
   else if (returning) restoreList(oldPosition);
-  else if (!wasShown) restoreScroll(listShown);
-  else if (changed) scrollToList();
+  else if (!wasShown) {
+    restoreScroll(listShown);
+    if (state.kind === "site") unitsContainer.querySelector("h2")?.focus({ preventScroll: true });
+  } else if (changed) scrollToList();
   grid.draw();
 }
 
@@ -267,7 +267,7 @@ function updateMarks() {
 
 toolbar.onsize = () => grid.resizePictures();
 grid.onlayer = (name) => {
-  if (name !== null) layers.mark(name);
+  if (view.state().layer === null) layers.mark(name);
 };
 
 fillHeader(model);
@@ -304,10 +304,20 @@ addEventListener("click", (event) => {
   view.open(hash);
 });
 
+/** What the skip link leads to: the page behind its header, the current cell, or the section. */
+function skipTarget() {
+  if (!pageContainer.hidden) {
+    const content = pageContainer.querySelector("header ~ *") ?? pageContainer;
+    content.tabIndex = -1;
+    return content;
+  }
+  const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
+  return cell ?? document.getElementById("pictures");
+}
+
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // keep the hash, which is the view
-  const cell = unitsContainer.hidden ? null : unitsContainer.querySelector('a.cell[tabindex="0"]');
-  (cell ?? document.getElementById("pictures")).focus();
+  skipTarget().focus();
 });
 
 initTheme();

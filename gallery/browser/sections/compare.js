@@ -8,7 +8,7 @@ import { dataFolder, model } from "../state/model.js";
 import { addressLink, layersOf, sectionHead } from "./blocks.js";
 import { enlargeable, legend, shownWidth } from "./figures.js";
 
-const LAYERS = { text: 11, letter: 6.7, gap: 6, least: 6, most: 30 }; // pixels
+const LAYERS = { text: 13, letter: 7.9, gap: 6, least: 6, most: 30 }; // pixels
 
 /** Truncate a label to a number of characters. */
 const truncated = (text, room) =>

@@ -30,11 +30,15 @@ export function enlargeable(figure, width, alt, caption) {
 export function legend(scale, low, high) {
   return element(
     "span",
-    { class: "legend" },
+    {
+      class: "legend",
+      role: "img",
+      "aria-label": `Color scale from ${rounded(low)} to ${rounded(high)}`,
+    },
     element("span", {}, rounded(low)),
     element("img", {
       src: `${dataFolder}/figures/${scale[0]}.webp`,
-      alt: "to",
+      alt: "",
       width: 96,
       height: 8,
     }),

@@ -62,6 +62,11 @@ class UnitTable {
     return this.headlines[i] ?? "";
   }
 
+  /** Alternative text of a unit's picture: its address, and its headline if there is one. */
+  description(i) {
+    return [this.address(i), this.headline(i)].filter(Boolean).join(": ");
+  }
+
   /** Number of the unit with an address; -1 if there is none. */
   find(address) {
     this.indices ??= new Map(
@@ -131,11 +136,17 @@ class UnitTable {
     return this.rendered[i].reduce((most, [, , samples]) => Math.max(most, samples), 0);
   }
 
-  /** URL of a unit's best sample; null if there is none, or it is a pair of pictures. */
-  pictureFile(i) {
+  /** URLs of a unit's best sample, two of a pair; null if there are no such files. */
+  pictureFiles(i) {
+    if (this.pictureFormat === null) return null;
     const [{ row, best, sides }] = this.renders(i);
-    if (this.pictureFormat === null || sides > 1) return null;
-    return `${this.pictures}${row}-${best}.${this.pictureFormat}`;
+    const names = sides > 1 ? [`${best}-0`, `${best}-1`] : [best];
+    return names.map((name) => `${this.pictures}${row}-${name}.${this.pictureFormat}`);
+  }
+
+  /** Width and height of a unit's pictures, in pixels. */
+  pictureSize(i) {
+    return this.groups[this.rendered[i][0][0]].size;
   }
 
   /** Position of a unit's thumbnail: file and size of its sheet, and offset and size in it, in pixels. */

@@ -1,6 +1,7 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
 // #SECTION[&group=NAME][&metric=NAME][&images=all], or
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&FACET=VALUE]
+// The list of one layer is #site=SITE; `layer` is its name in the hashes of other views.
 
 import {
   escapeForHash,
@@ -35,24 +36,21 @@ class View {
   }
 
   /**
-   * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
-   * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order. `options`
-   * are those of the current section, and lead to it.
+   * Hash of the current view with changes: to a `unit` by its address, to a comparison of `pins`, or to a `page`;
+   * otherwise to the list; `unit: null` leads back to the last list. All links keep the filters and the sort order.
+   * `options` are those of the current section, and lead to it.
    */
   link(changes) {
-    const { unit, site, pins: compared, page, options, ...rest } = changes;
+    const { unit, pins: compared, page, options, ...rest } = changes;
     if (options) return sectionHash(this.section, options);
     if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
     const state = { ...this.state(), ...rest };
-    const parameters = listParameters(state);
-    const lead = unit
-      ? unitHash(unit)
-      : site
-        ? siteHash(site)
-        : compared
-          ? pinsHash(compared)
-          : `#${page ?? (parameters.length ? "units" : "")}`;
-    return [lead, ...parameters].join("&");
+    const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : page && `#${page}`;
+    if (lead) return [lead, ...listParameters(state)].join("&");
+    const parameters = listParameters({ ...state, layer: null });
+    const list =
+      state.layer !== null ? siteHash(state.layer) : `#${parameters.length ? "units" : ""}`;
+    return [list, ...parameters].join("&");
   }
 
   /** Show the view of a hash synchronously, so that the next event acts on it. */
@@ -127,6 +125,7 @@ function parseHash(hash) {
     else if (unitTable.facets.has(key)) readFacet(state, key, unescapeHash(value));
     else if (parameter) state.problems.push(`\u201c${unescapeHash(parameter)}\u201d is unknown`);
   }
+  if (state.kind === "site" && state.name !== undefined) state.layer = state.name;
   return state;
 }
 

@@ -8,6 +8,7 @@ import { wholeWidth } from "../shared/picture-size.js";
 import { measured } from "../shared/text.js";
 import { dataFolder, model } from "../state/model.js";
 import { thumbnail } from "../state/thumbnails.js";
+import { unitTable } from "../state/unit-table.js";
 
 export const SIDES = ["query", "key"]; // of a query-key logit that is rendered as two images
 
@@ -22,7 +23,7 @@ const pictureFile = (render, sample, side) =>
 export function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
   const [width, height] = size;
   const names = [
-    unit.address,
+    unitTable.description(unit.index),
     ...(render.samples > 1 ? [`sample ${rank + 1}`] : []),
     ...(side === null ? [] : [`${SIDES[side]} side`]),
   ];

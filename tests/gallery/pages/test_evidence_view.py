@@ -367,3 +367,17 @@ def test_a_class_that_no_unit_has_is_named(page: Page, model_page: Path) -> None
         "no unit has \u201cclass\u201d \u201czebra\u201d"
     )
     eventually(lambda: len(listed(page)), 5)
+
+
+def test_the_preview_and_the_names_of_pictures_say_what_a_unit_responds_to(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    page.locator(f".cell[aria-label='{UNITS[0]}']").hover()
+    preview = page.locator(".preview")
+    expect(preview.locator("img")).to_have_count(3)  # of at most four, in this store
+    eventually(lambda: preview.locator("img").first.evaluate("image => image.naturalWidth > 0"))
+    headline = preview.locator("span:not([class])").last.inner_text()
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    picture = page.locator(".large img")
+    expect(picture).to_have_attribute("alt", f"{UNITS[0]}: {headline}")

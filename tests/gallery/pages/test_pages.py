@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.gallery.browsing import back, eventually, fits, forward, open_page
-from tests.gallery.conftest import DIVERSE, UNITS
+from tests.gallery.conftest import DIVERSE, TOKENS, UNITS
 
 
 def focused(page: Page) -> str:
@@ -110,9 +110,10 @@ def test_the_skip_link_leads_past_layers_and_tools_to_the_first_unit(
     expect(page.locator(".cell").first).to_be_focused()
 
 
-def test_a_deep_link_to_a_layer_scrolls_there(page: Page, model_page: Path) -> None:
+def test_a_deep_link_to_a_layer_shows_it(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#site=blocks.10.mlp.fc1")
-    expect(page.get_by_role("heading", name="blocks.10.mlp.fc1")).to_be_in_viewport()
+    expect(page.locator("#units h2")).to_have_text("blocks.10.mlp.fc1")
+    expect(page.locator("#count")).to_contain_text(f"{1 + len(TOKENS)} of {len(UNITS)}")
     eventually(lambda: focused(page), "blocks.10.mlp.fc1")
 
 

@@ -48,6 +48,40 @@ def test_the_border_of_a_control_stands_out_from_paper(scheme: str) -> None:
     assert contrast(colors["edge"], colors["paper"]) >= 3  # WCAG 1.4.11
 
 
+def declared(name: str) -> list[tuple[str, str]]:
+    """Selector and value of each declaration of this property, or of the shorthand `font`."""
+    sources = sorted((HERE / "browser/styles").glob("*.css"))
+    text = re.sub(
+        r"/\*.*?\*/", "", "\n".join(path.read_text() for path in sources), flags=re.DOTALL
+    )
+    rules = re.findall(r"([^{};]+)\{([^{}]*)\}", text)
+    return [
+        (" ".join(selector.split()), value)
+        for selector, body in rules
+        for value in re.findall(rf"(?:^|[\s;])(?:font|{name}): ([^;]+);", body)
+    ]
+
+
+def test_text_has_two_sizes_besides_those_of_headings() -> None:
+    sizes = [
+        (selector, size)
+        for selector, value in declared("font-size")
+        for size in re.findall(r"var\(--small\)|clamp\(.*?\)|[\d.]+(?:rem|px|em)\b", value)[:1]
+    ]
+    others = [s for s, size in sizes if size not in {"1rem", "var(--small)"}]
+    assert all(re.search(r"\bh[12]\b|\.headline b$", selector) for selector in others), others
+
+
+def test_serifs_are_of_headings_and_mono_is_of_addresses_and_commands() -> None:
+    families = declared("font-family")
+    serif = {selector for selector, value in families if "--serif" in value}
+    assert serif == {"h1", "h2", ".plain-title.plain-title"}
+    mono = {selector for selector, value in families if "--mono" in value}
+    commands = {".command pre", ".measured code"}
+    addresses = mono - commands
+    assert not any(re.search(r"kbd|settings|input|card|strips|overview", s) for s in addresses)
+
+
 def test_the_contrast_formula_is_right_at_its_ends() -> None:
     assert contrast("#ffffff", "#000000") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1

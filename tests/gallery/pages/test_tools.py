@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+import gallery
 from tests.gallery.big import WIDTH, addresses, columns
-from tests.gallery.browsing import back, box_of, eventually, forward, open_page
+from tests.gallery.browsing import (
+    allow_clipboard,
+    back,
+    box_of,
+    eventually,
+    forward,
+    open_page,
+)
 from tests.gallery.conftest import UNITS
-from tests.gallery.made_stores import activation
+from tests.gallery.made_stores import activation, write_store
 from tests.gallery.pages.test_grid import big as big  # noqa: PLC0414  # a fixture
+from tests.gallery.results import write_everything
 
 
 def listed(page: Page) -> list[str]:
@@ -215,12 +226,16 @@ def test_search_finds_all_words_in_address_or_label(page: Page, big: Path) -> No
     expect(page.get_by_text("No units match.")).to_be_visible()
 
 
-def test_typing_makes_no_steps_in_the_history(page: Page, big: Path) -> None:
+def test_a_search_is_one_step_of_the_history_whatever_was_typed(page: Page, big: Path) -> None:
     open_page(page, big)
+    page.locator("#sites a").nth(5).click()
     before = page.evaluate("history.length")
     page.locator("#search").press_sequentially("fc1:99")
-    expect(page.locator("#count")).to_contain_text(" of ")
-    eventually(lambda: page.evaluate("history.length"), before)
+    expect(page.locator("#count")).to_contain_text("11 of")
+    eventually(lambda: page.evaluate("history.length"), before + 1)
+    back(page)  # to the layer, which the search is no replacement of
+    expect(page.locator("#count")).to_contain_text("1,536 of")
+    eventually(lambda: page.evaluate("location.hash"), "#site=blocks.4.mlp.fc1")
 
 
 @pytest.mark.parametrize("key", ["/", "g"])
@@ -281,16 +296,17 @@ def test_a_layer_without_matches_cannot_be_followed_and_all_counts_are_of_the_fi
     open_page(page, big, "#units&q=blocks.3.%20:7")
     counts = page.locator("#sites a .quiet")
     wanted = [a for a in addresses() if a.startswith("blocks.3.") and ":7" in a]
-    eventually(counts.all_inner_texts, ["0"] * 3 + [str(len(wanted))] + ["0"] * 8)
-    assert page.locator("#sites a[href]").count() == 1
+    count = str(len(wanted))
+    eventually(counts.all_inner_texts, [count] + ["0"] * 3 + [count] + ["0"] * 8)
+    assert page.locator("#sites a[href]").count() == 2  # of the layer, and of all
     few = columns()["ratio"] > 13
     open_page(page, big, "#units&where=ratio>13")
     eventually(lambda: len(listed(page)), int(few.sum()))
     layers = {int(a.split(".")[1]) for a in listed(page)}
     assert len(layers) < 12
     page.keyboard.press("]")
-    wanted_layer = sorted(layers)[1]
-    eventually(lambda: page.evaluate("location.hash").startswith(f"#site=blocks.{wanted_layer}."))
+    first = min(layers)
+    eventually(lambda: page.evaluate("location.hash").startswith(f"#site=blocks.{first}."))
     open_page(page, big, "#units&q=blocks.3.%20:7&layer=blocks.5.mlp.fc1")
     page.get_by_role("link", name=f"Show {len(wanted)}\u00a0units of other layers").click()
     eventually(lambda: listed(page), wanted)
@@ -437,7 +453,7 @@ def test_the_skip_link_leaves_a_sorted_list_as_it_is(page: Page, model_page: Pat
     wanted = sorted((u for u in UNITS if "blocks" in u), key=lambda u: -activation(u, 1)[0])
     eventually(lambda: listed(page), wanted)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the units")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".cell").first).to_be_focused()
     eventually(lambda: page.evaluate("location.hash"), "#units&sort=-activation&q=blocks")
@@ -451,10 +467,10 @@ def test_the_tab_key_stops_at_one_layer_and_arrows_move_between_them(page: Page,
     expect(stops).to_have_text(re.compile(r"^blocks\.3\."))
     stops.focus()
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#sites a").nth(4)).to_be_focused()
+    expect(page.locator("#sites a").nth(5)).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    expect(page.locator("#sites a").nth(2)).to_be_focused()
+    expect(page.locator("#sites a").nth(3)).to_be_focused()
 
 
 def test_shortcuts_of_one_key_can_be_turned_off(page: Page, model_page: Path) -> None:
@@ -508,13 +524,21 @@ def test_pictures_are_in_a_small_window_and_the_search_is_one_step_away(
     eventually(lambda: page.evaluate("scrollY"), 0)
 
 
-def test_a_sorted_list_keeps_to_one_layer_where_its_link_is_followed(page: Page, big: Path) -> None:
-    open_page(page, big, "#units&sort=-ratio")
-    page.locator("#sites a").nth(4).click()
-    wanted = [a for a in sorted_by("ratio", down=True) if a.startswith("blocks.4.")]
+@pytest.mark.parametrize("hash_", ["", "#units&sort=-ratio"])
+def test_the_link_of_a_layer_shows_only_its_units_in_every_order(
+    hash_: str, page: Page, big: Path
+) -> None:
+    open_page(page, big, hash_)
+    order = listed(page)
+    expect(page.locator("#sites .caption")).to_have_text("Show layer")
+    links = page.locator("#sites a")
+    expect(links.first).to_have_text("All layers 18,432")
+    expect(links.first).to_have_attribute("aria-current", "true")
+    links.nth(5).click()
     expect(page.locator("#count")).to_contain_text("1,536 of")
-    eventually(lambda: listed(page), wanted)
-    page.locator("#sites a").nth(4).click()
+    eventually(lambda: listed(page), [a for a in order if a.startswith("blocks.4.")])
+    expect(page.locator("#sites a[aria-current]")).to_have_text("blocks.4.mlp.fc1 1,536")
+    links.first.click()
     expect(page.locator("#count")).to_have_text("18,432\u00a0units")
 
 
@@ -605,3 +629,123 @@ def test_a_key_in_the_grid_leads_to_the_label_of_the_unit(page: Page, big: Path)
     page.keyboard.press("l")
     expect(page.locator("#unit h1")).to_have_text("blocks.0.mlp.fc1:1")
     expect(page.get_by_role("textbox", name="Label")).to_be_focused()
+
+
+BRUSH = ".range[aria-label='ratio'] .brush"
+
+
+def test_a_range_is_chosen_on_the_histogram_of_a_metric(page: Page, big: Path) -> None:
+    ratio = columns()["ratio"]
+    open_page(page, big)
+    page.keyboard.press("n")
+    box = box_of(page.locator(BRUSH))
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10)
+    page.mouse.up()
+    texts = [page.get_by_role("textbox", name=f"ratio, {end}") for end in ("minimum", "maximum")]
+    expect(texts[0]).not_to_have_value("")
+    low, high = (float(text.input_value()) for text in texts)
+    span = ratio.max() - ratio.min()
+    pixel = span / box["width"]
+    assert low == pytest.approx(ratio.min() + 0.25 * span, abs=1.5 * pixel)
+    assert high == pytest.approx(ratio.min() + 0.5 * span, abs=1.5 * pixel)
+    inside = int(((ratio >= low) & (ratio <= high)).sum())
+    expect(page.locator("#count")).to_have_text(f"{inside:,} of 18,432\u00a0units")
+    # The upper bound is moved to the end, where it is none.
+    page.mouse.move(box["x"] + 0.5 * box["width"] + 2, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] + 40, box["y"] + 10)
+    page.mouse.up()
+    expect(texts[1]).to_have_value("")
+    expect(page.locator("#count")).to_have_text(f"{(ratio >= low).sum():,} of 18,432\u00a0units")
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_no_box_cuts_its_placeholder(width: int, page: Page, big: Path) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, big)
+    # As long as numbers of four digits get.
+    page.evaluate("featviz.page.unitTable.extent = () => [-0.00006299, 0.00003794]")
+    page.locator("#filter").click()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("#tools input")].filter((input) => {
+            const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+            const pen = document.createElement("canvas").getContext("2d");
+            pen.font = font;
+            const room = input.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+            return pen.measureText(input.placeholder).width > room;
+        }).map((input) => input.placeholder)"""
+    )
+    assert cut == []
+
+
+def test_small_pictures_are_enlarged_by_whole_numbers_without_smoothing(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    style = """cell => {
+        const style = getComputedStyle(cell, "::before");
+        return [style.backgroundSize, style.imageRendering];
+    }"""
+    cell = page.locator(".cell").first
+    for name, factor in [("L", 4), ("XL", 7)]:  # of 32 x 24 pixels
+        page.get_by_role("combobox", name="Size of pictures").select_option(name)
+        eventually(lambda: cell.evaluate(style), [f"{32 * factor}px {24 * factor}px", "pixelated"])
+
+
+@pytest.mark.parametrize(("width", "name"), [(1280, "M"), (1920, "L")])
+def test_pictures_of_few_units_are_larger_in_a_wide_window(
+    width: int, name: str, page: Page, model_page: Path
+) -> None:
+    page.set_viewport_size({"width": width, "height": 1080})
+    open_page(page, model_page)
+    expect(page.get_by_role("combobox", name="Size of pictures")).to_have_value(name)
+
+
+def test_the_link_of_a_list_is_copied(page: Page, model_page: Path) -> None:
+    allow_clipboard(page.context)
+    open_page(page, model_page, "#units&sort=-activation&q=blocks")
+    expect(page.locator(".cell").first).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.locator(".message")).to_contain_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert page.url.endswith("#units&sort=-activation&q=blocks")
+
+
+def test_filters_that_escape_has_cleared_come_back(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#units&where=activation>5&q=blocks")
+    filtered = listed(page)
+    assert 0 < len(filtered) < len(UNITS)
+    page.keyboard.press("Escape")
+    eventually(lambda: listed(page), UNITS)
+    page.locator(".message").get_by_role("button", name="Undo").click()
+    eventually(lambda: listed(page), filtered)
+
+
+def test_the_header_is_low(page: Page, big: Path) -> None:
+    open_page(page, big)
+    assert box_of(page.locator("#lists > header"))["height"] <= 80
+
+
+def test_what_is_cut_off_sideways_has_a_shadow_until_it_is_scrolled_to(
+    page: Page, tmp_path: Path
+) -> None:
+    units = ["head:0"]
+    stores = [write_everything(tmp_path / "all", units), write_store(tmp_path / "units", units)]
+    gallery.export(stores, tmp_path / "site")
+    page.set_viewport_size({"width": 390, "height": 800})
+    (found,) = (tmp_path / "site").glob("cueworld-vit-*.html")
+    open_page(page, found)
+    tabs = page.locator("#views")
+    bottom = box_of(tabs)
+
+    def edge() -> float:
+        clip = {"x": bottom["x"] + bottom["width"] - 3, "y": bottom["y"] + 1}
+        shot = page.screenshot(clip={**clip, "width": 2, "height": 3}, caret="initial")
+        return float(np.asarray(Image.open(io.BytesIO(shot)).convert("L")).mean())
+
+    paper = 250
+    eventually(lambda: edge() < paper - 20)
+    tabs.evaluate("tabs => { tabs.scrollLeft = tabs.scrollWidth; }")
+    eventually(lambda: edge() >= paper - 5)

@@ -3,9 +3,16 @@
 import { element } from "../../shared/dom.js";
 import { counted, rounded } from "../../shared/text.js";
 import { mapSwitch } from "./activation-maps.js";
-import { activationFormat, exampleButton, exampleFigure, frameLegend } from "./image.js";
+import {
+  activationFormat,
+  exampleButton,
+  exampleFigure,
+  framedImage,
+  frameLegend,
+} from "./image.js";
 
 const NINE = 9;
+const FEW = 4;
 
 /** A row of natural images with a heading. */
 function exampleRow(heading, lead, entries, examples, leadOf = () => null) {
@@ -87,10 +94,17 @@ export function nineExamples({ evidence }) {
   );
 }
 
+/** The four natural images with the highest activation, as plain images; null if there are none. */
+export function previewExamples({ evidence }) {
+  const found = evidence?.examples;
+  if (!found?.top.length) return null;
+  return found.top.slice(0, FEW).map((entry) => framedImage(entry, found, null, "eager"));
+}
+
 /** The natural images with the highest activation, for a table cell; null if there are none. */
 export function fewExamples({ evidence }) {
   const found = evidence?.examples;
   if (!found?.top.length) return null;
-  const figures = found.top.slice(0, 4).map((entry) => exampleFigure(entry, found, null));
+  const figures = found.top.slice(0, FEW).map((entry) => exampleFigure(entry, found, null));
   return element("div", { class: "examples few enlarge-group" }, figures);
 }

@@ -61,7 +61,7 @@ export function metricsBlock(unit, { evidence }) {
   if (!rows.length && !checks.length) return null;
   return element(
     "section",
-    { class: "evidence", "aria-label": "Picture quality" },
+    { class: "evidence quality", "aria-label": "Picture quality" },
     element("h2", {}, "Picture quality"),
     checks.length
       ? element("ul", { class: "verdicts", "aria-label": "Checks" }, checks.map(checkChip))

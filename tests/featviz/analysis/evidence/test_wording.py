@@ -39,7 +39,7 @@ PASSING = (
     (2, "(q = 0.004, 2 neurons tested)."),
     (3, "the activation of the image at the 99th percentile into 36 neutral images raises the"),
     (3, "by 1.20 (95 % CI 0.90 to 1.50; 50th: +0.10, 90th: +0.70; p = 0.001 for a larger effect"),
-    (3, "makes it the largest logit of 25 % of them; controls: 38 of 39 neurons"),
+    (3, "flips the prediction to it on 25 % of them; controls: 38 of 39 neurons"),
     (3, f"19 of 19 {DIRECTIONS} raise the margin of their own class by at most 0.10 (p = 0.001)."),
     (4, f"Sufficient for 'stripes' on {DATA}: among the strongest 5 % of the comparison set"),
     (4, "(q = 0.002, 2 neurons tested)."),
