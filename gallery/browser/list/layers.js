@@ -2,7 +2,7 @@
 
 import { buttonOf, element } from "../shared/dom.js";
 import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
+import { isByLayer, view } from "../state/view.js";
 
 /** The links and the select. */
 export class Layers {
@@ -46,7 +46,9 @@ export class Layers {
 
   /** Link to a layer: to its heading, or to the filtered list if the list has no headings. */
   hash(name) {
-    return view.state().sort ? view.link({ layer: name }) : view.link({ site: name, layer: null });
+    return isByLayer(view.state())
+      ? view.link({ site: name, layer: null })
+      : view.link({ layer: name });
   }
 
   go(name) {
@@ -56,17 +58,18 @@ export class Layers {
   /** Update the links for the current view; that of the layer filtered by leads back to all. */
   update() {
     const state = view.state();
-    const { sort, layer } = state;
+    const { layer } = state;
+    const isFilter = !isByLayer(state);
     const counts = unitTable.countsBySite(state);
     this.counts = counts;
-    this.caption.replaceChildren(sort ? "Show one layer" : "Go to layer");
+    this.caption.replaceChildren(isFilter ? "Show one layer" : "Go to layer");
     for (const [index, [name, link]] of [...this.links].entries()) {
       // A layer without matches has no link.
       if (!counts[index] && layer !== name) link.removeAttribute("href");
       else
         link.setAttribute(
           "href",
-          sort && layer === name ? view.link({ layer: null }) : this.hash(name),
+          isFilter && layer === name ? view.link({ layer: null }) : this.hash(name),
         );
       const count = counts[index].toLocaleString("en");
       link.lastChild.replaceChildren(count);
@@ -74,9 +77,9 @@ export class Layers {
       option.replaceChildren(`${name} (${count})`);
       option.disabled = !counts[index] && layer !== name;
     }
-    if (sort) this.select.prepend(this.all);
+    if (isFilter) this.select.prepend(this.all);
     else this.all.remove();
-    if (sort) this.mark(layer);
+    if (isFilter) this.mark(layer);
     this.updateTabStop();
   }
 

@@ -7,6 +7,7 @@ import { counted, rounded } from "../shared/text.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
 import { NO_FILTERS, view } from "../state/view.js";
+import { ListActions } from "./actions/list-actions.js";
 import { FilterPanel, MARK_NAMES } from "./filter-panel.js";
 import { SIZES, sizeName } from "./picture-sizes.js";
 import { SearchBox } from "./search-box.js";
@@ -53,6 +54,7 @@ export class Toolbar {
     });
     this.count = element("span", { id: "count", role: "status" });
     this.chips = element("span", { class: "chips" });
+    this.actions = new ListActions();
     container.append(
       element(
         "div",
@@ -65,7 +67,7 @@ export class Toolbar {
         help,
       ),
       this.ranges.node,
-      element("div", { class: "found" }, this.count, this.chips),
+      element("div", { class: "found" }, this.count, this.chips, this.actions.node),
     );
   }
 
@@ -93,6 +95,7 @@ export class Toolbar {
     const { input } = this.search;
     if (document.activeElement !== input || input.value.trim() !== state.q.trim())
       input.value = state.q;
+    this.sort.options[0].text = state.list === null ? "Sort by layer" : "In the list's order";
     this.sort.value = state.sort ?? "";
     this.direction.hidden = !state.sort;
     this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
@@ -102,6 +105,7 @@ export class Toolbar {
     );
     this.direction.title = state.down ? "Highest first" : "Lowest first";
     this.ranges.update(state, shown);
+    this.actions.update(state, shown);
     const all = counted(unitTable.count, "unit");
     this.count.replaceChildren(
       shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all,
@@ -123,7 +127,7 @@ export class Toolbar {
 }
 
 /** A link for each active filter that removes it. */
-function chipsOf({ q, layer, only, where, facets }) {
+function chipsOf({ q, layer, only, list, where, facets }) {
   const chip = (text, changes) =>
     element(
       "a",
@@ -135,6 +139,7 @@ function chipsOf({ q, layer, only, where, facets }) {
     ...(q.trim() ? [chip(`\u201c${q.trim()}\u201d`, { q: "" })] : []),
     ...(layer !== null ? [chip(layer, { layer: null })] : []),
     ...(only ? [chip(MARK_NAMES[only], { only: null })] : []),
+    ...(list !== null ? [chip(`list: ${list}`, { list: null })] : []),
     ...Object.entries(facets).map(([key, value]) => {
       const { [key]: _, ...others } = facets;
       return chip(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
