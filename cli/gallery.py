@@ -48,7 +48,7 @@ FORMS = ("webp", "avif")
     "--labels",
     type=FILE,
     metavar="FILE",
-    help="Show the labels of a JSON file that a gallery page exported.",
+    help="Show the labels and lists of a JSON file that a gallery page exported.",
 )
 @click.option(
     "--serve",

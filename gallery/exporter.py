@@ -58,7 +58,7 @@ class Exported:
         One line for each unit or natural image that cannot be shown, with the reason. Damaged rows
         of other kinds with the same reason share a line.
     remarks : tuple of str
-        At most one line, about labels of units that are not in the gallery.
+        About labels and listed units that are not in the gallery, at most one line each.
     """
 
     page: Path

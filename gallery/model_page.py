@@ -173,7 +173,7 @@ class ModelPageWriter:
             "rows": ROWS,
             "pictures": self.options.image_format.name,
             "thumbnailsOnly": self.options.thumbnails_only,
-            "labels": self._labels(),
+            **self._labels(),
             "failures": failures,
         }
         self._write_script("model", page)
@@ -254,10 +254,15 @@ class ModelPageWriter:
         ]
         return [*failed, *damaged]
 
-    def _labels(self) -> list[tuple[str, str, bool]]:
+    def _labels(self) -> dict[str, Any]:
+        """Describe labels and favorites of units on the page, and lists."""
         labels = self.options.labels.of_model(self.model.name, self.model.fingerprint)
-        labeled = (unit for unit in self.plan.addresses() if unit in labels)
-        return [(unit, labels[unit].text, labels[unit].favorite) for unit in labeled]
+        units = [
+            (unit, labels.units[unit].text, labels.units[unit].favorite)
+            for unit in self.plan.addresses()
+            if unit in labels.units
+        ]
+        return {"labels": units, "lists": sorted(labels.lists.items())}
 
     def _groups(self) -> list[dict[str, Any]]:
         """Describe each group of units: label, settings, number of sides and size of pictures."""

@@ -29,6 +29,8 @@
     pin: "M5.2 1.8h5.6M6.2 1.8v4.4L3.9 9v.9h8.2V9L9.8 6.2V1.8M8 9.9v4.6",
     link: "M6.6 9.4 9.4 6.6M7.2 4.6 8.9 2.9a2.97 2.97 0 0 1 4.2 4.2L11.4 8.8M8.8 11.4 7.1 13.1a2.97 2.97 0 0 1-4.2-4.2L4.6 7.2",
     download: "M8 1.8v8.4M4.6 7 8 10.4 11.4 7M2.2 13.8h11.6",
+    list: "M5.6 3.4h8.6M5.6 8h8.6M5.6 12.6h8.6M1.8 3.4h.9M1.8 8h.9M1.8 12.6h.9",
+    code: "M5.4 4.2 1.8 8 5.4 11.8M10.6 4.2 14.2 8 10.6 11.8M9.2 2.6 6.8 13.4",
     cross: "M3.8 3.8 12.2 12.2M12.2 3.8 3.8 12.2",
     theme: "M8 1.8a6.2 6.2 0 1 0 0 12.4a6.2 6.2 0 1 0 0-12.4ZM8 1.8v12.4M10 2.2v11.6M12 3.4v9.2",
     left: "M9.8 3 4.8 8 9.8 13",
@@ -63,8 +65,12 @@
   document.addEventListener("view", () => {
     if (location.hash !== shownAt) line.replaceChildren();
   });
-  async function copyText(text, what, shown) {
-    const note = text.startsWith("file:") ? ". It opens on this computer only: publish the folder, or use featviz gallery --serve" : "";
+  var isLocal = (url) => /^(file:|https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/.test(url);
+  async function copyText(text, what, shown, remark = "") {
+    const note = [
+      ...isLocal(text) ? ["It opens on this computer only: publish the folder to share it"] : [],
+      ...remark ? [remark] : []
+    ].map((sentence) => `. ${sentence}`).join("");
     try {
       await navigator.clipboard.writeText(text);
       showMessage(`${what} copied${note}`);
@@ -79,6 +85,38 @@
     { class: "notice" },
     `A file of this gallery is missing or cannot be read: ${error.message}`
   );
+
+  // shared/text.js
+  function counted(count, noun) {
+    return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
+  }
+  var listed = (items) => items.join("\xA0\xB7 ");
+  function measured(value) {
+    if (value === null) return "\u2013";
+    return value.toPrecision(4).replace("-", "\u2212");
+  }
+  function scaleFormat(low, high, digits = 4) {
+    const range = high - low || Math.abs(high) || 1;
+    const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(range))));
+    return (value) => {
+      if (value === null) return "\u2013";
+      const text = value.toFixed(decimals);
+      return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+    };
+  }
+  var rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
+  var brief = (value) => value === null ? "\u2013" : rounded(Number(value.toPrecision(3)));
+  var percent = (share) => share === null ? "\u2013" : `${(100 * share).toFixed(1).replace("-", "\u2212")}\xA0%`;
+  var hundredths = (value) => value === null ? "\u2013" : value.toFixed(2).replace("-", "\u2212");
+  var plainName = (text) => text.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
+  var foldedText = (text) => text.normalize("NFKC").toLowerCase();
+  var isShortAddress = (text) => /^\d+:\d+$/.test(text);
+  function addressHas(address, word) {
+    if (!isShortAddress(word)) return address.includes(word);
+    const [block, unit] = word.split(":");
+    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
+    return index === unit && /\d+/.exec(site)?.[0] === block;
+  }
 
   // state/data.js
   globalThis.featviz ??= {};
@@ -135,43 +173,14 @@
   };
   var pins = new Pins(`featviz-pins:${model.name}:${model.weights}`);
 
-  // shared/text.js
-  function counted(count, noun) {
-    return `${count.toLocaleString("en")}\xA0${noun}${count === 1 ? "" : "s"}`;
-  }
-  var listed = (items) => items.join("\xA0\xB7 ");
-  function measured(value) {
-    if (value === null) return "\u2013";
-    return value.toPrecision(4).replace("-", "\u2212");
-  }
-  function scaleFormat(low, high, digits = 4) {
-    const range = high - low || Math.abs(high) || 1;
-    const decimals = Math.min(20, Math.max(0, digits - 1 - Math.floor(Math.log10(range))));
-    return (value) => {
-      if (value === null) return "\u2013";
-      const text = value.toFixed(decimals);
-      return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
-    };
-  }
-  var rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
-  var brief = (value) => value === null ? "\u2013" : rounded(Number(value.toPrecision(3)));
-  var percent = (share) => share === null ? "\u2013" : `${(100 * share).toFixed(1).replace("-", "\u2212")}\xA0%`;
-  var hundredths = (value) => value === null ? "\u2013" : value.toFixed(2).replace("-", "\u2212");
-  var foldedText = (text) => text.normalize("NFKC").toLowerCase();
-  var isShortAddress = (text) => /^\d+:\d+$/.test(text);
-  function addressHas(address, word) {
-    if (!isShortAddress(word)) return address.includes(word);
-    const [block, unit] = word.split(":");
-    const [, site, index] = /^([^:]*):(\d+)(@.*)?$/s.exec(address) ?? [];
-    return index === unit && /\d+/.exec(site)?.[0] === block;
-  }
-
   // state/label-file.js
   var LABELS = {
     format: "featviz-labels",
     version: 1,
     longest: 500,
     // characters of a label
+    longestName: 100,
+    // characters of the name of a list
     model: model.name,
     weights: model.weights.split(" ").at(-1)
     // first digits of the fingerprint
@@ -188,24 +197,43 @@
       throw new Error(
         `its version is ${JSON.stringify(file.version) ?? "missing"}; this gallery reads version ${LABELS.version}`
       );
-    const { model: model2 = LABELS.model, weights = LABELS.weights, labels: entries } = file;
+    const { model: model2 = LABELS.model, weights = LABELS.weights, labels: entries, lists = {} } = file;
     if (typeof model2 !== "string" || typeof weights !== "string")
       throw new Error('its "model" and "weights" are not strings');
-    if (typeof entries !== "object" || entries === null || Array.isArray(entries))
-      throw new Error('its "labels" is not an object');
+    if (!isObject(entries)) throw new Error('its "labels" is not an object');
     return {
       model: model2,
       weights,
       entries: new Map(
         Object.entries(entries).map(([address, entry]) => [address, checkedLabel(address, entry)])
-      )
+      ),
+      lists: checkedLists(lists)
     };
+  }
+  var isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+  function checkedLists(lists) {
+    if (!isObject(lists)) throw new Error('its "lists" is not an object');
+    return new Map(
+      Object.entries(lists).map(([name, addresses]) => {
+        const problem = nameProblem(name);
+        if (problem) throw new Error(problem);
+        if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string"))
+          throw new Error(`the list \u201C${name}\u201D is not a list of addresses`);
+        return [name, [...new Set(addresses)]];
+      })
+    );
+  }
+  function nameProblem(name) {
+    if (name === "") return "a list needs a name";
+    if (name !== name.trim()) return "the name of a list starts or ends with a space";
+    if (name.length > LABELS.longestName)
+      return `the name of a list has ${name.length.toLocaleString("en")} characters, more than ${LABELS.longestName}`;
+    return null;
   }
   function checkedLabel(address, entry) {
     const { label = "", favourite: favorite = false } = entry ?? {};
     const named = `the entry of ${address.length > 60 ? `${address.slice(0, 60)}\u2026` : address}`;
-    if (typeof entry !== "object" || entry === null || Array.isArray(entry))
-      throw new Error(`${named} is not an object`);
+    if (!isObject(entry)) throw new Error(`${named} is not an object`);
     if (typeof label !== "string") throw new Error(`${named} has a label that is not a string`);
     if (label.length > LABELS.longest)
       throw new Error(
@@ -215,55 +243,165 @@
       throw new Error(`${named} has a "favourite" that is neither true nor false`);
     return { label: label.trim(), favorite };
   }
-  function writeLabels(entries) {
-    const sorted = [...entries].sort(([one], [other]) => one < other ? -1 : 1).map(([address, { label, favorite }]) => [address, { label, favourite: favorite }]);
+  function writeLabels(entries, lists = []) {
+    const byKey = ([one], [other]) => one < other ? -1 : 1;
+    const sorted = [...entries].sort(byKey).map(([address, { label, favorite }]) => [address, { label, favourite: favorite }]);
     const { format, version, model: model2, weights } = LABELS;
-    return `${JSON.stringify({ format, version, model: model2, weights, labels: Object.fromEntries(sorted) }, null, 1)}
+    const named = [...lists].sort(byKey);
+    const file = { format, version, model: model2, weights, labels: Object.fromEntries(sorted) };
+    if (named.length) file.lists = Object.fromEntries(named);
+    return `${JSON.stringify(file, null, 1)}
 `;
   }
 
-  // state/labels.js
-  var Labels = class {
-    /** `exported` are the labels of the export; `key` is the key in local storage. */
-    constructor(exported, key) {
-      this.exported = exported;
+  // state/saved/stored-marks.js
+  var StoredMarks = class {
+    /** `key` is the key in local storage, and `event` the name of the event after changes. */
+    constructor(key, event) {
       this.key = key;
+      this.event = event;
       this.own = /* @__PURE__ */ new Map();
       this.warning = null;
       this.read();
-      addEventListener("storage", (event) => {
-        if (event.key !== key && event.key !== null) return;
+      addEventListener("storage", (event2) => {
+        if (event2.key !== key && event2.key !== null) return;
         this.read();
         this.notify();
       });
     }
-    /** Read the stored labels, which another window may have changed. */
+    /** Read what is stored, which another window may have changed. */
     read() {
       if (this.warning) return;
       let text;
       try {
         text = localStorage.getItem(this.key);
       } catch {
-        this.warning = "This browser does not store data for this page. Export your labels before you close it, or they are lost.";
+        this.warning = "This browser does not store data for this page. Export your labels and lists before you close it, or they are lost.";
         return;
       }
       try {
-        this.own = text === null ? /* @__PURE__ */ new Map() : readLabels(text).entries;
+        this.own = text === null ? /* @__PURE__ */ new Map() : this.parse(text);
       } catch (error) {
-        this.warning = `The labels stored in this browser cannot be read (${error.message}) and are left unchanged. Export new labels before you close the page, or they are lost.`;
+        this.warning = `The ${this.event} stored in this browser cannot be read (${error.message}) and are left unchanged. Export new ${this.event} before you close the page, or they are lost.`;
       }
     }
     write() {
       if (this.warning) return;
       try {
-        if (this.own.size) localStorage.setItem(this.key, writeLabels(this.own));
+        if (this.own.size) localStorage.setItem(this.key, this.serialize());
         else localStorage.removeItem(this.key);
       } catch {
-        this.warning = "The storage of this browser is full. Export new labels before you close the page, or they are lost.";
+        this.warning = `The storage of this browser is full. Export new ${this.event} before you close the page, or they are lost.`;
       }
     }
+    /** Store changes that were made to `own`. */
+    save() {
+      this.write();
+      this.notify();
+    }
     notify() {
-      document.dispatchEvent(new Event("labels"));
+      document.dispatchEvent(new Event(this.event));
+    }
+  };
+
+  // state/saved/unit-lists.js
+  var SHORTER = LABELS.longestName - 10;
+  var UnitLists = class extends StoredMarks {
+    /** `exported` are the lists of the export; `key` is the key in local storage. */
+    constructor(exported, key) {
+      super(key, "lists");
+      this.exported = exported;
+    }
+    /** Lists by name; null for one of the export that was deleted. */
+    parse(text) {
+      const { lists, deleted } = JSON.parse(text);
+      if (!Array.isArray(deleted)) throw new Error('its "deleted" is not a list');
+      return new Map([...deleted.map((name) => [name, null]), ...checkedLists(lists)]);
+    }
+    serialize() {
+      const all = [...this.own];
+      return JSON.stringify({
+        lists: Object.fromEntries(all.filter(([, addresses]) => addresses)),
+        deleted: all.flatMap(([name, addresses]) => addresses ? [] : [name])
+      });
+    }
+    /** Addresses of a list, in its order; null if there is no such list. */
+    get(name) {
+      return (this.own.has(name) ? this.own.get(name) : this.exported.get(name)) ?? null;
+    }
+    has(name) {
+      return this.get(name) !== null;
+    }
+    /** Whether everyone who opens the gallery has this list. */
+    isExported(name) {
+      return this.exported.has(name) && isEqual(this.exported.get(name), this.get(name));
+    }
+    /** All lists, as [name, addresses], sorted by name. */
+    entries() {
+      return [...new Map([...this.exported, ...this.own])].filter(([, addresses]) => addresses).sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
+    }
+    /** Names of the lists that have a unit. */
+    of(address) {
+      return this.entries().flatMap(
+        ([name, addresses]) => addresses.includes(address) ? [name] : []
+      );
+    }
+    /** Change lists, [name, addresses] each; null deletes one. Return a function that undoes it. */
+    change(...changes) {
+      this.read();
+      const before = changes.map(([name]) => [name, this.get(name)]);
+      for (const [name, addresses] of changes) this.put(name, addresses);
+      this.save();
+      return () => this.change(...before);
+    }
+    put(name, addresses) {
+      const base = this.exported.get(name) ?? null;
+      if (isEqual(base, addresses)) this.own.delete(name);
+      else this.own.set(name, addresses);
+    }
+    /** Rename a list; return a function that undoes it. */
+    rename(name, changed) {
+      return this.change([changed, this.get(name)], [name, null]);
+    }
+    /**
+     * Add imported lists. One whose name is that of another list gets a number, so that both are kept.
+     * Return the names of the `added` and the number of those that exist already, and `undo`.
+     */
+    add(imported) {
+      this.read();
+      const added = /* @__PURE__ */ new Map();
+      const find = (name) => added.get(name) ?? this.get(name);
+      for (const [name, addresses] of imported) {
+        let free = name;
+        for (let number = 2; find(free) && !isEqual(find(free), addresses); number += 1)
+          free = `${name.slice(0, SHORTER)} (${number})`;
+        if (!find(free)) added.set(free, addresses);
+      }
+      return {
+        added: [...added.keys()],
+        same: imported.size - added.size,
+        undo: this.change(...added)
+      };
+    }
+  };
+  var isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+  var unitLists = new UnitLists(
+    new Map(model.lists),
+    `featviz-lists:${model.name}:${model.weights}`
+  );
+
+  // state/labels.js
+  var Labels = class extends StoredMarks {
+    /** `exported` are the labels of the export; `key` is the key in local storage. */
+    constructor(exported, key) {
+      super(key, "labels");
+      this.exported = exported;
+    }
+    parse(text) {
+      return readLabels(text).entries;
+    }
+    serialize() {
+      return writeLabels(this.own);
     }
     /** Label and favorite of an address. */
     get(address) {
@@ -277,8 +415,7 @@
         label: entry.label.trim().slice(0, LABELS.longest),
         favorite: entry.favorite
       });
-      this.write();
-      this.notify();
+      this.save();
     }
     put(address, entry) {
       const base = this.exported.get(address) ?? { label: "", favorite: false };
@@ -294,10 +431,6 @@
     get size() {
       return this.entries().length;
     }
-    /** The text of a label file. */
-    toText() {
-      return writeLabels(this.entries());
-    }
     /** Add imported labels, replacing existing ones; return counts and a function that undoes it. */
     add(entries) {
       this.read();
@@ -310,16 +443,14 @@
         else counts.added += 1;
         this.put(address, entry);
       }
-      this.write();
-      this.notify();
+      this.save();
       const undo = () => {
         this.read();
         for (const address of entries.keys()) {
           if (before.has(address)) this.own.set(address, before.get(address));
           else this.own.delete(address);
         }
-        this.write();
-        this.notify();
+        this.save();
       };
       return { ...counts, undo };
     }
@@ -457,6 +588,11 @@
     metric(key, i) {
       return this.columns.get(key)?.[i] ?? null;
     }
+    /** Value of a facet of a unit; null if it has none. */
+    facet(key, i) {
+      const { values, units } = this.facets.get(key);
+      return units[i] === null ? null : values[units[i]];
+    }
     /** Smallest and largest known value of a metric; null if there is none. */
     extent(key) {
       let [low, high] = [Infinity, -Infinity];
@@ -515,13 +651,13 @@
     }
     /** Indices of the units of a view: filtered, searched and sorted. */
     order(state) {
-      const { sort, down, where, q, layer, only, facets } = state;
-      const key = JSON.stringify([sort, down, where, q, layer, only, facets]);
+      const { sort, down, where, q, layer, only, list, facets } = state;
+      const key = JSON.stringify([sort, down, where, q, layer, only, list, facets]);
       if (this.ordered?.key !== key)
-        this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
+        this.ordered = { key, units: this.sorted(this.filtered(state), sort, down, list) };
       return this.ordered.units;
     }
-    /** Discard the last list after labels or pins changed. */
+    /** Discard the last list after labels, pins or named lists changed. */
     invalidate() {
       this.ordered = null;
     }
@@ -532,7 +668,7 @@
       for (const i of units) counts[this.siteIndex(i)] += 1;
       return counts;
     }
-    filtered({ where, q, layer, only, facets }) {
+    filtered({ where, q, layer, only, list, facets }) {
       const tests = where.map(({ key, op, value }) => [
         this.columns.get(key),
         COMPARISONS[op],
@@ -543,12 +679,14 @@
         return [units, value === ANY ? null : values.indexOf(value)];
       });
       const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
+      const listed2 = list === null ? null : new Set(this.listed(list));
       const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
       const from = site ? site.offset : 0;
       const to = site ? site.offset + site.count : layer === null ? this.count : 0;
       const chosen = new Int32Array(to - from);
       let size = 0;
       for (let i = from; i < to; i += 1) {
+        if (listed2 !== null && !listed2.has(i)) continue;
         if (!tests.every(([column, holds, value]) => column[i] !== null && holds(column[i], value)))
           continue;
         if (!chosenFacets.every(([units, at]) => at === null ? units[i] !== null : units[i] === at))
@@ -563,9 +701,17 @@
       }
       return chosen.subarray(0, size);
     }
-    /** Sort by a metric. Units without it come last; ties keep their order. */
-    sorted(chosen, sort, down) {
+    /** Indices of the units of a named list, in its order. */
+    listed(name) {
+      return (unitLists.get(name) ?? []).map((address) => this.find(address)).filter((index) => index >= 0);
+    }
+    /** Sort by a metric, or else in the order of a named list. Units without the metric come last; ties keep their order. */
+    sorted(chosen, sort, down, list) {
       const column = this.columns.get(sort);
+      if (!column && list !== null) {
+        const has = new Set(chosen);
+        return Int32Array.from(this.listed(list).filter((i) => has.has(i)));
+      }
       if (!column) return chosen;
       const sign = down ? -1 : 1;
       const known2 = chosen.filter((i) => column[i] !== null);
@@ -658,7 +804,8 @@
   ];
 
   // state/view.js
-  var NO_FILTERS = { q: "", where: [], layer: null, only: null, facets: {} };
+  var NO_FILTERS = { q: "", where: [], layer: null, only: null, list: null, facets: {} };
+  var isByLayer = ({ sort, list }) => sort === null && list === null;
   var pageContainer = document.getElementById("unit");
   var View = class {
     constructor() {
@@ -675,6 +822,10 @@
       if (this.parsed.hash !== location.hash)
         this.parsed = { hash: location.hash, ...parseHash(location.hash) };
       return this.parsed;
+    }
+    /** Parse the hash again, after the lists that it may name have changed. */
+    forget() {
+      this.parsed = { hash: null };
     }
     /**
      * Hash of the current view with changes: to a `unit` by its address, to a comparison of `pins`, or to a `page`;
@@ -716,7 +867,7 @@
     `#${name}`,
     ...Object.entries(options).map(([key, value]) => `${key}=${escapeForHash(value)}`)
   ].join("&");
-  function listParameters({ sort, down, where, q, layer, only, facets }) {
+  function listParameters({ sort, down, where, q, layer, only, list, facets }) {
     return [
       ...sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : [],
       ...where.length ? [
@@ -724,6 +875,7 @@
       ] : [],
       ...layer !== null ? [`layer=${escapeForHash(layer)}`] : [],
       ...only ? [`only=${only}`] : [],
+      ...list !== null ? [`list=${escapeForHash(list)}`] : [],
       ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
       ...q ? [`q=${escapeForHash(q)}`] : []
     ];
@@ -741,6 +893,7 @@
       q: "",
       layer: null,
       only: null,
+      list: null,
       facets: {},
       options: {},
       problems: []
@@ -787,6 +940,13 @@
       const name = value === "favourites" ? "favorites" : value;
       if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
       else state.problems.push(`\u201Conly=${value}\u201D is unknown`);
+    },
+    list(state, value) {
+      if (unitLists.has(value)) state.list = value;
+      else
+        state.problems.push(
+          `there is no list \u201C${value}\u201D here; if somebody sent you its file, import it under Labels`
+        );
     }
   };
   var view = new View();
@@ -794,6 +954,126 @@
     (document.querySelector("#unit h1") ?? document.getElementById("pictures")).focus({
       preventScroll: true
     });
+  }
+
+  // marks/list-dialog.js
+  var dialog = element("dialog", { class: "dialog", "aria-labelledby": "list-title" });
+  document.body.append(dialog);
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  function listMessage(text, undo) {
+    const warning = unitLists.warning ? ` ${unitLists.warning}` : "";
+    showMessage(
+      text + warning,
+      undo ? buttonOf("Undo", "plain undo", () => {
+        undo();
+        showMessage("Restored");
+      }) : null
+    );
+  }
+  function chooseList(addresses, what) {
+    const lists = unitLists.entries();
+    const choices = lists.map(([name, held]) => {
+      const known2 = new Set(held);
+      const hasAll = addresses.every((address) => known2.has(address));
+      const choose = () => {
+        dialog.close();
+        if (hasAll) remove(name, addresses, what);
+        else add(name, addresses, what);
+      };
+      return element(
+        "li",
+        {},
+        buttonOf(
+          [
+            element("bdi", {}, name),
+            element("span", { class: "quiet" }, counted(held.length, "unit"))
+          ],
+          "button",
+          choose,
+          { "aria-pressed": String(hasAll) }
+        )
+      );
+    });
+    show(
+      [`Add `, element("bdi", {}, what), " to a list"],
+      [
+        choices.length ? element("ul", {}, choices) : null,
+        nameForm(
+          choices.length ? "New list" : "Name of the list",
+          "",
+          "Create",
+          (name) => add(name, addresses, what)
+        )
+      ]
+    );
+  }
+  function renameList(name) {
+    show(
+      ["Rename \u201C", element("bdi", {}, name), "\u201D"],
+      nameForm("Name of the list", name, "Rename", (changed) => {
+        if (changed === name) return;
+        const { kind, list } = view.state();
+        unitLists.rename(name, changed);
+        if (list === name)
+          view.replace({ ...kind === "labels" ? { page: kind } : {}, list: changed });
+        listMessage(`\u201C${name}\u201D is now \u201C${changed}\u201D`, null);
+      })
+    );
+  }
+  function show(title, content) {
+    dialog.replaceChildren(
+      element("h2", { id: "list-title" }, title),
+      element("div", {}, content),
+      buttonOf("Cancel", "button", () => dialog.close())
+    );
+    dialog.showModal();
+    dialog.querySelector("ul button, input").focus();
+  }
+  function nameForm(label, name, action, done) {
+    const input = element("input", {
+      type: "text",
+      id: "list-name",
+      value: name,
+      autocomplete: "off",
+      dir: "auto",
+      maxlength: LABELS.longestName,
+      "aria-describedby": "list-problem"
+    });
+    const problem = element("p", { id: "list-problem", class: "problem", role: "alert" });
+    const form = element(
+      "form",
+      {},
+      element("label", { for: "list-name" }, label),
+      element("div", {}, input, element("button", { type: "submit", class: "button" }, action)),
+      problem
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const wanted = input.value.trim();
+      const isTaken = wanted !== name && unitLists.has(wanted);
+      const text = nameProblem(wanted) ?? (isTaken ? `there is a list \u201C${wanted}\u201D` : null);
+      if (text) {
+        problem.replaceChildren(`${text[0].toUpperCase()}${text.slice(1)}.`);
+        input.focus();
+        return;
+      }
+      dialog.close();
+      done(wanted);
+    });
+    return form;
+  }
+  function add(name, addresses, what) {
+    const held = unitLists.get(name) ?? [];
+    const undo = unitLists.change([name, [.../* @__PURE__ */ new Set([...held, ...addresses])]]);
+    listMessage(`${what} added to \u201C${name}\u201D`, undo);
+  }
+  function remove(name, addresses, what) {
+    const gone = new Set(addresses);
+    const held = unitLists.get(name);
+    const undo = unitLists.change([name, held.filter((address) => !gone.has(address))]);
+    listMessage(`${what} removed from \u201C${name}\u201D`, undo);
   }
 
   // marks/pinned-bar.js
@@ -827,6 +1107,11 @@
         "div",
         { class: "pin-actions" },
         addresses.length > 1 ? element("a", { class: "button" }, `Compare ${addresses.length}`) : element("span", { class: "quiet" }, "Pin another unit to compare"),
+        buttonOf(
+          "Add to list",
+          "plain",
+          () => chooseList(pins.list(), counted(pins.list().length, "pinned unit"))
+        ),
         buttonOf("Unpin all", "plain", () => {
           pins.replace([]);
           showMessage("All units unpinned");
@@ -1553,7 +1838,7 @@
   var card = element("aside", { class: "preview", "aria-hidden": "true", hidden: "" });
   var timer = 0;
   var hovered = null;
-  function show() {
+  function show2() {
     const address = cellAddress(hovered);
     if (address === null || !hovered.isConnected) return;
     const i = unitTable.find(address);
@@ -1597,7 +1882,7 @@
     if (cell === hovered || event.target.closest?.(".cell-tools")) return;
     hide();
     hovered = cell;
-    if (cell) timer = setTimeout(show, DELAY);
+    if (cell) timer = setTimeout(show2, DELAY);
   }
   document.body.append(card);
   document.addEventListener("pointerover", move);
@@ -2046,7 +2331,7 @@
         this.fillOption(name);
       }
       this.select.value = state.layer ?? "";
-      this.mark(state.sort === null && state.layer === null ? this.inView : null);
+      this.mark(isByLayer(state) && state.layer === null ? this.inView : null);
       this.updateTabStop();
       const current = this.links.get(state.layer);
       if (current) this.reveal(current);
@@ -2180,6 +2465,164 @@
   var isTyping = (node) => node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
   var keys = new Keys();
   keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
+
+  // state/saved/save-file.js
+  var KEPT = 6e4;
+  function saveFile(name, type, parts) {
+    const url = URL.createObjectURL(new Blob(parts, { type }));
+    element("a", { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), KEPT);
+  }
+  var modelFile = (what, suffix) => [plainName(LABELS.model) || "model", LABELS.weights, plainName(what) || "list"].join("-") + `.${suffix}`;
+
+  // marks/list-tools.js
+  function listTools(name) {
+    const button = (text, action) => buttonOf(text, "plain", () => action(name), {
+      "aria-label": `${text} list \u201C${name}\u201D`
+    });
+    return element(
+      "span",
+      { class: "list-tools" },
+      button("Rename", renameList),
+      button("Save file", saveList),
+      button("Delete", deleteList)
+    );
+  }
+  var listHash = (name) => view.link({ ...NO_FILTERS, sort: null, list: name });
+  function saveList(name) {
+    const file = modelFile(name, "json");
+    saveFile(file, "application/json", [writeLabels([], [[name, unitLists.get(name)]])]);
+    listMessage(`\u201C${name}\u201D saved to ${file}. Others import it under Labels`, null);
+  }
+  function deleteList(name) {
+    const { kind, list } = view.state();
+    const undo = unitLists.change([name, null]);
+    if (list === name) view.replace({ ...kind === "labels" ? { page: kind } : {}, list: null });
+    focusShown();
+    listMessage(`List \u201C${name}\u201D deleted`, undo);
+  }
+
+  // list/actions/units-file.js
+  function* csvLines(columns, rows) {
+    yield csvLine(columns);
+    for (const row of rows) yield csvLine(row);
+  }
+  var csvLine = (cells) => `${cells.map(csvCell).join(",")}\r
+`;
+  function csvCell(value) {
+    if (value === null) return "";
+    const text = String(value);
+    return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+  function* jsonLines(head, columns, rows) {
+    yield `${JSON.stringify(head, null, 1).slice(0, -2)},
+ "units": [`;
+    let separator = "\n";
+    for (const row of rows) {
+      const unit = Object.fromEntries(columns.map((column, i) => [column, row[i]]));
+      yield `${separator}  ${JSON.stringify(unit)}`;
+      separator = ",\n";
+    }
+    yield "\n ]\n}\n";
+  }
+
+  // list/actions/download.js
+  var SLICE = 12;
+  var rowOf = (i, metrics, facets) => {
+    const address = unitTable.address(i);
+    const { label, favorite } = labels.get(address);
+    return [
+      address,
+      unitTable.siteOf(i).name,
+      ...metrics.map((key) => unitTable.metric(key, i)),
+      unitTable.headline(i) || null,
+      ...facets.map((key) => unitTable.facet(key, i)),
+      label || null,
+      favorite
+    ];
+  };
+  function* rowsOf(units, metrics, facets) {
+    for (const i of units) yield rowOf(i, metrics, facets);
+  }
+  async function downloadList(type) {
+    const units = unitTable.order(view.state());
+    const { list } = view.state();
+    const metrics = unitTable.metrics.map(({ key }) => key);
+    const facets = [...unitTable.facets.keys()];
+    const columns = ["address", "layer", ...metrics, "headline", ...facets, "label", "favorite"];
+    const rows = rowsOf(units, metrics, facets);
+    const { model: model2, weights } = LABELS;
+    const lines = type === "csv" ? csvLines(columns, rows) : jsonLines({ model: model2, weights, view: location.hash }, columns, rows);
+    const name = modelFile(list ?? "units", type);
+    saveFile(name, type === "csv" ? "text/csv" : "application/json", await collected(lines));
+    showMessage(`${counted(units.length, "unit")} saved to ${name}`);
+  }
+  async function collected(lines) {
+    const parts = [];
+    let some = [];
+    let end = performance.now() + SLICE;
+    for (const line2 of lines) {
+      some.push(line2);
+      if (performance.now() < end) continue;
+      parts.push(new Blob([some.join("")]));
+      some = [];
+      await new Promise((resume) => setTimeout(resume));
+      end = performance.now() + SLICE;
+    }
+    return [...parts, new Blob([some.join("")])];
+  }
+
+  // list/actions/list-actions.js
+  var ListActions = class {
+    constructor() {
+      this.link = element("code", { class: "list-link", hidden: "" });
+      this.named = element("span", { class: "named" });
+      this.adding = buttonOf("Add to list", "plain", () => this.add());
+      const save = (type, name) => buttonOf(name, "plain", () => downloadList(type), { "aria-label": `Download as ${name}` });
+      this.node = element(
+        "span",
+        { class: "list-actions" },
+        this.named,
+        buttonOf("Copy link", "plain", () => this.copyLink()),
+        this.adding,
+        element(
+          "span",
+          { role: "group", "aria-label": "Download this list" },
+          "Download ",
+          save("csv", "CSV"),
+          save("json", "JSON")
+        ),
+        this.link
+      );
+    }
+    copyLink() {
+      const { list } = view.state();
+      this.link.replaceChildren(location.href);
+      const isOwn = list !== null && !unitLists.isExported(list);
+      copyText(
+        location.href,
+        "Link",
+        this.link,
+        isOwn ? "The list itself is in this browser only: send its file, too" : ""
+      );
+    }
+    /** Add all units that are shown to a list. */
+    add() {
+      const units = [...unitTable.order(view.state())];
+      if (!units.length) return;
+      chooseList(
+        units.map((i) => unitTable.address(i)),
+        counted(units.length, "unit")
+      );
+    }
+    update({ list }, shown) {
+      this.link.hidden = true;
+      this.adding.disabled = shown === 0;
+      const isSame = this.named.dataset.list === (list ?? "");
+      this.named.dataset.list = list ?? "";
+      if (!isSame) this.named.replaceChildren(...list === null ? [] : [listTools(list)]);
+    }
+  };
 
   // charts/scales.js
   var COLORS = 8;
@@ -2531,6 +2974,11 @@
         Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name))
       );
       this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
+      this.list = element("select", { id: "only-list" });
+      this.list.addEventListener("change", () => view.go({ list: this.list.value || null }));
+      this.listLabel = element("label", {}, element("span", {}, "List"), this.list);
+      this.fillLists();
+      document.addEventListener("lists", () => this.fillLists());
       this.facets = new Map([...unitTable.facets.keys()].map((key) => [key, facetSelect(key)]));
       this.problem = element("p", {
         id: "bound-problem",
@@ -2544,12 +2992,25 @@
         "div",
         { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
         element("label", {}, element("span", {}, "Show"), this.only),
+        this.listLabel,
         [...this.facets].map(
           ([key, select]) => element("label", {}, element("span", {}, FACET_NAMES[key]), select)
         ),
         this.problem,
         this.done
       );
+    }
+    /** Options of the named lists. */
+    fillLists() {
+      const lists = unitLists.entries();
+      this.listLabel.hidden = !lists.length;
+      this.list.replaceChildren(
+        element("option", { value: "" }, "all"),
+        ...lists.map(
+          ([name, { length }]) => element("option", { value: name }, `${name} (${length.toLocaleString("en")})`)
+        )
+      );
+      this.list.value = view.state().list ?? "";
     }
     /** Show or hide the panel. */
     open(open) {
@@ -2583,10 +3044,11 @@
         )
       );
     }
-    update({ only, where, facets }, shown) {
+    update({ only, list, where, facets }, shown) {
       this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
       for (const [key, select] of this.facets) select.value = facets[key] ?? "";
       this.only.value = only ?? "";
+      this.list.value = list ?? "";
       this.where = where;
       this.updateRanges();
     }
@@ -2808,13 +3270,9 @@
         "aria-label": "Keyboard shortcuts",
         title: "Keyboard shortcuts"
       });
-      this.link = element("code", { class: "link-text", hidden: "" });
-      this.copy = buttonOf(icon("link"), "plain copy-link", () => this.copyLink(), {
-        "aria-label": "Copy link to this list",
-        title: "Copy link to this list (y)"
-      });
       this.count = element("span", { id: "count", role: "status" });
       this.chips = element("span", { class: "chips" });
+      this.actions = new ListActions();
       container.append(
         element(
           "div",
@@ -2827,7 +3285,7 @@
           help
         ),
         this.ranges.node,
-        element("div", { class: "found" }, this.count, this.copy, this.chips, this.link)
+        element("div", { class: "found" }, this.count, this.chips, this.actions.node)
       );
     }
     /** Sort by a metric, better values first; without one, in layer order. */
@@ -2839,10 +3297,6 @@
       this.ranges.open(open);
       this.toggle.setAttribute("aria-expanded", String(open));
     }
-    copyLink() {
-      this.link.replaceChildren(location.href);
-      copyText(location.href, "Link", this.link);
-    }
     /** Open a random unit of the list. */
     random() {
       const units = unitTable.order(view.state());
@@ -2851,10 +3305,10 @@
     }
     /** Show the state of the view. */
     update(state, shown) {
-      this.link.hidden = true;
       const { input } = this.search;
       if (document.activeElement !== input || input.value.trim() !== state.q.trim())
         input.value = state.q;
+      this.sort.options[0].text = state.list === null ? "Sort by layer" : "In the list's order";
       this.sort.value = state.sort ?? "";
       this.direction.hidden = !state.sort;
       this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
@@ -2864,6 +3318,7 @@
       );
       this.direction.title = state.down ? "Highest first" : "Lowest first";
       this.ranges.update(state, shown);
+      this.actions.update(state, shown);
       const all = counted(unitTable.count, "unit");
       this.count.replaceChildren(
         shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all
@@ -2878,7 +3333,7 @@
         (this.chips.children[Math.min(focused, this.chips.children.length - 1)] ?? this.toggle).focus();
     }
   };
-  function chipsOf({ q, layer, only, where, facets }) {
+  function chipsOf({ q, layer, only, list, where, facets }) {
     const chip2 = (text, changes) => element(
       "a",
       { class: "chip-off", href: view.link(changes), "aria-label": `Remove filter: ${text}` },
@@ -2889,6 +3344,7 @@
       ...q.trim() ? [chip2(`\u201C${q.trim()}\u201D`, { q: "" })] : [],
       ...layer !== null ? [chip2(layer, { layer: null })] : [],
       ...only ? [chip2(MARK_NAMES[only], { only: null })] : [],
+      ...list !== null ? [chip2(`list: ${list}`, { list: null })] : [],
       ...Object.entries(facets).map(([key, value]) => {
         const { [key]: _, ...others } = facets;
         return chip2(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });
@@ -2946,6 +3402,185 @@
       element("span", { class: "quiet" }, position),
       step(after, "Next", "next", "ArrowRight", "right")
     );
+  }
+
+  // unit/embed-code.js
+  function embedCode(unit, pictures, { width, height, crisp }) {
+    const { address, model: model2, weights, headline, activation, link } = unit;
+    const name = `<code>${escaped(address)}</code>`;
+    const facts = [...headline ? [escaped(headline)] : [], `activation ${escaped(activation)}`];
+    const style = `display:block;width:100%;height:auto${crisp ? ";image-rendering:pixelated" : ""}`;
+    const images = pictures.map(({ url, side }) => {
+      const alt = `Feature visualization of ${address} of ${model2}${side ? `, ${side}` : ""}${headline ? `: ${headline}` : ""}`;
+      return `<span style="flex:1"><img src="${escaped(url)}" alt="${escaped(alt)}" width="${width}" height="${height}" style="${style}">${side}</span>`;
+    });
+    const total = width * pictures.length + GAP3 * (pictures.length - 1);
+    return [
+      `<figure style="width:${total}px;max-width:100%;margin:1em 0;padding:0;color:inherit;font:14px/1.45 system-ui,sans-serif">`,
+      `<span style="display:flex;gap:${GAP3}px">${images.join("")}</span>`,
+      `<figcaption style="margin-top:6px;padding:0;color:inherit;font:inherit;overflow-wrap:anywhere">`,
+      `${link ? `<a href="${escaped(link)}" style="color:inherit">${name}</a>` : name} of ${escaped(model2)} (${escaped(weights)})<br>`,
+      `${facts.join(" \xB7 ")}</figcaption>`,
+      "</figure>",
+      ""
+    ].join("\n");
+  }
+  var GAP3 = 8;
+  var ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  var escaped = (text) => text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
+
+  // unit/embed.js
+  var WIDTH = 256;
+  var isFile = location.protocol === "file:";
+  var dialog2 = element("dialog", { class: "dialog", "aria-labelledby": "embed-title" });
+  document.body.append(dialog2);
+  dialog2.addEventListener("click", (event) => {
+    if (event.target === dialog2) dialog2.close();
+  });
+  var embedButton = (unit, size, shown) => buttonOf([icon("code"), "Embed"], "button embed", () => openDialog(unit, size, shown()), {
+    "aria-haspopup": "dialog",
+    "aria-label": "Embed code"
+  });
+  async function openDialog(unit, [width, height], { activation, pictures }) {
+    const state = element("p", { role: "status" });
+    const code = element("textarea", {
+      readonly: "",
+      rows: 6,
+      spellcheck: "false",
+      "aria-label": "Embed code",
+      hidden: ""
+    });
+    const copy = buttonOf("Copy embed code", "button", () => copyCode(code, state), { hidden: "" });
+    const fill = (urls) => {
+      const target = WIDTH / pictures.length;
+      const shown = width > target ? Math.min(width, 2 * target) : wholeWidth(width, target);
+      code.value = embedCode(
+        {
+          address: unit.address,
+          model: model.name,
+          weights: model.weights,
+          headline: unitTable.headline(unit.index),
+          activation: measured(activation),
+          link: isLocal(location.href) ? null : location.href.split("#")[0] + unitHash(unit.address)
+        },
+        pictures.map(({ side }, i) => ({ side, url: urls[i] })),
+        { width: shown, height: Math.round(shown * height / width), crisp: shown >= 2 * width }
+      );
+      code.hidden = copy.hidden = false;
+      copy.focus();
+    };
+    const chooser = isFile ? pictureChooser(pictures, state, fill) : null;
+    dialog2.replaceChildren(
+      element(
+        "h2",
+        { id: "embed-title" },
+        "Embed ",
+        element("span", { class: "address" }, unit.address)
+      ),
+      element(
+        "p",
+        {},
+        "HTML with the picture inside. It needs no script and no other file, and has the text color of the page around it."
+      ),
+      ...chooser ? [chooser] : [],
+      state,
+      code,
+      element(
+        "div",
+        { class: "dialog-actions" },
+        copy,
+        buttonOf("Close", "button", () => dialog2.close())
+      )
+    );
+    dialog2.ondragover = dialog2.ondrop = chooser ? (event) => takeFiles(event, chooser) : null;
+    dialog2.showModal();
+    dialog2.querySelector("button").focus();
+    if (chooser) return;
+    try {
+      fill(await Promise.all(pictures.map(({ src }) => fetchedUrl(src))));
+    } catch (error) {
+      state.replaceChildren(`The picture cannot be read: ${error.message}`);
+    }
+  }
+  async function copyCode(code, state) {
+    try {
+      await navigator.clipboard.writeText(code.value);
+      dialog2.close();
+      showMessage(
+        `Embed code copied (${Math.ceil(code.value.length / 1024).toLocaleString("en")} KB)`
+      );
+    } catch {
+      code.select();
+      state.replaceChildren("Press Ctrl+C to copy the selected code.");
+    }
+  }
+  function pictureChooser(pictures, state, fill) {
+    const input = element("input", {
+      type: "file",
+      accept: "image/*",
+      class: "label-chooser",
+      tabindex: "-1",
+      "aria-hidden": "true",
+      ...pictures.length > 1 ? { multiple: "" } : {}
+    });
+    const what = pictures.length > 1 ? "both pictures" : "the picture";
+    const take = async (files) => {
+      const chosen = pictures.map(
+        ({ src, name }) => files.find((file) => file.name === name || file.name === src.split("/").at(-1))
+      );
+      if (chosen.includes(void 0)) {
+        const names = files.map((file) => file.name).join(", ");
+        state.replaceChildren(
+          `${names} is not ${what} of this unit: choose ${pictures.map(({ src }) => src).join(" and ")}.`
+        );
+        return;
+      }
+      state.replaceChildren();
+      fill(await Promise.all(chosen.map(dataUrl)));
+    };
+    input.addEventListener("change", () => {
+      if (input.files.length) take([...input.files]);
+      input.value = "";
+    });
+    const node = element(
+      "div",
+      { class: "notice" },
+      element(
+        "p",
+        {},
+        `This page was opened from a file, and browsers let such a page show pictures, but not read them. Choose or drop ${what}: `,
+        pictures.map(({ src }, i) => [i ? " and " : "", element("code", {}, src)]),
+        ", in the folder of this gallery, or as downloaded. On a web server, such as that of ",
+        element("code", { class: "nowrap" }, "featviz gallery --serve"),
+        ", no choice is needed."
+      ),
+      buttonOf(
+        pictures.length > 1 ? "Choose pictures" : "Choose picture",
+        "button",
+        () => input.click()
+      ),
+      input
+    );
+    node.take = take;
+    return node;
+  }
+  function takeFiles(event, chooser) {
+    event.preventDefault();
+    if (event.type === "drop" && event.dataTransfer.files.length)
+      chooser.take([...event.dataTransfer.files]);
+  }
+  async function fetchedUrl(src) {
+    const response = await fetch(src);
+    if (!response.ok) throw new Error(`${src}, status ${response.status}`);
+    return dataUrl(await response.blob());
+  }
+  function dataUrl(blob) {
+    return new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.addEventListener("load", () => resolve(reader.result));
+      reader.addEventListener("error", () => reject(reader.error));
+      reader.readAsDataURL(new Blob([blob], { type: `image/${model.pictures}` }));
+    });
   }
 
   // unit/pictures.js
@@ -3017,9 +3652,8 @@
     );
   }
   function fileName(unit, render, rank, side) {
-    const plain = unit.address.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
     const parts = [
-      plain || "unit",
+      plainName(unit.address) || "unit",
       ...render.samples > 1 ? [rank + 1] : [],
       ...render.sides > 1 ? [SIDES[side]] : []
     ];
@@ -3035,10 +3669,12 @@
       (_, side) => downloadLink(render.sides > 1 ? SIDES[side] : "")
     );
     const choices = several ? order.map(
-      (sample, rank) => sampleButton(unit, render, detail, sample, rank, () => show2(rank))
+      (sample, rank) => sampleButton(unit, render, detail, sample, rank, () => show3(rank))
     ) : [];
-    const show2 = (rank) => {
+    let shownRank = 0;
+    const show3 = (rank) => {
       const sample = order[rank];
+      shownRank = rank;
       shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
       caption.replaceChildren(
         ...several ? [sampleNumber(rank)] : [],
@@ -3053,11 +3689,19 @@
         button.setAttribute("aria-pressed", String(at === rank));
       });
     };
-    show2(0);
+    show3(0);
+    const embed = embedButton(unit, detail.size, () => ({
+      activation: detail.activation[order[shownRank]],
+      pictures: downloads.map((link, side) => ({
+        src: link.getAttribute("href"),
+        name: link.download,
+        side: render.sides > 1 ? SIDES[side] : ""
+      }))
+    }));
     return element(
       "div",
       { class: "samples" },
-      element("figure", {}, shown, element("figcaption", {}, caption, downloads)),
+      element("figure", {}, shown, element("figcaption", {}, caption, downloads, embed)),
       several ? element(
         "div",
         { class: "choices", role: "group", "aria-label": "Samples, by decreasing activation" },
@@ -3065,12 +3709,12 @@
       ) : null
     );
   }
-  function sampleButton(unit, render, detail, sample, rank, show2) {
+  function sampleButton(unit, render, detail, sample, rank, show3) {
     const side = render.sides > 1 ? 0 : null;
     const picture = samplePicture(unit, render, detail.size, { sample, rank, side }, 64);
     picture.alt = "";
     const value = measured(detail.activation[sample]);
-    return buttonOf([picture, element("span", {}, sampleNumber(rank), value)], "choice", show2, {
+    return buttonOf([picture, element("span", {}, sampleNumber(rank), value)], "choice", show3, {
       "aria-label": `Sample ${rank + 1}, activation ${value}`,
       title: `Sample ${sample} in the store`
     });
@@ -3279,6 +3923,90 @@
   }
   document.addEventListener("pins", () => pageContainer.querySelector(".keep")?.refill());
 
+  // marks/label-files.js
+  var FILE = "featviz-labels.json";
+  var NAMED = 5;
+  function exportLabels() {
+    const lists = unitLists.entries();
+    saveFile(FILE, "application/json", [writeLabels(labels.entries(), lists)]);
+    const what = [
+      counted(labels.size, "unit"),
+      ...lists.length ? [counted(lists.length, "list")] : []
+    ];
+    showMessage(`${what.join(" and ")} exported to ${FILE}`);
+  }
+  async function importLabels(file) {
+    let found;
+    try {
+      found = readLabels(await file.text());
+    } catch (error) {
+      showMessage(`${file.name} was not imported: ${error.message}`);
+      return;
+    }
+    const { model: model2, weights } = found;
+    if (model2 === LABELS.model && weights.startsWith(LABELS.weights)) {
+      addAll(found);
+      return;
+    }
+    const units = unitsOf(found);
+    const known2 = units.length - unknownOf(units).length;
+    const anyway = buttonOf("Import anyway", "plain", () => {
+      addAll(found);
+      focusShown();
+    });
+    const what = found.lists.size ? "labels or lists" : "labels";
+    showMessage(
+      `${file.name} has ${what} of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known2} of its ${counted(units.length, "unit")}.`,
+      anyway
+    );
+  }
+  var unitsOf = ({ entries, lists }) => [
+    .../* @__PURE__ */ new Set([...entries.keys(), ...[...lists.values()].flat()])
+  ];
+  var unknownOf = (addresses) => addresses.filter((address) => unitTable.find(address) < 0);
+  function addAll({ entries, lists }) {
+    const added = labels.add(entries);
+    const listed2 = unitLists.add(lists);
+    const warning = labels.warning ?? unitLists.warning;
+    const sentences = [
+      ...entries.size || !lists.size ? [labelSentence(added, entries)] : [],
+      ...lists.size ? listSentences(listed2, lists) : [],
+      ...warning ? [warning] : []
+    ];
+    const hasChanged = added.added + added.changed + listed2.added.length > 0;
+    showMessage(
+      sentences.join(" "),
+      hasChanged ? buttonOf("Undo", "plain undo", () => {
+        added.undo();
+        listed2.undo();
+        showMessage("Restored");
+        focusShown();
+      }) : null
+    );
+  }
+  function labelSentence({ added, changed, same }, entries) {
+    const unknown = unknownOf([...entries.keys()]).length;
+    const facts = [
+      `${added} new`,
+      `${changed} changed`,
+      `${same} unchanged`,
+      ...unknown ? [`${unknown} of units not in this gallery`] : []
+    ];
+    return `Imported: ${facts.join(", ")}.`;
+  }
+  function listSentences({ added, same }, lists) {
+    const unknown = unknownOf([...new Set([...lists.values()].flat())]);
+    const names = added.map((name) => `\u201C${name}\u201D`).join(", ");
+    const more = unknown.length - NAMED;
+    return [
+      ...added.length ? [`Imported ${counted(added.length, "list")}: ${names}.`] : [],
+      ...same ? [`${counted(same, "list")} unchanged.`] : [],
+      ...unknown.length ? [
+        `Not in this gallery, but kept: ${unknown.slice(0, NAMED).join(", ")}${more > 0 ? ` and ${more.toLocaleString("en")} more` : ""}.`
+      ] : []
+    ];
+  }
+
   // marks/labels-page.js
   function labeledUnit([address, { label, favorite }]) {
     const index = unitTable.find(address);
@@ -3317,67 +4045,56 @@
     showMessage("Restored");
     focusShown();
   }
-  function exportLabels() {
-    const url = URL.createObjectURL(new Blob([labels.toText()], { type: "application/json" }));
-    element("a", { href: url, download: "featviz-labels.json" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 6e4);
-    showMessage(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
-  }
-  async function importLabels(file) {
-    let found;
-    try {
-      found = readLabels(await file.text());
-    } catch (error) {
-      showMessage(`${file.name} was not imported: ${error.message}`);
-      return;
-    }
-    const { model: model2, weights, entries } = found;
-    if (model2 === LABELS.model && weights.startsWith(LABELS.weights)) {
-      addLabels(entries);
-      return;
-    }
-    const known2 = entries.size - unknownCount(entries);
-    const anyway = buttonOf("Import anyway", "plain", () => {
-      addLabels(entries);
-      focusShown();
-    });
-    showMessage(
-      `${file.name} has labels of another model: ${model2.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known2} of its ${counted(entries.size, "unit")}.`,
-      anyway
-    );
-  }
-  var unknownCount = (entries) => [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
-  function addLabels(entries) {
-    const result = labels.add(entries);
-    const unknown = unknownCount(entries);
-    const facts = [
-      `${result.added} new`,
-      `${result.changed} changed`,
-      `${result.same} unchanged`,
-      ...unknown ? [`${unknown} of units not in this gallery`] : []
-    ];
-    showMessage(
-      `Imported: ${facts.join(", ")}.`,
-      result.added + result.changed ? buttonOf("Undo", "plain undo", () => restore(result.undo)) : null
-    );
-  }
   function labelsBody() {
     const entries = labels.entries();
     const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
     const order = (address) => indices.get(address) < 0 ? Infinity : indices.get(address);
     entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
+    const warning = labels.warning ?? unitLists.warning;
     return [
+      warning ? element("p", { class: "notice storage-warning" }, warning) : null,
+      listsBlock(unitLists.entries()),
+      element("h2", {}, "Labels and favorites"),
       element(
         "p",
-        { class: "lead" },
+        { class: "quiet" },
         entries.length ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.` : "No labels or favorites yet. Add them on the page of a unit, or import a file."
       ),
-      labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
       element("ul", { class: "labeled" }, entries.map(labeledUnit))
-    ].filter((node) => node !== null);
+    ].flat().filter((node) => node !== null);
   }
+  function listsBlock(lists) {
+    return [
+      element("h2", {}, "Lists"),
+      lists.length ? element(
+        "ul",
+        { class: "named-lists" },
+        lists.map(
+          ([name, { length }]) => element(
+            "li",
+            {},
+            element("a", { href: listHash(name) }, element("bdi", {}, name)),
+            element("span", { class: "quiet" }, counted(length, "unit")),
+            listTools(name)
+          )
+        )
+      ) : element(
+        "p",
+        { class: "quiet" },
+        "No lists yet. Add units to one in the list of units, on the page of a unit, or from the pinned units."
+      )
+    ];
+  }
+  function takeFiles2(event) {
+    if (!pageContainer.querySelector(".label-file") || !event.dataTransfer.types.includes("Files"))
+      return;
+    event.preventDefault();
+    const [file] = event.dataTransfer.files;
+    if (file) importLabels(file);
+  }
+  for (const type of ["dragover", "drop"]) pageContainer.addEventListener(type, takeFiles2);
   function showLabels(container) {
-    document.title = `Labels \xB7 ${model.name} \xB7 featviz gallery`;
+    document.title = `Labels and lists \xB7 ${model.name} \xB7 featviz gallery`;
     const input = element("input", {
       type: "file",
       accept: ".json,application/json",
@@ -3396,7 +4113,7 @@
         "header",
         {},
         breadcrumbs(),
-        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites")
+        element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and lists")
       ),
       element(
         "div",
@@ -3407,17 +4124,18 @@
         element(
           "p",
           { class: "quiet" },
-          "Importing replaces the labels of the units in the file and keeps all others."
+          "One file has labels, favorites and lists. Importing replaces the labels of the units in the file, adds its lists, and keeps all others. A file can also be dropped on this page."
         )
       ),
       body
     );
     container.querySelector("h1").focus({ preventScroll: true });
   }
-  document.addEventListener(
-    "labels",
-    () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
-  );
+  for (const change of ["labels", "lists"])
+    document.addEventListener(
+      change,
+      () => pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody())
+    );
 
   // shared/theme.js
   var KEY2 = "featviz-theme";
@@ -3450,13 +4168,13 @@
       "plain theme",
       () => {
         switchTheme();
-        show2();
+        show3();
       },
       { "aria-label": "Dark theme", title: "Light or dark theme" }
     );
-    const show2 = () => button.setAttribute("aria-pressed", String(isDark()));
-    systemIsDark.addEventListener("change", show2);
-    show2();
+    const show3 = () => button.setAttribute("aria-pressed", String(isDark()));
+    systemIsDark.addEventListener("change", show3);
+    show3();
     document.body.append(button);
   }
 
@@ -3478,6 +4196,12 @@
       () => toggleFavorite(address)
     );
     const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
+    const lists = buttonOf(
+      [icon("list"), "Add to list"],
+      "button to-list",
+      () => chooseList([address], address)
+    );
+    const listed2 = element("p", { class: "in-lists quiet", hidden: "" });
     const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
     const link = buttonOf(
       [icon("link"), "Copy link"],
@@ -3490,8 +4214,10 @@
       input,
       favorite,
       pin,
+      lists,
       link,
       shown,
+      listed2,
       element("p", { class: "storage-warning quiet", hidden: "" })
     );
     const fill = () => {
@@ -3499,8 +4225,18 @@
       if (document.activeElement !== input) input.value = entry.label;
       favorite.setAttribute("aria-pressed", entry.favorite);
       pin.setAttribute("aria-pressed", pins.has(address));
-      bar.lastChild.hidden = !labels.warning;
-      bar.lastChild.textContent = labels.warning ?? "";
+      const names = unitLists.of(address);
+      listed2.hidden = !names.length;
+      listed2.replaceChildren(
+        names.length === 1 ? "In the list " : "In the lists ",
+        ...names.flatMap((name, i) => [
+          i ? ", " : "",
+          element("a", { href: listHash(name) }, element("bdi", {}, name))
+        ])
+      );
+      const warning = labels.warning ?? unitLists.warning;
+      bar.lastChild.hidden = !warning;
+      bar.lastChild.textContent = warning ?? "";
     };
     input.addEventListener("blur", () => setLabel(address, input.value));
     input.addEventListener("keydown", (event) => {
@@ -3526,7 +4262,7 @@
     labels.set(address, { favorite });
     showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
   }
-  for (const change of ["labels", "pins"])
+  for (const change of ["labels", "pins", "lists"])
     document.addEventListener(
       change,
       () => pageContainer.querySelector(".unit-tools.of-one")?.refill()
@@ -5444,12 +6180,12 @@
   }
 
   // charts/reading.js
-  function makeReadable(node, { at, next, show: show2, open = () => {
+  function makeReadable(node, { at, next, show: show3, open = () => {
   } }) {
     let current = null;
     const read = (item) => {
       current = item;
-      show2(item);
+      show3(item);
     };
     for (const name of ["pointermove", "pointerdown"])
       node.addEventListener(name, (event) => read(at(event)));
@@ -5504,7 +6240,7 @@
     plot.append(...cellPaths(values, most, x, y, cell, height), cursor);
     svg.append(plot, ...labels2(rows, columns, x, y, cell, height));
     const has = ([i, j]) => values[i]?.[j] !== void 0;
-    const show2 = (item) => {
+    const show3 = (item) => {
       cursor.classList.toggle("shown", item !== null);
       const link = item && linkOf(...item);
       if (link) cursor.setAttribute("href", link);
@@ -5522,7 +6258,7 @@
         return has(item) ? item : null;
       },
       next: (item, key) => nextCell(values, item, key),
-      show: show2,
+      show: show3,
       open: () => {
         if (cursor.hasAttribute("href"))
           cursor.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
@@ -5532,16 +6268,16 @@
   }
   function cellPaths(values, most, x, y, width, height) {
     const paths = /* @__PURE__ */ new Map();
-    const add = (key, d) => paths.set(key, (paths.get(key) ?? "") + d);
+    const add2 = (key, d) => paths.set(key, (paths.get(key) ?? "") + d);
     values.forEach((row, i) => {
       row.forEach((value, j) => {
         if (value === void 0) return;
         const corner = `M${x(j).toFixed(2)} ${y(i).toFixed(2)}`;
         const box = `${corner}h${width.toFixed(2)}v${height.toFixed(2)}h-${width.toFixed(2)}z`;
         if (value === null) {
-          add("unknown", box);
-          add("cross", `${corner}l${width.toFixed(2)} ${height.toFixed(2)}`);
-        } else add(Math.round(LEVELS * Math.max(-1, Math.min(1, value / (most || 1)))), box);
+          add2("unknown", box);
+          add2("cross", `${corner}l${width.toFixed(2)} ${height.toFixed(2)}`);
+        } else add2(Math.round(LEVELS * Math.max(-1, Math.min(1, value / (most || 1)))), box);
       });
     });
     return [...paths].map(([level, d]) => {
@@ -5710,7 +6446,7 @@
       ({ name }) => blockOf(name) === layer && name.endsWith("attn.qk")
     );
     const address = `${site?.name}:${head}`;
-    const units = site ? unitsOf(site, `:${head}`) : [];
+    const units = site ? unitsOf2(site, `:${head}`) : [];
     if (units.length === 1) return unitHash(unitTable.address(units[0]));
     if (units.length)
       return view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null });
@@ -5724,7 +6460,7 @@
     return site ? unitHash(`${site.name}:${neuron}`) : null;
   }
   var isHead = (address, layer, head) => address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
-  function unitsOf({ offset, count }, suffix) {
+  function unitsOf2({ offset, count }, suffix) {
     const found = [];
     for (let i = offset; i < offset + count; i += 1)
       if (unitTable.suffixes[i] === suffix || unitTable.suffixes[i].startsWith(`${suffix}@`))
@@ -6293,7 +7029,7 @@
           element("span", { class: "quiet" }, count.toLocaleString("en"))
         )
       ),
-      element("a", { href: "#labels", class: "to-labels" }, "Labels")
+      element("a", { href: "#labels", class: "to-labels" }, "Labels and lists")
     );
   }
   function markView(name) {
@@ -6385,9 +7121,11 @@
       isUnitShown
     );
     keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
+    keys.add("Unit", "a", "Add to a named list", () => click(".unit-tools .to-list"), isUnitShown);
     keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
     keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
     keys.add("Unit", "m", "Show or hide activation maps", () => click(".map-switch"), isUnitShown);
+    keys.add("Unit", "e", "Embed code", () => click(".embed"), isUnitShown);
     keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
     for (let rank = 0; rank < 9; rank += 1)
       keys.add(
@@ -6428,7 +7166,18 @@
       );
     keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown3.units);
     keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown3.units);
-    keys.add("List", "y", "Copy link to the list", () => toolbar2.copyLink(), isShown3.units);
+    keys.add("List", "y", "Copy link", () => toolbar2.actions.copyLink(), isShown3.units);
+    keys.add(
+      "List",
+      "a",
+      "Add to a named list: the unit with the focus, or all",
+      () => {
+        const address = focusedCell();
+        if (address) chooseList([address], address);
+        else toolbar2.actions.add();
+      },
+      isShown3.units
+    );
     keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown3.units);
     keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown3.units);
     keys.add("List", "]", "Next layer", () => layers2.step(1), isShown3.units);
@@ -6488,6 +7237,7 @@
   };
   var LIST_KINDS = /* @__PURE__ */ new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
   var MOST_VALUES = 3;
+  var MISSING_SHOWN = 10;
   var scrollPositions = /* @__PURE__ */ new Map();
   var grid = new Grid(unitsContainer);
   var layers = new Layers(layersContainer);
@@ -6535,10 +7285,11 @@
     const { top } = unitsContainer.getBoundingClientRect();
     if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
   }
-  function showProblems(problems, ways = []) {
-    problemNote.hidden = !problems.length;
+  function showProblems(problems, more = []) {
+    problemNote.hidden = !problems.length && !more.length;
     problemNote.replaceChildren(
-      ...problems.length ? [`This link cannot be followed in full: ${problems.join("; ")}. `, ...ways] : []
+      ...problems.length ? [`This link cannot be followed in full: ${problems.join("; ")}. `] : [],
+      ...more
     );
   }
   function unitProblems({ kind, problems, layer }) {
@@ -6547,6 +7298,16 @@
       ...LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201C${kind}\u201D`],
       ...isKnown ? [] : [`there is no layer \u201C${layer}\u201D`],
       ...problems
+    ];
+  }
+  function missingUnits({ list }) {
+    if (list === null) return [];
+    const missing = unitLists.get(list).filter((address) => unitTable.find(address) < 0);
+    if (!missing.length) return [];
+    const others = missing.length - MISSING_SHOWN;
+    return [
+      `Not in this gallery, but kept in the list: ${missing.slice(0, MISSING_SHOWN).join(", ")}`,
+      others > 0 ? `, and ${counted(others, "other unit")}.` : "."
     ];
   }
   function noMatches(state) {
@@ -6564,9 +7325,10 @@
       element("a", { href: view.link(NO_FILTERS) }, `Show all ${counted(unitTable.count, "unit")}`)
     ];
   }
-  function captioned({ sort, where }) {
+  function captioned(state) {
+    const { sort, where } = state;
     const keys2 = [...sort ? [sort] : [], ...where.map(({ key }) => key)];
-    return { headed: sort === null, metrics: [...new Set(keys2)].slice(0, MOST_VALUES) };
+    return { headed: isByLayer(state), metrics: [...new Set(keys2)].slice(0, MOST_VALUES) };
   }
   function showUnits(state) {
     let oldPosition = -1;
@@ -6586,7 +7348,7 @@
     toolbar.update(state, units.length);
     emptyNote.hidden = units.length > 0 || !unitTable.count;
     if (!units.length) emptyNote.replaceChildren(...noMatches(state));
-    showProblems(unitProblems(state));
+    showProblems(unitProblems(state), missingUnits(state));
     if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
     else if (returning) restoreList(oldPosition);
     else if (!wasShown) {
@@ -6654,11 +7416,12 @@
     else showUnits(state);
     document.dispatchEvent(new Event("view"));
   }
-  function updateMarks() {
+  function updateMarks({ type }) {
+    if (type === "lists") view.forget();
     isOutdated = listsContainer.hidden || unitsContainer.hidden;
     if (isOutdated) return;
     const state = view.state();
-    if (state.only || state.q) unitTable.invalidate();
+    if (state.only || state.q || type === "lists") unitTable.invalidate();
     const focused = grid.focused();
     const units = unitTable.order(state);
     if (units === grid.units) {
@@ -6666,7 +7429,9 @@
       return;
     }
     grid.fill(units, captioned(state));
+    layers.update();
     toolbar.update(state, units.length);
+    showProblems(unitProblems(state), missingUnits(state));
     emptyNote.hidden = units.length > 0;
     if (!units.length) emptyNote.replaceChildren(...noMatches(state));
     if (focused !== null && units.length) grid.focus(Math.min(focused, units.length - 1));
@@ -6682,7 +7447,7 @@
     lists: () => !listsContainer.hidden,
     units: () => !listsContainer.hidden && !unitsContainer.hidden
   });
-  for (const change of ["labels", "pins"]) document.addEventListener(change, updateMarks);
+  for (const change of ["labels", "pins", "lists"]) document.addEventListener(change, updateMarks);
   history.scrollRestoration = "manual";
   view.onleave = keepScroll;
   view.onchange = route;
@@ -6712,6 +7477,6 @@
     skipTarget().focus();
   });
   initTheme();
-  data.page = { labels, pins, unitTable, view, grid };
+  data.page = { labels, unitLists, pins, unitTable, view, grid };
   route();
 })();

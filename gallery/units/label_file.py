@@ -1,4 +1,4 @@
-"""Label files: labels and favorites of units, as a page exports them."""
+"""Label files: labels, favorites and named lists of units, as a page exports them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from featviz.errors import FeatvizError
 FORMAT, VERSION = "featviz-labels", 1
 MAX_BYTES = 64 << 20
 MAX_LABEL = 500  # UTF-16 code units, as in browser/state/label-file.js
+MAX_NAME = 100  # of a list, likewise
 FAVORITE_KEY = "favourite"  # the spelling in files
 _SHOWN = 60  # characters of an address in a message
 
@@ -40,6 +41,8 @@ class Labels:
     ----------
     units : mapping of str to UnitLabel
         By address.
+    lists : mapping of str to tuple of str
+        Addresses of each named list, in its order.
     model : str or None
         Name of the model; None for any model.
     weights : str or None
@@ -47,11 +50,12 @@ class Labels:
     """
 
     units: Mapping[str, UnitLabel] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     model: str | None = None
     weights: str | None = None
 
-    def of_model(self, name: str, fingerprint: str) -> Mapping[str, UnitLabel]:
-        """Return the labels that apply to a model; empty if they are of another model.
+    def of_model(self, name: str, fingerprint: str) -> Labels:
+        """Return the labels and lists that apply to a model; empty if they are of another model.
 
         Parameters
         ----------
@@ -59,10 +63,10 @@ class Labels:
             Name and fingerprint of the model.
         """
         applies = self.model in {None, name} and fingerprint.startswith(self.weights or "")
-        return self.units if applies else {}
+        return self if applies else Labels()
 
     def remarks(self, models: Iterable[tuple[str, str, Container[str]]]) -> tuple[str, ...]:
-        """Report labels of units that are not shown, in at most one line.
+        """Report labels and listed units that are not shown, in at most one line each.
 
         Parameters
         ----------
@@ -72,38 +76,44 @@ class Labels:
         Returns
         -------
         tuple of str
-            Empty if all labels are shown.
+            Empty if all are shown.
         """
-        shown = [(self.of_model(name, weights), units) for name, weights, units in models]
-        if self.units and not any(labels for labels, _ in shown):
+        listed = tuple(dict.fromkeys(unit for units in self.lists.values() for unit in units))
+        shown = [units for name, weights, units in models if self.of_model(name, weights) is self]
+        if not shown and (self.units or self.lists):
             weights = "" if self.weights is None else f" with weights {self.weights[:8]}"
             model = _shortened(self.model or "a model")
             return (
                 f"the labels are of {model}{weights}, which is not in this gallery: "
-                f"none of {len(self.units):,} is shown",
+                f"none of {len(self.units):,} is shown"
+                + (f", and none of {len(self.lists):,} lists" if self.lists else ""),
             )
-        missing = [
-            address
-            for address in self.units
-            if not any(address in labels and address in units for labels, units in shown)
-        ]
-        if not missing:
-            return ()
-        return (
-            f"{len(missing):,} of {len(self.units):,} labels are of units that are not in this "
-            f"gallery, for example {_shortened(missing[0])}",
-        )
+        found = []
+        for addresses, what in (
+            (tuple(self.units), "labels are of units that are"),
+            (listed, "listed units are"),
+        ):
+            missing = [
+                address for address in addresses if not any(address in units for units in shown)
+            ]
+            if missing:
+                found.append(
+                    f"{len(missing):,} of {len(addresses):,} {what} not in this "
+                    f"gallery, for example {_shortened(missing[0])}"
+                )
+        return tuple(found)
 
     def to_json(self) -> list[Any]:
         """Return the content as a JSON value, independent of the order in the file."""
         units = sorted((unit, label.text, label.favorite) for unit, label in self.units.items())
-        return [self.model, self.weights, units]
+        return [self.model, self.weights, units, sorted(self.lists.items())]
 
 
 def read_labels(path: str | Path) -> Labels:
     """Read a label file: ``{"format": "featviz-labels", "version": 1, "labels": {...}}``.
 
-    The optional ``model`` is the name of a model, ``weights`` the first digits of its fingerprint.
+    The optional ``model`` is the name of a model, ``weights`` the first digits of its fingerprint,
+    and ``lists`` has the addresses of each named list.
 
     Parameters
     ----------
@@ -143,7 +153,11 @@ def read_labels(path: str | Path) -> Labels:
         if not isinstance(content.get(name), str | None):
             raise FeatvizError(f'{path}: "{name}" is not a string')
     units = {address: _label(path, address, entry) for address, entry in entries.items()}
-    return Labels(units, content.get("model"), content.get("weights"))
+    lists = content.get("lists", {})
+    if not isinstance(lists, dict):
+        raise FeatvizError(f'{path}: "lists" is not an object')
+    named = {name: _addresses(path, name, addresses) for name, addresses in lists.items()}
+    return Labels(units, named, content.get("model"), content.get("weights"))
 
 
 def _label(path: Path, address: str, entry: Any) -> UnitLabel:
@@ -154,13 +168,30 @@ def _label(path: Path, address: str, entry: Any) -> UnitLabel:
             f'{path}: the entry of {address!r} is not {{"label": text, "{FAVORITE_KEY}": '
             "true or false}"
         )
-    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    length = _length(text)
     if length > MAX_LABEL:
         raise FeatvizError(
             f"{path}: the label of {address!r} has {length:,} characters; the maximum is "
             f"{MAX_LABEL}"
         )
     return UnitLabel(text.strip(), favorite)
+
+
+def _addresses(path: Path, name: str, units: Any) -> tuple[str, ...]:
+    """Return the addresses of a named list, without repetitions."""
+    if not name or name != name.strip() or _length(name) > MAX_NAME:
+        raise FeatvizError(
+            f"{path}: the name of a list has 1 to {MAX_NAME} characters, and no space at its "
+            f"ends; got {_shortened(name)!r}"
+        )
+    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
+        raise FeatvizError(f"{path}: the list {name!r} is not a list of addresses")
+    return tuple(dict.fromkeys(units))
+
+
+def _length(text: str) -> int:
+    """Return the length in UTF-16 code units, as browsers count it."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _shortened(text: str) -> str:

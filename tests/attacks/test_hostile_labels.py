@@ -65,7 +65,7 @@ def test_hostile_labels_of_a_file_are_shown_as_text_and_exported_unchanged(
     eventually(lambda: clean(page))
     page.reload()
     expect(page.locator(".labeled-unit")).to_have_count(len(ADDRESSES))
-    written = json.loads(page.evaluate("featviz.page.labels.toText()"))["labels"]
+    written = json.loads(page.evaluate("featviz.page.labels.serialize()"))["labels"]
     assert len(written) == len(ADDRESSES)
     assert written["__proto__"] == {
         "label": LABELS[ADDRESSES.index("__proto__")],
@@ -159,3 +159,27 @@ def test_corrupt_storage_is_ignored_and_kept(page: Page, model_page: Path) -> No
         eventually(lambda: page.evaluate("featviz.page.pins.list()"), [])
         eventually(lambda: page.evaluate("localStorage.getItem(featviz.page.labels.key)"), text)
         eventually(lambda: clean(page))
+
+
+NAMES = ["__proto__", "<img src=x onerror=alert(1)>", "a&list=b#c%", "constructor", "=1+1"]
+
+
+def test_hostile_names_of_lists_are_text_on_the_page_and_in_links(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#labels")
+    lists = json.dumps({name: [UNITS[1], "<b>gone</b>"] for name in NAMES})
+    file = f'{{"format": "featviz-labels", "version": 1, "labels": {{}}, "lists": {lists}}}'
+    choose(page, file)
+    links = page.locator(".named-lists a")
+    expect(links).to_have_count(len(NAMES))
+    page.reload()
+    eventually(lambda: sorted(links.all_text_contents()), sorted(NAMES))
+    for name in NAMES:
+        page.locator(".named-lists a").filter(has_text=name).click()
+        expect(page.locator("#units a.cell")).to_have_count(1)
+        expect(page.locator(".chip-off").filter(has_text=name)).to_be_visible()
+        expect(page.locator("#problem")).to_contain_text("<b>gone</b>")
+        page.evaluate("location.hash = '#labels'")
+        expect(links).to_have_count(len(NAMES))
+    eventually(lambda: clean(page))

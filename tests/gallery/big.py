@@ -67,6 +67,7 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
         "pictures": "webp",
         "thumbnailsOnly": True,
         "labels": [],
+        "lists": [],
     }
     values = columns(layers * width)
     units = {

@@ -2,6 +2,7 @@
 
 import { buttonOf, element } from "../shared/dom.js";
 import { counted } from "../shared/text.js";
+import { unitLists } from "../state/saved/unit-lists.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
@@ -44,6 +45,11 @@ export class FilterPanel {
       Object.entries(MARK_NAMES).map(([value, name]) => element("option", { value }, name)),
     );
     this.only.addEventListener("change", () => view.go({ only: this.only.value || null }));
+    this.list = element("select", { id: "only-list" });
+    this.list.addEventListener("change", () => view.go({ list: this.list.value || null }));
+    this.listLabel = element("label", {}, element("span", {}, "List"), this.list);
+    this.fillLists();
+    document.addEventListener("lists", () => this.fillLists());
     this.facets = new Map([...unitTable.facets.keys()].map((key) => [key, facetSelect(key)]));
     this.problem = element("p", {
       id: "bound-problem",
@@ -57,12 +63,26 @@ export class FilterPanel {
       "div",
       { id: "ranges", class: "ranges", role: "group", "aria-label": "Filter", hidden: "" },
       element("label", {}, element("span", {}, "Show"), this.only),
+      this.listLabel,
       [...this.facets].map(([key, select]) =>
         element("label", {}, element("span", {}, FACET_NAMES[key]), select),
       ),
       this.problem,
       this.done,
     );
+  }
+
+  /** Options of the named lists. */
+  fillLists() {
+    const lists = unitLists.entries();
+    this.listLabel.hidden = !lists.length;
+    this.list.replaceChildren(
+      element("option", { value: "" }, "all"),
+      ...lists.map(([name, { length }]) =>
+        element("option", { value: name }, `${name} (${length.toLocaleString("en")})`),
+      ),
+    );
+    this.list.value = view.state().list ?? "";
   }
 
   /** Show or hide the panel. */
@@ -102,10 +122,11 @@ export class FilterPanel {
     );
   }
 
-  update({ only, where, facets }, shown) {
+  update({ only, list, where, facets }, shown) {
     this.done.replaceChildren(`Show ${counted(shown, "unit")}`);
     for (const [key, select] of this.facets) select.value = facets[key] ?? "";
     this.only.value = only ?? "";
+    this.list.value = list ?? "";
     this.where = where;
     this.updateRanges();
   }

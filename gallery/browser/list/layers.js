@@ -3,7 +3,7 @@
 
 import { buttonOf, element } from "../shared/dom.js";
 import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
+import { isByLayer, view } from "../state/view.js";
 
 const ALL = "All layers";
 
@@ -67,7 +67,7 @@ export class Layers {
       this.fillOption(name);
     }
     this.select.value = state.layer ?? "";
-    this.mark(state.sort === null && state.layer === null ? this.inView : null);
+    this.mark(isByLayer(state) && state.layer === null ? this.inView : null);
     this.updateTabStop();
     const current = this.links.get(state.layer);
     if (current) this.reveal(current);

@@ -1,14 +1,13 @@
 // The toolbar above the grid: search, sort, filter. It sets the URL hash and shows its state.
 
 import { buttonOf, element } from "../shared/dom.js";
-import { icon } from "../shared/icons.js";
 import { keys } from "../shared/keyboard.js";
-import { copyText } from "../shared/message.js";
 import { settings } from "../shared/settings.js";
 import { counted, rounded } from "../shared/text.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
 import { NO_FILTERS, view } from "../state/view.js";
+import { ListActions } from "./actions/list-actions.js";
 import { FilterPanel, MARK_NAMES } from "./filter-panel.js";
 import { SIZES, sizeName } from "./picture-sizes.js";
 import { SearchBox } from "./search-box.js";
@@ -53,13 +52,9 @@ export class Toolbar {
       "aria-label": "Keyboard shortcuts",
       title: "Keyboard shortcuts",
     });
-    this.link = element("code", { class: "link-text", hidden: "" });
-    this.copy = buttonOf(icon("link"), "plain copy-link", () => this.copyLink(), {
-      "aria-label": "Copy link to this list",
-      title: "Copy link to this list (y)",
-    });
     this.count = element("span", { id: "count", role: "status" });
     this.chips = element("span", { class: "chips" });
+    this.actions = new ListActions();
     container.append(
       element(
         "div",
@@ -72,7 +67,7 @@ export class Toolbar {
         help,
       ),
       this.ranges.node,
-      element("div", { class: "found" }, this.count, this.copy, this.chips, this.link),
+      element("div", { class: "found" }, this.count, this.chips, this.actions.node),
     );
   }
 
@@ -87,11 +82,6 @@ export class Toolbar {
     this.toggle.setAttribute("aria-expanded", String(open));
   }
 
-  copyLink() {
-    this.link.replaceChildren(location.href);
-    copyText(location.href, "Link", this.link);
-  }
-
   /** Open a random unit of the list. */
   random() {
     const units = unitTable.order(view.state());
@@ -101,10 +91,10 @@ export class Toolbar {
 
   /** Show the state of the view. */
   update(state, shown) {
-    this.link.hidden = true;
     const { input } = this.search;
     if (document.activeElement !== input || input.value.trim() !== state.q.trim())
       input.value = state.q;
+    this.sort.options[0].text = state.list === null ? "Sort by layer" : "In the list's order";
     this.sort.value = state.sort ?? "";
     this.direction.hidden = !state.sort;
     this.direction.replaceChildren(state.down ? "\u2193" : "\u2191");
@@ -114,6 +104,7 @@ export class Toolbar {
     );
     this.direction.title = state.down ? "Highest first" : "Lowest first";
     this.ranges.update(state, shown);
+    this.actions.update(state, shown);
     const all = counted(unitTable.count, "unit");
     this.count.replaceChildren(
       shown < unitTable.count ? `${shown.toLocaleString("en")} of ${all}` : all,
@@ -135,7 +126,7 @@ export class Toolbar {
 }
 
 /** A link for each active filter that removes it. */
-function chipsOf({ q, layer, only, where, facets }) {
+function chipsOf({ q, layer, only, list, where, facets }) {
   const chip = (text, changes) =>
     element(
       "a",
@@ -147,6 +138,7 @@ function chipsOf({ q, layer, only, where, facets }) {
     ...(q.trim() ? [chip(`\u201c${q.trim()}\u201d`, { q: "" })] : []),
     ...(layer !== null ? [chip(layer, { layer: null })] : []),
     ...(only ? [chip(MARK_NAMES[only], { only: null })] : []),
+    ...(list !== null ? [chip(`list: ${list}`, { list: null })] : []),
     ...Object.entries(facets).map(([key, value]) => {
       const { [key]: _, ...others } = facets;
       return chip(`${FACET_NAMES[key]} ${value === ANY ? "any class" : value}`, { facets: others });

@@ -1,16 +1,18 @@
-// The page of all labels and favorites of a model, with export and import.
+// The page of all labels, favorites and named lists of a model, with export and import.
 
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { showMessage } from "../shared/message.js";
 import { counted } from "../shared/text.js";
-import { LABELS, readLabels } from "../state/label-file.js";
 import { labels } from "../state/labels.js";
 import { model } from "../state/model.js";
+import { unitLists } from "../state/saved/unit-lists.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { focusShown, pageContainer, view } from "../state/view.js";
 import { breadcrumbs } from "../unit/navigation.js";
+import { exportLabels, importLabels } from "./label-files.js";
+import { listHash, listTools } from "./list-tools.js";
 
 /** One labeled unit: its picture, address and label. */
 function labeledUnit([address, { label, favorite }]) {
@@ -57,81 +59,69 @@ function restore(undo) {
   focusShown();
 }
 
-/** Download the labels as a file. */
-function exportLabels() {
-  const url = URL.createObjectURL(new Blob([labels.toText()], { type: "application/json" }));
-  element("a", { href: url, download: "featviz-labels.json" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still ask where to save it
-  showMessage(`${counted(labels.size, "unit")} exported to featviz-labels.json`);
-}
-
-/** Import a file of labels; ask first if they are of another model. */
-async function importLabels(file) {
-  let found;
-  try {
-    found = readLabels(await file.text());
-  } catch (error) {
-    showMessage(`${file.name} was not imported: ${error.message}`);
-    return;
-  }
-  const { model, weights, entries } = found;
-  if (model === LABELS.model && weights.startsWith(LABELS.weights)) {
-    addLabels(entries);
-    return;
-  }
-  const known = entries.size - unknownCount(entries);
-  const anyway = buttonOf("Import anyway", "plain", () => {
-    addLabels(entries);
-    focusShown();
-  });
-  showMessage(
-    `${file.name} has labels of another model: ${model.slice(0, 60)} with weights ${weights.slice(0, 8)}. This gallery has ${known} of its ${counted(entries.size, "unit")}.`,
-    anyway,
-  );
-}
-
-/** Number of addresses that are not in this gallery. */
-const unknownCount = (entries) =>
-  [...entries.keys()].filter((address) => unitTable.find(address) < 0).length;
-
-function addLabels(entries) {
-  const result = labels.add(entries);
-  const unknown = unknownCount(entries);
-  const facts = [
-    `${result.added} new`,
-    `${result.changed} changed`,
-    `${result.same} unchanged`,
-    ...(unknown ? [`${unknown} of units not in this gallery`] : []),
-  ];
-  showMessage(
-    `Imported: ${facts.join(", ")}.`,
-    result.added + result.changed
-      ? buttonOf("Undo", "plain undo", () => restore(result.undo))
-      : null,
-  );
-}
-
 function labelsBody() {
   const entries = labels.entries();
   const indices = new Map(entries.map(([address]) => [address, unitTable.find(address)]));
   const order = (address) => (indices.get(address) < 0 ? Infinity : indices.get(address));
   entries.sort(([one], [other]) => order(one) - order(other) || (one < other ? -1 : 1));
+  const warning = labels.warning ?? unitLists.warning;
   return [
+    warning ? element("p", { class: "notice storage-warning" }, warning) : null,
+    listsBlock(unitLists.entries()),
+    element("h2", {}, "Labels and favorites"),
     element(
       "p",
-      { class: "lead" },
+      { class: "quiet" },
       entries.length
         ? `${counted(entries.length, "unit")} labeled or marked as favorite, stored in this browser.`
         : "No labels or favorites yet. Add them on the page of a unit, or import a file.",
     ),
-    labels.warning ? element("p", { class: "notice storage-warning" }, labels.warning) : null,
     element("ul", { class: "labeled" }, entries.map(labeledUnit)),
-  ].filter((node) => node !== null);
+  ]
+    .flat()
+    .filter((node) => node !== null);
 }
 
-/** Show the labels and favorites. */
+/** The named lists, each with what can be done with it. */
+function listsBlock(lists) {
+  return [
+    element("h2", {}, "Lists"),
+    lists.length
+      ? element(
+          "ul",
+          { class: "named-lists" },
+          lists.map(([name, { length }]) =>
+            element(
+              "li",
+              {},
+              element("a", { href: listHash(name) }, element("bdi", {}, name)),
+              element("span", { class: "quiet" }, counted(length, "unit")),
+              listTools(name),
+            ),
+          ),
+        )
+      : element(
+          "p",
+          { class: "quiet" },
+          "No lists yet. Add units to one in the list of units, on the page of a unit, or from the pinned units.",
+        ),
+  ];
+}
+
+/** Import a file that is dropped on the page. */
+function takeFiles(event) {
+  if (!pageContainer.querySelector(".label-file") || !event.dataTransfer.types.includes("Files"))
+    return;
+  event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  if (file) importLabels(file);
+}
+
+for (const type of ["dragover", "drop"]) pageContainer.addEventListener(type, takeFiles);
+
+/** Show the labels, favorites and lists. */
 export function showLabels(container) {
-  document.title = `Labels \u00b7 ${model.name} \u00b7 featviz gallery`;
+  document.title = `Labels and lists \u00b7 ${model.name} \u00b7 featviz gallery`;
   const input = element("input", {
     type: "file",
     accept: ".json,application/json",
@@ -150,7 +140,7 @@ export function showLabels(container) {
       "header",
       {},
       breadcrumbs(),
-      element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and favorites"),
+      element("h1", { tabindex: "-1", class: "plain-title" }, "Labels and lists"),
     ),
     element(
       "div",
@@ -161,7 +151,7 @@ export function showLabels(container) {
       element(
         "p",
         { class: "quiet" },
-        "Importing replaces the labels of the units in the file and keeps all others.",
+        "One file has labels, favorites and lists. Importing replaces the labels of the units in the file, adds its lists, and keeps all others. A file can also be dropped on this page.",
       ),
     ),
     body,
@@ -169,6 +159,7 @@ export function showLabels(container) {
   container.querySelector("h1").focus({ preventScroll: true });
 }
 
-document.addEventListener("labels", () =>
-  pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody()),
-);
+for (const change of ["labels", "lists"])
+  document.addEventListener(change, () =>
+    pageContainer.querySelector(".label-list")?.replaceChildren(...labelsBody()),
+  );

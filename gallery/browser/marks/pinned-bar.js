@@ -3,10 +3,12 @@
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { showMessage } from "../shared/message.js";
+import { counted } from "../shared/text.js";
 import { pins } from "../state/pins.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { focusShown, view } from "../state/view.js";
+import { chooseList } from "./list-dialog.js";
 
 /** The bar, hidden while no unit is pinned. */
 export const pinnedBar = element("aside", {
@@ -42,6 +44,9 @@ function fillBar() {
       addresses.length > 1
         ? element("a", { class: "button" }, `Compare ${addresses.length}`)
         : element("span", { class: "quiet" }, "Pin another unit to compare"),
+      buttonOf("Add to list", "plain", () =>
+        chooseList(pins.list(), counted(pins.list().length, "pinned unit")),
+      ),
       buttonOf("Unpin all", "plain", () => {
         pins.replace([]);
         showMessage("All units unpinned");

@@ -21,7 +21,7 @@ export function fillViews(model, counts) {
         element("span", { class: "quiet" }, count.toLocaleString("en")),
       ),
     ),
-    element("a", { href: "#labels", class: "to-labels" }, "Labels"),
+    element("a", { href: "#labels", class: "to-labels" }, "Labels and lists"),
   );
 }
 

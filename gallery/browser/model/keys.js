@@ -1,6 +1,7 @@
 // Keyboard shortcuts of a model's page.
 
 import { cellAddress } from "../list/cell-buttons.js";
+import { chooseList } from "../marks/list-dialog.js";
 import { buttonOf } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
 import { showMessage } from "../shared/message.js";
@@ -44,9 +45,11 @@ function addUnitKeys() {
     isUnitShown,
   );
   keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
+  keys.add("Unit", "a", "Add to a named list", () => click(".unit-tools .to-list"), isUnitShown);
   keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
   keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
   keys.add("Unit", "m", "Show or hide activation maps", () => click(".map-switch"), isUnitShown);
+  keys.add("Unit", "e", "Embed code", () => click(".embed"), isUnitShown);
   keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
   for (let rank = 0; rank < 9; rank += 1)
     keys.add(
@@ -89,7 +92,18 @@ function addListKeys(grid, layers, toolbar, isShown) {
     );
   keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
   keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
-  keys.add("List", "y", "Copy link to the list", () => toolbar.copyLink(), isShown.units);
+  keys.add("List", "y", "Copy link", () => toolbar.actions.copyLink(), isShown.units);
+  keys.add(
+    "List",
+    "a",
+    "Add to a named list: the unit with the focus, or all",
+    () => {
+      const address = focusedCell();
+      if (address) chooseList([address], address);
+      else toolbar.actions.add();
+    },
+    isShown.units,
+  );
   keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
   keys.add("List", "[", "Previous layer", () => layers.step(-1), isShown.units);
   keys.add("List", "]", "Next layer", () => layers.step(1), isShown.units);

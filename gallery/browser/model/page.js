@@ -17,8 +17,9 @@ import { labels } from "../state/labels.js";
 import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
 import { pins } from "../state/pins.js";
+import { unitLists } from "../state/saved/unit-lists.js";
 import { unitTable } from "../state/unit-table.js";
-import { NO_FILTERS, pageContainer, view } from "../state/view.js";
+import { isByLayer, NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { showUnit } from "../unit/page.js";
 import { failureSection, fillHeader, fillViews, markView } from "./header.js";
 import { addKeys } from "./keys.js";
@@ -45,6 +46,7 @@ const PAGES = {
 const LIST_KINDS = new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
 
 const MOST_VALUES = 3; // in a caption
+const MISSING_SHOWN = 10; // units of a named list
 
 const scrollPositions = new Map(); // of each list when it was left
 
@@ -106,13 +108,12 @@ function scrollToList() {
   if (top < stickyHeight()) scrollBy(0, top - stickyHeight() - 8);
 }
 
-/** Say what a link asked for in vain. */
-function showProblems(problems, ways = []) {
-  problemNote.hidden = !problems.length;
+/** Say what a link asked for in vain, with more text or links. */
+function showProblems(problems, more = []) {
+  problemNote.hidden = !problems.length && !more.length;
   problemNote.replaceChildren(
-    ...(problems.length
-      ? [`This link cannot be followed in full: ${problems.join("; ")}. `, ...ways]
-      : []),
+    ...(problems.length ? [`This link cannot be followed in full: ${problems.join("; ")}. `] : []),
+    ...more,
   );
 }
 
@@ -123,6 +124,18 @@ function unitProblems({ kind, problems, layer }) {
     ...(LIST_KINDS.has(kind) ? [] : [`this gallery has no section \u201c${kind}\u201d`]),
     ...(isKnown ? [] : [`there is no layer \u201c${layer}\u201d`]),
     ...problems,
+  ];
+}
+
+/** A sentence on the units of a named list that are not in this gallery. */
+function missingUnits({ list }) {
+  if (list === null) return [];
+  const missing = unitLists.get(list).filter((address) => unitTable.find(address) < 0);
+  if (!missing.length) return [];
+  const others = missing.length - MISSING_SHOWN;
+  return [
+    `Not in this gallery, but kept in the list: ${missing.slice(0, MISSING_SHOWN).join(", ")}`,
+    others > 0 ? `, and ${counted(others, "other unit")}.` : ".",
   ];
 }
 
@@ -146,9 +159,10 @@ function noMatches(state) {
 }
 
 /** Whether the list has headings, and the metrics in its captions: those that it is sorted and filtered by. */
-function captioned({ sort, where }) {
+function captioned(state) {
+  const { sort, where } = state;
   const keys = [...(sort ? [sort] : []), ...where.map(({ key }) => key)];
-  return { headed: sort === null, metrics: [...new Set(keys)].slice(0, MOST_VALUES) };
+  return { headed: isByLayer(state), metrics: [...new Set(keys)].slice(0, MOST_VALUES) };
 }
 
 function showUnits(state) {
@@ -169,7 +183,7 @@ function showUnits(state) {
   toolbar.update(state, units.length);
   emptyNote.hidden = units.length > 0 || !unitTable.count;
   if (!units.length) emptyNote.replaceChildren(...noMatches(state));
-  showProblems(unitProblems(state));
+  showProblems(unitProblems(state), missingUnits(state));
   if (state.kind === "failed") document.getElementById("failed")?.scrollIntoView();
   else if (returning) restoreList(oldPosition);
   else if (!wasShown) {
@@ -246,12 +260,13 @@ function route() {
   document.dispatchEvent(new Event("view"));
 }
 
-/** Update captions, and lists filtered by label, favorite or pin. */
-function updateMarks() {
+/** Update captions, and lists filtered by label, favorite, pin or named list. */
+function updateMarks({ type }) {
+  if (type === "lists") view.forget();
   isOutdated = listsContainer.hidden || unitsContainer.hidden; // previous and next unit stay those of the list that the unit was opened from
   if (isOutdated) return;
   const state = view.state();
-  if (state.only || state.q) unitTable.invalidate();
+  if (state.only || state.q || type === "lists") unitTable.invalidate();
   const focused = grid.focused();
   const units = unitTable.order(state);
   if (units === grid.units) {
@@ -259,7 +274,9 @@ function updateMarks() {
     return;
   }
   grid.fill(units, captioned(state));
+  layers.update();
   toolbar.update(state, units.length);
+  showProblems(unitProblems(state), missingUnits(state));
   emptyNote.hidden = units.length > 0;
   if (!units.length) emptyNote.replaceChildren(...noMatches(state));
   if (focused !== null && units.length) grid.focus(Math.min(focused, units.length - 1));
@@ -277,7 +294,7 @@ addKeys(grid, layers, toolbar, {
   lists: () => !listsContainer.hidden,
   units: () => !listsContainer.hidden && !unitsContainer.hidden,
 });
-for (const change of ["labels", "pins"]) document.addEventListener(change, updateMarks);
+for (const change of ["labels", "pins", "lists"]) document.addEventListener(change, updateMarks);
 history.scrollRestoration = "manual";
 view.onleave = keepScroll;
 view.onchange = route;
@@ -322,5 +339,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 
 initTheme();
 
-data.page = { labels, pins, unitTable, view, grid };
+data.page = { labels, unitLists, pins, unitTable, view, grid };
 route();

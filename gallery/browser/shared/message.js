@@ -23,11 +23,21 @@ document.addEventListener("view", () => {
   if (location.hash !== shownAt) line.replaceChildren();
 });
 
-/** Copy a text to the clipboard; if the browser refuses, select the node that shows it. */
-export async function copyText(text, what, shown) {
-  const note = text.startsWith("file:")
-    ? ". It opens on this computer only: publish the folder, or use featviz gallery --serve"
-    : "";
+/** Whether a URL opens on this computer only. */
+export const isLocal = (url) =>
+  /^(file:|https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/.test(url);
+
+/**
+ * Copy a text to the clipboard; if the browser refuses, select the node that shows it. `remark` is a
+ * sentence for the message, without a full stop.
+ */
+export async function copyText(text, what, shown, remark = "") {
+  const note = [
+    ...(isLocal(text) ? ["It opens on this computer only: publish the folder to share it"] : []),
+    ...(remark ? [remark] : []),
+  ]
+    .map((sentence) => `. ${sentence}`)
+    .join("");
   try {
     await navigator.clipboard.writeText(text);
     showMessage(`${what} copied${note}`);

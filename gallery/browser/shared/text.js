@@ -42,6 +42,13 @@ export const percent = (share) =>
 export const hundredths = (value) =>
   value === null ? "\u2013" : value.toFixed(2).replace("-", "\u2212");
 
+/** A text as part of a file name: only letters, digits, dots and hyphens. */
+export const plainName = (text) =>
+  text
+    .replace(/[^A-Za-z0-9.]+/g, "-")
+    .replace(/^[.-]+|[.-]+$/g, "")
+    .slice(0, 80);
+
 /** A text normalized for search: lower case, compatibility characters replaced. */
 export const foldedText = (text) => text.normalize("NFKC").toLowerCase();
 

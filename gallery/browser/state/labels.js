@@ -3,53 +3,21 @@
 
 import { LABELS, readLabels, writeLabels } from "./label-file.js";
 import { model } from "./model.js";
+import { StoredMarks } from "./saved/stored-marks.js";
 
-class Labels {
+class Labels extends StoredMarks {
   /** `exported` are the labels of the export; `key` is the key in local storage. */
   constructor(exported, key) {
+    super(key, "labels");
     this.exported = exported;
-    this.key = key;
-    this.own = new Map();
-    this.warning = null; // why local storage is not used
-    this.read();
-    addEventListener("storage", (event) => {
-      if (event.key !== key && event.key !== null) return;
-      this.read();
-      this.notify();
-    });
   }
 
-  /** Read the stored labels, which another window may have changed. */
-  read() {
-    if (this.warning) return;
-    let text;
-    try {
-      text = localStorage.getItem(this.key);
-    } catch {
-      this.warning =
-        "This browser does not store data for this page. Export your labels before you close it, or they are lost.";
-      return;
-    }
-    try {
-      this.own = text === null ? new Map() : readLabels(text).entries;
-    } catch (error) {
-      this.warning = `The labels stored in this browser cannot be read (${error.message}) and are left unchanged. Export new labels before you close the page, or they are lost.`;
-    }
+  parse(text) {
+    return readLabels(text).entries;
   }
 
-  write() {
-    if (this.warning) return;
-    try {
-      if (this.own.size) localStorage.setItem(this.key, writeLabels(this.own));
-      else localStorage.removeItem(this.key);
-    } catch {
-      this.warning =
-        "The storage of this browser is full. Export new labels before you close the page, or they are lost.";
-    }
-  }
-
-  notify() {
-    document.dispatchEvent(new Event("labels"));
+  serialize() {
+    return writeLabels(this.own);
   }
 
   /** Label and favorite of an address. */
@@ -65,8 +33,7 @@ class Labels {
       label: entry.label.trim().slice(0, LABELS.longest),
       favorite: entry.favorite,
     });
-    this.write();
-    this.notify();
+    this.save();
   }
 
   put(address, entry) {
@@ -86,11 +53,6 @@ class Labels {
     return this.entries().length;
   }
 
-  /** The text of a label file. */
-  toText() {
-    return writeLabels(this.entries());
-  }
-
   /** Add imported labels, replacing existing ones; return counts and a function that undoes it. */
   add(entries) {
     this.read();
@@ -103,16 +65,14 @@ class Labels {
       else counts.added += 1;
       this.put(address, entry);
     }
-    this.write();
-    this.notify();
+    this.save();
     const undo = () => {
       this.read();
       for (const address of entries.keys()) {
         if (before.has(address)) this.own.set(address, before.get(address));
         else this.own.delete(address);
       }
-      this.write();
-      this.notify();
+      this.save();
     };
     return { ...counts, undo };
   }

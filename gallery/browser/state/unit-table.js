@@ -2,6 +2,7 @@
 
 import { foldedText } from "../shared/text.js";
 import { dataFolder, model, unitData } from "./model.js";
+import { unitLists } from "./saved/unit-lists.js";
 import { ANY, COMPARISONS, FACET_NAMES, MARK_FILTERS, textFilter } from "./unit-filter.js";
 
 class UnitTable {
@@ -109,6 +110,12 @@ class UnitTable {
     return this.columns.get(key)?.[i] ?? null;
   }
 
+  /** Value of a facet of a unit; null if it has none. */
+  facet(key, i) {
+    const { values, units } = this.facets.get(key);
+    return units[i] === null ? null : values[units[i]];
+  }
+
   /** Smallest and largest known value of a metric; null if there is none. */
   extent(key) {
     let [low, high] = [Infinity, -Infinity];
@@ -173,14 +180,14 @@ class UnitTable {
 
   /** Indices of the units of a view: filtered, searched and sorted. */
   order(state) {
-    const { sort, down, where, q, layer, only, facets } = state;
-    const key = JSON.stringify([sort, down, where, q, layer, only, facets]);
+    const { sort, down, where, q, layer, only, list, facets } = state;
+    const key = JSON.stringify([sort, down, where, q, layer, only, list, facets]);
     if (this.ordered?.key !== key)
-      this.ordered = { key, units: this.sorted(this.filtered(state), sort, down) };
+      this.ordered = { key, units: this.sorted(this.filtered(state), sort, down, list) };
     return this.ordered.units;
   }
 
-  /** Discard the last list after labels or pins changed. */
+  /** Discard the last list after labels, pins or named lists changed. */
   invalidate() {
     this.ordered = null;
   }
@@ -194,7 +201,7 @@ class UnitTable {
     return counts;
   }
 
-  filtered({ where, q, layer, only, facets }) {
+  filtered({ where, q, layer, only, list, facets }) {
     const tests = where.map(({ key, op, value }) => [
       this.columns.get(key),
       COMPARISONS[op],
@@ -205,12 +212,14 @@ class UnitTable {
       return [units, value === ANY ? null : values.indexOf(value)];
     });
     const matches = [only ? MARK_FILTERS[only]() : null, q ? textFilter(q) : null].filter(Boolean);
+    const listed = list === null ? null : new Set(this.listed(list));
     const site = layer === null ? null : this.sites[this.siteIndices.get(layer)];
     const from = site ? site.offset : 0;
     const to = site ? site.offset + site.count : layer === null ? this.count : 0;
     const chosen = new Int32Array(to - from);
     let size = 0;
     for (let i = from; i < to; i += 1) {
+      if (listed !== null && !listed.has(i)) continue;
       if (!tests.every(([column, holds, value]) => column[i] !== null && holds(column[i], value)))
         continue;
       if (!chosenFacets.every(([units, at]) => (at === null ? units[i] !== null : units[i] === at)))
@@ -226,9 +235,20 @@ class UnitTable {
     return chosen.subarray(0, size);
   }
 
-  /** Sort by a metric. Units without it come last; ties keep their order. */
-  sorted(chosen, sort, down) {
+  /** Indices of the units of a named list, in its order. */
+  listed(name) {
+    return (unitLists.get(name) ?? [])
+      .map((address) => this.find(address))
+      .filter((index) => index >= 0);
+  }
+
+  /** Sort by a metric, or else in the order of a named list. Units without the metric come last; ties keep their order. */
+  sorted(chosen, sort, down, list) {
     const column = this.columns.get(sort);
+    if (!column && list !== null) {
+      const has = new Set(chosen);
+      return Int32Array.from(this.listed(list).filter((i) => has.has(i)));
+    }
     if (!column) return chosen;
     const sign = down ? -1 : 1;
     const known = chosen.filter((i) => column[i] !== null);

@@ -1,6 +1,6 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
 // #SECTION[&group=NAME][&metric=NAME][&images=all], or
-// #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&FACET=VALUE]
+// #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&list=NAME][&FACET=VALUE]
 // The list of one layer is #site=SITE; `layer` is its name in the hashes of other views.
 
 import {
@@ -10,11 +10,15 @@ import {
   unescapeHash,
   unitHash,
 } from "../shared/address-links.js";
+import { unitLists } from "./saved/unit-lists.js";
 import { ANY, MARK_FILTERS } from "./unit-filter.js";
 import { unitTable } from "./unit-table.js";
 
 /** Changes that clear all filters. */
-export const NO_FILTERS = { q: "", where: [], layer: null, only: null, facets: {} };
+export const NO_FILTERS = { q: "", where: [], layer: null, only: null, list: null, facets: {} };
+
+/** Whether a list is in the order of the layers, each with a heading. */
+export const isByLayer = ({ sort, list }) => sort === null && list === null;
 
 /** Container of the pages that replace the lists. */
 export const pageContainer = document.getElementById("unit");
@@ -33,6 +37,11 @@ class View {
     if (this.parsed.hash !== location.hash)
       this.parsed = { hash: location.hash, ...parseHash(location.hash) };
     return this.parsed;
+  }
+
+  /** Parse the hash again, after the lists that it may name have changed. */
+  forget() {
+    this.parsed = { hash: null };
   }
 
   /**
@@ -85,7 +94,7 @@ const sectionHash = (name, options) =>
   ].join("&");
 
 /** Parameters of a hash that filter and sort the list. */
-function listParameters({ sort, down, where, q, layer, only, facets }) {
+function listParameters({ sort, down, where, q, layer, only, list, facets }) {
   return [
     ...(sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : []),
     ...(where.length
@@ -95,6 +104,7 @@ function listParameters({ sort, down, where, q, layer, only, facets }) {
       : []),
     ...(layer !== null ? [`layer=${escapeForHash(layer)}`] : []),
     ...(only ? [`only=${only}`] : []),
+    ...(list !== null ? [`list=${escapeForHash(list)}`] : []),
     ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
     ...(q ? [`q=${escapeForHash(q)}`] : []),
   ];
@@ -114,6 +124,7 @@ function parseHash(hash) {
     q: "",
     layer: null,
     only: null,
+    list: null,
     facets: {},
     options: {},
     problems: [],
@@ -165,6 +176,13 @@ const PARAMETERS = {
     const name = value === "favourites" ? "favorites" : value; // spelling of older links
     if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
     else state.problems.push(`\u201conly=${value}\u201d is unknown`);
+  },
+  list(state, value) {
+    if (unitLists.has(value)) state.list = value;
+    else
+      state.problems.push(
+        `there is no list \u201c${value}\u201d here; if somebody sent you its file, import it under Labels`,
+      );
   },
 };
 

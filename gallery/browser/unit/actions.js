@@ -1,5 +1,7 @@
 // Actions on a unit: label, favorite, pin, copy link.
 
+import { chooseList } from "../marks/list-dialog.js";
+import { listHash } from "../marks/list-tools.js";
 import { unitHash } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
@@ -7,6 +9,7 @@ import { copyText, showMessage } from "../shared/message.js";
 import { LABELS } from "../state/label-file.js";
 import { labels } from "../state/labels.js";
 import { pins } from "../state/pins.js";
+import { unitLists } from "../state/saved/unit-lists.js";
 import { pageContainer } from "../state/view.js";
 
 /** The action bar below the address. It updates when labels or pins change. */
@@ -25,6 +28,10 @@ export function unitActions(unit) {
     toggleFavorite(address),
   );
   const pin = buttonOf([icon("pin"), "Pin"], "button pin", () => pins.toggle(address));
+  const lists = buttonOf([icon("list"), "Add to list"], "button to-list", () =>
+    chooseList([address], address),
+  );
+  const listed = element("p", { class: "in-lists quiet", hidden: "" });
   const shown = element("code", { class: "link-text", hidden: "" }, linkTo(address));
   const link = buttonOf([icon("link"), "Copy link"], "button copy-link", () =>
     copyText(linkTo(address), "Link", shown),
@@ -35,8 +42,10 @@ export function unitActions(unit) {
     input,
     favorite,
     pin,
+    lists,
     link,
     shown,
+    listed,
     element("p", { class: "storage-warning quiet", hidden: "" }),
   );
   const fill = () => {
@@ -44,8 +53,18 @@ export function unitActions(unit) {
     if (document.activeElement !== input) input.value = entry.label;
     favorite.setAttribute("aria-pressed", entry.favorite);
     pin.setAttribute("aria-pressed", pins.has(address));
-    bar.lastChild.hidden = !labels.warning;
-    bar.lastChild.textContent = labels.warning ?? "";
+    const names = unitLists.of(address);
+    listed.hidden = !names.length;
+    listed.replaceChildren(
+      names.length === 1 ? "In the list " : "In the lists ",
+      ...names.flatMap((name, i) => [
+        i ? ", " : "",
+        element("a", { href: listHash(name) }, element("bdi", {}, name)),
+      ]),
+    );
+    const warning = labels.warning ?? unitLists.warning;
+    bar.lastChild.hidden = !warning;
+    bar.lastChild.textContent = warning ?? "";
   };
   input.addEventListener("blur", () => setLabel(address, input.value));
   input.addEventListener("keydown", (event) => {
@@ -77,7 +96,7 @@ export function toggleFavorite(address) {
   showMessage(favorite ? `${address} added to favorites` : `${address} removed from favorites`);
 }
 
-for (const change of ["labels", "pins"])
+for (const change of ["labels", "pins", "lists"])
   document.addEventListener(change, () =>
     pageContainer.querySelector(".unit-tools.of-one")?.refill(),
   );

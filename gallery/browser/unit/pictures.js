@@ -5,10 +5,11 @@ import { buttonOf, element } from "../shared/dom.js";
 import { enlargeButton } from "../shared/enlarge.js";
 import { icon } from "../shared/icons.js";
 import { wholeWidth } from "../shared/picture-size.js";
-import { measured } from "../shared/text.js";
+import { measured, plainName } from "../shared/text.js";
 import { dataFolder, model } from "../state/model.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
+import { embedButton } from "./embed.js";
 
 export const SIDES = ["query", "key"]; // of a query-key logit that is rendered as two images
 
@@ -101,14 +102,10 @@ function downloadLink(side) {
   );
 }
 
-/** File name of a downloaded picture: only letters, digits, dots and hyphens. */
+/** File name of a downloaded picture. */
 function fileName(unit, render, rank, side) {
-  const plain = unit.address
-    .replace(/[^A-Za-z0-9.]+/g, "-")
-    .replace(/^[.-]+|[.-]+$/g, "")
-    .slice(0, 80);
   const parts = [
-    plain || "unit",
+    plainName(unit.address) || "unit",
     ...(render.samples > 1 ? [rank + 1] : []),
     ...(render.sides > 1 ? [SIDES[side]] : []),
   ];
@@ -129,8 +126,10 @@ export function samplesFigure(unit, render, detail) {
         sampleButton(unit, render, detail, sample, rank, () => show(rank)),
       )
     : [];
+  let shownRank = 0;
   const show = (rank) => {
     const sample = order[rank];
+    shownRank = rank;
     shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
     caption.replaceChildren(
       ...(several ? [sampleNumber(rank)] : []),
@@ -146,10 +145,18 @@ export function samplesFigure(unit, render, detail) {
     });
   };
   show(0);
+  const embed = embedButton(unit, detail.size, () => ({
+    activation: detail.activation[order[shownRank]],
+    pictures: downloads.map((link, side) => ({
+      src: link.getAttribute("href"),
+      name: link.download,
+      side: render.sides > 1 ? SIDES[side] : "",
+    })),
+  }));
   return element(
     "div",
     { class: "samples" },
-    element("figure", {}, shown, element("figcaption", {}, caption, downloads)),
+    element("figure", {}, shown, element("figcaption", {}, caption, downloads, embed)),
     several
       ? element(
           "div",

@@ -135,7 +135,7 @@ def test_an_exported_file_holds_every_label_in_the_documented_form(
         OTHER,
     )
     page.evaluate("address => featviz.page.labels.set(address, {label: 'a'})", ONE)
-    text = page.evaluate("featviz.page.labels.toText()")
+    text = page.evaluate("featviz.page.labels.serialize()")
     assert json.loads(text) == {
         "format": "featviz-labels",
         "version": 1,

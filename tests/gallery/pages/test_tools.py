@@ -440,7 +440,7 @@ def test_what_is_forgotten_on_the_page_of_labels_is_gone_from_the_list(
         page.evaluate("address => featviz.page.labels.set(address, { label: 'a' })", address)
     open_page(page, model_page, "#units&only=labeled")
     expect(page.locator(".cell")).to_have_count(3)
-    page.get_by_role("link", name="Labels", exact=True).click()
+    page.get_by_role("link", name="Labels and lists", exact=True).click()
     page.get_by_role("button", name=f"Remove label and favorite of {UNITS[3]}").click()
     expect(page.locator(".labeled-unit")).to_have_count(2)
     back(page)

@@ -145,3 +145,51 @@ def test_labels_of_a_missing_model_are_reported(tmp_path: Path) -> None:
         "the labels are of deit with weights cdcdcdcd, which is not in this gallery: "
         "none of 1 is shown",
     )
+
+
+LISTS = {"color neurons": ["head:2", "head:1", "head:2"], "empty": []}
+
+
+def test_lists_keep_their_order_and_have_a_unit_once(tmp_path: Path) -> None:
+    labels = read_labels(written(tmp_path / "l.json", {}, lists=LISTS))
+    assert labels.lists == {"color neurons": ("head:2", "head:1"), "empty": ()}
+    assert read_labels(written(tmp_path / "old.json", {})).lists == {}
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ([], '"lists" is not an object'),
+        ({"a": "head:1"}, "the list 'a' is not a list of addresses"),
+        ({"a": ["head:1", 2]}, "the list 'a' is not a list of addresses"),
+        ({"": []}, "the name of a list has 1 to 100 characters"),
+        ({" a": []}, "no space at its ends; got ' a'"),
+        ({"x" * 101: []}, "the name of a list has 1 to 100 characters"),
+    ],
+)
+def test_a_file_with_invalid_lists_is_refused_in_one_line(
+    lists: Any, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FeatvizError) as caught:
+        read_labels(written(tmp_path / "l.json", {}, lists=lists))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gallery_has_the_lists_of_its_model_and_names_units_that_it_lacks(
+    tmp_path: Path,
+) -> None:
+    stores = [
+        write_store(tmp_path / "a", ["head:1", "head:2"]),
+        write_store(tmp_path / "b", ["head:1"], model="cueworld/mixer", fingerprint=OTHER),
+    ]
+    lists = {"z": ["head:2", "gone:1", "head:1"], "a": ["head:1"]}
+    labels = written(tmp_path / "l.json", {}, lists=lists, model="cueworld/vit")
+    made = gallery.export(stores, tmp_path / "site", labels=labels)
+    assert made.remarks == ("1 of 3 listed units are not in this gallery, for example gone:1",)
+    found = [data(tmp_path / "site", f"{number}/model")["lists"] for number in (1, 2)]
+    assert found == [[["a", ["head:1"]], ["z", ["head:2", "gone:1", "head:1"]]], []]
+    # Another order is another gallery.
+    written(labels, {}, lists=lists | {"z": ["head:1", "head:2"]}, model="cueworld/vit")
+    assert gallery.export(stores, tmp_path / "site", labels=labels).remarks == ()
+    assert data(tmp_path / "site", "1/model")["lists"][1] == ["z", ["head:1", "head:2"]]
