@@ -20,7 +20,6 @@ from featviz.store.reader import Store
 from gallery.build.build_cache import BuildCache
 from gallery.build.edition import Edition, is_tidy, new_edition
 from gallery.build.images import image_format
-from gallery.build.input_images.files import check_images, input_images
 from gallery.build.js_data import script
 from gallery.build.manifest import (
     BuildManifest,
@@ -32,6 +31,7 @@ from gallery.build.manifest import (
 from gallery.build.options import Options
 from gallery.build.plan import make_plan
 from gallery.build.size_estimate import Estimate, estimate
+from gallery.input_images.files import check_images, input_images
 from gallery.model_page import ModelPageWriter, identity
 from gallery.stores.merge import Model, merge
 from gallery.stores.tolerant_store import TolerantStore

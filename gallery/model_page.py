@@ -12,12 +12,12 @@ from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.build_cache import ModelBuildCache
 from gallery.build.images import Figures
-from gallery.build.input_images.page import NAME as IMAGES
-from gallery.build.input_images.page import InputImages
 from gallery.build.js_data import script
 from gallery.build.options import Options
 from gallery.build.plan import Plan, Render
 from gallery.build.sheets import COLUMNS, ROWS
+from gallery.input_images.page import NAME as IMAGES
+from gallery.input_images.page import InputImages
 from gallery.sections.base import ModelLink, Section, SectionContext
 from gallery.sections.filters import Filters
 from gallery.sections.registry import SECTIONS

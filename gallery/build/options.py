@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gallery.build.images import ImageFormat, image_format
-from gallery.build.input_images.files import InputImage
+from gallery.input_images.files import InputImage
 from gallery.stores.address_filter import Predicate, address_filter
 from gallery.units.label_file import Labels
 

@@ -18,7 +18,7 @@ from featviz.activations.readout import readout
 from featviz.addressing.selectors import read_units
 from featviz.models.loading.model_of_store import load_model_of
 from featviz.models.token_grid import patch_grid
-from gallery.build.input_images.files import InputImage
+from gallery.input_images.files import InputImage
 
 if TYPE_CHECKING:
     from featviz.addressing.address import Unit

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.images import image_format
-from gallery.build.input_images.files import InputImage
-from gallery.build.input_images.reference import (
+from gallery.build.js_data import Shards, rounded, script
+from gallery.build.plan import Plan
+from gallery.input_images.files import InputImage
+from gallery.input_images.reference import (
     NATURAL,
     PICTURE,
     Reference,
     natural_reference,
 )
-from gallery.build.input_images.strongest import Strong, Strongest
-from gallery.build.js_data import Shards, rounded, script
-from gallery.build.plan import Plan
+from gallery.input_images.strongest import Strong, Strongest
 from gallery.units.natural_images import NaturalImages
 
 if TYPE_CHECKING:
-    from gallery.build.input_images.responses import ResponseReader, Responses
+    from gallery.input_images.responses import ResponseReader, Responses
 
 NAME = "images"
 
@@ -88,7 +88,7 @@ class InputImages:
         if not self._images:
             return
         # Exports without images do not import PyTorch.
-        from gallery.build.input_images.responses import ResponseReader  # noqa: PLC0415
+        from gallery.input_images.responses import ResponseReader  # noqa: PLC0415
 
         try:
             reader = ResponseReader(stores[0], self._images)
@@ -164,7 +164,7 @@ def _collect(
     grid: tuple[int, int],
 ) -> None:
     """Add the units of a batch to the strongest units of each image."""
-    from gallery.build.input_images.responses import on_grid  # noqa: PLC0415  PyTorch, see `steps`
+    from gallery.input_images.responses import on_grid  # noqa: PLC0415  PyTorch, see `steps`
 
     relative = reference.relative(found.units, found.values)
     mapped = [

@@ -21,7 +21,7 @@ class Strong:
     unit : int
         Index on the page.
     relative : float
-        Relative value; see `gallery.build.input_images.reference.Reference`.
+        Relative value; see `gallery.input_images.reference.Reference`.
     map : float32 array, shape (rows, columns), or None
         Its value at each patch.
     """
