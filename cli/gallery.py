@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.options import MultiImageCommand
 from cli.output import SOME_FAILED, json_option, print_json, print_line, print_message
 from cli.paths import FILE, PATH
 
@@ -19,7 +20,7 @@ FORMS = ("webp", "avif")
 """Image formats; see `gallery.build.images.FORMATS`."""
 
 
-@click.command()
+@click.command(cls=MultiImageCommand)
 @click.argument("stores", type=PATH, nargs=-1, required=True, metavar="STORE...")
 @click.option(
     "-o",
@@ -55,8 +56,8 @@ FORMS = ("webp", "avif")
     "images",
     type=FILE,
     multiple=True,
-    metavar="FILE",
-    help="Show which units respond to an image file, and where; may be repeated. Loads the models.",
+    metavar="FILE...",
+    help="Show which units respond to these image files, and where. After STORE. Loads the models.",
 )
 @click.option(
     "--serve",
@@ -99,7 +100,7 @@ def gallery(
       # Only the neurons of four blocks
       featviz gallery neurons -o site --include blocks.0-3.mlp.fc1:all
       # Which units respond to two of your images, and where
-      featviz gallery neurons -o site --image cat.jpg --image dog.jpg
+      featviz gallery neurons -o site --image cat.jpg dog.jpg
       # View it from another port
       featviz gallery neurons -o site --serve --port 8080
     """
