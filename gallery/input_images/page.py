@@ -131,7 +131,7 @@ class InputImages:
         for number, (pixels, found) in enumerate(zip(reader.pixels(), strongest, strict=True)):
             image_format("webp").save(pixels, self._folder / "input-images" / f"{number}.webp")
             own = [
-                (*rounded([value, share]), *reference.rank(unit, value))
+                _response(reference, unit, value, share)
                 for unit, (value, share) in enumerate(
                     zip(values[:, number].tolist(), relative[:, number].tolist(), strict=True)
                 )
@@ -154,6 +154,12 @@ class InputImages:
                 for image, pixels in zip(self._images, reader.pixels(), strict=True)
             ],
         }
+
+
+def _response(reference: Reference, unit: int, value: float, relative: float) -> Response:
+    rank, percentile = reference.rank(unit, value)
+    short = rounded([value, relative, float("nan") if percentile is None else percentile])
+    return short[0], short[1], rank, short[2]
 
 
 def _collect(

@@ -155,7 +155,10 @@ def examples(
     count, top = len(addresses), np.array([each[::-1][:3] for each in percentiles], np.float32)
     none = np.full((count, 3), -1, np.int32)
     tokens = np.full((count, 3, 2), -1, np.int32)
-    columns: dict[str, Any] = {"address": addresses, "percentiles": np.float32(percentiles)}
+    columns: dict[str, Any] = {
+        "address": addresses,
+        "percentiles": np.array(percentiles, np.float32),
+    }
     for name in ("top", "bottom", "spread"):
         columns |= {name: none, f"{name}_values": top, f"{name}_tokens": tokens}
     columns |= {name: np.zeros(count, np.float32) for name in STATISTICS}
