@@ -172,10 +172,12 @@ class ModelPageWriter:
             "weights": f"{untrained}weights {self.model.fingerprint[:8]}",
             "sections": counts,
         }
-        similar_units = self._natural_images.similar_units(self.plan.addresses())
+        addresses = self.plan.addresses()
+        similar_units = self._natural_images.similar_units(addresses)
+        correlated_units = self._natural_images.correlated_units(addresses)
         page = {
             **header,
-            **self._files.index.finish(similar_units),
+            **self._files.index.finish(similar_units, correlated_units),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,

@@ -17,7 +17,7 @@ from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.directions import Direction
 from featviz.addressing.selectors import Chosen, as_units, site_of
-from featviz.addressing.tokens import Pair, token_pairs
+from featviz.addressing.tokens import Pair, Token, token_pairs
 from featviz.models.hooks import Context, eval_mode, run_until
 from featviz.models.input_checks import check_images
 
@@ -102,10 +102,11 @@ def patch_maps(model: VisionModel, units: Chosen, images: Tensor) -> list[Floats
     chosen = as_units(model, units)
     check_images(model, images)
     reader = PatchReader(model, chosen)
-    found: list[Floats | None] = [
-        None if grid is None else np.full((len(images), *grid), np.nan, np.float32)
-        for grid in reader.grids
-    ]
+    found: list[Floats | None] = []
+    for unit in chosen:
+        grid = map_grid(model, unit)
+        shape = None if grid is None else (len(images), *grid)
+        found.append(None if shape is None else np.full(shape, np.nan, np.float32))
     pairs = np.stack(np.divmod(np.arange(len(images) * len(chosen)), max(len(chosen), 1)), 1)
     pairs = pairs[[found[unit] is not None for unit in pairs[:, 1]]]
 
@@ -117,6 +118,14 @@ def patch_maps(model: VisionModel, units: Chosen, images: Tensor) -> list[Floats
 
     reader.read(images, pairs, take)
     return found
+
+
+def map_grid(model: VisionModel, unit: Unit) -> tuple[int, int] | None:
+    """Return rows and columns of the map of a `unit` of a `model`; None if it has no map."""
+    if isinstance(unit, Combination):
+        return None
+    site = site_of(model, unit)
+    return site.grid if site.positions else None
 
 
 class PatchReader:
@@ -149,11 +158,6 @@ class PatchReader:
                 kind = _LogitCells if site.is_logit else _LayerCells
                 reader = kind(model, site, members, self.cells)
                 self._readers.setdefault(site.owner, []).append(reader)
-
-    @property
-    def grids(self) -> list[tuple[int, int] | None]:
-        """Rows and columns of the map of each unit; None for units without a map."""
-        return [None if cells is None else cells.grid for cells in self.cells]
 
     def read(self, images: Tensor, pairs: Ints, take: Take) -> None:
         """Read some of the units, each in one image, in one forward pass.
@@ -259,21 +263,20 @@ def _cells(model: VisionModel, unit: Unit, known: dict[object, Cells | None]) ->
     return known[key]
 
 
-def _new_cells(site: Site, token: object) -> Cells | None:
-    patches = np.arange(site.positions - site.prefix)
-    if not site.is_logit:
-        if site.grid is None or not site.positions:
-            return None
-        tokens = np.stack([site.prefix + patches, np.full_like(patches, -1)], 1)
-        return Cells(tokens.astype(np.int32), site.grid, patches)
+def _new_cells(site: Site, token: Token) -> Cells | None:
+    if site.is_logit and not isinstance(token, Pair):
+        pairs = np.array(token_pairs(site, token), np.int32).T
+        return Cells(pairs, site.grid, pairs[:, 0] - site.prefix)
+    if site.grid is None or not site.positions:
+        return None
+    patches = np.arange(site.positions - site.prefix, dtype=np.int32)
+    positions = site.prefix + patches
     if isinstance(token, Pair):
-        if site.grid is None:
-            return None
         query = 0 if token.query == "cls" else token.query
-        tokens = np.stack([np.full_like(patches, query), site.prefix + patches], 1)
-        return Cells(tokens.astype(np.int32), site.grid, patches)
-    tokens = np.array(token_pairs(site, token), np.int32).T  # type: ignore[arg-type]
-    return Cells(tokens, site.grid, tokens[:, 0] - site.prefix)
+        columns = [np.full_like(positions, query), positions]
+    else:
+        columns = [positions, np.full_like(positions, -1)]
+    return Cells(np.stack(columns, 1), site.grid, patches)
 
 
 def _parts(rows: Ints, floats: int) -> Iterator[Ints]:

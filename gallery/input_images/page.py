@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from gallery.input_images.reference import (
     natural_reference,
 )
 from gallery.input_images.strongest import Strong, Strongest
+from gallery.units.evidence_json import encode_map
 from gallery.units.natural_images import NaturalImages
 
 if TYPE_CHECKING:
@@ -201,10 +201,8 @@ def _image_json(found: Strongest, grid: tuple[int, int], own: Sequence[Response]
 
 
 def _map_json(values: NDArray[np.float32] | None) -> list[Any] | None:
-    """Return a map as rows, columns, lowest and highest value, and levels as in `patch-map.js`."""
+    """Return rows, columns, lowest and highest value, and levels of a map; None without values."""
     if values is None or np.isnan(values).all():
         return None
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    shares = (values - low) / (high - low) if high > low else values * 0
-    levels = np.rint(255 * np.nan_to_num(shares)).astype(np.uint8)
-    return [*values.shape, *rounded([low, high]), b64encode(levels.tobytes()).decode()]
+    return [*values.shape, *rounded([low, high]), encode_map(values, low, high)]

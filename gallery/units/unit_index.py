@@ -105,20 +105,24 @@ class UnitIndexWriter:
         activations: NDArray[np.float32] = np.where(rows["key"] == b"", np.nan, rows["value"])
         return activations
 
-    def finish(self, similar_by_activation: Sequence[Any] | None) -> dict[str, Any]:
+    def finish(
+        self, similar_by_activation: Sequence[Any] | None, correlated: Sequence[Any] | None
+    ) -> dict[str, Any]:
         """Write the details, the columns and the rows for the build cache.
 
         Parameters
         ----------
         similar_by_activation : sequence or None
             See `gallery.units.natural_images.NaturalImages.similar_units`.
+        correlated : sequence or None
+            See `gallery.units.natural_images.NaturalImages.correlated_units`.
 
         Returns
         -------
         dict
             Metrics and sites, for the data file of the model.
         """
-        self._write_details(similar_by_activation)
+        self._write_details({"activation": similar_by_activation, "correlation": correlated})
         np.save(self._folder / ROWS, self.rows)
         count = self._plan.units
         columns = {
@@ -147,7 +151,7 @@ class UnitIndexWriter:
         """Delete the temporary file."""
         self._details.close()
 
-    def _write_details(self, similar_by_activation: Sequence[Any] | None) -> None:
+    def _write_details(self, similar_by: dict[str, Sequence[Any] | None]) -> None:
         firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
         descriptors = self.rows["descriptor"][sorted(firsts)]
         similar_by_picture = list(nearest_images(descriptors))
@@ -155,7 +159,8 @@ class UnitIndexWriter:
         self._details.seek(0)
         for line in self._details:
             unit, entry, evidence = json.loads(line)
-            activation = None if similar_by_activation is None else similar_by_activation[unit]
-            similar = {"picture": similar_by_picture[unit], "activation": activation}
+            similar = {"picture": similar_by_picture[unit]} | {
+                name: None if found is None else found[unit] for name, found in similar_by.items()
+            }
             shards.add([*entry, similar, evidence])
         shards.flush()

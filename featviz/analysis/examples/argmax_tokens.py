@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from featviz.activations.patch_maps import Cells, Floats, Ints, PatchReader
+from featviz.activations.patch_maps import Cells, Floats, Ints, PatchReader, Take
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
@@ -43,7 +43,13 @@ class TokenLocator:
         self._is_open = np.array([_fixed(model, unit) is None for unit in units], bool)
         self._reader = PatchReader(model, units)
 
-    def __call__(self, images: Tensor, pairs: Ints) -> Tokens:
+    def __call__(
+        self,
+        images: Tensor,
+        pairs: Ints,
+        mapped: npt.NDArray[np.bool_] | None = None,
+        take: Take | None = None,
+    ) -> Tokens:
         """Find the tokens of some of the units, each in one image.
 
         Parameters
@@ -52,6 +58,10 @@ class TokenLocator:
             RGB in [0, 1]; H and W are the model's `image_size`.
         pairs : int array, shape (pairs, 2)
             Indices of an image and a unit.
+        mapped : bool array, shape (pairs,), optional
+            Pairs whose values at all patches are passed to `take`, from the same forward pass.
+        take : callable, optional
+            See `featviz.activations.patch_maps.PatchReader.read`.
 
         Returns
         -------
@@ -60,13 +70,17 @@ class TokenLocator:
             If several are highest, the first.
         """
         found = self._fixed[pairs[:, 1]]
-        (wanted,) = np.nonzero(self._is_open[pairs[:, 1]])
+        is_open = self._is_open[pairs[:, 1]]
+        is_mapped = np.zeros_like(is_open) if mapped is None else mapped
+        (wanted,) = np.nonzero(is_open | is_mapped)
 
-        def take(cells: Cells, rows: Ints, values: Floats) -> None:
-            found[wanted[rows]] = cells.tokens[values.argmax(1)]
+        def locate(cells: Cells, rows: Ints, values: Floats) -> None:
+            rows = wanted[rows]
+            found[rows[is_open[rows]]] = cells.tokens[values[is_open[rows]].argmax(1)]
+            if take is not None and is_mapped[rows].any():
+                take(cells, rows[is_mapped[rows]], values[is_mapped[rows]])
 
-        if len(wanted):
-            self._reader.read(images, pairs[wanted], take)
+        self._reader.read(images, pairs[wanted], locate)
         return found
 
 

@@ -45,7 +45,7 @@ function imageFigure(section, number, one, map) {
   return element(
     "figure",
     { class: "example" },
-    element("span", { class: "framed" }, pictureOf(number, image), map?.draw() ?? null),
+    element("span", { class: "own-framed" }, pictureOf(number, image), map?.draw() ?? null),
     element(
       "figcaption",
       {},

@@ -1,9 +1,9 @@
 // Data of the reader's own images, see gallery/input_images/page.py.
 
-import { bytesOf, patchMap } from "../../shared/patch-map.js";
 import { hundredths, listed, measured, percent } from "../../shared/text.js";
 import { loadData } from "../../state/load.js";
 import { dataFolder } from "../../state/model.js";
+import { mapLayer } from "../../unit/evidence/activation-maps.js";
 
 /** The file of an image. */
 export const imageFile = (number) => `${dataFolder}/input-images/${number}.webp`;
@@ -28,7 +28,7 @@ export const unitResponse = ([value, relative, rank, percentile, hasMap]) => ({
 });
 
 function mapOf([rows, columns, low, high, levels]) {
-  return { low, high, draw: () => patchMap(bytesOf(levels), rows, columns) };
+  return { low, high, draw: () => mapLayer({ map: [rows, columns] }, levels) };
 }
 
 /** What units do on an image: its `grid` of patches, the responses of each layer, the units of each patch. */
