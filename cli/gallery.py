@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.options import MultiImageCommand
 from cli.output import SOME_FAILED, json_option, print_json, print_line, print_message
 from cli.paths import FILE, PATH
 
@@ -19,7 +20,7 @@ FORMS = ("webp", "avif")
 """Image formats; see `gallery.build.images.FORMATS`."""
 
 
-@click.command()
+@click.command(cls=MultiImageCommand)
 @click.argument("stores", type=PATH, nargs=-1, required=True, metavar="STORE...")
 @click.option(
     "-o",
@@ -51,6 +52,14 @@ FORMS = ("webp", "avif")
     help="Show the labels and lists of a JSON file that a gallery page exported.",
 )
 @click.option(
+    "--image",
+    "images",
+    type=FILE,
+    multiple=True,
+    metavar="FILE...",
+    help="Show which units respond to these image files, and where. After STORE. Loads the models.",
+)
+@click.option(
     "--serve",
     "serving",
     is_flag=True,
@@ -72,6 +81,7 @@ def gallery(
     thumbnails_only: bool,
     pictures: str,
     labels: str | None,
+    images: tuple[str, ...],
     serving: bool,
     port: int,
     as_json: bool,
@@ -89,6 +99,8 @@ def gallery(
       featviz gallery neurons diverse tokens.h5 -o site --labels labels.json
       # Only the neurons of four blocks
       featviz gallery neurons -o site --include blocks.0-3.mlp.fc1:all
+      # Which units respond to two of your images, and where
+      featviz gallery neurons -o site --image cat.jpg dog.jpg
       # View it from another port
       featviz gallery neurons -o site --serve --port 8080
     """
@@ -111,9 +123,14 @@ def gallery(
         thumbnails_only=thumbnails_only,
         pictures=pictures,
         labels=labels,
+        images=images,
         announce=announce,
     )
-    for line in (*exported.remarks, *(f"damaged: {warning}" for warning in exported.warnings)):
+    for line in (
+        *exported.remarks,
+        *exported.unread,
+        *(f"damaged: {warning}" for warning in exported.warnings),
+    ):
         print_message(line)
     if as_json:
         print_json(_report(exported, estimates))
@@ -121,7 +138,7 @@ def gallery(
         print_line(str(exported.page))
     if serving:
         serve(folder, port, print_message)
-    click.get_current_context().exit(SOME_FAILED if exported.warnings else 0)
+    click.get_current_context().exit(SOME_FAILED if exported.warnings or exported.unread else 0)
 
 
 def _report(exported: Exported, estimates: list[Estimate]) -> dict[str, object]:
@@ -130,5 +147,6 @@ def _report(exported: Exported, estimates: list[Estimate]) -> dict[str, object]:
         "page": str(exported.page),
         "warnings": list(exported.warnings),
         "remarks": list(exported.remarks),
+        "unread": list(exported.unread),
         "estimate": asdict(estimates[0]) if estimates else None,
     }

@@ -96,18 +96,19 @@ batch_option = click.option(
 
 
 class MultiImageCommand(click.Command):
-    """A command with `image_files_option`, which may be followed by several files."""
+    """A command with an option --image, which may be followed by several files."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert ``--image`` before each further file, once MODEL and SELECTOR are given."""
+        """Insert ``--image`` before each further file, once every argument is given."""
         expanded: list[str] = []
         positional, is_value, is_file = 0, False, False
+        arguments = sum(isinstance(each, click.Argument) for each in self.params)
         options = [each for each in self.params if isinstance(each, click.Option)]
         with_value = {name for option in options if not option.is_flag for name in option.opts}
         for argument in args:
             if argument.startswith("-"):
                 is_value = argument in with_value
-                is_file = argument.partition("=")[0] == "--image" and positional >= 2
+                is_file = argument.partition("=")[0] == "--image" and positional >= arguments
             elif is_value:
                 is_value = False
             elif is_file:

@@ -31,6 +31,7 @@ from gallery.build.manifest import (
 from gallery.build.options import Options
 from gallery.build.plan import make_plan
 from gallery.build.size_estimate import Estimate, estimate
+from gallery.input_images.files import check_images, input_images
 from gallery.model_page import ModelPageWriter, identity
 from gallery.stores.merge import Model, merge
 from gallery.stores.tolerant_store import TolerantStore
@@ -59,6 +60,8 @@ class Exported:
         of other kinds with the same reason share a line.
     remarks : tuple of str
         About labels and listed units that are not in the gallery, at most one line each.
+    unread : tuple of str
+        One line for each model with units that could not be read on the images.
     """
 
     page: Path
@@ -68,6 +71,7 @@ class Exported:
     reused: int
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def export(
@@ -79,6 +83,7 @@ def export(
     thumbnails_only: bool = False,
     pictures: str = "webp",
     labels: str | Path | None = None,
+    images: str | Path | Iterable[str | Path] = (),
     announce: Callable[[Estimate], None] | None = None,
 ) -> Exported:
     """Export stores as a static website.
@@ -104,6 +109,9 @@ def export(
         Format of the full-size pictures: ``"webp"`` or ``"avif"``.
     labels : str or Path, optional
         Label file that a page exported, which the gallery then shows.
+    images : path, or iterable of paths
+        Image files. Each model is loaded as the stores record it, and its page shows which units
+        respond to the images, and where.
     announce : callable, optional
         Called with the estimated size before files are written; not called if nothing has changed.
 
@@ -114,8 +122,8 @@ def export(
     Raises
     ------
     FeatvizError
-        If there is nothing to show, a store cannot be read, or the folder is not writable or
-        neither empty nor a gallery.
+        If there is nothing to show, a store, a label file or an image cannot be read, or the folder
+        is not writable or neither empty nor a gallery.
     """
     given = [stores] if isinstance(stores, str | Path | Store) else stores
     several = sequence("stores", given, "paths of stores")
@@ -126,7 +134,9 @@ def export(
     chosen = [include] if isinstance(include, str) else sequence("include", include, "selectors")
     opened = [TolerantStore(path) for path in paths]
     known_labels = Labels() if labels is None else read_labels(labels)
-    options = Options(tuple(chosen), thumbnails_only, image_format(pictures), known_labels)
+    options = Options(
+        tuple(chosen), thumbnails_only, image_format(pictures), known_labels, input_images(images)
+    )
     folder = file_path("the folder of a gallery", folder)
 
     models = merge(opened)
@@ -136,6 +146,7 @@ def export(
     if unchanged is not None:
         return unchanged
 
+    check_images(options.images)
     plans = [make_plan(model, options.is_included) for model in models]
     if options.include and not any(plan.units for plan in plans):
         raise FeatvizError(f"no unit in these stores matches {' or '.join(options.include)}")
@@ -183,6 +194,7 @@ def _digest_inputs(stores: Sequence[Store], options: Options) -> str:
         "thumbnails_only": options.thumbnails_only,
         "pictures": options.image_format.name,
         "labels": options.labels.to_json(),
+        "images": [(image.name, image.digest) for image in options.images],
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -291,6 +303,7 @@ def _summarize(
         sum(writer.reused for writer in writers),
         tuple(warning for writer in writers for warning in writer.warnings()),
         labels.remarks(models),
+        tuple(f"{writer.model.name}: {writer.unread}" for writer in writers if writer.unread),
     )
 
 
@@ -299,7 +312,7 @@ def _write_manifest(
 ) -> None:
     files, size = measure(edition.data)
     manifest = BuildManifest(
-        key="" if exported.warnings else inputs,
+        key="" if exported.warnings or exported.unread else inputs,
         files=files,
         bytes=size,
         units=exported.units,

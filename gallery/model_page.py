@@ -16,6 +16,8 @@ from gallery.build.js_data import script
 from gallery.build.options import Options
 from gallery.build.plan import Plan, Render
 from gallery.build.sheets import COLUMNS, ROWS
+from gallery.input_images.page import NAME as IMAGES
+from gallery.input_images.page import InputImages
 from gallery.sections.base import ModelLink, Section, SectionContext
 from gallery.sections.filters import Filters
 from gallery.sections.registry import SECTIONS
@@ -47,6 +49,9 @@ class ModelPageWriter:
         details/SHARD.js              data of 32 picture rows for the unit pages
         strip/NUMBER.webp             12 thumbnails for the index page
         examples/INDEX.webp           natural images, by index in the dataset
+        input-images/NUMBER.webp      the reader's own images, as the model sees them
+        images/NUMBER.js              strongest units on an own image
+        responses/SHARD.js            values of 32 units on all own images
         figures/NUMBER.webp           images of all sections
         sections/NAME.js              data of a section
         tokens/SHARD.js               data of 32 position maps
@@ -79,6 +84,7 @@ class ModelPageWriter:
         self._natural_images = NaturalImages(stores, folder, previous)
         self._metrics = UnitMetrics(stores, self._natural_images.shows)
         self._files = UnitFiles(plan, folder, options, self._describe, previous, self._metrics)
+        self._input_images = InputImages(plan, folder, options.images, self._natural_images)
 
     @property
     def units(self) -> Container[str]:
@@ -105,7 +111,8 @@ class ModelPageWriter:
         """Number of rows that `steps` processes."""
         others = (group for group in self.model.groups if group.kind not in PICTURES)
         renders = sum(1 for _ in self.plan.renders())
-        return renders + sum(len(group.addresses()) for group in others)
+        rows = renders + sum(len(group.addresses()) for group in others)
+        return rows + self._input_images.batches
 
     def steps(self, pool: Executor) -> Iterator[None]:
         """Process all rows of the stores; yield after each.
@@ -125,6 +132,7 @@ class ModelPageWriter:
                     except FeatvizError as error:
                         self._refused.append(f"{group.kind} of {row['address']}: {error}")
                     yield
+        yield from self._input_images.steps(self._stores(), self._files.index.activations())
 
     def finish(self, others: Mapping[str, ModelLink]) -> dict[str, Any]:
         """Write the data files, after all rows of all models.
@@ -155,6 +163,10 @@ class ModelPageWriter:
         if report is not None:
             self._write_script(f"sections/{REPORT}", report)
             counts.insert(0, (REPORT, report["units"]))
+        images = self._input_images.section
+        if images is not None:
+            self._write_script(f"sections/{IMAGES}", images)
+            counts.insert(0, (IMAGES, len(images["images"])))
         untrained = "random " if self.model.load.get("untrained") else ""
         header = {
             "name": self.model.name,
@@ -204,6 +216,11 @@ class ModelPageWriter:
         damaged = [f"{render.address}: {reason}" for render, reason in self._files.damaged]
         evidence = [*self._metrics.warnings, *self._natural_images.warnings]
         return [*damaged, *evidence, *self._refused, *damage(self._stores())]
+
+    @property
+    def unread(self) -> str:
+        """Why units could not be read on the images; empty if they could."""
+        return self._input_images.unread
 
     def _stores(self) -> list[Store]:
         return list(dict.fromkeys(s for group in self.model.groups for s in group.stores))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gallery.build.images import ImageFormat, image_format
+from gallery.input_images.files import InputImage
 from gallery.stores.address_filter import Predicate, address_filter
 from gallery.units.label_file import Labels
 
@@ -24,12 +25,15 @@ class Options:
         Of the full-size pictures.
     labels : Labels
         Labels and favorites to show.
+    images : tuple of InputImage
+        Images to read the units on.
     """
 
     include: tuple[str, ...] = ()
     thumbnails_only: bool = False
     image_format: ImageFormat = field(default_factory=lambda: image_format("webp"))
     labels: Labels = field(default_factory=Labels)
+    images: tuple[InputImage, ...] = ()
 
     @cached_property
     def is_included(self) -> Predicate:

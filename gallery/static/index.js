@@ -115,6 +115,7 @@
 
   // index/cards.js
   var NOUNS = {
+    images: "own image",
     filters: "filter",
     attention: "attention head",
     grids: "token grid",

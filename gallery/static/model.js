@@ -3570,9 +3570,9 @@
       chooser.take([...event.dataTransfer.files]);
   }
   async function fetchedUrl(src) {
-    const response = await fetch(src);
-    if (!response.ok) throw new Error(`${src}, status ${response.status}`);
-    return dataUrl(await response.blob());
+    const response2 = await fetch(src);
+    if (!response2.ok) throw new Error(`${src}, status ${response2.status}`);
+    return dataUrl(await response2.blob());
   }
   function dataUrl(blob) {
     return new Promise((resolve, reject) => {
@@ -5195,6 +5195,181 @@
     ];
   }
 
+  // sections/images/data.js
+  var imageFile = (number) => `${dataFolder}/input-images/${number}.webp`;
+  var response = ([unit, value, relative, rank, percentile, map]) => ({
+    unit,
+    value,
+    relative,
+    rank,
+    percentile,
+    map: map === null ? null : mapOf(map)
+  });
+  var unitResponse = ([value, relative, rank, percentile, hasMap]) => ({
+    value,
+    relative,
+    rank,
+    percentile,
+    hasMap
+  });
+  function mapOf([rows, columns, low, high, levels]) {
+    return { low, high, draw: () => mapLayer({ map: [rows, columns] }, levels) };
+  }
+  async function loadImage(number) {
+    const { grid: grid2, layers: layers2, patches } = await loadData(`images/${number}`);
+    return {
+      grid: grid2,
+      layers: new Map(layers2.map(([layer, units]) => [layer, units.map(response)])),
+      patches
+    };
+  }
+  var relativeText = (relative) => relative === null ? "\u2013" : `${hundredths(relative)}\xD7`;
+  var referenceName = ({ reference }) => reference === "natural" ? "best natural image" : "its picture";
+  function valueText({ value, rank, percentile }, { natural }) {
+    const place2 = rank !== null ? `rank ${rank} of ${natural.toLocaleString("en")}` : percentile !== null ? `above ${percent(percentile / 100)}` : "";
+    return listed([measured(value), place2].filter(Boolean));
+  }
+  var scaleText = ({ reference, natural, data: data2 }) => reference === "natural" ? `0\xD7 is the median and 1\xD7 the best of ${natural.toLocaleString("en")} images of ${data2}` : "0\xD7 is a gray image and 1\xD7 the picture of the unit";
+
+  // sections/images/stage.js
+  var STEPS = {
+    ArrowLeft: (row, column) => [row, column - 1],
+    ArrowRight: (row, column) => [row, column + 1],
+    ArrowUp: (row, column) => [row - 1, column],
+    ArrowDown: (row, column) => [row + 1, column],
+    Home: (row) => [row, 0],
+    End: (row, _, columns) => [row, columns - 1]
+  };
+  function pictureOf(number, [name, side]) {
+    return element("img", {
+      src: imageFile(number),
+      alt: name,
+      width: side,
+      height: side,
+      decoding: "async",
+      class: side < 160 ? "pixels" : "smooth"
+    });
+  }
+  var Stage = class {
+    /** `onpatch` is called with the index of the patch that is shown; null if none is. */
+    constructor(number, image, [rows, columns], onpatch) {
+      [this.rows, this.columns, this.onpatch] = [rows, columns, onpatch];
+      this.chosen = null;
+      this.canvas = null;
+      this.buttons = Array.from(
+        { length: rows * columns },
+        (_, i) => element("button", {
+          type: "button",
+          tabindex: i ? "-1" : "0",
+          "aria-pressed": "false",
+          "aria-label": `Patch in row ${Math.floor(i / columns) + 1}, column ${i % columns + 1}`
+        })
+      );
+      this.patches = element(
+        "div",
+        { class: "patches", role: "group", "aria-label": `Patches of ${image[0]}` },
+        this.buttons
+      );
+      this.patches.style.setProperty("--rows", rows);
+      this.patches.style.setProperty("--columns", columns);
+      this.node = element("div", { class: "stage" }, pictureOf(number, image), this.patches);
+      const shown = ({ target }) => {
+        const at = this.buttons.indexOf(target);
+        if (at >= 0) this.onpatch(at);
+      };
+      this.patches.addEventListener("pointerover", shown);
+      this.patches.addEventListener("focusin", shown);
+      for (const left of ["pointerleave", "focusout"])
+        this.patches.addEventListener(left, () => this.onpatch(this.chosen));
+      this.patches.addEventListener("click", ({ target }) => {
+        const at = this.buttons.indexOf(target);
+        if (at >= 0) this.choose(at === this.chosen ? null : at);
+      });
+      this.patches.addEventListener("keydown", (event) => this.press(event));
+    }
+    /** Choose a patch; null for none. */
+    choose(at) {
+      if (this.chosen !== null) this.buttons[this.chosen].setAttribute("aria-pressed", "false");
+      this.chosen = at;
+      if (at !== null) {
+        this.buttons[at].setAttribute("aria-pressed", "true");
+        this.focusable(at);
+      }
+      this.onpatch(at);
+    }
+    /** Lay a map over the image; null for none. */
+    showMap(map) {
+      this.canvas?.remove();
+      this.canvas = map?.draw() ?? null;
+      if (this.canvas) this.node.insertBefore(this.canvas, this.patches);
+    }
+    focusable(at) {
+      this.patches.querySelector('[tabindex="0"]').setAttribute("tabindex", "-1");
+      this.buttons[at].setAttribute("tabindex", "0");
+    }
+    press(event) {
+      const from = this.buttons.indexOf(event.target);
+      if (event.key === "Escape" && this.chosen !== null) this.choose(null);
+      else if (Object.hasOwn(STEPS, event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        const place2 = [Math.floor(from / this.columns), from % this.columns];
+        const [row, column] = STEPS[event.key](...place2, this.columns);
+        if (row >= 0 && row < this.rows && column >= 0 && column < this.columns) {
+          const at = row * this.columns + column;
+          this.focusable(at);
+          this.buttons[at].focus();
+        }
+      } else return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  };
+
+  // unit/own-images.js
+  async function ownImagesBlock(unit) {
+    if (!model.sections.some(([name]) => name === "images")) return null;
+    const [section, entries] = await Promise.all([
+      loadData("sections/images"),
+      loadEntry("responses", unit.index)
+    ]);
+    const responses = entries.map(unitResponse);
+    const maps = await Promise.all(responses.map(({ hasMap }, i) => hasMap && mapOf2(unit, i)));
+    return element(
+      "section",
+      { class: "evidence own-of-unit", "aria-label": "Your images" },
+      element("h2", {}, element("a", { href: "#images" }, "Your images")),
+      element(
+        "div",
+        { class: "examples" },
+        responses.map((one, i) => imageFigure(section, i, one, maps[i] || null))
+      )
+    );
+  }
+  async function mapOf2(unit, number) {
+    const { layers: layers2 } = await loadImage(number);
+    const all = [...layers2.values()].flat();
+    return all.find((one) => one.unit === unit.index)?.map ?? null;
+  }
+  function imageFigure(section, number, one, map) {
+    const image = section.images[number];
+    return element(
+      "figure",
+      { class: "example" },
+      element("span", { class: "own-framed" }, pictureOf(number, image), map?.draw() ?? null),
+      element(
+        "figcaption",
+        {},
+        element("b", {}, relativeText(one.relative)),
+        ` ${referenceName(section)}`,
+        element("span", { class: "own-line" }, element("bdi", {}, image[0])),
+        element(
+          "span",
+          { class: "own-line" },
+          one.value === null ? "" : `activation ${valueText(one, section)}`
+        )
+      )
+    );
+  }
+
   // unit/page.js
   function missingUnit(address) {
     return [
@@ -5227,8 +5402,11 @@
     container.replaceChildren(header);
     header.querySelector("h1").focus({ preventScroll: true });
     let details;
+    let ownImages;
     try {
-      details = (await Promise.all(unit.renders.map((render) => loadEntry("details", render.row)))).map(detailOf);
+      const entries = unit.renders.map((render) => loadEntry("details", render.row));
+      [ownImages, ...details] = await Promise.all([ownImagesBlock(unit), ...entries]);
+      details = details.map(detailOf);
     } catch (error) {
       if (header.parentNode === container) container.append(missingFile(error));
       return;
@@ -5249,6 +5427,7 @@
       made,
       ...others,
       examplesBlock(withEvidence),
+      ownImages,
       metricsBlock(unit, withEvidence),
       interventionsBlock(withEvidence),
       otherTokens(unit),
@@ -5292,7 +5471,7 @@
   }
 
   // sections/figures.js
-  function pictureOf([number, width, height], shown, alt, loading) {
+  function pictureOf2([number, width, height], shown, alt, loading) {
     return element("img", {
       src: `${dataFolder}/figures/${number}.webp`,
       alt,
@@ -5305,7 +5484,7 @@
   }
   function enlargeable(figure, width, alt, caption) {
     const [, ...size] = figure;
-    const draw = (shown, loading) => pictureOf(figure, shown, alt, loading);
+    const draw = (shown, loading) => pictureOf2(figure, shown, alt, loading);
     return enlargeButton(size, draw, width, caption);
   }
   function legend(scale, low, high) {
@@ -5886,6 +6065,202 @@
         section.hasAttention ? attentionMap : null
       )
     );
+  }
+
+  // sections/images/section.js
+  var MOST2 = 64;
+  var ImageView = class {
+    constructor(section, number, found) {
+      [this.section, this.image] = [section, section.images[number]];
+      [this.layers, this.grid, this.patches] = [found.layers, found.grid, found.patches];
+      this.known = new Map([...found.layers.values()].flat().map((one) => [one.unit, one]));
+      this.pinned = null;
+      this.stage = new Stage(number, this.image, found.grid, (at) => this.showPatch(at));
+      for (const left of ["pointerleave", "focusout"])
+        this.stage.node.addEventListener(left, () => this.showMap(this.pinned));
+      this.patchShown = void 0;
+      this.note = element("p", { class: "quiet map-note" });
+      this.atPatch = element("section", { class: "at-patch", "aria-label": "Units at a patch" });
+      this.list = element("ul", { class: "own-units" });
+      this.select = element(
+        "select",
+        { "aria-label": "Layer" },
+        element("option", { value: "" }, "All layers"),
+        [...this.layers.keys()].map(
+          (layer) => element("option", { value: layer }, unitTable.sites[layer].name)
+        )
+      );
+      this.select.addEventListener("change", () => this.fillList());
+      this.node = element(
+        "div",
+        { class: "own-image" },
+        element("div", { class: "own-left" }, this.stage.node, this.note, this.atPatch),
+        element(
+          "section",
+          { class: "own-strongest", "aria-label": "Strongest units" },
+          element("div", { class: "own-head" }, element("h3", {}, "Strongest units"), this.select),
+          this.list
+        )
+      );
+      this.fillList();
+      this.showMap(null);
+      this.showPatch(null);
+    }
+    /** The responses of the chosen layer, or of all. */
+    responses() {
+      if (this.select.value !== "") return this.layers.get(Number(this.select.value));
+      const all = [...this.layers.values()].flat();
+      return all.sort((a, b) => b.relative - a.relative || a.unit - b.unit).slice(0, MOST2);
+    }
+    fillList() {
+      this.pinned = null;
+      this.list.replaceChildren(...this.responses().map((one) => this.item(one)));
+      this.showMap(null);
+    }
+    /** A unit of the list. */
+    item(one) {
+      const address = unitTable.address(one.unit);
+      const picture = buttonOf(thumbnail(one.unit, 64), "own-picture", () => this.pin(one, picture), {
+        "aria-pressed": "false",
+        "aria-label": `Keep the map of ${address} on the image`,
+        title: one.map ? "Keep the map on the image" : "Values of this unit have no patches",
+        ...one.map ? {} : { disabled: "" }
+      });
+      const node = element(
+        "li",
+        {},
+        picture,
+        element(
+          "div",
+          {},
+          element("a", { href: unitHash(address), title: address }, shortAddress(address)),
+          element(
+            "p",
+            {},
+            element("b", {}, relativeText(one.relative)),
+            ` ${referenceName(this.section)}`
+          ),
+          element("p", { class: "quiet" }, valueText(one, this.section)),
+          element("p", { class: "quiet" }, aboutUnit(one.unit))
+        )
+      );
+      return this.shownBy(node, one);
+    }
+    /** Let a node show the map of a response while it is pointed at or has the focus. */
+    shownBy(node, one) {
+      if (one === void 0) return node;
+      for (const shown of ["pointerenter", "focusin"])
+        node.addEventListener(shown, () => this.showMap(one));
+      for (const left of ["pointerleave", "focusout"])
+        node.addEventListener(left, () => this.showMap(this.pinned));
+      return node;
+    }
+    /** Keep the map of a unit on the image, or no longer. */
+    pin(one, button) {
+      this.list.querySelector('.own-picture[aria-pressed="true"]')?.setAttribute("aria-pressed", "false");
+      this.pinned = this.pinned === one ? null : one;
+      button.setAttribute("aria-pressed", String(this.pinned === one));
+      this.showMap(this.pinned);
+    }
+    /** Lay the map of a unit over the image; of null, none. */
+    showMap(one) {
+      this.stage.showMap(one?.map ?? null);
+      const [name, side] = this.image;
+      const [rows, columns] = this.grid;
+      this.note.replaceChildren(
+        ...one === null ? [
+          element("bdi", {}, name),
+          listed(["", `as the model sees it, ${side}\xA0\xD7\xA0${side}\xA0pixels`]),
+          listed(["", `${rows}\xA0\xD7\xA0${columns}\xA0patches`])
+        ] : [
+          element("b", {}, unitTable.address(one.unit)),
+          one.map === null ? listed(["", "its value has no patches"]) : listed([
+            "",
+            `by patch from ${rounded(one.map.low)} (dark) to ${rounded(one.map.high)} (clear)`
+          ])
+        ]
+      );
+    }
+    /** List the units that are strongest at a patch; null for no patch. */
+    showPatch(at) {
+      if (at !== null) this.showMap(null);
+      if (at === this.patchShown) return;
+      this.patchShown = at;
+      const [, columns] = this.grid;
+      const place2 = at === null ? null : `Row ${Math.floor(at / columns) + 1}, column ${at % columns + 1}`;
+      this.atPatch.replaceChildren(
+        element("h3", {}, place2 ?? "Patches"),
+        place2 === null ? element(
+          "p",
+          { class: "quiet" },
+          "Point at a patch of the image for the units that are strongest there; a click keeps them."
+        ) : element(
+          "ul",
+          {},
+          this.patches[at].map(
+            ([unit, relative]) => this.shownBy(patchUnit(unit, relative), this.known.get(unit))
+          )
+        )
+      );
+    }
+  };
+  var aboutUnit = (unit) => listed(
+    unitTable.headline(unit).split(" \xB7 ").filter((part) => !part.endsWith("\xD7 best image"))
+  );
+  function patchUnit(unit, relative) {
+    const address = unitTable.address(unit);
+    return element(
+      "li",
+      {},
+      element(
+        "a",
+        { href: unitHash(address), title: [address, unitTable.headline(unit)].join("\n").trim() },
+        thumbnail(unit, 40),
+        element(
+          "span",
+          {},
+          element("span", { class: "caption" }, shortAddress(address)),
+          element("b", {}, relativeText(relative))
+        )
+      )
+    );
+  }
+  function imagesView(_section, data2) {
+    const shown = element("div", { class: "own-shown" });
+    const views = /* @__PURE__ */ new Map();
+    let current = null;
+    const show3 = async (number) => {
+      current = number;
+      for (const [i, button] of buttons.entries())
+        button.setAttribute("aria-pressed", String(i === number));
+      try {
+        if (!views.has(number))
+          views.set(number, new ImageView(data2, number, await loadImage(number)));
+        if (current === number) shown.replaceChildren(views.get(number).node);
+      } catch (error) {
+        if (current === number) shown.replaceChildren(missingFile(error));
+      }
+    };
+    const buttons = data2.images.map(
+      ([name], number) => buttonOf(
+        [
+          element("img", { src: imageFile(number), alt: "", width: 40, height: 40 }),
+          element("bdi", {}, name)
+        ],
+        "own-tab",
+        () => show3(number)
+      )
+    );
+    show3(0);
+    return [
+      sectionHead(
+        "Your images",
+        `Units by their activation on an image, relative to a common scale: ${scaleText(data2)}. Point at a unit to see where in the image it is active.`,
+        data2.unranked ? ` ${counted(data2.unranked, "unit")} without a known scale ${data2.unranked === 1 ? "is" : "are"} left out.` : null
+      ),
+      buttons.length > 1 ? element("div", { class: "own-tabs", role: "group", "aria-label": "Image" }, buttons) : null,
+      shown
+    ];
   }
 
   // sections/report.js
@@ -6541,7 +6916,7 @@
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
-  function valueText({ effect, share }, i) {
+  function valueText2({ effect, share }, i) {
     const [estimate, low, high] = effect.map((column) => column[i] ?? null);
     const text = `${brief(estimate)}${interval(low, high)}`;
     if (!share) return text;
@@ -6631,7 +7006,7 @@
       );
       const read = (k) => {
         const parts = lines.flatMap(
-          ({ name, at }) => at[k] === void 0 ? [] : [`${lines.length > 1 ? `${name}: ` : ""}${valueText(numbers, at[k])}`]
+          ({ name, at }) => at[k] === void 0 ? [] : [`${lines.length > 1 ? `${name}: ` : ""}${valueText2(numbers, at[k])}`]
         );
         readout.textContent = listed([`layer ${this.layers[k]}`, ...parts]);
       };
@@ -6723,7 +7098,7 @@
       );
       const read = (item) => {
         const i = item && at[item[0]][item[1]];
-        readout.textContent = item === null ? "" : listed([this.siteName(i), valueText(numbers, i)]);
+        readout.textContent = item === null ? "" : listed([this.siteName(i), valueText2(numbers, i)]);
       };
       const linkOf = (row, column) => this.siteHref(at[row][column]);
       return responsive(
@@ -6960,6 +7335,7 @@
   // model/sections.js
   var SECTION_TITLES = {
     report: "Report",
+    images: "Your images",
     heads: "Heads",
     filters: "Filters",
     attention: "Attention",
@@ -6971,6 +7347,7 @@
   };
   var VIEWS = {
     report: reportView,
+    images: imagesView,
     heads: headsView,
     filters: filtersView,
     attention: attentionView,

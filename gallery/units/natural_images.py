@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,23 @@ class NaturalImages:
                     wanted[address] = name, key
             for row in store.rows("example_images", wanted):
                 self._write(row, *wanted[row["address"]])
+
+    def rows(self) -> Iterator[Row]:
+        """Read the examples of all units; of several with one address, that of the first store.
+
+        Yields
+        ------
+        Row
+            Of kind ``examples``.
+        """
+        for store in self._stores:
+            yield from store.rows("examples")
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset; empty if there are no examples."""
+        data = (self._configuration or {}).get("data", "")
+        return str(data["name"] if isinstance(data, Mapping) else data)
 
     def similar_units(self, units: Sequence[str]) -> list[list[tuple[int, float]]] | None:
         """Find the units that share most of their top images.

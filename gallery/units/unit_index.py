@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gallery.build.build_cache import ROW, ROWS
 from gallery.build.js_data import Shards
@@ -102,6 +103,13 @@ class UnitIndexWriter:
         if not self.headlines[render.unit].text:
             self.headlines[render.unit] = line
         self._details.write(json.dumps([render.unit, entry, evidence]) + "\n")
+
+    def activations(self) -> NDArray[np.float32]:
+        """Return the activation of the picture of each unit, NaN if it is damaged."""
+        firsts = [renders[0].row for layer in self._plan.layers for renders in layer.units]
+        rows = self.rows[firsts]
+        activations: NDArray[np.float32] = np.where(rows["key"] == b"", np.nan, rows["value"])
+        return activations
 
     def finish(
         self, similar_by_activation: Sequence[Any] | None, correlated: Sequence[Any] | None

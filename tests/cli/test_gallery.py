@@ -9,6 +9,7 @@ import pytest
 import cli.gallery
 import gallery.build.images
 from tests.cli.running import Run, tree
+from tests.gallery.input_images.images import own_image, own_store
 from tests.gallery.made_stores import write_store
 from tests.gallery.stores.test_damaged_rows import damage
 from tests.gallery.test_exporter import data, units
@@ -112,6 +113,32 @@ def test_a_damaged_picture_is_reported_with_status_3(run: Run, tmp_path: Path) -
     assert (result.status, result.out) == (3, f"{tmp_path / 'site' / 'index.html'}\n")
     (line,) = [line for line in result.err.splitlines() if line.startswith("damaged: ")]
     assert line.startswith("damaged: head:7: ")
+
+
+def test_images_follow_one_option_and_a_model_of_other_weights_is_one_line_with_status_3(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    images = [own_image(tmp_path / name) for name in ("a.png", "b.png")]
+    own = own_store(tmp_path / "own").path
+    result = run("gallery", own, store, "-o", tmp_path / "site", "--image", *images, "--json")
+    report = json.loads(result.out)
+    assert (result.status, report["warnings"]) == (3, [])
+    (line,) = report["unread"]
+    assert line in result.err.splitlines()
+    assert line.startswith(f"cueworld/vit: cannot load the model of {store}: ")
+    assert "--model" not in line
+    sections = [data(tmp_path / "site", f"{number}/model")["sections"] for number in (1, 2)]
+    assert sections == [[["images", 2]], []]
+
+
+@pytest.mark.parametrize("name", ["none.png", "text.png"])
+def test_a_file_that_is_no_image_is_refused_before_writing(
+    run: Run, store: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    line = run("gallery", store, "-o", tmp_path / "site", "--image", tmp_path / name).refusal()
+    assert str(tmp_path / name) in line
+    assert not (tmp_path / "site").exists()
 
 
 def test_the_gallery_is_served_until_ctrl_c(

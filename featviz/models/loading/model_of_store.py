@@ -8,8 +8,12 @@ from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 from featviz.store.reader import Store
 
+ADVICE = "; --model PATH says where it is"
 
-def load_model_of(store: Store, name: str | None = None, device: str = "auto") -> VisionModel:
+
+def load_model_of(
+    store: Store, name: str | None = None, device: str = "auto", advice: str = ADVICE
+) -> VisionModel:
     """Load the model whose results a store holds.
 
     The name by which it was loaded is tried first, then that with the absolute path of its file or
@@ -22,6 +26,8 @@ def load_model_of(store: Store, name: str | None = None, device: str = "auto") -
         Where the model is now, if it was moved.
     device : str
         See `featviz.load`.
+    advice : str
+        What the error says at its end if no name is given.
 
     Returns
     -------
@@ -48,5 +54,5 @@ def load_model_of(store: Store, name: str | None = None, device: str = "auto") -
             f"{each} is another model: its fingerprint is {model.fingerprint[:8]}, not "
             f"{store.fingerprint[:8]}"
         )
-    advice = "" if name else "; --model PATH says where it is"
-    raise FeatvizError(f"cannot load the model of {store.path}: {'; '.join(reasons)}{advice}")
+    end = "" if name else advice
+    raise FeatvizError(f"cannot load the model of {store.path}: {'; '.join(reasons)}{end}")

@@ -5,6 +5,7 @@ import { element, shortAddress } from "../shared/dom.js";
 import { counted, listed } from "../shared/text.js";
 
 const NOUNS = {
+  images: "own image",
   filters: "filter",
   attention: "attention head",
   grids: "token grid",

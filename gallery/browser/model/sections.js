@@ -6,6 +6,7 @@ import { filtersView } from "../sections/filters.js";
 import { gradientsView } from "../sections/gradients.js";
 import { gridsView } from "../sections/grids.js";
 import { headRows, headsView } from "../sections/heads.js";
+import { imagesView } from "../sections/images/section.js";
 import { reportView } from "../sections/report.js";
 import { tokensView } from "../sections/tokens.js";
 import { tracesView } from "../sections/traces.js";
@@ -15,6 +16,7 @@ import { unitTable } from "../state/unit-table.js";
 /** Short titles of the sections, for the links to them. */
 export const SECTION_TITLES = {
   report: "Report",
+  images: "Your images",
   heads: "Heads",
   filters: "Filters",
   attention: "Attention",
@@ -27,6 +29,7 @@ export const SECTION_TITLES = {
 
 const VIEWS = {
   report: reportView,
+  images: imagesView,
   heads: headsView,
   filters: filtersView,
   attention: attentionView,

@@ -15,6 +15,7 @@ import { interventionsBlock } from "./evidence/interventions.js";
 import { metricsBlock } from "./evidence/metrics.js";
 import { breadcrumbs, steps } from "./navigation.js";
 import { otherTokens, similarUnits } from "./other-units.js";
+import { ownImagesBlock } from "./own-images.js";
 
 /** Page of an address that is not in the gallery. */
 function missingUnit(address) {
@@ -50,10 +51,11 @@ export async function showUnit(container, address) {
   container.replaceChildren(header);
   header.querySelector("h1").focus({ preventScroll: true });
   let details;
+  let ownImages;
   try {
-    details = (
-      await Promise.all(unit.renders.map((render) => loadEntry("details", render.row)))
-    ).map(detailOf);
+    const entries = unit.renders.map((render) => loadEntry("details", render.row));
+    [ownImages, ...details] = await Promise.all([ownImagesBlock(unit), ...entries]);
+    details = details.map(detailOf);
   } catch (error) {
     if (header.parentNode === container) container.append(missingFile(error));
     return;
@@ -74,6 +76,7 @@ export async function showUnit(container, address) {
     made,
     ...others,
     examplesBlock(withEvidence),
+    ownImages,
     metricsBlock(unit, withEvidence),
     interventionsBlock(withEvidence),
     otherTokens(unit),
