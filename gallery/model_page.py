@@ -28,6 +28,7 @@ from gallery.units.natural_images import NaturalImages
 from gallery.units.reproduce import render_command
 from gallery.units.unit_files import STRIP, UnitFiles, spread
 from gallery.units.unit_index import CommandAndLinks
+from gallery.units.unit_map.writer import UnitMapWriter
 from gallery.units.unit_metrics import UnitMetrics
 
 FLAGS = {"sides": ["--split-qk"]}
@@ -47,6 +48,7 @@ class ModelPageWriter:
         details/SHARD.js              data of 32 picture rows for the unit pages
         strip/NUMBER.webp             12 thumbnails for the index page
         examples/INDEX.webp           natural images, by index in the dataset
+        map/0.js                      places of the units on the map
         figures/NUMBER.webp           images of all sections
         sections/NAME.js              data of a section
         tokens/SHARD.js               data of 32 position maps
@@ -77,6 +79,7 @@ class ModelPageWriter:
         stores = list(dict.fromkeys(s for group in plan.groups for s in group.stores))
         self._natural_images = NaturalImages(stores, folder, previous)
         self._metrics = UnitMetrics(stores, self._natural_images.shows)
+        self._map = UnitMapWriter(folder, previous)
         self._files = UnitFiles(plan, folder, options, self._describe, previous, self._metrics)
 
     @property
@@ -161,9 +164,11 @@ class ModelPageWriter:
             "sections": counts,
         }
         similar_units = self._natural_images.similar_units(self.plan.addresses())
+        index = self._files.index
         page = {
             **header,
-            **self._files.index.finish(similar_units),
+            **index.finish(similar_units),
+            "map": self._map.write(index.descriptors, index.similar_by_picture, None),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,
@@ -193,7 +198,11 @@ class ModelPageWriter:
 
     def cache_keys(self) -> dict[str, Any]:
         """Return the model's entry in the build manifest."""
-        keys = {**self._files.keys, "examples": self._natural_images.keys}
+        keys = {
+            **self._files.keys,
+            "examples": self._natural_images.keys,
+            "map": self._map.keys,
+        }
         return {"identity": identity(self.model), **keys}
 
     def warnings(self) -> list[str]:
