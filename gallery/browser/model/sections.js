@@ -14,6 +14,7 @@ import { unitTable } from "../state/unit-table.js";
 
 /** Short titles of the sections, for the links to them. */
 export const SECTION_TITLES = {
+  map: "Map",
   report: "Report",
   heads: "Heads",
   filters: "Filters",

@@ -1,5 +1,6 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&FACET=VALUE]
+// [&color=WHAT][&at=X,Y,SCALE], where the last two are of the map.
 
 import {
   escapeForHash,
@@ -13,6 +14,9 @@ import { unitTable } from "./unit-table.js";
 
 /** Changes that clear all filters. */
 export const NO_FILTERS = { q: "", where: [], layer: null, only: null, facets: {} };
+
+/** Name of the section that shows the units as a map; it has the filters of the list. */
+export const MAP = "map";
 
 /** Container of the pages that replace the lists. */
 export const pageContainer = document.getElementById("unit");
@@ -34,11 +38,12 @@ class View {
 
   /**
    * Hash of the current view with changes: to a `unit` or a `site` by its address, to a comparison of `pins`, or to a
-   * `page`; `unit: null` leads back to the last list. All links keep the filters and the sort order.
+   * `page`; `unit: null` leads back to the last list. All links keep the filters, the sort order, and the part
+   * and the colors of the map.
    */
   link(changes) {
     const { unit, site, pins: compared, page, ...rest } = changes;
-    if (unit === null && this.section !== null) return `#${this.section}`;
+    if (unit === null && this.section !== null && this.section !== MAP) return `#${this.section}`;
     const state = { ...this.state(), ...rest };
     const parameters = listParameters(state);
     const lead = unit
@@ -47,7 +52,7 @@ class View {
         ? siteHash(site)
         : compared
           ? pinsHash(compared)
-          : `#${page ?? (parameters.length ? "units" : "")}`;
+          : `#${page ?? (this.section === MAP ? MAP : parameters.length ? "units" : "")}`;
     return [lead, ...parameters].join("&");
   }
 
@@ -71,13 +76,19 @@ class View {
     location.replace(hash);
     this.onchange();
   }
+
+  /** Change the link to what is shown already. */
+  note(changes) {
+    const hash = this.link(changes);
+    if (!isShown(hash)) history.replaceState(null, "", hash);
+  }
 }
 
 /** Whether a hash is the current one; `location.hash` is empty for "#". */
 const isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
 
 /** Parameters of a hash that filter and sort the list. */
-function listParameters({ sort, down, where, q, layer, only, facets }) {
+function listParameters({ sort, down, where, q, layer, only, facets, color, at }) {
   return [
     ...(sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : []),
     ...(where.length
@@ -89,6 +100,8 @@ function listParameters({ sort, down, where, q, layer, only, facets }) {
     ...(only ? [`only=${only}`] : []),
     ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
     ...(q ? [`q=${escapeForHash(q)}`] : []),
+    ...(color ? [`color=${escapeForHash(color)}`] : []),
+    ...(at ? [`at=${escapeForHash(at)}`] : []),
   ];
 }
 
@@ -107,6 +120,8 @@ function parseHash(hash) {
     layer: null,
     only: null,
     facets: {},
+    color: null,
+    at: null,
     problems: [],
   };
   for (const parameter of parameters) {
@@ -151,6 +166,12 @@ const PARAMETERS = {
     const name = value === "favourites" ? "favorites" : value; // spelling of older links
     if (Object.hasOwn(MARK_FILTERS, name)) state.only = name;
     else state.problems.push(`\u201conly=${value}\u201d is unknown`);
+  },
+  color(state, value) {
+    state.color = value;
+  },
+  at(state, value) {
+    state.at = value;
   },
 };
 

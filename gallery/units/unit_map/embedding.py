@@ -65,21 +65,28 @@ def embed(neighbors: Neighbors, vectors: NDArray[np.float32]) -> Points:
         velocity = MOMENTUM[not early] * velocity - rate * gains * gradient
         points = (points + velocity).astype(np.float32)
         points -= points.mean(0)
-    return points
+    return _principal(points)
 
 
 def _start(vectors: NDArray[np.float32]) -> Points:
-    """Project vectors on their first two principal components."""
+    """Project vectors on their first two principal components, to a small size."""
+    points = _principal(vectors)
+    scale = points[:, 0].std()
+    if scale < 1e-6:
+        return np.zeros_like(points)
+    # Rounded, so that they do not depend on the number of threads.
+    return np.rint(points / scale * 1e3).astype(np.float32) * np.float32(START / 1e3)
+
+
+def _principal(vectors: NDArray[np.float32]) -> Points:
+    """Project vectors on their first two principal components; the first is the longer axis."""
     centered = vectors - vectors.mean(0)
     _, axes = np.linalg.eigh(centered.T @ centered)
-    axes = axes[:, : -3 if axes.shape[1] > 1 else None : -1][:, :2]
+    axes = axes[:, ::-1][:, :2]
     largest = axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])]
     projected = centered @ (axes * np.sign(largest))
-    scale = projected[:, 0].std()
     points = np.zeros((len(vectors), 2), np.float32)
-    if scale > 1e-6:
-        # Rounded, so that they do not depend on the number of threads.
-        points[:, : projected.shape[1]] = np.rint(projected / scale * 1e3) / 1e3 * START
+    points[:, : projected.shape[1]] = projected
     return points
 
 

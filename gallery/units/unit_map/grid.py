@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 FILLED = 0.6  # share of the cells that hold a point
+ASPECT = 4 / 3  # columns per row
 
 
 def place_on_grid(points: NDArray[np.floating]) -> tuple[NDArray[np.intp], int, int]:
@@ -33,8 +34,7 @@ def place_on_grid(points: NDArray[np.floating]) -> tuple[NDArray[np.intp], int, 
     """
     count, low = len(points), points.min(0)
     extent = np.maximum(points.max(0) - low, 1e-6)
-    aspect = float(np.clip(extent[0] / extent[1], 0.5, 2))
-    columns = int(np.ceil(np.sqrt(count / FILLED * aspect)))
+    columns = int(np.ceil(np.sqrt(count / FILLED * ASPECT)))
     rows = int(np.ceil(count / FILLED / columns))
     scaled = (points - low) / extent * [columns - 1, rows - 1]
     dummies = _farthest_cells(np.rint(scaled).astype(np.intp), columns, rows)
