@@ -1819,7 +1819,8 @@
   };
 
   // list/map/painter.js
-  var PICTURES_FROM = 22;
+  var PICTURES_FROM = 16;
+  var MOST_DRAWN = 1e3;
   var GAPS_FROM = 5;
   var MOST_PICTURES = 2048;
   var MOST_LARGE = 160;
@@ -1899,7 +1900,7 @@
           const cell = row * columns + column;
           if (this.unitAt[cell] >= 0) cells.push(cell);
         }
-      if (cells.length > MOST_PICTURES) return;
+      if (cells.length > MOST_DRAWN) return;
       const isLarge = scale * ratio > 1.25 * unitTable.cell && cells.length <= MOST_LARGE;
       const units = cells.map((cell) => this.unitAt[cell]);
       this.thumbnails.request(units);

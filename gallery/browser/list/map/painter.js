@@ -3,9 +3,10 @@
 import { unitTable } from "../../state/unit-table.js";
 import { Pictures } from "./pictures.js";
 
-const PICTURES_FROM = 22; // pixels per cell
+const PICTURES_FROM = 16; // pixels per cell
+const MOST_DRAWN = 1000; // pictures in a frame; with more units in the window, only colors are drawn
 const GAPS_FROM = 5; // pixels per cell
-const MOST_PICTURES = 2048; // 32 MB for cells of 64 pixels
+const MOST_PICTURES = 2048; // that are kept: 32 MB for cells of 64 pixels
 const MOST_LARGE = 160; // pictures that are larger than a cell of a sheet
 const DIMMED = 0.14; // opacity of units that a filter leaves out
 const FRAME = 0.09; // of a cell: its color around the picture
@@ -90,7 +91,7 @@ export class Painter {
         const cell = row * columns + column;
         if (this.unitAt[cell] >= 0) cells.push(cell);
       }
-    if (cells.length > MOST_PICTURES) return;
+    if (cells.length > MOST_DRAWN) return;
     const isLarge = scale * ratio > 1.25 * unitTable.cell && cells.length <= MOST_LARGE;
     const units = cells.map((cell) => this.unitAt[cell]);
     this.thumbnails.request(units);
