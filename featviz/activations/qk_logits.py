@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +43,16 @@ class _Group:
         """Reduce the logits of the pairs of each unit, (U, L), to its value, (U,)."""
         return logits.max(1).values if self.largest else logits.mean(1)
 
+    def take(self, rows: Tensor) -> _Group:
+        """Return a group of the units at `rows`, each as often as it occurs there."""
+        return _Group(
+            self.columns[rows],
+            self.heads[rows],
+            self.queries[rows],
+            self.keys[rows],
+            self.largest,
+        )
+
 
 class QKLogitReader:
     """Reads pre-softmax logits of heads, or their parts along single query-key modes.
@@ -60,15 +70,30 @@ class QKLogitReader:
         Units of the site.
     norm : nn.Module or None
         The normalization at ``site.norm``; only modes depend on it.
+    pairs : sequence of (list of int, list of int), optional
+        Query and key tokens at which each unit is read; by default those of its own token, see
+        `featviz.addressing.tokens.token_pairs`.
     """
 
     def __init__(
-        self, attention: nn.Module, site: Site, units: Sequence[Unit], norm: nn.Module | None
+        self,
+        attention: nn.Module,
+        site: Site,
+        units: Sequence[Unit],
+        norm: nn.Module | None,
+        pairs: Sequence[tuple[list[int], list[int]]] | None = None,
     ) -> None:
         heads = require_heads(attention, site.owner)
         self.heads = heads
-        self._groups = _grouped(site, units, heads.query.weight.device)
-        self._count, self._units = len(units), list(units)
+        if pairs is None:
+            pairs = [token_pairs(site, unit.token) for unit in units]
+        self._groups = _grouped(units, pairs, heads.query.weight.device)
+        self._count = len(units)
+        self._group_of = {
+            column: index
+            for index, group in enumerate(self._groups)
+            for column in group.columns.tolist()
+        }
         self._modes: tuple[Tensor, Tensor] | None = None
         if site.kind == "qk_mode":
             modes = modes_of(heads, norm)
@@ -79,15 +104,18 @@ class QKLogitReader:
 
     def read_all(self, inputs: Tensor, context: Context) -> Tensor:
         """See `featviz.activations.layer_readers.LayerReader.read_all`."""
+        sequence = self.features(inputs)
         values = inputs.new_empty(len(inputs), self._count)
-        for column, logits in self.read_token_pairs(inputs, context):
-            largest = self._units[column].token == "max"
-            value = logits.max(1).values if largest else logits.mean(1)
-            values[:, column] = value.to(values)  # of another dtype inside the caller's autocast
+        images = torch.arange(len(inputs), device=inputs.device)
+        for group in self._groups:
+            for row, column in enumerate(group.columns.tolist()):
+                own = group.take(torch.full_like(images, row))
+                value = group.reduce(self._logits(sequence, sequence, own, context))
+                values[:, column] = value.to(values)  # of another dtype inside autocast
         return values
 
-    def read_token_pairs(self, inputs: Tensor, context: Context) -> Iterator[tuple[int, Tensor]]:
-        """Read the logits that each unit is the mean of, on every image.
+    def read_rows(self, inputs: Tensor, context: Context, images: Tensor, units: Tensor) -> Tensor:
+        """Read the logits of some units, each on one image.
 
         Parameters
         ----------
@@ -95,26 +123,19 @@ class QKLogitReader:
             Input of the attention module.
         context : mapping
             Keyword arguments of its call.
+        images, units : Tensor of int64, shape (R,)
+            Indices of an image and a unit, at least one. All units have the same number L of token
+            pairs, and all or none of them is a maximum.
 
-        Yields
-        ------
-        column : int
-            Index of the unit.
-        logits : Tensor, shape (N, L)
-            Of its L pairs, see `featviz.addressing.tokens.token_pairs`.
+        Returns
+        -------
+        Tensor, shape (R, L)
+            Of the token pairs of each unit.
         """
         sequence = self.features(inputs)
-        for group in self._groups:
-            for row, column in enumerate(group.columns.tolist()):
-                rows = torch.full((len(sequence),), row, device=sequence.device)
-                repeated = _Group(
-                    group.columns[rows],
-                    group.heads[rows],
-                    group.queries[rows],
-                    group.keys[rows],
-                    group.largest,
-                )
-                yield column, self._logits(sequence, sequence, repeated, context)
+        group = self._groups[self._group_of[int(units[0])]]
+        own = group.take(torch.searchsorted(group.columns, units))
+        return self._logits(sequence, sequence, own, context, images)
 
     def read_paired(self, inputs: Tensor, context: Context) -> Tensor:
         """See `featviz.activations.layer_readers.LayerReader.read_paired`."""
@@ -159,9 +180,19 @@ class QKLogitReader:
         """See `featviz.activations.layer_readers.LayerReader.features`."""
         return inputs.flatten(1, -2)
 
-    def _logits(self, queries: Tensor, keys: Tensor, group: _Group, context: Context) -> Tensor:
-        """Compute the logits of the pairs of a group, shape (U, L), from tokens (U, T, C)."""
-        query, key = self._vectors(queries, keys, group, context)
+    def _logits(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        group: _Group,
+        context: Context,
+        images: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the logits of the pairs of a group, shape (U, L), from tokens (N, T, C).
+
+        Unit i is read on image ``images[i]``, by default image i.
+        """
+        query, key = self._vectors(queries, keys, group, context, images)
         if self._modes is not None:
             along_query, along_key = (side[group.columns, :, None] for side in self._modes)
             return ((query @ along_query.to(query)) * (key @ along_key.to(key)))[..., 0]
@@ -172,17 +203,23 @@ class QKLogitReader:
         return logits
 
     def _vectors(
-        self, queries: Tensor, keys: Tensor, group: _Group, context: Context
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        group: _Group,
+        context: Context,
+        images: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Compute query and key of each pair, shape (U, L, head_dim), from tokens (U, T, C)."""
+        """Compute query and key of each pair, shape (U, L, head_dim), as in `_logits`."""
+        if images is None:
+            images = torch.arange(len(queries), device=queries.device)
         rotation = self.heads.rotation(context)
         vectors = []
         for sequence, projection, tokens in (
             (queries, self.heads.query, group.queries),
             (keys, self.heads.key, group.keys),
         ):
-            rows = torch.arange(len(sequence), device=sequence.device)[:, None]
-            vector = projection.project(sequence[rows, tokens], group.heads)
+            vector = projection.project(sequence[images[:, None], tokens], group.heads)
             if rotation is not None:
                 head = group.heads[:, None] if len(rotation) > 1 else 0
                 vector = self.heads.rotate(vector, rotation[head, tokens])
@@ -190,13 +227,14 @@ class QKLogitReader:
         return vectors[0], vectors[1]
 
 
-def _grouped(site: Site, units: Sequence[Unit], device: torch.device) -> list[_Group]:
+def _grouped(
+    units: Sequence[Unit], pairs: Sequence[tuple[list[int], list[int]]], device: torch.device
+) -> list[_Group]:
     groups: dict[tuple[int, bool], list[tuple[int, int, list[int], list[int]]]] = {}
-    for column, unit in enumerate(units):
+    for column, (unit, (queries, keys)) in enumerate(zip(units, pairs, strict=True)):
         head = unit.index.head if isinstance(unit.index, Mode) else unit.index
         if not isinstance(head, int):
             raise TypeError(f"{unit} names no head")
-        queries, keys = token_pairs(site, unit.token)
         key = len(queries), unit.token == "max"
         groups.setdefault(key, []).append((column, head, queries, keys))
     found = []

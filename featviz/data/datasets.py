@@ -100,14 +100,28 @@ class Dataset:
         """
         if count is not None and count < 1:
             raise FeatvizError(f"at least 1 image is needed, not {count}")
-        chosen: Iterable[int]
-        if count is None or count >= len(self):
-            chosen = range(len(self))
-        elif self._source.interleaved:
-            chosen = range(count)
-        else:
-            chosen = [index * len(self) // count for index in range(count)]
+        chosen = self.sample(len(self), count)
         return [index for index in chosen if index not in self.left_out]
+
+    def sample(self, total: int, count: int | None) -> Sequence[int]:
+        """Choose `count` of `total` images in the order of the dataset, as `indices` does.
+
+        Parameters
+        ----------
+        total : int
+        count : int or None
+            All of them if None, or if there are fewer.
+
+        Returns
+        -------
+        sequence of int
+            Ascending, from 0 to `total` - 1.
+        """
+        if count is None or count >= total:
+            return range(total)
+        if self._source.interleaved:
+            return range(count)
+        return [index * total // count for index in range(count)]
 
     def readable(
         self, indices: Sequence[int], recorded: Mapping[str, Any] | None = None

@@ -125,6 +125,18 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "grid": ("<i4", "N 2"),
         "prefix": ("<i4", "N"),
     },
+    "example_maps": {
+        "images": ("<i4", "N K"),
+        "levels": ("|u1", "N K C"),
+        "low": ("<f4", "N K"),
+        "high": ("<f4", "N K"),
+        "grid": ("<i4", "N 2"),
+    },
+    "profiles": {
+        "levels": ("<u2", "N P"),
+        "low": ("<f4", "N"),
+        "high": ("<f4", "N"),
+    },
     "example_images": {
         "webp": ("|u1", "N B"),
         "bytes": ("<i4", "N"),

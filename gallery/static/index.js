@@ -1,9 +1,5 @@
 /* Made by `make scripts` from gallery/browser. */ "use strict";
 (() => {
-  // shared/data.js
-  globalThis.featviz ??= {};
-  var data = globalThis.featviz;
-
   // shared/dom.js
   function element(tag, attributes = {}, ...children) {
     return filled(document.createElement(tag), attributes, children);
@@ -90,6 +86,10 @@
     show();
     document.body.append(button);
   }
+
+  // state/data.js
+  globalThis.featviz ??= {};
+  var data = globalThis.featviz;
 
   // shared/address-links.js
   function escapeForHash(text) {

@@ -80,7 +80,7 @@
     `A file of this gallery is missing or cannot be read: ${error.message}`
   );
 
-  // shared/data.js
+  // state/data.js
   globalThis.featviz ??= {};
   var data = globalThis.featviz;
 

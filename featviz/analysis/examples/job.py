@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from featviz._util.progress import Progress, as_progress, part_of
+from featviz.activations.patch_maps import map_grid
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import Chosen, as_units, sites_of
 from featviz.analysis.examples import images as example_images
 from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.analysis.examples.image_writer import ImageWriter
+from featviz.analysis.examples.maps import KIND as MAPS
 from featviz.analysis.examples.result import COLUMNS, KIND, Examples
 from featviz.analysis.examples.scratch_folder import discard, discard_others
 from featviz.analysis.examples.search import SELECTIONS, ExampleSearch, keep_none
@@ -80,9 +82,10 @@ def examples(
     ):
         search.read_activations(file, units, first)
         for group, group_progress in _groups(_in_order(units), second):
-            kept, columns, failures = search.find(file, group, keep_none, group_progress)
+            tables, failures = search.find(file, group, keep_none, group_progress, with_maps=False)
             for address, reason in failures.items():
                 raise FeatvizError(f"{address}: {reason}")
+            kept, columns = tables[KIND]
             for row, unit in enumerate(kept):
                 own = {name: columns[name][row] for name in COLUMNS}
                 found[str(unit)] = Examples.from_row({"address": str(unit), **own})
@@ -101,8 +104,11 @@ def examples_to_store(
 ) -> JobSummary:
     """Find the examples of units, and store them with their images, each image once.
 
-    Units that the store already holds are left out. Until all are found, values are kept in the
-    folder ``scratch`` of the store; files there of jobs with other settings, which cannot be
+    With each unit, its activation maps on the highest images and those at the quantiles are stored,
+    and its profile, see `featviz.analysis.examples.maps` and `featviz.analysis.examples.profiles`.
+    Units that the store already holds are left out; those of a store of an earlier version, which
+    lack maps or a profile, get these and keep their examples. Until all are found, values are kept
+    in the folder ``scratch`` of the store; files there of jobs with other settings, which cannot be
     resumed, are deleted. After an interruption at any moment, the next call with the same arguments
     resumes, and stores the same bytes.
 
@@ -134,16 +140,16 @@ def examples_to_store(
     recorded = None if force else stored_configuration(store, KIND)
     dataset = dataset.readable(dataset.indices(count), recorded)
     search = ExampleSearch(model, dataset, count, top)
-    settings: dict[str, dict[str, Any]] = {KIND: search.configuration()}
+    settings = search.configurations()
     settings[example_images.KIND] = {
         "data": settings[KIND]["data"],
         **example_images.settings(model.image_size),
     }
     if force:
         _set_aside_other_settings(model, Path(store), settings)
-    writer, images = (open_writer(model, store, kind, settings[kind], force) for kind in settings)
+    *writers, images = (open_writer(model, store, kind, settings[kind], force) for kind in settings)
     image_writer = ImageWriter(images, search)
-    missing = [unit for unit in _in_order(units) if str(unit) not in writer.done]
+    missing = [unit for unit in _in_order(units) if not _is_done(model, unit, writers)]
     scratch, name = Path(store, "scratch"), search.file_name(units)
     discard_others(scratch, search.file_prefix)
     failures: dict[str, str] = {}
@@ -152,7 +158,7 @@ def examples_to_store(
         with search.open_file(scratch, name, missing) as file:
             search.read_activations(file, units, first)
             for group, group_progress in _groups(missing, second):
-                failures |= _store_group(search, writer, image_writer, group, file, group_progress)
+                failures |= _store_group(search, writers, image_writer, group, file, group_progress)
     else:
         discard(scratch, name)
     image_writer.complete(_example_images(Store(store)))
@@ -206,21 +212,33 @@ def _set_aside_other_settings(
                 set_aside_kind(store, kind)
 
 
+def _is_done(model: VisionModel, unit: Unit, writers: Sequence[StoreWriter]) -> bool:
+    """Return whether a unit has results of all kinds."""
+    return all(
+        str(unit) in writer.done or (writer.kind == MAPS and map_grid(model, unit) is None)
+        for writer in writers
+    )
+
+
 def _store_group(
     search: ExampleSearch,
-    writer: StoreWriter,
+    writers: Sequence[StoreWriter],
     image_writer: ImageWriter,
     units: Sequence[Unit],
     file: ActivationFile,
     progress: Progress,
 ) -> dict[str, str]:
     """Store the examples of some units, after their images; return what failed."""
-    found, columns, failures = search.find(file, units, image_writer.add, progress)
+    tables, failures = search.find(file, units, image_writer.add, progress)
     image_writer.flush()
-    if found:
-        writer.add({"address": list(map(str, found)), **columns})
+    for writer in writers:
+        found, columns = tables.get(writer.kind, ([], {}))
+        missing = [row for row, unit in enumerate(found) if str(unit) not in writer.done]
+        if missing:
+            added = {name: column[missing] for name, column in columns.items()}
+            writer.add({"address": [str(found[row]) for row in missing], **added})
     if failures:
-        writer.add({"address": list(failures), "error": list(failures.values())}, "failures")
+        writers[-1].add({"address": list(failures), "error": list(failures.values())}, "failures")
     return failures
 
 

@@ -17,12 +17,17 @@ from torch import Tensor
 
 from featviz._util.device_memory import release_free_memory
 from featviz._util.progress import Progress
+from featviz.activations.patch_maps import Cells, Floats, Ints, map_grid
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
+from featviz.analysis.examples import maps as example_maps
+from featviz.analysis.examples import profiles
 from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.analysis.examples.argmax_tokens import NO_TOKEN, TokenLocator
+from featviz.analysis.examples.maps import MapTable
+from featviz.analysis.examples.result import KIND
 from featviz.analysis.examples.scratch_folder import open_activation_file
 from featviz.analysis.examples.statistics import BINS, QUANTILES, statistics
 from featviz.data.datasets import Dataset
@@ -42,6 +47,8 @@ SELECTIONS = ("top", "bottom", "spread")
 """Columns of image indices."""
 
 Columns = dict[str, npt.NDArray[Any]]
+Tables = dict[str, tuple[list[Unit], Columns]]
+"""Units and columns of each kind of result."""
 Keep = Callable[[Sequence[int], Tensor], object]
 """Called with the indices of some images, ascending, and the images."""
 
@@ -87,6 +94,16 @@ class ExampleSearch:
             "top": self.top,
             "quantiles": list(QUANTILES),
             "bins": BINS,
+        }
+
+    def configurations(self) -> dict[str, dict[str, Any]]:
+        """Return the configuration of each kind of `find`."""
+        data = self.dataset.configuration(len(self.indices))
+        chosen = {"top": self.top, "quantiles": list(QUANTILES)}
+        return {
+            example_maps.KIND: {**data, **chosen, **example_maps.settings(self.model)},
+            profiles.KIND: {**data, "profile": len(self._profile_columns)},
+            KIND: self.configuration(),
         }
 
     @cached_property
@@ -151,10 +168,20 @@ class ExampleSearch:
                 release_free_memory()
             progress(read, total)
 
+    @cached_property
+    def _profile_columns(self) -> npt.NDArray[np.intp]:
+        """Images of a profile, as positions in `indices`."""
+        return np.array(self.dataset.sample(len(self.indices), profiles.IMAGES), np.intp)
+
     def find(
-        self, file: ActivationFile, units: Sequence[Unit], keep: Keep, progress: Progress
-    ) -> tuple[list[Unit], Columns, dict[str, str]]:
-        """Compute the examples of units from their values.
+        self,
+        file: ActivationFile,
+        units: Sequence[Unit],
+        keep: Keep,
+        progress: Progress,
+        with_maps: bool = True,
+    ) -> tuple[Tables, dict[str, str]]:
+        """Compute the examples, maps and profiles of units.
 
         Parameters
         ----------
@@ -165,23 +192,29 @@ class ExampleSearch:
             Receives every image that is an example of one of the units, once.
         progress : callable
             Called with the number of these images that are finished and their total.
+        with_maps : bool
+            Whether to read activation maps.
 
         Returns
         -------
-        found : list of Unit
-            Units whose values are all finite.
-        columns : dict of arrays
-            Columns of kind ``examples``, with a row for each of these units.
+        tables : dict of str to (list of Unit, dict of arrays)
+            Units whose values are all finite, and the columns of kind ``example_maps`` (only of
+            units that have a map), ``profiles`` and ``examples`` with a row for each. Kinds without
+            a unit are left out.
         failures : dict of str to str
             Addresses of the other units, and the reasons.
         """
         rows, failures = self._statistics(file, units)
         found = list(rows)
         if not found:
-            return [], {}, failures
-        columns = {name: np.stack([row[name] for row in rows.values()]) for name in rows[found[0]]}
+            return {}, failures
+        columns, profile = (_stacked(each) for each in zip(*rows.values(), strict=True))
         chosen = np.concatenate([columns[name] for name in SELECTIONS], axis=1)
-        tokens = self._locate(found, chosen, keep, progress)
+        grids = [map_grid(self.model, unit) if with_maps else None for unit in found]
+        has_map = np.array([grid is not None for grid in grids])
+        names = [name for name in SELECTIONS for _ in range(columns[name].shape[1])]
+        is_mapped = has_map[:, None] & np.isin(names, example_maps.SELECTIONS)
+        tokens, maps = self._locate(found, chosen, is_mapped, keep, progress)
         ends = np.cumsum([columns[name].shape[1] for name in SELECTIONS])[:-1]
         for name, own in zip(SELECTIONS, np.split(tokens, ends, axis=1), strict=True):
             columns[f"{name}_tokens"] = own
@@ -189,7 +222,13 @@ class ExampleSearch:
         layouts = [_layout(self.model, unit) for unit in found]
         columns["grid"] = np.array([grid for grid, _ in layouts], np.int32)
         columns["prefix"] = np.array([prefix for _, prefix in layouts], np.int32)
-        return found, columns, failures
+        tables = {profiles.KIND: (found, profile), KIND: (found, columns)}
+        if has_map.any():
+            maps["images"] = np.concatenate([columns[name] for name in example_maps.SELECTIONS], 1)
+            with_map = [unit for unit, has in zip(found, has_map, strict=True) if has]
+            maps = {name: column[has_map] for name, column in maps.items()}
+            tables = {example_maps.KIND: (with_map, maps), **tables}
+        return tables, failures
 
     def read_images(self, indices: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
         """Read images of the dataset in batches.
@@ -217,11 +256,11 @@ class ExampleSearch:
 
     def _statistics(
         self, file: ActivationFile, units: Sequence[Unit]
-    ) -> tuple[dict[Unit, Columns], dict[str, str]]:
-        """Compute the statistics of each unit whose values are finite."""
+    ) -> tuple[dict[Unit, tuple[Columns, Columns]], dict[str, str]]:
+        """Compute statistics and profile of each unit whose values are finite."""
         count, classes = len(self.indices), len(self.dataset.classes)
         labels, first_copies = file.labels(count), file.first_copies(count)
-        rows: dict[Unit, Columns] = {}
+        rows: dict[Unit, tuple[Columns, Columns]] = {}
         failures: dict[str, str] = {}
         column_of = {address: column for column, address in enumerate(file.addresses)}
         columns = [column_of[str(unit)] for unit in units]
@@ -236,36 +275,51 @@ class ExampleSearch:
                     image = self.indices[invalid[0]]
                     failures[str(unit)] = f"its value on image {image} is not a finite number"
                 else:
-                    rows[unit] = statistics(values, labels, classes, self.top)
+                    profile = profiles.encode(values[self._profile_columns])
+                    rows[unit] = statistics(values, labels, classes, self.top), profile
         return rows, failures
 
     def _locate(
         self,
         units: Sequence[Unit],
         chosen: npt.NDArray[np.int32],
+        is_mapped: npt.NDArray[np.bool_],
         keep: Keep,
         progress: Progress,
-    ) -> npt.NDArray[np.int32]:
-        """Find the tokens of unit i in the images ``chosen[i]``, running each image once."""
+    ) -> tuple[npt.NDArray[np.int32], Columns]:
+        """Find the tokens and maps of unit i in the images ``chosen[i]``, running each image once.
+
+        The first columns of `is_mapped`, of any unit, are those of maps in their order.
+        """
         locate = TokenLocator(self.model, units)
         tokens = np.full((*chosen.shape, 2), NO_TOKEN, np.int32)
+        column_of = np.cumsum(is_mapped.any(0)) - 1
+        count = example_maps.settings(self.model)["cells"]
+        table = MapTable(len(units), int(is_mapped.any(0).sum()), count)
         distinct, inverse = np.unique(chosen, return_inverse=True)
         inverse = inverse.reshape(-1)
         order = np.argsort(inverse, kind="stable")
         skipped = int(distinct[0] < 0)
         read, total = 0, len(distinct) - skipped
         bounds = np.searchsorted(inverse[order], np.arange(len(distinct) + 1))
+        own = order[:0]
+
+        def take(cells: Cells, rows: Ints, values: Floats) -> None:
+            in_units, in_columns = np.divmod(own[rows], chosen.shape[1])
+            table.put(in_units, column_of[in_columns], cells.arrange(values))
+
         for indices, images in self.read_images(self.indices[distinct[skipped:]].tolist()):
             first = skipped + read
-            cells = order[bounds[first] : bounds[first + len(indices)]]
-            pairs = np.stack([inverse[cells] - first, cells // chosen.shape[1]], axis=1)
-            tokens.reshape(-1, 2)[cells] = locate(self._padded(images), pairs)
+            own = order[bounds[first] : bounds[first + len(indices)]]
+            pairs = np.stack([inverse[own] - first, own // chosen.shape[1]], axis=1)
+            wanted = is_mapped.reshape(-1)[own]
+            tokens.reshape(-1, 2)[own] = locate(self._padded(images), pairs, wanted, take)
             keep(indices, images)
             read += len(indices)
             if read % (RELEASE_EVERY * BATCH) == 0:
                 release_free_memory()
             progress(read, total)
-        return tokens
+        return tokens, table.columns
 
 
 def sorted_addresses(units: Sequence[Unit]) -> list[str]:
@@ -274,6 +328,10 @@ def sorted_addresses(units: Sequence[Unit]) -> list[str]:
     A matrix product may round differently for another order of columns.
     """
     return sorted(map(str, units))
+
+
+def _stacked(rows: Sequence[Columns]) -> Columns:
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def _digest(settings: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
 // Search for units in all models.
 
 import { unitHash } from "../shared/address-links.js";
-import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
 import { addressHas, counted, foldedText } from "../shared/text.js";
+import { data } from "../state/data.js";
 
 const unitLists = new Map(); // promise of {sites, suffixes, headlines} by page
 

@@ -1,7 +1,7 @@
 // Entry point of the index page.
 
-import { data } from "../shared/data.js";
 import { initTheme } from "../shared/theme.js";
+import { data } from "../state/data.js";
 import { modelCard, totals } from "./cards.js";
 import { filterStrip } from "./filter-strips.js";
 import { initUnitSearch } from "./find-unit.js";

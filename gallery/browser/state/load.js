@@ -1,7 +1,7 @@
 // Loading of data scripts on demand.
 
-import { data } from "../shared/data.js";
 import { element } from "../shared/dom.js";
+import { data } from "./data.js";
 import { dataFolder } from "./model.js";
 
 const ENTRIES_PER_SHARD = 32; // see gallery/build/js_data.py

@@ -1,6 +1,6 @@
 // Data of the model of this page.
 
-import { data } from "../shared/data.js";
+import { data } from "./data.js";
 
 /** Content of `model.js` and `units.js`. */
 export const { model, units: unitData } = data;
