@@ -163,12 +163,13 @@ class ModelPageWriter:
             "weights": f"{untrained}weights {self.model.fingerprint[:8]}",
             "sections": counts,
         }
-        similar_units = self._natural_images.similar_units(self.plan.addresses())
+        addresses = self.plan.addresses()
+        similar_units = self._natural_images.similar_units(addresses)
         index = self._files.index
         page = {
             **header,
             **index.finish(similar_units),
-            "map": self._map.write(index.descriptors, index.similar_by_picture, None),
+            "map": self._map.write(index.descriptors, index.similar_by_picture, None, None),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,

@@ -117,7 +117,9 @@ def nearest_images(descriptors: NDArray[np.uint8]) -> Iterator[list[tuple[int, f
         For each image, at most 8 others: index and similarity in (0, 1], highest first; ties by
         index.
     """
-    yield from nearest_rows(comparable_images(descriptors))
+    values = comparable_images(descriptors)
+    for start in range(0, len(values), _BLOCK):
+        yield from nearest_neighbors(values[start : start + _BLOCK] @ values.T, start)
 
 
 def comparable_images(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -144,23 +146,6 @@ def comparable_images(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     values /= np.where(norms > 1e-3, norms, np.inf)
     return values
-
-
-def nearest_rows(vectors: NDArray[np.float32]) -> Iterator[list[tuple[int, float]]]:
-    """Find the most similar rows of each row, by the cosine.
-
-    Parameters
-    ----------
-    vectors : array, shape (N, D)
-        Rows of length 1 or 0.
-
-    Yields
-    ------
-    list of (int, float)
-        See `nearest_images`.
-    """
-    for start in range(0, len(vectors), _BLOCK):
-        yield from nearest_neighbors(vectors[start : start + _BLOCK] @ vectors.T, start)
 
 
 def nearest_neighbors(

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from gallery.build.build_cache import ModelBuildCache
 from gallery.build.js_data import script
-from gallery.units.image_similarity import Neighbors, comparable_images, nearest_rows
+from gallery.units.image_similarity import Neighbors, comparable_images
 
 FOLDER = "map"
 FILE = "0.js"
 MIN_UNITS = 5  # of a map
-COMPONENTS = 50  # principal components of activation profiles
-_SAMPLE = 2000  # units whose profiles determine the components
 
 Vectors = NDArray[np.float32]
 
@@ -42,7 +40,11 @@ class UnitMapWriter:
         self.keys: dict[str, str] = {}
 
     def write(
-        self, descriptors: NDArray[np.uint8], similar: Neighbors, profiles: Vectors | None
+        self,
+        descriptors: NDArray[np.uint8],
+        by_picture: Neighbors,
+        profiles: Vectors | None,
+        by_profile: Neighbors | None,
     ) -> bool:
         """Write ``map/0.js``: the cell of each unit on the grid of the map.
 
@@ -53,22 +55,28 @@ class UnitMapWriter:
         ----------
         descriptors : array of uint8, shape (N, 54)
             See `gallery.units.image_similarity.describe_image`; zeros if there is no picture.
-        similar : sequence, length N
-            See `gallery.units.image_similarity.nearest_images`.
+        by_picture : sequence, length N
+            Units with the most similar pictures.
         profiles : array of float32, shape (N, M), or None
             Activations on M natural images; NaN if unknown.
+        by_profile : sequence, length N, or None
+            Units with the most similar profiles.
 
         Returns
         -------
         bool
             False if fewer than 5 units can be placed.
         """
-        has_picture = descriptors.any(axis=1)
-        basis, known, values = "pictures", has_picture, descriptors
-        if profiles is not None:
+        basis, known, values, neighbors = (
+            "pictures",
+            descriptors.any(axis=1),
+            descriptors,
+            by_picture,
+        )
+        if profiles is not None and by_profile is not None:
             has_profile = np.isfinite(profiles).all(axis=1)
-            if has_profile.sum() >= has_picture.sum():
-                basis, known, values = "activations", has_profile, profiles
+            if has_profile.sum() >= known.sum():
+                basis, known, values, neighbors = "activations", has_profile, profiles, by_profile
         if known.sum() < MIN_UNITS:
             return False
         self._folder.mkdir()
@@ -76,14 +84,18 @@ class UnitMapWriter:
         key.update(np.ascontiguousarray(values))
         self.keys[FILE] = key.hexdigest()[:32]
         if not self._previous.link_file(FOLDER, self.keys[FILE], self._folder / FILE):
-            if basis == "pictures":
-                vectors, neighbors = comparable_images(descriptors[known]), _among(known, similar)
-            else:
-                vectors = comparable_profiles(values[known])
-                neighbors = list(nearest_rows(vectors))
-            text = _map_script(basis, known, vectors, neighbors)
+            compare = comparable_images if basis == "pictures" else _comparable_profiles
+            text = _map_script(basis, known, compare(values[known]), _among(known, neighbors))
             (self._folder / FILE).write_text(text, encoding="ascii")
         return True
+
+
+def _comparable_profiles(profiles: Vectors) -> Vectors:
+    """Return vectors whose cosine is the correlation of activation profiles."""
+    centered = profiles - profiles.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1, keepdims=True)
+    result: Vectors = centered / np.where(norms > 1e-6, norms, np.inf)
+    return result
 
 
 def _among(known: NDArray[np.bool_], similar: Neighbors) -> Neighbors:
@@ -108,30 +120,3 @@ def _map_script(
         places[unit] = row * columns + column
     content = {"basis": basis, "columns": columns, "rows": rows, "cells": places}
     return script(f"{FOLDER}/{FILE.removesuffix('.js')}", content)
-
-
-def comparable_profiles(profiles: Vectors) -> Vectors:
-    """Return vectors whose cosine is about the correlation of activation profiles.
-
-    Parameters
-    ----------
-    profiles : array of float32, shape (N, M)
-
-    Returns
-    -------
-    array of float32, shape (N, D)
-        Of length 1, or 0 for a constant profile. At most 50 principal components, of evenly spaced
-        units, represent the profiles.
-    """
-    vectors = _normalized(profiles - profiles.mean(axis=1, keepdims=True))
-    if vectors.shape[1] <= COMPONENTS:
-        return vectors
-    sample = vectors[:: -(-len(vectors) // _SAMPLE)]
-    _, _, axes = np.linalg.svd(sample, full_matrices=False)
-    return _normalized(vectors @ axes[:COMPONENTS].T)
-
-
-def _normalized(vectors: Vectors) -> Vectors:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    result: Vectors = vectors / np.where(norms > 1e-6, norms, np.inf)
-    return result
