@@ -165,11 +165,17 @@ class ModelPageWriter:
         }
         addresses = self.plan.addresses()
         similar_units = self._natural_images.similar_units(addresses)
+        correlated_units = self._natural_images.correlated_units(addresses)
         index = self._files.index
         page = {
             **header,
-            **index.finish(similar_units),
-            "map": self._map.write(index.descriptors, index.similar_by_picture, None, None),
+            **index.finish(similar_units, correlated_units),
+            "map": self._map.write(
+                index.descriptors,
+                index.similar_by_picture,
+                self._natural_images.profiles(addresses),
+                correlated_units,
+            ),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,

@@ -959,7 +959,7 @@
 
   // shared/settings.js
   var KEY = "featviz-settings";
-  var DEFAULTS = { size: null, shortcuts: true };
+  var DEFAULTS = { size: null, shortcuts: true, maps: false };
   var Settings = class {
     constructor() {
       this.values = { ...DEFAULTS };
@@ -1839,15 +1839,15 @@
       this.large = new Pictures(MOST_LARGE, largeSource, onload);
     }
     /** Set the color of each unit, whether it is shown or dimmed, and whether its picture has a frame. */
-    setColors(colors, isShown2, hasFrame) {
-      this.isShown = isShown2;
+    setColors(colors, isShown3, hasFrame) {
+      this.isShown = isShown3;
       this.hasFrame = hasFrame;
       const context = this.squares.getContext("2d");
       const { columns, rows } = this.viewport;
       context.clearRect(0, 0, columns, rows);
       for (const [cell, i] of this.unitAt.entries()) {
         if (i < 0) continue;
-        context.globalAlpha = isShown2(i) ? 1 : DIMMED;
+        context.globalAlpha = isShown3(i) ? 1 : DIMMED;
         context.fillStyle = colors[i];
         context.fillRect(cell % columns, Math.floor(cell / columns), 1, 1);
       }
@@ -2813,6 +2813,75 @@
   });
   var firstDetail = (unit) => loadEntry("details", unit.renders[0].row).then(detailOf, () => null);
 
+  // shared/patch-map.js
+  var MOST = 255;
+  var DIM = 0.85;
+  var COLOR = [22, 30, 74];
+  var bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  function patchMap(levels, rows, columns) {
+    const canvas = element("canvas", {
+      class: "patch-map",
+      width: columns,
+      height: rows,
+      "aria-hidden": "true"
+    });
+    const pixels = new ImageData(columns, rows);
+    for (let i = 0; i < rows * columns; i += 1) {
+      const opacity = DIM * (1 - levels[i] / MOST);
+      pixels.data.set([...COLOR, Math.round(255 * opacity)], 4 * i);
+    }
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    return canvas;
+  }
+
+  // unit/evidence/activation-maps.js
+  var SCALE = 255 / 15;
+  var isShown2 = () => Boolean(settings.get("maps"));
+  function mapLayer({ map: shape }, map) {
+    if (!map) return null;
+    const [rows, columns] = shape;
+    const levels = [...bytesOf(map)].flatMap((byte) => [byte >> 4, byte & 15]);
+    return patchMap(
+      levels.map((level) => level * SCALE),
+      rows,
+      columns
+    );
+  }
+  function mapSwitch({ map: shape }) {
+    if (!shape) return null;
+    const [, , low, high] = shape;
+    const format = scaleFormat(low, high, 3);
+    const button = buttonOf("Activation maps", "button map-switch", toggleMaps, {
+      "aria-pressed": String(isShown2())
+    });
+    return element(
+      "div",
+      { class: "maps" },
+      button,
+      element(
+        "span",
+        {
+          class: "map-legend",
+          role: "img",
+          "aria-label": `Dark: activation ${format(low)} or lower. Clear: ${format(high)} or higher.`
+        },
+        `\u2264 ${format(low)}`,
+        element("span", { class: "map-scale" }),
+        `\u2265 ${format(high)}`
+      )
+    );
+  }
+  function toggleMaps() {
+    settings.set("maps", !isShown2());
+    applyMaps();
+  }
+  function applyMaps() {
+    document.documentElement.toggleAttribute("data-maps", isShown2());
+    for (const button of document.querySelectorAll(".map-switch"))
+      button.setAttribute("aria-pressed", String(isShown2()));
+  }
+  applyMaps();
+
   // shared/picture-size.js
   var wholeWidth = (pixels, target) => pixels * Math.max(1, Math.round(target / pixels));
   function fittingWidth([width, height], across, down) {
@@ -3010,7 +3079,8 @@
       )
     );
   }
-  function framedImage([number, value, label, patches], format, width, loading) {
+  function framedImage([number, value, label, patches, map], examples, width, loading) {
+    const format = activationFormat(examples);
     const image = element("img", {
       src: exampleFile(number),
       alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
@@ -3027,6 +3097,7 @@
       "span",
       { class: "framed" },
       image,
+      mapLayer(examples, map),
       markedPatches(patches).map(([patch, i]) => patchFrame(patch, `patch-${i}`))
     );
     if (width !== null) framed.style.setProperty("width", `${width}px`);
@@ -3036,13 +3107,13 @@
     const [number, value, label] = entry;
     const { side, data: data2 } = examples;
     const format = activationFormat(examples);
-    const draw = (width, loading) => framedImage(entry, format, width, loading);
+    const draw = (width, loading) => framedImage(entry, examples, width, loading);
     const caption = () => [
       element("b", {}, format(value)),
       ...label === null ? [] : ["\xA0\xB7 ", className(label)],
       `\xA0\xB7 image ${number.toLocaleString("en")} of `,
       element("bdi", {}, data2),
-      patchCrops(entry) ?? ""
+      element("div", { class: "crops-and-maps" }, patchCrops(entry), entry[4] && mapSwitch(examples))
     ];
     const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
     return enlargeButton([side, side], draw, null, caption, attributes);
@@ -3120,6 +3191,7 @@
         ", each with the activation of the unit and its class. Click to enlarge."
       ),
       frameLegend(all),
+      mapSwitch(found),
       exampleRow("Highest activation", null, found.top, found),
       exampleRow(
         "Examples by percentile",
@@ -3155,7 +3227,8 @@
           `Top of ${counted(found.images, "natural image")}: activation `,
           element("b", {}, first)
         ]
-      )
+      ),
+      mapSwitch(found)
     );
   }
   function fewExamples({ evidence }) {
@@ -4890,6 +4963,11 @@
         "Units active on the same images",
         "Share of this unit\u2019s top natural images that are also top images of the other unit.",
         similar?.activation
+      ),
+      strip(
+        "Correlated units",
+        "Pearson correlation of the activations over images of the dataset, at most 512.",
+        similar?.correlation
       )
     ];
   }
@@ -5173,8 +5251,8 @@
     ];
   }
   var otherName = ({ other, page }) => page === null ? element("span", {}, other) : element("a", { href: page }, other);
-  function matchFigure(section, block, [address, match, correlation, pair, activation, isShown2]) {
-    const link = block.page !== null && isShown2 ? element("a", { href: `${block.page}${unitHash(match)}` }, match) : element("span", {}, match);
+  function matchFigure(section, block, [address, match, correlation, pair, activation, isShown3]) {
+    const link = block.page !== null && isShown3 ? element("a", { href: `${block.page}${unitHash(match)}` }, match) : element("span", {}, match);
     const sides = [
       [pair[0], address, addressLink(section, address), activation[0]],
       [pair[1], match, link, activation[1]]
@@ -5961,10 +6039,10 @@
   function chooseSample(rank) {
     pageContainer.querySelector(".choices")?.children[rank]?.click();
   }
-  function addKeys(grid2, layers2, toolbar2, isShown2) {
+  function addKeys(grid2, layers2, toolbar2, isShown3) {
     addUnitKeys();
     addMarkKeys();
-    addListKeys(grid2, layers2, toolbar2, isShown2);
+    addListKeys(grid2, layers2, toolbar2, isShown3);
     leaveToolbar(toolbar2);
   }
   function addUnitKeys() {
@@ -5982,6 +6060,7 @@
     keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
     keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
     keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
+    keys.add("Unit", "m", "Show or hide activation maps", () => click(".map-switch"), isUnitShown);
     keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
     for (let rank = 0; rank < 9; rank += 1)
       keys.add(
@@ -6010,7 +6089,7 @@
       () => pins.list().length > 0
     );
   }
-  function addListKeys(grid2, layers2, toolbar2, isShown2) {
+  function addListKeys(grid2, layers2, toolbar2, isShown3) {
     const inGrid = () => grid2.focused() !== null;
     for (const key of ["/", "g"])
       keys.add(
@@ -6018,13 +6097,13 @@
         key,
         "Search, or go to an address",
         () => toolbar2.search.select(),
-        isShown2.tools
+        isShown3.tools
       );
-    keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown2.units);
-    keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown2.tools);
-    keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown2.tools);
-    keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown2.units);
-    keys.add("List", "]", "Next layer", () => layers2.step(1), isShown2.units);
+    keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown3.units);
+    keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown3.tools);
+    keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown3.tools);
+    keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown3.units);
+    keys.add("List", "]", "Next layer", () => layers2.step(1), isShown3.units);
     for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"])
       keys.add("List", key, "Move to the next unit in a direction", null, inGrid);
     for (const key of ["Home", "End"])
@@ -6041,7 +6120,7 @@
       },
       inGrid
     );
-    keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown2.lists);
+    keys.add("List", "Escape", "Clear filters", () => view.go(NO_FILTERS), isShown3.lists);
   }
   function leaveToolbar(toolbar2) {
     toolbar2.container.addEventListener("keydown", (event) => {

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from featviz.analysis.evidence.causal_tests import PROFILES
 from featviz.analysis.evidence.unit_evidence import UnitEvidence
+from featviz.analysis.examples.maps import KIND as MAPS
+from featviz.analysis.examples.maps import read_maps
+from featviz.errors import FeatvizError
 from featviz.models.token_grid import patch_box
 from featviz.store.reader import Store
+from gallery.stores.tolerant_store import DamagedRowError
 
 DIGITS = 5  # significant digits of all numbers
 EXTREMES = 6  # classes at either end of a profile, since datasets may have a thousand
 PATCH_UNITS = 1000  # units per image side of patch coordinates
+MAP_LEVELS = 15  # the highest level of an activation map
 MISSING = -1  # index of an image, class or token that does not exist
 
 
@@ -24,9 +33,17 @@ class ExamplesFormatter:
     ----------
     store : Store
         With kind ``examples``.
+
+    Attributes
+    ----------
+    warnings : list of str
+        One line for each unit whose maps cannot be shown.
     """
 
     def __init__(self, store: Store) -> None:
+        self.warnings: list[str] = []
+        self._store = store
+        self._mapped = set(store.addresses(MAPS)) if MAPS in store.kinds else set()
         self._settings: Mapping[str, Any] = store.configuration["examples"]
         self._classes = [str(name) for name in self._settings["classes"]]
         self._side = int(store.configuration.get("example_images", {}).get("side", 1))
@@ -35,11 +52,12 @@ class ExamplesFormatter:
             rows = store.rows("example_images")
             self._labels = {row["address"]: int(row["label"]) for row in rows}
 
-    def to_json(self, examples: Mapping[str, Any]) -> dict[str, Any]:
+    def to_json(self, address: str, examples: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the examples of a unit.
 
         Parameters
         ----------
+        address : str
         examples : mapping
             As in `featviz.analysis.evidence.unit_evidence.UnitEvidence.examples`.
 
@@ -48,18 +66,34 @@ class ExamplesFormatter:
         dict
             ``side`` is that of the images in pixels; 1 if the store has none. ``top``, ``spread``
             and ``bottom`` are lists of image index, activation, class or None,
-            and patches. If there are two patches, the first is the query, the second the key. A
-            patch is left, top, right and bottom in thousandths of the image side, or None if the
-            token is not a patch.
+            patches, and activation map or None. If there are two patches, the first is the query,
+            the second the key. A patch is left, top, right and bottom in thousandths of the image
+            side, or None if the token is not a patch. ``map`` has the rows and columns of the maps,
+            and the values of their lowest and highest level: the medians of the lowest and of the
+            highest patch of each image in ``top``, so that a single image does not set the scale.
+            It is None if there is no map. See `encode_map`.
         """
         percentiles = examples["percentiles"]
+        maps = self._read_maps(address)
+        ends = [
+            (np.nanmin(each), np.nanmax(each))
+            for index in examples["top"].tolist()
+            if (each := maps.get(index)) is not None and np.isfinite(each).any()
+        ]
+        low, high = np.median(np.array(ends, np.float64), 0).tolist() if ends else (0.0, 0.0)
+        encoded = {i: encode_map(each, low, high) for i, each in maps.items()} if ends else {}
+        shape = next(iter(maps.values())).shape if ends else ()
+        no_maps: Mapping[int, str] = {}
         data = self._settings["data"]
         return {
             "data": str(data["name"] if isinstance(data, Mapping) else data),
             "side": self._side,
             "images": int(examples["histogram"].sum()),
             "quantiles": self._settings.get("quantiles", []),
-            **{name: self._images(examples, name) for name in ("top", "spread", "bottom")},
+            "map": [*shape, low, high] if ends else None,
+            "top": self._images(examples, "top", encoded),
+            "spread": self._images(examples, "spread", encoded),
+            "bottom": self._images(examples, "bottom", no_maps),
             "low": percentiles[0],
             "median": percentiles[50],
             "high": percentiles[-1],
@@ -78,12 +112,25 @@ class ExamplesFormatter:
         """
         return [self._class(index) for index in examples["top"].tolist() if index != MISSING]
 
-    def _images(self, examples: Mapping[str, Any], name: str) -> list[list[Any]]:
+    def _read_maps(self, address: str) -> dict[int, NDArray[np.float32]]:
+        if address not in self._mapped:
+            return {}
+        try:
+            return read_maps(self._store.row(address, MAPS))
+        except DamagedRowError:  # which the store lists
+            self._mapped = set(self._store.addresses(MAPS))
+        except FeatvizError as error:
+            self.warnings.append(f"maps of {address}: {error}")
+        return {}
+
+    def _images(
+        self, examples: Mapping[str, Any], name: str, maps: Mapping[int, str]
+    ) -> list[list[Any]]:
         indices, values = examples[name].tolist(), examples[f"{name}_values"].tolist()
         tokens = examples[f"{name}_tokens"].tolist()
         grid, prefix = examples["grid"].tolist(), int(examples["prefix"])
         return [
-            [index, value, self._class(index), _patches(of_image, grid, prefix)]
+            [index, value, self._class(index), _patches(of_image, grid, prefix), maps.get(index)]
             for index, value, of_image in zip(indices, values, tokens, strict=True)
             if index != MISSING
         ]
@@ -109,7 +156,7 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
     content = evidence.to_json()
     content["examples"] = None
     if formatter is not None and evidence.examples is not None:
-        content["examples"] = formatter.to_json(evidence.examples)
+        content["examples"] = formatter.to_json(evidence.address, evidence.examples)
     if evidence.causal_tests is not None and not evidence.causal_tests.silent:
         profile = evidence.causal_tests.profile
         chosen = [name for end in extremes(profile["total"]).values() for name, _ in end]
@@ -118,6 +165,28 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
         }
     result: dict[str, Any] = _rounded(content)
     return result
+
+
+def encode_map(values: NDArray[np.float32], low: float, high: float) -> str:
+    """Encode an activation map in half a byte per patch.
+
+    Parameters
+    ----------
+    values : float32 array, shape (rows, columns)
+        NaN at patches without a value, which get the lowest level.
+    low, high : float
+        Values of the lowest and the highest of 16 levels; values outside get these.
+
+    Returns
+    -------
+    str
+        Base64. The levels row by row, two in a byte, the first in its upper half.
+    """
+    span = high - low if high > low else 1.0
+    levels = np.rint((values.astype(np.float64).ravel() - low) / span * MAP_LEVELS)
+    halves = np.nan_to_num(levels).clip(0, MAP_LEVELS).astype(np.uint8)
+    pairs = np.pad(halves, (0, len(halves) % 2)).reshape(-1, 2)
+    return base64.b64encode(((pairs[:, 0] << 4) | pairs[:, 1]).tobytes()).decode()
 
 
 def extremes(values: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:

@@ -1,4 +1,4 @@
-"""Files of natural images, and units that share their top images."""
+"""Files of natural images, and units that respond to the same ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from featviz.analysis.examples import profiles
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.reader import Store
@@ -122,6 +123,65 @@ class NaturalImages:
             shared = (table[start : start + _BLOCK] @ table.T).toarray()
             shares = shared / np.maximum(counts[start : start + _BLOCK], 1)[:, None]
             found += nearest_neighbors(shares, start)
+        return found
+
+    def profiles(self, units: Sequence[str]) -> NDArray[np.float32] | None:
+        """Read the activations of units on a sample of the dataset.
+
+        Parameters
+        ----------
+        units : sequence of str
+            Addresses.
+
+        Returns
+        -------
+        float32 array, shape (units, images), or None
+            On the same images for all units, at most 512, evenly spaced in the dataset. NaN for
+            units without a profile; None if no unit has one.
+        """
+        indices = {unit: index for index, unit in enumerate(units)}
+        stores = [store for store in self._stores if profiles.KIND in store.kinds]
+        found: NDArray[np.float32] | None = None
+        for store in reversed(stores):
+            if store.configuration.get(profiles.KIND) != stores[0].configuration.get(profiles.KIND):
+                continue
+            for row in store.rows(profiles.KIND):
+                index, values = indices.get(row["address"]), profiles.decode(row)
+                if index is None or not len(values) or not np.isfinite(values).all():
+                    continue
+                if found is None:
+                    found = np.full((len(units), len(values)), np.nan, np.float32)
+                if len(values) == found.shape[1]:
+                    found[index] = values
+        return found
+
+    def correlated_units(self, units: Sequence[str]) -> list[list[tuple[int, float]]] | None:
+        """Find the units whose activations over the dataset correlate most.
+
+        Parameters
+        ----------
+        units : sequence of str
+            Addresses, in display order.
+
+        Returns
+        -------
+        list of lists of (int, float), or None
+            For each unit, at most 8 others: index and Pearson correlation of their `profiles`,
+            highest first; only positive ones. None if there are no profiles. Units that are
+            constant correlate with none.
+        """
+        values = self.profiles(units)
+        if values is None:
+            return None
+        values[np.isnan(values[:, 0])] = 0
+        # In float64 row by row, so that a large mean costs no digits, without a copy of all.
+        for row in values:
+            centered = row - row.mean(dtype=np.float64)
+            norm = np.linalg.norm(centered)
+            row[:] = centered / norm if np.ptp(row) > 0 else 0
+        found: list[list[tuple[int, float]]] = []
+        for start in range(0, len(units), _BLOCK):
+            found += nearest_neighbors(values[start : start + _BLOCK] @ values.T, start)
         return found
 
     def _write(self, row: Row, name: str, key: str) -> None:

@@ -99,20 +99,24 @@ class UnitIndexWriter:
             self.headlines[render.unit] = line
         self._details.write(json.dumps([render.unit, entry, evidence]) + "\n")
 
-    def finish(self, similar_by_activation: Sequence[Any] | None) -> dict[str, Any]:
+    def finish(
+        self, similar_by_activation: Sequence[Any] | None, correlated: Sequence[Any] | None
+    ) -> dict[str, Any]:
         """Write the details, the columns and the rows for the build cache.
 
         Parameters
         ----------
         similar_by_activation : sequence or None
             See `gallery.units.natural_images.NaturalImages.similar_units`.
+        correlated : sequence or None
+            See `gallery.units.natural_images.NaturalImages.correlated_units`.
 
         Returns
         -------
         dict
             Metrics and sites, for the data file of the model.
         """
-        self._write_details(similar_by_activation)
+        self._write_details({"activation": similar_by_activation, "correlation": correlated})
         np.save(self._folder / ROWS, self.rows)
         count = self._plan.units
         columns = {
@@ -153,12 +157,13 @@ class UnitIndexWriter:
         """Units with the most similar pictures; see `nearest_images`."""
         return list(nearest_images(self.descriptors))
 
-    def _write_details(self, similar_by_activation: Sequence[Any] | None) -> None:
+    def _write_details(self, similar_by: dict[str, Sequence[Any] | None]) -> None:
         shards = Shards(self._folder, "details")
         self._details.seek(0)
         for line in self._details:
             unit, entry, evidence = json.loads(line)
-            activation = None if similar_by_activation is None else similar_by_activation[unit]
-            similar = {"picture": self.similar_by_picture[unit], "activation": activation}
+            similar = {"picture": self.similar_by_picture[unit]} | {
+                name: None if found is None else found[unit] for name, found in similar_by.items()
+            }
             shards.add([*entry, similar, evidence])
         shards.flush()

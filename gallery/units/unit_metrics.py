@@ -60,8 +60,6 @@ class UnitMetrics:
         Summary of each unit read so far, by its index, for the report.
     measured : dict of str to set of int
         Indices of the units with each of `MEASURED`, of those read so far.
-    warnings : list of str
-        One line for each unit whose evidence cannot be read.
     """
 
     def __init__(self, stores: Iterable[Store], shows_images: Callable[[Store], bool]) -> None:
@@ -72,7 +70,13 @@ class UnitMetrics:
         }
         self.summaries: dict[int, UnitSummary] = {}
         self.measured: dict[str, set[int]] = {kind: set() for kind in MEASURED}
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for each unit whose evidence, or whose activation maps, cannot be read."""
+        of_maps = (line for each in self._formatters.values() for line in each.warnings)
+        return [*self._warnings, *of_maps]
 
     def read(self, render: Render) -> tuple[dict[str, Any] | None, dict[Metric, float], Headline]:
         """Read the evidence of a unit.
@@ -115,7 +119,7 @@ class UnitMetrics:
             self._readers[render.store] = EvidenceReader(render.store)  # without the damaged rows
             return self._read(render)
         except FeatvizError as error:
-            self.warnings.append(f"evidence of {render.address}: {error}")
+            self._warnings.append(f"evidence of {render.address}: {error}")
             return None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 
 if TYPE_CHECKING:
@@ -89,8 +90,16 @@ def read_maps(row: Row) -> dict[int, Floats]:
         For each image, by its index in the dataset, the value of the unit at every patch, see
         `featviz.activations.patch_maps.patch_maps`; NaN at patches without a value. Values differ
         from the original ones by at most 1/508 of the range of the map.
+
+    Raises
+    ------
+    FeatvizError
+        If the grid does not fit the levels.
     """
     rows, columns = row["grid"].tolist()
+    cells = row["levels"].shape[1]
+    if min(rows, columns) < 1 or rows * columns > cells:
+        raise FeatvizError(f"its maps have {rows} x {columns} patches and {cells} levels")
     levels = row["levels"][:, : rows * columns].astype(np.float64)
     low, high = (row[name].astype(np.float64)[:, None] for name in ("low", "high"))
     values = np.where(levels > 0, low + (levels - 1) / LEVELS * (high - low), np.nan)

@@ -44,6 +44,7 @@ function addUnitKeys() {
   keys.add("Unit", "p", "Pin or unpin", () => click(".unit-tools .pin"), isUnitShown);
   keys.add("Unit", "y", "Copy link", () => click(".copy-link"), isPageShown);
   keys.add("Unit", "c", "Copy command", () => click(".copy-command"), isUnitShown);
+  keys.add("Unit", "m", "Show or hide activation maps", () => click(".map-switch"), isUnitShown);
   keys.add("Unit", "d", "Download picture", () => click("a.download"), isUnitShown);
   for (let rank = 0; rank < 9; rank += 1)
     keys.add(

@@ -2,7 +2,7 @@
 
 const KEY = "featviz-settings";
 
-const DEFAULTS = { size: null, shortcuts: true };
+const DEFAULTS = { size: null, shortcuts: true, maps: false };
 
 class Settings {
   constructor() {

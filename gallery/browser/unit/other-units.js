@@ -68,7 +68,7 @@ export function otherTokens(unit) {
   return strip;
 }
 
-/** The most similar units, by picture and by their top natural images. */
+/** The most similar units, by picture, by their top natural images, and by correlation. */
 export function similarUnits(unit, similar) {
   const strip = (heading, lead, found) =>
     unitStrip(
@@ -94,6 +94,11 @@ export function similarUnits(unit, similar) {
       "Units active on the same images",
       "Share of this unit\u2019s top natural images that are also top images of the other unit.",
       similar?.activation,
+    ),
+    strip(
+      "Correlated units",
+      "Pearson correlation of the activations over images of the dataset, at most 512.",
+      similar?.correlation,
     ),
   ];
 }

@@ -2,6 +2,7 @@
 
 import { element } from "../../shared/dom.js";
 import { counted, rounded } from "../../shared/text.js";
+import { mapSwitch } from "./activation-maps.js";
 import { activationFormat, exampleButton, exampleFigure, frameLegend } from "./image.js";
 
 const NINE = 9;
@@ -41,6 +42,7 @@ export function examplesBlock({ evidence }) {
       ", each with the activation of the unit and its class. Click to enlarge.",
     ),
     frameLegend(all),
+    mapSwitch(found),
     exampleRow("Highest activation", null, found.top, found),
     exampleRow(
       "Examples by percentile",
@@ -81,6 +83,7 @@ export function nineExamples({ evidence }) {
             element("b", {}, first),
           ],
     ),
+    mapSwitch(found),
   );
 }
 

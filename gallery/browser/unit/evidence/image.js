@@ -4,6 +4,7 @@ import { element } from "../../shared/dom.js";
 import { enlargeButton } from "../../shared/enlarge.js";
 import { listed, scaleFormat } from "../../shared/text.js";
 import { dataFolder } from "../../state/model.js";
+import { mapLayer, mapSwitch } from "./activation-maps.js";
 import { className } from "./names.js";
 
 const PATCH_UNITS = 1000; // units per image side of patch coordinates, see gallery/units/evidence_json.py
@@ -60,8 +61,12 @@ function patchCrops([number, , , patches]) {
   );
 }
 
-/** A natural image with frames around its patches, as wide as its container or `width` pixels. */
-function framedImage([number, value, label, patches], format, width, loading) {
+/**
+ * A natural image with its activation map and frames around its patches, as wide as its container
+ * or `width` pixels.
+ */
+function framedImage([number, value, label, patches, map], examples, width, loading) {
+  const format = activationFormat(examples);
   const image = element("img", {
     src: exampleFile(number),
     alt: `Natural image ${number}${label === null ? "" : `, ${label}`}, activation ${format(value)}`,
@@ -77,6 +82,7 @@ function framedImage([number, value, label, patches], format, width, loading) {
     "span",
     { class: "framed" },
     image,
+    mapLayer(examples, map),
     markedPatches(patches).map(([patch, i]) => patchFrame(patch, `patch-${i}`)),
   );
   if (width !== null) framed.style.setProperty("width", `${width}px`);
@@ -88,13 +94,13 @@ export function exampleButton(entry, examples, title) {
   const [number, value, label] = entry;
   const { side, data } = examples;
   const format = activationFormat(examples);
-  const draw = (width, loading) => framedImage(entry, format, width, loading);
+  const draw = (width, loading) => framedImage(entry, examples, width, loading);
   const caption = () => [
     element("b", {}, format(value)),
     ...(label === null ? [] : ["\u00a0\u00b7 ", className(label)]),
     `\u00a0\u00b7 image ${number.toLocaleString("en")} of `,
     element("bdi", {}, data),
-    patchCrops(entry) ?? "",
+    element("div", { class: "crops-and-maps" }, patchCrops(entry), entry[4] && mapSwitch(examples)),
   ];
   const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
   return enlargeButton([side, side], draw, null, caption, attributes);
