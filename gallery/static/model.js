@@ -1705,7 +1705,7 @@
     let moved = 0;
     const position = ({ clientX, clientY }) => {
       const box = canvas.getBoundingClientRect();
-      return [clientX - box.left, clientY - box.top];
+      return [clientX - box.left - canvas.clientLeft, clientY - box.top - canvas.clientTop];
     };
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -2098,7 +2098,7 @@
         "change",
         () => view.replace({ color: this.color.value === "picture" ? null : this.color.value })
       );
-      this.legend = element("ul", { class: "map-legend", "aria-label": "Colors" });
+      this.legend = element("ul", { class: "colors-legend", "aria-label": "Colors" });
       this.status = element("p", { class: "map-status", role: "status" });
       this.list = element("a", {}, "Show as list");
       const missing = this.cells.filter((cell) => cell === null).length;
@@ -2178,11 +2178,12 @@
       this.viewport.zoom(Math.max(1, UNIT_SCALE / this.viewport.scale));
       this.viewport.moveTo(column + 0.5, row + 0.5);
       this.focusUnit(i);
+      this.noteSoon();
     }
     /** Give the focus to the map, and to a unit on it. */
     focus(i = this.focused) {
       this.canvas.focus({ preventScroll: true });
-      if (i !== null && this.cells[i] !== null) this.focusUnit(i);
+      if ((this.cells[i] ?? null) !== null) this.focusUnit(i);
     }
     /** Column and row of a unit. */
     cellOf(i) {
@@ -2192,7 +2193,7 @@
       this.focused = i;
       const address = unitTable.address(i);
       this.status.textContent = [address, labels.get(address).label, unitTable.headline(i)].filter(Boolean).join(" \xB7 ");
-      this.move(() => this.viewport.reveal(...this.cellOf(i)));
+      this.requestDraw();
     }
     /** Compute the colors again, after a change of the view or the theme. */
     recolor() {
@@ -2232,6 +2233,9 @@
       this.hover();
       action();
       this.requestDraw();
+      this.noteSoon();
+    }
+    noteSoon() {
       clearTimeout(this.noteTimer);
       this.noteTimer = setTimeout(() => this.notePlace(), NOTE_DELAY);
     }
@@ -2285,8 +2289,8 @@
     preview(i) {
       const [column, row] = this.cellOf(i);
       const box = this.canvas.getBoundingClientRect();
-      const left = box.left + this.viewport.left(column);
-      const top = box.top + this.viewport.top(row);
+      const left = box.left + this.canvas.clientLeft + this.viewport.left(column);
+      const top = box.top + this.canvas.clientTop + this.viewport.top(row);
       showPreview(i, { left, top, right: left + this.viewport.scale });
     }
     press(event) {
@@ -2327,7 +2331,9 @@
         const distance = isFirst ? Math.hypot(right, below) : along + 2 * aside;
         if (distance < best) [found, best] = [i, distance];
       }
-      if (found !== null) this.focusUnit(found);
+      if (found === null) return;
+      this.focusUnit(found);
+      this.move(() => this.viewport.reveal(...this.cellOf(found)));
     }
   };
   function legendItem({ color, text, count, filter }) {

@@ -15,7 +15,7 @@ export function addGestures(canvas, { pan, zoom, click, hover }) {
 
   const position = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
-    return [clientX - box.left, clientY - box.top];
+    return [clientX - box.left - canvas.clientLeft, clientY - box.top - canvas.clientTop];
   };
 
   canvas.addEventListener("pointerdown", (event) => {

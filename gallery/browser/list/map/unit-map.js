@@ -68,7 +68,7 @@ export class UnitMap {
     this.color.addEventListener("change", () =>
       view.replace({ color: this.color.value === "picture" ? null : this.color.value }),
     );
-    this.legend = element("ul", { class: "map-legend", "aria-label": "Colors" });
+    this.legend = element("ul", { class: "colors-legend", "aria-label": "Colors" });
     this.status = element("p", { class: "map-status", role: "status" });
     this.list = element("a", {}, "Show as list");
     const missing = this.cells.filter((cell) => cell === null).length;
@@ -152,12 +152,13 @@ export class UnitMap {
     this.viewport.zoom(Math.max(1, UNIT_SCALE / this.viewport.scale));
     this.viewport.moveTo(column + 0.5, row + 0.5);
     this.focusUnit(i);
+    this.noteSoon();
   }
 
   /** Give the focus to the map, and to a unit on it. */
   focus(i = this.focused) {
     this.canvas.focus({ preventScroll: true });
-    if (i !== null && this.cells[i] !== null) this.focusUnit(i);
+    if ((this.cells[i] ?? null) !== null) this.focusUnit(i);
   }
 
   /** Column and row of a unit. */
@@ -171,7 +172,7 @@ export class UnitMap {
     this.status.textContent = [address, labels.get(address).label, unitTable.headline(i)]
       .filter(Boolean)
       .join(" \u00b7 ");
-    this.move(() => this.viewport.reveal(...this.cellOf(i)));
+    this.requestDraw();
   }
 
   /** Compute the colors again, after a change of the view or the theme. */
@@ -216,6 +217,10 @@ export class UnitMap {
     this.hover();
     action();
     this.requestDraw();
+    this.noteSoon();
+  }
+
+  noteSoon() {
     clearTimeout(this.noteTimer);
     this.noteTimer = setTimeout(() => this.notePlace(), NOTE_DELAY);
   }
@@ -277,8 +282,8 @@ export class UnitMap {
   preview(i) {
     const [column, row] = this.cellOf(i);
     const box = this.canvas.getBoundingClientRect();
-    const left = box.left + this.viewport.left(column);
-    const top = box.top + this.viewport.top(row);
+    const left = box.left + this.canvas.clientLeft + this.viewport.left(column);
+    const top = box.top + this.canvas.clientTop + this.viewport.top(row);
     showPreview(i, { left, top, right: left + this.viewport.scale });
   }
 
@@ -325,7 +330,9 @@ export class UnitMap {
       const distance = isFirst ? Math.hypot(right, below) : along + 2 * aside;
       if (distance < best) [found, best] = [i, distance];
     }
-    if (found !== null) this.focusUnit(found);
+    if (found === null) return;
+    this.focusUnit(found);
+    this.move(() => this.viewport.reveal(...this.cellOf(found)));
   }
 }
 
