@@ -30,6 +30,7 @@ from gallery.units.natural_images import NaturalImages
 from gallery.units.reproduce import render_command
 from gallery.units.unit_files import STRIP, UnitFiles, spread
 from gallery.units.unit_index import CommandAndLinks
+from gallery.units.unit_map.writer import UnitMapWriter
 from gallery.units.unit_metrics import UnitMetrics
 
 FLAGS = {"sides": ["--split-qk"]}
@@ -52,6 +53,7 @@ class ModelPageWriter:
         input-images/NUMBER.webp      the reader's own images, as the model sees them
         images/NUMBER.js              strongest units on an own image
         responses/SHARD.js            values of 32 units on all own images
+        map/0.js                      places of the units on the map
         figures/NUMBER.webp           images of all sections
         sections/NAME.js              data of a section
         tokens/SHARD.js               data of 32 position maps
@@ -83,6 +85,7 @@ class ModelPageWriter:
         stores = list(dict.fromkeys(s for group in plan.groups for s in group.stores))
         self._natural_images = NaturalImages(stores, folder, previous)
         self._metrics = UnitMetrics(stores, self._natural_images.shows)
+        self._map = UnitMapWriter(folder, previous)
         self._files = UnitFiles(plan, folder, options, self._describe, previous, self._metrics)
         self._input_images = InputImages(plan, folder, options.images, self._natural_images)
 
@@ -176,9 +179,16 @@ class ModelPageWriter:
         addresses = self.plan.addresses()
         similar_units = self._natural_images.similar_units(addresses)
         correlated_units = self._natural_images.correlated_units(addresses)
+        index = self._files.index
         page = {
             **header,
-            **self._files.index.finish(similar_units, correlated_units),
+            **index.finish(similar_units, correlated_units),
+            "map": self._map.write(
+                index.descriptors,
+                index.similar_by_picture,
+                self._natural_images.profiles(addresses),
+                correlated_units,
+            ),
             "groups": self._groups(),
             "cell": self.plan.cell,
             "columns": COLUMNS,
@@ -208,7 +218,11 @@ class ModelPageWriter:
 
     def cache_keys(self) -> dict[str, Any]:
         """Return the model's entry in the build manifest."""
-        keys = {**self._files.keys, "examples": self._natural_images.keys}
+        keys = {
+            **self._files.keys,
+            "examples": self._natural_images.keys,
+            "map": self._map.keys,
+        }
         return {"identity": identity(self.model), **keys}
 
     def warnings(self) -> list[str]:

@@ -28,11 +28,11 @@ from gallery.build.worker import RowResult, picture_names
 from gallery.units.image_similarity import LENGTH
 
 ROWS = "rows.npy"
-PARTS = ("sheets", "strip", "examples")
+PARTS = ("sheets", "strip", "examples", "map")
 """Folders of files that have cache keys of their own."""
 
 ROW = np.dtype([("key", "S32"), ("best", "<i4"), ("value", "<f4"), ("descriptor", "u1", (LENGTH,))])
-_FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif)", re.ASCII)
+_FILE = re.compile(r"[0-9]+(-[0-9]+)*\.(webp|avif|js)", re.ASCII)
 _MAX_SHARDS = 4  # of details, kept while rows are reused in order
 
 

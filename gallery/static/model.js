@@ -796,6 +796,7 @@
   }
   var unitHash = (address) => `#unit=${escapeForHash(address)}`;
   var siteHash = (site) => `#site=${escapeForHash(site)}`;
+  var mapHash = (address) => `#map=${escapeForHash(address)}`;
   var pinsHash = (addresses) => `#pins=${addresses.map((address) => escapeForHash(address).replaceAll(",", "%2C")).join(",")}`;
   var pinsOf = (text) => [
     ...new Set(
@@ -806,6 +807,7 @@
   // state/view.js
   var NO_FILTERS = { q: "", where: [], layer: null, only: null, list: null, facets: {} };
   var isByLayer = ({ sort, list }) => sort === null && list === null;
+  var MAP = "map";
   var pageContainer = document.getElementById("unit");
   var View = class {
     constructor() {
@@ -830,14 +832,16 @@
     /**
      * Hash of the current view with changes: to a `unit` by its address, to a comparison of `pins`, or to a `page`;
      * otherwise to the list; `unit: null` leads back to the last list. All links keep the filters and the sort order.
-     * `options` are those of the current section, and lead to it.
+     * `options` are those of the current section, and lead to it. On the map, the list is the map, with its part and colors.
      */
     link(changes) {
       const { unit, pins: compared, page, options, ...rest } = changes;
       if (options) return sectionHash(this.section, options);
-      if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
+      if (unit === null && this.section !== null && this.section !== MAP)
+        return sectionHash(this.section, this.options);
       const state = { ...this.state(), ...rest };
-      const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : page && `#${page}`;
+      const name = page ?? (this.section === MAP ? MAP : null);
+      const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : name && `#${name}`;
       if (lead) return [lead, ...listParameters(state)].join("&");
       const parameters = listParameters({ ...state, layer: null });
       const list = state.layer !== null ? siteHash(state.layer) : `#${parameters.length ? "units" : ""}`;
@@ -861,13 +865,18 @@
       location.replace(hash);
       this.onchange();
     }
+    /** Change the link to what is shown already. */
+    note(changes) {
+      const hash = this.link(changes);
+      if (!isShown(hash)) history.replaceState(null, "", hash);
+    }
   };
   var isShown = (hash) => (hash === "#" ? "" : hash) === location.hash;
   var sectionHash = (name, options) => [
     `#${name}`,
     ...Object.entries(options).map(([key, value]) => `${key}=${escapeForHash(value)}`)
   ].join("&");
-  function listParameters({ sort, down, where, q, layer, only, list, facets }) {
+  function listParameters({ sort, down, where, q, layer, only, list, facets, color, at }) {
     return [
       ...sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : [],
       ...where.length ? [
@@ -877,7 +886,9 @@
       ...only ? [`only=${only}`] : [],
       ...list !== null ? [`list=${escapeForHash(list)}`] : [],
       ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
-      ...q ? [`q=${escapeForHash(q)}`] : []
+      ...q ? [`q=${escapeForHash(q)}`] : [],
+      ...color ? [`color=${escapeForHash(color)}`] : [],
+      ...at ? [`at=${escapeForHash(at)}`] : []
     ];
   }
   function parseHash(hash) {
@@ -896,6 +907,8 @@
       list: null,
       facets: {},
       options: {},
+      color: null,
+      at: null,
       problems: []
     };
     for (const parameter of parameters) {
@@ -947,6 +960,12 @@
         state.problems.push(
           `there is no list \u201C${value}\u201D here; if somebody sent you its file, import it under Labels`
         );
+    },
+    color(state, value) {
+      state.color = value;
+    },
+    at(state, value) {
+      state.at = value;
     }
   };
   var view = new View();
@@ -1835,13 +1854,12 @@
   var SIZE = 224;
   var DELAY = 400;
   var GAP2 = 12;
+  var CELL_BUTTONS = 28;
   var card = element("aside", { class: "preview", "aria-hidden": "true", hidden: "" });
   var timer = 0;
   var hovered = null;
-  function show2() {
-    const address = cellAddress(hovered);
-    if (address === null || !hovered.isConnected) return;
-    const i = unitTable.find(address);
+  function showPreview(i, box, gap = GAP2) {
+    const address = unitTable.address(i);
     const picture = element("span", { class: "sprite" });
     setStyle(picture, thumbnailStyle(i, unitTable.siteOf(i).wide ? SIZE / 2 : SIZE));
     const images = element("div", { class: "preview-images" });
@@ -1852,19 +1870,18 @@
       ...lines.map((line2) => element("span", {}, line2))
     );
     card.hidden = false;
-    place();
+    place(box, gap);
     firstDetail(unitAt(i)).then((detail) => {
       const found = detail && previewExamples(detail);
       if (!found || !images.isConnected || card.hidden) return;
       images.append(...found);
-      place();
+      place(box, gap);
     });
   }
-  function place() {
-    const box = hovered.getBoundingClientRect();
+  function place(box, gap) {
     const { width, height } = card.getBoundingClientRect();
     const { clientWidth } = document.documentElement;
-    const right = box.right + GAP2 + 28;
+    const right = box.right + gap;
     const left = right + width <= clientWidth ? right : Math.max(0, box.left - GAP2 - width);
     card.style.setProperty("left", `${left}px`);
     card.style.setProperty(
@@ -1872,28 +1889,33 @@
       `${Math.max(GAP2, Math.min(box.top, innerHeight - height - GAP2))}px`
     );
   }
-  function hide() {
+  function hidePreview() {
     clearTimeout(timer);
     card.hidden = true;
     hovered = null;
   }
+  function show2() {
+    const address = cellAddress(hovered);
+    if (address === null || !hovered.isConnected) return;
+    showPreview(unitTable.find(address), hovered.getBoundingClientRect(), GAP2 + CELL_BUTTONS);
+  }
   function move(event) {
     const cell = event.pointerType === "mouse" ? event.target.closest?.("a.cell") ?? null : null;
     if (cell === hovered || event.target.closest?.(".cell-tools")) return;
-    hide();
+    hidePreview();
     hovered = cell;
     if (cell) timer = setTimeout(show2, DELAY);
   }
   document.body.append(card);
   document.addEventListener("pointerover", move);
-  document.addEventListener("pointerdown", hide);
-  document.addEventListener("view", hide);
-  addEventListener("scroll", hide, { passive: true });
+  document.addEventListener("pointerdown", hidePreview);
+  document.addEventListener("view", hidePreview);
+  addEventListener("scroll", hidePreview, { passive: true });
   addEventListener(
     "keydown",
     (event) => {
       if (event.key !== "Escape" || card.hidden) return;
-      hide();
+      hidePreview();
       event.preventDefault();
       event.stopPropagation();
     },
@@ -2466,6 +2488,726 @@
   var keys = new Keys();
   keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
 
+  // list/map/coloring.js
+  var MOST_CLASSES = 7;
+  var OTHER = "--s7";
+  var UNKNOWN = "--edge";
+  var COLORINGS = {
+    picture: "Color by picture",
+    layer: "Color by layer",
+    ...unitTable.facets.has("class") ? { class: "Color by class" } : {}
+  };
+  function coloring(name) {
+    if (name === "layer") return byLayer();
+    if (name === "class") return byClass();
+    const unknown = themeColor(UNKNOWN);
+    return {
+      colors: Array.from({ length: unitTable.count }, (_, i) => unitTable.color(i) ?? unknown),
+      legend: []
+    };
+  }
+  function byLayer() {
+    const { sites } = unitTable;
+    const last = Math.max(1, sites.length - 1);
+    const scale = sites.map((_, index) => {
+      const share = index / last;
+      return `oklch(${0.45 + 0.42 * share} 0.13 ${280 - 190 * share})`;
+    });
+    return {
+      colors: sites.flatMap(({ count }, index) => new Array(count).fill(scale[index])),
+      legend: sites.map(({ name, count }, index) => ({
+        color: scale[index],
+        text: name,
+        count,
+        filter: { layer: name }
+      }))
+    };
+  }
+  function byClass() {
+    const { values, units } = unitTable.facets.get("class");
+    const counts = unitTable.facetCounts().filter(({ key }) => key === "class").sort((a, b) => b.count - a.count);
+    const common = counts.slice(0, MOST_CLASSES).map(({ value, count }, index) => ({
+      color: themeColor(`--s${index}`),
+      text: value,
+      count,
+      filter: { facets: { class: value } }
+    }));
+    const [other, unknown] = [themeColor(OTHER), themeColor(UNKNOWN)];
+    const colorOf = new Map(common.map(({ text, color }) => [text, color]));
+    const others = counts.slice(MOST_CLASSES).reduce((sum, { count }) => sum + count, 0);
+    const without = units.filter((value) => value === null).length;
+    return {
+      colors: units.map(
+        (value) => value === null ? unknown : colorOf.get(values[value]) ?? other
+      ),
+      legend: [
+        ...common,
+        ...others ? [{ color: other, text: "other classes", count: others }] : [],
+        ...without ? [{ color: unknown, text: "no class", count: without }] : []
+      ]
+    };
+  }
+  function themeColor(name) {
+    const probe = element("span", { hidden: "" });
+    probe.style.setProperty("color", `var(${name})`);
+    document.body.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  }
+
+  // list/map/gestures.js
+  var CLICK = 6;
+  var LINE = 16;
+  var WHEEL = 2e-3;
+  var PINCH = 0.01;
+  function addGestures(canvas, { pan, zoom, click: click2, hover }) {
+    const pointers = /* @__PURE__ */ new Map();
+    let moved = 0;
+    const position = ({ clientX, clientY }) => {
+      const box = canvas.getBoundingClientRect();
+      return [clientX - box.left - canvas.clientLeft, clientY - box.top - canvas.clientTop];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      hover();
+      canvas.setPointerCapture(event.pointerId);
+      if (!pointers.size) moved = 0;
+      pointers.set(event.pointerId, position(event));
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const at = position(event);
+      const before = pointers.get(event.pointerId);
+      if (!before) {
+        if (event.pointerType === "mouse" && !event.buttons) hover(...at);
+        return;
+      }
+      pointers.set(event.pointerId, at);
+      moved += Math.hypot(at[0] - before[0], at[1] - before[1]);
+      if (pointers.size === 1) {
+        if (moved > CLICK) pan(at[0] - before[0], at[1] - before[1]);
+        return;
+      }
+      const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, one]) => one);
+      const apart = ([x, y]) => Math.max(1, Math.hypot(x - other[0], y - other[1]));
+      pan((at[0] - before[0]) / 2, (at[1] - before[1]) / 2);
+      zoom(apart(at) / apart(before), (at[0] + other[0]) / 2, (at[1] + other[1]) / 2);
+    });
+    const end = (event) => {
+      if (!pointers.delete(event.pointerId) || pointers.size) return;
+      if (event.type === "pointerup" && moved <= CLICK) click2(...position(event), event);
+    };
+    canvas.addEventListener("pointerup", end);
+    canvas.addEventListener("pointercancel", end);
+    canvas.addEventListener("pointerleave", () => hover());
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE);
+        zoom(Math.exp(-pixels * (event.ctrlKey ? PINCH : WHEEL)), ...position(event));
+      },
+      { passive: false }
+    );
+  }
+
+  // list/map/pictures.js
+  var AT_ONCE = 12;
+  var Pictures = class {
+    constructor(most, source, onload) {
+      this.most = most;
+      this.source = source;
+      this.onload = onload;
+      this.bitmaps = /* @__PURE__ */ new Map();
+      this.wanted = /* @__PURE__ */ new Map();
+      this.loading = /* @__PURE__ */ new Map();
+      this.failed = /* @__PURE__ */ new Set();
+    }
+    /** The decoded picture of a unit; null if it is not loaded. */
+    get(i) {
+      const bitmap = this.bitmaps.get(i) ?? null;
+      if (bitmap) {
+        this.bitmaps.delete(i);
+        this.bitmaps.set(i, bitmap);
+      }
+      return bitmap;
+    }
+    /** Load the pictures of these units, and no others, in this order. */
+    request(units) {
+      this.wanted = Map.groupBy(
+        units.filter((i) => !this.bitmaps.has(i)),
+        (i) => this.source(i)?.file
+      );
+      this.wanted.delete(void 0);
+      this.loadNext();
+    }
+    loadNext() {
+      for (const [file, units] of this.wanted) {
+        if (this.loading.size >= AT_ONCE) return;
+        if (this.loading.has(file) || this.failed.has(file)) continue;
+        this.wanted.delete(file);
+        this.loading.set(file, units);
+        this.load(file, units).finally(() => {
+          this.loading.delete(file);
+          this.loadNext();
+        });
+      }
+    }
+    async load(file, units) {
+      const image = new Image();
+      image.src = file;
+      try {
+        await image.decode();
+        for (const i of units) {
+          const { x, y, width, height } = this.source(i);
+          const part = width ? [x, y, width, height] : [];
+          this.keep(i, await createImageBitmap(image, ...part));
+        }
+      } catch {
+        this.failed.add(file);
+      }
+      this.onload();
+    }
+    keep(i, bitmap) {
+      this.bitmaps.get(i)?.close();
+      this.bitmaps.set(i, bitmap);
+      for (const [old, unused] of this.bitmaps) {
+        if (this.bitmaps.size <= this.most) return;
+        unused.close();
+        this.bitmaps.delete(old);
+      }
+    }
+  };
+
+  // list/map/painter.js
+  var PICTURES_FROM = 16;
+  var MOST_DRAWN = 1e3;
+  var GAPS_FROM = 5;
+  var MOST_PICTURES = 2048;
+  var MOST_LARGE = 160;
+  var DIMMED = 0.14;
+  var FRAME = 0.09;
+  var Painter = class {
+    constructor(canvas, viewport, unitAt2, onload) {
+      this.canvas = canvas;
+      this.context = canvas.getContext("2d", { alpha: false });
+      this.viewport = viewport;
+      this.unitAt = unitAt2;
+      this.squares = document.createElement("canvas");
+      this.squares.width = viewport.columns;
+      this.squares.height = viewport.rows;
+      this.thumbnails = new Pictures(MOST_PICTURES, (i) => unitTable.sprite(i), onload);
+      this.large = new Pictures(MOST_LARGE, largeSource, onload);
+    }
+    /** Set the color of each unit, whether it is shown or dimmed, and whether its picture has a frame. */
+    setColors(colors, isShown3, hasFrame) {
+      this.isShown = isShown3;
+      this.hasFrame = hasFrame;
+      const context = this.squares.getContext("2d");
+      const { columns, rows } = this.viewport;
+      context.clearRect(0, 0, columns, rows);
+      for (const [cell, i] of this.unitAt.entries()) {
+        if (i < 0) continue;
+        context.globalAlpha = isShown3(i) ? 1 : DIMMED;
+        context.fillStyle = colors[i];
+        context.fillRect(cell % columns, Math.floor(cell / columns), 1, 1);
+      }
+    }
+    /** Draw the map; outline the unit under the mouse and the one with the focus, each null if none. */
+    draw(theme, hovered2, focused) {
+      const { context, canvas, viewport } = this;
+      const ratio = canvas.width / viewport.width;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.globalAlpha = 1;
+      context.fillStyle = theme.paper;
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      const { columns, rows, scale } = viewport;
+      const [x, y] = [Math.round(viewport.left(0) * ratio), Math.round(viewport.top(0) * ratio)];
+      const across = Math.round(columns * scale * ratio);
+      const down = Math.round(rows * scale * ratio);
+      const left = (column) => x + Math.round(column * across / columns);
+      const top = (row) => y + Math.round(row * down / rows);
+      context.imageSmoothingEnabled = scale * ratio < 1;
+      context.drawImage(this.squares, x, y, across, down);
+      const range = viewport.visible();
+      const gap = scale < GAPS_FROM ? 0 : Math.max(1, Math.round(scale * ratio * 0.06));
+      const boxOf = (cell) => {
+        const [column, row] = [cell % columns, Math.floor(cell / columns)];
+        const [from, over] = [left(column), top(row)];
+        return [from, over, left(column + 1) - from - gap, top(row + 1) - over - gap];
+      };
+      this.drawGaps(range, gap, left, top);
+      this.drawPictures(range, ratio, boxOf);
+      for (const [cell, width] of [
+        [hovered2, 2],
+        [focused, 3]
+      ])
+        if (cell !== null) this.outline(theme, boxOf(cell), width * ratio);
+    }
+    drawGaps(range, gap, left, top) {
+      if (!gap) return;
+      const { width, height } = this.canvas;
+      for (let column = range.left; column <= range.right; column += 1)
+        this.context.fillRect(left(column + 1) - gap, 0, gap, height);
+      for (let row = range.top; row <= range.bottom; row += 1)
+        this.context.fillRect(0, top(row + 1) - gap, width, gap);
+    }
+    drawPictures(range, ratio, boxOf) {
+      const { scale, columns } = this.viewport;
+      if (scale < PICTURES_FROM) return;
+      const cells = [];
+      for (let row = range.top; row <= range.bottom; row += 1)
+        for (let column = range.left; column <= range.right; column += 1) {
+          const cell = row * columns + column;
+          if (this.unitAt[cell] >= 0) cells.push(cell);
+        }
+      if (cells.length > MOST_DRAWN) return;
+      const isLarge = scale * ratio > 1.25 * unitTable.cell && cells.length <= MOST_LARGE;
+      const units = cells.map((cell) => this.unitAt[cell]);
+      this.thumbnails.request(units);
+      if (isLarge) this.large.request(units);
+      this.context.imageSmoothingEnabled = true;
+      for (const [index, cell] of cells.entries()) {
+        const i = units[index];
+        const bitmap = (isLarge ? this.large.get(i) : null) ?? this.thumbnails.get(i);
+        if (!bitmap) continue;
+        const [x, y, width, height] = boxOf(cell);
+        const frame = this.hasFrame ? Math.max(2, Math.round(width * FRAME)) : 0;
+        const fit = Math.min(
+          (width - 2 * frame) / bitmap.width,
+          (height - 2 * frame) / bitmap.height
+        );
+        const across = Math.round(bitmap.width * fit);
+        const down = Math.round(bitmap.height * fit);
+        this.context.globalAlpha = this.isShown(i) ? 1 : DIMMED;
+        this.context.drawImage(
+          bitmap,
+          x + (width - across >> 1),
+          y + (height - down >> 1),
+          across,
+          down
+        );
+      }
+      this.context.globalAlpha = 1;
+    }
+    outline(theme, [x, y, width, height], thickness) {
+      for (const [color, grow] of [
+        [theme.paper, 2],
+        [theme.accent, 1]
+      ]) {
+        const line2 = grow === 2 ? thickness * 2 : thickness;
+        const out = thickness;
+        this.context.strokeStyle = color;
+        this.context.lineWidth = line2;
+        this.context.strokeRect(x - out, y - out, width + 2 * out, height + 2 * out);
+      }
+    }
+  };
+  function largeSource(i) {
+    const file = unitTable.pictureFile(i);
+    return file ? { file } : null;
+  }
+
+  // list/map/viewport.js
+  var MIN_SCALE = 1;
+  var MAX_SCALE = 192;
+  var MARGIN = 12;
+  var PLACE = /^(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/;
+  var Viewport = class {
+    constructor(columns, rows) {
+      this.columns = columns;
+      this.rows = rows;
+      this.width = this.height = 1;
+      this.fit();
+    }
+    /** Scale at which the whole map is shown. */
+    get fitting() {
+      const across = (this.width - 2 * MARGIN) / this.columns;
+      const down = (this.height - 2 * MARGIN) / this.rows;
+      return Math.min(MAX_SCALE, Math.max(0.1, Math.min(across, down)));
+    }
+    /** Show the whole map. */
+    fit() {
+      this.scale = this.fitting;
+      this.x = this.columns / 2;
+      this.y = this.rows / 2;
+    }
+    get isFitted() {
+      return this.scale === this.fitting && this.x === this.columns / 2 && this.y === this.rows / 2;
+    }
+    /** Change the size of the window; a map that is shown as a whole stays so. */
+    resize(width, height) {
+      const { isFitted } = this;
+      this.width = width;
+      this.height = height;
+      if (isFitted) this.fit();
+    }
+    /** Horizontal position of a cell coordinate in the window, in pixels. */
+    left(x) {
+      return this.width / 2 + (x - this.x) * this.scale;
+    }
+    /** Vertical position of a cell coordinate in the window, in pixels. */
+    top(y) {
+      return this.height / 2 + (y - this.y) * this.scale;
+    }
+    /** Cell coordinates of a position in the window. */
+    cellAt(left, top) {
+      return [
+        this.x + (left - this.width / 2) / this.scale,
+        this.y + (top - this.height / 2) / this.scale
+      ];
+    }
+    /** First and last column and row that are in the window. */
+    visible() {
+      const [left, top] = this.cellAt(0, 0);
+      const [right, bottom] = this.cellAt(this.width, this.height);
+      return {
+        left: Math.max(0, Math.floor(left)),
+        top: Math.max(0, Math.floor(top)),
+        right: Math.min(this.columns - 1, Math.floor(right)),
+        bottom: Math.min(this.rows - 1, Math.floor(bottom))
+      };
+    }
+    /** Move the map by pixels. */
+    pan(across, down) {
+      this.moveTo(this.x - across / this.scale, this.y - down / this.scale);
+    }
+    /** Center a cell coordinate, within the map. */
+    moveTo(x, y) {
+      this.x = Math.min(this.columns, Math.max(0, x));
+      this.y = Math.min(this.rows, Math.max(0, y));
+    }
+    /** Multiply the scale; what is at a position in the window stays there. */
+    zoom(factor, left = this.width / 2, top = this.height / 2) {
+      const [x, y] = this.cellAt(left, top);
+      const lowest = Math.min(MIN_SCALE, this.fitting);
+      this.scale = Math.min(MAX_SCALE, Math.max(lowest, this.scale * factor));
+      this.moveTo(x - (left - this.width / 2) / this.scale, y - (top - this.height / 2) / this.scale);
+    }
+    /** Move as little as possible so that a cell is in the window. */
+    reveal(column, row) {
+      const margin = Math.min(0.25 * this.width, 0.25 * this.height, this.scale);
+      const left = this.left(column);
+      const top = this.top(row);
+      const across = Math.max(margin - left, 0) || Math.min(this.width - margin - this.scale - left, 0);
+      const down = Math.max(margin - top, 0) || Math.min(this.height - margin - this.scale - top, 0);
+      if (across || down) this.pan(across, down);
+    }
+    /** Text for a link; null for the whole map. */
+    get text() {
+      if (this.isFitted) return null;
+      return [this.x, this.y, this.scale].map((value) => Number(value.toFixed(2))).join(",");
+    }
+    /** Show what the text of a link says. */
+    read(text) {
+      const [, x, y, scale] = PLACE.exec(text) ?? [];
+      this.fit();
+      if (scale === void 0) return;
+      this.zoom(Number(scale) / this.scale);
+      this.moveTo(Number(x), Number(y));
+    }
+  };
+
+  // list/map/unit-map.js
+  var STEP = 1.5;
+  var PAN_STEP = 80;
+  var NEAR = 8;
+  var UNIT_SCALE = 64;
+  var NOTE_DELAY = 250;
+  var PREVIEW_DELAY = 150;
+  var MIN_HEIGHT = 320;
+  var STATUS_HEIGHT = 48;
+  var BASES = {
+    pictures: "Units with similar pictures are near each other.",
+    activations: "Units that are active on the same natural images are near each other."
+  };
+  var DIRECTIONS = {
+    ArrowLeft: [-1, 0],
+    ArrowRight: [1, 0],
+    ArrowUp: [0, -1],
+    ArrowDown: [0, 1]
+  };
+  var UnitMap = class {
+    constructor(container, { basis, columns, rows, cells }) {
+      this.columns = columns;
+      this.cells = cells;
+      this.unitAt = new Int32Array(columns * rows).fill(-1);
+      for (const [i, cell] of cells.entries()) if (cell !== null) this.unitAt[cell] = i;
+      this.viewport = new Viewport(columns, rows);
+      this.isShown = () => true;
+      this.focused = null;
+      this.hovered = null;
+      this.frame = 0;
+      this.place = void 0;
+      this.build(container, basis);
+      this.painter = new Painter(this.canvas, this.viewport, this.unitAt, () => this.requestDraw());
+      this.listen();
+    }
+    build(container, basis) {
+      this.canvas = element("canvas", {
+        tabindex: "0",
+        role: "application",
+        "aria-label": "Map of units",
+        "aria-describedby": "map-note"
+      });
+      this.color = element(
+        "select",
+        { id: "map-color", "aria-label": "Color of the units" },
+        Object.entries(COLORINGS).map(([value, name]) => element("option", { value }, name))
+      );
+      this.color.addEventListener(
+        "change",
+        () => view.replace({ color: this.color.value === "picture" ? null : this.color.value })
+      );
+      this.legend = element("ul", { class: "colors-legend", "aria-label": "Colors" });
+      this.status = element("p", { class: "map-status", role: "status" });
+      this.list = element("a", {}, "Show as list");
+      const missing = this.cells.filter((cell) => cell === null).length;
+      const zoomButton = (text, label, action) => buttonOf(text, "", action, { "aria-label": label, title: label });
+      container.replaceChildren(
+        element(
+          "div",
+          { class: "map-bar" },
+          this.color,
+          element(
+            "p",
+            { id: "map-note", class: "quiet" },
+            BASES[basis],
+            missing ? ` ${counted(missing, "unit")} cannot be placed.` : null
+          ),
+          this.list
+        ),
+        this.legend,
+        element(
+          "div",
+          { class: "map-frame" },
+          this.canvas,
+          element(
+            "div",
+            { class: "map-zoom" },
+            zoomButton("+", "Zoom in", () => this.zoom(STEP)),
+            zoomButton("\u2212", "Zoom out", () => this.zoom(1 / STEP)),
+            zoomButton("Fit", "Show the whole map", () => this.fit())
+          )
+        ),
+        this.status
+      );
+    }
+    listen() {
+      addGestures(this.canvas, {
+        pan: (across, down) => this.move(() => this.viewport.pan(across, down)),
+        zoom: (factor, left, top) => this.zoom(factor, left, top),
+        click: (left, top, event) => this.click(left, top, event),
+        hover: (left, top) => this.hover(left, top)
+      });
+      this.canvas.addEventListener("keydown", (event) => this.press(event));
+      this.canvas.addEventListener("focus", () => this.requestDraw());
+      this.canvas.addEventListener("blur", () => this.requestDraw());
+      new ResizeObserver(() => this.resize()).observe(this.canvas);
+      addEventListener("resize", () => this.resize());
+      const recolor = () => this.recolor();
+      new MutationObserver(recolor).observe(document.documentElement, {
+        attributeFilter: ["data-theme"]
+      });
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor);
+      document.addEventListener("view", () => clearTimeout(this.noteTimer));
+      for (const key of Object.keys(DIRECTIONS))
+        keys.add("Map", key, "Move to the next unit in a direction; with Shift, move the map");
+      keys.add("Map", "Enter", "Open unit");
+      for (const key of ["+", "-"]) keys.add("Map", key, "Zoom in or out");
+      keys.add("Map", "0", "Show the whole map");
+    }
+    /** Show the map of a view: `shown` are the units that pass its filters. */
+    show(state, shown) {
+      this.color.value = Object.hasOwn(COLORINGS, state.color) ? state.color : "picture";
+      this.list.setAttribute("href", view.link({ page: "units", color: null, at: null }));
+      const isAll = shown.length === unitTable.count;
+      const members = isAll ? null : new Set(shown);
+      this.isShown = isAll ? () => true : (i) => members.has(i);
+      this.resize();
+      const named = state.name === void 0 ? -1 : unitTable.find(state.name);
+      if (named >= 0 && this.cells[named] !== null) this.showUnit(named);
+      else if (state.at !== this.place || this.place === void 0)
+        this.viewport.read(state.at ?? "");
+      this.place = state.at;
+      this.recolor();
+    }
+    /** Center a unit, and give it the focus. */
+    showUnit(i) {
+      const [column, row] = this.cellOf(i);
+      this.viewport.fit();
+      this.viewport.zoom(Math.max(1, UNIT_SCALE / this.viewport.scale));
+      this.viewport.moveTo(column + 0.5, row + 0.5);
+      this.focusUnit(i);
+      this.noteSoon();
+    }
+    /** Give the focus to the map, and to a unit on it. */
+    focus(i = this.focused) {
+      this.canvas.focus({ preventScroll: true });
+      if ((this.cells[i] ?? null) !== null) this.focusUnit(i);
+    }
+    /** Column and row of a unit. */
+    cellOf(i) {
+      return [this.cells[i] % this.columns, Math.floor(this.cells[i] / this.columns)];
+    }
+    focusUnit(i) {
+      this.focused = i;
+      const address = unitTable.address(i);
+      this.status.textContent = [address, labels.get(address).label, unitTable.headline(i)].filter(Boolean).join(" \xB7 ");
+      this.requestDraw();
+    }
+    /** Compute the colors again, after a change of the view or the theme. */
+    recolor() {
+      this.theme = { paper: themeColor("--paper"), accent: themeColor("--accent") };
+      const { colors, legend: legend2 } = coloring(this.color.value);
+      this.painter.setColors(colors, this.isShown, this.color.value !== "picture");
+      this.legend.hidden = !legend2.length;
+      this.legend.replaceChildren(...legend2.map(legendItem));
+      this.requestDraw();
+    }
+    /** Follow the size of the window: the map takes what is left below the tools. */
+    resize() {
+      if (!this.canvas.clientWidth) return;
+      const top = this.canvas.getBoundingClientRect().top + scrollY;
+      const height = Math.max(MIN_HEIGHT, innerHeight - top - STATUS_HEIGHT);
+      this.canvas.style.setProperty("height", `${height}px`);
+      const { clientWidth, clientHeight } = this.canvas;
+      this.viewport.resize(clientWidth, clientHeight);
+      this.canvas.width = Math.round(clientWidth * devicePixelRatio);
+      this.canvas.height = Math.round(clientHeight * devicePixelRatio);
+      this.draw();
+    }
+    /** Draw once in the next animation frame. */
+    requestDraw() {
+      this.frame ||= requestAnimationFrame(() => this.draw());
+    }
+    draw() {
+      cancelAnimationFrame(this.frame);
+      this.frame = 0;
+      if (!this.theme || !this.canvas.clientWidth) return;
+      const cell = (i) => i === null ? null : this.cells[i];
+      const isFocused = document.activeElement === this.canvas;
+      this.painter.draw(this.theme, cell(this.hovered), isFocused ? cell(this.focused) : null);
+    }
+    /** Move the map; the link follows when it rests. */
+    move(action) {
+      this.hover();
+      action();
+      this.requestDraw();
+      this.noteSoon();
+    }
+    noteSoon() {
+      clearTimeout(this.noteTimer);
+      this.noteTimer = setTimeout(() => this.notePlace(), NOTE_DELAY);
+    }
+    notePlace() {
+      clearTimeout(this.noteTimer);
+      this.place = this.viewport.text;
+      view.note({ at: this.place });
+    }
+    zoom(factor, left, top) {
+      this.move(() => this.viewport.zoom(factor, left, top));
+    }
+    fit() {
+      this.move(() => this.viewport.fit());
+    }
+    /** The unit at a position, or the nearest one around it; null if there is none. */
+    unitNear(left, top) {
+      const [x, y] = this.viewport.cellAt(left, top);
+      const { columns, rows, scale } = this.viewport;
+      const reach = Math.max(0.5, NEAR / scale);
+      let [found, best] = [null, Infinity];
+      for (let row = Math.floor(y - reach); row <= y + reach; row += 1)
+        for (let column = Math.floor(x - reach); column <= x + reach; column += 1) {
+          if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
+          const i = this.unitAt[row * columns + column];
+          const distance = Math.max(Math.abs(column + 0.5 - x), Math.abs(row + 0.5 - y));
+          if (i >= 0 && distance <= reach + 0.5 && distance < best) [found, best] = [i, distance];
+        }
+      return best <= 0.5 || scale < NEAR ? found : null;
+    }
+    click(left, top, event) {
+      const i = this.unitNear(left, top);
+      if (i === null) return;
+      const address = unitTable.address(i);
+      if (event.ctrlKey || event.metaKey) open(unitHash(address));
+      else this.openUnit(i);
+    }
+    openUnit(i) {
+      this.notePlace();
+      view.go({ unit: unitTable.address(i) });
+    }
+    hover(left, top) {
+      const i = left === void 0 ? null : this.unitNear(left, top);
+      if (i === this.hovered) return;
+      this.hovered = i;
+      this.canvas.classList.toggle("on-unit", i !== null);
+      hidePreview();
+      clearTimeout(this.previewTimer);
+      if (i !== null) this.previewTimer = setTimeout(() => this.preview(i), PREVIEW_DELAY);
+      this.requestDraw();
+    }
+    preview(i) {
+      const [column, row] = this.cellOf(i);
+      const box = this.canvas.getBoundingClientRect();
+      const left = box.left + this.canvas.clientLeft + this.viewport.left(column);
+      const top = box.top + this.canvas.clientTop + this.viewport.top(row);
+      showPreview(i, { left, top, right: left + this.viewport.scale });
+    }
+    press(event) {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      const direction = DIRECTIONS[event.key];
+      if (direction && event.shiftKey)
+        this.move(() => this.viewport.pan(-PAN_STEP * direction[0], -PAN_STEP * direction[1]));
+      else if (direction) this.step(direction);
+      else if (event.key === "Enter" && this.focused !== null) this.openUnit(this.focused);
+      else if (event.key === "+" || event.key === "=") this.zoomAtFocus(STEP);
+      else if (event.key === "-") this.zoomAtFocus(1 / STEP);
+      else if (event.key === "0") this.fit();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    /** Zoom around the unit with the focus, if it is in the window. */
+    zoomAtFocus(factor) {
+      if (this.focused === null) return this.zoom(factor);
+      const [column, row] = this.cellOf(this.focused);
+      const left = this.viewport.left(column + 0.5);
+      const top = this.viewport.top(row + 0.5);
+      const isVisible = left >= 0 && top >= 0 && left <= this.viewport.width && top <= this.viewport.height;
+      return isVisible ? this.zoom(factor, left, top) : this.zoom(factor);
+    }
+    /** Move the focus to the nearest unit in a direction; at first, to the one nearest to the center. */
+    step([across, down]) {
+      const isFirst = this.focused === null;
+      const [x, y] = isFirst ? [this.viewport.x - 0.5, this.viewport.y - 0.5] : this.cellOf(this.focused);
+      let [found, best] = [null, Infinity];
+      for (const [cell, i] of this.unitAt.entries()) {
+        if (i < 0 || i === this.focused || !this.isShown(i)) continue;
+        const right = cell % this.columns - x;
+        const below = Math.floor(cell / this.columns) - y;
+        const along = right * across + below * down;
+        const aside = Math.abs(right * down) + Math.abs(below * across);
+        if (!isFirst && (along <= 0 || aside > along)) continue;
+        const distance = isFirst ? Math.hypot(right, below) : along + 2 * aside;
+        if (distance < best) [found, best] = [i, distance];
+      }
+      if (found === null) return;
+      this.focusUnit(found);
+      this.move(() => this.viewport.reveal(...this.cellOf(found)));
+    }
+  };
+  function legendItem({ color, text, count, filter }) {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.setProperty("background", color);
+    const content = [
+      swatch,
+      element("bdi", {}, text),
+      element("span", { class: "quiet" }, ` ${count.toLocaleString("en")}`)
+    ];
+    return element("li", {}, filter ? element("a", { href: view.link(filter) }, content) : content);
+  }
+
   // state/saved/save-file.js
   var KEPT = 6e4;
   function saveFile(name, type, parts) {
@@ -3013,9 +3755,9 @@
       this.list.value = view.state().list ?? "";
     }
     /** Show or hide the panel. */
-    open(open) {
-      this.node.hidden = !open;
-      if (!open) return;
+    open(open2) {
+      this.node.hidden = !open2;
+      if (!open2) return;
       this.ranges ??= this.addRanges();
       this.updateRanges();
       this.node.querySelector("select, input").focus();
@@ -3273,19 +4015,21 @@
       this.count = element("span", { id: "count", role: "status" });
       this.chips = element("span", { class: "chips" });
       this.actions = new ListActions();
+      this.map = element("a", { class: "to-map", hidden: "" }, "Show on map");
+      this.sorting = element("span", { class: "sorting" }, this.sort, this.direction);
       container.append(
         element(
           "div",
           { class: "bar-row" },
           this.search.node,
-          element("span", { class: "sorting" }, this.sort, this.direction),
+          this.sorting,
           this.sizes,
           this.toggle,
           random,
           help
         ),
         this.ranges.node,
-        element("div", { class: "found" }, this.count, this.chips, this.actions.node)
+        element("div", { class: "found" }, this.count, this.chips, this.map, this.actions.node)
       );
     }
     /** Sort by a metric, better values first; without one, in layer order. */
@@ -3293,9 +4037,9 @@
       const metric = unitTable.metrics.find((one) => one.key === key);
       view.go({ sort: metric ? key : null, down: metric ? metric.higher !== false : false });
     }
-    open(open) {
-      this.ranges.open(open);
-      this.toggle.setAttribute("aria-expanded", String(open));
+    open(open2) {
+      this.ranges.open(open2);
+      this.toggle.setAttribute("aria-expanded", String(open2));
     }
     /** Open a random unit of the list. */
     random() {
@@ -3303,8 +4047,12 @@
       if (units.length)
         view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
     }
-    /** Show the state of the view. */
+    /** Show the state of the view. Order and size of the pictures are not those of a map. */
     update(state, shown) {
+      const isMap = view.section === MAP;
+      this.sorting.hidden = this.sizes.hidden = isMap;
+      this.map.hidden = isMap || !model.map || !shown;
+      this.map.setAttribute("href", view.link({ page: MAP }));
       const { input } = this.search;
       if (document.activeElement !== input || input.value.trim() !== state.q.trim())
         input.value = state.q;
@@ -4468,10 +5216,10 @@
       copy
     );
   }
-  function howMade({ activation, trajectory, command }, group, open) {
+  function howMade({ activation, trajectory, command }, group, open2) {
     return element(
       "details",
-      { class: "how-made", ...open ? { open: "" } : {} },
+      { class: "how-made", ...open2 ? { open: "" } : {} },
       element("summary", {}, "How it was made"),
       element(
         "div",
@@ -5167,7 +5915,7 @@
     strip.querySelectorAll("a")[shown.indexOf(unit.index)].setAttribute("aria-current", "page");
     return strip;
   }
-  function similarUnits(similar) {
+  function similarUnits(unit, similar) {
     const strip = (heading, lead, found) => unitStrip(
       heading,
       lead,
@@ -5179,7 +5927,10 @@
     return [
       strip(
         "Units with similar pictures",
-        "Similarity of the pictures, from 0 to 1.",
+        [
+          "Similarity of the pictures, from 0 to 1.",
+          ...model.map ? [" ", element("a", { href: mapHash(unit.address) }, "Show this unit on the map")] : []
+        ],
         similar?.picture
       ),
       strip(
@@ -5431,7 +6182,7 @@
       metricsBlock(unit, withEvidence),
       interventionsBlock(withEvidence),
       otherTokens(unit),
-      ...similarUnits(details[0].similar)
+      ...similarUnits(unit, details[0].similar)
     ];
     container.append(...blocks.filter((block) => block !== null));
   }
@@ -5512,14 +6263,14 @@
   var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
 
   // sections/attention.js
-  var MAP = 160;
+  var MAP2 = 160;
   function heatFigure(scale, [figure, low, high, most = high], address, text) {
     const ends = () => scaleWithMaximum(scale, low, high, most);
     const caption = () => [element("b", {}, address), listed(["", text]), " ", ends()];
     return element(
       "figure",
       {},
-      enlargeable(figure, wholeWidth(figure[1], MAP), `${address}, ${text}`, caption),
+      enlargeable(figure, wholeWidth(figure[1], MAP2), `${address}, ${text}`, caption),
       element("figcaption", {}, element("span", {}, text), ends())
     );
   }
@@ -6555,7 +7306,7 @@
   }
 
   // charts/reading.js
-  function makeReadable(node, { at, next, show: show3, open = () => {
+  function makeReadable(node, { at, next, show: show3, open: open2 = () => {
   } }) {
     let current = null;
     const read = (item) => {
@@ -6573,7 +7324,7 @@
     node.addEventListener("blur", () => read(null));
     node.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (event.key === "Enter" && current !== null) open();
+      if (event.key === "Enter" && current !== null) open2();
       else if (event.key.startsWith("Arrow")) read(next(current, event.key) ?? current);
       else return;
       event.preventDefault();
@@ -7334,6 +8085,7 @@
 
   // model/sections.js
   var SECTION_TITLES = {
+    map: "Map",
     report: "Report",
     images: "Your images",
     heads: "Heads",
@@ -7396,14 +8148,14 @@
   function fillViews(model2, counts) {
     const views = document.getElementById("views");
     const units = unitTable.count || model2.failures.length ? [["", unitTable.count]] : [];
+    const map = model2.map ? [[MAP, null]] : [];
     views.append(
-      ...[...units, ...counts].map(
+      ...[...units, ...map, ...counts].map(
         ([name, count]) => element(
           "a",
           { href: `#${name}` },
           name ? SECTION_TITLES[name] : "Units",
-          " ",
-          element("span", { class: "quiet" }, count.toLocaleString("en"))
+          count === null ? null : [" ", element("span", { class: "quiet" }, count.toLocaleString("en"))]
         )
       ),
       element("a", { href: "#labels", class: "to-labels" }, "Labels and lists")
@@ -7483,7 +8235,7 @@
     addUnitKeys();
     addMarkKeys();
     addListKeys(grid2, layers2, toolbar2, isShown3);
-    leaveToolbar(grid2, toolbar2);
+    leaveToolbar(toolbar2);
   }
   function addUnitKeys() {
     keys.add("Unit", "ArrowLeft", "Previous unit", () => click("a[rel=prev]"), isUnitShown);
@@ -7539,10 +8291,10 @@
         key,
         "Search, or go to an address",
         () => toolbar2.search.select(),
-        isShown3.units
+        isShown3.tools
       );
     keys.add("List", "s", "Sort", () => toolbar2.sort.focus(), isShown3.units);
-    keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown3.units);
+    keys.add("List", "n", "Filter", () => toolbar2.open(true), isShown3.tools);
     keys.add("List", "y", "Copy link", () => toolbar2.actions.copyLink(), isShown3.units);
     keys.add(
       "List",
@@ -7555,7 +8307,7 @@
       },
       isShown3.units
     );
-    keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown3.units);
+    keys.add("List", "r", "Random unit", () => toolbar2.random(), isShown3.tools);
     keys.add("List", "[", "Previous layer", () => layers2.step(-1), isShown3.units);
     keys.add("List", "]", "Next layer", () => layers2.step(1), isShown3.units);
     for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"])
@@ -7577,8 +8329,8 @@
     keys.add("List", "Escape", "Clear filters", clearFilters, isShown3.lists);
   }
   function clearFilters() {
-    const { q, where, layer, only, facets } = view.state();
-    const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+    const { q, where, layer, only, list, facets } = view.state();
+    const isFiltered = q || where.length || layer !== null || only || list !== null || Object.keys(facets).length;
     view.go(NO_FILTERS);
     if (isFiltered)
       showMessage(
@@ -7586,13 +8338,14 @@
         buttonOf("Undo", "plain", () => history.back())
       );
   }
-  function leaveToolbar(grid2, toolbar2) {
+  function leaveToolbar(toolbar2) {
     toolbar2.container.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
       if (!toolbar2.ranges.node.hidden && toolbar2.ranges.node.contains(event.target)) {
         toolbar2.open(false);
         toolbar2.toggle.focus();
-      } else grid2.container.querySelector('a.cell[tabindex="0"]')?.focus();
+      } else
+        document.querySelector('#units:not([hidden]) a.cell[tabindex="0"], #unit-map:not([hidden]) canvas')?.focus();
       event.preventDefault();
       event.stopPropagation();
     });
@@ -7602,6 +8355,7 @@
   var listsContainer = document.getElementById("lists");
   var unitsContainer = document.getElementById("units");
   var layersContainer = document.getElementById("sites");
+  var mapContainer = document.getElementById("unit-map");
   var toolbarContainer = document.getElementById("tools");
   var failuresContainer = document.getElementById("failures");
   var sectionContainer = document.getElementById("section");
@@ -7612,13 +8366,21 @@
     pins: (container, text) => showPins(container, text, compareOrigin),
     labels: showLabels
   };
-  var LIST_KINDS = /* @__PURE__ */ new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
+  var LIST_KINDS = /* @__PURE__ */ new Set([
+    "",
+    "units",
+    "site",
+    "failed",
+    ...model.map ? [MAP] : [],
+    ...Object.keys(PAGES)
+  ]);
   var MOST_VALUES = 3;
   var MISSING_SHOWN = 10;
   var scrollPositions = /* @__PURE__ */ new Map();
   var grid = new Grid(unitsContainer);
   var layers = new Layers(layersContainer);
   var toolbar = new Toolbar(toolbarContainer);
+  var unitMap = null;
   var listShown = null;
   var pageKind = null;
   var unitShown = null;
@@ -7641,21 +8403,25 @@
     scrollTo(0, 0);
     PAGES[kind](pageContainer, text);
   }
-  function showList(name, isUnits) {
+  function showList(section) {
+    view.section = section;
+    const isUnits = section === null;
+    const isMap = section === MAP;
+    const name = isUnits ? view.link({}) : section;
     const returning = listsContainer.hidden && unitShown !== null && (listShown === name || listShown === null);
     listShown = name;
-    view.section = isUnits ? null : name;
     pageContainer.hidden = true;
     pageContainer.replaceChildren();
     listsContainer.hidden = false;
     listsContainer.classList.toggle("whole", !isUnits || !unitTable.count);
-    for (const node of [layersContainer, toolbarContainer])
-      node.hidden = !isUnits || !unitTable.count;
+    layersContainer.hidden = !isUnits || !unitTable.count;
+    toolbarContainer.hidden = !(isUnits || isMap) || !unitTable.count;
+    mapContainer.hidden = !isMap;
     unitsContainer.hidden = failuresContainer.hidden = !isUnits;
     emptyNote.hidden = true;
     showProblems([]);
-    sectionContainer.hidden = isUnits;
-    markView(isUnits ? "" : name);
+    sectionContainer.hidden = isUnits || isMap;
+    markView(section ?? "");
     return returning;
   }
   function scrollToList() {
@@ -7716,7 +8482,7 @@
     }
     const units = unitTable.order(state);
     const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
-    const returning = showList(view.link({}), true);
+    const returning = showList(null);
     setTitle();
     const changed = grid.units !== units || String(grid.metrics) !== String(captioned(state).metrics);
     if (changed) grid.fill(units, captioned(state));
@@ -7743,8 +8509,40 @@
   function restoreScroll(name) {
     scrollTo(0, scrollPositions.get(name) ?? 0);
   }
+  async function showMap(state) {
+    if (isOutdated) unitTable.invalidate();
+    isOutdated = false;
+    const returning = showList(MAP);
+    setTitle(SECTION_TITLES.map);
+    const units = unitTable.order(state);
+    toolbar.update(state, units.length);
+    emptyNote.hidden = units.length > 0;
+    if (!units.length) emptyNote.replaceChildren(...noMatches(state));
+    const isMissing = state.name !== void 0 && unitTable.find(state.name) < 0;
+    showProblems([
+      ...unitProblems(state),
+      ...isMissing ? [`there is no unit \u201C${state.name}\u201D`] : []
+    ]);
+    if (!unitMap) {
+      let content;
+      try {
+        content = await loadData("map/0");
+      } catch (error) {
+        if (listShown === MAP) mapContainer.replaceChildren(missingFile(error));
+        return;
+      }
+      if (mapContainer.hidden || listsContainer.hidden) return;
+      unitMap ??= new UnitMap(mapContainer, content);
+      data.page.map = unitMap;
+    }
+    unitMap.show(state, units);
+    if (returning) {
+      restoreScroll(MAP);
+      unitMap.focus(unitTable.find(unitShown));
+    } else if (state.name !== void 0) unitMap.focus();
+  }
   async function showSection(section, { name: address, options }) {
-    const returning = showList(section.name, false);
+    const returning = showList(section.name);
     view.options = options;
     setTitle(SECTION_TITLES[section.name]);
     if (section.node === null || sectionContainer.firstChild !== section.node)
@@ -7788,6 +8586,7 @@
     const isEmpty = !unitTable.count && !model.failures.length;
     if (Object.hasOwn(PAGES, state.kind) && (state.kind !== "unit" || state.text !== void 0))
       showPage(state);
+    else if (state.kind === MAP && model.map) showMap(state);
     else if (sections.has(state.kind)) showSection(sections.get(state.kind), state);
     else if (isEmpty && sections.size) showSection(sections.values().next().value, { options: {} });
     else showUnits(state);
@@ -7822,7 +8621,8 @@
   if (model.failures.length) failuresContainer.append(failureSection(model.failures));
   addKeys(grid, layers, toolbar, {
     lists: () => !listsContainer.hidden,
-    units: () => !listsContainer.hidden && !unitsContainer.hidden
+    units: () => !listsContainer.hidden && !unitsContainer.hidden,
+    tools: () => !listsContainer.hidden && !toolbarContainer.hidden
   });
   for (const change of ["labels", "pins", "lists"]) document.addEventListener(change, updateMarks);
   history.scrollRestoration = "manual";

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ _PARTS = (
 
 ImageDescriptor = NDArray[np.uint8]
 """Descriptor of an image, shape (54,)."""
+
+Neighbors = Sequence[Sequence[tuple[int, float]]]
+"""Most similar others of each image or unit: index and similarity, highest first."""
 
 
 def describe_image(pixels: NDArray[np.uint8]) -> ImageDescriptor:
@@ -114,6 +117,24 @@ def nearest_images(descriptors: NDArray[np.uint8]) -> Iterator[list[tuple[int, f
         For each image, at most 8 others: index and similarity in (0, 1], highest first; ties by
         index.
     """
+    values = comparable_images(descriptors)
+    for start in range(0, len(values), _BLOCK):
+        yield from nearest_neighbors(values[start : start + _BLOCK] @ values.T, start)
+
+
+def comparable_images(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return vectors whose cosine is the similarity of images; see `nearest_images`.
+
+    Parameters
+    ----------
+    descriptors : array of uint8, shape (N, 54)
+        A row of zeros means that there is no image.
+
+    Returns
+    -------
+    array of float32, shape (N, 54)
+        Of length 1, or 0 if there is no image, or it does not differ from the mean.
+    """
     known = descriptors.any(axis=1)
     values = descriptors.astype(np.float32)
     if known.any():
@@ -124,8 +145,7 @@ def nearest_images(descriptors: NDArray[np.uint8]) -> Iterator[list[tuple[int, f
         values[:, part] *= np.sqrt(len(values)) / energy if energy > 1e-3 else 0
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     values /= np.where(norms > 1e-3, norms, np.inf)
-    for start in range(0, len(values), _BLOCK):
-        yield from nearest_neighbors(values[start : start + _BLOCK] @ values.T, start)
+    return values
 
 
 def nearest_neighbors(

@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gallery.build.plan import Plan, Render
 from gallery.build.sheets import fills_cell
 from gallery.build.worker import RowResult
 from gallery.units.headline import Headline
-from gallery.units.image_similarity import mean_color, nearest_images
+from gallery.units.image_similarity import Neighbors, mean_color, nearest_images
 from gallery.units.unit_columns import ACTIVATION, NO_COLOR, Metric, describe_metrics, units_script
 from gallery.units.unit_metrics import UnitMetrics
 
@@ -157,15 +158,24 @@ class UnitIndexWriter:
         """Delete the temporary file."""
         self._details.close()
 
+    @cached_property
+    def descriptors(self) -> NDArray[np.uint8]:
+        """Image descriptors of the first picture of each unit, shape (N, 54), of all rows."""
+        firsts = [renders[0].row for layer in self._plan.layers for renders in layer.units]
+        found: NDArray[np.uint8] = self.rows["descriptor"][firsts]
+        return found
+
+    @cached_property
+    def similar_by_picture(self) -> Neighbors:
+        """Units with the most similar pictures; see `nearest_images`."""
+        return list(nearest_images(self.descriptors))
+
     def _write_details(self, similar_by: dict[str, Sequence[Any] | None]) -> None:
-        firsts = {renders[0].row for layer in self._plan.layers for renders in layer.units}
-        descriptors = self.rows["descriptor"][sorted(firsts)]
-        similar_by_picture = list(nearest_images(descriptors))
         shards = Shards(self._folder, "details")
         self._details.seek(0)
         for line in self._details:
             unit, entry, evidence = json.loads(line)
-            similar = {"picture": similar_by_picture[unit]} | {
+            similar = {"picture": self.similar_by_picture[unit]} | {
                 name: None if found is None else found[unit] for name, found in similar_by.items()
             }
             shards.add([*entry, similar, evidence])

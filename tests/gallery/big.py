@@ -21,6 +21,7 @@ from scipy.ndimage import gaussian_filter
 import gallery
 from gallery.build.js_data import Shards, rounded, script
 from gallery.build.sheets import COLUMNS, ROWS
+from gallery.units.unit_map.grid import ASPECT, FILLED
 from gallery.units.unit_metrics import METRICS
 
 LAYERS, WIDTH = 12, 1536
@@ -68,6 +69,7 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
         "thumbnailsOnly": True,
         "labels": [],
         "lists": [],
+        "map": True,
     }
     values = columns(layers * width)
     units = {
@@ -76,10 +78,12 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
         "metrics": {name: rounded(values[name], 5) for name in values},
         "headlines": [],
         "facets": {},
-        "colors": "888" * layers * width,
+        "colors": _colors(layers * width),
     }
     (data / "model.js").write_text(script("model", page), encoding="ascii")
     (data / "units.js").write_text(script("units", units), encoding="ascii")
+    (data / "map").mkdir()
+    (data / "map/0.js").write_text(script("map/0", _map(layers * width)), encoding="ascii")
     details = Shards(data, "details")
     similar = {"picture": [[0, 0.5]], "activation": None}
     for value in values["activation"]:
@@ -95,6 +99,20 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
     text = blank.substitute(static="data-1/static", data="data-1/1")
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _colors(units: int) -> str:
+    """Draw a mean color for each unit."""
+    digits = np.random.default_rng(1).integers(0, 16, 3 * units)
+    return "".join(f"{digit:x}" for digit in digits)
+
+
+def _map(units: int) -> dict[str, Any]:
+    """Scatter the units on a grid, of whose cells they fill the usual share."""
+    columns = int(np.ceil(np.sqrt(units / FILLED * ASPECT)))
+    rows = int(np.ceil(units / FILLED / columns))
+    cells = np.random.default_rng(2).permutation(columns * rows)[:units]
+    return {"basis": "pictures", "columns": columns, "rows": rows, "cells": cells.tolist()}
 
 
 def _sheet() -> bytes:

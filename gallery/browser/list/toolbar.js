@@ -4,9 +4,10 @@ import { buttonOf, element } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
 import { settings } from "../shared/settings.js";
 import { counted, rounded } from "../shared/text.js";
+import { model } from "../state/model.js";
 import { ANY, FACET_NAMES } from "../state/unit-filter.js";
 import { unitTable } from "../state/unit-table.js";
-import { NO_FILTERS, view } from "../state/view.js";
+import { MAP, NO_FILTERS, view } from "../state/view.js";
 import { ListActions } from "./actions/list-actions.js";
 import { FilterPanel, MARK_NAMES } from "./filter-panel.js";
 import { SIZES, sizeName } from "./picture-sizes.js";
@@ -55,19 +56,21 @@ export class Toolbar {
     this.count = element("span", { id: "count", role: "status" });
     this.chips = element("span", { class: "chips" });
     this.actions = new ListActions();
+    this.map = element("a", { class: "to-map", hidden: "" }, "Show on map");
+    this.sorting = element("span", { class: "sorting" }, this.sort, this.direction);
     container.append(
       element(
         "div",
         { class: "bar-row" },
         this.search.node,
-        element("span", { class: "sorting" }, this.sort, this.direction),
+        this.sorting,
         this.sizes,
         this.toggle,
         random,
         help,
       ),
       this.ranges.node,
-      element("div", { class: "found" }, this.count, this.chips, this.actions.node),
+      element("div", { class: "found" }, this.count, this.chips, this.map, this.actions.node),
     );
   }
 
@@ -89,8 +92,12 @@ export class Toolbar {
       view.go({ unit: unitTable.address(units[Math.floor(Math.random() * units.length)]) });
   }
 
-  /** Show the state of the view. */
+  /** Show the state of the view. Order and size of the pictures are not those of a map. */
   update(state, shown) {
+    const isMap = view.section === MAP;
+    this.sorting.hidden = this.sizes.hidden = isMap;
+    this.map.hidden = isMap || !model.map || !shown;
+    this.map.setAttribute("href", view.link({ page: MAP }));
     const { input } = this.search;
     if (document.activeElement !== input || input.value.trim() !== state.q.trim())
       input.value = state.q;

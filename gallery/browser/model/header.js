@@ -4,21 +4,23 @@ import { element } from "../shared/dom.js";
 import { counted, listed } from "../shared/text.js";
 import { unitData } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
+import { MAP, view } from "../state/view.js";
 import { SECTION_TITLES } from "./sections.js";
 
 /** Links to the units, to the other sections, and to the labels. */
 export function fillViews(model, counts) {
   const views = document.getElementById("views");
   const units = unitTable.count || model.failures.length ? [["", unitTable.count]] : [];
+  const map = model.map ? [[MAP, null]] : [];
   views.append(
-    ...[...units, ...counts].map(([name, count]) =>
+    ...[...units, ...map, ...counts].map(([name, count]) =>
       element(
         "a",
         { href: `#${name}` },
         name ? SECTION_TITLES[name] : "Units",
-        " ",
-        element("span", { class: "quiet" }, count.toLocaleString("en")),
+        count === null
+          ? null
+          : [" ", element("span", { class: "quiet" }, count.toLocaleString("en"))],
       ),
     ),
     element("a", { href: "#labels", class: "to-labels" }, "Labels and lists"),

@@ -24,12 +24,12 @@ function chooseSample(rank) {
   pageContainer.querySelector(".choices")?.children[rank]?.click();
 }
 
-/** Add all keys; `isShown` has functions for whether the `lists`, and the `units`, are shown. */
+/** Add all keys; `isShown` has functions for whether the `lists`, the list of `units`, and the `tools` of list and map are shown. */
 export function addKeys(grid, layers, toolbar, isShown) {
   addUnitKeys();
   addMarkKeys();
   addListKeys(grid, layers, toolbar, isShown);
-  leaveToolbar(grid, toolbar);
+  leaveToolbar(toolbar);
 }
 
 function addUnitKeys() {
@@ -88,10 +88,10 @@ function addListKeys(grid, layers, toolbar, isShown) {
       key,
       "Search, or go to an address",
       () => toolbar.search.select(),
-      isShown.units,
+      isShown.tools,
     );
   keys.add("List", "s", "Sort", () => toolbar.sort.focus(), isShown.units);
-  keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.units);
+  keys.add("List", "n", "Filter", () => toolbar.open(true), isShown.tools);
   keys.add("List", "y", "Copy link", () => toolbar.actions.copyLink(), isShown.units);
   keys.add(
     "List",
@@ -104,7 +104,7 @@ function addListKeys(grid, layers, toolbar, isShown) {
     },
     isShown.units,
   );
-  keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.units);
+  keys.add("List", "r", "Random unit", () => toolbar.random(), isShown.tools);
   keys.add("List", "[", "Previous layer", () => layers.step(-1), isShown.units);
   keys.add("List", "]", "Next layer", () => layers.step(1), isShown.units);
   for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"])
@@ -128,8 +128,9 @@ function addListKeys(grid, layers, toolbar, isShown) {
 
 /** Clear the filters; a key that was hit by accident can be undone. */
 function clearFilters() {
-  const { q, where, layer, only, facets } = view.state();
-  const isFiltered = q || where.length || layer !== null || only || Object.keys(facets).length;
+  const { q, where, layer, only, list, facets } = view.state();
+  const isFiltered =
+    q || where.length || layer !== null || only || list !== null || Object.keys(facets).length;
   view.go(NO_FILTERS);
   if (isFiltered)
     showMessage(
@@ -138,14 +139,17 @@ function clearFilters() {
     );
 }
 
-/** Let Escape move the focus from the toolbar to the grid. */
-function leaveToolbar(grid, toolbar) {
+/** Let Escape move the focus from the toolbar to the units. */
+function leaveToolbar(toolbar) {
   toolbar.container.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     if (!toolbar.ranges.node.hidden && toolbar.ranges.node.contains(event.target)) {
       toolbar.open(false);
       toolbar.toggle.focus();
-    } else grid.container.querySelector('a.cell[tabindex="0"]')?.focus();
+    } else
+      document
+        .querySelector('#units:not([hidden]) a.cell[tabindex="0"], #unit-map:not([hidden]) canvas')
+        ?.focus();
     event.preventDefault();
     event.stopPropagation();
   });

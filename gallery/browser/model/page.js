@@ -3,6 +3,7 @@
 
 import { Grid, stickyHeight } from "../list/grid.js";
 import { Layers } from "../list/layers.js";
+import { UnitMap } from "../list/map/unit-map.js";
 import { Toolbar } from "../list/toolbar.js";
 import { showPins } from "../marks/compare-page.js";
 import { showLabels } from "../marks/labels-page.js";
@@ -19,7 +20,7 @@ import { model } from "../state/model.js";
 import { pins } from "../state/pins.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { unitTable } from "../state/unit-table.js";
-import { isByLayer, NO_FILTERS, pageContainer, view } from "../state/view.js";
+import { isByLayer, MAP, NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { showUnit } from "../unit/page.js";
 import { failureSection, fillHeader, fillViews, markView } from "./header.js";
 import { addKeys } from "./keys.js";
@@ -29,6 +30,7 @@ import "../styles/model-page.css";
 const listsContainer = document.getElementById("lists");
 const unitsContainer = document.getElementById("units");
 const layersContainer = document.getElementById("sites");
+const mapContainer = document.getElementById("unit-map");
 const toolbarContainer = document.getElementById("tools");
 const failuresContainer = document.getElementById("failures");
 const sectionContainer = document.getElementById("section");
@@ -43,7 +45,14 @@ const PAGES = {
 };
 
 /** Kinds of links to the list of units. */
-const LIST_KINDS = new Set(["", "units", "site", "failed", ...Object.keys(PAGES)]);
+const LIST_KINDS = new Set([
+  "",
+  "units",
+  "site",
+  "failed",
+  ...(model.map ? [MAP] : []),
+  ...Object.keys(PAGES),
+]);
 
 const MOST_VALUES = 3; // in a caption
 const MISSING_SHOWN = 10; // units of a named list
@@ -54,6 +63,7 @@ const grid = new Grid(unitsContainer);
 const layers = new Layers(layersContainer);
 const toolbar = new Toolbar(toolbarContainer);
 
+let unitMap = null; // once it has been opened
 let listShown = null; // last list shown: hash of the list of units, or name of a section
 let pageKind = null; // name of the last of the `PAGES` shown
 let unitShown = null; // address of the last unit shown
@@ -82,23 +92,30 @@ function showPage({ kind, text, name }) {
   PAGES[kind](pageContainer, text);
 }
 
-/** Show one of the lists; return whether it is shown again after a unit that was opened from it. */
-function showList(name, isUnits) {
+/**
+ * Show one of the lists: the units, or the `section` of a name. Return whether it is shown again after
+ * a unit that was opened from it.
+ */
+function showList(section) {
+  view.section = section;
+  const isUnits = section === null;
+  const isMap = section === MAP;
+  const name = isUnits ? view.link({}) : section;
   const returning =
     listsContainer.hidden && unitShown !== null && (listShown === name || listShown === null);
   listShown = name;
-  view.section = isUnits ? null : name;
   pageContainer.hidden = true;
   pageContainer.replaceChildren();
   listsContainer.hidden = false;
   listsContainer.classList.toggle("whole", !isUnits || !unitTable.count);
-  for (const node of [layersContainer, toolbarContainer])
-    node.hidden = !isUnits || !unitTable.count;
+  layersContainer.hidden = !isUnits || !unitTable.count;
+  toolbarContainer.hidden = !(isUnits || isMap) || !unitTable.count;
+  mapContainer.hidden = !isMap;
   unitsContainer.hidden = failuresContainer.hidden = !isUnits;
   emptyNote.hidden = true;
   showProblems([]);
-  sectionContainer.hidden = isUnits;
-  markView(isUnits ? "" : name);
+  sectionContainer.hidden = isUnits || isMap;
+  markView(section ?? "");
   return returning;
 }
 
@@ -174,7 +191,7 @@ function showUnits(state) {
   }
   const units = unitTable.order(state);
   const wasShown = !listsContainer.hidden && !unitsContainer.hidden;
-  const returning = showList(view.link({}), true);
+  const returning = showList(null);
   setTitle();
   const changed = grid.units !== units || String(grid.metrics) !== String(captioned(state).metrics);
   if (changed) grid.fill(units, captioned(state));
@@ -205,8 +222,42 @@ function restoreScroll(name) {
   scrollTo(0, scrollPositions.get(name) ?? 0);
 }
 
+/** Show the units that pass the filters on the map, and dim the others. */
+async function showMap(state) {
+  if (isOutdated) unitTable.invalidate();
+  isOutdated = false;
+  const returning = showList(MAP);
+  setTitle(SECTION_TITLES.map);
+  const units = unitTable.order(state);
+  toolbar.update(state, units.length);
+  emptyNote.hidden = units.length > 0;
+  if (!units.length) emptyNote.replaceChildren(...noMatches(state));
+  const isMissing = state.name !== undefined && unitTable.find(state.name) < 0;
+  showProblems([
+    ...unitProblems(state),
+    ...(isMissing ? [`there is no unit \u201c${state.name}\u201d`] : []),
+  ]);
+  if (!unitMap) {
+    let content;
+    try {
+      content = await loadData("map/0");
+    } catch (error) {
+      if (listShown === MAP) mapContainer.replaceChildren(missingFile(error));
+      return;
+    }
+    if (mapContainer.hidden || listsContainer.hidden) return; // another view was opened
+    unitMap ??= new UnitMap(mapContainer, content);
+    data.page.map = unitMap;
+  }
+  unitMap.show(state, units);
+  if (returning) {
+    restoreScroll(MAP);
+    unitMap.focus(unitTable.find(unitShown));
+  } else if (state.name !== undefined) unitMap.focus();
+}
+
 async function showSection(section, { name: address, options }) {
-  const returning = showList(section.name, false);
+  const returning = showList(section.name);
   view.options = options;
   setTitle(SECTION_TITLES[section.name]);
   // A node that is shown stays, with the focus.
@@ -254,6 +305,7 @@ function route() {
   const isEmpty = !unitTable.count && !model.failures.length;
   if (Object.hasOwn(PAGES, state.kind) && (state.kind !== "unit" || state.text !== undefined))
     showPage(state);
+  else if (state.kind === MAP && model.map) showMap(state);
   else if (sections.has(state.kind)) showSection(sections.get(state.kind), state);
   else if (isEmpty && sections.size) showSection(sections.values().next().value, { options: {} });
   else showUnits(state);
@@ -293,6 +345,7 @@ if (model.failures.length) failuresContainer.append(failureSection(model.failure
 addKeys(grid, layers, toolbar, {
   lists: () => !listsContainer.hidden,
   units: () => !listsContainer.hidden && !unitsContainer.hidden,
+  tools: () => !listsContainer.hidden && !toolbarContainer.hidden,
 });
 for (const change of ["labels", "pins", "lists"]) document.addEventListener(change, updateMarks);
 history.scrollRestoration = "manual";

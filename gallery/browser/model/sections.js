@@ -15,6 +15,7 @@ import { unitTable } from "../state/unit-table.js";
 
 /** Short titles of the sections, for the links to them. */
 export const SECTION_TITLES = {
+  map: "Map",
   report: "Report",
   images: "Your images",
   heads: "Heads",

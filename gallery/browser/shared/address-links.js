@@ -20,6 +20,9 @@ export const unitHash = (address) => `#unit=${escapeForHash(address)}`;
 /** Hash of a layer in the list. */
 export const siteHash = (site) => `#site=${escapeForHash(site)}`;
 
+/** Hash of the map, at a unit. */
+export const mapHash = (address) => `#map=${escapeForHash(address)}`;
+
 /** Hash of a comparison of units; commas in addresses are escaped. */
 export const pinsHash = (addresses) =>
   `#pins=${addresses.map((address) => escapeForHash(address).replaceAll(",", "%2C")).join(",")}`;

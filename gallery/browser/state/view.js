@@ -1,6 +1,7 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
 // #SECTION[&group=NAME][&metric=NAME][&images=all], or
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&list=NAME][&FACET=VALUE]
+// [&color=WHAT][&at=X,Y,SCALE], where the last two are of the map.
 // The list of one layer is #site=SITE; `layer` is its name in the hashes of other views.
 
 import {
@@ -19,6 +20,9 @@ export const NO_FILTERS = { q: "", where: [], layer: null, only: null, list: nul
 
 /** Whether a list is in the order of the layers, each with a heading. */
 export const isByLayer = ({ sort, list }) => sort === null && list === null;
+
+/** Name of the section that shows the units as a map; it has the filters of the list. */
+export const MAP = "map";
 
 /** Container of the pages that replace the lists. */
 export const pageContainer = document.getElementById("unit");
@@ -47,14 +51,16 @@ class View {
   /**
    * Hash of the current view with changes: to a `unit` by its address, to a comparison of `pins`, or to a `page`;
    * otherwise to the list; `unit: null` leads back to the last list. All links keep the filters and the sort order.
-   * `options` are those of the current section, and lead to it.
+   * `options` are those of the current section, and lead to it. On the map, the list is the map, with its part and colors.
    */
   link(changes) {
     const { unit, pins: compared, page, options, ...rest } = changes;
     if (options) return sectionHash(this.section, options);
-    if (unit === null && this.section !== null) return sectionHash(this.section, this.options);
+    if (unit === null && this.section !== null && this.section !== MAP)
+      return sectionHash(this.section, this.options);
     const state = { ...this.state(), ...rest };
-    const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : page && `#${page}`;
+    const name = page ?? (this.section === MAP ? MAP : null);
+    const lead = unit ? unitHash(unit) : compared ? pinsHash(compared) : name && `#${name}`;
     if (lead) return [lead, ...listParameters(state)].join("&");
     const parameters = listParameters({ ...state, layer: null });
     const list =
@@ -82,6 +88,12 @@ class View {
     location.replace(hash);
     this.onchange();
   }
+
+  /** Change the link to what is shown already. */
+  note(changes) {
+    const hash = this.link(changes);
+    if (!isShown(hash)) history.replaceState(null, "", hash);
+  }
 }
 
 /** Whether a hash is the current one; `location.hash` is empty for "#". */
@@ -94,7 +106,7 @@ const sectionHash = (name, options) =>
   ].join("&");
 
 /** Parameters of a hash that filter and sort the list. */
-function listParameters({ sort, down, where, q, layer, only, list, facets }) {
+function listParameters({ sort, down, where, q, layer, only, list, facets, color, at }) {
   return [
     ...(sort ? [`sort=${down ? "-" : ""}${escapeForHash(sort)}`] : []),
     ...(where.length
@@ -107,6 +119,8 @@ function listParameters({ sort, down, where, q, layer, only, list, facets }) {
     ...(list !== null ? [`list=${escapeForHash(list)}`] : []),
     ...Object.entries(facets).map(([key, value]) => `${key}=${escapeForHash(value)}`),
     ...(q ? [`q=${escapeForHash(q)}`] : []),
+    ...(color ? [`color=${escapeForHash(color)}`] : []),
+    ...(at ? [`at=${escapeForHash(at)}`] : []),
   ];
 }
 
@@ -127,6 +141,8 @@ function parseHash(hash) {
     list: null,
     facets: {},
     options: {},
+    color: null,
+    at: null,
     problems: [],
   };
   for (const parameter of parameters) {
@@ -183,6 +199,12 @@ const PARAMETERS = {
       state.problems.push(
         `there is no list \u201c${value}\u201d here; if somebody sent you its file, import it under Labels`,
       );
+  },
+  color(state, value) {
+    state.color = value;
+  },
+  at(state, value) {
+    state.at = value;
   },
 };
 

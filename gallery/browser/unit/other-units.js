@@ -1,7 +1,9 @@
 // Related units: other tokens, and similar units.
 
+import { mapHash } from "../shared/address-links.js";
 import { element, shortAddress } from "../shared/dom.js";
 import { counted, hundredths } from "../shared/text.js";
+import { model } from "../state/model.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { view } from "../state/view.js";
@@ -67,7 +69,7 @@ export function otherTokens(unit) {
 }
 
 /** The most similar units, by picture, by their top natural images, and by correlation. */
-export function similarUnits(similar) {
+export function similarUnits(unit, similar) {
   const strip = (heading, lead, found) =>
     unitStrip(
       heading,
@@ -80,7 +82,12 @@ export function similarUnits(similar) {
   return [
     strip(
       "Units with similar pictures",
-      "Similarity of the pictures, from 0 to 1.",
+      [
+        "Similarity of the pictures, from 0 to 1.",
+        ...(model.map
+          ? [" ", element("a", { href: mapHash(unit.address) }, "Show this unit on the map")]
+          : []),
+      ],
       similar?.picture,
     ),
     strip(

@@ -80,7 +80,7 @@ export async function showUnit(container, address) {
     metricsBlock(unit, withEvidence),
     interventionsBlock(withEvidence),
     otherTokens(unit),
-    ...similarUnits(details[0].similar),
+    ...similarUnits(unit, details[0].similar),
   ];
   container.append(...blocks.filter((block) => block !== null));
 }
