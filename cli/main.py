@@ -14,6 +14,7 @@ from cli.attention import attention
 from cli.compare import compare
 from cli.demo import demo
 from cli.examples import examples
+from cli.export import export
 from cli.filters import filters
 from cli.gallery import gallery
 from cli.gradients import gradients
@@ -38,7 +39,7 @@ INTERRUPTED = 130
 
 SECTIONS = {
     "Render images": (render, grid, tokens, demo),
-    "View and check stores": (gallery, info, verify, pack),
+    "View and check stores": (gallery, export, info, verify, pack),
     "Inspect a model": (models, units, activations, examples, filters, compare),
     "Inspect attention heads": (attention, modes, gradients),
     "Test explanations": (score, validate, trace),

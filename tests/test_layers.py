@@ -44,6 +44,7 @@ LAYERS = {
         "scores",
         "paths",
         "evidence",
+        "table",
     ),
 }
 SIBLINGS = {("patching", "gallery"), ("gallery", "patching")}

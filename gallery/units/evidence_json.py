@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from featviz.analysis.evidence.causal_tests import PROFILES
+from featviz.analysis.evidence.image_classes import MISSING, ImageClasses
 from featviz.analysis.evidence.unit_evidence import UnitEvidence
 from featviz.models.token_grid import patch_box
 from featviz.store.reader import Store
@@ -14,7 +15,6 @@ from featviz.store.reader import Store
 DIGITS = 5  # significant digits of all numbers
 EXTREMES = 6  # classes at either end of a profile, since datasets may have a thousand
 PATCH_UNITS = 1000  # units per image side of patch coordinates
-MISSING = -1  # index of an image, class or token that does not exist
 
 
 class ExamplesFormatter:
@@ -24,16 +24,17 @@ class ExamplesFormatter:
     ----------
     store : Store
         With kind ``examples``.
+
+    Attributes
+    ----------
+    classes : ImageClasses
+        Of the store.
     """
 
     def __init__(self, store: Store) -> None:
         self._settings: Mapping[str, Any] = store.configuration["examples"]
-        self._classes = [str(name) for name in self._settings["classes"]]
+        self.classes = ImageClasses(store)
         self._side = int(store.configuration.get("example_images", {}).get("side", 1))
-        self._labels: dict[str, int] = {}
-        if "example_images" in store.kinds:
-            rows = store.rows("example_images")
-            self._labels = {row["address"]: int(row["label"]) for row in rows}
 
     def to_json(self, examples: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the examples of a unit.
@@ -68,29 +69,15 @@ class ExamplesFormatter:
             "classes": extremes(examples["classes"]),
         }
 
-    def top_classes(self, examples: Mapping[str, Any]) -> list[str | None]:
-        """Return the class of each natural image with the highest activation, the highest first.
-
-        Parameters
-        ----------
-        examples : mapping
-            As in `to_json`.
-        """
-        return [self._class(index) for index in examples["top"].tolist() if index != MISSING]
-
     def _images(self, examples: Mapping[str, Any], name: str) -> list[list[Any]]:
         indices, values = examples[name].tolist(), examples[f"{name}_values"].tolist()
         tokens = examples[f"{name}_tokens"].tolist()
         grid, prefix = examples["grid"].tolist(), int(examples["prefix"])
         return [
-            [index, value, self._class(index), _patches(of_image, grid, prefix)]
+            [index, value, self.classes.of(index), _patches(of_image, grid, prefix)]
             for index, value, of_image in zip(indices, values, tokens, strict=True)
             if index != MISSING
         ]
-
-    def _class(self, index: int) -> str | None:
-        label = self._labels.get(str(index), MISSING)
-        return self._classes[label] if 0 <= label < len(self._classes) else None
 
 
 def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -> dict[str, Any]:

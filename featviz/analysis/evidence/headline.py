@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from featviz.analysis.evidence.image_classes import most_common_class
 from featviz.analysis.evidence.unit_evidence import UnitEvidence
 
 CLAIM_WORDS = ("necessary", "sufficient")
@@ -82,12 +82,9 @@ def _common_class(classes: Sequence[str | None]) -> tuple[str, int] | None:
 
     Of several, it is that of the highest activation.
     """
-    counts = Counter(name for name in classes if name is not None)
-    if not counts:
-        return None
-    name, count = counts.most_common(1)[0]
+    common = most_common_class(classes)
     fewest = max(min(FEWEST, len(classes)), _SHARE * len(classes))
-    return (name, count) if count >= fewest else None
+    return common if common is not None and common[1] >= fewest else None
 
 
 def _ratio(value: float) -> str:
