@@ -21,6 +21,7 @@ from cli.gradients import gradients
 from cli.grid import grid
 from cli.group import Group, explained
 from cli.info import info
+from cli.logits import logits
 from cli.models import models
 from cli.modes import modes
 from cli.output import print_message
@@ -40,7 +41,7 @@ INTERRUPTED = 130
 SECTIONS = {
     "Render images": (render, grid, tokens, demo),
     "View and check stores": (gallery, export, info, verify, pack),
-    "Inspect a model": (models, units, activations, examples, filters, compare),
+    "Inspect a model": (models, units, activations, examples, filters, logits, compare),
     "Inspect attention heads": (attention, modes, gradients),
     "Test explanations": (score, validate, trace),
 }

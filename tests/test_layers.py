@@ -39,6 +39,7 @@ LAYERS = {
         "attention",
         "examples",
         "filters",
+        "logits",
         "tokens",
         "compare",
         "scores",

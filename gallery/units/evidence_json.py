@@ -14,6 +14,7 @@ from featviz.store.reader import Store
 
 DIGITS = 5  # significant digits of all numbers
 EXTREMES = 6  # classes at either end of a profile, since datasets may have a thousand
+WRITTEN = 5  # classes whose logits a unit raises, and lowers, most
 PATCH_UNITS = 1000  # units per image side of patch coordinates
 
 
@@ -97,6 +98,8 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
     content["examples"] = None
     if formatter is not None and evidence.examples is not None:
         content["examples"] = formatter.to_json(evidence.examples)
+    if evidence.logits is not None:
+        content["logits"] = extremes(evidence.logits, WRITTEN)
     if evidence.causal_tests is not None and not evidence.causal_tests.silent:
         profile = evidence.causal_tests.profile
         chosen = [name for end in extremes(profile["total"]).values() for name, _ in end]
@@ -107,25 +110,29 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
     return result
 
 
-def extremes(values: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:
-    """Return the highest and the lowest of some named values, at most six each.
+def extremes(
+    values: Mapping[str, float], most: int = EXTREMES
+) -> dict[str, list[tuple[str, float]]]:
+    """Return the highest and the lowest of some named values.
 
     Parameters
     ----------
     values : mapping
         NaN values are left out. Ties keep their order.
+    most : int
+        Number of values at either end.
 
     Returns
     -------
     dict
         ``up``: highest values first; ``down``: lowest values first. No name is in both; of an odd
-        number of values below 12, ``up`` has one more.
+        number of values below `2 * most`, ``up`` has one more.
     """
     known = [(name, value) for name, value in values.items() if not math.isnan(value)]
     ascending = sorted(known, key=lambda pair: pair[1])
     descending = sorted(known, key=lambda pair: -pair[1])
-    down = ascending[: min(EXTREMES, len(known) // 2)]
-    up = [pair for pair in descending if pair not in down][:EXTREMES]
+    down = ascending[: min(most, len(known) // 2)]
+    up = [pair for pair in descending if pair not in down][:most]
     return {"up": up, "down": down}
 
 

@@ -15,7 +15,10 @@ CLAIM_WORDS = ("necessary", "sufficient")
 CLASS = "class"
 """Facet of the most common class of the top images."""
 
-FACETS = (CLASS, *CLAIM_WORDS)
+WRITES = "writes"
+"""Facet of the class whose logit the unit raises most."""
+
+FACETS = (CLASS, *CLAIM_WORDS, WRITES)
 """All facets."""
 
 FEWEST = 2  # top images of a class that a headline names, unless there is only one image
@@ -33,7 +36,7 @@ class Headline:
         Empty if there is nothing to say.
     facets : dict of str to str
         `CLASS` and the most common class of the top images; each of `CLAIM_WORDS` that holds and
-        the class that it is about.
+        the class that it is about; `WRITES` and the class whose logit the unit raises most.
     """
 
     text: str = ""
@@ -74,6 +77,8 @@ def headline(evidence: UnitEvidence, top_classes: Sequence[str | None]) -> Headl
     facets = {} if common is None else {CLASS: common[0]}
     if tests is not None and tests.label is not None:
         facets |= dict.fromkeys(held, tests.label)
+    if evidence.logits:
+        facets[WRITES] = max(evidence.logits, key=evidence.logits.__getitem__)
     return Headline(" \u00b7 ".join(parts), facets)
 
 

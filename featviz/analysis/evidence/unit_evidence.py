@@ -30,7 +30,7 @@ height, width, RGB."""
 PICTURES = ("renders", "sides")
 """Kinds of results whose rows are the pictures of a unit."""
 
-KINDS = ("examples", "scores", "paths", "validations")
+KINDS = ("examples", "scores", "paths", "validations", "logits")
 """Kinds of results that are combined with the pictures."""
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
@@ -60,6 +60,8 @@ class UnitEvidence:
     examples : dict of str to object, or None
         Natural images of the unit and statistics of its values: the columns of kind ``examples``,
         with ``classes`` by name.
+    logits : dict of str to float, or None
+        Direct effect on the logit of each class, by name; see `featviz.analysis.logits`.
     """
 
     address: str
@@ -70,6 +72,7 @@ class UnitEvidence:
     path: ActivationPath | None
     causal_tests: CausalTests | None
     examples: dict[str, Any] | None
+    logits: dict[str, float] | None = None
 
     @property
     def picture(self) -> PictureMetrics:
@@ -240,6 +243,7 @@ class EvidenceReader:
             self._path(rows.get("paths")),
             self._causal_tests(rows.get("validations")),
             self._examples(examples),
+            self._logits(rows.get("logits")),
         )
 
     def _path(self, row: Row | None) -> ActivationPath | None:
@@ -260,6 +264,12 @@ class EvidenceReader:
         names = self.store.configuration["examples"]["classes"]
         means = row["classes"].tolist()
         return columns | {"classes": dict(zip(names, means, strict=True))}
+
+    def _logits(self, row: Row | None) -> dict[str, float] | None:
+        if row is None:
+            return None
+        names = self.store.configuration["logits"]["classes"]
+        return dict(zip(names, row["effects"].tolist(), strict=True))
 
 
 class _RowStream:

@@ -111,6 +111,12 @@ def _claim_columns(claim: str) -> dict[str, Column]:
     }
 
 
+def _logit(choose: Callable[..., tuple[str, float]], index: int, record: UnitRecord) -> Any:
+    """Return the name (0) or the effect (1) of the class with the highest or lowest effect."""
+    effects = record.evidence.logits
+    return choose(effects.items(), key=lambda item: item[1])[index] if effects else None
+
+
 def _metric(name: str, record: UnitRecord) -> float:
     return float(UNIT_METRICS[name](record.evidence))
 
@@ -146,6 +152,10 @@ COLUMNS: dict[str, Column] = {
     "mediation": Column(float, partial(_tests, "mediation")),
     "mediation_control": Column(float, partial(_tests, "mediation_control")),
     "mediation_p": Column(float, partial(_tests, "mediation_p")),
+    "writes_to": Column(str, partial(_logit, max, 0)),
+    "writes_to_effect": Column(float, partial(_logit, max, 1)),
+    "writes_against": Column(str, partial(_logit, min, 0)),
+    "writes_against_effect": Column(float, partial(_logit, min, 1)),
 }
 """The columns by name, in order."""
 
@@ -160,8 +170,8 @@ def unit_rows(store: Store | str | Path) -> Iterator[dict[str, Value]]:
     Yields
     ------
     dict
-        A value for each of `COLUMNS`: of each unit with pictures, natural images, scores, paths or
-        causal tests, in the order of the store.
+        A value for each of `COLUMNS`: of each unit with pictures, natural images, scores, paths,
+        causal tests or direct effects on logits, in the order of the store.
 
     Raises
     ------
