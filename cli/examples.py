@@ -14,21 +14,19 @@ from cli.options import (
     images_option,
     load_model,
     model_options,
+    rendered_units,
     store_option,
 )
 from cli.output import finish, json_option, print_json, print_table
 from cli.progress import progress_bar
-from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from featviz.addressing.address import Unit
     from featviz.analysis.examples.result import Examples
     from featviz.data.datasets import Dataset
-    from featviz.models.vision_model import VisionModel
 
 
 @click.command()
@@ -84,7 +82,7 @@ def examples(
     from featviz.data.datasets import open_data
     from featviz.store.reader import Store
 
-    chosen = units(loaded, *selectors) if selectors else _rendered(loaded, store)
+    chosen = units(loaded, *selectors) if selectors else rendered_units(loaded, store)
     dataset = open_data(data, download, skip_unreadable)
     with progress_bar() as progress:
         summary = examples_to_store(loaded, chosen, dataset, store, images, top, force, progress)
@@ -99,22 +97,6 @@ def examples(
         rows = [_row(each, dataset.classes) for each in found]
         print_table([("unit", "image", "value", "class", "sparsity"), *rows])
     finish(store, summary, "units stored")
-
-
-def _rendered(model: VisionModel, store: str) -> list[Unit]:
-    """List the units that a store holds rendered images of."""
-    from featviz.addressing.selectors import units
-    from featviz.store.reader import Store
-
-    opened = Store(store)
-    if conflict := opened.manifest.conflict(model.name, model.fingerprint, "", {}):
-        raise FeatvizError(f"{store} {conflict}")
-    addresses = [*opened.addresses(), *opened.addresses("sides")]
-    if not addresses:
-        raise FeatvizError(
-            f"{store} holds no rendered images; add a SELECTOR, such as patch_embed:0-15"
-        )
-    return units(model, *addresses)
 
 
 def _row(each: Examples, names: Sequence[str]) -> tuple[object, ...]:

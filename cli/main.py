@@ -14,12 +14,14 @@ from cli.attention import attention
 from cli.compare import compare
 from cli.demo import demo
 from cli.examples import examples
+from cli.export import export
 from cli.filters import filters
 from cli.gallery import gallery
 from cli.gradients import gradients
 from cli.grid import grid
 from cli.group import Group, explained
 from cli.info import info
+from cli.logits import logits
 from cli.models import models
 from cli.modes import modes
 from cli.output import print_message
@@ -38,8 +40,8 @@ INTERRUPTED = 130
 
 SECTIONS = {
     "Render images": (render, grid, tokens, demo),
-    "View and check stores": (gallery, info, verify, pack),
-    "Inspect a model": (models, units, activations, examples, filters, compare),
+    "View and check stores": (gallery, export, info, verify, pack),
+    "Inspect a model": (models, units, activations, examples, filters, logits, compare),
     "Inspect attention heads": (attention, modes, gradients),
     "Test explanations": (score, validate, trace),
 }

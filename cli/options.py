@@ -17,6 +17,7 @@ from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import Settings
 
 if TYPE_CHECKING:
+    from featviz.addressing.address import Unit
     from featviz.models.vision_model import VisionModel
     from featviz.optimization.recipe import Recipe
     from featviz.store.reader import Store
@@ -332,3 +333,35 @@ def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
         from featviz.models.loading import model_of_store
 
     return model_of_store.load_model_of(store, name, device)
+
+
+def rendered_units(model: VisionModel, store: str) -> list[Unit]:
+    """List the units that a store holds rendered images of.
+
+    Parameters
+    ----------
+    model : VisionModel
+        The model of the store.
+    store : str
+
+    Returns
+    -------
+    list of Unit
+
+    Raises
+    ------
+    FeatvizError
+        If the store is of another model or holds no images, or a unit does not exist.
+    """
+    from featviz.addressing.selectors import units
+    from featviz.store.reader import Store
+
+    opened = Store(store)
+    if conflict := opened.manifest.conflict(model.name, model.fingerprint, "", {}):
+        raise FeatvizError(f"{store} {conflict}")
+    addresses = [*opened.addresses(), *opened.addresses("sides")]
+    if not addresses:
+        raise FeatvizError(
+            f"{store} holds no rendered images; add a SELECTOR, such as patch_embed:0-15"
+        )
+    return units(model, *addresses)

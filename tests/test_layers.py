@@ -39,11 +39,13 @@ LAYERS = {
         "attention",
         "examples",
         "filters",
+        "logits",
         "tokens",
         "compare",
         "scores",
         "paths",
         "evidence",
+        "table",
     ),
 }
 SIBLINGS = {("patching", "gallery"), ("gallery", "patching")}

@@ -76,6 +76,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "agreement": ("<f4", "N"),
         "similarity": ("<f4", "N"),
     },
+    "logits": {"effects": ("<f4", "N C")},
     "paths": {
         "picture": ("<f4", "N L"),
         "natural": ("<f4", "N L"),

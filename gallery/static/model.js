@@ -475,7 +475,8 @@
   var FACET_NAMES = {
     class: "Top images of",
     necessary: "Necessary for",
-    sufficient: "Sufficient for"
+    sufficient: "Sufficient for",
+    writes: "Writes to"
   };
   var ANY = "*";
   function textFilter(text) {
@@ -5727,6 +5728,31 @@
     );
   }
 
+  // unit/evidence/logits.js
+  function logitsBlock({ evidence }) {
+    const found = evidence?.logits;
+    if (!found?.up.length) return null;
+    const { up, down } = found;
+    const most = Math.max(...[...up, ...down].map(([, value]) => Math.abs(value ?? 0)));
+    const format = scaleFormat(0, most, 3);
+    return element(
+      "section",
+      { class: "evidence", "aria-label": "Writes to logits" },
+      element("h2", {}, "Writes to logits"),
+      element(
+        "p",
+        { class: "quiet" },
+        "What the unit adds to each class logit through the residual stream and the head, per unit of activation, and not through later layers. The scale of the final norm is left out."
+      ),
+      element(
+        "div",
+        { class: "sided" },
+        barList("Highest", up, most, format),
+        down.length ? barList("Lowest", down, most, format) : null
+      )
+    );
+  }
+
   // charts/lines.js
   function linesPlot(lines, names, width, description) {
     const range = valueRange(lines.map(([, values]) => values));
@@ -6181,6 +6207,7 @@
       ownImages,
       metricsBlock(unit, withEvidence),
       interventionsBlock(withEvidence),
+      logitsBlock(withEvidence),
       otherTokens(unit),
       ...similarUnits(unit, details[0].similar)
     ];

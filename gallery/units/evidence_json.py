@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.analysis.evidence.causal_tests import PROFILES
+from featviz.analysis.evidence.image_classes import MISSING, ImageClasses
 from featviz.analysis.evidence.unit_evidence import UnitEvidence
 from featviz.analysis.examples.maps import KIND as MAPS
 from featviz.analysis.examples.maps import read_maps
@@ -21,9 +22,9 @@ from gallery.stores.tolerant_store import DamagedRowError
 
 DIGITS = 5  # significant digits of all numbers
 EXTREMES = 6  # classes at either end of a profile, since datasets may have a thousand
+WRITTEN = 5  # classes whose logits a unit raises, and lowers, most
 PATCH_UNITS = 1000  # units per image side of patch coordinates
 MAP_LEVELS = 15  # the highest level of an activation map
-MISSING = -1  # index of an image, class or token that does not exist
 
 
 class ExamplesFormatter:
@@ -38,6 +39,8 @@ class ExamplesFormatter:
     ----------
     warnings : list of str
         One line for each unit whose maps cannot be shown.
+    classes : ImageClasses
+        Of the store.
     """
 
     def __init__(self, store: Store) -> None:
@@ -45,12 +48,8 @@ class ExamplesFormatter:
         self._store = store
         self._mapped = set(store.addresses(MAPS)) if MAPS in store.kinds else set()
         self._settings: Mapping[str, Any] = store.configuration["examples"]
-        self._classes = [str(name) for name in self._settings["classes"]]
+        self.classes = ImageClasses(store)
         self._side = int(store.configuration.get("example_images", {}).get("side", 1))
-        self._labels: dict[str, int] = {}
-        if "example_images" in store.kinds:
-            rows = store.rows("example_images")
-            self._labels = {row["address"]: int(row["label"]) for row in rows}
 
     def to_json(self, address: str, examples: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the examples of a unit.
@@ -102,16 +101,6 @@ class ExamplesFormatter:
             "classes": extremes(examples["classes"]),
         }
 
-    def top_classes(self, examples: Mapping[str, Any]) -> list[str | None]:
-        """Return the class of each natural image with the highest activation, the highest first.
-
-        Parameters
-        ----------
-        examples : mapping
-            As in `to_json`.
-        """
-        return [self._class(index) for index in examples["top"].tolist() if index != MISSING]
-
     def _read_maps(self, address: str) -> dict[int, NDArray[np.float32]]:
         if address not in self._mapped:
             return {}
@@ -130,15 +119,11 @@ class ExamplesFormatter:
         tokens = examples[f"{name}_tokens"].tolist()
         grid, prefix = examples["grid"].tolist(), int(examples["prefix"])
         return [
-            [index, value, self._class(index), _patches(of_image, grid, prefix)]
+            [index, value, self.classes.of(index), _patches(of_image, grid, prefix)]
             + ([maps[index]] if index in maps else [])
             for index, value, of_image in zip(indices, values, tokens, strict=True)
             if index != MISSING
         ]
-
-    def _class(self, index: int) -> str | None:
-        label = self._labels.get(str(index), MISSING)
-        return self._classes[label] if 0 <= label < len(self._classes) else None
 
 
 def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -> dict[str, Any]:
@@ -158,6 +143,8 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
     content["examples"] = None
     if formatter is not None and evidence.examples is not None:
         content["examples"] = formatter.to_json(evidence.address, evidence.examples)
+    if evidence.logits is not None:
+        content["logits"] = extremes(evidence.logits, WRITTEN)
     if evidence.causal_tests is not None and not evidence.causal_tests.silent:
         profile = evidence.causal_tests.profile
         chosen = [name for end in extremes(profile["total"]).values() for name, _ in end]
@@ -190,25 +177,29 @@ def encode_map(values: NDArray[np.float32], low: float, high: float) -> str:
     return base64.b64encode(((pairs[:, 0] << 4) | pairs[:, 1]).tobytes()).decode()
 
 
-def extremes(values: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:
-    """Return the highest and the lowest of some named values, at most six each.
+def extremes(
+    values: Mapping[str, float], most: int = EXTREMES
+) -> dict[str, list[tuple[str, float]]]:
+    """Return the highest and the lowest of some named values.
 
     Parameters
     ----------
     values : mapping
         NaN values are left out. Ties keep their order.
+    most : int
+        Number of values at either end.
 
     Returns
     -------
     dict
         ``up``: highest values first; ``down``: lowest values first. No name is in both; of an odd
-        number of values below 12, ``up`` has one more.
+        number of values below `2 * most`, ``up`` has one more.
     """
     known = [(name, value) for name, value in values.items() if not math.isnan(value)]
     ascending = sorted(known, key=lambda pair: pair[1])
     descending = sorted(known, key=lambda pair: -pair[1])
-    down = ascending[: min(EXTREMES, len(known) // 2)]
-    up = [pair for pair in descending if pair not in down][:EXTREMES]
+    down = ascending[: min(most, len(known) // 2)]
+    up = [pair for pair in descending if pair not in down][:most]
     return {"up": up, "down": down}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from featviz.analysis.evidence.headline import FACETS, Headline
 from gallery.build.js_data import rounded, script
-from gallery.units.headline import FACETS, Headline
 
 DIGITS = 5  # significant digits of metrics
 NO_COLOR = "   "  # of a picture that does not fill its cell

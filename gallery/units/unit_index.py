@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz.analysis.evidence.headline import Headline
 from gallery.build.build_cache import ROW, ROWS
 from gallery.build.js_data import Shards
 from gallery.build.plan import Plan, Render
 from gallery.build.sheets import fills_cell
 from gallery.build.worker import RowResult
-from gallery.units.headline import Headline
 from gallery.units.image_similarity import Neighbors, mean_color, nearest_images
 from gallery.units.unit_columns import ACTIVATION, NO_COLOR, Metric, describe_metrics, units_script
 from gallery.units.unit_metrics import UnitMetrics

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from featviz.analysis.evidence.claims import TESTED_DOSE
+from featviz.analysis.evidence.headline import Headline, headline
 from featviz.analysis.evidence.summary import UnitSummary, summarize_unit
 from featviz.analysis.evidence.unit_evidence import KINDS, EvidenceReader, UnitEvidence
+from featviz.analysis.evidence.unit_metrics import UNIT_METRICS
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from gallery.build.plan import Render
 from gallery.stores.tolerant_store import DamagedRowError
 from gallery.units.evidence_json import ExamplesFormatter, evidence_json
-from gallery.units.headline import Headline, headline
 from gallery.units.unit_columns import ACTIVATION, Metric
 
-_PICTURE = (
+METRICS = (
+    ACTIVATION,
     Metric("ratio", "activation vs. best natural image", higher=True),
     Metric("percentile", "percentile among natural images", higher=True),
     # On the scale of activations, like `ACTIVATION`.
@@ -27,18 +28,14 @@ _PICTURE = (
     Metric("grid", "patch-grid energy", higher=False),
     Metric("spectrum", "distance to natural spectra", higher=False),
     Metric("rise", "late increase", higher=False),
-)
-_UNIT = (
     Metric("agreement", "agreement between seeds", higher=True),
     Metric("diversity", "diversity of samples", higher=None),
+    Metric("path", "layer-path similarity", higher=True),
+    # Of the ablation with the smaller effect, and of the dose at the 99th percentile.
+    Metric("necessity", "effect size, necessary neurons only", higher=True),
+    Metric("sufficiency", "effect size, sufficient neurons only", higher=True),
 )
-_PATH = Metric("path", "layer-path similarity", higher=True)
-_NECESSITY = Metric("necessity", "effect size, necessary neurons only", higher=True)
-_SUFFICIENCY = Metric("sufficiency", "effect size, sufficient neurons only", higher=True)
-
-METRICS = (ACTIVATION, *_PICTURE, *_UNIT, _PATH, _NECESSITY, _SUFFICIENCY)
-"""All metrics by which a page can sort units."""
-
+"""All metrics by which a page can sort units; see `UNIT_METRICS`."""
 
 MEASURED = ("examples", "scores", "validations")
 """Kinds of evidence whose numbers of units the index page gives."""
@@ -100,7 +97,7 @@ class UnitMetrics:
         content = evidence_json(evidence, formatter)
         classes: list[str | None] = []
         if formatter is not None and evidence.examples is not None:
-            classes = formatter.top_classes(evidence.examples)
+            classes = formatter.classes.of_top(evidence.examples)
         line = headline(evidence, classes)
         for kind, is_known in zip(MEASURED, _is_measured(evidence, formatter), strict=True):
             if is_known:
@@ -108,7 +105,7 @@ class UnitMetrics:
         if render.paired:
             return content, {}, line
         self.summaries.setdefault(render.unit, summarize_unit(evidence))
-        metrics = _metrics(evidence)
+        metrics = {metric: UNIT_METRICS[metric.key](evidence) for metric in METRICS}
         return content, {m: v for m, v in metrics.items() if math.isfinite(v)}, line
 
     def _read(self, render: Render) -> UnitEvidence | None:
@@ -132,20 +129,3 @@ def _is_measured(
         not math.isnan(evidence.picture.held_out),
         evidence.causal_tests is not None,
     )
-
-
-def _metrics(evidence: UnitEvidence) -> dict[Metric, float]:
-    """Return the metrics of a unit; NaN if unknown.
-
-    Effect sizes are given only for claims that hold: of the ablation with the smaller effect, and
-    of the dose at the 99th percentile.
-    """
-    values = {metric: float(getattr(evidence.picture, metric.key)) for metric in _PICTURE}
-    values |= {metric: float(getattr(evidence, metric.key)) for metric in _UNIT}
-    values[_PATH] = evidence.naturalness
-    held = {name for name, claim in evidence.claims.items() if claim.holds}
-    if evidence.causal_tests is not None and "necessary" in held:
-        values[_NECESSITY] = evidence.causal_tests.weaker_ablation.estimate
-    if evidence.causal_tests is not None and "sufficient" in held:
-        values[_SUFFICIENCY] = evidence.causal_tests.doses[TESTED_DOSE].effect.estimate
-    return values

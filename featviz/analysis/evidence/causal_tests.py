@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from featviz.analysis.evidence.claims import Claim
+from featviz.analysis.evidence.claims import PICTURE_DOSE, TESTED_DOSE, Claim
 from featviz.store.columns import Row
 
 PROFILES = ("total", "direct", "induced")
@@ -213,6 +213,17 @@ class CausalTests:
         """The smaller effect of the ablations; of a neuron that is not silent."""
         effects = (ablation.effect for ablation in self.removals.values())
         return min(effects, key=lambda effect: effect.estimate)
+
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """The effect that each claim is about, by name of the claim; empty for silent units."""
+        if self.silent:
+            return {}
+        return {
+            "necessary": self.weaker_ablation,
+            "sufficient": self.doses[TESTED_DOSE].effect,
+            "pictured": self.doses[PICTURE_DOSE].effect,
+        }
 
 
 def _effect(estimate: float, interval: Any) -> Effect:

@@ -11,22 +11,17 @@ from typing import Any
 import numpy as np
 
 from featviz._util.jsonable import to_jsonable
-from featviz.analysis.evidence.claims import CLAIMS, PICTURE_DOSE, TESTED_DOSE, expected_by_rank
+from featviz.analysis.evidence.claims import CLAIMS, expected_by_rank
 from featviz.analysis.evidence.distribution import Distribution, distribution
 from featviz.analysis.evidence.unit_evidence import CHECKS, EvidenceReader, UnitEvidence
+from featviz.analysis.evidence.unit_metrics import UNIT_METRICS
 from featviz.store.reader import Store
 
 METRICS: dict[str, tuple[bool, Callable[[UnitEvidence], float]]] = {
-    "ratio": (True, lambda unit: unit.picture.ratio),
-    "percentile": (True, lambda unit: unit.picture.percentile),
-    "kept": (True, lambda unit: unit.picture.kept),
-    "fine": (False, lambda unit: unit.picture.fine),
-    "grid": (False, lambda unit: unit.picture.grid),
-    "spectrum": (False, lambda unit: unit.picture.spectrum),
-    "rise": (False, lambda unit: unit.picture.rise),
-    "agreement": (True, lambda unit: unit.agreement),
-    "diversity": (True, lambda unit: unit.diversity),
-    "route": (True, lambda unit: unit.naturalness),
+    **{name: (True, UNIT_METRICS[name]) for name in ("ratio", "percentile", "kept")},
+    **{name: (False, UNIT_METRICS[name]) for name in ("fine", "grid", "spectrum", "rise")},
+    **{name: (True, UNIT_METRICS[name]) for name in ("agreement", "diversity")},
+    "route": (True, UNIT_METRICS["path"]),
 }
 """Metrics of the best picture of a unit: whether higher is better, and how to read them."""
 
@@ -193,20 +188,13 @@ def summarize_unit(unit: UnitEvidence) -> UnitSummary:
     tested: dict[str, bool | None] = {
         name: False if silent else claims.get(name) for name in CLAIMS
     }
-    effects: dict[str, float] = {}
-    if tests is not None and not silent:
-        effects = {
-            "necessary": tests.weaker_ablation.estimate,
-            "sufficient": tests.doses[TESTED_DOSE].effect.estimate,
-            "pictured": tests.doses[PICTURE_DOSE].effect.estimate,
-        }
     return UnitSummary(
         unit.address,
         {name: read(unit) for name, (_, read) in METRICS.items()},
         unit.checks | tested,
         silent,
         None if tests is None else tests.label,
-        effects,
+        {name: effect.estimate for name, effect in unit.effects.items()},
     )
 
 

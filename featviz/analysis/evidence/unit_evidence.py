@@ -1,4 +1,4 @@
-"""All evidence on the pictures of a unit, and on those of every unit of a store."""
+"""All evidence on a unit and its pictures, and on every unit of a store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from featviz._util.jsonable import to_jsonable
-from featviz.analysis.evidence.causal_tests import CausalTests
+from featviz.analysis.evidence.causal_tests import CausalTests, Effect
 from featviz.analysis.evidence.claims import Claim, claims
 from featviz.analysis.evidence.metrics import PictureMetrics, picture_metrics
 from featviz.analysis.evidence.wording import sentences
 from featviz.analysis.paths.path import ActivationPath, is_natural
 from featviz.analysis.scores.metrics import converged
 from featviz.store.columns import Row
+from featviz.store.order import by_site
 from featviz.store.reader import Store
 
 NAN = float("nan")
@@ -26,7 +27,10 @@ SPLIT_NDIM = 5
 """Dimensions of the pictures of a unit with separate query and key images: samples, two images,
 height, width, RGB."""
 
-KINDS = ("examples", "scores", "paths", "validations")
+PICTURES = ("renders", "sides")
+"""Kinds of results whose rows are the pictures of a unit."""
+
+KINDS = ("examples", "scores", "paths", "validations", "logits")
 """Kinds of results that are combined with the pictures."""
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
@@ -42,9 +46,10 @@ class UnitEvidence:
     ----------
     address : str
     pictures : tuple of PictureMetrics
-        One for each sample.
+        One for each sample; empty without a picture.
     best : int
-        Index of the sample with the highest activation; the checks and the path refer to it.
+        Index of the sample with the highest activation; the checks and the path refer to it. -1
+        without a picture.
     agreement : float
         Gram similarity of the best picture to those of other seeds, in [0, 1].
     diversity : float
@@ -55,6 +60,8 @@ class UnitEvidence:
     examples : dict of str to object, or None
         Natural images of the unit and statistics of its values: the columns of kind ``examples``,
         with ``classes`` by name.
+    logits : dict of str to float, or None
+        Direct effect on the logit of each class, by name; see `featviz.analysis.logits`.
     """
 
     address: str
@@ -65,11 +72,12 @@ class UnitEvidence:
     path: ActivationPath | None
     causal_tests: CausalTests | None
     examples: dict[str, Any] | None
+    logits: dict[str, float] | None = None
 
     @property
     def picture(self) -> PictureMetrics:
-        """Metrics of the best picture."""
-        return self.pictures[self.best]
+        """Metrics of the best picture; NaN without a picture."""
+        return self.pictures[self.best] if self.pictures else PictureMetrics(NAN)
 
     @property
     def naturalness(self) -> float:
@@ -95,6 +103,11 @@ class UnitEvidence:
         """The claims that were tested, by name; empty for silent units."""
         tests = self.causal_tests
         return {} if tests is None or tests.silent else tests.claims
+
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """The effect that each claim is about; empty for silent units, and without tests."""
+        return {} if self.causal_tests is None else self.causal_tests.effects
 
     @property
     def sentences(self) -> list[str]:
@@ -163,7 +176,7 @@ class EvidenceReader:
             for kind, addresses in self._addresses.items()
             if address in addresses
         }
-        return self._evidence(render, rows)
+        return self._evidence(address, render, rows)
 
     def __iter__(self) -> Iterator[UnitEvidence]:
         """Yield the evidence of every unit with pictures, in the order of the store.
@@ -171,10 +184,31 @@ class EvidenceReader:
         Units with separate query and key images are left out. Every kind is read once, one row at
         a time.
         """
-        streams = {kind: _RowStream(self.store, kind) for kind in self._addresses}
-        for render in self.store.rows():
-            found = {kind: stream.take(render["address"]) for kind, stream in streams.items()}
-            yield self._evidence(render, {kind: row for kind, row in found.items() if row})
+        for evidence, kind in self.all_units():
+            if kind == "renders":
+                yield evidence
+
+    def all_units(self) -> Iterator[tuple[UnitEvidence, str | None]]:
+        """Yield the evidence of every unit, with or without pictures, in the order of the store.
+
+        Every kind is read once, one row at a time.
+
+        Yields
+        ------
+        evidence : UnitEvidence
+        kind : str or None
+            The one of `PICTURES` whose pictures the evidence is about, if there are any.
+        """
+        kinds = [kind for kind in (*PICTURES, *KINDS) if kind in self.store.kinds]
+        streams = {kind: _RowStream(self.store.rows(kind)) for kind in kinds}
+        known = {address: None for kind in kinds for address in self.store.addresses(kind)}
+        for _, addresses in by_site(known, self.store.sites):
+            for address in addresses:
+                found = {kind: stream.take(address) for kind, stream in streams.items()}
+                rows = {kind: row for kind, row in found.items() if row is not None}
+                pictured = next((kind for kind in PICTURES if kind in rows), None)
+                render = None if pictured is None else rows[pictured]
+                yield self._evidence(address, render, rows), pictured
 
     @cached_property
     def _addresses(self) -> dict[str, set[str]]:
@@ -191,19 +225,25 @@ class EvidenceReader:
         doses = self.store.configuration["validations"]["doses"]
         return claims(self.store.rows("validations"), doses)
 
-    def _evidence(self, render: Row, rows: dict[str, Row]) -> UnitEvidence:
+    def _evidence(self, address: str, render: Row | None, rows: dict[str, Row]) -> UnitEvidence:
         """Combine the pictures of a unit with its rows of other kinds."""
         scores, examples = rows.get("scores"), rows.get("examples")
-        is_split = render["images"].ndim == SPLIT_NDIM
+        pictures: tuple[PictureMetrics, ...] = ()
+        best = -1
+        if render is not None:
+            is_split = render["images"].ndim == SPLIT_NDIM
+            pictures = picture_metrics(render, None if is_split else examples, scores)
+            best = int(render["activation"].argmax())
         return UnitEvidence(
-            render["address"],
-            picture_metrics(render, None if is_split else examples, scores),
-            int(render["activation"].argmax()),
+            address,
+            pictures,
+            best,
             NAN if scores is None else float(scores["agreement"]),
             NAN if scores is None else 1 - float(scores["similarity"]),
             self._path(rows.get("paths")),
             self._causal_tests(rows.get("validations")),
             self._examples(examples),
+            self._logits(rows.get("logits")),
         )
 
     def _path(self, row: Row | None) -> ActivationPath | None:
@@ -225,13 +265,18 @@ class EvidenceReader:
         means = row["classes"].tolist()
         return columns | {"classes": dict(zip(names, means, strict=True))}
 
+    def _logits(self, row: Row | None) -> dict[str, float] | None:
+        if row is None:
+            return None
+        names = self.store.configuration["logits"]["classes"]
+        return dict(zip(names, row["effects"].tolist(), strict=True))
+
 
 class _RowStream:
     """Rows of one kind, taken by address in the order of the store."""
 
-    def __init__(self, store: Store, kind: str) -> None:
-        # Rows of units without pictures are skipped; the others are in the order of the pictures.
-        self._rows = (row for row in store.rows(kind) if row["address"] in store)
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
         self._head = next(self._rows, None)
 
     def take(self, address: str) -> Row | None:

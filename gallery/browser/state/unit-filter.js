@@ -24,6 +24,7 @@ export const FACET_NAMES = {
   class: "Top images of",
   necessary: "Necessary for",
   sufficient: "Sufficient for",
+  writes: "Writes to",
 };
 
 /** Value of a facet that stands for all its values. */

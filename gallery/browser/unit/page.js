@@ -12,6 +12,7 @@ import { detailOf, unitAt } from "./details.js";
 import { distributionBlock } from "./evidence/distribution.js";
 import { examplesBlock } from "./evidence/examples.js";
 import { interventionsBlock } from "./evidence/interventions.js";
+import { logitsBlock } from "./evidence/logits.js";
 import { metricsBlock } from "./evidence/metrics.js";
 import { breadcrumbs, steps } from "./navigation.js";
 import { otherTokens, similarUnits } from "./other-units.js";
@@ -79,6 +80,7 @@ export async function showUnit(container, address) {
     ownImages,
     metricsBlock(unit, withEvidence),
     interventionsBlock(withEvidence),
+    logitsBlock(withEvidence),
     otherTokens(unit),
     ...similarUnits(unit, details[0].similar),
   ];

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import gallery
+from featviz.analysis.evidence.headline import Headline, headline
 from featviz.analysis.evidence.unit_evidence import UnitEvidence, read_evidence
-from gallery.units.headline import Headline, headline
 from tests.gallery.evidence import LOGIT, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
 from tests.gallery.test_exporter import data, units

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from featviz.analysis.evidence.image_classes import most_common_class
 from featviz.analysis.evidence.unit_evidence import UnitEvidence
 
 CLAIM_WORDS = ("necessary", "sufficient")
@@ -15,7 +15,10 @@ CLAIM_WORDS = ("necessary", "sufficient")
 CLASS = "class"
 """Facet of the most common class of the top images."""
 
-FACETS = (CLASS, *CLAIM_WORDS)
+WRITES = "writes"
+"""Facet of the class whose logit the unit raises most."""
+
+FACETS = (CLASS, *CLAIM_WORDS, WRITES)
 """All facets."""
 
 FEWEST = 2  # top images of a class that a headline names, unless there is only one image
@@ -33,7 +36,7 @@ class Headline:
         Empty if there is nothing to say.
     facets : dict of str to str
         `CLASS` and the most common class of the top images; each of `CLAIM_WORDS` that holds and
-        the class that it is about.
+        the class that it is about; `WRITES` and the class whose logit the unit raises most.
     """
 
     text: str = ""
@@ -74,6 +77,8 @@ def headline(evidence: UnitEvidence, top_classes: Sequence[str | None]) -> Headl
     facets = {} if common is None else {CLASS: common[0]}
     if tests is not None and tests.label is not None:
         facets |= dict.fromkeys(held, tests.label)
+    if evidence.logits:
+        facets[WRITES] = max(evidence.logits, key=evidence.logits.__getitem__)
     return Headline(" \u00b7 ".join(parts), facets)
 
 
@@ -82,12 +87,9 @@ def _common_class(classes: Sequence[str | None]) -> tuple[str, int] | None:
 
     Of several, it is that of the highest activation.
     """
-    counts = Counter(name for name in classes if name is not None)
-    if not counts:
-        return None
-    name, count = counts.most_common(1)[0]
+    common = most_common_class(classes)
     fewest = max(min(FEWEST, len(classes)), _SHARE * len(classes))
-    return (name, count) if count >= fewest else None
+    return common if common is not None and common[1] >= fewest else None
 
 
 def _ratio(value: float) -> str:
