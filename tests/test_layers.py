@@ -15,6 +15,7 @@ LAYERS = {
         "store",
         "cueworld",
         "models",
+        "sae",
         "addressing",
         "activations",
         "data",
