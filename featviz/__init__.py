@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from featviz.errors import FeatvizError
     from featviz.models.loading.load import load
     from featviz.models.loading.wrap import wrap
+    from featviz.models.sae.load import load_sae
+    from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
     from featviz.models.vision_model import VisionModel
     from featviz.rendering.render import Rendering, render
-    from featviz.sae.load import load_sae
-    from featviz.sae.sparse_autoencoder import SparseAutoencoder
     from featviz.store.reader import Store
 
 __all__ = [
@@ -45,13 +45,13 @@ __getattr__, __dir__ = lazy_names(
         "FeatvizError": "errors",
         "Readout": "activations.readout",
         "Rendering": "rendering.render",
-        "SparseAutoencoder": "sae.sparse_autoencoder",
+        "SparseAutoencoder": "models.sae.sparse_autoencoder",
         "Store": "store.reader",
         "Unit": "addressing.address",
         "VisionModel": "models.vision_model",
         "combine": "addressing.combinations",
         "load": "models.loading.load",
-        "load_sae": "sae.load",
+        "load_sae": "models.sae.load",
         "readout": "activations.readout",
         "render": "rendering.render",
         "units": "addressing.selectors",

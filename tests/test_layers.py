@@ -15,7 +15,6 @@ LAYERS = {
         "store",
         "cueworld",
         "models",
-        "sae",
         "addressing",
         "activations",
         "data",

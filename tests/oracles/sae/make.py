@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 FOLDER = Path(__file__).parent
 WIDTH, LATENTS, OUTPUTS, TOKENS = 8, 24, 5, 6
+TRANSCODER = {"d_out": OUTPUTS, "apply_b_dec_to_input": False}
 SCALE = 1.7
 """The factor where SAELens scales activations by the mean norm of a dataset."""
 
@@ -80,16 +81,14 @@ def saelens() -> None:
             "MatryoshkaBatchTopKTrainingSAE",
             {"k": 4.0, "matryoshka_widths": [8, LATENTS]},
         ),
-        "transcoder": ("transcoder", "Transcoder", {"d_out": OUTPUTS}),
-        "skip_transcoder": ("transcoder", "SkipTranscoder", {"d_out": OUTPUTS}),
-        "jumprelu_transcoder": ("transcoder", "JumpReLUTranscoder", {"d_out": OUTPUTS}),
-        "jumprelu_skip_transcoder": ("transcoder", "JumpReLUSkipTranscoder", {"d_out": OUTPUTS}),
+        "transcoder": ("transcoder", "Transcoder", TRANSCODER),
+        "skip_transcoder": ("transcoder", "SkipTranscoder", TRANSCODER),
+        "jumprelu_transcoder": ("transcoder", "JumpReLUTranscoder", TRANSCODER),
+        "jumprelu_skip_transcoder": ("transcoder", "JumpReLUSkipTranscoder", TRANSCODER),
     }
     for case, (module, name, options) in names.items():
         folder = new_folder("saelens", case)
         library = import_module(f"sae_lens.saes.{module}")
-        if "transcoder" in case:
-            options = {**options, "apply_b_dec_to_input": False}
         metadata = saes.SAEMetadata(
             hook_name="blocks.9.hook_resid_post", model_name="vit_base_patch32_224"
         )

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.sae.normalization import Normalization, normalize, restore
-from featviz.sae.weights import Weights
+from featviz.models.sae.normalization import Normalization, normalize, restore
+from featviz.models.sae.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class SparseAutoencoder(nn.Module):
     ----------
     weights : Weights
     activation : nn.Module
-        See `featviz.sae.activation_functions`.
+        See `featviz.models.sae.activation_functions`.
     origin : Origin
     normalization : str
-        Of the input; see `featviz.sae.normalization.Normalization`.
+        Of the input; see `featviz.models.sae.normalization.Normalization`.
     restores : bool
         Whether the output gets the mean and scale of the input back.
 

@@ -8,14 +8,14 @@ from torch import nn
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.huggingface.json_config import JsonConfig
-from featviz.sae.activation_functions import JumpReLU, ReLU, TopK
-from featviz.sae.facts import Facts, checked_top_k
-from featviz.sae.formats.files import Files
-from featviz.sae.formats.state_dict import StateDict, read_state_dict
-from featviz.sae.hook_names import site_of_hook
-from featviz.sae.normalization import Normalization
-from featviz.sae.sparse_autoencoder import Origin, SparseAutoencoder
-from featviz.sae.weights import Weights, gated
+from featviz.models.sae.activation_functions import JumpReLU, ReLU, TopK
+from featviz.models.sae.facts import Facts, checked_top_k
+from featviz.models.sae.formats.files import Files
+from featviz.models.sae.formats.state_dict import StateDict, read_state_dict
+from featviz.models.sae.hook_names import site_of_hook
+from featviz.models.sae.normalization import Normalization
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights, gated
 
 LIBRARY = "ViT-Prisma"
 _NORMALIZATIONS: dict[str | None, Normalization] = {

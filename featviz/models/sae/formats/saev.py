@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from featviz._util.arguments import real_number
 from featviz.errors import FeatvizError
 from featviz.models.loading.huggingface.json_config import JsonConfig
-from featviz.sae.activation_functions import JumpReLU, ReLU, TopK
-from featviz.sae.facts import Facts, checked_top_k
-from featviz.sae.formats.files import Files
-from featviz.sae.formats.state_dict import StateDict, read_state_dict
-from featviz.sae.sparse_autoencoder import Origin, SparseAutoencoder
-from featviz.sae.weights import Weights
+from featviz.models.sae.activation_functions import JumpReLU, ReLU, TopK
+from featviz.models.sae.facts import Facts, checked_top_k
+from featviz.models.sae.formats.files import Files
+from featviz.models.sae.formats.state_dict import StateDict, read_state_dict
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 
 LIBRARY = "saev"
 _ACTIVATIONS = ("Relu", "TopK", "BatchTopK")

@@ -7,12 +7,12 @@ from typing import Any
 
 from featviz._util.arguments import file_path
 from featviz.errors import FeatvizError
+from featviz.models.sae.facts import Facts
+from featviz.models.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
+from featviz.models.sae.formats.files import find_files
+from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.sites import Site
 from featviz.models.vision_model import VisionModel
-from featviz.sae.facts import Facts
-from featviz.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
-from featviz.sae.formats.files import find_files
-from featviz.sae.sparse_autoencoder import SparseAutoencoder
 
 _FORMATS = (saev, saelens, dictionary_learning, prisma)
 

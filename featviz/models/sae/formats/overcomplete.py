@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from featviz._util.arguments import choice, real_number
 from featviz.errors import FeatvizError
-from featviz.sae.activation_functions import JumpReLU, ReLU, TopK
-from featviz.sae.facts import Facts, checked_top_k
-from featviz.sae.formats.files import Files
-from featviz.sae.formats.state_dict import StateDict, read_state_dict
-from featviz.sae.sparse_autoencoder import Origin, SparseAutoencoder
-from featviz.sae.weights import Weights
+from featviz.models.sae.activation_functions import JumpReLU, ReLU, TopK
+from featviz.models.sae.facts import Facts, checked_top_k
+from featviz.models.sae.formats.files import Files
+from featviz.models.sae.formats.state_dict import StateDict, read_state_dict
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 
 LIBRARY = "Overcomplete"
 _ARCHITECTURES = ("relu", "topk", "batchtopk", "jumprelu")

@@ -11,7 +11,7 @@ from featviz.errors import FeatvizError
 
 
 class Facts:
-    """Keyword arguments of `featviz.sae.load.load_sae` that state facts about a file.
+    """Keyword arguments of `featviz.models.sae.load.load_sae` that state facts about a file.
 
     Parameters
     ----------
