@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor
@@ -33,7 +34,7 @@ def normalize(inputs: Tensor, kind: Normalization) -> Tensor:
         return centered / (deviation + _EPSILON)
     if kind == "constant_norm":
         norm: Tensor = inputs.norm(dim=-1, keepdim=True)
-        return inputs * (inputs.shape[-1] ** 0.5 / norm)
+        return inputs * (math.sqrt(inputs.shape[-1]) / norm)
     return inputs
 
 
@@ -59,5 +60,5 @@ def restore(outputs: Tensor, inputs: Tensor, kind: Normalization) -> Tensor:
         return outputs * inputs.std(-1, keepdim=True) + inputs.mean(-1, keepdim=True)
     if kind == "constant_norm":
         norm: Tensor = inputs.norm(dim=-1, keepdim=True)
-        return outputs * (norm / inputs.shape[-1] ** 0.5)
+        return outputs * (norm / math.sqrt(inputs.shape[-1]))
     return outputs

@@ -32,7 +32,7 @@ def prisma(config: Mapping[str, Any], state: State, inputs: Array) -> tuple[Arra
     if config["architecture"] == "gated":
         gate = sae_in @ state["W_enc"] + state["b_gate"] > 0
         magnitude = sae_in @ (state["W_enc"] * np.exp(state["r_mag"])) + state["b_mag"]
-        latents = gate * np.maximum(magnitude, 0)
+        latents: Array = np.where(gate, np.maximum(magnitude, 0), 0)
     else:
         latents = np.maximum(sae_in @ state["W_enc"] + state["b_enc"], 0)
     if config["activation_fn_str"] == "topk":

@@ -57,7 +57,7 @@ def new_folder(library: str, case: str) -> Path:
 
 def saelens() -> None:
     saes = import_module("sae_lens.saes.sae")
-    names = {
+    names: dict[str, tuple[str, str, dict[str, Any]]] = {
         "standard": ("standard_sae", "StandardSAE", {}),
         "uncentered": ("standard_sae", "StandardSAE", {"apply_b_dec_to_input": False}),
         "layer_norm": ("standard_sae", "StandardSAE", {"normalize_activations": "layer_norm"}),

@@ -27,7 +27,7 @@ from tests.featviz.models.sae.files import (
 )
 
 FOLDER = Path(__file__).parents[3] / "oracles/sae"
-TOPK = {"architecture": "topk", "top_k": 4}
+TOPK: dict[str, Any] = {"architecture": "topk", "top_k": 4}
 
 
 def test_site_and_model_are_those_in_the_file(tmp_path: Path) -> None:
