@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from featviz.errors import FeatvizError
     from featviz.models.loading.load import load
     from featviz.models.loading.wrap import wrap
+    from featviz.models.sae.load import load_sae
+    from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
     from featviz.models.vision_model import VisionModel
     from featviz.rendering.render import Rendering, render
     from featviz.store.reader import Store
@@ -23,11 +25,13 @@ __all__ = [
     "FeatvizError",
     "Readout",
     "Rendering",
+    "SparseAutoencoder",
     "Store",
     "Unit",
     "VisionModel",
     "combine",
     "load",
+    "load_sae",
     "readout",
     "render",
     "units",
@@ -41,11 +45,13 @@ __getattr__, __dir__ = lazy_names(
         "FeatvizError": "errors",
         "Readout": "activations.readout",
         "Rendering": "rendering.render",
+        "SparseAutoencoder": "models.sae.sparse_autoencoder",
         "Store": "store.reader",
         "Unit": "addressing.address",
         "VisionModel": "models.vision_model",
         "combine": "addressing.combinations",
         "load": "models.loading.load",
+        "load_sae": "models.sae.load",
         "readout": "activations.readout",
         "render": "rendering.render",
         "units": "addressing.selectors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import warnings
 from collections.abc import Mapping
@@ -31,12 +32,28 @@ _HARMLESS: list[Any] = [
 ]
 
 
-def read_content(path: Path) -> Any:
+class PickledCodeError(FeatvizError):
+    """A file that has Python objects, which only code could restore.
+
+    Attributes
+    ----------
+    name : str
+        The first of their classes or functions, such as ``"timm.models.vision_transformer.Block"``.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def read_content(path: Path, start: int = 0) -> Any:
     """Read a ``.safetensors`` file or a pickle of torch, recognized by content, not by name.
 
     Parameters
     ----------
     path : Path
+    start : int
+        Position in the file at which a pickle of torch begins.
 
     Returns
     -------
@@ -46,11 +63,13 @@ def read_content(path: Path) -> Any:
 
     Raises
     ------
+    PickledCodeError
+        If the file has pickled code.
     FeatvizError
-        If the file is missing, damaged, of another kind, or has pickled code.
+        If the file is missing, damaged, or of another kind.
     """
     try:
-        if is_safetensors(path):
+        if not start and is_safetensors(path):
             return safetensors.torch.load_file(path)
         with (
             path.open("rb") as file,
@@ -58,27 +77,31 @@ def read_content(path: Path) -> Any:
             torch.serialization.safe_globals(_HARMLESS),
         ):
             warnings.simplefilter("ignore")
+            file.seek(start)
             # An open file, as torch goes by the name otherwise.
-            return torch.load(file, map_location="cpu", weights_only=True)
+            source = io.BytesIO(file.read()) if start else file
+            return torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FeatvizError(f"cannot read {path}: {error.strerror or 'no such file'}") from error
     except Exception as error:
         # Malicious or damaged bytes can make the unpickler raise anything.
-        raise FeatvizError(f"{path} {_reason(path, error)}") from error
+        raise _refusal(path, error, None if start else describe(path)) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Return why a file cannot be read: its kind, pickled code, or damage."""
-    kind = describe(path)
+def _refusal(path: Path, error: Exception, kind: str | None) -> FeatvizError:
+    """Make the error for a file that cannot be read: its kind, pickled code, or damage."""
     if kind is not None:
-        return kind
+        return FeatvizError(f"{path} {kind}")
     code = re.search(r"GLOBAL (\S+)", f"{error}\n{error.__cause__}")
     if code:
-        return (
-            f"is refused: it has Python objects ({code[1]}), not only weights; "
-            "save a plain state dict, best as .safetensors"
+        return PickledCodeError(
+            f"{path} is refused: it has Python objects ({code[1]}), not only weights; "
+            "save a plain state dict, best as .safetensors",
+            code[1],
         )
-    return "cannot be read as weights: it is damaged, or not a .safetensors or .pth state dict"
+    return FeatvizError(
+        f"{path} cannot be read as weights: it is damaged, or not a .safetensors or .pth state dict"
+    )
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
