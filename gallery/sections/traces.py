@@ -147,10 +147,10 @@ class Traces(Section):
 
     def _image(self, row: Row, classes: object) -> dict[str, Any]:
         address, label = row["address"], int(row["label"])
-        known = isinstance(classes, list) and 0 <= label < len(classes)
+        names = classes if isinstance(classes, list) else []
         return {
             "image": address.partition(":")[2],
-            "label": str(classes[label]) if known else f"class {label}",
+            "label": str(names[label]) if 0 <= label < len(names) else f"class {label}",
             "pictures": [self.context.figures.save(pixels, address) for pixels in row["images"]],
             "means": [rounded(row["clean"]), rounded(row["corrupted"])],
             "effect": [rounded(line) for line in row["effect"]],

@@ -144,10 +144,9 @@ def _columns(
 def _key(average: Average) -> str:
     """Name a group; classes by their label, since several may have the same name."""
     group = average.group
-    if group.kind == "class":
-        (label,) = group.labels or ()
-        return f"class.{label}"
-    return group.kind if group.labels is None else f"{group.kind}.{group.name}"
+    if group.labels is None:
+        return group.kind
+    return f"{group.kind}.{min(group.labels) if group.kind == 'class' else group.name}"
 
 
 def _interval(found: Intervals) -> NDArray[np.float32]:

@@ -232,7 +232,7 @@ def write_sweep(
     configuration = {**SWEEP, **settings}
     places = np.arange(len(sites), dtype=np.int32)
     layers, heads, tokens_, windows = zip(*sites, strict=True)
-    columns = {
+    columns: dict[str, Any] = {
         "address": [f"blocks.{layer}.z:{h}@{t}~{w}" for layer, h, t, w in sites],
         "place": places,
         "site": ["z"] * len(sites),
