@@ -40,6 +40,12 @@ def evidence_of(site: Path, unit: str) -> Any:
     return data(site, "1/details/0")[row][6]
 
 
+def similar_of(site: Path, unit: str) -> Any:
+    """Similar units of a unit in its data file."""
+    ((_, row, *_),) = units(site)[unit]
+    return data(site, "1/details/0")[row][5]
+
+
 def test_examples_have_index_activation_class_and_patch(site: Path) -> None:
     found = evidence_of(site, UNITS[0])["examples"]
     top = [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]

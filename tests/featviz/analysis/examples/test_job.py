@@ -363,14 +363,15 @@ def test_a_store_that_lacks_a_kind_gets_it_and_keeps_the_bytes_of_the_others(
     model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
     chosen = units(model, *SELECTORS)
     examples_to_store(model, chosen, data, store)
-    before = tree(store)
+    before, configuration = tree(store / "shards"), Store(store).configuration
     for kind in lost:
         for path in set_aside_kind(store, kind):
             path.unlink()
     summary = examples_to_store(model, chosen, data, store)
     # Units of the head, and sums, have no maps.
     assert summary.stored == (11 if lost == ("example_maps",) else 14)
-    assert tree(store) == before
+    assert tree(store / "shards") == before
+    assert Store(store).configuration == configuration
 
 
 def test_a_unit_that_is_infinite_on_an_image_fails_alone_and_is_tried_again(
