@@ -35,7 +35,15 @@ SECTIONS = {
     "matches": "compare",
     "figures": "traces",
 }
-EVIDENCE = ("examples", "example_images", "scores", "paths", "validations")
+EVIDENCE = (
+    "examples",
+    "example_images",
+    "example_maps",
+    "profiles",
+    "scores",
+    "paths",
+    "validations",
+)
 
 
 def flip(path: Path) -> None:
