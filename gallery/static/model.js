@@ -2405,6 +2405,74 @@
     }
   };
 
+  // list/map/coloring.js
+  var MOST_CLASSES = 7;
+  var OTHER = "--s7";
+  var UNKNOWN = "--edge";
+  var COLORINGS = {
+    picture: "Color by picture",
+    layer: "Color by layer",
+    ...unitTable.facets.has("class") ? { class: "Color by class" } : {}
+  };
+  function coloring(name) {
+    if (name === "layer") return byLayer();
+    if (name === "class") return byClass();
+    const unknown = themeColor(UNKNOWN);
+    return {
+      colors: Array.from({ length: unitTable.count }, (_, i) => unitTable.color(i) ?? unknown),
+      legend: []
+    };
+  }
+  function byLayer() {
+    const { sites } = unitTable;
+    const last = Math.max(1, sites.length - 1);
+    const scale = sites.map((_, index) => {
+      const share = index / last;
+      return `oklch(${0.45 + 0.42 * share} 0.13 ${280 - 190 * share})`;
+    });
+    return {
+      colors: sites.flatMap(({ count }, index) => new Array(count).fill(scale[index])),
+      legend: sites.map(({ name, count }, index) => ({
+        color: scale[index],
+        text: name,
+        count,
+        filter: { layer: name }
+      }))
+    };
+  }
+  function byClass() {
+    const { values, units } = unitTable.facets.get("class");
+    const counts = unitTable.facetCounts().filter(({ key }) => key === "class").sort((a, b) => b.count - a.count);
+    const common = counts.slice(0, MOST_CLASSES).map(({ value, count }, index) => ({
+      color: themeColor(`--s${index}`),
+      text: value,
+      count,
+      filter: { facets: { class: value } }
+    }));
+    const [other, unknown] = [themeColor(OTHER), themeColor(UNKNOWN)];
+    const colorOf = new Map(common.map(({ text, color }) => [text, color]));
+    const others = counts.slice(MOST_CLASSES).reduce((sum, { count }) => sum + count, 0);
+    const without = units.filter((value) => value === null).length;
+    return {
+      colors: units.map(
+        (value) => value === null ? unknown : colorOf.get(values[value]) ?? other
+      ),
+      legend: [
+        ...common,
+        ...others ? [{ color: other, text: "other classes", count: others }] : [],
+        ...without ? [{ color: unknown, text: "no class", count: without }] : []
+      ]
+    };
+  }
+  function themeColor(name) {
+    const probe = element("span", { hidden: "" });
+    probe.style.setProperty("color", `var(${name})`);
+    document.body.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  }
+
   // shared/keyboard.js
   var KEY_NAMES = {
     ArrowLeft: "\u2190",
@@ -2488,74 +2556,6 @@
   var isTyping = (node) => node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName);
   var keys = new Keys();
   keys.add("Anywhere", "?", "Show keyboard shortcuts", () => keys.show());
-
-  // list/map/coloring.js
-  var MOST_CLASSES = 7;
-  var OTHER = "--s7";
-  var UNKNOWN = "--edge";
-  var COLORINGS = {
-    picture: "Color by picture",
-    layer: "Color by layer",
-    ...unitTable.facets.has("class") ? { class: "Color by class" } : {}
-  };
-  function coloring(name) {
-    if (name === "layer") return byLayer();
-    if (name === "class") return byClass();
-    const unknown = themeColor(UNKNOWN);
-    return {
-      colors: Array.from({ length: unitTable.count }, (_, i) => unitTable.color(i) ?? unknown),
-      legend: []
-    };
-  }
-  function byLayer() {
-    const { sites } = unitTable;
-    const last = Math.max(1, sites.length - 1);
-    const scale = sites.map((_, index) => {
-      const share = index / last;
-      return `oklch(${0.45 + 0.42 * share} 0.13 ${280 - 190 * share})`;
-    });
-    return {
-      colors: sites.flatMap(({ count }, index) => new Array(count).fill(scale[index])),
-      legend: sites.map(({ name, count }, index) => ({
-        color: scale[index],
-        text: name,
-        count,
-        filter: { layer: name }
-      }))
-    };
-  }
-  function byClass() {
-    const { values, units } = unitTable.facets.get("class");
-    const counts = unitTable.facetCounts().filter(({ key }) => key === "class").sort((a, b) => b.count - a.count);
-    const common = counts.slice(0, MOST_CLASSES).map(({ value, count }, index) => ({
-      color: themeColor(`--s${index}`),
-      text: value,
-      count,
-      filter: { facets: { class: value } }
-    }));
-    const [other, unknown] = [themeColor(OTHER), themeColor(UNKNOWN)];
-    const colorOf = new Map(common.map(({ text, color }) => [text, color]));
-    const others = counts.slice(MOST_CLASSES).reduce((sum, { count }) => sum + count, 0);
-    const without = units.filter((value) => value === null).length;
-    return {
-      colors: units.map(
-        (value) => value === null ? unknown : colorOf.get(values[value]) ?? other
-      ),
-      legend: [
-        ...common,
-        ...others ? [{ color: other, text: "other classes", count: others }] : [],
-        ...without ? [{ color: unknown, text: "no class", count: without }] : []
-      ]
-    };
-  }
-  function themeColor(name) {
-    const probe = element("span", { hidden: "" });
-    probe.style.setProperty("color", `var(${name})`);
-    document.body.append(probe);
-    const { color } = getComputedStyle(probe);
-    probe.remove();
-    return color;
-  }
 
   // list/map/gestures.js
   var CLICK = 6;
@@ -2908,6 +2908,7 @@
       this.moveTo(Number(x), Number(y));
     }
   };
+  var isPlace = (text) => PLACE.test(text);
 
   // list/map/unit-map.js
   var STEP = 1.5;
@@ -8548,7 +8549,9 @@
     const isMissing = state.name !== void 0 && unitTable.find(state.name) < 0;
     showProblems([
       ...unitProblems(state),
-      ...isMissing ? [`there is no unit \u201C${state.name}\u201D`] : []
+      ...isMissing ? [`there is no unit \u201C${state.name}\u201D`] : [],
+      ...state.color === null || Object.hasOwn(COLORINGS, state.color) ? [] : [`units have no color by \u201C${state.color}\u201D`],
+      ...state.at === null || isPlace(state.at) ? [] : [`\u201Cat=${state.at}\u201D is no part of the map`]
     ]);
     if (!unitMap) {
       let content;

@@ -3,7 +3,9 @@
 
 import { Grid, stickyHeight } from "../list/grid.js";
 import { Layers } from "../list/layers.js";
+import { COLORINGS } from "../list/map/coloring.js";
 import { UnitMap } from "../list/map/unit-map.js";
+import { isPlace } from "../list/map/viewport.js";
 import { Toolbar } from "../list/toolbar.js";
 import { showPins } from "../marks/compare-page.js";
 import { showLabels } from "../marks/labels-page.js";
@@ -236,6 +238,12 @@ async function showMap(state) {
   showProblems([
     ...unitProblems(state),
     ...(isMissing ? [`there is no unit \u201c${state.name}\u201d`] : []),
+    ...(state.color === null || Object.hasOwn(COLORINGS, state.color)
+      ? []
+      : [`units have no color by \u201c${state.color}\u201d`]),
+    ...(state.at === null || isPlace(state.at)
+      ? []
+      : [`\u201cat=${state.at}\u201d is no part of the map`]),
   ]);
   if (!unitMap) {
     let content;

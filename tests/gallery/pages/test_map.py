@@ -214,8 +214,9 @@ def test_a_unit_page_leads_to_its_place(page: Page, model_page: Path) -> None:
 
 
 def test_what_a_link_names_in_vain_is_said(page: Page, model_page: Path) -> None:
-    show(page, model_page, "#map=blocks.99.mlp.fc1:1")
-    expect(page.locator("#problem")).to_contain_text("blocks.99.mlp.fc1:1")
+    show(page, model_page, "#map=blocks.99.mlp.fc1:1&color=odor&at=here")
+    for text in ("blocks.99.mlp.fc1:1", "odor", "at=here"):
+        expect(page.locator("#problem")).to_contain_text(text)
 
 
 def test_a_model_of_few_units_has_no_map(page: Page, site: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_repulsion_is_that_of_all_pairs() -> None:
     total = kernel.sum() - len(points)
     exact = (np.square(kernel)[..., None] * difference).sum(1) / total
     error = np.linalg.norm(_repulsion(points) - exact)
-    assert error < 0.1 * np.linalg.norm(exact)
+    assert error < 0.15 * np.linalg.norm(exact)  # pairs within a cell repel each other less
 
 
 def test_two_clusters_of_pictures_stay_apart(tmp_path: Path) -> None:
