@@ -25,4 +25,5 @@ def logits(state: dict[str, Array], token: Array, scale: float) -> Array:
     """Logits of one token, whose LayerNorm multiplies by a given scale."""
     norm = "norm" if "norm.weight" in state else "fc_norm"
     read = (token - token.mean()) * scale * state[f"{norm}.weight"] + state[f"{norm}.bias"]
-    return state["head.weight"] @ read + state["head.bias"]
+    found: Array = state["head.weight"] @ read + state["head.bias"]
+    return found

@@ -158,7 +158,7 @@ class ClassReadout:
                 torch.autograd.grad(logits, added, chunk, retain_graph=True, is_grads_batched=True)[
                     0
                 ]
-                for chunk in rows.split(CHUNK)
+                for chunk in torch.split(rows, CHUNK)
             ]
         return torch.cat(found).cpu().double()
 

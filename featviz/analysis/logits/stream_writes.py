@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
@@ -114,8 +115,7 @@ class StreamWrites:
         scale = self._layer_scale(block, number, layer.out_features)
         start, end = (self._values[f"{block}.{each}"] for each in (before, after))
         with torch.no_grad():
-            added = layer.weight.new_tensor(0) if layer.bias is None else layer.bias
-            added = scale * (inputs.flatten(1, -2) @ layer.weight.T + added)
+            added = scale * F.linear(inputs.flatten(1, -2), layer.weight, layer.bias)
             error = (start.flatten(1, -2) + added - end.flatten(1, -2)).abs().max()
             tolerance = max(TOLERANCE, 16 * torch.finfo(added.dtype).eps)
             if not bool(error <= tolerance * added.abs().max()):
