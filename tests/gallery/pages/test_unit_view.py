@@ -328,7 +328,7 @@ def test_the_copied_link_opens_the_unit(
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [("Copy command", ".command code"), ("Copy link", ".link-text")]
+    ("name", "shown"), [("Copy command", ".command code"), ("Copy link", "#unit .link-text")]
 )
 def test_without_a_clipboard_the_text_is_shown_and_selected(
     name: str, shown: str, page: Page, model_page: Path
