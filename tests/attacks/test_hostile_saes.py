@@ -73,7 +73,6 @@ def test_code_in_a_pickle_does_not_run(name: str, tmp_path: Path) -> None:
         ("overcomplete.sae.topk_sae", r"torch\.save\(sae\.state_dict\(\), 'state\.pt'\)"),
         ("dictionary_learning.dictionary", r"torch\.save\(sae\.state_dict\(\), 'ae\.pt'\)"),
         ("saev.nn", r"saev\.nn\.dump\("),
-        ("sae_lens.saes.topk_sae", r"sae\.save_model\("),
     ],
 )
 def test_objects_of_a_library_are_refused_with_the_statements_that_convert_them(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from featviz._util.arguments import whole_number
+from featviz._util.arguments import real_number, whole_number
 from featviz.errors import FeatvizError
 
 
@@ -93,8 +94,9 @@ class Facts:
         FeatvizError
             If there is one.
         """
-        for name in self._given.keys() - self._used:
-            raise FeatvizError(f"{name} has no meaning for {self.path}, a file of {library}")
+        for name in self._given:
+            if name not in self._used:
+                raise FeatvizError(f"{name} has no meaning for {self.path}, a file of {library}")
 
 
 def checked_top_k(k: Any, latents: int) -> int:
@@ -119,3 +121,25 @@ def checked_top_k(k: Any, latents: int) -> int:
     if count > latents:
         raise FeatvizError(f"top_k is {count}, but there are {latents} latents")
     return count
+
+
+def checked_scale(scale: Any) -> float:
+    """Check a factor of the activations.
+
+    Parameters
+    ----------
+    scale : object
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    FeatvizError
+        If it is not a finite number above 0.
+    """
+    factor = real_number("input_scale", scale)
+    if not 0 < factor < math.inf:
+        raise FeatvizError(f"input_scale must be a finite number above 0, got {factor}")
+    return factor

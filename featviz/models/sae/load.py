@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
-from featviz._util.arguments import file_path
+from featviz._util.arguments import file_path, instance
 from featviz.errors import FeatvizError
 from featviz.models.sae.facts import Facts
 from featviz.models.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
@@ -76,6 +76,8 @@ def load_sae(
     ('blocks.9.resid_post', 24)
     """
     files = find_files(file_path("path", path))
+    if site is not None:
+        instance("site", site, str, "the path of a site, such as 'blocks.9.resid_post'")
     given = {
         "site": site,
         "architecture": architecture,

@@ -1,4 +1,4 @@
-"""Write the folders beside this file: small sparse autoencoders as libraries save them.
+"""Write the folders next to this file: small sparse autoencoders as libraries save them.
 
 The library computes latents and reconstructions in ``expected.npz``, so the tests do not need it.
 SAELens 6.54.12, dictionary_learning 0.1.0, Overcomplete 0.3.0 and saev 0.1.0 wrote the files in the

@@ -78,7 +78,10 @@ def _in_folder(folder: Path) -> Path:
     for name in WEIGHTS:
         if (folder / name).is_file():
             return folder / name
-    found = sorted(each for each in folder.iterdir() if each.suffix in _SUFFIXES)
+    try:
+        found = sorted(each for each in folder.iterdir() if each.suffix in _SUFFIXES)
+    except OSError as error:
+        raise FeatvizError(f"cannot read {folder}: {error.strerror}") from error
     if len(found) == 1:
         return found[0]
     if found:

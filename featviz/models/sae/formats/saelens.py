@@ -9,7 +9,7 @@ from torch import nn
 from featviz.errors import FeatvizError
 from featviz.models.loading.huggingface.json_config import JsonConfig
 from featviz.models.sae.activation_functions import JumpReLU, ReLU, TopK
-from featviz.models.sae.facts import Facts, checked_top_k
+from featviz.models.sae.facts import Facts, checked_scale, checked_top_k
 from featviz.models.sae.formats.files import Files
 from featviz.models.sae.formats.state_dict import StateDict, read_state_dict
 from featviz.models.sae.hook_names import site_of_hook
@@ -77,7 +77,7 @@ def read(files: Files, facts: Facts) -> SparseAutoencoder:
             "activations are multiplied by sqrt(width) / their mean norm, or by 1 if that is "
             "folded into the weights",
         )
-        weights = weights.fold_input(scale)
+        weights = weights.fold_input(checked_scale(scale))
     site = None if _any(config, "hook_head_index") is not None else site_of_hook(_hook(config))
     origin = Origin(
         LIBRARY,

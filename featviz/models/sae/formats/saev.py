@@ -10,11 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from featviz._util.arguments import real_number
 from featviz.errors import FeatvizError
 from featviz.models.loading.huggingface.json_config import JsonConfig
 from featviz.models.sae.activation_functions import JumpReLU, ReLU, TopK
-from featviz.models.sae.facts import Facts, checked_top_k
+from featviz.models.sae.facts import Facts, checked_scale, checked_top_k
 from featviz.models.sae.formats.files import Files
 from featviz.models.sae.formats.state_dict import StateDict, read_state_dict
 from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
@@ -169,7 +168,7 @@ def _fold_loader(weights: Weights, run: Mapping[str, Any], facts: Facts) -> Weig
         scale = facts.require("input_scale", f"1 / scalar of the data loader; {why}")
     if mean is None and scale is None:
         return weights
-    scale = 1.0 if scale is None else real_number("input_scale", scale)
+    scale = checked_scale(1 if scale is None else scale)
     return weights.fold_input(scale, None if mean is None else _mean(mean, weights.width))
 
 

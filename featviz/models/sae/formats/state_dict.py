@@ -30,9 +30,6 @@ _CONVERSIONS = {
         "import saev.nn; sae = torch.load('FILE', weights_only=False); "
         "saev.nn.dump('converted/sae.pt', sae)"
     ),
-    "sae_lens": (
-        "import sae_lens; sae = torch.load('FILE', weights_only=False); sae.save_model('converted')"
-    ),
 }
 """By the package of the first object in a pickle: three statements that save only tensors."""
 

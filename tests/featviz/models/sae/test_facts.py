@@ -156,6 +156,8 @@ def test_a_data_loader_that_scaled_asks_for_its_numbers(tmp_path: Path) -> None:
         ("saelens/topk", {"top_k": 5}, r"states top_k=4, not 5; leave top_k out"),
         ("saelens/topk", {"site": "blocks.8.resid_post"}, r"states site='blocks\.9\.resid_post'"),
         ("saelens/topk", {"threshold": 0.5}, "threshold has no meaning for .*, a file of SAELens"),
+        ("saelens/standard", {"site": 9}, "site must be the path of a site, .*, got 9"),
+        ("saelens/dataset_norm", {"input_scale": 0}, "input_scale must be a finite number above 0"),
         ("overcomplete/jumprelu", {"architecture": "topk"}, "states architecture='jumprelu'"),
         ("overcomplete/topk", {"architecture": "jumprelu"}, "has no thresholds"),
         ("overcomplete/topk", {"architecture": "topk", "top_k": 25}, "top_k is 25, but there are"),
