@@ -117,7 +117,7 @@ def test_units_correlate_as_numpy_computes_from_their_profiles(
     assert read is not None
     np.testing.assert_allclose(read[:5], values, rtol=1e-6, atol=1e-4)
     assert np.isnan(read[5]).all()
-    right = np.corrcoef(values[:4].astype(np.float64))
+    right = np.asarray(np.corrcoef(values[:4].astype(np.float64)))
     correlated = found.correlated_units([*UNITS, "head:77"])
     assert correlated is not None
     for unit in range(4):
@@ -125,7 +125,7 @@ def test_units_correlate_as_numpy_computes_from_their_profiles(
         expected = [other for other in expected if right[unit, other] > 0]
         assert [other for other, _ in correlated[unit]] == expected
         np.testing.assert_allclose(
-            [each for _, each in correlated[unit]], right[unit][expected], atol=1e-4
+            np.array([each for _, each in correlated[unit]]), right[unit][expected], atol=1e-4
         )
     assert correlated[4:] == [[], []]
 

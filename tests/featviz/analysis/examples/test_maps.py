@@ -32,7 +32,7 @@ def stored(values: Floats, cells: int) -> Floats:
 
 def test_a_map_is_read_as_it_was_with_the_stated_error() -> None:
     values = np.random.default_rng(0).normal(1e3, 2, (7, 5)).astype(np.float32)
-    np.testing.assert_allclose(stored(values, 49), values, atol=np.ptp(values) / 508 * 1.01)
+    np.testing.assert_allclose(stored(values, 49), values, atol=float(np.ptp(values)) / 508 * 1.01)
     constant = np.full((2, 2), 0.3, np.float32)
     np.testing.assert_array_equal(stored(constant, 4), constant)
 
