@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from timm.layers.mlp import SwiGLU
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import (
     ParallelScalingBlock,
@@ -54,7 +55,8 @@ def change(model: VisionModel, path: str, side: Any, added: Tensor) -> np.ndarra
 def final_stream(model: VisionModel) -> Tensor:
     """The residual stream after the last block, of an image of noise."""
     streams: list[Tensor] = []
-    last, side = f"blocks.{len(model.module.blocks) - 1}", model.image_size
+    module: Any = model.module
+    last, side = f"blocks.{len(module.blocks) - 1}", model.image_size
     images = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     with (
         eval_mode(model.module),
@@ -72,7 +74,7 @@ def one(width: int, index: int, tokens: slice = slice(None), count: int = TOKENS
     return found
 
 
-IDENTITY = {"norm_layer": nn.Identity, "init_values": 0.3}
+IDENTITY: dict[str, Any] = {"norm_layer": nn.Identity, "init_values": 0.3}
 POOLINGS = [
     {},
     {"global_pool": "avg"},
@@ -88,6 +90,7 @@ def test_without_norms_it_is_the_change_of_the_logits_when_the_activation_rises_
 ) -> None:
     model = vit(deviation=0.1, **IDENTITY, **options)
     count = final_stream(model).shape[1]
+    mlp: Any = model.module.get_submodule("blocks.2.mlp")
     units = [
         ("blocks.2.mlp_act:7", "blocks.2.mlp.fc2", "input", 4 * WIDTH, 7),
         ("blocks.2.attn.z:3", "blocks.2.attn.proj", "input", WIDTH, 3),
@@ -97,11 +100,11 @@ def test_without_norms_it_is_the_change_of_the_logits_when_the_activation_rises_
     ]
     # The MLP reads what attention adds; without it, the effect of attention is direct.
     for name in ("fc1", "fc2"):
-        nn.init.zeros_(getattr(model.module.blocks[2].mlp, name).bias)
+        nn.init.zeros_(getattr(mlp, name).bias)
     for address, path, side, width, index in units:
         if ".attn." in address:
             with torch.no_grad():
-                model.module.blocks[2].mlp.fc1.weight.zero_()
+                mlp.fc1.weight.zero_()
         found = direct_effects(model, address).effects[0]
         expected = change(model, path, side, one(width, index, count=count))
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=address)
@@ -201,8 +204,6 @@ def test_what_passes_another_norm_or_block_is_skipped_with_a_reason() -> None:
 
 
 def test_gated_units_are_read_where_the_output_layer_reads_them() -> None:
-    from timm.layers import SwiGLU  # noqa: PLC0415
-
     model = vit(mlp_layer=SwiGLU)
     found = direct_effects(model, ["blocks.1.mlp_act:3"]).effects[0]
     state = logit_lens.state_of(model.module)
