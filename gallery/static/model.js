@@ -3120,7 +3120,12 @@
       ...label === null ? [] : ["\xA0\xB7 ", className(label)],
       `\xA0\xB7 image ${number.toLocaleString("en")} of `,
       element("bdi", {}, data2),
-      element("div", { class: "crops-and-maps" }, patchCrops(entry), entry[4] && mapSwitch(examples))
+      element(
+        "div",
+        { class: "crops-and-maps" },
+        patchCrops(entry),
+        entry[4] ? mapSwitch(examples) : null
+      )
     ];
     const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
     return enlargeButton([side, side], draw, null, caption, attributes);

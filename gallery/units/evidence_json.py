@@ -65,12 +65,12 @@ class ExamplesFormatter:
         -------
         dict
             ``side`` is that of the images in pixels; 1 if the store has none. ``top``, ``spread``
-            and ``bottom`` are lists of image index, activation, class or None,
-            patches, and activation map or None. If there are two patches, the first is the query,
-            the second the key. A patch is left, top, right and bottom in thousandths of the image
-            side, or None if the token is not a patch. ``map`` has the rows and columns of the maps,
-            and the values of their lowest and highest level: the medians of the lowest and of the
-            highest patch of each image in ``top``, so that a single image does not set the scale.
+            and ``bottom`` are lists of image index, activation, class or None, patches, and the
+            activation map, if any. If there are two patches, the first is the query, the second the
+            key. A patch is left, top, right and bottom in thousandths of the image side, or None if
+            the token is not a patch. ``map`` has the rows and columns of the maps, and the values
+            of their lowest and highest level: the medians of the lowest and of the highest patch of
+            each image in ``top``, so that a single image does not set the scale.
             It is None if there is no map. See `encode_map`.
         """
         percentiles = examples["percentiles"]
@@ -130,7 +130,8 @@ class ExamplesFormatter:
         tokens = examples[f"{name}_tokens"].tolist()
         grid, prefix = examples["grid"].tolist(), int(examples["prefix"])
         return [
-            [index, value, self._class(index), _patches(of_image, grid, prefix), maps.get(index)]
+            [index, value, self._class(index), _patches(of_image, grid, prefix)]
+            + ([maps[index]] if index in maps else [])
             for index, value, of_image in zip(indices, values, tokens, strict=True)
             if index != MISSING
         ]

@@ -58,10 +58,39 @@ def write_evidence(path: Path) -> Store:
     one = {name: each[:, :1] if each.ndim > 1 else each for name, each in _scores().items()}
     write_results(path, "examples", found, SETTINGS)
     write_results(path, "example_images", stored, {"side": 32})
+    write_results(path, "example_maps", _maps(found), SETTINGS)
+    write_results(path, "profiles", _profiles(), SETTINGS)
     write_results(path, "scores", {"address": list(UNITS[:3]), **one}, {"seeds": 2})
     write_results(path, "paths", paths(UNITS[:3], [0.9, 0.8, -0.5]), layers)
     write_results(path, "validations", rows, VALIDATIONS)
     return write_results(path, "sides", sides([LOGIT]), {"steps": 12, "samples": 2})
+
+
+def _maps(found: dict[str, Any]) -> dict[str, Any]:
+    """Maps of 2 x 3 patches of the first neuron, whose values are 0 to 254 times the image."""
+    levels = np.zeros((1, 6, 8), np.uint8)
+    levels[0, :, :6] = [1, 52, 103, 154, 204, 255]
+    shown = np.concatenate([found[name][:1] for name in ("top", "spread")], 1)
+    return {
+        "address": [UNITS[0]],
+        "images": shown,
+        "levels": levels,
+        "low": np.zeros((1, 6), np.float32),
+        "high": shown.astype(np.float32),
+        "grid": np.array([[2, 3]], np.int32),
+    }
+
+
+def _profiles() -> dict[str, Any]:
+    """Profiles of the neurons: the second is twice the first, the third the inverse of both."""
+    rising = np.arange(9, dtype=np.uint16) * 8000
+    high = np.array([1, 2, 1], np.float32)
+    return {
+        "address": list(UNITS[:3]),
+        "levels": np.stack([rising, rising, rising[::-1]]),
+        "low": np.zeros(3, np.float32),
+        "high": high,
+    }
 
 
 def _scores() -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_details_give_size_activation_trajectory_and_command_of_each_row(tmp_pat
     for address, [[_, row, *_]] in units(tmp_path / "site").items():
         command, size, values, lines, links, similar, evidence = rows[row]
         assert (links, evidence) == ([], None)
-        assert set(similar) == {"picture", "activation"}
+        assert set(similar) == {"picture", "activation", "correlation"}
         assert shlex.split(command)[:4] == ["featviz", "render", "cueworld/vit", address]
         assert size == [32, 24]
         assert values == pytest.approx(activation(address, 2), rel=5e-4)

@@ -55,6 +55,55 @@ def test_natural_images_are_shown_with_activation_and_class(page: Page, model_pa
     )
 
 
+def test_activation_maps_are_shown_on_demand_and_the_choice_is_kept(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    nine = page.locator("figure.nine")
+    layers = nine.locator(".patch-map")
+    expect(layers).to_have_count(3)
+    expect(layers.first).to_be_hidden()
+    switch = nine.get_by_role("button", name="Activation maps")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    expect(layers.first).to_be_visible()
+    expect(nine.get_by_role("img", name="Dark: activation 0.00 or lower")).to_have_text(
+        "≤ 0.00≥ 7.00"
+    )
+    # The layer of the best image: dark blue, clear at the best patch.
+    opacity = layers.first.evaluate(
+        """(map) => [...map.getContext("2d").getImageData(0, 0, map.width, map.height).data]
+            .filter((_, i) => i % 4 === 3)"""
+    )
+    assert opacity == [217, 173, 116, 72, 14, 0]
+    # It covers the image, and takes no click from it.
+    assert layers.first.bounding_box() == nine.locator(".framed").first.bounding_box()
+    nine.locator("button.zoom").first.click()
+    dialog = page.locator("#zoom")
+    expect(dialog.locator(".patch-map")).to_be_visible()
+    dialog.get_by_role("button", name="Activation maps").click()
+    expect(dialog.locator(".patch-map")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    expect(layers.first).to_be_visible()
+    page.reload()
+    expect(page.locator("figure.nine .patch-map").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_unit_without_maps_has_no_switch(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[1]}")
+    expect(page.locator("figure.nine img").first).to_be_visible()
+    expect(page.get_by_role("button", name="Activation maps")).to_have_count(0)
+
+
+def test_correlated_units_are_a_strip_with_the_correlation(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, f"#unit={UNITS[0]}")
+    strip = page.get_by_role("region", name="Correlated units")
+    expect(strip.locator(".caption")).to_have_text([f"{UNITS[1].removeprefix('blocks.')}1.00"])
+
+
 def test_the_answer_is_on_the_first_screen(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
     verdict = block(page, "Verdict")
@@ -100,7 +149,7 @@ def test_a_key_copies_the_command_while_it_is_folded(
 
 def test_natural_images_open_enlarged_with_class_and_dataset(page: Page, model_page: Path) -> None:
     open_page(page, model_page, f"#unit={UNITS[0]}")
-    buttons = page.locator(".nine").get_by_role("button")
+    buttons = page.locator(".nine-images").get_by_role("button")
     expect(buttons).to_have_count(3)
     buttons.nth(0).click()
     dialog = page.get_by_role("dialog", name="Enlarged picture")

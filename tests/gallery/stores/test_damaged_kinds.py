@@ -21,7 +21,7 @@ from tests.gallery.evidence import LOGIT, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
 from tests.gallery.results import write_everything, write_results
 from tests.gallery.test_exporter import data, units
-from tests.gallery.units.test_evidence_json import evidence_of
+from tests.gallery.units.test_evidence_json import evidence_of, similar_of
 
 SECTIONS = {
     "attention": "attention",
@@ -35,7 +35,15 @@ SECTIONS = {
     "matches": "compare",
     "figures": "traces",
 }
-EVIDENCE = ("examples", "example_images", "scores", "paths", "validations")
+EVIDENCE = (
+    "examples",
+    "example_images",
+    "example_maps",
+    "profiles",
+    "scores",
+    "paths",
+    "validations",
+)
 
 
 def flip(path: Path) -> None:
@@ -128,6 +136,9 @@ def test_damaged_evidence_of_one_kind_leaves_that_of_the_others(
     known = {
         "examples": found["examples"] is not None,
         "example_images": (site / "data-1/1/examples/8.webp").exists(),
+        # Without examples, there is nothing to lay a map on.
+        "example_maps": found["examples"] is None or found["examples"]["map"] is not None,
+        "profiles": similar_of(site, UNITS[0])["correlation"] is not None,
         "scores": found["agreement"] is not None,
         "paths": found["route"] is not None,
         "validations": found["verdict"] is not None,
@@ -242,7 +253,8 @@ def test_once_it_is_restored_the_next_export_is_what_a_fresh_one_is(
     damaged = [damage(tmp_path / "a", kind) for kind in EVIDENCE]
     damaged += [damage(tmp_path / "b", kind) for kind in SECTIONS]
     stores = [tmp_path / "a", tmp_path / "b"]
-    assert len(gallery.export(stores, tmp_path / "site").warnings) == len(damaged)
+    # Maps are read only with the examples that they belong to.
+    assert len(gallery.export(stores, tmp_path / "site").warnings) == len(damaged) - 1
     for path in damaged:
         flip(path)
     assert gallery.export(stores, tmp_path / "site").warnings == ()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from featviz.analysis.evidence.unit_evidence import read_evidence
 from gallery.units.evidence_json import EXTREMES, extremes
 from tests.gallery.evidence import HOSTILE, LOGIT, QUANTILES, SITE, UNITS, write_evidence
 from tests.gallery.made_stores import write_store
+from tests.gallery.results import write_results
 from tests.gallery.test_exporter import data, units
 
 BOX = [125, 125, 250, 250]  # the second patch of the second row of eight, in thousandths
@@ -37,14 +40,59 @@ def evidence_of(site: Path, unit: str) -> Any:
     return data(site, "1/details/0")[row][6]
 
 
+def similar_of(site: Path, unit: str) -> Any:
+    """Similar units of a unit in its data file."""
+    ((_, row, *_),) = units(site)[unit]
+    return data(site, "1/details/0")[row][5]
+
+
 def test_examples_have_index_activation_class_and_patch(site: Path) -> None:
     found = evidence_of(site, UNITS[0])["examples"]
-    assert found["top"] == [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]
+    top = [[8, 4, "bar", [BOX]], [7, 3, HOSTILE, [BOX]], [6, 2, "disc", [BOX]]]
+    assert [entry[:4] for entry in found["top"]] == top
     assert [entry[:2] for entry in found["bottom"]] == [[0, -4], [1, -3], [2, -2]]
     assert [entry[:2] for entry in found["spread"]] == [[2, -2], [4, 0], [6, 2]]
     assert found["quantiles"] == list(QUANTILES)
     assert (found["low"], found["median"], found["high"]) == (-4, 0, 4)
     assert (found["images"], found["data"]) == (9, "photos & <b>more</b>")
+
+
+def test_maps_have_16_levels_between_the_medians_of_the_extremes_of_the_top_images(
+    site: Path,
+) -> None:
+    """The maps of the top images 8, 7 and 6 reach from 0 to 8, 7 and 6."""
+    found = evidence_of(site, UNITS[0])["examples"]
+    assert found["map"] == [2, 3, 0, 7]
+    levels = {
+        # Shares 0, 0.2, 0.4, 0.6, 0.8 and 1 of 8/7, 1 and 6/7 of 15 levels, two in a byte.
+        8: bytes([0x03, 0x7A, 0xEF]),
+        7: bytes([0x03, 0x69, 0xCF]),
+        6: bytes([0x03, 0x58, 0xAD]),
+    }
+    assert {entry[0]: base64.b64decode(entry[4]) for entry in found["top"]} == levels
+    assert [len(entry) for entry in found["spread"]] == [5, 5, 5]
+    # The map of image 2 is that of another row; there are none of the lowest images.
+    assert [len(entry) for entry in found["bottom"]] == [4, 4, 4]
+
+
+def test_units_without_maps_have_none(site: Path) -> None:
+    found = evidence_of(site, UNITS[1])["examples"]
+    assert found["map"] is None
+    assert [len(entry) for entry in found["top"]] == [4]
+
+
+def test_maps_that_do_not_fit_their_grid_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    store = write_evidence(tmp_path / "s")
+    row = store.row(UNITS[0], "example_maps")
+    wide = {name: np.asarray(value)[None] for name, value in row.items() if name != "address"}
+    wide["grid"] = np.array([[3, 3]], np.int32)
+    for path in (tmp_path / "s/shards").glob("example_maps-*"):
+        path.unlink()
+    settings = store.configuration["example_maps"]
+    write_results(tmp_path / "s", "example_maps", {"address": [UNITS[0]], **wide}, settings)
+    made = gallery.export([tmp_path / "s"], tmp_path / "site")
+    assert made.warnings == (f"maps of {UNITS[0]}: its maps have 3 x 3 patches and 8 levels",)
+    assert evidence_of(tmp_path / "site", UNITS[0])["examples"]["map"] is None
 
 
 def test_missing_examples_are_left_out(site: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import gallery
+from featviz.analysis.examples import profiles
 from featviz.store.reader import Store
 from gallery.build.build_cache import ModelBuildCache
 from gallery.units.natural_images import NaturalImages
@@ -82,6 +83,61 @@ def test_units_are_similar_by_the_share_of_common_top_images(
     found = images_of_model.similar_units(UNITS)
     # The sets of each pair share 2, 3 or 1 of 4 images.
     assert found == [[(2, 0.75), (1, 0.5)], [(0, 0.5), (2, 0.25)], [(0, 0.75), (1, 0.25)], [], []]
+
+
+def profiled(path: Path, values: NDArray[np.float32], addresses: Sequence[str]) -> None:
+    """Add profiles of units to a store."""
+    rows = [profiles.encode(row) for row in values]
+    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    write_results(path, "profiles", {"address": list(addresses), **columns}, CONFIGURATION)
+
+
+def test_units_correlate_as_numpy_computes_from_their_profiles(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=300)
+    # The third has a mean that is large compared to its deviation; the last is constant.
+    values = np.stack(
+        [
+            shared + rng.normal(size=300),
+            shared - rng.normal(size=300),
+            1e4 + 0.5 * shared,
+            -shared,
+            np.full(300, 0.1),
+        ]
+    ).astype(np.float32)
+    natural(tmp_path / "a", files)
+    profiled(tmp_path / "a", values[:2], UNITS[:2])
+    profiled(tmp_path / "a", values[2:], UNITS[2:])
+    (tmp_path / "m").mkdir()
+    stores = [Store(tmp_path / "a")]
+    found = NaturalImages(stores, tmp_path / "m", ModelBuildCache(None, {}))
+    read = found.profiles([*UNITS, "head:77"])
+    assert read is not None
+    np.testing.assert_allclose(read[:5], values, rtol=1e-6, atol=1e-4)
+    assert np.isnan(read[5]).all()
+    right = np.asarray(np.corrcoef(values[:4].astype(np.float64)))
+    correlated = found.correlated_units([*UNITS, "head:77"])
+    assert correlated is not None
+    for unit in range(4):
+        expected = [other for other in np.argsort(-right[unit]) if other != unit]
+        expected = [other for other in expected if right[unit, other] > 0]
+        assert [other for other, _ in correlated[unit]] == expected
+        np.testing.assert_allclose(
+            np.array([each for _, each in correlated[unit]]), right[unit][expected], atol=1e-4
+        )
+    assert correlated[4:] == [[], []]
+
+
+def test_stores_without_profiles_have_no_correlated_units(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    store = natural(tmp_path / "a", files)
+    (tmp_path / "m").mkdir()
+    found = NaturalImages([store], tmp_path / "m", ModelBuildCache(None, {}))
+    assert found.profiles(UNITS) is None
+    assert found.correlated_units(UNITS) is None
 
 
 def test_images_are_copied_byte_for_byte_under_their_indices(

@@ -100,7 +100,12 @@ export function exampleButton(entry, examples, title) {
     ...(label === null ? [] : ["\u00a0\u00b7 ", className(label)]),
     `\u00a0\u00b7 image ${number.toLocaleString("en")} of `,
     element("bdi", {}, data),
-    element("div", { class: "crops-and-maps" }, patchCrops(entry), entry[4] && mapSwitch(examples)),
+    element(
+      "div",
+      { class: "crops-and-maps" },
+      patchCrops(entry),
+      entry[4] ? mapSwitch(examples) : null,
+    ),
   ];
   const attributes = title ? { title: listed([format(value), label ?? ""].filter(Boolean)) } : {};
   return enlargeButton([side, side], draw, null, caption, attributes);

@@ -27,6 +27,7 @@ from featviz.optimization.recipe import make_recipe
 from featviz.rendering.job import render_to_store
 from featviz.store.packing import pack
 from featviz.store.reader import Store
+from featviz.store.writer import set_aside_kind
 from tests.cli.running import tree
 from tests.featviz.analysis.examples.sources import all_images, noise
 from tests.featviz.toys import toy_vit
@@ -352,6 +353,25 @@ def test_images_whose_shard_was_deleted_are_stored_again(tmp_path: Path) -> None
     assert (summary.stored, summary.done) == (0, 2)
     assert summary.others["images"] == len(shown_in(Store(store)))
     assert tree(store) == before
+
+
+@pytest.mark.parametrize("lost", [("example_maps", "profiles"), ("example_maps",), ("examples",)])
+def test_a_store_that_lacks_a_kind_gets_it_and_keeps_the_bytes_of_the_others(
+    tmp_path: Path, lost: tuple[str, ...]
+) -> None:
+    """A store of an earlier version has neither maps nor profiles, nor their configurations."""
+    model, data, store = toy_vit(), noise(SEEDS), tmp_path / "s"
+    chosen = units(model, *SELECTORS)
+    examples_to_store(model, chosen, data, store)
+    before, configuration = tree(store / "shards"), Store(store).configuration
+    for kind in lost:
+        for path in set_aside_kind(store, kind):
+            path.unlink()
+    summary = examples_to_store(model, chosen, data, store)
+    # Units of the head, and sums, have no maps.
+    assert summary.stored == (11 if lost == ("example_maps",) else 14)
+    assert tree(store / "shards") == before
+    assert Store(store).configuration == configuration
 
 
 def test_a_unit_that_is_infinite_on_an_image_fails_alone_and_is_tried_again(
