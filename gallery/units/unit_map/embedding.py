@@ -75,7 +75,8 @@ def _start(vectors: NDArray[np.float32]) -> Points:
     if scale < 1e-6:
         return np.zeros_like(points)
     # Rounded, so that they do not depend on the number of threads.
-    return np.rint(points / scale * 1e3).astype(np.float32) * np.float32(START / 1e3)
+    start: Points = np.rint(points / scale * 1e3).astype(np.float32) * np.float32(START / 1e3)
+    return start
 
 
 def _principal(vectors: NDArray[np.float32]) -> Points:

@@ -67,12 +67,9 @@ class UnitMapWriter:
         bool
             False if fewer than 5 units can be placed.
         """
-        basis, known, values, neighbors = (
-            "pictures",
-            descriptors.any(axis=1),
-            descriptors,
-            by_picture,
-        )
+        known: NDArray[np.bool_] = np.any(descriptors != 0, axis=1)
+        basis, neighbors = "pictures", by_picture
+        values: NDArray[np.uint8] | Vectors = descriptors
         if profiles is not None and by_profile is not None:
             has_profile = np.isfinite(profiles).all(axis=1)
             if has_profile.sum() >= known.sum():
@@ -81,11 +78,15 @@ class UnitMapWriter:
             return False
         self._folder.mkdir()
         key = hashlib.sha256(f"{basis}\0{values.shape}\0".encode())
-        key.update(np.ascontiguousarray(values))
+        key.update(values.tobytes())
         self.keys[FILE] = key.hexdigest()[:32]
         if not self._previous.link_file(FOLDER, self.keys[FILE], self._folder / FILE):
-            compare = comparable_images if basis == "pictures" else _comparable_profiles
-            text = _map_script(basis, known, compare(values[known]), _among(known, neighbors))
+            vectors = (
+                comparable_images(descriptors[known])
+                if profiles is None or basis == "pictures"
+                else _comparable_profiles(profiles[known])
+            )
+            text = _map_script(basis, known, vectors, _among(known, neighbors))
             (self._folder / FILE).write_text(text, encoding="ascii")
         return True
 
@@ -103,7 +104,7 @@ def _among(known: NDArray[np.bool_], similar: Neighbors) -> Neighbors:
     numbers = (np.cumsum(known) - 1).tolist()
     return [
         [(numbers[other], value) for other, value in similar[unit]]
-        for unit in np.flatnonzero(known)
+        for unit in np.flatnonzero(known).tolist()
     ]
 
 

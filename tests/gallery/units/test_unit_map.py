@@ -57,7 +57,8 @@ def nearest(points: NDArray[Any], count: int) -> NDArray[np.intp]:
     """Indices of the nearest other points of each point."""
     distance = np.square(points[:, None] - points[None]).sum(-1).astype(float)
     np.fill_diagonal(distance, np.inf)
-    return distance.argsort(axis=1, kind="stable")[:, :count]
+    found: NDArray[np.intp] = distance.argsort(axis=1, kind="stable")[:, :count]
+    return found
 
 
 def test_the_repulsion_is_that_of_all_pairs() -> None:
