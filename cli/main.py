@@ -27,6 +27,7 @@ from cli.modes import modes
 from cli.output import print_message
 from cli.pack import pack
 from cli.render import render
+from cli.sae import sae
 from cli.score import score
 from cli.streams import open_closed_streams, unfailing_streams
 from cli.tokens import tokens
@@ -41,7 +42,7 @@ INTERRUPTED = 130
 SECTIONS = {
     "Render images": (render, grid, tokens, demo),
     "View and check stores": (gallery, export, info, verify, pack),
-    "Inspect a model": (models, units, activations, examples, filters, logits, compare),
+    "Inspect a model": (models, units, activations, examples, filters, logits, compare, sae),
     "Inspect attention heads": (attention, modes, gradients),
     "Test explanations": (score, validate, trace),
 }

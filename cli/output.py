@@ -12,6 +12,7 @@ import click
 from featviz._util.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from featviz.store.jobs import JobSummary
@@ -113,13 +114,22 @@ def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
         units = [address for address, own in summary.constants.items() if own == reason]
         more = f" and {len(units) - NAMED} more" if len(units) > NAMED else ""
         print_message(f"constant: {', '.join(units[:NAMED])}{more}: {reason}")
-    if summary.unreadable:
-        count = len(summary.unreadable)
-        more = f" and {count - NAMED} more" if count > NAMED else ""
-        names = ", ".join(summary.unreadable[:NAMED])
-        print_message(f"unreadable: {count} images are left out: {names}{more}")
+    print_unreadable(summary.unreadable)
     counts = f"{summary.stored} {what}, {summary.done} already stored"
     print_message(f"{store}: {counts}, {len(summary.failures)} failed")
+
+
+def print_unreadable(names: Sequence[str]) -> None:
+    """Print on stderr which images of a dataset were left out, if any.
+
+    Parameters
+    ----------
+    names : sequence of str
+    """
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        shown = ", ".join(names[:NAMED])
+        print_message(f"unreadable: {len(names)} images are left out: {shown}{more}")
 
 
 def finish(store: str | Path, summary: JobSummary, what: str) -> None:

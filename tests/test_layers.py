@@ -40,6 +40,7 @@ LAYERS = {
         "examples",
         "filters",
         "logits",
+        "reconstruction",
         "tokens",
         "compare",
         "scores",
