@@ -104,18 +104,15 @@ def train(
     return {name: tensor.detach() for name, tensor in state.items()}
 
 
-def count_pure(fires: Tensor, labels: Tensor, share: float = 0.9, least: int = 10) -> int:
-    """Count latents that fire on at least `least` images, a `share` of them of one class.
+def count_pure(highest: Tensor, labels: Tensor, share: float = 0.9, least: int = 10) -> int:
+    """Count latents that fire strongly on the images of one class.
 
-    Parameters
-    ----------
-    fires : Tensor of bool, shape (images, latents)
-        Whether a latent fires on any token of an image.
-    labels : Tensor of int64, shape (images,)
-    share : float
-    least : int
+    `highest` (images, latents) is the largest value of each latent on the tokens of an image. A
+    latent fires strongly above half of its maximum over the images: weak values are common on all
+    classes. It is pure if a `share` of these images, at least `least`, have one label.
     """
-    per_class = F.one_hot(labels).float().T @ fires.float()
+    strong = (highest > 0) & (highest > highest.amax(0) / 2)
+    per_class = F.one_hot(labels).float().T @ strong.float()
     images = per_class.sum(0)
     return int(((images >= least) & (per_class.amax(0) >= share * images)).sum())
 
@@ -124,11 +121,11 @@ def main() -> None:
     """Train, save, and print the quality on held-out images."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="cueworld/vit")
-    parser.add_argument("--site", default="blocks.5.resid_post")
-    parser.add_argument("--data", default="cueworld:9000", help="1,000 images are held out")
-    for name, default in {"latents": 512, "k": 8, "steps": 4000, "batch": 2048, "seed": 0}.items():
+    parser.add_argument("--site", default="blocks.8.resid_post")
+    parser.add_argument("--data", default="cueworld:6000", help="1,000 images are held out")
+    for name, default in {"latents": 512, "k": 8, "steps": 2500, "batch": 2048, "seed": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     model, data = featviz.load(given.model), open_data(given.data)
@@ -156,8 +153,8 @@ def main() -> None:
     sae = featviz.load_sae(given.output).to(model.device)
     quality = to_jsonable(measure_quality(model, sae, data, HELD_OUT))
     seen = tokens_of(model, given.site, data, held_out).to(model.device)
-    fires = (sae.encode(seen) > 0).view(len(held_out), -1, sae.latents).any(1).cpu()
-    pure = count_pure(fires, torch.tensor(data.labels(held_out)))
+    highest = sae.encode(seen).view(len(held_out), -1, sae.latents).amax(1).cpu()
+    pure = count_pure(highest, torch.tensor(data.labels(held_out)))
     print(json.dumps({**vars(given), "output": str(given.output), "pure": pure, **quality}))
 
 

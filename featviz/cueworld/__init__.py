@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from featviz._util.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from featviz.cueworld.architectures import MEAN, STD, WEIGHTS, build, weights
+    from featviz.cueworld.architectures import MEAN, STD, WEIGHTS, build, sae_folder, weights
     from featviz.cueworld.cues import blur, grayscale, hide_color, silhouette
     from featviz.cueworld.evaluation import report
     from featviz.cueworld.image_stream import batches, draw
@@ -43,6 +43,7 @@ __all__ = [
     "grayscale",
     "hide_color",
     "report",
+    "sae_folder",
     "sample",
     "silhouette",
     "weights",
@@ -68,6 +69,7 @@ __getattr__, __dir__ = lazy_names(
         "grayscale": "cues",
         "hide_color": "cues",
         "report": "evaluation",
+        "sae_folder": "architectures",
         "sample": "world",
         "silhouette": "cues",
         "weights": "architectures",

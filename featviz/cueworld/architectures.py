@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import safetensors.torch
 from timm.models.mlp_mixer import MlpMixer
@@ -76,6 +77,11 @@ def weights(name: str) -> dict[str, Tensor]:
     _check(name)
     file = resources.files("featviz.cueworld") / "weights" / f"{name}.safetensors"
     return widen(safetensors.torch.load(file.read_bytes()))
+
+
+def sae_folder() -> Path:
+    """Return the folder of the bundled sparse autoencoder of ``vit``, in the format of SAELens."""
+    return Path(str(resources.files("featviz.cueworld"))) / "weights" / "sae"
 
 
 def widen(state: dict[str, Tensor]) -> dict[str, Tensor]:

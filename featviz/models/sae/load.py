@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
+from featviz import cueworld
 from featviz._util.arguments import file_path, instance
 from featviz.errors import FeatvizError
 from featviz.models.sae.facts import Facts
@@ -13,6 +14,9 @@ from featviz.models.sae.formats.files import find_files
 from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.sites import Site
 from featviz.models.vision_model import VisionModel
+
+BUNDLED = "cueworld/sae"
+"""Name of the bundled sparse autoencoder, of ``cueworld/vit``."""
 
 _FORMATS = (saev, saelens, dictionary_learning, prisma)
 
@@ -38,7 +42,8 @@ def load_sae(
     Parameters
     ----------
     path : str or path
-        The folder with configuration and weights, or the file of the weights.
+        The folder with configuration and weights, or the file of the weights; or
+        ``"cueworld/sae"``, the bundled one.
     site : str, optional
         The site whose vectors it reads, such as ``"blocks.9.resid_post"``; by default as the files
         say.
@@ -75,7 +80,8 @@ def load_sae(
     >>> sae.site, sae.latents
     ('blocks.9.resid_post', 24)
     """
-    files = find_files(file_path("path", path))
+    where = file_path("path", path)
+    files = find_files(cueworld.sae_folder() if where.as_posix() == BUNDLED else where)
     if site is not None:
         instance("site", site, str, "the path of a site, such as 'blocks.9.resid_post'")
     given = {
