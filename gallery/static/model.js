@@ -2682,7 +2682,7 @@
 
   // list/map/painter.js
   var PICTURES_FROM = 16;
-  var MOST_DRAWN = 1e3;
+  var MOST_DRAWN = 700;
   var GAPS_FROM = 5;
   var MOST_PICTURES = 2048;
   var MOST_LARGE = 160;
