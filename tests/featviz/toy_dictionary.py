@@ -70,7 +70,7 @@ class ToyDictionary:
         chosen = torch.rand(shape, generator=generator).argsort(-1) < ACTIVE
         coefficients = chosen * (0.1 + 0.2 * torch.rand(shape, generator=generator))
         patches = 0.5 + torch.einsum("npa,achw->npchw", coefficients, self.atoms)
-        grid = patches.unflatten(1, (GRID, GRID)).permute(0, 3, 1, 4, 2, 5)
+        grid = patches.reshape(count, GRID, GRID, 3, PATCH, PATCH).permute(0, 3, 1, 4, 2, 5)
         return grid.reshape(count, 3, SIDE, SIDE), coefficients
 
 

@@ -55,7 +55,8 @@ class TokenStatistics:
         Tensor, shape (tokens, width)
             On the device of the sparse autoencoder.
         """
-        parts = inputs.to(self._mean.device).split(max(1, MAX_VALUES // self._sae.latents))
+        size = max(1, MAX_VALUES // self._sae.latents)
+        parts = torch.split(inputs.to(self._mean.device), size)
         return torch.cat([self._reconstruct(part) for part in parts])
 
     def _reconstruct(self, inputs: Tensor) -> Tensor:

@@ -54,7 +54,8 @@ def test_values_of_a_convolution_have_channels_last() -> None:
     factors = torch.rand(24, generator=torch.Generator().manual_seed(0))
     output = run(model, "layer1.0.conv1", lambda values: values * factors)
     layer = model.module.get_submodule("layer1.0.conv1")
-    layer.weight.data *= factors[:, None, None, None]
+    with torch.no_grad():
+        layer.get_parameter("weight").mul_(factors[:, None, None, None])
     torch.testing.assert_close(output, model(images_of(model)), rtol=1e-4, atol=1e-5)
 
 
@@ -66,18 +67,18 @@ def rest_of_block(model: VisionModel, name: str, new: Tensor) -> Tensor:
     )
     model(images_of(model))
     hook.remove()
-    block = module.get_submodule("blocks.1")
+    part = module.get_submodule
     before = stream[0]
     if name == "resid_pre":
         before = new
-    added = new if name == "attn_out" else block.attn(block.norm1(before))
+    added = new if name == "attn_out" else part("blocks.1.attn")(part("blocks.1.norm1")(before))
     middle = new if name == "resid_mid" else before + added
-    written = new if name == "mlp_out" else block.mlp(block.norm2(middle))
+    written = new if name == "mlp_out" else part("blocks.1.mlp")(part("blocks.1.norm2")(middle))
     after = new if name == "resid_post" else middle + written
     for index in (2, 3):
-        after = module.get_submodule(f"blocks.{index}")(after)
-    head: Tensor = module.get_submodule("head")(module.get_submodule("norm")(after)[:, 0])
-    return head
+        after = part(f"blocks.{index}")(after)
+    logits: Tensor = part("head")(part("norm")(after)[:, 0])
+    return logits
 
 
 @pytest.mark.parametrize("name", OF_BLOCK[:5])

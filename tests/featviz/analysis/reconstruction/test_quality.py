@@ -50,6 +50,17 @@ def noise(count: int, side: int = 32) -> Tensor:
     return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
+def stream_of(model: VisionModel, images: Tensor) -> Tensor:
+    """Return the values of `SITE`."""
+    stream: list[Tensor] = []
+    hook = model.module.get_submodule("blocks.1").register_forward_hook(
+        lambda _module, _inputs, output: stream.append(output)
+    )
+    model(images)
+    hook.remove()
+    return stream[0]
+
+
 def test_every_figure_agrees_with_an_example_computed_by_hand() -> None:
     """Tokens are (red, green) pixels: one red in image 0, nine green in image 1, eight black.
 
@@ -120,13 +131,7 @@ def test_an_autoencoder_that_writes_nothing_is_zero_ablation() -> None:
 
 def test_the_mean_token_explains_no_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     model, images = toy_vit(), noise(5)
-    stream: list[Tensor] = []
-    hook = model.module.get_submodule("blocks.1").register_forward_hook(
-        lambda _module, _inputs, output: stream.append(output)
-    )
-    model(images)
-    hook.remove()
-    mean = stream[0].flatten(0, 1).double().mean(0).float()
+    mean = stream_of(model, images).flatten(0, 1).double().mean(0).float()
     sae = autoencoder(torch.zeros(4, 16), torch.zeros(4, 16), decoder_bias=mean)
     monkeypatch.setattr(quality, "BATCH", 2)
     found = measure_quality(model, sae, dataset(images))
@@ -182,9 +187,7 @@ def test_a_model_without_a_head_has_the_cosine_of_its_class_token_only() -> None
     assert found.reconstruction.same_top1 is None
     # SITE is the last block: half of the positive part of the class token, normalized.
     with torch.no_grad():
-        token = module.forward_intermediates(
-            model.normalize(noise(2)), norm=False, return_prefix_tokens=True
-        )[1][-1][1][:, 0]
+        token = stream_of(model, noise(2))[:, 0]
         wanted = torch.cosine_similarity(module.norm(token), module.norm(token.relu() / 2)).mean()
     assert found.reconstruction.cosine == pytest.approx(float(wanted), abs=1e-5)
 

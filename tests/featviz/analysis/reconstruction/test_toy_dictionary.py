@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,12 @@ from tests.featviz.toy_dictionary import (
 from tests.oracles.linear import best_in_the_box
 
 TOKEN, ROW, COLUMN = 5, 1, 2  # of a grid of 3 x 3
+SETTINGS: dict[str, Any] = {
+    "param": "pixel",
+    "preset": "naive",
+    "steps": 192,
+    "precision": "float32",
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +66,7 @@ def test_the_image_of_a_latent_reaches_95_percent_of_its_maximum_and_shows_its_a
         def latent(images: Tensor, _activations: Tensor, index: int = index) -> Tensor:
             return toy.sae.pre_activations(read(images), [index])[:, 0]
 
-        settings = {"param": "pixel", "preset": "naive", "steps": 192, "precision": "float32"}
-        picture = featviz.render(toy.model, f"0:0@{TOKEN}", objective=latent, **settings)
+        picture = featviz.render(toy.model, f"0:0@{TOKEN}", objective=latent, **SETTINGS)
         pixels = torch.from_numpy(picture.images[0, 0].astype(np.float32) / 255).movedim(-1, 0)
         reached = float(latent(pixels[None], torch.empty(0)))
         best = best_in_the_box(toy.atoms[index].double().numpy(), 0.0, 0.5, 1.0)
