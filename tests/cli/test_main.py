@@ -32,6 +32,7 @@ COMMANDS = [
     "modes",
     "pack",
     "render",
+    "sae",
     "score",
     "tokens",
     "trace",
