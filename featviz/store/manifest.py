@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from featviz.errors import FeatvizError
@@ -113,7 +114,12 @@ class Manifest:
             raise FeatvizError(f"cannot read {path}: {error.strerror or error}") from error
 
     def conflict(
-        self, model: str, fingerprint: str, kind: str, configuration: Mapping[str, Any]
+        self,
+        model: str,
+        fingerprint: str,
+        load: Mapping[str, Any],
+        kind: str = "",
+        configuration: Mapping[str, Any] = MappingProxyType({}),
     ) -> str:
         """Explain why a job cannot add its results to this store.
 
@@ -122,8 +128,11 @@ class Manifest:
         model, fingerprint : str
             Name and fingerprint of the job's model. The same weights under another name are the
             same model.
+        load : mapping
+            The other arguments that load it. Only sparse autoencoders that the store has too
+            count, by their digests and sites.
         kind : str
-            Kind of result.
+            Kind of result; by default none, so that only the model counts.
         configuration : mapping
             Settings of the job. Of a model or dataset among them, such as the other one of a
             comparison, only the fingerprint counts.
@@ -138,6 +147,8 @@ class Manifest:
             there = {"model": self.model, "fingerprint": self.fingerprint}
             here = {"model": model, "fingerprint": fingerprint}
             return f"is of another model: {differences(there, here)}"
+        if (there := _latents(self.load, load)) != (here := _latents(load, self.load)):
+            return f"has latents of another sparse autoencoder: {differences(there, here)}"
         stored, wanted = self.configuration.get(kind), json.loads(json.dumps(configuration))
         if stored is None or _without_names(stored) == _without_names(wanted):
             return ""
@@ -181,6 +192,15 @@ _TYPES: dict[str, type] = {
 
 _NAMES = {"name", "model", "untrained", "arch", "image_size", "mean", "std", "model_args"}
 """How a model or dataset is found, which its fingerprint does not depend on."""
+
+
+def _latents(load: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return digest and site of the autoencoders whose name occurs in `other` too."""
+    saes, names = load.get("saes", {}), other.get("saes", {})
+    return {
+        f"sae.{name}": {key: saes[name].get(key) for key in ("digest", "site")}
+        for name in sorted(saes.keys() & names.keys())
+    }
 
 
 def _without_names(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -70,7 +70,7 @@ class Source:
             If the model cannot be loaded on this machine, or has other weights.
         """
         device = "cuda" if self.gpu else "cpu"
-        model = load(self.name, device=device, **asdict(self.options))
+        model = load(self.name, device=device, **vars(self.options))
         if model.fingerprint != self.fingerprint:
             raise FeatvizError(
                 f"{self.name} has other weights on a worker than where the job was started; "
