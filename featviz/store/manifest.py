@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from featviz.errors import FeatvizError
@@ -86,6 +85,9 @@ class Manifest:
             raise DamagedError(f"{where} is damaged: its 'sites' are not all strings")
         if not all(type(value) is dict for value in fields["configuration"].values()):
             raise DamagedError(f"{where} is damaged: a 'configuration' is not a dict")
+        saes = fields["load"].get("saes", {})
+        if type(saes) is not dict or not all(type(each) is dict for each in saes.values()):
+            raise DamagedError(f"{where} is damaged: its 'saes' are not dicts by name")
         arguments = {name: fields[name] for name in _TYPES}
         if type(fields.get("location", "")) is not str:
             raise DamagedError(f"{where} is damaged: its 'location' is not a string")
@@ -119,7 +121,7 @@ class Manifest:
         fingerprint: str,
         load: Mapping[str, Any],
         kind: str = "",
-        configuration: Mapping[str, Any] = MappingProxyType({}),
+        configuration: Mapping[str, Any] | None = None,
     ) -> str:
         """Explain why a job cannot add its results to this store.
 
@@ -133,7 +135,7 @@ class Manifest:
             count, by their digests and sites.
         kind : str
             Kind of result; by default none, so that only the model counts.
-        configuration : mapping
+        configuration : mapping, optional
             Settings of the job. Of a model or dataset among them, such as the other one of a
             comparison, only the fingerprint counts.
 
@@ -204,11 +206,11 @@ def _latents(load: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any
 
 
 def _without_names(value: Any) -> Any:
-    """Leave out the names of everything that has a fingerprint: it may have several."""
+    """Leave out names of what has a fingerprint, and paths of what has a digest: they may vary."""
     if not isinstance(value, Mapping):
         return value
-    kept = value.keys() - _NAMES if "fingerprint" in value else value.keys()
-    return {key: _without_names(value[key]) for key in kept}
+    names = _NAMES if "fingerprint" in value else {"path"} if "digest" in value else set()
+    return {key: _without_names(value[key]) for key in value.keys() - names}
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

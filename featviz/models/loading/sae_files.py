@@ -15,7 +15,7 @@ from featviz.errors import FeatvizError
 LATENTS = "sae."
 """Begins the path of the latents of a sparse autoencoder, before its name."""
 
-_NAME = re.compile("[A-Za-z0-9_-]+")
+_NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]*")
 _RESERVED = ("qk", "qk_mode")
 """Ends of the paths of attention logits, which addresses are parsed by."""
 
@@ -72,12 +72,13 @@ def check_sae_name(name: Any) -> str:
     Raises
     ------
     FeatvizError
-        If it is anything but letters of ASCII, digits, ``_`` and ``-``.
+        If it is anything but letters of ASCII, digits, ``_`` and, not first, ``-``; or ``qk`` or
+        ``qk_mode``.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _RESERVED:
         raise FeatvizError(
             "the name of a sparse autoencoder (--sae NAME=PATH) must be letters, digits, '_' and "
-            f"'-', and not 'qk' or 'qk_mode'; got {name!r}"
+            f"'-' (not first), and not 'qk' or 'qk_mode'; got {name!r}"
         )
     return name
 

@@ -95,10 +95,9 @@ def test_a_closed_latent_rises_in_rendering_whatever_shares_its_batch(
     model: VisionModel, sae: SparseAutoencoder
 ) -> None:
     chosen = units(model, "sae.x:0,5@max", "sae.x:5@cls")
-    settings = {"steps": 8, "size": 32}
-    together = render(model, chosen, **settings)
-    again = render(model, chosen, **settings)
-    alone = render(model, chosen[1], batch=1, **settings)
+    together = render(model, chosen, steps=8, size=32)
+    again = render(model, chosen, steps=8, size=32)
+    alone = render(model, chosen[1], batch=1, steps=8, size=32)
     np.testing.assert_array_equal(together.images, again.images)
     assert (together.trajectory[:, 0, -1] > together.trajectory[:, 0, 0]).all()
     np.testing.assert_allclose(alone.activation[0], together.activation[1], rtol=1e-3)
@@ -186,7 +185,7 @@ def test_a_direction_among_latents_is_refused(
         units(model, "sae.x:probe.npy")
 
 
-@pytest.mark.parametrize("name", ["a", "16k", "0-3", "all", "-_"])
+@pytest.mark.parametrize("name", ["a", "16k", "0-3", "all", "_-"])
 def test_a_name_that_looks_like_a_range_is_a_name(sae: SparseAutoencoder, name: str) -> None:
     model = toy_vit().with_saes({name: sae})
     assert [str(unit) for unit in units(model, f"sae.{name}:0-1")] == [
