@@ -121,7 +121,7 @@ class Model:
             If an earlier store has latents of another autoencoder of the same name.
         """
         if conflict := store.manifest.conflict(self.name, self.fingerprint, self.load):
-            raise FeatvizError(f"{store.path} {conflict}; another store here has these")
+            raise FeatvizError(f"{store.path} {conflict}; make a gallery of each")
         if saes := {**store.load.get("saes", {}), **self.load.get("saes", {})}:
             self.load = {**self.load, "saes": saes}
             self.sites = [*dict.fromkeys([*self.sites, *store.sites])]
