@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.sae.normalization import Normalization, normalize, restore
-from featviz.models.sae.weights import Weights
+
+if TYPE_CHECKING:
+    from featviz.models.sae.weights import Weights
 
 
 @dataclass(frozen=True)
