@@ -20,11 +20,16 @@ STORES = (
     ("neurons", ("blocks.all.mlp.fc1:0-7",), 1),
     ("diverse", ("blocks.3,6,9,11.mlp.fc1:3",), 4),
     ("tokens", ("blocks.8.mlp.fc1:2@cls", "blocks.8.mlp.fc1:2@1,8,28,37,57,64"), 1),
+    ("heads", ("blocks.all.attn.qk:all@same",), 1),
 )
 """Name, selectors, and images per unit of each store."""
 
 DATA = "cueworld:720"
 """Natural images that the pictures are compared with."""
+
+CORRUPTION = "grayscale"
+TRACED = 96
+"""Images whose color is restored in one head at a time."""
 
 
 @click.command()
@@ -40,10 +45,11 @@ DATA = "cueworld:720"
 )
 @json_option
 def demo(folder: str, as_json: bool) -> None:
-    """Render neurons of a bundled model and build a gallery.
+    """Render neurons and heads of a bundled model and build a gallery.
 
-    The pictures are compared with natural images and scored. Takes a few minutes on a CPU and
-    downloads nothing. Prints the path of the page to open.
+    The pictures are compared with natural images and scored, the logits that the neurons write to
+    are computed, and activation patching finds the heads that carry color. Takes a few minutes on
+    a CPU and downloads nothing. Prints the path of the page to open.
 
     \b
     Example:
@@ -55,11 +61,15 @@ def demo(folder: str, as_json: bool) -> None:
 
     from featviz.addressing.selectors import units
     from featviz.analysis.examples.job import examples_to_store
+    from featviz.analysis.logits.job import logits_to_store
     from featviz.analysis.scores.job import scores_to_store
     from featviz.data.datasets import open_data
     from featviz.optimization.recipe import make_recipe
     from featviz.rendering.job import keep_defaults, render_to_store
     from gallery import export
+    from patching.interventions.corruptions import corruption
+    from patching.interventions.selection import Selection
+    from patching.trace_job import Settings, trace_to_store
 
     data = open_data(DATA)
     reports: list[dict[str, Any]] = []
@@ -76,7 +86,13 @@ def demo(folder: str, as_json: bool) -> None:
             scores_to_store(model, store, progress=progress)
         counted = {"store": str(store), "rendered": summary.stored, "done": summary.done}
         reports.append({**counted, "failures": summary.failures, "constants": summary.constants})
-    stores = [each["store"] for each in reports]
+        if name == "neurons":
+            logits_to_store(model, chosen, store)
+    settings, traces = Settings(Selection("head"), corruption(CORRUPTION)), Path(folder, "traces")
+    with progress_bar("traces: ") as progress:
+        summary = trace_to_store(model, data, settings, traces, TRACED, progress=progress)
+    print_summary(traces, summary, "images traced")
+    stores = [*(each["store"] for each in reports), str(traces)]
     exported = export(stores, Path(folder, "gallery"), partial(tqdm, unit=" units"))
     if as_json:
         print_json({"page": str(exported.page), "stores": reports})

@@ -2682,7 +2682,7 @@
 
   // list/map/painter.js
   var PICTURES_FROM = 16;
-  var MOST_DRAWN = 1e3;
+  var MOST_DRAWN = 700;
   var GAPS_FROM = 5;
   var MOST_PICTURES = 2048;
   var MOST_LARGE = 160;
@@ -7622,7 +7622,7 @@
     return found;
   }
 
-  // sections/experiment-text.js
+  // sections/traces/experiment-text.js
   var SITES = {
     attn_out: "attention outputs",
     mlp_out: "MLP outputs",
@@ -7690,7 +7690,7 @@
     return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
   }
 
-  // sections/traces.js
+  // sections/traces/section.js
   var ALL2 = "all";
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];

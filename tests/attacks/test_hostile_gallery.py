@@ -164,7 +164,7 @@ def test_every_hostile_unit_is_shown_without_running_scripts(page: Page, site: P
     [
         ("filters", "#section section .heading h3", TEXTS),
         ("attention", ".card-head h4", [f"head {text}" for text in TEXTS]),
-        ("grids", ".labeled figcaption b", [f"head:{text}" for text in TEXTS]),
+        ("grids", "#section figure figcaption b", [f"head:{text}" for text in TEXTS]),
         ("gradients", ".gradient h4", [f"head:{text}" for text in TEXTS]),
         ("tokens", ".token-map figcaption b", [f":{text}" for text in TEXTS]),
         ("compare", ".match .two > div:last-child .who", TEXTS),

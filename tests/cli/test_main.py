@@ -21,11 +21,13 @@ COMMANDS = [
     "compare",
     "demo",
     "examples",
+    "export",
     "filters",
     "gallery",
     "gradients",
     "grid",
     "info",
+    "logits",
     "models",
     "modes",
     "pack",
@@ -69,10 +71,14 @@ def test_help_imports_no_heavy_module(words: list[str]) -> None:
     run_light([*words, "--help"], "numpy", "h5py", "PIL", "tqdm")
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "pack", "gallery"])
+@pytest.mark.parametrize("command", ["info", "verify", "pack", "gallery", "export"])
 def test_commands_that_read_stores_import_no_heavy_module(command: str, tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", ["head:0", "head:1"]).path
-    more = {"pack": [str(tmp_path / "all.h5")], "gallery": ["-o", str(tmp_path / "site")]}
+    more = {
+        "pack": [str(tmp_path / "all.h5")],
+        "gallery": ["-o", str(tmp_path / "site")],
+        "export": ["--csv", "-"],
+    }
     run_light([command, str(store), *more.get(command, [])])
 
 

@@ -9,7 +9,7 @@ import { headRows, headsView } from "../sections/heads.js";
 import { imagesView } from "../sections/images/section.js";
 import { reportView } from "../sections/report.js";
 import { tokensView } from "../sections/tokens.js";
-import { tracesView } from "../sections/traces.js";
+import { tracesView } from "../sections/traces/section.js";
 import { model } from "../state/model.js";
 import { unitTable } from "../state/unit-table.js";
 

@@ -71,7 +71,7 @@ class UnitMapWriter:
         basis, neighbors = "pictures", by_picture
         values: NDArray[np.uint8] | Vectors = descriptors
         if profiles is not None and by_profile is not None:
-            has_profile = np.isfinite(profiles).all(axis=1)
+            has_profile: NDArray[np.bool_] = np.all(np.isfinite(profiles), axis=1)
             if has_profile.sum() >= known.sum():
                 basis, known, values, neighbors = "activations", has_profile, profiles, by_profile
         if known.sum() < MIN_UNITS:

@@ -4,7 +4,7 @@ import { unitTable } from "../../state/unit-table.js";
 import { Pictures } from "./pictures.js";
 
 const PICTURES_FROM = 16; // pixels per cell
-const MOST_DRAWN = 1000; // pictures in a frame; with more units in the window, only colors are drawn
+const MOST_DRAWN = 700; // pictures in a frame; with more units in the window, only colors are drawn
 const GAPS_FROM = 5; // pixels per cell
 const MOST_PICTURES = 2048; // that are kept: 32 MB for cells of 64 pixels
 const MOST_LARGE = 160; // pictures that are larger than a cell of a sheet

@@ -185,6 +185,12 @@ def paths(addresses: Sequence[str], naturalness: Sequence[float]) -> dict[str, A
     }
 
 
+def logits(addresses: Sequence[str]) -> dict[str, Any]:
+    """Direct effects of units that raise the second class and lower the third."""
+    effects = np.array([[0.25, 0.5, -0.125]] * len(addresses), np.float32)
+    return {"address": list(addresses), "effects": effects}
+
+
 UNITS = tuple(f"{SITE}:{index}" for index in range(4))
 
 
@@ -201,6 +207,7 @@ def whole_store(path: Path) -> Path:
         ("examples", {"data": "cueworld", "classes": CLASSES}, examples([f"{SITE}:9", *first])),
         ("scores", {"seeds": 1}, scores(first)),
         ("paths", {"layers": ["blocks.0", "blocks.2"]}, paths(first, [0.9, 0.8, -0.5])),
+        ("logits", {"classes": CLASSES, "norm": "unscaled"}, logits(first)),
         (
             "validations",
             VALIDATIONS,

@@ -52,6 +52,8 @@ def test_numbers_are_of_the_best_picture_and_of_the_effect_that_a_claim_is_about
     assert {name: found[name] for name in expected} == pytest.approx(expected)
     assert (found["necessary"], found["sufficient"], found["pictured"]) == (True, True, True)
     assert found["tested_class"] == "stripes"
+    ends = [found[f"writes_{end}{what}"] for end in ("to", "against") for what in ("", "_effect")]
+    assert ends == ["green", 0.5, "stripes", -0.125]
 
 
 def test_what_is_not_known_is_none_and_never_nan(rows: dict[str, dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 // What was patched in a sweep, in words.
 
-import { listed } from "../shared/text.js";
+import { listed } from "../../shared/text.js";
 
 const SITES = {
   attn_out: "attention outputs",

@@ -1,19 +1,19 @@
 // Activation patching: effects by layer, head or token.
 
-import { responsive } from "../charts/frame.js";
-import { divergingLegend, heatMap } from "../charts/heat-map.js";
-import { intervalsPlot } from "../charts/intervals.js";
-import { sampleColor } from "../charts/scales.js";
-import { element } from "../shared/dom.js";
-import { missingFile } from "../shared/message.js";
-import { settingsTable, tableOf } from "../shared/tables.js";
-import { brief, counted, listed, percent } from "../shared/text.js";
-import { headLink, layerLink, neuronLink } from "../state/layer-links.js";
-import { loadEntry } from "../state/load.js";
-import { view } from "../state/view.js";
-import { blocksOf, layersOf, sectionHead } from "./blocks.js";
+import { responsive } from "../../charts/frame.js";
+import { divergingLegend, heatMap } from "../../charts/heat-map.js";
+import { intervalsPlot } from "../../charts/intervals.js";
+import { sampleColor } from "../../charts/scales.js";
+import { element } from "../../shared/dom.js";
+import { missingFile } from "../../shared/message.js";
+import { settingsTable, tableOf } from "../../shared/tables.js";
+import { brief, counted, listed, percent } from "../../shared/text.js";
+import { headLink, layerLink, neuronLink } from "../../state/layer-links.js";
+import { loadEntry } from "../../state/load.js";
+import { view } from "../../state/view.js";
+import { blocksOf, layersOf, sectionHead } from "../blocks.js";
+import { enlargeable, shownWidth } from "../figures.js";
 import { metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
-import { enlargeable, shownWidth } from "./figures.js";
 
 const ALL = "all";
 
