@@ -13,6 +13,7 @@ from torch import Tensor
 from featviz import FeatvizError, VisionModel, load_sae, readout, render, units
 from featviz.activations.patch_maps import PatchReader
 from featviz.analysis.examples.argmax_tokens import TokenLocator
+from featviz.models.acceleration import in_precision
 from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from tests.featviz.models.sae.files import write_random
 from tests.featviz.toys import toy_vit
@@ -197,3 +198,17 @@ def test_a_name_that_looks_like_a_range_is_a_name(sae: SparseAutoencoder, name: 
 def test_latents_come_after_the_site_that_they_read(model: VisionModel) -> None:
     paths = list(model.sites)
     assert paths.index("sae.x") == paths.index(SITE) + 1
+
+
+def test_a_copy_in_half_precision_computes_latents_in_float32(
+    model: VisionModel, images: Tensor, expected: Tensor
+) -> None:
+    half = in_precision(model, "bfloat16")
+    read = readout(half, units(half, "sae.x:3@cls"))
+    with torch.no_grad():
+        values = read(images)
+        stream = readout(half, units(half, f"{SITE}:all@cls"))(images)
+    assert values.dtype == torch.float32
+    assert model.saes["x"].encoder.dtype == torch.float32
+    torch.testing.assert_close(values[:, 0], model.saes["x"].pre_activations(stream)[:, 3])
+    torch.testing.assert_close(values[:, 0], expected[:, 0, 3], rtol=0.05, atol=0.2)
