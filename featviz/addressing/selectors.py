@@ -272,7 +272,7 @@ def _indices(site: Site, text: str) -> list[int | Mode | Direction]:
 def _paths(model: VisionModel, pattern: str) -> list[str]:
     """Expand the ranges, lists and ``all`` in a module path against the existing sites."""
     parts = pattern.split(".")
-    if pattern.startswith(LATENTS):
+    if pattern.startswith(LATENTS) and pattern in model.sites:
         return [pattern]  # the name may look like a range
     if all((part.isidentifier() and part != "all") or part.isdigit() for part in parts):
         return [pattern]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from featviz import FeatvizError, VisionModel, load_sae, readout, render, units
+from featviz import FeatvizError, VisionModel, load_sae, readout, render, units, wrap
 from featviz.activations.patch_maps import PatchReader
 from featviz.analysis.examples.argmax_tokens import TokenLocator
 from featviz.models.acceleration import in_precision
@@ -19,6 +22,7 @@ from tests.featviz.models.sae.files import write_random
 from tests.featviz.toys import toy_vit
 
 SITE = "blocks.2.resid_post"
+HALF = (0.5, 0.5, 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +216,18 @@ def test_a_copy_in_half_precision_computes_latents_in_float32(
     assert model.saes["x"].encoder.dtype == torch.float32
     torch.testing.assert_close(values[:, 0], model.saes["x"].pre_activations(stream)[:, 3])
     torch.testing.assert_close(values[:, 0], expected[:, 0, 3], rtol=0.05, atol=0.2)
+
+
+def test_a_model_may_have_modules_of_that_name(sae: SparseAutoencoder) -> None:
+    module = toy_vit().module
+    layers = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 6))
+    net = wrap(nn.Sequential(OrderedDict(vit=module, sae=layers)), 32, HALF, HALF)
+    assert [str(unit) for unit in units(net, "sae.0-1:3")] == ["sae.0:3", "sae.1:3"]
+    with pytest.raises(FeatvizError, match=r"^the model has a site sae\.1; give the autoencoder"):
+        net.with_saes({"1": _reading(sae, "vit.blocks.2.resid_post")})
+
+
+def _reading(sae: SparseAutoencoder, site: str) -> SparseAutoencoder:
+    copied = copy.copy(sae)
+    copied.origin = replace(sae.origin, site=site)
+    return copied
