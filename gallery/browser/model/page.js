@@ -1,7 +1,7 @@
 // Entry point of a model's page. Shows what the URL hash names: the units, a section, or a page
 // that replaces the lists.
 
-import { Grid, stickyHeight } from "../list/grid.js";
+import { Grid, stickyHeight } from "../list/grid/grid.js";
 import { Layers } from "../list/layers.js";
 import { COLORINGS } from "../list/map/coloring.js";
 import { UnitMap } from "../list/map/unit-map.js";
