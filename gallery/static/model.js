@@ -126,7 +126,7 @@
   var { model, units: unitData } = data;
   var dataFolder = document.body.dataset.folder;
 
-  // state/pins.js
+  // state/saved/pins.js
   var MOST_PINS = 8;
   var Pins = class {
     /** `key` is the key in session storage. */
@@ -173,7 +173,7 @@
   };
   var pins = new Pins(`featviz-pins:${model.name}:${model.weights}`);
 
-  // state/label-file.js
+  // state/saved/label-file.js
   var LABELS = {
     format: "featviz-labels",
     version: 1,
@@ -390,7 +390,7 @@
     `featviz-lists:${model.name}:${model.weights}`
   );
 
-  // state/labels.js
+  // state/saved/labels.js
   var Labels = class extends StoredMarks {
     /** `exported` are the labels of the export; `key` is the key in local storage. */
     constructor(exported, key) {

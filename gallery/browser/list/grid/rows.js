@@ -2,8 +2,8 @@
 
 import { element } from "../../shared/dom.js";
 import { counted, measured } from "../../shared/text.js";
-import { labels } from "../../state/labels.js";
-import { pins } from "../../state/pins.js";
+import { labels } from "../../state/saved/labels.js";
+import { pins } from "../../state/saved/pins.js";
 import { setStyle, thumbnailStyle } from "../../state/thumbnails.js";
 import { unitTable } from "../../state/unit-table.js";
 import { view } from "../../state/view.js";
