@@ -34,6 +34,8 @@ def activations(
       featviz activations cueworld/vit blocks.9.mlp.fc1:3 --image a.png b.png
       # Eight neurons at the class token
       featviz activations cueworld/vit blocks.9.mlp.fc1:0-7@cls --image a.png
+      # Pre-activation of a latent of a sparse autoencoder
+      featviz activations vit_base_patch32_224 sae.x:7@max --sae x=PATH --image a.png
     """
     loaded = load_model(model, options, device)
 

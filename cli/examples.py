@@ -71,6 +71,8 @@ def examples(
       featviz examples cueworld/vit blocks.9.mlp.fc1:0-15 --data folder:dogs -o a
       # Attention logits of all heads in block 3
       featviz examples cueworld/vit blocks.3.attn.qk:all@same --data cueworld -o b
+      # All latents of a sparse autoencoder, by their pre-activations
+      featviz examples vit_base_patch32_224 sae.x:all@max --data cueworld -o d --sae x=PATH
       # Every unit that was rendered into the store
       featviz examples cueworld/vit --data cueworld:5000 -o neurons --top 16
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import Field, asdict, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -169,7 +169,8 @@ def load_options(
         @wraps(function)
         def command(*arguments: Any, **values: Any) -> Any:
             given = {name: values.pop(names[name]) for name in names}
-            options = LoadOptions(**given | {"model_args": dict(given["model_args"])})
+            several = {name: _by_name(name, given[name]) for name in ("model_args", "saes")}
+            options = LoadOptions(**given | several)
             return function(*arguments, **values, **{argument: options})
 
         for each in reversed(fields(LoadOptions)):
@@ -179,7 +180,7 @@ def load_options(
                 f"--{parts[each.name]}",
                 names[each.name],
                 is_flag=is_flag,
-                multiple=each.name == "model_args",
+                multiple=each.name in ("model_args", "saes"),
                 type=bool if is_flag else Parsed(about["metavar"], about["parse"]),
                 metavar=about["metavar"],
                 help=about["help"].format(model=model),
@@ -187,6 +188,13 @@ def load_options(
         return cast(Function, command)
 
     return decorate
+
+
+def _by_name(option: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if option == "saes" and len(set(names)) < len(names):
+        raise FeatvizError(f"--sae needs different names, got {', '.join(names)}")
+    return dict(pairs)
 
 
 def model_options(function: Function) -> Function:
@@ -313,7 +321,7 @@ def load_model(model: str, options: LoadOptions, device: str) -> VisionModel:
     with loading_pytorch():
         from featviz.models.loading.load import load
 
-    return load(model, device=device, **asdict(options))
+    return load(model, device=device, **vars(options))
 
 
 def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
@@ -357,7 +365,8 @@ def rendered_units(model: VisionModel, store: str) -> list[Unit]:
     from featviz.store.reader import Store
 
     opened = Store(store)
-    if conflict := opened.manifest.conflict(model.name, model.fingerprint, "", {}):
+    load = model.load_options.to_json()
+    if conflict := opened.manifest.conflict(model.name, model.fingerprint, load):
         raise FeatvizError(f"{store} {conflict}")
     addresses = [*opened.addresses(), *opened.addresses("sides")]
     if not addresses:

@@ -111,6 +111,8 @@ def render(
       featviz render cueworld/vit blocks.3.attn.qk:all@same -o heads --split-qk
       # A weighted sum: class 3 minus half of class 7
       featviz render cueworld/vit head:3+-0.5~head:7 -o sums
+      # Latents of a sparse autoencoder, at the patch where they are largest
+      featviz render vit_base_patch32_224 sae.x:0-7@max -o x --sae x=PATH
       # The first of four processes that share a job
       featviz render deit_small_patch16_224 patch_embed:all -o filters --shard 0/4
       # Two workers of a Ray cluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from cli.output import json_option, print_json, print_line, print_table, print_u
 from cli.paths import MODEL
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
+from featviz.models.loading.sae_files import split_site
 
 if TYPE_CHECKING:
     from featviz.analysis.reconstruction.quality import Quality
@@ -68,7 +68,7 @@ def sae(
     with loading_pytorch():
         from featviz.models.sae.load import load_sae
 
-    loaded = load_sae(*_path_and_site(path))
+    loaded = load_sae(*split_site(path))
     report = _facts(loaded)
     quality = None
     if model is not None and data is not None:
@@ -92,14 +92,6 @@ def sae(
     if quality is not None:
         print_line()
         _print_quality(quality)
-
-
-def _path_and_site(text: str) -> tuple[str, str | None]:
-    """Split ``PATH@SITE``; an existing path may have an @ of its own."""
-    path, at, site = text.rpartition("@")
-    if not at or os.path.lexists(text):  # False for a long name
-        return text, None
-    return path, site
 
 
 def _facts(loaded: SparseAutoencoder) -> dict[str, Any]:

@@ -168,10 +168,10 @@ class LinearReader(_RowReader):
         Units of the site.
     """
 
-    def read_all(self, inputs: Tensor, _context: Context) -> Tensor:
+    def read_all(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.read_all`."""
-        sequence = self.features(inputs)
-        values = inputs.new_empty(len(inputs), len(self.weight))
+        sequence = self.vectors(inputs, context)
+        values = sequence.new_empty(len(inputs), len(self.weight))
         for position, columns in self.pooling.groups():
             bias = None if self.bias is None else self.bias[columns]
             if position == MAX:  # which does not commute with the product
@@ -183,14 +183,18 @@ class LinearReader(_RowReader):
             values[:, columns] = F.linear(pooled, self.weight[columns], bias).to(values)
         return values
 
-    def read_paired(self, inputs: Tensor, _context: Context) -> Tensor:
+    def read_paired(self, inputs: Tensor, context: Context) -> Tensor:
         """See `LayerReader.read_paired`."""
+        sequence = self.vectors(inputs, context)
         # At least float32: half precision would keep three digits of a sum over all channels.
-        wide = torch.promote_types(inputs.dtype, torch.float32)
-        sequence = self.features(inputs)
+        wide = torch.promote_types(sequence.dtype, torch.float32)
         pooled = self.pooling.pool_rows(sequence, self.pooling.locate(sequence, self.weight))
         values = (pooled.to(wide) * self.weight).sum(1)
         return values if self.bias is None else values + self.bias
+
+    def vectors(self, inputs: Tensor, _context: Context) -> Tensor:
+        """Return what the rows are multiplied with, (N, positions, channels)."""
+        return self.features(inputs)
 
     def features(self, inputs: Tensor) -> Tensor:
         """See `LayerReader.features`."""

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from featviz.activations.activation_readers import full_reader
+from featviz.activations.latent_reader import LatentReader
+from featviz.activations.layer_readers import FullLayerReader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
@@ -190,7 +192,7 @@ class PatchReader:
 
 
 class _LayerCells:
-    """Channels and directions of one layer or activation."""
+    """Channels and directions of one layer or activation, or latents."""
 
     def __init__(
         self, model: VisionModel, site: Site, members: dict[int, Unit], cells: list[Cells | None]
@@ -199,8 +201,14 @@ class _LayerCells:
         self._prefix = site.prefix
         self._cells = next(cells[index] for index in members)
         units = list(members.values())
-        self._reader = full_reader(model.module, site, units)
-        channels = [unit.index if isinstance(unit.index, int) else -1 for unit in units]
+        self._reader: FullLayerReader | LatentReader
+        if site.kind == "latents":
+            self._reader = LatentReader(model.module, site, units)
+            channels = [*range(len(units))]  # it computes no others
+        else:
+            self._reader = full = full_reader(model.module, site, units)
+            self._directions = full.directions
+            channels = [unit.index if isinstance(unit.index, int) else -1 for unit in units]
         self._channels = torch.tensor(channels, device=model.device)
         self._is_direction = np.array([isinstance(unit.index, Direction) for unit in units])
 
@@ -218,7 +226,7 @@ class _LayerCells:
             yield cells, rows, outputs[images, :, self._channels[own]]
         for rows in _parts(np.flatnonzero(is_direction), outputs[0].numel()):
             images, own = (_index(part[rows], outputs) for part in (pairs[:, 0], units))
-            directions = self._reader.directions[own].to(outputs)
+            directions = self._directions[own].to(outputs)
             yield cells, rows, torch.bmm(outputs[images], directions[..., None])[..., 0]
 
 

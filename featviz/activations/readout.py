@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from featviz.activations.activation_readers import NeuronReader, activation_reader
+from featviz.activations.latent_reader import LatentReader
 from featviz.activations.layer_readers import LayerReader, layer_reader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
@@ -123,11 +124,16 @@ class Readout:
     def _part(self, site: Site, members: list[tuple[int, float, Unit]]) -> _Part:
         columns, weights, units = map(list, zip(*members, strict=True))
         submodule = self.model.module.get_submodule
-        norm = None if site.norm is None else submodule(site.norm)
+        reader: LayerReader
+        if site.kind == "latents":
+            reader = LatentReader(self.model.module, site, units)
+        elif site.kind == "activation":
+            reader = activation_reader(self.model.module, site, units)
+        else:
+            norm = None if site.norm is None else submodule(site.norm)
+            reader = layer_reader(submodule(site.owner), site, units, norm)
         return _Part(
-            activation_reader(self.model.module, site, units)
-            if site.kind == "activation"
-            else layer_reader(submodule(site.owner), site, units, norm),
+            reader,
             torch.tensor(columns, device=self.model.device),
             torch.tensor(weights, dtype=torch.float32, device=self.model.device),
             columns == list(range(len(self.units))) and set(weights) == {1.0},

@@ -105,7 +105,7 @@ def read_layer_directions(site: Site, text: str) -> list[Direction]:
     Parameters
     ----------
     site : Site
-        Must not be logits; its width is the required length.
+        Must not be logits or latents; its width is the required length.
     text : str
         See `read_directions`.
 
@@ -116,11 +116,12 @@ def read_layer_directions(site: Site, text: str) -> list[Direction]:
     Raises
     ------
     FeatvizError
-        If the site has logits; see also `read_directions`.
+        If the site has logits or latents; see also `read_directions`.
     """
-    if site.is_logit:
+    if site.kind not in ("layer", "activation"):
+        what = "latents" if site.kind == "latents" else "logits"
         raise FeatvizError(
-            f"{site.path} has logits; only layers and activations of blocks have directions"
+            f"{site.path} has {what}; only layers and activations of blocks have directions"
         )
     return read_directions(text, site.width, site.path)
 

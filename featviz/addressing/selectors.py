@@ -18,6 +18,7 @@ from featviz.addressing.directions import Direction, is_direction, read_layer_di
 from featviz.addressing.ranges import expand, is_ranges
 from featviz.addressing.tokens import expand_tokens
 from featviz.errors import FeatvizError
+from featviz.models.loading.sae_files import LATENTS
 from featviz.models.vision_model import check_model
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def site_of(model: VisionModel, unit: Unit) -> Site:
     site = model.site(unit.site)
     if isinstance(unit.index, Direction):
         length = len(unit.index.vector)
-        if site.is_logit or length != site.width:
+        if site.kind not in ("layer", "activation") or length != site.width:
             raise FeatvizError(f"{unit} has length {length}; {site.path} has width {site.width}")
     else:
         _indices(site, str(unit.index))
@@ -258,7 +259,7 @@ def _indices(site: Site, text: str) -> list[int | Mode | Direction]:
     if is_direction(text):
         return [*read_layer_directions(site, text)]
     if site.kind != "qk_mode":
-        what = "heads" if site.kind == "qk" else "units"
+        what = {"qk": "heads", "latents": "latents"}.get(site.kind, "units")
         return [*expand(text, range(site.width), f"{site.path} has {what}")]
     match = _MODE.fullmatch(text)
     if match is None:
@@ -271,6 +272,8 @@ def _indices(site: Site, text: str) -> list[int | Mode | Direction]:
 def _paths(model: VisionModel, pattern: str) -> list[str]:
     """Expand the ranges, lists and ``all`` in a module path against the existing sites."""
     parts = pattern.split(".")
+    if pattern.startswith(LATENTS) and pattern in model.sites:
+        return [pattern]  # the name may look like a range
     if all((part.isidentifier() and part != "all") or part.isdigit() for part in parts):
         return [pattern]
     paths = list(_walk(model, "", parts))

@@ -81,16 +81,19 @@ def run_until(
         Paths of submodules, at least one.
     take : callable
         Called as ``take(path, inputs, context)`` once for each module, in the order of the forward
-        pass, with the module's first argument, and all others by name.
+        pass, with the module's first argument, and all others by name. It may run the module.
 
     Raises
     ------
     FeatvizError
         If the pass does not call each of these modules exactly once before it ends.
     """
-    waiting = set(paths)
+    waiting, is_taking = set(paths), False
 
     def arrive(call: Call) -> None:
+        nonlocal is_taking
+        if is_taking:
+            return  # `take` runs a module that contains this one; the pass will come to it
         if call.path not in waiting:
             raise FeatvizError(f"{call.path} is called more than once in one forward pass")
         waiting.discard(call.path)
@@ -101,7 +104,9 @@ def run_until(
         if not waiting:
             raise _StopForward(call.path, call.inputs[0], context)
         # Now, not after the pass: a later layer may change this input in place.
+        is_taking = True
         take(call.path, call.inputs[0], context)
+        is_taking = False
 
     try:
         with record(model.module, set(paths), arrive, side="input"):

@@ -1,10 +1,11 @@
-"""Sites: the layers of a model whose output channels are units, and its attention logits."""
+"""Sites: layers of a model whose output channels are units, its attention logits and latents."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -24,20 +25,23 @@ from featviz.models.blocks.activations import (
 from featviz.models.blocks.order import in_order
 from featviz.models.hooks import Call, eval_mode, record
 from featviz.models.input_checks import like_weights
+from featviz.models.loading.sae_files import LATENTS
 from featviz.models.reproducibility import irreproducible, sample
+from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.token_grid import layout
 
 
 @dataclass(frozen=True)
 class Site:
-    """A layer whose output channels are units, an activation of a block, or an attention's logits.
+    """A layer whose output channels are units, an activation, an attention's logits, or latents.
 
     Attributes
     ----------
     path : str
         The name in addresses: timm's module path, or ``patch_embed`` for the patch embedding. For
         the logits of an attention module, its path with ``.qk``; for their modes, ``.qk_mode``; for
-        an activation of a block or attention, its path with the name of the activation.
+        an activation of a block or attention, its path with the name of the activation; for the
+        latents of a sparse autoencoder, ``sae.`` with its name.
     owner : str
         Module path of the layer or attention itself; of an activation, the module whose input it
         is computed from.
@@ -51,13 +55,17 @@ class Site:
     prefix : int
         Number of class, distillation and register tokens among the positions; they come first.
     kind : str
-        ``"layer"``, ``"activation"``, ``"qk"`` or ``"qk_mode"``.
+        ``"layer"``, ``"activation"``, ``"qk"``, ``"qk_mode"`` or ``"latents"``.
     modes : int
         For ``"qk_mode"``: number of modes of each head.
     norm : str or None
         For ``"qk_mode"``: path of the normalization whose output the attention reads.
     source : Source or None
         For ``"activation"``: how it follows from the input of its owner.
+    sae : SparseAutoencoder or None
+        For ``"latents"``: what computes them.
+    read : Site or None
+        For ``"latents"``: the site whose vectors it reads.
     """
 
     path: str
@@ -66,10 +74,12 @@ class Site:
     positions: int
     grid: tuple[int, int] | None
     prefix: int
-    kind: Literal["layer", "activation", "qk", "qk_mode"] = "layer"
+    kind: Literal["layer", "activation", "qk", "qk_mode", "latents"] = "layer"
     modes: int = 0
     norm: str | None = None
     source: Source | None = None
+    sae: SparseAutoencoder | None = field(default=None, repr=False)
+    read: Site | None = field(default=None, repr=False)
 
     @property
     def is_logit(self) -> bool:
@@ -138,7 +148,20 @@ class Sites(Mapping[str, Site]):
             hint = f"; it contains {', '.join(inside)}" if inside else ""
             kind = self._modules[path]
             raise NoSiteError(f"{path} is a {kind}, not a convolution or linear layer{hint}")
+        if path.startswith(LATENTS):
+            name = path.removeprefix(LATENTS)
+            loaded = [each for each, site in self._found.items() if site.kind == "latents"]
+            there = f"; loaded are {', '.join(loaded)}" if loaded else ""
+            raise NoSiteError(
+                f"{path} is not loaded: --sae {name}=PATH loads a sparse autoencoder{there}"
+            )
         raise NoSiteError(f"the model has no module {path}{did_you_mean(path, self._found)}")
+
+    def with_found(self, found: dict[str, Site]) -> Sites:
+        """Return a copy that has the sites `found`, by path and in their order."""
+        copied = copy.copy(self)
+        copied._found = found
+        return copied
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from featviz._util.arguments import described
+from featviz._util.arguments import described, instance
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from featviz.models.input_checks import input_error, like_weights
 from featviz.models.loading.options import LoadOptions, Rgb
+from featviz.models.loading.sae_files import SaeFile, check_sae_name
+from featviz.models.sae.latent_sites import add_latents
+from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.sites import Site, Sites, find_sites
 from featviz.models.token_grid import count_prefix_tokens, has_class_token
 
@@ -50,6 +54,9 @@ class VisionModel:
     variant : dict
         What makes this a model other than the one published with the same weights, such as another
         input size; part of the fingerprint. JSON-compatible.
+    saes : mapping of str to SparseAutoencoder
+        Whose latents are units, by their name in addresses; see `with_saes`. They are no part of
+        the fingerprint.
     """
 
     name: str
@@ -61,6 +68,7 @@ class VisionModel:
     load_options: LoadOptions = field(default_factory=LoadOptions, repr=False)
     location: str | None = field(default=None, repr=False)
     variant: dict[str, Any] = field(default_factory=dict, repr=False)
+    saes: Mapping[str, SparseAutoencoder] = field(default_factory=dict, repr=False)
     _affine: dict[tuple[object, ...], tuple[Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -114,22 +122,22 @@ class VisionModel:
 
     @property
     def sites(self) -> Sites:
-        """The layers whose channels are units, by path.
+        """The layers, activations, logits and latents that have units, by path.
 
         Found by one forward pass, and again after a submodule was replaced.
         """
         key = self._key()
         if self._found is None or self._found[0] != key:
             try:
-                sites = find_sites(self.module, self.image_size, self.prefix_tokens)
+                alone = find_sites(self.module, self.image_size, self.prefix_tokens)
             except Exception:
                 self.check_input()
                 raise
-            self._found = key, sites
+            self._found = key, add_latents(alone, self.saes)
         return self._found[1]
 
     def _key(self) -> tuple[object, ...]:
-        return self.image_size, self.prefix_tokens, *_parts(self.module)
+        return self.image_size, self.prefix_tokens, *self.saes.items(), *_parts(self.module)
 
     def site(self, path: str) -> Site:
         """Return the site at a path; faster than `sites`, as no replaced submodule is noticed.
@@ -189,6 +197,42 @@ class VisionModel:
         copied = copy.copy(self)
         copied.module = module
         copied._found = copied._key(), self.sites
+        return copied
+
+    def with_saes(self, saes: Mapping[str, SparseAutoencoder]) -> VisionModel:
+        """Return a copy of the same module, with latents of sparse autoencoders as units.
+
+        Parameters
+        ----------
+        saes : mapping of str to SparseAutoencoder
+            As `featviz.load_sae` returns them, by name: letters, digits, ``_`` and ``-``. The units
+            are ``sae.NAME:0``, ``sae.NAME:1``, ...; those of `saes` with other names stay.
+
+        Returns
+        -------
+        VisionModel
+
+        Raises
+        ------
+        FeatvizError
+            If a name has other characters, a value is something else, or the model has no such
+            site, or one of another width.
+        """
+        if not isinstance(saes, Mapping):
+            raise FeatvizError(
+                f"saes must be a dict of autoencoders by name, got {described(saes)}"
+            )
+        files = {}
+        for name, sae in saes.items():
+            check_sae_name(name)
+            wanted = "a sparse autoencoder, as featviz.load_sae returns it"
+            instance(f"saes[{name!r}]", sae, SparseAutoencoder, wanted)
+            files[name] = SaeFile(sae.origin.path, sae.site, sae.digest)
+        copied = copy.copy(self)
+        copied.saes, copied._found = {**self.saes, **saes}, None
+        kept = self.load_options
+        copied.load_options = replace(kept, saes={**kept.saes, **files})
+        _ = copied.sites  # raises if a site does not fit
         return copied
 
     def check_input(self) -> None:

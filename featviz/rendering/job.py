@@ -147,9 +147,8 @@ def plan(
     done: set[str] = set()
     if Path(store, NAME).exists():
         opened = Store(store)
-        conflict = opened.manifest.conflict(
-            model.name, model.fingerprint, recipe.kind, recipe.to_json()
-        )
+        identity = model.name, model.fingerprint, model.load_options.to_json()
+        conflict = opened.manifest.conflict(*identity, recipe.kind, recipe.to_json())
         if conflict and not force:
             raise FeatvizError(f"{store} {conflict}{ADVICE}")
         done = set() if conflict else set(opened.addresses(recipe.kind))
@@ -190,5 +189,6 @@ def keep_defaults(
         return recipe  # opening the store to write raises what is wrong with it
     names = {*CONSTANTS, "precision", "frequency_schedule"} - set(given)
     kept = replace(recipe, **{name: getattr(before, name) for name in names})
-    fits = not manifest.conflict(model.name, model.fingerprint, recipe.kind, kept.to_json())
+    identity = model.name, model.fingerprint, model.load_options.to_json()
+    fits = not manifest.conflict(*identity, recipe.kind, kept.to_json())
     return kept if fits else recipe

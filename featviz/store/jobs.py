@@ -206,8 +206,8 @@ def make_room(
         If the store is of another model, or has results of this kind with another configuration
         and `force` is False.
     """
-    identity = (model.name, model.fingerprint)
-    if conflict := store.manifest.conflict(*identity, "", {}):
+    identity = (model.name, model.fingerprint, model.load_options.to_json())
+    if conflict := store.manifest.conflict(*identity):
         raise FeatvizError(f"{store.path} {conflict}")
     if kind not in store.kinds:
         return  # its configuration binds nothing

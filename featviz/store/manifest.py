@@ -85,6 +85,9 @@ class Manifest:
             raise DamagedError(f"{where} is damaged: its 'sites' are not all strings")
         if not all(type(value) is dict for value in fields["configuration"].values()):
             raise DamagedError(f"{where} is damaged: a 'configuration' is not a dict")
+        saes = fields["load"].get("saes", {})
+        if type(saes) is not dict or not all(type(each) is dict for each in saes.values()):
+            raise DamagedError(f"{where} is damaged: its 'saes' are not dicts by name")
         arguments = {name: fields[name] for name in _TYPES}
         if type(fields.get("location", "")) is not str:
             raise DamagedError(f"{where} is damaged: its 'location' is not a string")
@@ -113,7 +116,12 @@ class Manifest:
             raise FeatvizError(f"cannot read {path}: {error.strerror or error}") from error
 
     def conflict(
-        self, model: str, fingerprint: str, kind: str, configuration: Mapping[str, Any]
+        self,
+        model: str,
+        fingerprint: str,
+        load: Mapping[str, Any],
+        kind: str = "",
+        configuration: Mapping[str, Any] | None = None,
     ) -> str:
         """Explain why a job cannot add its results to this store.
 
@@ -122,9 +130,12 @@ class Manifest:
         model, fingerprint : str
             Name and fingerprint of the job's model. The same weights under another name are the
             same model.
+        load : mapping
+            The other arguments that load it. Only sparse autoencoders that the store has too
+            count, by their digests and sites.
         kind : str
-            Kind of result.
-        configuration : mapping
+            Kind of result; by default none, so that only the model counts.
+        configuration : mapping, optional
             Settings of the job. Of a model or dataset among them, such as the other one of a
             comparison, only the fingerprint counts.
 
@@ -138,6 +149,8 @@ class Manifest:
             there = {"model": self.model, "fingerprint": self.fingerprint}
             here = {"model": model, "fingerprint": fingerprint}
             return f"is of another model: {differences(there, here)}"
+        if (there := _latents(self.load, load)) != (here := _latents(load, self.load)):
+            return f"has latents of another sparse autoencoder: {differences(there, here)}"
         stored, wanted = self.configuration.get(kind), json.loads(json.dumps(configuration))
         if stored is None or _without_names(stored) == _without_names(wanted):
             return ""
@@ -183,12 +196,21 @@ _NAMES = {"name", "model", "untrained", "arch", "image_size", "mean", "std", "mo
 """How a model or dataset is found, which its fingerprint does not depend on."""
 
 
+def _latents(load: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return digest and site of the autoencoders whose name occurs in `other` too."""
+    saes, names = load.get("saes", {}), other.get("saes", {})
+    return {
+        f"sae.{name}": {key: saes[name].get(key) for key in ("digest", "site")}
+        for name in sorted(saes.keys() & names.keys())
+    }
+
+
 def _without_names(value: Any) -> Any:
-    """Leave out the names of everything that has a fingerprint: it may have several."""
+    """Leave out names of what has a fingerprint, and paths of what has a digest: they may vary."""
     if not isinstance(value, Mapping):
         return value
-    kept = value.keys() - _NAMES if "fingerprint" in value else value.keys()
-    return {key: _without_names(value[key]) for key in kept}
+    names = _NAMES if "fingerprint" in value else {"path"} if "digest" in value else set()
+    return {key: _without_names(value[key]) for key in value.keys() - names}
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

@@ -166,15 +166,18 @@ class StoreWriter:
 
     def _merged(self, stored: Manifest) -> Manifest:
         """Return a stored manifest with this job's configuration, and set orphaned shards aside."""
-        if stored.fingerprint != self._manifest.fingerprint:
+        if self._is_of_other_model(stored):
             return self._manifest
         own, conflict = self._manifest, self._conflict(stored)
         # The stored names of models and datasets stay: the shards have a digest of them.
         first, second = (stored, own) if conflict else (own, stored)
         merged = replace(stored, configuration=first.configuration | second.configuration)
-        if own.location is not None and own.load == stored.load:
+        if own.location is not None and _without_saes(own.load) == _without_saes(stored.load):
             # The model may have been moved since.
             merged = replace(merged, location=own.location)
+        if saes := stored.load.get("saes", {}) | own.load.get("saes", {}):
+            new = tuple(site for site in own.sites if site not in stored.sites)
+            merged = replace(merged, load=stored.load | {"saes": saes}, sites=stored.sites + new)
         if conflict:
             for part in Shards(self.path, merged).orphans():
                 set_aside(part, REPLACED)
@@ -187,9 +190,9 @@ class StoreWriter:
             raise FeatvizError(f"{self.path} {conflict}{ADVICE}")
 
     def _binds(self, stored: Manifest) -> bool:
-        """Whether the store has results of the stored model, or of this kind."""
+        """Whether the store has results of the stored model and latents, or of this kind."""
         shards = Shards(self.path, stored)
-        if stored.fingerprint != self._manifest.fingerprint:
+        if self._is_of_other_model(stored):
             return not shards.is_empty()
         return bool(shards.parts(self.kind))
 
@@ -206,9 +209,15 @@ class StoreWriter:
                 "this one ran; run it again with another -o"
             )
 
-    def _conflict(self, stored: Manifest) -> str:
+    def _is_of_other_model(self, stored: Manifest) -> bool:
+        """Whether a stored manifest is of another model, or of other latents of one name."""
         own = self._manifest
-        return stored.conflict(own.model, own.fingerprint, self.kind, own.configuration[self.kind])
+        return bool(stored.conflict(own.model, own.fingerprint, own.load))
+
+    def _conflict(self, stored: Manifest) -> str:
+        own, kind = self._manifest, self.kind
+        configuration = own.configuration[kind]
+        return stored.conflict(own.model, own.fingerprint, own.load, kind, configuration)
 
     def _set_aside_conflicting_store(self) -> None:
         if not (self.path / NAME).exists():
@@ -239,6 +248,10 @@ class StoreWriter:
                     ) from error
                 set_aside(part, ".damaged")
         return done
+
+
+def _without_saes(load: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in load.items() if name != "saes"}
 
 
 def set_aside_kind(store: str | Path, kind: str) -> list[Path]:

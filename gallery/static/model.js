@@ -126,7 +126,7 @@
   var { model, units: unitData } = data;
   var dataFolder = document.body.dataset.folder;
 
-  // state/pins.js
+  // state/saved/pins.js
   var MOST_PINS = 8;
   var Pins = class {
     /** `key` is the key in session storage. */
@@ -173,7 +173,7 @@
   };
   var pins = new Pins(`featviz-pins:${model.name}:${model.weights}`);
 
-  // state/label-file.js
+  // state/saved/label-file.js
   var LABELS = {
     format: "featviz-labels",
     version: 1,
@@ -390,7 +390,7 @@
     `featviz-lists:${model.name}:${model.weights}`
   );
 
-  // state/labels.js
+  // state/saved/labels.js
   var Labels = class extends StoredMarks {
     /** `exported` are the labels of the export; `key` is the key in local storage. */
     constructor(exported, key) {
@@ -1162,7 +1162,44 @@
   document.addEventListener("view", updateLinks);
   fillBar();
 
-  // list/arrow-keys.js
+  // shared/settings.js
+  var KEY = "featviz-settings";
+  var DEFAULTS = { size: null, shortcuts: true, maps: false };
+  var Settings = class {
+    constructor() {
+      this.values = { ...DEFAULTS };
+      try {
+        const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+        for (const name of Object.keys(DEFAULTS))
+          if (Object.hasOwn(stored, name)) this.values[name] = stored[name];
+      } catch {
+      }
+    }
+    get(name) {
+      return this.values[name];
+    }
+    set(name, value) {
+      this.values[name] = value;
+      try {
+        localStorage.setItem(KEY, JSON.stringify(this.values));
+      } catch {
+      }
+    }
+  };
+  var settings = new Settings();
+
+  // list/picture-sizes.js
+  var SIZES = { S: 64, M: 96, L: 144, XL: 224 };
+  var WIDE = 1600;
+  function sizeName() {
+    const chosen = settings.get("size");
+    if (Object.hasOwn(SIZES, chosen)) return chosen;
+    if (innerWidth >= WIDE && unitTable.cell === SIZES.M && unitTable.pictureFormat) return "L";
+    return Object.keys(SIZES).find((name) => SIZES[name] === unitTable.cell) ?? "M";
+  }
+  var pictureSize = () => SIZES[sizeName()];
+
+  // list/grid/arrow-keys.js
   var PLAIN_KEYS = {
     ArrowLeft: (position) => position - 1,
     ArrowRight: (position) => position + 1,
@@ -1184,7 +1221,7 @@
     return at;
   }
 
-  // list/layout.js
+  // list/grid/layout.js
   var GAP = 10;
   var HEADING = 44;
   var SPACE = 20;
@@ -1283,43 +1320,6 @@
     const grown = Math.max(size, Math.min(wide, Math.round(1.5 * size)));
     return { size: grown, pitch: wide, height: grown + caption };
   }
-
-  // shared/settings.js
-  var KEY = "featviz-settings";
-  var DEFAULTS = { size: null, shortcuts: true, maps: false };
-  var Settings = class {
-    constructor() {
-      this.values = { ...DEFAULTS };
-      try {
-        const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-        for (const name of Object.keys(DEFAULTS))
-          if (Object.hasOwn(stored, name)) this.values[name] = stored[name];
-      } catch {
-      }
-    }
-    get(name) {
-      return this.values[name];
-    }
-    set(name, value) {
-      this.values[name] = value;
-      try {
-        localStorage.setItem(KEY, JSON.stringify(this.values));
-      } catch {
-      }
-    }
-  };
-  var settings = new Settings();
-
-  // list/picture-sizes.js
-  var SIZES = { S: 64, M: 96, L: 144, XL: 224 };
-  var WIDE = 1600;
-  function sizeName() {
-    const chosen = settings.get("size");
-    if (Object.hasOwn(SIZES, chosen)) return chosen;
-    if (innerWidth >= WIDE && unitTable.cell === SIZES.M && unitTable.pictureFormat) return "L";
-    return Object.keys(SIZES).find((name) => SIZES[name] === unitTable.cell) ?? "M";
-  }
-  var pictureSize = () => SIZES[sizeName()];
 
   // state/load.js
   var ENTRIES_PER_SHARD = 32;
@@ -1923,7 +1923,7 @@
     { capture: true }
   );
 
-  // list/rows.js
+  // list/grid/rows.js
   function unitRow(grid2, { band, index }) {
     const from = band.start + index * band.columns;
     const to = Math.min(from + band.columns, band.start + band.count);
@@ -2036,7 +2036,7 @@
     return `${name} ${value === null ? "unknown" : measured(value)}`;
   }
 
-  // list/grid.js
+  // list/grid/grid.js
   var OVERSCAN = 400;
   var CAPTION_LINE = 17;
   var CAPTION_GAP = 13;

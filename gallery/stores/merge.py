@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.order import by_site
 from featviz.store.reader import Store
@@ -107,6 +108,24 @@ class Model:
     sites: Sequence[str]
     groups: list[Group] = field(default_factory=list)
 
+    def add_saes(self, store: Store) -> None:
+        """Add the sparse autoencoders of another store of the model, and the sites of latents.
+
+        Parameters
+        ----------
+        store : Store
+
+        Raises
+        ------
+        FeatvizError
+            If an earlier store has latents of another autoencoder of the same name.
+        """
+        if conflict := store.manifest.conflict(self.name, self.fingerprint, self.load):
+            raise FeatvizError(f"{store.path} {conflict}; make a gallery of each")
+        if saes := {**store.load.get("saes", {}), **self.load.get("saes", {})}:
+            self.load = {**self.load, "saes": saes}
+            self.sites = [*dict.fromkeys([*self.sites, *store.sites])]
+
     def of(self, *kinds: str) -> list[Group]:
         """Return the groups of some kinds.
 
@@ -182,11 +201,17 @@ def merge(stores: Sequence[Store]) -> list[Model]:
     -------
     list of Model
         Models and groups are in the order of the stores.
+
+    Raises
+    ------
+    FeatvizError
+        If stores of a model have latents of different sparse autoencoders under one name.
     """
     models: dict[tuple[str, str], Model] = {}
     for store in stores:
         identity = (store.model, store.fingerprint)
         model = models.setdefault(identity, Model(*identity, store.load, store.sites))
+        model.add_saes(store)
         for kind, main_kind in KINDS.items():
             if kind not in store.configuration and kind not in store.kinds:
                 continue

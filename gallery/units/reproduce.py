@@ -6,10 +6,12 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
+from featviz.models.loading.sae_files import LATENTS
 from featviz.optimization.settings import KEYS
 
 
@@ -33,7 +35,7 @@ def render_command(
         Of the unit.
     load : mapping
         How the model was loaded, as `featviz.models.loading.options.LoadOptions.to_json` returns
-        it.
+        it. Only sparse autoencoders that the address names are loaded again.
     configuration : mapping
         Of the renders, as the store records it.
     flags : sequence of str
@@ -51,6 +53,8 @@ def render_command(
         options = LoadOptions.from_json(load)
     except FeatvizError:
         return None
+    named = {name: sae for name, sae in options.saes.items() if f"{LATENTS}{name}:" in address}
+    options = replace(options, saes=named)
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
     words = ["featviz", "render", model, address, "-o", f"again-{digest[:8]}"]
     for name, key in KEYS.items():

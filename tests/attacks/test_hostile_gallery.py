@@ -186,8 +186,9 @@ def test_every_hostile_result_is_shown_as_text_without_running_scripts(
     )
     for table in page.locator("#section summary").all():
         table.click()
-    page.locator("#section button.zoom").first.click()
-    expect(page.locator("dialog#zoom img").first).to_be_visible()
+    if name != "grids":  # whose pictures are those of units
+        page.locator("#section button.zoom").first.click()
+        expect(page.locator("dialog#zoom img").first).to_be_visible()
     eventually(lambda: untouched(page))
 
 

@@ -15,7 +15,7 @@ from gallery.units.reproduce import render_command
 from tests.cli.running import Run
 
 JOB = "render cueworld/vit head:3 --size 16 --steps 2"
-FLAGS = ("--untrained", "--arch", "--image-size", "--mean", "--std", "--model-arg")
+FLAGS = ("--untrained", "--arch", "--image-size", "--mean", "--std", "--model-arg", "--sae")
 
 
 def test_every_command_with_a_model_takes_the_options_for_loading_it() -> None:

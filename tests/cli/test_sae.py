@@ -1,6 +1,10 @@
+"""`--sae NAME=PATH[@SITE]`: latents of sparse autoencoders on the command line, and in stores."""
+
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,92 +13,166 @@ import torch
 from PIL import Image
 
 import featviz
-from tests.cli.running import Run
-from tests.featviz.models.sae.files import random_state
+from featviz._util.image_files import read_image
+from featviz.data.datasets import open_data
+from featviz.models.vision_model import VisionModel
+from featviz.store.reader import Store
+from gallery.units.reproduce import render_command
+from tests.cli.running import Run, tree
+from tests.featviz.models.sae.files import random_state, saev_header, write_random, write_saev
 
-SAELENS = Path("tests/oracles/sae/saelens")
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Four noisy images, the last of which cannot be read."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (4, 128, 128, 3), np.uint8)
-    for index, pixels in enumerate(noise):
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-    damaged = folder / "3.png"
-    damaged.write_bytes(damaged.read_bytes()[:100])
-    return folder
+SITE = "blocks.5.resid_post"
+RENDER = ("render", "cueworld/vit", "--size", "16", "--steps", "2", "-o", "store")
 
 
-def test_a_file_is_described_without_a_model(run: Run) -> None:
-    sae = featviz.load_sae(SAELENS / "jumprelu")
-    report = json.loads(run("sae", SAELENS / "jumprelu", "--json").out)
-    assert report == {
-        "path": str(SAELENS / "jumprelu" / "sae_weights.safetensors"),
-        "library": "SAELens",
-        "architecture": "jumprelu",
-        "model": sae.origin.model,
-        "site": "blocks.9.resid_post",
-        "tokens": None,
-        "width": 8,
-        "output_width": 8,
-        "latents": 24,
-        "normalization": "none",
-        "digest": sae.digest,
-    }
-    lines = run("sae", SAELENS / "jumprelu").out.splitlines()
-    assert [line.rsplit("  ", 1)[0].strip() for line in lines] == [
-        name.replace("_", " ") for name in report
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with two autoencoders of 20 latents and one of another width."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("gated", "other")):
+        write_random(tmp_path / name, 128, layer=5, seed=seed)
+    write_random(tmp_path / "narrow", 8, layer=5)
+    return tmp_path
+
+
+def test_activations_are_pre_activations(run: Run, vit: VisionModel) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("a.png")
+    words = "activations cueworld/vit --sae x=gated sae.x:3,9@max --image a.png --json"
+    found = json.loads(run(*words.split()).out)
+    assert [each["address"] for each in found] == ["sae.x:3@max", "sae.x:9@max"]
+    image = read_image("a.png", vit.image_size)[None]
+    vectors = [
+        featviz.readout(vit, featviz.units(vit, f"{SITE}:all@{token}"))(image)
+        for token in range(vit.prefix_tokens, vit.site(SITE).positions)
     ]
-    assert lines[5].split("  ")[-1].strip() == "not stated"
+    latents = featviz.load_sae("gated").pre_activations(torch.cat(vectors), [3, 9])
+    wanted = latents.amax(0).tolist()
+    assert [each["activation"] for each in found] == pytest.approx(wanted, rel=1e-3, abs=1e-4)
 
 
-def test_a_site_that_the_files_do_not_state_follows_the_path(run: Run, tmp_path: Path) -> None:
-    state = random_state({"W_enc": (8, 24), "b_enc": (24,), "W_dec": (24, 8), "b_dec": (8,)})
-    folder = tmp_path / "sae@home"
-    folder.mkdir()
-    (folder / "config.json").write_text('{"trainer": {"dict_class": "AutoEncoderTopK", "k": 3}}')
-    torch.save(
-        {
-            "encoder.weight": state["W_enc"].T.contiguous(),
-            "encoder.bias": state["b_enc"],
-            "decoder.weight": state["W_dec"].T.contiguous(),
-            "b_dec": state["b_dec"],
-            "k": torch.tensor(3),
-        },
-        folder / "ae.pt",
-    )
-    assert json.loads(run("sae", folder, "--json").out)["site"] is None
-    stated = run("sae", f"{folder}@blocks.3.resid_mid", "--json")
-    assert json.loads(stated.out)["site"] == "blocks.3.resid_mid"
-    line = run("sae", f"{SAELENS / 'topk'}@blocks.3.resid_mid").refusal()
-    assert "states site='blocks.9.resid_post', not 'blocks.3.resid_mid'" in line
+def test_a_store_records_the_autoencoder_and_needs_no_option_afterwards(
+    run: Run, tmp_path: Path
+) -> None:
+    words = (*RENDER, "sae.x:3@max", "head:0", "--sae", "x=gated")
+    assert run(*words).status == 0
+    sae, store = featviz.load_sae("gated"), Store("store")
+    path = str(Path("gated/weights.pt"))
+    assert store.load["saes"] == {"x": {"path": path, "site": SITE, "digest": sae.digest}}
+    assert store.addresses() == ["sae.x:3@max", "head:0"]  # in forward order
+    assert "0 units rendered, 2 already stored" in run(*words).err
+    assert run("score", "store").status == 0
+
+    settings = store.configuration["renders"]
+    line = render_command(store.model, "sae.x:3@max", store.load, settings) or ""
+    assert f"--sae x=gated/weights.pt@{SITE}" in line
+    assert "--sae" not in (render_command(store.model, "head:0", store.load, settings) or "")
+    again = shlex.split(line)
+    assert run(*again[1:]).status == 0
+    rows = (Store(each).row("sae.x:3@max") for each in ("store", again[again.index("-o") + 1]))
+    np.testing.assert_array_equal(*(row["images"] for row in rows))
 
 
-def test_the_quality_is_measured_on_the_readable_images(run: Run, photos: Path) -> None:
-    words = ("sae", "cueworld/sae", "--model", "cueworld/vit", "--data", f"folder:{photos}")
-    assert "1 of 4 images of" in run(*words).refusal()
-    found = run(*words, "--skip-unreadable", "--json")
-    assert "unreadable: 1 images are left out: 3.png" in found.err
-    quality = json.loads(found.out)["quality"]
-    assert (quality["images"], quality["tokens"]) == (3, 3 * 65)
-    printed = run(*words, "--skip-unreadable").out
-    for name in ("explained_variance", "l0", "alive", "dense"):
-        assert f"  {quality[name]:.4g}\n" in printed
-    kl = quality["reconstruction"]["kl"], quality["zero_ablation"]["kl"]
-    row = next(line for line in printed.splitlines() if line.startswith("KL divergence"))
-    assert row.split()[-2:] == [f"{each:.4g}" for each in kl]
+def test_latents_are_added_to_a_store_of_the_model_alone(run: Run) -> None:
+    assert run(*RENDER, "head:0").status == 0
+    assert "saes" not in Store("store").load
+    assert run(*RENDER, "sae.x:0", "--sae", "x=gated").status == 0
+    assert run(*RENDER, "sae.y:0", "--sae", "y=other").status == 0
+    assert run(*RENDER, "head:1").status == 0
+    assert list(Store("store").load["saes"]) == ["x", "y"]
+    assert set(Store("store").addresses()) == {"head:0", "head:1", "sae.x:0", "sae.y:0"}
 
 
-def test_the_model_and_the_data_go_together(run: Run) -> None:
-    line = run("sae", "cueworld/sae", "--data", "cueworld").refusal(2)
-    assert "--data needs --model" in line
-    assert "--model needs --data" in run("sae", "cueworld/sae", "--model", "x").refusal(2)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_store_takes_no_latents_of_another_autoencoder_of_the_name(
+    run: Run, more: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert run(*RENDER, "sae.x:0", "--sae", "x=gated").status == 0
+    shutil.copytree("gated", "moved")
+    assert run(*RENDER, "sae.x:0", "--sae", "x=moved", *more).status == 0
+    before = tree(Path("store"))
+    refusal = run(*RENDER, "sae.x:0", "--sae", "x=other", *more).refusal()
+    assert "store has latents of another sparse autoencoder: sae.x.digest is " in refusal
+    assert tree(Path("store")) == before
 
 
-def test_an_autoencoder_of_another_width_is_refused_in_one_line(run: Run) -> None:
-    words = ("sae", SAELENS / "topk", "--model", "cueworld/vit", "--data", "cueworld:2")
-    line = run(*words).refusal()
-    assert "reads vectors of width 8; blocks.9.resid_post of cueworld/vit has width 128" in line
+def test_force_sets_the_store_of_another_autoencoder_aside(run: Run) -> None:
+    assert run(*RENDER, "sae.x:0", "--sae", "x=gated").status == 0
+    assert run(*RENDER, "sae.x:1", "--sae", "x=other", "--force").status == 0
+    assert Store("store").addresses() == ["sae.x:1"]
+    assert Store("store").load["saes"]["x"]["path"] == "other/weights.pt"
+    assert len(list(Path().glob("store*"))) == 2
+
+
+def test_a_store_whose_autoencoder_has_changed_is_not_read_with_it(run: Run) -> None:
+    assert run(*RENDER, "sae.x:0", "--sae", "x=gated").status == 0
+    shutil.copy("other/weights.pt", "gated/weights.pt")
+    said = "gated/weights.pt is another sparse autoencoder than x was: its digest is "
+    assert said in run("score", "store").refusal()
+    shutil.rmtree("gated")
+    assert "gated/weights.pt does not exist: " in run("score", "store").refusal()
+
+
+def test_examples_are_the_images_with_the_largest_pre_activation(
+    run: Run, vit: VisionModel
+) -> None:
+    data = ["--data", "cueworld:24"]
+    words = ["examples", "cueworld/vit", "sae.x:4,7@cls", *data, "-o", "store", "--sae", "x=gated"]
+    assert run(*words).status == 0
+    dataset = open_data("cueworld:24")
+    images = dataset.images(range(24), vit.image_size)
+    stream = featviz.readout(vit, featviz.units(vit, f"{SITE}:all@cls"))(images)
+    latents = featviz.load_sae("gated").pre_activations(stream, [4, 7])
+    for column, unit in enumerate(("sae.x:4@cls", "sae.x:7@cls")):
+        row = Store("store").row(unit, "examples")
+        assert row["top"][0] == latents[:, column].argmax()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("sae.x:0", "sae.x is not loaded: --sae x=PATH loads a sparse autoencoder"),
+        ("sae.y:0 --sae x=gated", "loads a sparse autoencoder; loaded are sae.x"),
+        ("sae.x:20 --sae x=gated", "sae.x has latents 0-19, not 20"),
+        ("sae.x:0 --sae x=narrow", f"of width 8; {SITE} has width 128"),
+        ("sae.x:0 --sae x=missing", "missing does not exist: give the folder or file"),
+        ("sae.x:0 --sae x=gated@blocks.4.resid_post", "states site='blocks.5.resid_post'"),
+        ("sae.x:0 --sae x=gated --sae x=other", "--sae needs different names, got x, x"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(words: str, complaint: str, run: Run) -> None:
+    assert complaint in run("units", "cueworld/vit", *words.split()).refusal()
+
+
+@pytest.mark.parametrize("text", ["gated", "x=", "x=gated@", "a.b=gated", "=gated"])
+def test_an_option_of_another_form_is_a_usage_error(text: str, run: Run) -> None:
+    result = run("units", "cueworld/vit", "--sae", text)
+    assert result.status == 2
+    assert "NAME=PATH" in result.err
+
+
+def test_a_site_that_the_files_lack_is_given_after_the_path(run: Run) -> None:
+    shapes = {"W_enc": (128, 6), "b_enc": (6,), "W_dec": (6, 128), "b_dec": (128,)}
+    header = saev_header(5, "Relu")
+    header["cfg"] |= {"d_model": 128, "d_sae": 6}
+    write_saev(Path("sae.pt"), header, random_state(shapes))
+    words = ("units", "cueworld/vit", "sae.x:all")
+    assert "--sae NAME=PATH@blocks.N.resid_post" in run(*words, "--sae", "x=sae.pt").refusal()
+    result = run(*words, "--sae", f"x=sae.pt@{SITE}")
+    assert result.out.split() == [f"sae.x:{index}" for index in range(6)]
+
+
+def test_what_latents_write_is_not_computed(run: Run) -> None:
+    result = run("logits", "cueworld/vit", "sae.x:0-2", "-o", "l", "--sae", "x=gated")
+    assert "no direct effect on the logits: sae.x:0 and 2 more: " in result.refusal()
+
+
+def test_latents_are_compared_with_latents_of_the_other_model(run: Run) -> None:
+    words = ["compare", "cueworld/vit", "cueworld/vit", "sae.x:3", "--data", "cueworld:20"]
+    words += ["--sae-a", "x=gated"]
+    complaint = "has no sparse autoencoder to compare sae.x with"
+    assert complaint in run(*words, "-o", "refused").refusal()
+    assert run(*words, "--sae-b", "y=gated", "-o", "compared").status == 0
+    row = Store("compared").row("sae.x:3", "matches")
+    assert row["match"] == "sae.y:3"  # the same autoencoder
+    assert row["correlation"] == pytest.approx(1)

@@ -133,8 +133,10 @@ def counterpart(model_a: VisionModel, model_b: VisionModel, site: Site) -> Site:
     similar = [other for other in depths if (other.positions > 1) == (site.positions > 1)]
     if not similar:
         count = "several positions" if site.positions > 1 else "one position"
+        what = "sparse autoencoder" if site.kind == "latents" else "layer"
         raise FeatvizError(
-            f"{model_b.name} has no layer to compare {site.path} with: it has no layer with {count}"
+            f"{model_b.name} has no {what} to compare {site.path} with: it has no {what} with "
+            f"{count}"
         )
     kind = type(model_a.module.get_submodule(site.owner))
     same_role = [other for other in similar if _role(other) == _role(site)]

@@ -206,9 +206,10 @@ def _set_aside_other_settings(
         manifest = Manifest.read(store)
     except FeatvizError:
         return  # opening the writer handles a missing, damaged or other store
-    if not manifest.conflict(model.name, model.fingerprint, "", {}):
+    identity = model.name, model.fingerprint, model.load_options.to_json()
+    if not manifest.conflict(*identity):
         for kind, configuration in settings.items():
-            if manifest.conflict(model.name, model.fingerprint, kind, configuration):
+            if manifest.conflict(*identity, kind, configuration):
                 set_aside_kind(store, kind)
 
 

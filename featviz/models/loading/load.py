@@ -33,6 +33,8 @@ from featviz.models.loading.registry import (
     normalizations,
     unknown_model,
 )
+from featviz.models.loading.sae_files import SaeFile, sae_files
+from featviz.models.sae.load import load_sae
 from featviz.models.vision_model import VisionModel
 
 __all__ = ["VisionModel", "known_models", "load"]
@@ -47,6 +49,7 @@ def load(
     mean: Rgb | None = None,
     std: Rgb | None = None,
     model_args: Mapping[str, Any] | None = None,
+    saes: Mapping[str, str | os.PathLike[str] | SaeFile] | None = None,
 ) -> VisionModel:
     """Load a model in evaluation mode, without gradients to its weights.
 
@@ -73,6 +76,10 @@ def load(
     model_args : mapping, optional
         Further arguments of the architecture, as ``timm.create_model`` takes them, or of your
         function.
+    saes : mapping of str to path, optional
+        Sparse autoencoders, see `featviz.load_sae`. Their latents are the units ``sae.NAME:0``,
+        ``sae.NAME:1``, ... of each name. For one that needs further arguments, see
+        `VisionModel.with_saes`.
 
     Returns
     -------
@@ -85,13 +92,45 @@ def load(
         do not fit, or if an argument is of another type or does not apply to the model.
     """
     given = {} if model_args is None else model_args
+    files = sae_files({} if saes is None else saes)
     options = LoadOptions(untrained, arch, image_size, mean, std, given)  # type: ignore[arg-type]
     name = current_name(_name(name))
     if options.arch is not None:
         options = replace(options, arch=current_name(options.arch))
     target = find_device(device)
     with _torch_defaults():
-        return _finish(_load(name, options), name, options, target)
+        return attach_saes(_finish(_load(name, options), name, options, target), files)
+
+
+def attach_saes(model: VisionModel, files: Mapping[str, SaeFile]) -> VisionModel:
+    """Load sparse autoencoders and make their latents units of a model.
+
+    Parameters
+    ----------
+    model : VisionModel
+    files : mapping of str to SaeFile
+        By name.
+
+    Returns
+    -------
+    VisionModel
+        `model` itself if there is no file.
+
+    Raises
+    ------
+    FeatvizError
+        If a file cannot be read, is another one than its digest says, or does not fit the model.
+    """
+    saes = {}
+    for name, file in files.items():
+        sae = load_sae(file.path, file.site)
+        if file.digest not in (None, sae.digest):
+            raise FeatvizError(
+                f"{file.path} is another sparse autoencoder than {name} was: its digest is "
+                f"{sae.digest[:8]}, not {str(file.digest)[:8]}"
+            )
+        saes[name] = sae.to(model.device)
+    return model.with_saes(saes) if saes else model
 
 
 def _name(name: object) -> str:

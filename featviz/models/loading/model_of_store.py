@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from featviz.errors import FeatvizError
-from featviz.models.loading.load import find_device, load
+from featviz.models.loading.load import attach_saes, find_device, load
 from featviz.models.loading.options import LoadOptions
 from featviz.models.vision_model import VisionModel
 from featviz.store.reader import Store
@@ -36,20 +38,22 @@ def load_model_of(
     Raises
     ------
     FeatvizError
-        If the model is not found, or has another fingerprint.
+        If the model is not found, or has another fingerprint, or a sparse autoencoder of the store
+        is not found, or has another digest.
     """
     find_device(device)
     options = LoadOptions.from_json(store.load)
+    alone = replace(options, saes={})
     names = [store.model, store.location] if name is None else [name]
     reasons = []
     for each in dict.fromkeys(filter(None, names)):
         try:
-            model = load(each, device=device, **vars(options))
+            model = load(each, device=device, **vars(alone))
         except FeatvizError as error:
             reasons.append(str(error))
             continue
         if model.fingerprint == store.fingerprint:
-            return model
+            return attach_saes(model, options.saes)
         reasons.append(
             f"{each} is another model: its fingerprint is {model.fingerprint[:8]}, not "
             f"{store.fingerprint[:8]}"

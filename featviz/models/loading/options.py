@@ -11,6 +11,7 @@ from typing import Any
 
 from featviz._util.arguments import described, real_number, sequence, whole_number
 from featviz.errors import FeatvizError
+from featviz.models.loading.sae_files import SaeFile, parse_sae, sae_files
 
 Rgb = tuple[float, float, float]
 
@@ -136,6 +137,8 @@ class LoadOptions:
     model_args : dict
         Further arguments of the architecture, by name: None, booleans, numbers, texts, or tuples
         of these.
+    saes : dict of str to SaeFile
+        Sparse autoencoders whose latents are units, by their name in addresses.
 
     Raises
     ------
@@ -178,6 +181,14 @@ class LoadOptions:
         metavar="KEY=VALUE",
         parse=parse_model_arg,
     )
+    saes: dict[str, SaeFile] = _option(  # noqa: RUF009  it returns a field
+        {},
+        "Sparse autoencoder of {model}, whose latents are the units sae.NAME:0, sae.NAME:1, ...; "
+        "SITE if its files do not say what it reads; repeatable.",
+        flag="sae",
+        metavar="NAME=PATH[@SITE]",
+        parse=parse_sae,
+    )
 
     def __post_init__(self) -> None:
         if type(self.untrained) is not bool:
@@ -194,6 +205,7 @@ class LoadOptions:
         object.__setattr__(self, "mean", None if mean is None else check_mean(mean))
         object.__setattr__(self, "std", None if std is None else check_std(std))
         object.__setattr__(self, "model_args", _model_args(self.model_args))
+        object.__setattr__(self, "saes", sae_files(self.saes))
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry ``load`` of a store; `from_json` is its inverse.
@@ -253,6 +265,8 @@ class LoadOptions:
             # A text that would be read as a number or the like needs quotes.
             plain = isinstance(value, str) and _literal(value) == value
             words += ["--model-arg", f"{key}={value if plain else repr(value)}"]
+        for name, sae in self.saes.items():
+            words += ["--sae", f"{name}={sae.path}" + (f"@{sae.site}" if sae.site else "")]
         return words
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from featviz import cueworld
 from featviz._util.arguments import file_path, instance
-from featviz.errors import FeatvizError
 from featviz.models.sae.facts import Facts
 from featviz.models.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
 from featviz.models.sae.formats.files import find_files
+from featviz.models.sae.latent_sites import read_site
 from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.sites import Site
 from featviz.models.vision_model import VisionModel
@@ -118,15 +118,4 @@ def site_in(model: VisionModel, sae: SparseAutoencoder) -> Site:
     FeatvizError
         If the site is unknown, the model does not have it, or its width is another one.
     """
-    path = sae.origin.path
-    if sae.site is None:
-        raise FeatvizError(
-            f"{path} does not say which site it reads: pass site='blocks.N.resid_post'"
-        )
-    site = model.site(sae.site)
-    if site.is_logit or site.width != sae.width:
-        raise FeatvizError(
-            f"{path} reads vectors of width {sae.width}; {site.path} of {model.name} has width "
-            f"{site.width}"
-        )
-    return site
+    return read_site(model.sites, sae)

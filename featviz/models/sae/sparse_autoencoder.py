@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
 from featviz.models.sae.normalization import Normalization, normalize, restore
-from featviz.models.sae.weights import Weights
+
+if TYPE_CHECKING:
+    from featviz.models.sae.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -138,18 +140,37 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width, or a latent does not exist.
         """
-        normalized = normalize(self._checked(inputs), self.normalization)
-        if self.center is not None:
-            normalized = normalized - self.center
+        centered = self.center_inputs(inputs)
         if latents is None:
-            return F.linear(normalized, self.encoder, self.encoder_bias)
+            return F.linear(centered, self.encoder, self.encoder_bias)
         for latent in latents:
             if not 0 <= latent < self.latents:
                 raise FeatvizError(
                     f"latent {latent} does not exist: there are {self.latents}, counted from 0"
                 )
         rows = torch.as_tensor(latents, dtype=torch.long, device=self.encoder.device)
-        return F.linear(normalized, self.encoder[rows], self.encoder_bias[rows])
+        return F.linear(centered, self.encoder[rows], self.encoder_bias[rows])
+
+    def center_inputs(self, inputs: Tensor) -> Tensor:
+        """Normalize activations and subtract the center: what the rows of the encoder multiply.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (..., width)
+            Activations of the model, on any device.
+
+        Returns
+        -------
+        Tensor, shape (..., width)
+            On the device of the inputs, of the dtype of the weights.
+
+        Raises
+        ------
+        FeatvizError
+            If the inputs have another width.
+        """
+        normalized = normalize(self._checked(inputs), self.normalization)
+        return normalized if self.center is None else normalized - self.center.to(inputs.device)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Compute all latents.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Source:
         As `featviz.load` takes it; for files and folders the absolute path, which must lead to the
         same weights on every machine.
     options : LoadOptions
-        The other arguments of `featviz.load`.
+        The other arguments of `featviz.load`, with absolute paths of sparse autoencoders.
     fingerprint : str
         Of the weights; see `featviz.VisionModel`.
     gpu : bool
@@ -59,7 +60,10 @@ class Source:
                 f"workers cannot load {model.name}, a module of your own; load it as "
                 "py:PACKAGE.MODULE:FUNCTION, see docs/extending.md"
             )
-        return Source(model.location or model.name, model.load_options, model.fingerprint, gpu)
+        files = model.load_options.saes.items()
+        saes = {name: replace(file, path=str(Path(file.path).absolute())) for name, file in files}
+        options = replace(model.load_options, saes=saes)
+        return Source(model.location or model.name, options, model.fingerprint, gpu)
 
     def load(self) -> VisionModel:
         """Load the model.
@@ -70,7 +74,7 @@ class Source:
             If the model cannot be loaded on this machine, or has other weights.
         """
         device = "cuda" if self.gpu else "cpu"
-        model = load(self.name, device=device, **asdict(self.options))
+        model = load(self.name, device=device, **vars(self.options))
         if model.fingerprint != self.fingerprint:
             raise FeatvizError(
                 f"{self.name} has other weights on a worker than where the job was started; "

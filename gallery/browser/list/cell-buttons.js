@@ -3,8 +3,8 @@
 import { unescapeHash } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
-import { labels } from "../state/labels.js";
-import { pins } from "../state/pins.js";
+import { labels } from "../state/saved/labels.js";
+import { pins } from "../state/saved/pins.js";
 
 const cellButtons = element("div", { class: "cell-tools", hidden: "" });
 

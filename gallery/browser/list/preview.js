@@ -1,7 +1,7 @@
 // A larger picture of the unit under the mouse, with its top natural images and what is known about it.
 
 import { element } from "../shared/dom.js";
-import { labels } from "../state/labels.js";
+import { labels } from "../state/saved/labels.js";
 import { setStyle, thumbnailStyle } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { firstDetail, unitAt } from "../unit/details.js";

@@ -2,7 +2,7 @@
 
 import { element } from "../shared/dom.js";
 import { counted } from "../shared/text.js";
-import { labels } from "../state/labels.js";
+import { labels } from "../state/saved/labels.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { FACET_NAMES } from "../state/unit-filter.js";
 import { findUnits, matchingFacets } from "../state/unit-search.js";

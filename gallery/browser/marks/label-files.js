@@ -3,8 +3,8 @@
 import { buttonOf } from "../shared/dom.js";
 import { showMessage } from "../shared/message.js";
 import { counted } from "../shared/text.js";
-import { LABELS, readLabels, writeLabels } from "../state/label-file.js";
-import { labels } from "../state/labels.js";
+import { LABELS, readLabels, writeLabels } from "../state/saved/label-file.js";
+import { labels } from "../state/saved/labels.js";
 import { saveFile } from "../state/saved/save-file.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { unitTable } from "../state/unit-table.js";

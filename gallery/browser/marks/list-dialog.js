@@ -3,7 +3,7 @@
 import { buttonOf, element } from "../shared/dom.js";
 import { showMessage } from "../shared/message.js";
 import { counted } from "../shared/text.js";
-import { LABELS, nameProblem } from "../state/label-file.js";
+import { LABELS, nameProblem } from "../state/saved/label-file.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { view } from "../state/view.js";
 

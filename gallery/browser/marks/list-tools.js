@@ -1,7 +1,7 @@
 // What can be done with a named list: rename, download as a file, delete.
 
 import { buttonOf, element } from "../shared/dom.js";
-import { writeLabels } from "../state/label-file.js";
+import { writeLabels } from "../state/saved/label-file.js";
 import { modelFile, saveFile } from "../state/saved/save-file.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { focusShown, NO_FILTERS, view } from "../state/view.js";

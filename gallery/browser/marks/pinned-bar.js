@@ -4,7 +4,7 @@ import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { showMessage } from "../shared/message.js";
 import { counted } from "../shared/text.js";
-import { pins } from "../state/pins.js";
+import { pins } from "../state/saved/pins.js";
 import { thumbnail } from "../state/thumbnails.js";
 import { unitTable } from "../state/unit-table.js";
 import { focusShown, view } from "../state/view.js";

@@ -5,7 +5,7 @@ import { chooseList } from "../marks/list-dialog.js";
 import { buttonOf } from "../shared/dom.js";
 import { keys } from "../shared/keyboard.js";
 import { showMessage } from "../shared/message.js";
-import { pins } from "../state/pins.js";
+import { pins } from "../state/saved/pins.js";
 import { NO_FILTERS, pageContainer, view } from "../state/view.js";
 import { toggleFavorite } from "../unit/actions.js";
 

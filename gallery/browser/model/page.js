@@ -1,7 +1,7 @@
 // Entry point of a model's page. Shows what the URL hash names: the units, a section, or a page
 // that replaces the lists.
 
-import { Grid, stickyHeight } from "../list/grid.js";
+import { Grid, stickyHeight } from "../list/grid/grid.js";
 import { Layers } from "../list/layers.js";
 import { COLORINGS } from "../list/map/coloring.js";
 import { UnitMap } from "../list/map/unit-map.js";
@@ -16,10 +16,10 @@ import { missingFile } from "../shared/message.js";
 import { counted } from "../shared/text.js";
 import { initTheme } from "../shared/theme.js";
 import { data } from "../state/data.js";
-import { labels } from "../state/labels.js";
 import { loadData } from "../state/load.js";
 import { model } from "../state/model.js";
-import { pins } from "../state/pins.js";
+import { labels } from "../state/saved/labels.js";
+import { pins } from "../state/saved/pins.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { unitTable } from "../state/unit-table.js";
 import { isByLayer, MAP, NO_FILTERS, pageContainer, view } from "../state/view.js";

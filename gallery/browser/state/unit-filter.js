@@ -1,8 +1,8 @@
 // Predicates that filter the list of units.
 
 import { addressHas, foldedText } from "../shared/text.js";
-import { labels } from "./labels.js";
-import { pins } from "./pins.js";
+import { labels } from "./saved/labels.js";
+import { pins } from "./saved/pins.js";
 
 /** Comparison operators of bounds. */
 export const COMPARISONS = {

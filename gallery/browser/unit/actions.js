@@ -6,9 +6,9 @@ import { unitHash } from "../shared/address-links.js";
 import { buttonOf, element } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { copyText, showMessage } from "../shared/message.js";
-import { LABELS } from "../state/label-file.js";
-import { labels } from "../state/labels.js";
-import { pins } from "../state/pins.js";
+import { LABELS } from "../state/saved/label-file.js";
+import { labels } from "../state/saved/labels.js";
+import { pins } from "../state/saved/pins.js";
 import { unitLists } from "../state/saved/unit-lists.js";
 import { pageContainer } from "../state/view.js";
 

@@ -330,3 +330,12 @@ def test_units_that_do_not_exist_are_refused_when_the_readout_is_made(
 ) -> None:
     with pytest.raises(FeatvizError):
         readout(model, [unit])
+
+
+def test_the_output_of_a_block_and_what_is_inside_it_are_read_together(model: VisionModel) -> None:
+    inside = ["blocks.1.resid_post:3@2", "blocks.1.mlp.fc1:4@cls", "blocks.1.attn.qk:0@q1.k3"]
+    images = pictures()
+    for selectors in (inside, [*inside, "head:0"], inside[::-1]):
+        together = readout(model, units(model, *selectors))(images)
+        alone = [readout(model, units(model, each))(images) for each in selectors]
+        torch.testing.assert_close(together, torch.cat(alone, 1))

@@ -32,7 +32,11 @@ activations = st.builds(
     | st.sampled_from(["attn.q", "attn.k", "attn.v", "attn.z"]),
 )
 tokens = st.none() | st.sampled_from(["cls", "max"]) | numbers
-some_units = st.builds(Unit, paths | activations, numbers, tokens)
+# Not `sae.qk`, which would be parsed as a logit.
+latents = st.from_regex("sae\\.[A-Za-z0-9_][A-Za-z0-9_-]*", fullmatch=True).filter(
+    lambda path: path not in ("sae.qk", "sae.qk_mode")
+)
+some_units = st.builds(Unit, paths | activations | latents, numbers, tokens)
 
 
 def vit() -> VisionModel:
@@ -71,7 +75,7 @@ def test_the_address_of_a_unit_is_read_back_as_the_same_unit(unit: Unit) -> None
 
 @given(some_units)
 def test_a_canonical_address_needs_no_quotes_in_a_shell(unit: Unit) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_.:@]+", str(unit))
+    assert re.fullmatch(r"[A-Za-z0-9_.:@-]+", str(unit))
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,7 @@ def test_a_link_to_a_valid_shard_is_read_as_the_shard(path: Path) -> None:
         ({"model": None}, "it has no str 'model'"),
         ({"fingerprint": 3}, "it has no str 'fingerprint'"),
         ({"load": []}, "it has no dict 'load'"),
+        ({"load": {"saes": {"x": "sae.pt"}}}, "its 'saes' are not dicts by name"),
         ({"sites": "blocks"}, "it has no list 'sites'"),
         ({"sites": ["blocks", 3]}, "its 'sites' are not all strings"),
         ({"configuration": {"renders": []}}, "a 'configuration' is not a dict"),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from featviz.errors import FeatvizError
 from gallery.stores.merge import merge
-from tests.gallery.made_stores import picture, write_store
+from tests.gallery.made_stores import SITES, picture, write_store
 
 UNITS = ["blocks.0.mlp.fc1:0", "blocks.0.mlp.fc1:1"]
 
@@ -61,3 +65,31 @@ def test_a_unit_that_failed_in_one_part_and_was_rendered_in_another_has_not_fail
     ]
     (model,) = merge(parts)
     assert model.failures() == [("blocks.0.mlp.fc1:2", "became NaN", "")]
+
+
+def with_sae(digest: str, name: str = "x") -> dict[str, Any]:
+    sae = {"path": f"runs/{digest}", "site": "blocks.2.resid_post", "digest": digest}
+    return {"untrained": False, "arch": None, "saes": {name: sae}}
+
+
+def test_stores_of_several_autoencoders_are_one_model_that_loads_them_all(tmp_path: Path) -> None:
+    stores = [
+        write_store(tmp_path / "a", UNITS),
+        write_store(tmp_path / "b", ["sae.x:0"], load=with_sae("ab"), sites=[*SITES, "sae.x"]),
+        write_store(tmp_path / "c", ["sae.y:0"], load=with_sae("cd", "y")),
+    ]
+    (model,) = merge(stores)
+    assert {name: sae["path"] for name, sae in model.load["saes"].items()} == {
+        "x": "runs/ab",
+        "y": "runs/cd",
+    }
+    assert model.sites == [*SITES, "sae.x"]
+
+
+def test_latents_of_two_autoencoders_under_one_name_are_not_shown_together(tmp_path: Path) -> None:
+    stores = [
+        write_store(tmp_path / name, ["sae.x:0"], load=with_sae(name)) for name in ("ab", "cd")
+    ]
+    said = 'cd has latents of another sparse autoencoder: sae.x.digest is "cd" there and "ab" here'
+    with pytest.raises(FeatvizError, match=re.escape(said)):
+        merge(stores)

@@ -2,8 +2,8 @@
 
 import { showMessage } from "../../shared/message.js";
 import { counted } from "../../shared/text.js";
-import { LABELS } from "../../state/label-file.js";
-import { labels } from "../../state/labels.js";
+import { LABELS } from "../../state/saved/label-file.js";
+import { labels } from "../../state/saved/labels.js";
 import { modelFile, saveFile } from "../../state/saved/save-file.js";
 import { unitTable } from "../../state/unit-table.js";
 import { view } from "../../state/view.js";

@@ -5,7 +5,7 @@ import { unitHash } from "../../shared/address-links.js";
 import { buttonOf, element } from "../../shared/dom.js";
 import { keys } from "../../shared/keyboard.js";
 import { counted } from "../../shared/text.js";
-import { labels } from "../../state/labels.js";
+import { labels } from "../../state/saved/labels.js";
 import { unitTable } from "../../state/unit-table.js";
 import { view } from "../../state/view.js";
 import { hidePreview, showPreview } from "../preview.js";

@@ -2,7 +2,7 @@
 
 import { element } from "../../shared/dom.js";
 import { plainName } from "../../shared/text.js";
-import { LABELS } from "../label-file.js";
+import { LABELS } from "./label-file.js";
 
 const KEPT = 60_000; // milliseconds; the browser may still ask where to save it
 

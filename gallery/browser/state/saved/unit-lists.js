@@ -1,8 +1,8 @@
 // Named lists of units. Changes are kept in local storage, by model name and weights. They override
 // the lists that the gallery was exported with.
 
-import { checkedLists, LABELS } from "../label-file.js";
 import { model } from "../model.js";
+import { checkedLists, LABELS } from "./label-file.js";
 import { StoredMarks } from "./stored-marks.js";
 
 const SHORTER = LABELS.longestName - 10; // characters of a name that gets a number

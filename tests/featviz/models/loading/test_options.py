@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,11 +17,17 @@ from hypothesis import strategies as st
 from cli.options import model_options
 from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions, parse_model_arg, parse_rgb, parse_size
+from featviz.models.loading.sae_files import SaeFile, parse_sae
 
 values = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 )
 arguments = st.recursive(values | st.text(), lambda part: st.lists(part, max_size=3), max_leaves=4)
+names = st.from_regex("[A-Za-z0-9_][A-Za-z0-9_-]*", fullmatch=True).filter(
+    lambda name: "qk" not in name
+)
+paths = st.from_regex("[a-z0-9_./=-]+", fullmatch=True).map(lambda path: f"missing/{path}")
+sites = st.none() | st.from_regex("blocks.[0-9]+.(resid_post|attn.z)", fullmatch=True)
 keys = st.sampled_from(["global_pool", "depth", "a", "b_2"])
 options = st.builds(
     LoadOptions,
@@ -30,6 +37,7 @@ options = st.builds(
     mean=st.none() | st.tuples(*[st.floats(0, 1)] * 3),
     std=st.none() | st.tuples(*[st.floats(1e-300, 1e300)] * 3),
     model_args=st.dictionaries(keys, arguments, max_size=3),
+    saes=st.dictionaries(names, st.builds(SaeFile, paths, sites), max_size=2),
 )
 
 
@@ -151,3 +159,57 @@ def test_a_model_argument_without_a_key_is_refused(text: str) -> None:
 def test_an_option_of_a_newer_version_is_refused() -> None:
     with pytest.raises(FeatvizError, match=r"no option 'rotation' .*; use a newer featviz"):
         LoadOptions.from_json({"untrained": False, "arch": None, "rotation": 90})
+
+
+@pytest.mark.parametrize(
+    ("text", "sae"),
+    [
+        ("x=a/b", ("x", SaeFile("a/b"))),
+        ("x=a@blocks.2.resid_post", ("x", SaeFile("a", "blocks.2.resid_post"))),
+        ("16k-l_9=a=b@1@c", ("16k-l_9", SaeFile("a=b@1", "c"))),
+    ],
+)
+def test_a_sparse_autoencoder_is_a_name_a_path_and_a_site(
+    text: str, sae: tuple[str, SaeFile]
+) -> None:
+    assert parse_sae(text) == sae
+
+
+def test_a_path_that_exists_has_no_site(tmp_path: Path) -> None:
+    (tmp_path / "run@2").touch()
+    assert parse_sae(f"x={tmp_path}/run@2") == ("x", SaeFile(f"{tmp_path}/run@2"))
+    assert parse_sae(f"x={tmp_path}/run@3") == ("x", SaeFile(f"{tmp_path}/run", "3"))
+
+
+@given(st.text(max_size=20) | st.text("ax=@./ \n", max_size=8))
+def test_any_text_is_a_sparse_autoencoder_or_refused_in_one_line(text: str) -> None:
+    said = ""
+    try:
+        name, sae = parse_sae(text)
+    except FeatvizError as error:
+        said = str(error)
+    else:
+        assert text in (f"{name}={sae.path}", f"{name}={sae.path}@{sae.site}")
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("saes", "complaint"),
+    [
+        ("a", "saes (--sae) must be a dict of paths by name, got 'a'"),
+        (
+            {"a b": "x"},
+            "digits, '_' and '-' (not first), and not 'qk' or 'qk_mode'; got 'a b'",
+        ),
+        ({"qk": "x"}, "and not 'qk' or 'qk_mode'; got 'qk'"),
+        ({"a": 3}, "saes['a'] must be a path, got 3"),
+        (
+            {"a": {"path": "x", "other": "y"}},
+            "saes['a'] must be a path, got an object of type dict",
+        ),
+    ],
+)
+def test_other_sparse_autoencoders_are_refused(saes: Any, complaint: str) -> None:
+    with pytest.raises(FeatvizError) as refused:
+        LoadOptions(saes=saes)
+    assert complaint in str(refused.value)

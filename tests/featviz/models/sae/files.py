@@ -87,3 +87,17 @@ def saev_header(schema: int, name: str, k: int = 4, **changes: Any) -> dict[str,
         sizes = {"d_model": WIDTH, "d_sae": LATENTS}
     activation = {"cls": name, "params": {"top_k": k}}
     return {"schema": schema, "cfg": {**sizes, "activation": activation}, "lib": "0.1.0", **changes}
+
+
+def write_random(folder: Path, width: int, layer: int, latents: int = 20, seed: int = 0) -> Path:
+    """Write a gated one with a centered, layer-normalized input: what Prisma can have."""
+    folder.mkdir()
+    shapes: dict[str, tuple[int, ...]] = {
+        "W_enc": (width, latents),
+        "W_dec": (latents, width),
+        "b_dec": (width,),
+        **dict.fromkeys(("b_enc", "b_gate", "r_mag", "b_mag"), (latents,)),
+    }
+    sizes = {"d_in": width, "d_sae": latents, "d_out": width, "hook_point_layer": layer}
+    config = prisma_config(architecture="gated", **sizes)
+    return write_prisma(folder, config, random_state(shapes, seed))

@@ -74,9 +74,7 @@ def model() -> VisionModel:
 def test_a_sparse_autoencoder_of_another_width_does_not_fit(model: VisionModel) -> None:
     sae = load_sae(FOLDER / "saelens/standard")
     width = model.site("blocks.9.resid_post").width
-    complaint = (
-        rf"reads vectors of width 8; blocks\.9\.resid_post of cueworld/vit has width {width}"
-    )
+    complaint = rf"reads vectors of width 8; blocks\.9\.resid_post has width {width}"
     with pytest.raises(FeatvizError, match=complaint):
         site_in(model, sae)
 

@@ -23,6 +23,7 @@ from featviz.rendering import batches
 from featviz.rendering.batch_size import ENOUGH, batch_size
 from featviz.rendering.batches import Outcome, run
 from featviz.rendering.ray.worker import Source, Worker, measure, pack, unpack
+from tests.featviz.models.sae.files import write_random
 from tests.featviz.toys import toy_vit
 
 
@@ -156,3 +157,18 @@ def test_workers_on_one_machine_divide_its_memory(
     monkeypatch.setattr(memory, "free_memory", lambda _: 10**9)
     alone, four = (measure(source, unit, recipe, sharing) for sharing in (1, 4))
     assert np.isclose(alone / four, 4, rtol=0.05)
+
+
+def test_a_worker_in_another_folder_finds_the_latents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_random(Path("sae"), 128, layer=2)
+    model = featviz.load("cueworld/vit", device="cpu", saes={"x": "sae"})
+    source = Source.of(model, gpu=False)
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir("worker")
+    (batch,) = [units(model, "sae.x:1")]
+    (there,) = run(source.load(), [batch], recipe)
+    (here,) = run(model, [batch], recipe)
+    assert_same(there, here)

@@ -1,12 +1,12 @@
 // The rows and cells of the grid of units.
 
-import { element } from "../shared/dom.js";
-import { counted, measured } from "../shared/text.js";
-import { labels } from "../state/labels.js";
-import { pins } from "../state/pins.js";
-import { setStyle, thumbnailStyle } from "../state/thumbnails.js";
-import { unitTable } from "../state/unit-table.js";
-import { view } from "../state/view.js";
+import { element } from "../../shared/dom.js";
+import { counted, measured } from "../../shared/text.js";
+import { labels } from "../../state/saved/labels.js";
+import { pins } from "../../state/saved/pins.js";
+import { setStyle, thumbnailStyle } from "../../state/thumbnails.js";
+import { unitTable } from "../../state/unit-table.js";
+import { view } from "../../state/view.js";
 import { FEW, GAP } from "./layout.js";
 
 /** A row of units of the grid. */

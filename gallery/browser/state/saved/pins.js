@@ -1,7 +1,7 @@
 // Units pinned for comparison, kept in session storage.
 
-import { showMessage } from "../shared/message.js";
-import { model } from "./model.js";
+import { showMessage } from "../../shared/message.js";
+import { model } from "../model.js";
 
 /** Maximum number of pinned units. */
 export const MOST_PINS = 8;

@@ -1,6 +1,6 @@
 // Reading and writing label files: labels, favorites and named lists. In a file, the key of a favorite is spelled "favourite".
 
-import { model } from "./model.js";
+import { model } from "../model.js";
 
 /** Format of label files, and the model they belong to. */
 export const LABELS = {

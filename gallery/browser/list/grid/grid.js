@@ -1,12 +1,12 @@
 // The grid of units. Only rows near the viewport are in the document, so that tens of thousands of
 // units scroll smoothly.
 
-import { pinnedBar } from "../marks/pinned-bar.js";
-import { unitTable } from "../state/unit-table.js";
+import { pinnedBar } from "../../marks/pinned-bar.js";
+import { unitTable } from "../../state/unit-table.js";
+import { pictureSize } from "../picture-sizes.js";
 import { CTRL_KEYS, PLAIN_KEYS } from "./arrow-keys.js";
 import { fitCells, HEADING, Layout } from "./layout.js";
-import { pictureSize } from "./picture-sizes.js";
-import "./preview.js";
+import "../preview.js";
 import { captionLines, colorRow, headingRow, unitRow } from "./rows.js";
 
 const OVERSCAN = 400; // pixels rendered above and below the viewport

@@ -1,9 +1,9 @@
 // Labels and favorites. Changes are kept in local storage, by model name and weights. They override
 // the labels that the gallery was exported with.
 
+import { model } from "../model.js";
 import { LABELS, readLabels, writeLabels } from "./label-file.js";
-import { model } from "./model.js";
-import { StoredMarks } from "./saved/stored-marks.js";
+import { StoredMarks } from "./stored-marks.js";
 
 class Labels extends StoredMarks {
   /** `exported` are the labels of the export; `key` is the key in local storage. */
