@@ -45,7 +45,7 @@ TRACED = 96
 )
 @json_option
 def demo(folder: str, as_json: bool) -> None:
-    """Render neurons and heads of a bundled model and build a gallery.
+    """Render neurons and heads, and build a gallery.
 
     The pictures are compared with natural images and scored, the logits that the neurons write to
     are computed, and activation patching finds the heads that carry color. Takes a few minutes on

@@ -208,7 +208,7 @@ skip_unreadable_option = click.option(
     "--skip-unreadable",
     is_flag=True,
     help="Leave out images of the dataset that cannot be read, instead of stopping with an error "
-    "that names them. The store keeps their names.",
+    "that names them. A store keeps their names.",
 )
 
 
