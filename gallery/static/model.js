@@ -2056,6 +2056,7 @@
       this.marginTimer = 0;
       this.hasMargin = false;
       this.drawn = { top: 0, time: 0 };
+      this.jump = 0;
       this.pauseTimer = 0;
       addEventListener("scroll", () => this.requestDraw(), { passive: true });
       addEventListener("resize", () => this.requestDraw());
@@ -2106,7 +2107,7 @@
       this.container.setAttribute("aria-rowcount", this.layout.rows);
       for (const node of this.rows.values()) node.remove();
       this.rows.clear();
-      this.drawn.time = 0;
+      this.jumped();
       this.draw();
     }
     /** Update the layout when the width changes; keep the scroll position and the focus. */
@@ -2158,11 +2159,16 @@
      */
     watchSpeed(top) {
       const now = performance.now();
-      const isFast = now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
+      const isScrolling = now - this.drawn.time < 2 * PAUSE && now - this.jump > 2 * PAUSE;
+      const isFast = isScrolling && Math.abs(top - this.drawn.top) > FAST * innerHeight;
       this.drawn = { top, time: now };
       if (!isFast) return;
       clearTimeout(this.pauseTimer);
       this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+    }
+    /** Take the next draws as a jump. */
+    jumped() {
+      this.jump = performance.now();
     }
     /** Replace rows of mean colors. */
     pause() {
@@ -2266,7 +2272,7 @@
       if (from < top + bars) scrollBy(0, from - top - bars);
       else if (from + height > bottom) scrollBy(0, from + height - bottom);
       clearTimeout(this.pauseTimer);
-      this.drawn.time = 0;
+      this.jumped();
       this.pause();
     }
     /** Focus the cell at a position, and scroll it into view. */
@@ -2805,8 +2811,8 @@
     }
   };
   function largeSource(i) {
-    const file = unitTable.pictureFile(i);
-    return file ? { file } : null;
+    const files = unitTable.pictureFiles(i);
+    return files?.length === 1 ? { file: files[0] } : null;
   }
 
   // list/map/viewport.js
@@ -3325,7 +3331,7 @@
       const save = (type, name) => buttonOf(name, "plain", () => downloadList(type), { "aria-label": `Download as ${name}` });
       this.node = element(
         "span",
-        { class: "list-actions" },
+        { class: "list-actions", role: "toolbar", "aria-label": "This list" },
         this.named,
         buttonOf("Copy link", "plain", () => this.copyLink()),
         this.adding,
@@ -3338,6 +3344,23 @@
         ),
         this.link
       );
+      this.node.addEventListener("keydown", (event) => this.press(event));
+      this.node.addEventListener("focusin", ({ target }) => this.stopAt(target));
+    }
+    press(event) {
+      const step2 = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const buttons = this.buttons();
+      const at = buttons.indexOf(event.target);
+      if (!step2 || at < 0) return;
+      buttons[(at + step2 + buttons.length) % buttons.length].focus();
+      event.preventDefault();
+    }
+    buttons() {
+      return [...this.node.querySelectorAll("button:not(:disabled)")];
+    }
+    /** Let the tab key stop at one of the buttons only. */
+    stopAt(button) {
+      for (const each of this.buttons()) each.tabIndex = each === button ? 0 : -1;
     }
     copyLink() {
       const { list } = view.state();
@@ -3365,6 +3388,8 @@
       const isSame = this.named.dataset.list === (list ?? "");
       this.named.dataset.list = list ?? "";
       if (!isSame) this.named.replaceChildren(...list === null ? [] : [listTools(list)]);
+      const buttons = this.buttons();
+      this.stopAt(buttons.find((each) => each === document.activeElement) ?? buttons[0]);
     }
   };
 

@@ -78,7 +78,7 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
         "metrics": {name: rounded(values[name], 5) for name in values},
         "headlines": [],
         "facets": {},
-        "colors": _colors(layers * width),
+        "colors": colors(layers * width),
     }
     (data / "model.js").write_text(script("model", page), encoding="ascii")
     (data / "units.js").write_text(script("units", units), encoding="ascii")
@@ -101,7 +101,7 @@ def write_page(folder: Path, layers: int = LAYERS, width: int = WIDTH) -> Path:
     return path
 
 
-def _colors(units: int) -> str:
+def colors(units: int) -> str:
     """Draw a mean color for each unit."""
     digits = np.random.default_rng(1).integers(0, 16, 3 * units)
     return "".join(f"{digit:x}" for digit in digits)

@@ -27,9 +27,10 @@ def test_the_commands_that_made_a_store_find_all_done_and_print_the_same(
     expected = golden("printed")[store]
     found = {line: shortened(featviz(*words(line, store))) for line in expected}
     after = tree(folder / store)
-    # `examples` adds what 0.1 did not store.
-    added = {name for name in after if re.search(r"shards/(example_maps|profiles)-\w+\.h5$", name)}
-    assert len(added) == (2 if "examples" in Store(store).kinds else 0)
+    # `examples` and `trace` add what 0.1 did not store.
+    kinds = "example_maps|profiles|effects|trace_images"
+    added = {name for name in after if re.search(rf"shards/({kinds})-\w+\.h5$", name)}
+    assert len(added) == (2 if {"examples", "traces"} & set(Store(store).kinds) else 0)
     after = {name: digest for name, digest in after.items() if name not in added}
     # Nor did it record the place of a model in a folder.
     if added or Store(store).location is not None:

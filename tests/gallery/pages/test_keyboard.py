@@ -25,8 +25,28 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> int:
 def test_few_stops_are_in_front_of_the_pictures(page: Page, model_page: Path) -> None:
     open_page(page, model_page)
     tabs = page.locator("#views a").count()
-    # Besides the tabs: skip link, all models, failures, layers, six tools and the link of the list.
-    assert tab_to(page, page.locator(".cell").first) <= tabs + 12
+    # Besides the tabs: skip link, all models, failures, layers, six tools, the map, and what can be
+    # done with the list.
+    assert tab_to(page, page.locator(".cell").first) <= tabs + 13
+
+
+def test_arrow_keys_move_between_what_can_be_done_with_the_list(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page)
+    bar = page.get_by_role("toolbar", name="This list")
+    first = bar.get_by_role("button").first
+    tab_to(page, first)
+    names = []
+    for _ in range(4):
+        names.append(
+            page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.innerText")
+        )
+        page.keyboard.press("ArrowRight")
+    assert names == ["Copy link", "Add to list", "Download as CSV", "Download as JSON"]
+    expect(first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(bar.locator(":focus")).to_have_count(0)
 
 
 def test_the_list_is_filtered_sorted_and_searched(page: Page, model_page: Path) -> None:

@@ -77,6 +77,7 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
     expect(links).to_have_text(
         [
             "Units 5",
+            "Map",
             "Heads 2",
             "Filters 24",
             "Attention 6",
@@ -85,10 +86,10 @@ def test_the_page_leads_to_each_section_with_its_count(page: Page, model_page: P
             "Positions 2",
             "Comparison 2",
             "Patching 3",
-            "Labels",
+            "Labels and lists",
         ]
     )
-    for link, name in zip(links.all()[1:-1], ["heads", *ROUTES], strict=True):
+    for link, name in zip(links.all()[2:-1], ["heads", *ROUTES], strict=True):
         link.click()
         expect(page.locator("#section .title")).to_be_visible()
         expect(page).to_have_url(f"{model_page.as_uri()}#{name}")
@@ -104,7 +105,7 @@ def test_a_page_without_other_results_has_no_such_links(page: Page, tmp_path: Pa
     (found,) = (tmp_path / "site").glob("cueworld-*.html")
     open_page(page, found, "#filters")
     expect(page.locator(".cell")).to_have_count(2)
-    expect(page.locator("#views a")).to_have_text(["Units 2", "Labels"])
+    expect(page.locator("#views a")).to_have_text(["Units 2", "Labels and lists"])
     expect(page.locator("#section")).to_be_hidden()
 
 
@@ -395,7 +396,7 @@ def test_a_store_without_units_opens_with_what_it_has(page: Page, site: Path) ->
     open_page(page, found)
     expect(page.locator("#section .title")).to_have_text("Filters")
     expect(page.locator(".chip")).to_have_count(120)
-    expect(page.locator("#views a")).to_have_text([re.compile("^Filters"), "Labels"])
+    expect(page.locator("#views a")).to_have_text([re.compile("^Filters"), "Labels and lists"])
     expect(page.locator("#facts")).to_have_text("weights cdcdcdcd")
 
 

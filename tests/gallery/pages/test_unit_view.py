@@ -217,7 +217,8 @@ def test_similar_units_are_strips_with_their_similarity(page: Page, spoilt: Path
     similar = {"picture": [[0, 0.987], [3, 0.5]], "activation": None}
     change_details(spoilt, lambda entry: [*entry[:5], similar, *entry[6:]])
     open_page(page, spoilt, "#unit=head:0")
-    links = page.get_by_role("region", name="Units with similar pictures").get_by_role("link")
+    strip = page.get_by_role("region", name="Units with similar pictures")
+    links = strip.get_by_role("listitem").get_by_role("link")
     for link, number, similarity in ((links.nth(0), 0, "0.99"), (links.nth(1), 3, "0.50")):
         expect(link).to_have_attribute("title", UNITS[number])
         expect(link.locator(".caption")).to_have_text(

@@ -104,6 +104,9 @@ def test_no_or_few_pictures_have_no_or_few_neighbors() -> None:
     assert list(nearest_images(describe_image(flat((9, 9, 9)))[None])) == [[]]
 
 
+NONE = {"activation": None, "correlation": None}
+
+
 def test_a_unit_has_the_units_with_similar_pictures(tmp_path: Path) -> None:
     store = write_store(tmp_path / "a", [f"head:{i}" for i in range(20)] + ["patch_embed:1"])
     gallery.export([store], tmp_path / "site")
@@ -112,7 +115,7 @@ def test_a_unit_has_the_units_with_similar_pictures(tmp_path: Path) -> None:
     images = [store.row(address)["images"][0] for address in addresses]
     wanted = list(nearest_images(np.stack([describe_image(image) for image in images])))
     for number, entry in enumerate(rows):
-        assert entry[5] == {"picture": [list(pair) for pair in wanted[number]], "activation": None}
+        assert entry[5] == {"picture": [list(pair) for pair in wanted[number]], **NONE}
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ export class ListActions {
     this.adding = buttonOf("Add to list", "plain", () => this.add());
     const save = (type, name) =>
       buttonOf(name, "plain", () => downloadList(type), { "aria-label": `Download as ${name}` });
+    // One stop of the tab key; the arrow keys move between the buttons.
     this.node = element(
       "span",
-      { class: "list-actions" },
+      { class: "list-actions", role: "toolbar", "aria-label": "This list" },
       this.named,
       buttonOf("Copy link", "plain", () => this.copyLink()),
       this.adding,
@@ -33,6 +34,26 @@ export class ListActions {
       ),
       this.link,
     );
+    this.node.addEventListener("keydown", (event) => this.press(event));
+    this.node.addEventListener("focusin", ({ target }) => this.stopAt(target));
+  }
+
+  press(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const buttons = this.buttons();
+    const at = buttons.indexOf(event.target);
+    if (!step || at < 0) return;
+    buttons[(at + step + buttons.length) % buttons.length].focus();
+    event.preventDefault();
+  }
+
+  buttons() {
+    return [...this.node.querySelectorAll("button:not(:disabled)")];
+  }
+
+  /** Let the tab key stop at one of the buttons only. */
+  stopAt(button) {
+    for (const each of this.buttons()) each.tabIndex = each === button ? 0 : -1;
   }
 
   copyLink() {
@@ -63,5 +84,7 @@ export class ListActions {
     const isSame = this.named.dataset.list === (list ?? "");
     this.named.dataset.list = list ?? "";
     if (!isSame) this.named.replaceChildren(...(list === null ? [] : [listTools(list)]));
+    const buttons = this.buttons();
+    this.stopAt(buttons.find((each) => each === document.activeElement) ?? buttons[0]);
   }
 }

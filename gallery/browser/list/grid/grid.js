@@ -29,6 +29,7 @@ export class Grid {
     this.marginTimer = 0;
     this.hasMargin = false; // whether rows outside of the viewport are drawn
     this.drawn = { top: 0, time: 0 }; // top of the viewport when last drawn, and when that was
+    this.jump = 0; // time of the last one that the page itself made
     this.pauseTimer = 0; // pending while the list is scrolled fast
     addEventListener("scroll", () => this.requestDraw(), { passive: true });
     addEventListener("resize", () => this.requestDraw());
@@ -82,7 +83,7 @@ export class Grid {
     this.container.setAttribute("aria-rowcount", this.layout.rows);
     for (const node of this.rows.values()) node.remove();
     this.rows.clear();
-    this.drawn.time = 0;
+    this.jumped();
     this.draw();
   }
 
@@ -142,12 +143,17 @@ export class Grid {
    */
   watchSpeed(top) {
     const now = performance.now();
-    const isFast =
-      now - this.drawn.time < 2 * PAUSE && Math.abs(top - this.drawn.top) > FAST * innerHeight;
+    const isScrolling = now - this.drawn.time < 2 * PAUSE && now - this.jump > 2 * PAUSE;
+    const isFast = isScrolling && Math.abs(top - this.drawn.top) > FAST * innerHeight;
     this.drawn = { top, time: now };
     if (!isFast) return;
     clearTimeout(this.pauseTimer);
     this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+  }
+
+  /** Take the next draws as a jump. */
+  jumped() {
+    this.jump = performance.now();
   }
 
   /** Replace rows of mean colors. */
@@ -264,7 +270,7 @@ export class Grid {
     if (from < top + bars) scrollBy(0, from - top - bars);
     else if (from + height > bottom) scrollBy(0, from + height - bottom);
     clearTimeout(this.pauseTimer);
-    this.drawn.time = 0;
+    this.jumped();
     this.pause();
   }
 

@@ -135,8 +135,8 @@ export class Painter {
   }
 }
 
-/** The picture of a unit in full size; null if the gallery does not have it. */
+/** The picture of a unit in full size; null if the gallery does not have it, or it is a pair. */
 function largeSource(i) {
-  const file = unitTable.pictureFile(i);
-  return file ? { file } : null;
+  const files = unitTable.pictureFiles(i);
+  return files?.length === 1 ? { file: files[0] } : null;
 }
