@@ -72,7 +72,7 @@ def test_open_panels_have_no_serious_fault(schemed: Page, site: Path) -> None:
     schemed.locator(".cell").nth(3).hover()
     expect(schemed.locator(".preview")).to_be_visible()
     schemed.keyboard.press("n")
-    schemed.get_by_role("textbox", name="activation, minimum").fill("x")
+    schemed.get_by_role("textbox", name="activation, minimum").press_sequentially("x")
     schemed.get_by_role("textbox", name="activation, minimum").press("Enter")
     expect(schemed.get_by_role("alert")).to_be_visible()
     expect(schemed.locator("#ranges")).to_be_visible()

@@ -213,6 +213,7 @@ def test_tokens_lie_on_the_patch_grid_and_what_was_not_patched_is_missing(
     open_page(page, model_page, "#traces")
     maps = sweep(page, "token").locator(":scope > div > .chart .layer-maps > div")
     expect(maps).to_have_count(1)
+    maps.scroll_into_view_if_needed()  # Firefox draws what is in sight
     readout = sweep(page, "token").locator("output").first
     chart = maps.locator("[role=application]")
     chart.focus()
