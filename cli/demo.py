@@ -20,7 +20,7 @@ STORES = (
     ("neurons", ("blocks.all.mlp.fc1:0-7",), 1),
     ("diverse", ("blocks.3,6,9,11.mlp.fc1:3",), 4),
     ("tokens", ("blocks.8.mlp.fc1:2@cls", "blocks.8.mlp.fc1:2@1,8,28,37,57,64"), 1),
-    ("heads", ("blocks.all.attn.qk:all@same",), 1),
+    ("heads", ("blocks.1,4,7,10.attn.qk:all@same",), 1),
 )
 """Name, selectors, and images per unit of each store."""
 
