@@ -84,9 +84,9 @@ def test_unchanged_rows_are_reused_as_links_under_their_new_numbers(
     assert len(after) == len(pictures) + 2
     # Rows behind the new ones have other numbers now.
     assert {after[inode] for inode in pictures} != set(pictures.values())
-    # The sheet of the head is what it was; that of the changed layer is not.
+    # Sheets of the head and of units before the new one are what they were.
     kept = set(sheets) & set(inodes(tmp_path / "site", "1/sheets/*"))
-    assert sorted(sheets[inode] for inode in kept) == ["0-0.webp", "2-0.webp"]
+    assert sorted(sheets[inode] for inode in kept) == ["0-0.webp", "1-0.webp", "2-0.webp"]
     assert same_as_fresh([tmp_path / "a", tmp_path / "b"], tmp_path / "site")
 
 

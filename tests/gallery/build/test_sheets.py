@@ -26,13 +26,13 @@ def test_few_units_have_large_cells_and_many_small_ones() -> None:
 
 @pytest.mark.parametrize("cell", [64, 96])
 @pytest.mark.parametrize("wide", [False, True])
-def test_a_decoded_sheet_takes_at_most_512_kib(cell: int, wide: bool, tmp_path: Path) -> None:
+def test_a_decoded_sheet_takes_at_most_256_kib(cell: int, wide: bool, tmp_path: Path) -> None:
     sheet = Sheet(capacity(wide), cell, wide)
     for place in range(capacity(wide)):
         sheet.put(place, make_cell([RED], cell, wide))
     sheet.save(tmp_path / "s.webp")
-    assert opened(tmp_path / "s.webp").nbytes <= 512 * 1024
-    assert capacity(False) == 2 * capacity(True) == 8
+    assert opened(tmp_path / "s.webp").nbytes <= 256 * 1024
+    assert capacity(False) == 2 * capacity(True) == 4
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_one_picture_in_a_wide_cell_is_centered() -> None:
 
 @pytest.mark.parametrize(
     ("wide", "count", "size"),
-    [(False, 3, (192, 64)), (False, 5, (256, 128)), (True, 3, (256, 128))],
+    [(False, 1, (64, 64)), (False, 3, (128, 128)), (True, 2, (128, 128))],
 )
 def test_cells_follow_one_another_across_then_down(
     wide: bool, count: int, size: tuple[int, int], tmp_path: Path
@@ -104,7 +104,7 @@ def test_cells_follow_one_another_across_then_down(
     pixels = opened(tmp_path / "s.webp")
     assert pixels.shape == (size[1], size[0], 4)
     for place in range(count):
-        row, column = divmod(place, 2 if wide else 4)
+        row, column = divmod(place, 1 if wide else 2)
         middle = pixels[row * 64 + 32, column * 64 * (1 + wide) + 32]
         # Sheets are lossy: within a few levels.
         assert abs(int(middle[0]) - place * 30) < 6
@@ -114,17 +114,17 @@ def test_every_unit_is_where_the_page_looks_for_it(tmp_path: Path) -> None:
     addresses = [f"head:{i}" for i in range(40)] + ["patch_embed:3"]
     gallery.export([write_store(tmp_path / "a", addresses)], tmp_path / "site")
     page = data(tmp_path / "site", "1/model")
-    assert (page["cell"], page["columns"], page["thumbnailsOnly"]) == (96, 4, False)
+    assert (page["cell"], page["columns"], page["thumbnailsOnly"]) == (96, 2, False)
     assert [(s["name"], s["count"], s["wide"], s["sheets"]) for s in page["sites"]] == [
         ("patch_embed", 1, False, 1),
-        ("head", 40, False, 5),
+        ("head", 40, False, 10),
     ]
     folder = tmp_path / "site/data-1/1/sheets"
-    sheets = [opened(folder / f"1-{part}.webp").astype(float)[..., :3] for part in range(5)]
+    sheets = [opened(folder / f"1-{part}.webp").astype(float)[..., :3] for part in range(10)]
     wanted = [make_cell([picture(f"head:{i}", 0)], 96, False)[12:84, :, :3] for i in range(40)]
     for i in range(40):
-        part, place = divmod(i, 8)
-        row, column = divmod(place, 4)
+        part, place = divmod(i, 4)
+        row, column = divmod(place, 2)
         found = sheets[part][row * 96 + 12 : row * 96 + 84, column * 96 : column * 96 + 96]
         # Sheets are lossy; still each is clearly most like its own picture.
         errors = np.sqrt([np.square(found - cell).mean() for cell in wanted])
