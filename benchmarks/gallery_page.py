@@ -102,7 +102,7 @@ def _page_memory(process: int) -> Iterator[float]:
         command = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace")
         tasks = Path(f"/proc/{process}/task").glob("*/children")
         children = [child for task in tasks for child in task.read_text().split()]
-        if "--type=renderer" in command or ("-contentproc" in command and "\0tab" in command):
+        if "--type=renderer" in command or command.rstrip("\0").endswith("tab"):
             lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
             (pss,) = (line.split()[1] for line in lines if line.startswith("Pss:"))
             yield int(pss) / 1000
