@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from featviz.store.order import by_site
 from featviz.store.reader import Store
@@ -60,7 +61,7 @@ class Layer:
     name: str
     units: tuple[tuple[Render, ...], ...]
 
-    @property
+    @cached_property
     def wide(self) -> bool:
         """Whether its cells hold pairs of pictures."""
         return any(renders[0].paired for renders in self.units)
