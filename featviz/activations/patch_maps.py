@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 
 from featviz.activations.activation_readers import full_reader
-from featviz.activations.latent_reader import LatentReader
-from featviz.activations.layer_readers import FullLayerReader
 from featviz.activations.qk_logits import QKLogitReader
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
@@ -154,10 +152,16 @@ class PatchReader:
         for index, unit in enumerate(units):
             if self.cells[index] is not None:
                 by_site.setdefault(site_of(model, unit), {})[index] = unit
-        self._readers: dict[str, list[_LayerCells | _LogitCells]] = {}
+        self._readers: dict[str, list[_LayerCells | _LatentCells | _LogitCells]] = {}
         with torch.inference_mode(False):
             for site, members in by_site.items():
-                kind = _LogitCells if site.is_logit else _LayerCells
+                kind = (
+                    _LogitCells
+                    if site.is_logit
+                    else _LatentCells
+                    if site.kind == "latents"
+                    else _LayerCells
+                )
                 reader = kind(model, site, members, self.cells)
                 self._readers.setdefault(site.owner, []).append(reader)
 
@@ -192,7 +196,7 @@ class PatchReader:
 
 
 class _LayerCells:
-    """Channels and directions of one layer or activation, or latents."""
+    """Channels and directions of one layer or activation."""
 
     def __init__(
         self, model: VisionModel, site: Site, members: dict[int, Unit], cells: list[Cells | None]
@@ -201,14 +205,9 @@ class _LayerCells:
         self._prefix = site.prefix
         self._cells = next(cells[index] for index in members)
         units = list(members.values())
-        self._reader: FullLayerReader | LatentReader
-        if site.kind == "latents":
-            self._reader = LatentReader(model.module, site, units)
-            channels = [*range(len(units))]  # it computes no others
-        else:
-            self._reader = full = full_reader(model.module, site, units)
-            self._directions = full.directions
-            channels = [unit.index if isinstance(unit.index, int) else -1 for unit in units]
+        self._reader = full_reader(model.module, site, units)
+        self._directions = self._reader.directions
+        channels = [unit.index if isinstance(unit.index, int) else -1 for unit in units]
         self._channels = torch.tensor(channels, device=model.device)
         self._is_direction = np.array([isinstance(unit.index, Direction) for unit in units])
 
@@ -228,6 +227,37 @@ class _LayerCells:
             images, own = (_index(part[rows], outputs) for part in (pairs[:, 0], units))
             directions = self._directions[own].to(outputs)
             yield cells, rows, torch.bmm(outputs[images], directions[..., None])[..., 0]
+
+
+class _LatentCells:
+    """Latents of one sparse autoencoder.
+
+    The tokens of an image are multiplied with the rows of the encoder that are read in this image.
+    """
+
+    def __init__(
+        self, model: VisionModel, site: Site, members: dict[int, Unit], cells: list[Cells | None]
+    ) -> None:
+        if site.sae is None or site.read is None:
+            raise ValueError(f"{site.path} has no latents")
+        self.row_of = {index: row for row, index in enumerate(members)}
+        self._prefix, self._sae = site.prefix, site.sae
+        self._cells = next(cells[index] for index in members)
+        self._vectors = full_reader(model.module, site.read, [])
+        self._latents = np.array([unit.index for unit in members.values()], np.int64)
+
+    def read(
+        self, inputs: Tensor, context: Context, pairs: Ints
+    ) -> Iterator[tuple[Cells, Ints, Tensor]]:
+        if self._cells is None:
+            return
+        vectors = self._vectors.output(inputs, context)[:, self._prefix :]
+        vectors = vectors.to(self._sae.encoder.device)
+        latents = self._latents[[self.row_of[index] for index in pairs[:, 1].tolist()]]
+        for image in np.unique(pairs[:, 0]).tolist():
+            for rows in _parts(np.flatnonzero(pairs[:, 0] == image), self._sae.width):
+                read = self._sae.pre_activations(vectors[image], latents[rows].tolist())
+                yield self._cells, rows, read.T
 
 
 class _LogitCells:

@@ -6,7 +6,7 @@ that layer are computed. Later layers do not run, and weights never get gradient
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -123,21 +123,22 @@ class Readout:
 
     def _part(self, site: Site, members: list[tuple[int, float, Unit]]) -> _Part:
         columns, weights, units = map(list, zip(*members, strict=True))
-        submodule = self.model.module.get_submodule
-        reader: LayerReader
-        if site.kind == "latents":
-            reader = LatentReader(self.model.module, site, units)
-        elif site.kind == "activation":
-            reader = activation_reader(self.model.module, site, units)
-        else:
-            norm = None if site.norm is None else submodule(site.norm)
-            reader = layer_reader(submodule(site.owner), site, units, norm)
         return _Part(
-            reader,
+            self._reader(site, units),
             torch.tensor(columns, device=self.model.device),
             torch.tensor(weights, dtype=torch.float32, device=self.model.device),
             columns == list(range(len(self.units))) and set(weights) == {1.0},
         )
+
+    def _reader(self, site: Site, units: Sequence[Unit]) -> LayerReader:
+        """Return the reader of some units of a site."""
+        submodule = self.model.module.get_submodule
+        if site.kind == "latents":
+            return LatentReader(self.model.module, site, units)
+        if site.kind == "activation":
+            return activation_reader(self.model.module, site, units)
+        norm = None if site.norm is None else submodule(site.norm)
+        return layer_reader(submodule(site.owner), site, units, norm)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Read every unit on every image.

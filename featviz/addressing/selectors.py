@@ -155,8 +155,8 @@ def site_of(model: VisionModel, unit: Unit) -> Site:
         length = len(unit.index.vector)
         if site.kind not in ("layer", "activation") or length != site.width:
             raise FeatvizError(f"{unit} has length {length}; {site.path} has width {site.width}")
-    else:
-        _indices(site, str(unit.index))
+    elif site.kind == "qk_mode" or unit.index not in range(site.width):
+        _indices(site, str(unit.index))  # raises, except for a mode that exists
     expand_tokens(site, model.has_class_token, None if unit.token is None else str(unit.token))
     return site
 

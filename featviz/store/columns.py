@@ -31,6 +31,9 @@ Datasets = dict[str, h5py.Dataset]
 ADDRESS = "address"
 ROW_DIGEST = "digest"
 
+MAX_BYTES = 2**20
+"""Bytes of rows that are read at once, unless a single row has more."""
+
 LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: the oldest with checksums on all metadata."""
 
@@ -163,13 +166,41 @@ def read_addresses(datasets: Datasets) -> list[str]:
     return [each.decode() for each in data]
 
 
+def rows_at_once(datasets: Datasets) -> int:
+    """Return how many rows of the columns `datasets` have at most `MAX_BYTES`; at least 1."""
+    size = sum(dataset.nbytes for dataset in datasets.values())
+    return max(1, MAX_BYTES * len(datasets[ADDRESS]) // max(size, 1))
+
+
+def read_rows(datasets: Datasets, start: int, stop: int) -> list[Row]:
+    """Read consecutive rows.
+
+    Parameters
+    ----------
+    datasets : dict of str to h5py.Dataset
+        The columns.
+    start, stop : int
+        Range of indices, without `stop`.
+
+    Returns
+    -------
+    list of dict
+        For each row, texts as `str`, and arrays with their dtype.
+    """
+    columns = {name: dataset[start:stop] for name, dataset in datasets.items()}
+    return [
+        {
+            name: value[row].decode() if value.dtype.kind == "S" else value[row, ...].copy()
+            for name, value in columns.items()
+        }
+        for row in range(stop - start)
+    ]
+
+
 def read_row(datasets: Datasets, index: int) -> Row:
-    """Return row `index` of the columns `datasets`: texts as `str`, arrays with their dtype."""
-    values = {name: dataset[index] for name, dataset in datasets.items()}
-    return {
-        name: value.decode() if isinstance(value, bytes) else np.asarray(value)
-        for name, value in values.items()
-    }
+    """Return row `index` of the columns `datasets`; see `read_rows`."""
+    (row,) = read_rows(datasets, index, index + 1)
+    return row
 
 
 def row_digest(row: Row) -> str:

@@ -154,6 +154,11 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "high": ("<f4", "N K"),
         "grid": ("<i4", "N 2"),
     },
+    "firing": {
+        "tokens": ("<f4", "N"),
+        "images": ("<f4", "N"),
+        "quantiles": ("<f4", "N S"),
+    },
     "profiles": {
         "levels": ("<u2", "N P"),
         "low": ("<f4", "N"),

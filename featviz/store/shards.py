@@ -84,6 +84,19 @@ def shard_name(kind: str, data: memoryview) -> str:
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.h5"
 
 
+def _runs(indices: Iterable[int], most: int) -> Iterator[tuple[int, int]]:
+    """Cut indices, in their order, into ranges (start, stop) of at most `most`."""
+    start = stop = 0
+    for index in indices:
+        if index != stop or stop - start == most:
+            if stop > start:
+                yield start, stop
+            start = index
+        stop = index + 1
+    if stop > start:
+        yield start, stop
+
+
 def kind_of(path: Path) -> str:
     """Return the kind in the name of the shard at `path`.
 
@@ -176,10 +189,10 @@ class Shards:
             self._check_digest(part)
             self._verified.add(part)
         with self._columns(part, kind) as datasets:
-            for index in indices:
+            for start, stop in _runs(indices, columns.rows_at_once(datasets)):
                 with reading(part):
-                    row = columns.read_row(datasets, index)
-                yield row
+                    rows = columns.read_rows(datasets, start, stop)
+                yield from rows
 
     def check(self, part: Path) -> list[str]:
         """Validate everything in the shard `part`.

@@ -12,24 +12,31 @@ from featviz.activations.patch_maps import map_grid
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import Chosen, as_units, sites_of
 from featviz.analysis.examples import images as example_images
-from featviz.analysis.examples.activation_file import ActivationFile
+from featviz.analysis.examples.firing import KIND as FIRING
+from featviz.analysis.examples.firing import latent_name
 from featviz.analysis.examples.image_writer import ImageWriter
 from featviz.analysis.examples.maps import KIND as MAPS
 from featviz.analysis.examples.result import COLUMNS, KIND, Examples
-from featviz.analysis.examples.scratch_folder import discard, discard_others
+from featviz.analysis.examples.scratch.activation_file import ActivationFile
+from featviz.analysis.examples.scratch.folder import discard, discard_others
 from featviz.analysis.examples.search import SELECTIONS, ExampleSearch, keep_none
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.store.jobs import JobSummary, open_writer, stored_configuration
 from featviz.store.manifest import Manifest
+from featviz.store.order import natural
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter, set_aside_kind
 
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
-GROUP = 8192
-"""Units that are finished and stored together; every group reads its example images again."""
+GROUP = 2**16
+"""Units that are finished together, at most; every group reads its example images again."""
+GROUP_BYTES = 2**28
+"""Bytes of their rows, at most."""
+SHARD = 8192
+"""Rows of a shard."""
 
 
 def examples(
@@ -78,10 +85,10 @@ def examples(
     found: dict[str, Examples] = {}
     with (
         TemporaryDirectory() as folder,
-        search.open_file(Path(folder, "scratch"), KIND, units) as file,
+        search.open_file(Path(folder, "scratch"), KIND, units, with_firing=False) as file,
     ):
         search.read_activations(file, units, first)
-        for group, group_progress in _groups(_in_order(units), second):
+        for group, group_progress in _groups(search, _in_order(units), second):
             tables, failures = search.find(file, group, keep_none, group_progress, with_maps=False)
             for address, reason in failures.items():
                 raise FeatvizError(f"{address}: {reason}")
@@ -140,7 +147,7 @@ def examples_to_store(
     recorded = None if force else stored_configuration(store, KIND)
     dataset = dataset.readable(dataset.indices(count), recorded)
     search = ExampleSearch(model, dataset, count, top)
-    settings = search.configurations()
+    settings = search.configurations(units)
     settings[example_images.KIND] = {
         "data": settings[KIND]["data"],
         **example_images.settings(model.image_size),
@@ -155,9 +162,9 @@ def examples_to_store(
     failures: dict[str, str] = {}
     if missing:
         first, second = _halves(progress, len(search.indices))
-        with search.open_file(scratch, name, missing) as file:
+        with search.open_file(scratch, name, missing, with_firing=True) as file:
             search.read_activations(file, units, first)
-            for group, group_progress in _groups(missing, second):
+            for group, group_progress in _groups(search, missing, second):
                 failures |= _store_group(search, writers, image_writer, group, file, group_progress)
     else:
         discard(scratch, name)
@@ -191,9 +198,12 @@ def _halves(progress: Progress, images: int) -> tuple[Progress, Progress]:
     return part_of(progress, 0, images, 2 * images), part_of(progress, images, images, 2 * images)
 
 
-def _groups(units: Sequence[Unit], progress: Progress) -> Iterator[tuple[Sequence[Unit], Progress]]:
+def _groups(
+    search: ExampleSearch, units: Sequence[Unit], progress: Progress
+) -> Iterator[tuple[Sequence[Unit], Progress]]:
     """Cut units into groups, each with its own progress callback."""
-    groups = [units[start : start + GROUP] for start in range(0, len(units), GROUP)]
+    size = max(1, min(GROUP, GROUP_BYTES // search.bytes_per_unit()))
+    groups = [units[start : start + size] for start in range(0, len(units), size)]
     for index, group in enumerate(groups):
         yield group, part_of(progress, index, 1, len(groups))
 
@@ -215,8 +225,11 @@ def _set_aside_other_settings(
 
 def _is_done(model: VisionModel, unit: Unit, writers: Sequence[StoreWriter]) -> bool:
     """Return whether a unit has results of all kinds."""
+    address = str(unit)
     return all(
-        str(unit) in writer.done or (writer.kind == MAPS and map_grid(model, unit) is None)
+        address in writer.done
+        or (writer.kind == MAPS and map_grid(model, unit) is None)
+        or (writer.kind == FIRING and not latent_name(address))
         for writer in writers
     )
 
@@ -234,10 +247,13 @@ def _store_group(
     image_writer.flush()
     for writer in writers:
         found, columns = tables.get(writer.kind, ([], {}))
-        missing = [row for row, unit in enumerate(found) if str(unit) not in writer.done]
-        if missing:
-            added = {name: column[missing] for name, column in columns.items()}
-            writer.add({"address": [str(found[row]) for row in missing], **added})
+        addresses = [str(unit) for unit in found]
+        missing = [row for row, address in enumerate(addresses) if address not in writer.done]
+        missing.sort(key=lambda row: natural(addresses[row]))  # as they are read
+        for start in range(0, len(missing), SHARD):
+            some = missing[start : start + SHARD]
+            added = {name: column[some] for name, column in columns.items()}
+            writer.add({"address": [addresses[row] for row in some], **added})
     if failures:
         writers[-1].add({"address": list(failures), "error": list(failures.values())}, "failures")
     return failures

@@ -18,28 +18,29 @@ Array = npt.NDArray[Any]
 
 
 def encode(values: npt.NDArray[np.float32]) -> dict[str, Array]:
-    """Encode the profile of a unit in 2 bytes per image.
+    """Encode the profiles of units in 2 bytes per image.
 
     Levels are equally spaced between the extremes of the profile. A 16-bit float would keep 11
     bits of each value, and lose the differences between images of a unit whose mean is large.
 
     Parameters
     ----------
-    values : float32 array, shape (P,)
+    values : float32 array, shape (U, P)
         Finite.
 
     Returns
     -------
     dict of arrays
-        ``levels`` (P,), uint16, from 0 at ``low`` to 65535 at ``high``, float32.
+        ``levels`` (U, P), uint16, from 0 at ``low`` to 65535 at ``high`` (U,), float32.
     """
     wide = values.astype(np.float64)
-    low, high = wide.min(), wide.max()
-    levels = np.rint((wide - low) / (high - low if high > low else 1) * LEVELS)
+    low, high = wide.min(1), wide.max(1)
+    span = np.where(high > low, high - low, 1)
+    levels = np.rint((wide - low[:, None]) / span[:, None] * LEVELS)
     return {
         "levels": levels.astype("<u2"),
-        "low": np.array(low, np.float32),
-        "high": np.array(high, np.float32),
+        "low": low.astype(np.float32),
+        "high": high.astype(np.float32),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from hashlib import blake2b, sha256
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +18,27 @@ from torch import Tensor
 
 from featviz._util.device_memory import release_free_memory
 from featviz._util.progress import Progress
+from featviz.activations.latent_firing import FiringReadout
 from featviz.activations.patch_maps import Cells, Floats, Ints, map_grid
 from featviz.activations.readout import Readout
 from featviz.addressing.address import Unit
 from featviz.addressing.combinations import Combination
 from featviz.addressing.selectors import site_of
+from featviz.analysis.examples import firing, profiles
 from featviz.analysis.examples import maps as example_maps
-from featviz.analysis.examples import profiles
-from featviz.analysis.examples.activation_file import ActivationFile
 from featviz.analysis.examples.argmax_tokens import NO_TOKEN, TokenLocator
+from featviz.analysis.examples.firing import firing_statistics, latent_name, latent_names
 from featviz.analysis.examples.maps import MapTable
 from featviz.analysis.examples.result import KIND
-from featviz.analysis.examples.scratch_folder import open_activation_file
+from featviz.analysis.examples.scratch.activation_file import ActivationFile
+from featviz.analysis.examples.scratch.folder import open_activation_file
 from featviz.analysis.examples.statistics import BINS, QUANTILES, statistics
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
+from featviz.models.sae.load import trained_tokens
 
 if TYPE_CHECKING:
+    from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
 
 BATCH = 32
@@ -96,15 +101,22 @@ class ExampleSearch:
             "bins": BINS,
         }
 
-    def configurations(self) -> dict[str, dict[str, Any]]:
-        """Return the configuration of each kind of `find`."""
+    def configurations(self, units: Sequence[Unit]) -> dict[str, dict[str, Any]]:
+        """Return the configuration of each kind that `find` computes of `units`."""
         data = self.dataset.configuration(len(self.indices))
         chosen = {"top": self.top, "quantiles": list(QUANTILES)}
-        return {
+        found = {
             example_maps.KIND: {**data, **chosen, **example_maps.settings(self.model)},
             profiles.KIND: {**data, "profile": len(self._profile_columns)},
-            KIND: self.configuration(),
         }
+        if latent_names(map(str, units)):
+            found[firing.KIND] = {**data, "quantiles": list(QUANTILES)}
+        return {**found, KIND: self.configuration()}
+
+    def bytes_per_unit(self) -> int:
+        """Return how many bytes the rows of a unit take, roughly."""
+        cells = example_maps.settings(self.model)["cells"]
+        return 4096 + cells * (self.top + len(QUANTILES)) + 4 * len(self.dataset.classes)
 
     @cached_property
     def file_prefix(self) -> str:
@@ -133,10 +145,15 @@ class ExampleSearch:
         return f"{self.file_prefix}{_digest(settings)}"
 
     def open_file(
-        self, folder: Path, name: str, units: Sequence[Unit]
+        self, folder: Path, name: str, units: Sequence[Unit], with_firing: bool
     ) -> AbstractContextManager[ActivationFile]:
-        """Open the activation file of `units`, see `scratch_folder.open_activation_file`."""
-        return open_activation_file(folder, name, sorted_addresses(units), BATCH, len(self.indices))
+        """Open the activation file of `units`, see `scratch.folder.open_activation_file`.
+
+        With `with_firing`, the firing of latents is recorded.
+        """
+        addresses = sorted_addresses(units)
+        latents = len(latent_names(addresses)) if with_firing else 0
+        return open_activation_file(folder, name, addresses, BATCH, len(self.indices), latents)
 
     def read_activations(
         self, file: ActivationFile, units: Sequence[Unit], progress: Progress
@@ -155,14 +172,19 @@ class ExampleSearch:
         if read >= total:
             return
         by_address = {str(unit): unit for unit in units}
-        readout = Readout(self.model, [by_address[each] for each in file.addresses])
+        chosen = [by_address[each] for each in file.addresses]
+        readout = (FiringReadout if file.latents else Readout)(self.model, chosen)
         progress(read, total)
         size = self.model.image_size
         for images, labels in self.dataset.batches(size, BATCH, self.count, start=read):
             with torch.no_grad():
                 values = readout(self._padded(images))[: len(images)]
             hashes = [blake2b(image.numpy(), digest_size=16).digest() for image in images]
-            file.append(labels.numpy().astype(np.int32), hashes, values.float().cpu().numpy())
+            fired = None
+            if isinstance(readout, FiringReadout):
+                fired = readout.fired(_latents_in(file))[: len(images)].cpu().numpy()
+            rows = values.float().cpu().numpy()
+            file.append(labels.numpy().astype(np.int32), hashes, rows, fired)
             read += len(images)
             if file.blocks % RELEASE_EVERY == 0:
                 release_free_memory()
@@ -199,16 +221,15 @@ class ExampleSearch:
         -------
         tables : dict of str to (list of Unit, dict of arrays)
             Units whose values are all finite, and the columns of kind ``example_maps`` (only of
-            units that have a map), ``profiles`` and ``examples`` with a row for each. Kinds without
-            a unit are left out.
+            units that have a map), ``profiles``, ``firing`` (only of latents, if the file has it)
+            and ``examples`` with a row for each. Kinds without a unit are left out.
         failures : dict of str to str
             Addresses of the other units, and the reasons.
         """
-        rows, failures = self._statistics(file, units)
-        found = list(rows)
-        if not found:
+        tables, failures = self._statistics(file, units)
+        if not tables:
             return {}, failures
-        columns, profile = (_stacked(each) for each in zip(*rows.values(), strict=True))
+        found, columns = tables[KIND]
         chosen = np.concatenate([columns[name] for name in SELECTIONS], axis=1)
         grids = [map_grid(self.model, unit) if with_maps else None for unit in found]
         has_map = np.array([grid is not None for grid in grids])
@@ -222,7 +243,6 @@ class ExampleSearch:
         layouts = [_layout(self.model, unit) for unit in found]
         columns["grid"] = np.array([grid for grid, _ in layouts], np.int32)
         columns["prefix"] = np.array([prefix for _, prefix in layouts], np.int32)
-        tables = {profiles.KIND: (found, profile), KIND: (found, columns)}
         if has_map.any():
             maps["images"] = np.concatenate([columns[name] for name in example_maps.SELECTIONS], 1)
             with_map = [unit for unit, has in zip(found, has_map, strict=True) if has]
@@ -256,28 +276,40 @@ class ExampleSearch:
 
     def _statistics(
         self, file: ActivationFile, units: Sequence[Unit]
-    ) -> tuple[dict[Unit, tuple[Columns, Columns]], dict[str, str]]:
-        """Compute statistics and profile of each unit whose values are finite."""
+    ) -> tuple[Tables, dict[str, str]]:
+        """Compute statistics, profiles and firing of the units whose values are finite."""
         count, classes = len(self.indices), len(self.dataset.classes)
         labels, first_copies = file.labels(count), file.first_copies(count)
-        rows: dict[Unit, tuple[Columns, Columns]] = {}
+        parts: dict[str, list[tuple[list[Unit], Columns]]] = {}
         failures: dict[str, str] = {}
         column_of = {address: column for column, address in enumerate(file.addresses)}
-        columns = [column_of[str(unit)] for unit in units]
+        recorded = _RecordedFiring(self.model, file, count)
         remaining = iter(units)
-        for start, stop in _runs(columns, max(1, MAX_BYTES // (4 * count))):
-            for read, unit in zip(file.values(start, stop, count), remaining, strict=False):
-                # On some machines, rounding depends on the position in a batch. Copies of an image
-                # get the value of the first one, so that they tie.
-                values = read[first_copies]
-                invalid = np.flatnonzero(~np.isfinite(values))
-                if len(invalid):
-                    image = self.indices[invalid[0]]
-                    failures[str(unit)] = f"its value on image {image} is not a finite number"
-                else:
-                    profile = profiles.encode(values[self._profile_columns])
-                    rows[unit] = statistics(values, labels, classes, self.top), profile
-        return rows, failures
+        for start, stop in _runs(
+            [column_of[str(unit)] for unit in units], max(1, MAX_BYTES // (4 * count))
+        ):
+            # On some machines, rounding depends on the position in a batch. Copies of an image
+            # get the value of the first one, so that they tie.
+            values = file.values(start, stop, count)[:, first_copies]
+            invalid = ~np.isfinite(values)
+            read = list(islice(remaining, stop - start))
+            for row in np.flatnonzero(invalid.any(1)):
+                image = self.indices[invalid[row].argmax()]
+                failures[str(read[row])] = f"its value on image {image} is not a finite number"
+            valid = np.flatnonzero(~invalid.any(1))
+            found, values = [read[row] for row in valid], values[valid]
+            if not found:
+                continue
+            profile = profiles.encode(values[:, self._profile_columns])
+            parts.setdefault(profiles.KIND, []).append((found, profile))
+            latents = [row for row, unit in enumerate(found) if latent_name(str(unit))]
+            if latents and file.latents:
+                own = [found[row] for row in latents]
+                columns = recorded.statistics(own, values[latents], first_copies)
+                parts.setdefault(firing.KIND, []).append((own, columns))
+            columns = statistics(values, labels, classes, self.top)
+            parts.setdefault(KIND, []).append((found, columns))
+        return {kind: _concatenated(each) for kind, each in parts.items()}, failures
 
     def _locate(
         self,
@@ -330,8 +362,46 @@ def sorted_addresses(units: Sequence[Unit]) -> list[str]:
     return sorted(map(str, units))
 
 
-def _stacked(rows: Sequence[Columns]) -> Columns:
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+class _RecordedFiring:
+    """Statistics of the firing of latents that an activation file records."""
+
+    def __init__(self, model: VisionModel, file: ActivationFile, count: int) -> None:
+        self._model, self._file, self._count = model, file, count
+        self._row_of = {name: row for row, name in enumerate(_latents_in(file))}
+        self._tokens = file.fired_tokens(count)
+
+    def statistics(
+        self, units: Sequence[Unit], values: Floats, first_copies: npt.NDArray[np.intp]
+    ) -> Columns:
+        """Compute the columns of some latents with these values, (units, images)."""
+        sites = [site_of(self._model, unit) for unit in units]
+        per_image = {site: _counted_tokens(self._model, site) for site in set(sites)}
+        rows = np.array([self._row_of[latent_name(str(unit))] for unit in units])
+        first = int(rows.min())
+        fires = self._file.fires(first, int(rows.max()) + 1, self._count)[rows - first]
+        total = np.array([per_image[site] * self._count for site in sites])
+        return firing_statistics(values, fires[:, first_copies], self._tokens[rows], total)
+
+
+def _latents_in(file: ActivationFile) -> list[str]:
+    """Return the latents whose firing a file records, in their order."""
+    return latent_names(file.addresses) if file.latents else []
+
+
+def _counted_tokens(model: VisionModel, site: Site) -> int:
+    """Return how many tokens of an image count for the firing of latents."""
+    if site.sae is None:
+        raise ValueError(f"{site.path} has no latents")
+    tokens = trained_tokens(model, site.sae, site.prefix)
+    return len(range(site.positions)[tokens])
+
+
+def _concatenated(parts: Sequence[tuple[list[Unit], Columns]]) -> tuple[list[Unit], Columns]:
+    units, columns = zip(*parts, strict=True)
+    names = columns[0]
+    return list(chain.from_iterable(units)), {
+        name: np.concatenate([part[name] for part in columns]) for name in names
+    }
 
 
 def _digest(settings: dict[str, Any]) -> str:

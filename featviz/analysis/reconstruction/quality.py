@@ -14,7 +14,7 @@ from featviz.analysis.reconstruction.token_statistics import TokenStatistics
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
-from featviz.models.sae.load import site_in
+from featviz.models.sae.load import site_in, trained_tokens
 from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.vision_model import VisionModel
 
@@ -95,7 +95,7 @@ def measure_quality(
             f"{sae.origin.path} is a transcoder: its output is another activation than its input, "
             "so there is no reconstruction to measure"
         )
-    tokens = _tokens(model, sae, site.prefix)
+    tokens = trained_tokens(model, sae, site.prefix)
     statistics, total = TokenStatistics(sae), len(dataset.indices(images))
     finished = 0
 
@@ -132,16 +132,3 @@ def measure_quality(
         changes[reconstructed].mean(),
         changes[zeroed].mean(),
     )
-
-
-def _tokens(model: VisionModel, sae: SparseAutoencoder, prefix: int) -> slice:
-    """Return the positions that a sparse autoencoder was trained on."""
-    if sae.origin.tokens == "patches":
-        return slice(prefix, None)
-    if sae.origin.tokens == "cls":
-        if not model.has_class_token:
-            raise FeatvizError(
-                f"{sae.origin.path} reads class tokens, and {model.name} has no class token"
-            )
-        return slice(0, 1)
-    return slice(None)

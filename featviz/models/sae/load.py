@@ -7,6 +7,7 @@ from typing import Any
 
 from featviz import cueworld
 from featviz._util.arguments import file_path, instance
+from featviz.errors import FeatvizError
 from featviz.models.sae.facts import Facts
 from featviz.models.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
 from featviz.models.sae.formats.files import find_files
@@ -119,3 +120,34 @@ def site_in(model: VisionModel, sae: SparseAutoencoder) -> Site:
         If the site is unknown, the model does not have it, or its width is another one.
     """
     return read_site(model.sites, sae)
+
+
+def trained_tokens(model: VisionModel, sae: SparseAutoencoder, prefix: int) -> slice:
+    """Return the tokens that a sparse autoencoder was trained on: all, if its file names none.
+
+    Parameters
+    ----------
+    model : VisionModel
+    sae : SparseAutoencoder
+    prefix : int
+        Number of tokens before the patches.
+
+    Returns
+    -------
+    slice
+        Of the positions of its site.
+
+    Raises
+    ------
+    FeatvizError
+        If it reads class tokens, and the model has none.
+    """
+    if sae.origin.tokens == "patches":
+        return slice(prefix, None)
+    if sae.origin.tokens == "cls":
+        if not model.has_class_token:
+            raise FeatvizError(
+                f"{sae.origin.path} reads class tokens, and {model.name} has no class token"
+            )
+        return slice(0, 1)
+    return slice(None)

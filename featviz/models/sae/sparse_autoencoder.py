@@ -143,7 +143,7 @@ class SparseAutoencoder(nn.Module):
         centered = self.center_inputs(inputs)
         if latents is None:
             return F.linear(centered, self.encoder, self.encoder_bias)
-        for latent in latents:
+        for latent in (min(latents, default=0), max(latents, default=0)):
             if not 0 <= latent < self.latents:
                 raise FeatvizError(
                     f"latent {latent} does not exist: there are {self.latents}, counted from 0"

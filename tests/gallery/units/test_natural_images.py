@@ -87,9 +87,8 @@ def test_units_are_similar_by_the_share_of_common_top_images(
 
 def profiled(path: Path, values: NDArray[np.float32], addresses: Sequence[str]) -> None:
     """Add profiles of units to a store."""
-    rows = [profiles.encode(row) for row in values]
-    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    write_results(path, "profiles", {"address": list(addresses), **columns}, CONFIGURATION)
+    columns = {"address": list(addresses), **profiles.encode(values)}
+    write_results(path, "profiles", columns, CONFIGURATION)
 
 
 def test_units_correlate_as_numpy_computes_from_their_profiles(

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from featviz.analysis.examples.activation_file import ActivationFile
-from featviz.analysis.examples.scratch_folder import (
+from featviz.analysis.examples.scratch.activation_file import ActivationFile
+from featviz.analysis.examples.scratch.folder import (
     discard,
     discard_others,
     open_activation_file,

@@ -14,6 +14,7 @@ from featviz.analysis.examples.job import examples_to_store
 from featviz.analysis.examples.maps import MapTable, read_maps
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
+from featviz.store.columns import Row
 from featviz.store.packing import pack
 from featviz.store.reader import Store
 from tests.featviz.analysis.examples.sources import all_images, noise
@@ -92,15 +93,19 @@ def test_maps_of_feature_maps_of_several_sizes_share_a_store(tmp_path: Path) -> 
     assert Store(tmp_path / "packed.h5").verify() == []
 
 
+def encoded(values: npt.NDArray[np.float32]) -> Row:
+    return {name: column[0] for name, column in profiles.encode(values[None]).items()}
+
+
 def test_a_profile_is_read_as_it_was_with_the_stated_error() -> None:
     values = np.random.default_rng(0).normal(50, 1, 512).astype(np.float32)
-    row = profiles.encode(values)
+    row = encoded(values)
     error = np.abs(profiles.decode(row).astype(np.float64) - values).max()
     assert error <= np.ptp(values) / 131070 + np.spacing(np.float32(50))
     # A 16-bit float has steps of 1/32 here.
     assert error < np.abs(values.astype(np.float16) - values).max() / 50
     constant = np.full(4, -0.3, np.float32)
-    np.testing.assert_array_equal(profiles.decode(profiles.encode(constant)), constant)
+    np.testing.assert_array_equal(profiles.decode(encoded(constant)), constant)
 
 
 def test_a_profile_is_the_value_on_evenly_spaced_images(

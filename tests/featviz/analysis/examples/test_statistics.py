@@ -20,7 +20,8 @@ ORDERS = ("top", "bottom", "spread")
 
 
 def described(values: list[float], labels: list[int], classes: int, top: int) -> dict[str, Array]:
-    return statistics(np.array(values, np.float32), np.array(labels, np.int32), classes, top)
+    found = statistics(np.array([values], np.float32), np.array(labels, np.int32), classes, top)
+    return {name: column[0] for name, column in found.items()}
 
 
 @given(
@@ -89,7 +90,8 @@ def test_the_order_of_the_images_changes_indices_and_no_statistic(
 ) -> None:
     values = np.random.default_rng(seed).normal(size=23).astype(np.float32)
     labels = np.arange(23, dtype=np.int32) % 4
-    before, after = statistics(values, labels, 4, 5), statistics(values[order], labels[order], 4, 5)
+    before = described(values.tolist(), labels.tolist(), 4, 5)
+    after = described(values[order].tolist(), labels[order].tolist(), 4, 5)
     for name in before:
         if name in ORDERS:
             np.testing.assert_array_equal(np.array(order)[after[name]], before[name])
@@ -98,12 +100,12 @@ def test_the_order_of_the_images_changes_indices_and_no_statistic(
 
 
 def test_sparsity_is_1_for_one_active_image_and_0_for_equal_values() -> None:
-    assert sparsity(np.array([0.0, 0.0, 4.0, -9.0])) == 1
-    assert sparsity(np.full(7, 2.0)) == pytest.approx(0, abs=1e-12)
+    assert sparsity(np.array([[0.0, 0.0, 4.0, -9.0]])) == 1
+    assert sparsity(np.full((1, 7), 2.0)) == pytest.approx(0, abs=1e-12)
     # Of k equal ones among n: (1 - k / n) / (1 - 1 / n).
-    assert sparsity(np.array([5.0, 5, 0, 0, 0])) == pytest.approx((1 - 2 / 5) / (1 - 1 / 5))
-    assert math.isnan(sparsity(np.array([-1.0, 0.0])))
-    assert math.isnan(sparsity(np.array([3.0])))
+    assert sparsity(np.array([[5.0, 5, 0, 0, 0]])) == pytest.approx((1 - 2 / 5) / (1 - 1 / 5))
+    assert math.isnan(sparsity(np.array([[-1.0, 0.0]])))
+    assert math.isnan(sparsity(np.array([[3.0]])))
 
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(1e-3, 1e3))

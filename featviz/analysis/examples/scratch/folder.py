@@ -12,7 +12,7 @@ from pathlib import Path
 
 from featviz._util.file_locks import try_lock
 from featviz._util.files import locked, make_folder, remove_leftovers, sync_folder, write, writing
-from featviz.analysis.examples.activation_file import ActivationFile
+from featviz.analysis.examples.scratch.activation_file import ActivationFile
 from featviz.errors import FeatvizError
 
 _SUFFIX = ".spool"
@@ -20,7 +20,12 @@ _SUFFIX = ".spool"
 
 @contextmanager
 def open_activation_file(
-    folder: Path, name: str, addresses: Sequence[str], block_size: int, count: int
+    folder: Path,
+    name: str,
+    addresses: Sequence[str],
+    block_size: int,
+    count: int,
+    latents: int = 0,
 ) -> Iterator[ActivationFile]:
     """Open the activation file of a job, or start one.
 
@@ -38,6 +43,8 @@ def open_activation_file(
         Images per block.
     count : int
         Total number of images.
+    latents : int
+        Number of latents whose firing is recorded.
 
     Yields
     ------
@@ -53,7 +60,7 @@ def open_activation_file(
     path = folder / f"{name}{_SUFFIX}"
     with locked(folder):
         remove_leftovers(folder, re.escape(path.name))
-        descriptor = _open(path, addresses, block_size)
+        descriptor = _open(path, addresses, block_size, latents)
     try:
         file = ActivationFile(path, descriptor, _header(descriptor))
         is_done = False
@@ -110,19 +117,20 @@ def discard_others(folder: Path, prefix: str) -> None:
                     os.close(descriptor)
 
 
-def _open(path: Path, addresses: Sequence[str], block_size: int) -> int:
+def _open(path: Path, addresses: Sequence[str], block_size: int, latents: int) -> int:
     if not path.exists():
-        _create(path, addresses, block_size)
+        _create(path, addresses, block_size, latents)
     descriptor = _lock(path)
-    if not _is_usable(_header(descriptor), addresses, block_size):
+    if not _is_usable(_header(descriptor), addresses, block_size, latents):
         os.close(descriptor)
-        _create(path, addresses, block_size)
+        _create(path, addresses, block_size, latents)
         descriptor = _lock(path)
     return descriptor
 
 
-def _create(path: Path, addresses: Sequence[str], block_size: int) -> None:
-    text = json.dumps({"block": block_size, "addresses": list(addresses)}, separators=(",", ":"))
+def _create(path: Path, addresses: Sequence[str], block_size: int, latents: int) -> None:
+    fields = {"block": block_size, "latents": latents, "addresses": list(addresses)}
+    text = json.dumps(fields, separators=(",", ":"))
     write(path, f"{text}\n".encode())
 
 
@@ -146,10 +154,11 @@ def _header(descriptor: int) -> bytes:
     return data[: data.find(b"\n") + 1]
 
 
-def _is_usable(header: bytes, addresses: Sequence[str], block_size: int) -> bool:
+def _is_usable(header: bytes, addresses: Sequence[str], block_size: int, latents: int) -> bool:
     try:
         fields = json.loads(header)
-        return bool(fields["block"] == block_size) and set(addresses) <= set(fields["addresses"])
+        fits = fields["block"] == block_size and fields["latents"] >= latents
+        return bool(fits) and set(addresses) <= set(fields["addresses"])
     except (ValueError, LookupError, TypeError):
         return False
 

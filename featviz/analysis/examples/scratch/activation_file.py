@@ -29,10 +29,11 @@ Ints = npt.NDArray[np.int32]
 class ActivationFile:
     """A file of values, opened and locked by this process.
 
-    Opened by `featviz.analysis.examples.scratch_folder.open_activation_file`. A header names the
+    Opened by `featviz.analysis.examples.scratch.folder.open_activation_file`. A header names the
     units. It is followed by blocks of the same number of images. A block holds the labels and
-    hashes of its images, the values of unit after unit, and a digest of these and of the block's
-    index, so that a block that was written partly, or never reached the disk, is detected.
+    hashes of its images, the values of unit after unit, for each latent on how many tokens it fires
+    and a bit for each image on which it does, and a digest of these and of the block's index, so
+    that a block that was written partly, or never reached the disk, is detected.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ class ActivationFile:
     path : Path
     addresses : list of str
         The units, in the order of their values.
+    latents : int
+        Number of latents whose firing is recorded.
     block_size : int
         Images per block.
     blocks : int
@@ -58,17 +61,22 @@ class ActivationFile:
         fields = json.loads(header)
         self.path = path
         self.addresses: list[str] = fields["addresses"]
-        self.block_size = int(fields["block"])
+        self.latents, self.block_size = int(fields["latents"]), int(fields["block"])
         self._descriptor = descriptor
         self._start: int = len(header)
         self._seed = sha256(header).digest()
         rows = _HEADER_ROWS + len(self.addresses)
-        self._block_bytes: int = 4 * self.block_size * rows + _DIGEST
+        self._firing_start: int = 4 * self.block_size * rows
+        self._mask_bytes = -(-self.block_size // 8)
+        firing_bytes = self.latents * (4 + self._mask_bytes)
+        self._block_bytes: int = self._firing_start + firing_bytes + _DIGEST
         self.blocks: int = self._count_valid_blocks()
         with writing(path):
             os.ftruncate(descriptor, self._offset(self.blocks))
 
-    def append(self, labels: Ints, hashes: Sequence[bytes], values: Values) -> None:
+    def append(
+        self, labels: Ints, hashes: Sequence[bytes], values: Values, fired: Ints | None = None
+    ) -> None:
         """Append a block; it survives a crash after this returns.
 
         Parameters
@@ -78,6 +86,8 @@ class ActivationFile:
             16 bytes for each image, which are equal for equal images only.
         values : float32 array, shape (images, units)
             Values on at most `block_size` images; a last block of fewer is padded with zeros.
+        fired : int array, shape (images, latents), optional
+            On how many tokens of each image each latent fires; required if there are latents.
 
         Raises
         ------
@@ -91,6 +101,11 @@ class ActivationFile:
         )
         fields[_HEADER_ROWS:, : len(labels)] = np.ascontiguousarray(values, "<f4").view("<i4").T
         data = fields.tobytes()
+        if fired is not None:
+            data += fired.sum(0, dtype="<i4").tobytes()
+            mask = np.zeros((self.latents, self.block_size), bool)
+            mask[:, : len(fired)] = fired.T > 0
+            data += np.packbits(mask, axis=1).tobytes()
         with writing(self.path):
             os.lseek(self._descriptor, self._offset(self.blocks), os.SEEK_SET)
             write_all(self._descriptor, data + self._digest(self.blocks, data))
@@ -125,6 +140,33 @@ class ActivationFile:
         float32 array, shape (stop - start, count)
         """
         return self._rows(_HEADER_ROWS + start, _HEADER_ROWS + stop, count).view("<f4")
+
+    def fired_tokens(self, count: int) -> npt.NDArray[np.int64]:
+        """Return on how many tokens of the first `count` images each latent fires, (latents,)."""
+        total = np.zeros(self.latents, np.int64)
+        for block in range(-(-count // self.block_size)):
+            offset = self._offset(block) + self._firing_start
+            total += np.frombuffer(os.pread(self._descriptor, 4 * self.latents, offset), "<i4")
+        return total
+
+    def fires(self, start: int, stop: int, count: int) -> npt.NDArray[np.bool_]:
+        """Return on which of the first `count` images latents `start` to `stop` fire.
+
+        Returns
+        -------
+        bool array, shape (stop - start, count)
+        """
+        found = np.empty((stop - start, self.blocks, self.block_size), bool)
+        for block in range(self.blocks):
+            offset = self._offset(block) + self._firing_start + 4 * self.latents
+            data = os.pread(
+                self._descriptor,
+                (stop - start) * self._mask_bytes,
+                offset + start * self._mask_bytes,
+            )
+            mask = np.frombuffer(data, np.uint8).reshape(stop - start, self._mask_bytes)
+            found[:, block] = np.unpackbits(mask, axis=1, count=self.block_size)
+        return found.reshape(stop - start, -1)[:, :count]
 
     def missing_bytes(self, count: int) -> int:
         """Return by how many bytes the file still grows until it holds `count` images."""
