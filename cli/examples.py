@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +17,7 @@ from cli.options import (
     rendered_units,
     store_option,
 )
-from cli.output import finish, json_option, print_json, print_table
+from cli.output import finish, json_option, named, print_json, print_message, print_table
 from cli.progress import progress_bar
 from featviz.models.loading.options import LoadOptions
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from featviz.analysis.examples.firing import Firing
     from featviz.analysis.examples.result import Examples
     from featviz.data.datasets import Dataset
 
@@ -62,7 +63,8 @@ def examples(
 
     Stores, for each unit, the images with the highest and lowest activation, images at quantiles
     in between, and statistics of all activations. Prints the best image (its index in the
-    dataset), its activation, the class with the highest mean, and the sparsity. Without a
+    dataset), its activation, the class with the highest mean, and the sparsity; of latents of a
+    sparse autoencoder also the density, the share of the tokens on which they fire. Without a
     SELECTOR, uses all units that the store holds rendered images of.
 
     \b
@@ -73,41 +75,62 @@ def examples(
       featviz examples cueworld/vit blocks.3.attn.qk:all@same --data cueworld -o b
       # All latents of a sparse autoencoder, by their pre-activations
       featviz examples vit_base_patch32_224 sae.x:all@max --data cueworld -o d --sae x=PATH
+      # Those of them that fire on these images, at the class token
+      featviz examples vit_base_patch32_224 sae.x:alive@cls --data cueworld -o d --sae x=PATH
       # Every unit that was rendered into the store
       featviz examples cueworld/vit --data cueworld:5000 -o neurons --top 16
     """
     loaded = load_model(model, options, device)
 
     from featviz.addressing.selectors import units
+    from featviz.analysis.examples.firing import KIND as FIRING
+    from featviz.analysis.examples.firing import Firing, latent_name
     from featviz.analysis.examples.job import examples_to_store
     from featviz.analysis.examples.result import Examples
     from featviz.data.datasets import open_data
     from featviz.store.reader import Store
 
-    chosen = units(loaded, *selectors) if selectors else rendered_units(loaded, store)
+    chosen = units(loaded, *selectors, store=store) if selectors else rendered_units(loaded, store)
     dataset = open_data(data, download, skip_unreadable)
     with progress_bar() as progress:
         summary = examples_to_store(loaded, chosen, dataset, store, images, top, force, progress)
     opened = Store(store)
     addresses = [str(unit) for unit in chosen if str(unit) not in summary.failures]
-    found = [Examples.from_row(opened.row(address, "examples")) for address in addresses]
+    found = [Examples.from_row(row) for row in opened.rows("examples", addresses)]
+    latents = list(filter(latent_name, addresses))
+    firing = {row["address"]: Firing.from_row(row) for row in opened.rows(FIRING, latents)}
+    dead = list(dict.fromkeys(latent_name(unit) for unit in latents if firing[unit].is_dead))
     if as_json:
         settings = opened.configuration["examples"]
-        reports = [_report(each, dataset, settings["quantiles"]) for each in found]
-        print_json({"store": store, **settings, "units": reports, "failures": summary.failures})
+        reports = [
+            _report(each, dataset, settings["quantiles"], firing.get(each.address))
+            for each in found
+        ]
+        report = {"store": store, **settings, "units": reports, "failures": summary.failures}
+        print_json(report | ({"dead": dead} if latents else {}))
     else:
-        rows = [_row(each, dataset.classes) for each in found]
-        print_table([("unit", "image", "value", "class", "sparsity"), *rows])
+        rows = [_row(each, dataset.classes, firing) for each in found]
+        density = ("density",) if latents else ()
+        print_table([("unit", "image", "value", "class", "sparsity", *density), *rows])
+    if dead:
+        count = len(set(map(latent_name, latents)))
+        print_message(f"dead: {len(dead)} of {count} latents fire on no token: {named(dead)}")
     finish(store, summary, "units stored")
 
 
-def _row(each: Examples, names: Sequence[str]) -> tuple[object, ...]:
+def _row(each: Examples, names: Sequence[str], firing: Mapping[str, Firing]) -> tuple[object, ...]:
     best = each.top_classes[:1]
     name = names[best[0]] if best else "-"
-    return each.address, int(each.top[0]), float(each.top_values[0]), name, each.sparsity
+    own = firing.get(each.address)
+    density: tuple[object, ...] = ("-",) if firing else ()
+    if own is not None:
+        density = (own.tokens,)
+    return each.address, int(each.top[0]), float(each.top_values[0]), name, each.sparsity, *density
 
 
-def _report(each: Examples, dataset: Dataset, quantiles: Sequence[float]) -> dict[str, Any]:
+def _report(
+    each: Examples, dataset: Dataset, quantiles: Sequence[float], firing: Firing | None
+) -> dict[str, Any]:
     """Convert the examples and statistics of a unit to JSON."""
     spread = _images(dataset, each.spread, each.spread_values, each.spread_tokens)
     return {
@@ -127,6 +150,18 @@ def _report(each: Examples, dataset: Dataset, quantiles: Sequence[float]) -> dic
         "histogram": each.histogram.tolist(),
         "grid": None if -1 in each.grid else each.grid.tolist(),
         "prefix": each.prefix,
+        **({} if firing is None else {"firing": _firing_report(firing, quantiles)}),
+    }
+
+
+def _firing_report(firing: Firing, quantiles: Sequence[float]) -> dict[str, Any]:
+    values = firing.quantiles.tolist()
+    return {
+        "tokens": firing.tokens,
+        "images": firing.images,
+        "quantiles": []
+        if firing.is_dead
+        else [{"quantile": q, "value": v} for q, v in zip(quantiles, values, strict=True)],
     }
 
 

@@ -54,7 +54,7 @@ def logits(
     from featviz.analysis.logits.job import KIND, logits_to_store
     from featviz.store.reader import Store
 
-    chosen = units(loaded, *selectors) if selectors else rendered_units(loaded, store)
+    chosen = units(loaded, *selectors, store=store) if selectors else rendered_units(loaded, store)
     summary = logits_to_store(loaded, chosen, store, force)
     opened = Store(store)
     addresses = [str(unit) for unit in chosen if str(unit) not in summary.skipped]

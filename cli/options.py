@@ -344,7 +344,7 @@ def load_model_of(store: Store, name: str | None, device: str) -> VisionModel:
 
 
 def rendered_units(model: VisionModel, store: str) -> list[Unit]:
-    """List the units that a store holds rendered images of.
+    """List the units that a store holds rendered images of, without dead latents.
 
     Parameters
     ----------
@@ -362,6 +362,7 @@ def rendered_units(model: VisionModel, store: str) -> list[Unit]:
         If the store is of another model or holds no images, or a unit does not exist.
     """
     from featviz.addressing.selectors import units
+    from featviz.analysis.examples.firing import dead_latents, latent_name
     from featviz.store.reader import Store
 
     opened = Store(store)
@@ -373,4 +374,5 @@ def rendered_units(model: VisionModel, store: str) -> list[Unit]:
         raise FeatvizError(
             f"{store} holds no rendered images; add a SELECTOR, such as patch_embed:0-15"
         )
-    return units(model, *addresses)
+    dead = dead_latents(opened)
+    return units(model, *(each for each in addresses if latent_name(each) not in dead))

@@ -112,11 +112,16 @@ def print_summary(store: str | Path, summary: JobSummary, what: str) -> None:
         print_message(f"failed: {address}: {reason}")
     for reason in dict.fromkeys(summary.constants.values()):
         units = [address for address, own in summary.constants.items() if own == reason]
-        more = f" and {len(units) - NAMED} more" if len(units) > NAMED else ""
-        print_message(f"constant: {', '.join(units[:NAMED])}{more}: {reason}")
+        print_message(f"constant: {named(units)}: {reason}")
     print_unreadable(summary.unreadable)
     counts = f"{summary.stored} {what}, {summary.done} already stored"
     print_message(f"{store}: {counts}, {len(summary.failures)} failed")
+
+
+def named(names: Sequence[str]) -> str:
+    """List `names` for one line: at most `NAMED`, and how many there are besides."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def print_unreadable(names: Sequence[str]) -> None:
@@ -127,9 +132,7 @@ def print_unreadable(names: Sequence[str]) -> None:
     names : sequence of str
     """
     if names:
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        shown = ", ".join(names[:NAMED])
-        print_message(f"unreadable: {len(names)} images are left out: {shown}{more}")
+        print_message(f"unreadable: {len(names)} images are left out: {named(names)}")
 
 
 def finish(store: str | Path, summary: JobSummary, what: str) -> None:

@@ -131,7 +131,7 @@ def render(
     from featviz.rendering.job import plan, render_to_store
     from featviz.rendering.time_estimate import estimate_seconds
 
-    chosen = units(loaded, *selectors)
+    chosen = units(loaded, *selectors, store=store)
     recipe = recipe_for(loaded, store, **settings)
     if dry_run:
         todo = plan(loaded, chosen, recipe, store, batch, shard, force)

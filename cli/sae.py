@@ -14,7 +14,7 @@ from cli.options import (
     skip_unreadable_option,
 )
 from cli.output import json_option, print_json, print_line, print_table, print_unreadable
-from cli.paths import MODEL
+from cli.paths import MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
 from featviz.models.loading.sae_files import split_site
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 @click.argument("path", type=MODEL, metavar="PATH[@SITE]")
 @click.option("--model", type=MODEL, metavar="MODEL", help="Model to measure the quality in.")
 @click.option("--data", metavar="DATA", help="Dataset to measure the quality on.")
+@click.option(
+    "-o",
+    "--output",
+    "store",
+    type=PATH,
+    metavar="STORE",
+    help="Folder to store the quality in, for the gallery.",
+)
 @click.option("--download", is_flag=True, help="Download a torchvision dataset that is missing.")
 @skip_unreadable_option
 @images_option(1)
@@ -38,6 +46,7 @@ def sae(
     path: str,
     model: str | None,
     data: str | None,
+    store: str | None,
     download: bool,
     skip_unreadable: bool,
     images: int | None,
@@ -61,10 +70,14 @@ def sae(
       featviz sae cueworld/sae
       # Its quality on held-out images
       featviz sae cueworld/sae --model cueworld/vit --data cueworld
+      # The same for the gallery, next to the examples of its latents
+      featviz sae cueworld/sae --model cueworld/vit --data cueworld -o latents
     """
     if (model is None) != (data is None):
         given, missing = ("--model", "--data") if data is None else ("--data", "--model")
         raise click.UsageError(f"{given} needs {missing}: quality is measured in a model on data")
+    if store is not None and model is None:
+        raise click.UsageError("-o needs --model and --data: it stores the quality")
     with loading_pytorch():
         from featviz.models.sae.load import load_sae
 
@@ -72,16 +85,19 @@ def sae(
     report = _facts(loaded)
     quality = None
     if model is not None and data is not None:
+        from featviz.analysis.reconstruction.job import quality_to_store
         from featviz.analysis.reconstruction.quality import measure_quality
         from featviz.data.datasets import open_data
 
         vision_model = load_model(model, options, device)
         dataset = open_data(data, download, skip_unreadable)
         dataset = dataset.readable(dataset.indices(images))
+        loaded = loaded.to(vision_model.device)
         with progress_bar() as progress:
-            quality = measure_quality(
-                vision_model, loaded.to(vision_model.device), dataset, images, progress
-            )
+            if store is None:
+                quality = measure_quality(vision_model, loaded, dataset, images, progress)
+            else:
+                quality = quality_to_store(vision_model, loaded, dataset, store, images, progress)
         print_unreadable(list(dataset.left_out.values()))
     if as_json:
         from featviz._util.jsonable import to_jsonable

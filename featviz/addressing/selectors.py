@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featviz._util.arguments import described
 from featviz.addressing.address import Mode, Unit, split_address
+from featviz.addressing.alive import ALIVE, alive_latents
 from featviz.addressing.combinations import Combination, combine, is_combination, split_terms, terms
 from featviz.addressing.directions import Direction, is_direction, read_layer_directions
-from featviz.addressing.ranges import expand, is_ranges
+from featviz.addressing.ranges import expand, is_ranges, join
 from featviz.addressing.tokens import expand_tokens
 from featviz.errors import FeatvizError
 from featviz.models.loading.sae_files import LATENTS
@@ -43,7 +45,7 @@ Chosen = str | Unit | Iterable[str | Unit]
 _MODE = re.compile(r"(?P<head>[\w,-]+)\.(?P<mode>[\w,-]+)")
 
 
-def units(model: VisionModel, *selectors: str) -> list[Unit]:
+def units(model: VisionModel, *selectors: str, store: str | Path | None = None) -> list[Unit]:
     """Expand selectors to the units of a model.
 
     Parameters
@@ -52,6 +54,8 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
         Determines which sites, units and tokens exist.
     *selectors : str
         Such as ``blocks.0-4.mlp.fc1:0-199@1-23``, or a sum of single units.
+    store : str or Path, optional
+        Store with examples of latents, for ``sae.NAME:alive``.
 
     Returns
     -------
@@ -61,7 +65,8 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
     Raises
     ------
     FeatvizError
-        If a selector is malformed, or names a site, unit or token that the model does not have.
+        If a selector is malformed, or names a site, unit or token that the model does not have; see
+        also `featviz.addressing.alive.alive_latents`.
     """
     check_model(model)
     for selector in selectors:
@@ -70,7 +75,7 @@ def units(model: VisionModel, *selectors: str) -> list[Unit]:
                 f"a selector is a text such as 'blocks.0.mlp.fc1:0-15', got {described(selector)}; "
                 "pass several as several arguments"
             )
-    expanded = (unit for selector in selectors for unit in _expand(model, selector))
+    expanded = (unit for selector in selectors for unit in _expand(model, selector, store))
     return list(dict.fromkeys(expanded))
 
 
@@ -232,14 +237,14 @@ def expand_site_index(
             yield site, each
 
 
-def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
+def _expand(model: VisionModel, selector: str, store: str | Path | None) -> Iterator[Unit]:
     if not is_combination(selector):
-        yield from _expand_single(model, selector)
+        yield from _expand_single(model, selector, store)
         return
     parts = split_terms(selector)
     chosen = []
     for _, text in parts:
-        found = list(_expand_single(model, text))
+        found = list(_expand_single(model, text, store))
         if len(found) > 1:
             raise FeatvizError(
                 f"{text} in the sum {selector} selects {len(found)} units; a term is a single unit"
@@ -248,8 +253,10 @@ def _expand(model: VisionModel, selector: str) -> Iterator[Unit]:
     yield combine(chosen, [weight for weight, _ in parts])
 
 
-def _expand_single(model: VisionModel, selector: str) -> Iterator[Unit]:
+def _expand_single(model: VisionModel, selector: str, store: str | Path | None) -> Iterator[Unit]:
     pattern, index, token = split_address(selector)
+    if index == ALIVE and pattern.startswith(LATENTS):
+        index = join(alive_latents(model, model.site(pattern), store))
     for site, each in expand_site_index(model, pattern, index):
         for expanded in expand_tokens(site, model.has_class_token, token):
             yield Unit(site.path, each, expanded)

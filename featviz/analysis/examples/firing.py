@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from featviz.addressing.alive import KIND
 from featviz.addressing.combinations import is_combination
 from featviz.analysis.examples.statistics import QUANTILES, interpolate
 from featviz.models.loading.sae_files import LATENTS
 from featviz.store.columns import Row
-
-KIND = "firing"
+from featviz.store.reader import Store
 
 Floats = npt.NDArray[np.float32]
 
@@ -59,6 +59,11 @@ def latent_name(address: str) -> str:
 def latent_names(addresses: Iterable[str]) -> list[str]:
     """Return the names of the latents of units, each once, in the order of `addresses`."""
     return list(dict.fromkeys(filter(None, map(latent_name, addresses))))
+
+
+def dead_latents(store: Store) -> set[str]:
+    """Return the names of the latents that fire on no image of a `store`; see `latent_name`."""
+    return {latent_name(row["address"]) for row in store.rows(KIND) if row["tokens"] == 0}
 
 
 def firing_statistics(
