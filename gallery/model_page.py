@@ -14,7 +14,7 @@ from gallery.build.build_cache import ModelBuildCache
 from gallery.build.images import Figures
 from gallery.build.js_data import script
 from gallery.build.options import Options
-from gallery.build.plan import Plan, Render
+from gallery.build.plan import NATURAL, Plan, Render
 from gallery.build.sheets import COLUMNS, ROWS
 from gallery.input_images.page import NAME as IMAGES
 from gallery.input_images.page import InputImages
@@ -23,7 +23,7 @@ from gallery.sections.filters import Filters
 from gallery.sections.registry import SECTIONS
 from gallery.sections.report import NAME as REPORT
 from gallery.sections.report import make_report
-from gallery.stores.merge import PICTURES, Group, Model
+from gallery.stores.merge import Group, Model
 from gallery.stores.tolerant_store import damage
 from gallery.units.links import ResultLinks
 from gallery.units.natural_images import NaturalImages
@@ -35,6 +35,9 @@ from gallery.units.unit_metrics import UnitMetrics
 
 FLAGS = {"sides": ["--split-qk"]}
 """Options of `featviz render` that render a kind, besides its configuration."""
+
+
+KIND_TEXTS = {"renders": "one image", "sides": "query and key images", NATURAL: "natural image"}
 
 
 class ModelPageWriter:
@@ -112,7 +115,7 @@ class ModelPageWriter:
     @property
     def row_count(self) -> int:
         """Number of rows that `steps` processes."""
-        others = (group for group in self.model.groups if group.kind not in PICTURES)
+        others = (group for group in self.model.groups if group.kind in self._section_of)
         renders = sum(1 for _ in self.plan.renders())
         rows = renders + sum(len(group.addresses()) for group in others)
         return rows + self._input_images.batches
@@ -128,7 +131,7 @@ class ModelPageWriter:
         yield from self._files.steps(pool)
         self._natural_images.write()
         for group in self.model.groups:
-            if group.kind not in PICTURES:
+            if group.kind in self._section_of:
                 for row in group.rows():
                     try:
                         self._section_of[group.kind].add(group, row)
@@ -263,13 +266,15 @@ class ModelPageWriter:
     def _describe(self, render: Render) -> CommandAndLinks:
         """Return the command and the links of a render."""
         group = self.plan.groups[render.group]
-        command = render_command(
-            self.model.name,
-            render.address,
-            self.model.load,
-            group.configuration,
-            FLAGS.get(group.kind, []),
-        )
+        command = None
+        if not render.natural:
+            command = render_command(
+                self.model.name,
+                render.address,
+                self.model.load,
+                group.configuration,
+                FLAGS.get(group.kind, []),
+            )
         return command, self._links.of(render.address)
 
     def _failures(self) -> list[tuple[str, str, str]]:
@@ -308,6 +313,7 @@ class ModelPageWriter:
                 ),
                 "settings": list(group.settings.items()),
                 "sides": 2 if group.kind == "sides" else 1,
+                "natural": group.kind == NATURAL,
                 "size": self._files.index.sizes.get(index),
             }
             for index, group in enumerate(groups)
@@ -327,4 +333,4 @@ def identity(model: Model) -> str:
 
 
 def _kind_text(group: Group) -> str:
-    return "query and key images" if group.kind == "sides" else "one image"
+    return KIND_TEXTS[group.kind]

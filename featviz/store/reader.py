@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,11 @@ from featviz.store.manifest import FORMAT_VERSION, Manifest
 from featviz.store.order import by_site
 from featviz.store.packing import Pack
 from featviz.store.shards import Shards
+
+MAX_OPEN = 32
+"""Parts that are read at once."""
+MAX_SKIPPED = 64
+"""Rows that are read in vain, at most, between two that are asked for in order."""
 
 
 class _Source(Protocol):
@@ -89,6 +95,8 @@ class Store:
         self.sites = self.manifest.sites
         self.configuration = self.manifest.configuration
         self._indexes: dict[str, dict[str, tuple[Path, int]]] = {}
+        self._counts: dict[tuple[Path, str], int] = {}
+        self._following: dict[tuple[Path, str], tuple[int, Iterator[Row] | None]] = {}
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
@@ -150,7 +158,15 @@ class Store:
             (D, T) in float32; failures: ``error``.
         """
         wanted = self.addresses(kind) if addresses is None else addresses
-        locations = (self._locate(address, kind) for address in wanted)
+        locations = [self._locate(address, kind) for address in wanted]
+        indices: defaultdict[Path, list[int]] = defaultdict(list)
+        for part, index in locations:
+            indices[part].append(index)
+        if len(indices) <= MAX_OPEN:  # rows may alternate between parts
+            streams = {part: self._source.rows(part, kind, own) for part, own in indices.items()}
+            for part, _ in locations:
+                yield next(streams[part])
+            return
         for part, group in groupby(locations, key=lambda location: location[0]):
             yield from self._source.rows(part, kind, [index for _, index in group])
 
@@ -163,7 +179,21 @@ class Store:
             If there is no such address; the message names similar ones.
         """
         part, index = self._locate(address, kind)
-        (row,) = self._source.rows(part, kind, [index])
+        expected, rows = self._following.pop((part, kind), (index + 1, None))
+        count = self._counts[part, kind]
+        if not 0 <= index - expected < MAX_SKIPPED:
+            (row,) = self._source.rows(part, kind, [index])
+            rows = None
+        elif rows is None:
+            # The rows are read in order: those after this one are read with it.
+            rows = self._source.rows(part, kind, [*range(index, count)])
+            row = next(rows)
+        else:
+            row = next(islice(rows, index - expected, None))
+        if index + 1 < count:
+            self._following[part, kind] = index + 1, rows
+            if len(self._following) > MAX_OPEN:
+                self._following.pop(next(iter(self._following)))
         return row
 
     @cached_property
@@ -260,7 +290,9 @@ class Store:
         if kind not in self._indexes:
             index: dict[str, tuple[Path, int]] = {}
             for part in self._source.parts(kind):
-                for row, address in enumerate(self._listed(part, kind)):
+                addresses = self._listed(part, kind)
+                self._counts[part, kind] = len(addresses)
+                for row, address in enumerate(addresses):
                     index.setdefault(address, (part, row))
             self._indexes[kind] = index
         return self._indexes[kind]

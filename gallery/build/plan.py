@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from featviz.analysis.examples.firing import KIND as FIRING
 from featviz.store.order import by_site
 from featviz.store.reader import Store
 from gallery.build.sheets import capacity, cell_size
 from gallery.stores.address_filter import Predicate
 from gallery.stores.merge import PICTURES, Group, Model
+
+NATURAL = "examples"
+"""Kind of the rows whose natural images stand in for pictures."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Render:
     key: str
     row: int
     unit: int
+
+    @property
+    def natural(self) -> bool:
+        """Whether its picture is the natural image with the highest activation."""
+        return self.kind == NATURAL
 
     @property
     def paired(self) -> bool:
@@ -134,6 +143,13 @@ def make_plan(model: Model, is_included: Predicate) -> Plan:
         for address, (store, key) in _rows(group).items():
             if is_included(address):
                 found.setdefault(address, []).append((index, store, key))
+    if natural := _natural_group(model, groups):
+        rows = _rows(natural)
+        for address in rows.keys() - found.keys() - _dead_latents(natural):
+            if is_included(address):
+                found[address] = [(len(groups), *rows[address])]
+        if any(index == len(groups) for (index, *_), *_ in found.values()):
+            groups.append(natural)
     layers, row, unit = [], 0, 0
     for site, addresses in by_site(found, model.sites):
         units = []
@@ -147,6 +163,20 @@ def make_plan(model: Model, is_included: Predicate) -> Plan:
             unit += 1
         layers.append(Layer(site, tuple(units)))
     return Plan(tuple(groups), tuple(layers))
+
+
+def _natural_group(model: Model, pictured: Sequence[Group]) -> Group | None:
+    """Return the examples that the page shows; see `gallery.units.natural_images`."""
+    groups = model.of(NATURAL)
+    stores = [store for group in (*pictured, *groups) for store in group.stores]
+    shown = next((s.configuration[NATURAL] for s in stores if NATURAL in s.kinds), None)
+    return next((group for group in groups if group.configuration == shown), None)
+
+
+def _dead_latents(group: Group) -> set[str]:
+    """Return the units whose latents never fire on the images of a group."""
+    rows = (row for store in group.stores for row in store.rows(FIRING))
+    return {row["address"] for row in rows if not row["tokens"]}
 
 
 def _rows(group: Group) -> dict[str, tuple[Store, str]]:

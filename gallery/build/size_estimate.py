@@ -15,6 +15,7 @@ from gallery.build.js_data import rounded
 from gallery.build.options import Options
 from gallery.build.plan import Plan, Render
 from gallery.build.sheets import QUALITY, make_cell
+from gallery.stores.natural_row import natural_row
 from gallery.units.unit_files import spread
 
 SAMPLES = 8  # rows per configuration of a model
@@ -73,13 +74,15 @@ def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | N
     """Return the number of pictures of a row, and the bytes of all its files."""
     try:
         row = render.store.row(render.address, render.kind)
+        if render.natural:
+            row = natural_row(render.store, row)
         images = row["images"]
         (check_pairs if render.paired else check_pictures)(render.address, images)
     except FeatvizError:
         return None
     pictures = images.reshape(-1, *images.shape[-3:])
     size = len(json.dumps([rounded(line) for line in row["trajectory"]]))
-    if not options.thumbnails_only:
+    if not options.thumbnails_only and not render.natural:
         for pixels in pictures:
             file = io.BytesIO()
             options.image_format.save(pixels, file)
@@ -88,4 +91,5 @@ def _measure(render: Render, cell: int, options: Options) -> tuple[int, int] | N
     file = io.BytesIO()
     small = Image.fromarray(make_cell(shown, cell, render.paired)).convert("RGB")
     small.save(file, "WEBP", quality=QUALITY)
-    return 0 if options.thumbnails_only else len(pictures), size + file.tell()
+    has_files = not options.thumbnails_only and not render.natural
+    return len(pictures) if has_files else 0, size + file.tell()

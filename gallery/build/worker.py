@@ -63,7 +63,8 @@ class RowResult:
     trajectory : list of lists of (float or None)
         Activation at each step, for each sample.
     best : int
-        Index of the sample with the highest activation.
+        Index of the sample with the highest activation; of a natural image, its index in the
+        dataset.
     value : float
         That activation.
     descriptor : array
@@ -148,7 +149,7 @@ def _process(task: RowTask, row: Row, damage: str) -> RowResult:
         size=[images.shape[-2], images.shape[-3]],
         activation=rounded(row["activation"]),
         trajectory=[rounded(line) for line in row["trajectory"]],
-        best=best,
+        best=int(row.get("image", best)),
         value=float(row["activation"][best]),
         descriptor=np.zeros(LENGTH, np.uint8)
         if damage

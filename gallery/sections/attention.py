@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from featviz.store.columns import Row
+from gallery.build.colors import clip_value, finite_range
 from gallery.build.js_data import rounded
 from gallery.sections.base import Entry, Section, figure_path
-from gallery.sections.colors import clip_value, finite_range
 from gallery.stores.merge import Group
 
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from featviz.store.columns import Row
 from featviz.store.order import by_site
+from gallery.build.colors import colormap, heat_map
 from gallery.build.images import Figures
 from gallery.build.js_data import rounded
-from gallery.sections.colors import colormap, heat_map
 from gallery.stores.merge import Group, Model
 
 Entry = list[Any]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from featviz.analysis.filters.classes import CLASSES
 from featviz.errors import FeatvizError
 from featviz.store.columns import Row
+from gallery.build.colors import finite_range, heat_map
 from gallery.build.images import LARGEST
 from gallery.build.js_data import rounded
 from gallery.sections.base import Entry, Section, figure_path
-from gallery.sections.colors import finite_range, heat_map
 from gallery.stores.merge import Group
 
 STRIP = 96  # maximum number of filters of a model on the index page

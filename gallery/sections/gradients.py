@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.store.columns import Row
+from gallery.build.colors import clip_value, finite_range, heat_map
 from gallery.build.images import check_pictures
 from gallery.build.js_data import rounded
 from gallery.sections.base import Entry, Section, figure_path
-from gallery.sections.colors import clip_value, finite_range, heat_map
 from gallery.stores.merge import Group
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601

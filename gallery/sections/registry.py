@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gallery.sections.attention import Attention
+from gallery.sections.autoencoders import Autoencoders
 from gallery.sections.base import Section
 from gallery.sections.compare import Compare
 from gallery.sections.filters import Filters
@@ -19,5 +20,6 @@ SECTIONS: tuple[type[Section], ...] = (
     Tokens,
     Compare,
     Traces,
+    Autoencoders,
 )
 """In the order of the page."""

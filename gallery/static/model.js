@@ -522,6 +522,7 @@
       this.siteIndices = new Map(this.sites.map(({ name }, index) => [name, index]));
       this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
       this.pictures = new URL(`${folder}/pictures/`, document.baseURI).href;
+      this.naturalImages = new URL(`${folder}/examples/`, document.baseURI).href;
       this.pictureFormat = model2.thumbnailsOnly ? null : model2.pictures;
       this.indices = null;
       this.ordered = null;
@@ -606,13 +607,10 @@
     }
     /** The pictures of a unit, one entry per configuration. */
     renders(i) {
-      return this.rendered[i].map(([group, row, samples, best]) => ({
-        group,
-        row,
-        samples,
-        best,
-        sides: this.groups[group].sides
-      }));
+      return this.rendered[i].map(([group, row, samples, best]) => {
+        const { sides, natural } = this.groups[group];
+        return natural ? { group, row, samples, best: 0, image: best, sides } : { group, row, samples, best, image: null, sides };
+      });
     }
     /** Largest number of samples of a unit in one configuration. */
     samples(i) {
@@ -620,8 +618,9 @@
     }
     /** URLs of a unit's best sample, two of a pair; null if there are no such files. */
     pictureFiles(i) {
+      const [{ row, best, image, sides }] = this.renders(i);
+      if (image !== null) return [`${this.naturalImages}${image}.webp`];
       if (this.pictureFormat === null) return null;
-      const [{ row, best, sides }] = this.renders(i);
       const names = sides > 1 ? [`${best}-0`, `${best}-1`] : [best];
       return names.map((name) => `${this.pictures}${row}-${name}.${this.pictureFormat}`);
     }
@@ -4360,7 +4359,7 @@
 
   // unit/pictures.js
   var SIDES = ["query", "key"];
-  var pictureFile = (render, sample, side) => `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
+  var pictureFile = (render, sample, side) => render.image !== null ? `${dataFolder}/examples/${render.image}.webp` : `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
   function samplePicture(unit, render, size, { sample, rank, side }, target = null) {
     const [width, height] = size;
     const names = [
@@ -4432,7 +4431,7 @@
       ...render.samples > 1 ? [rank + 1] : [],
       ...render.sides > 1 ? [SIDES[side]] : []
     ];
-    return `${parts.join("-")}.${model.pictures}`;
+    return `${parts.join("-")}.${render.image === null ? model.pictures : "webp"}`;
   }
   function samplesFigure(unit, render, detail) {
     const several = render.samples > 1;
@@ -4453,7 +4452,7 @@
       shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
       caption.replaceChildren(
         ...several ? [sampleNumber(rank)] : [],
-        "activation ",
+        render.image === null ? "activation " : "best natural image, activation ",
         element("b", {}, measured(detail.activation[sample]))
       );
       downloads.forEach((link, side) => {
@@ -4556,7 +4555,8 @@
   }
   function comparedPicture(unit, detail, width) {
     const [render] = unit.renders;
-    if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, width);
+    if (model.thumbnailsOnly && render.image === null || !detail)
+      return thumbnail(unit.index, width);
     const picture = (side, target) => samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
     if (render.sides === 1) return picture(null, width);
     return element(
@@ -5243,7 +5243,8 @@
       copy
     );
   }
-  function howMade({ activation, trajectory, command }, group, open2) {
+  function howMade(render, { activation, trajectory, command }, open2) {
+    if (render.image !== null) return null;
     return element(
       "details",
       { class: "how-made", ...open2 ? { open: "" } : {} },
@@ -5252,7 +5253,7 @@
         "div",
         {},
         activationFigure(byActivation(activation).map((sample) => trajectory[sample])),
-        element("div", {}, commandBlock(command), settingsTable(group.settings))
+        element("div", {}, commandBlock(command), settingsTable(model.groups[render.group].settings))
       )
     );
   }
@@ -5292,7 +5293,7 @@
     const row = element(
       "div",
       { class: "answer" },
-      model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
+      model.thumbnailsOnly && render.image === null ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
       beside
     );
     row.style.setProperty("--own", `${width}px`);
@@ -5310,9 +5311,9 @@
   }
   function answerRow(unit, render, detail) {
     const beside = [nineExamples(detail), verdictBlock(unit, detail)].filter(Boolean);
-    return beside.length ? [pictureRow(unit, render, detail, beside), howMade(detail, model.groups[render.group], false)] : [relatedLinks(detail.links), plainRow(unit, render, detail)];
+    return beside.length ? [pictureRow(unit, render, detail, beside), howMade(render, detail, false)] : [relatedLinks(detail.links), plainRow(unit, render, detail)];
   }
-  var plainRow = (unit, render, detail) => pictureRow(unit, render, detail, howMade(detail, model.groups[render.group], true));
+  var plainRow = (unit, render, detail) => pictureRow(unit, render, detail, howMade(render, detail, true));
 
   // charts/bars.js
   function shareTrack(share, className2 = "") {
@@ -5365,6 +5366,8 @@
   }
 
   // unit/evidence/distribution.js
+  var MEDIAN = 4;
+  var sharePercent = (share) => `${brief(100 * share)}\xA0%`;
   function valuesFigure(found, activation) {
     const format = activationFormat(found);
     const marks = [
@@ -5379,7 +5382,7 @@
       `Activation on ${counted(found.images, "natural image")}.${reached}`
     );
   }
-  function valuesList(found) {
+  function valuesList(found, firing) {
     const { mean, deviation, sparsity, active } = found;
     const format = activationFormat(found);
     const entry = (name, value, description, text = format(value)) => value === null ? null : [
@@ -5403,7 +5406,17 @@
         "(0 if equal on all images, 1 if active on a single one)",
         hundredths(sparsity)
       ),
-      entry("Active", active, "of the images have an activation above 0", percent(active))
+      entry("Active", active, "of the images have an activation above 0", percent(active)),
+      firing && [
+        entry(
+          "Density",
+          firing.tokens,
+          "of the tokens on which it fires",
+          sharePercent(firing.tokens)
+        ),
+        entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
+        entry("Median", firing.quantiles[MEDIAN], "over the images on which it fires")
+      ]
     );
   }
   function classMeans({ classes, mean, deviation }) {
@@ -5427,7 +5440,7 @@
   function distributionBlock({ evidence }) {
     const found = evidence?.examples;
     if (!found) return null;
-    const activation = evidence.pictures[evidence.best].activation;
+    const activation = evidence.pictures[evidence.best]?.activation ?? null;
     return element(
       "section",
       { class: "evidence distribution", "aria-label": "Activation on natural images" },
@@ -5436,7 +5449,7 @@
         {},
         element("h2", {}, "Activation on natural images"),
         valuesFigure(found, activation),
-        valuesList(found)
+        valuesList(found, evidence.firing)
       ),
       classMeans(found)
     );
@@ -6274,6 +6287,140 @@
     return section.units.has(address) ? element("a", { href: unitHash(address) }, text) : element("span", {}, text);
   }
 
+  // sections/autoencoders.js
+  var DENSE = 0.1;
+  var QUALITY_TEXTS = [
+    ["explained_variance", "Explained variance", brief],
+    ["l0", "Mean L0 (latents that fire on a token)", brief],
+    ["alive", "Alive (fire on a token)", percent],
+    ["dense", "Dense (fire on more than 10\xA0% of the tokens)", percent]
+  ];
+  var OUTPUT_TEXTS = [
+    ["kl", "KL divergence (nats)", brief],
+    ["same_top1", "Same top-1", percent],
+    ["cosine", "Cosine similarity of the output", brief]
+  ];
+  var densityAt = (edge) => Number((10 ** edge).toPrecision(3));
+  var latentsLink = (site, where) => view.link({ layer: site, where, sort: "density", down: true });
+  function boundsOf(edges, bin) {
+    const bound2 = (op, edge) => ({ key: "density", op, value: densityAt(edge) });
+    const isLast = bin === edges.length - 2;
+    return [bound2(">=", edges[bin]), ...isLast ? [] : [bound2("<", edges[bin + 1])]];
+  }
+  function latentCount(site, count, where) {
+    const isShown3 = count && unitTable.columns.has("density");
+    const text = count.toLocaleString("en");
+    return isShown3 ? element("a", { href: latentsLink(site, where) }, text) : text;
+  }
+  function densityBlock({ site, latents, dead, edges, counts }) {
+    const alive = latents - dead;
+    const [low, high] = [edges[0], edges.at(-1)];
+    const description = `Density of ${counted(alive, "latent")} from 10^${low} to 1, on a logarithmic scale`;
+    const plot = (width) => histogramPlot(
+      counts,
+      low,
+      high,
+      [[Math.log10(DENSE), "dense", "sample-7"]],
+      width,
+      description
+    );
+    const rows = () => counts.map((count, bin) => [
+      `${brief(densityAt(edges[bin]))} to ${brief(densityAt(edges[bin + 1]))}`,
+      latentCount(site, count, boundsOf(edges, bin))
+    ]);
+    return element(
+      "section",
+      { "aria-label": "Density" },
+      element("h4", {}, "Density of the latents"),
+      chartFigure(
+        plot,
+        `Logarithm to base 10 of the share of tokens on which a latent fires: ${counted(alive, "latent")}. Dead, firing on no token: ${dead.toLocaleString("en")} (${percent(dead / latents)}).`
+      ),
+      tableOf("Latents by density", ["Share of tokens", "Latents"], rows)
+    );
+  }
+  function qualityBlock(quality) {
+    const row = (heading, ...cells) => element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, heading),
+      cells.map((cell) => element("td", {}, cell))
+    );
+    const outputs = OUTPUT_TEXTS.filter(([key]) => quality.reconstruction[key] !== null);
+    return element(
+      "section",
+      { "aria-label": "Quality" },
+      element("h4", {}, "Quality"),
+      element(
+        "p",
+        { class: "quiet" },
+        `${quality.library} ${quality.architecture}, measured on ${counted(quality.tokens, "token")} of ${counted(quality.images, "image")} of `,
+        element("bdi", {}, quality.data)
+      ),
+      element(
+        "table",
+        { class: "quality-table" },
+        element(
+          "tbody",
+          {},
+          QUALITY_TEXTS.map(([key, name, format]) => row(name, format(quality[key])))
+        )
+      ),
+      element(
+        "table",
+        { class: "quality-table" },
+        element("caption", {}, "Output of the model"),
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            ["", "Reconstruction", "Zero ablation"].map(
+              (head) => element(head ? "th" : "td", head ? { scope: "col" } : {}, head)
+            )
+          )
+        ),
+        element(
+          "tbody",
+          {},
+          outputs.map(
+            ([key, name, format]) => row(name, format(quality.reconstruction[key]), format(quality.zero_ablation[key]))
+          )
+        )
+      )
+    );
+  }
+  function autoencodersView(section, { autoencoders }) {
+    return [
+      sectionHead(
+        "Sparse autoencoders",
+        "The density of a latent is the share of the tokens of all images on which it fires, that is, is not 0 after threshold or top-k. Its activation is the pre-activation. Dead latents have no page."
+      ),
+      autoencoders.map(
+        (each) => section.register(
+          each.site,
+          element(
+            "section",
+            { class: "autoencoder", "aria-label": each.site },
+            blockHead(
+              element("a", { href: siteHash(each.site) }, each.site),
+              `${counted(each.latents, "latent")}${each.read ? ` of ${each.read}` : ""}`,
+              "address"
+            ),
+            element(
+              "div",
+              { class: "columns" },
+              densityBlock(each),
+              element("div", {}, each.quality.map(qualityBlock))
+            ),
+            settingsTable(each.settings)
+          )
+        )
+      )
+    ];
+  }
+
   // sections/figures.js
   function pictureOf2([number, width, height], shown, alt, loading) {
     return element("img", {
@@ -6314,64 +6461,6 @@
     most > high ? element("span", {}, ` (maximum ${rounded(most)})`) : null
   ];
   var shownWidth = (width) => width < 160 ? wholeWidth(width, 160) : 160;
-
-  // sections/attention.js
-  var MAP2 = 160;
-  function heatFigure(scale, [figure, low, high, most = high], address, text) {
-    const ends = () => scaleWithMaximum(scale, low, high, most);
-    const caption = () => [element("b", {}, address), listed(["", text]), " ", ends()];
-    return element(
-      "figure",
-      {},
-      enlargeable(figure, wholeWidth(figure[1], MAP2), `${address}, ${text}`, caption),
-      element("figcaption", {}, element("span", {}, text), ends())
-    );
-  }
-  function attentionCard(scale, [address, displacement, pattern, [prefix, self, local], entropy, most], site) {
-    const known2 = [prefix, self, local].every((share) => share !== null);
-    const rest = known2 ? Math.max(0, 1 - prefix - self - local) : null;
-    const parts = [
-      ["class and register tokens", prefix],
-      ["same patch", self],
-      ["neighboring patches", local],
-      ["other patches", rest]
-    ];
-    return element(
-      "article",
-      { class: "card-head", tabindex: "-1", "aria-label": address },
-      element("h4", {}, `head ${address.slice(site.length + 1)}`),
-      element(
-        "div",
-        { class: "maps" },
-        heatFigure(scale, displacement, address, "by relative position of the key"),
-        heatFigure(scale, pattern, address, "queries (rows) to keys (columns)")
-      ),
-      shareBar(parts.map(([name, share]) => [name, share, percent(share)])),
-      element(
-        "p",
-        { class: "quiet" },
-        `entropy ${hundredths(entropy)} nats (maximum ${hundredths(most)})`
-      )
-    );
-  }
-  function attentionView(section, data2) {
-    return [
-      sectionHead(
-        "Attention maps",
-        "Mean attention of each head over a dataset. The center of the map by relative position is the query\u2019s own patch. Each map has its own color scale; the scale of the second map is clipped at its 99th percentile."
-      ),
-      blocksOf(
-        data2.attention,
-        (block) => layersOf(
-          section,
-          block,
-          "head",
-          "heads",
-          (entry, site) => attentionCard(data2.scale, entry, site)
-        )
-      )
-    ];
-  }
 
   // sections/compare.js
   var LAYERS = { text: 13, letter: 7.9, gap: 6, least: 6, most: 30 };
@@ -6600,67 +6689,6 @@
     ];
   }
 
-  // sections/gradients.js
-  function gradientArticle(section, scale, [address, samples]) {
-    const titles = ["image", "gradient through the query", "gradient through the key"];
-    const ends = (range) => range.length ? scaleWithMaximum(scale, 0, ...range) : null;
-    const caption = (text, range) => () => [
-      element("b", {}, address),
-      listed(["", text]),
-      " ",
-      ends(range)
-    ];
-    const triple = ([image, query, key, value], i) => {
-      const pictures = [[image], query, key];
-      return element(
-        "figure",
-        { class: "triple" },
-        element(
-          "div",
-          { class: "three" },
-          pictures.map(
-            ([figure, ...range], j) => element(
-              "div",
-              {},
-              enlargeable(
-                figure,
-                shownWidth(figure[1]),
-                `${address}, image ${i + 1}, ${titles[j]}`,
-                caption(`image ${i + 1}, ${titles[j]}`, range)
-              ),
-              element("span", { class: "quiet" }, titles[j], ends(range))
-            )
-          )
-        ),
-        element("figcaption", {}, "activation ", element("b", {}, measured(value)))
-      );
-    };
-    return element(
-      "article",
-      { class: "gradient", tabindex: "-1" },
-      element("h4", {}, addressLink(section, address)),
-      element("div", { class: "triples" }, samples.map(triple))
-    );
-  }
-  function gradientsView(section, data2) {
-    return [
-      sectionHead(
-        "Gradients",
-        "Norm of the gradient of a query-key logit at each pixel, through the query only and through the key only. The image is dimmed where the gradient is small."
-      ),
-      blocksOf(
-        data2.gradients,
-        (block) => layersOf(
-          section,
-          block,
-          "unit",
-          "gradients",
-          (entry) => gradientArticle(section, data2.scale, entry)
-        )
-      )
-    ];
-  }
-
   // sections/grids.js
   var PICTURE = { least: 72, most: 320, gap: 16, heading: 88 };
   function tokenPlace(token, [rows, columns, prefix]) {
@@ -6774,7 +6802,126 @@
     ];
   }
 
-  // sections/heads.js
+  // sections/heads/attention.js
+  var MAP2 = 160;
+  function heatFigure(scale, [figure, low, high, most = high], address, text) {
+    const ends = () => scaleWithMaximum(scale, low, high, most);
+    const caption = () => [element("b", {}, address), listed(["", text]), " ", ends()];
+    return element(
+      "figure",
+      {},
+      enlargeable(figure, wholeWidth(figure[1], MAP2), `${address}, ${text}`, caption),
+      element("figcaption", {}, element("span", {}, text), ends())
+    );
+  }
+  function attentionCard(scale, [address, displacement, pattern, [prefix, self, local], entropy, most], site) {
+    const known2 = [prefix, self, local].every((share) => share !== null);
+    const rest = known2 ? Math.max(0, 1 - prefix - self - local) : null;
+    const parts = [
+      ["class and register tokens", prefix],
+      ["same patch", self],
+      ["neighboring patches", local],
+      ["other patches", rest]
+    ];
+    return element(
+      "article",
+      { class: "card-head", tabindex: "-1", "aria-label": address },
+      element("h4", {}, `head ${address.slice(site.length + 1)}`),
+      element(
+        "div",
+        { class: "maps" },
+        heatFigure(scale, displacement, address, "by relative position of the key"),
+        heatFigure(scale, pattern, address, "queries (rows) to keys (columns)")
+      ),
+      shareBar(parts.map(([name, share]) => [name, share, percent(share)])),
+      element(
+        "p",
+        { class: "quiet" },
+        `entropy ${hundredths(entropy)} nats (maximum ${hundredths(most)})`
+      )
+    );
+  }
+  function attentionView(section, data2) {
+    return [
+      sectionHead(
+        "Attention maps",
+        "Mean attention of each head over a dataset. The center of the map by relative position is the query\u2019s own patch. Each map has its own color scale; the scale of the second map is clipped at its 99th percentile."
+      ),
+      blocksOf(
+        data2.attention,
+        (block) => layersOf(
+          section,
+          block,
+          "head",
+          "heads",
+          (entry, site) => attentionCard(data2.scale, entry, site)
+        )
+      )
+    ];
+  }
+
+  // sections/heads/gradients.js
+  function gradientArticle(section, scale, [address, samples]) {
+    const titles = ["image", "gradient through the query", "gradient through the key"];
+    const ends = (range) => range.length ? scaleWithMaximum(scale, 0, ...range) : null;
+    const caption = (text, range) => () => [
+      element("b", {}, address),
+      listed(["", text]),
+      " ",
+      ends(range)
+    ];
+    const triple = ([image, query, key, value], i) => {
+      const pictures = [[image], query, key];
+      return element(
+        "figure",
+        { class: "triple" },
+        element(
+          "div",
+          { class: "three" },
+          pictures.map(
+            ([figure, ...range], j) => element(
+              "div",
+              {},
+              enlargeable(
+                figure,
+                shownWidth(figure[1]),
+                `${address}, image ${i + 1}, ${titles[j]}`,
+                caption(`image ${i + 1}, ${titles[j]}`, range)
+              ),
+              element("span", { class: "quiet" }, titles[j], ends(range))
+            )
+          )
+        ),
+        element("figcaption", {}, "activation ", element("b", {}, measured(value)))
+      );
+    };
+    return element(
+      "article",
+      { class: "gradient", tabindex: "-1" },
+      element("h4", {}, addressLink(section, address)),
+      element("div", { class: "triples" }, samples.map(triple))
+    );
+  }
+  function gradientsView(section, data2) {
+    return [
+      sectionHead(
+        "Gradients",
+        "Norm of the gradient of a query-key logit at each pixel, through the query only and through the key only. The image is dimmed where the gradient is small."
+      ),
+      blocksOf(
+        data2.gradients,
+        (block) => layersOf(
+          section,
+          block,
+          "unit",
+          "gradients",
+          (entry) => gradientArticle(section, data2.scale, entry)
+        )
+      )
+    ];
+  }
+
+  // sections/heads/section.js
   var HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
   function headRows() {
     return unitTable.sites.flatMap((site) => {
@@ -8148,7 +8295,8 @@
     gradients: "Gradients",
     tokens: "Positions",
     compare: "Comparison",
-    traces: "Patching"
+    traces: "Patching",
+    autoencoders: "Autoencoders"
   };
   var VIEWS = {
     report: reportView,
@@ -8160,7 +8308,8 @@
     gradients: gradientsView,
     tokens: tokensView,
     compare: compareView,
-    traces: tracesView
+    traces: tracesView,
+    autoencoders: autoencodersView
   };
   var Section = class {
     constructor(name) {

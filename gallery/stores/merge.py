@@ -35,6 +35,9 @@ KINDS = {
     "trace_sites": "traces",
     "trace_images": "traces",
     "figures": "traces",
+    "examples": "examples",
+    "firing": "firing",
+    "sae_quality": "sae_quality",
 }
 
 

@@ -10,6 +10,7 @@ from featviz.errors import FeatvizError
 from featviz.store.columns import Row
 from featviz.store.reader import Store
 from gallery.build.plan import Render
+from gallery.stores.natural_row import natural_row
 
 
 def read_rows(renders: Iterable[Render]) -> Iterator[Row | FeatvizError]:
@@ -35,7 +36,15 @@ def read_rows(renders: Iterable[Render]) -> Iterator[Row | FeatvizError]:
         for (store, kind), addresses in wanted.items()
     }
     for render in renders:
-        yield next(readers[render.store, render.kind])
+        row = next(readers[render.store, render.kind])
+        yield _as_picture(render, row) if render.natural else row
+
+
+def _as_picture(render: Render, row: Row | FeatvizError) -> Row | FeatvizError:
+    try:
+        return row if isinstance(row, FeatvizError) else natural_row(render.store, row)
+    except FeatvizError as error:
+        return error
 
 
 def read_one_by_one(

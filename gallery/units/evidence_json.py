@@ -141,6 +141,8 @@ def evidence_json(evidence: UnitEvidence, formatter: ExamplesFormatter | None) -
     """
     content = evidence.to_json()
     content["examples"] = None
+    if evidence.firing is None:
+        del content["firing"]
     if formatter is not None and evidence.examples is not None:
         content["examples"] = formatter.to_json(evidence.address, evidence.examples)
     if evidence.logits is not None:

@@ -206,7 +206,7 @@ class NaturalImages:
         try:
             if not name:
                 raise FeatvizError("its address is not an index")
-            content = _checked_content(row)
+            content = checked_content(row)
         except FeatvizError as error:
             self.warnings.append(f"natural image {row['address']}: {error}")
             return
@@ -214,8 +214,17 @@ class NaturalImages:
         self.keys[name] = key
 
 
-def _checked_content(row: Row) -> bytes:
+def checked_content(row: Row) -> bytes:
     """Return the content of a WebP file.
+
+    Parameters
+    ----------
+    row : Row
+        Of kind ``example_images``.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------

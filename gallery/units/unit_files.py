@@ -170,13 +170,14 @@ class UnitFiles:
     ) -> RowTask | RowResult:
         """Reuse a row; return what is left to do, or the result if nothing is."""
         strip = self._strip_path(render) if is_first else None
-        cached = self._previous.link_row(render, self._pictures, self._options.image_format)
+        pictures = None if render.natural else self._pictures
+        cached = self._previous.link_row(render, pictures, self._options.image_format)
         self.reused += cached is not None
         if cached is not None and strip is None and sheet is None:
             return cached
         return RowTask(
             render,
-            pictures=self._pictures if cached is None else None,
+            pictures=pictures if cached is None else None,
             image_format=self._options.image_format,
             cell=None if sheet is None else self._plan.cell,
             wide=layer.wide,
@@ -214,7 +215,7 @@ class UnitFiles:
             pending = self._pending.popleft()
             result = pending.future.result()
             self.index.add(pending.render, result)
-            if not self._options.thumbnails_only:
+            if not self._options.thumbnails_only and not pending.render.natural:
                 self.pictures += len(result.activation) * (1 + pending.render.paired)
             if result.damage:
                 self._record_damage(pending, result.damage)

@@ -34,6 +34,12 @@ METRICS = (
     # Of the ablation with the smaller effect, and of the dose at the 99th percentile.
     Metric("necessity", "effect size, necessary neurons only", higher=True),
     Metric("sufficiency", "effect size, sufficient neurons only", higher=True),
+    Metric("density", "density (share of tokens)", higher=None),
+    Metric("fires", "share of images on which it fires", higher=None),
+    Metric("firing_median", "median activation where it fires", higher=None),
+    Metric("natural_mean", "mean activation on natural images", higher=None),
+    Metric("natural_deviation", "standard deviation on natural images", higher=None),
+    Metric("natural_sparsity", "sparsity on natural images", higher=None),
 )
 """All metrics by which a page can sort units; see `UNIT_METRICS`."""
 
@@ -104,7 +110,8 @@ class UnitMetrics:
                 self.measured[kind].add(render.unit)
         if render.paired:
             return content, {}, line
-        self.summaries.setdefault(render.unit, summarize_unit(evidence))
+        if not render.natural:
+            self.summaries.setdefault(render.unit, summarize_unit(evidence))
         metrics = {metric: UNIT_METRICS[metric.key](evidence) for metric in METRICS}
         return content, {m: v for m, v in metrics.items() if math.isfinite(v)}, line
 

@@ -15,6 +15,7 @@ from featviz.analysis.evidence.causal_tests import CausalTests, Effect
 from featviz.analysis.evidence.claims import Claim, claims
 from featviz.analysis.evidence.metrics import PictureMetrics, picture_metrics
 from featviz.analysis.evidence.wording import sentences
+from featviz.analysis.examples.firing import Firing
 from featviz.analysis.paths.path import ActivationPath, is_natural
 from featviz.analysis.scores.metrics import converged
 from featviz.store.columns import Row
@@ -30,7 +31,7 @@ height, width, RGB."""
 PICTURES = ("renders", "sides")
 """Kinds of results whose rows are the pictures of a unit."""
 
-KINDS = ("examples", "scores", "paths", "validations", "logits")
+KINDS = ("examples", "firing", "scores", "paths", "validations", "logits")
 """Kinds of results that are combined with the pictures."""
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
@@ -62,6 +63,8 @@ class UnitEvidence:
         with ``classes`` by name.
     logits : dict of str to float, or None
         Direct effect on the logit of each class, by name; see `featviz.analysis.logits`.
+    firing : Firing or None
+        How often it fires, if it is a latent.
     """
 
     address: str
@@ -73,6 +76,7 @@ class UnitEvidence:
     causal_tests: CausalTests | None
     examples: dict[str, Any] | None
     logits: dict[str, float] | None = None
+    firing: Firing | None = None
 
     @property
     def picture(self) -> PictureMetrics:
@@ -167,10 +171,14 @@ class EvidenceReader:
         Raises
         ------
         FeatvizError
-            If the unit has no picture in the store; the message names the most similar address.
+            If the unit has neither a picture nor natural images in the store; the message names the
+            most similar address.
         """
         split = address not in self.store and address in self._split
-        render = self.store.row(address, "sides" if split else "renders")
+        is_natural = not split and address not in self.store and address in self._natural
+        render = None
+        if not is_natural:
+            render = self.store.row(address, "sides" if split else "renders")
         rows = {
             kind: self.store.row(address, kind)
             for kind, addresses in self._addresses.items()
@@ -214,6 +222,10 @@ class EvidenceReader:
     def _addresses(self) -> dict[str, set[str]]:
         return {kind: set(self.store.addresses(kind)) for kind in KINDS if kind in self.store.kinds}
 
+    @property
+    def _natural(self) -> set[str]:
+        return self._addresses.get("examples", set())
+
     @cached_property
     def _split(self) -> set[str]:
         return set(self.store.addresses("sides"))
@@ -244,6 +256,7 @@ class EvidenceReader:
             self._causal_tests(rows.get("validations")),
             self._examples(examples),
             self._logits(rows.get("logits")),
+            Firing.from_row(rows["firing"]) if "firing" in rows else None,
         )
 
     def _path(self, row: Row | None) -> ActivationPath | None:

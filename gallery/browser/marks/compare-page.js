@@ -69,7 +69,8 @@ function columnTools(addresses, column) {
 
 function comparedPicture(unit, detail, width) {
   const [render] = unit.renders;
-  if (model.thumbnailsOnly || !detail) return thumbnail(unit.index, width);
+  if ((model.thumbnailsOnly && render.image === null) || !detail)
+    return thumbnail(unit.index, width);
   const picture = (side, target) =>
     samplePicture(unit, render, detail.size, { sample: render.best, rank: 0, side }, target);
   if (render.sides === 1) return picture(null, width);

@@ -1,11 +1,12 @@
 // The sections of a model's page, for results other than the pictures of units.
 
-import { attentionView } from "../sections/attention.js";
+import { autoencodersView } from "../sections/autoencoders.js";
 import { compareView } from "../sections/compare.js";
 import { filtersView } from "../sections/filters.js";
-import { gradientsView } from "../sections/gradients.js";
 import { gridsView } from "../sections/grids.js";
-import { headRows, headsView } from "../sections/heads.js";
+import { attentionView } from "../sections/heads/attention.js";
+import { gradientsView } from "../sections/heads/gradients.js";
+import { headRows, headsView } from "../sections/heads/section.js";
 import { imagesView } from "../sections/images/section.js";
 import { reportView } from "../sections/report.js";
 import { tokensView } from "../sections/tokens.js";
@@ -26,6 +27,7 @@ export const SECTION_TITLES = {
   tokens: "Positions",
   compare: "Comparison",
   traces: "Patching",
+  autoencoders: "Autoencoders",
 };
 
 const VIEWS = {
@@ -39,6 +41,7 @@ const VIEWS = {
   tokens: tokensView,
   compare: compareView,
   traces: tracesView,
+  autoencoders: autoencodersView,
 };
 
 /** A section. Its view is built once; `items` are the targets of links to addresses. */

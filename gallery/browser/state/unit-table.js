@@ -33,6 +33,7 @@ class UnitTable {
     // A relative URL in a CSS variable would be resolved against the style sheet.
     this.sheets = new URL(`${folder}/sheets/`, document.baseURI).href;
     this.pictures = new URL(`${folder}/pictures/`, document.baseURI).href;
+    this.naturalImages = new URL(`${folder}/examples/`, document.baseURI).href;
     this.pictureFormat = model.thumbnailsOnly ? null : model.pictures;
     this.indices = null; // by address, computed on first use
     this.ordered = null; // the last list
@@ -129,13 +130,13 @@ class UnitTable {
 
   /** The pictures of a unit, one entry per configuration. */
   renders(i) {
-    return this.rendered[i].map(([group, row, samples, best]) => ({
-      group,
-      row,
-      samples,
-      best,
-      sides: this.groups[group].sides,
-    }));
+    return this.rendered[i].map(([group, row, samples, best]) => {
+      const { sides, natural } = this.groups[group];
+      // The picture of a unit without one is a natural image, whose index is in place of the sample.
+      return natural
+        ? { group, row, samples, best: 0, image: best, sides }
+        : { group, row, samples, best, image: null, sides };
+    });
   }
 
   /** Largest number of samples of a unit in one configuration. */
@@ -145,8 +146,9 @@ class UnitTable {
 
   /** URLs of a unit's best sample, two of a pair; null if there are no such files. */
   pictureFiles(i) {
+    const [{ row, best, image, sides }] = this.renders(i);
+    if (image !== null) return [`${this.naturalImages}${image}.webp`];
     if (this.pictureFormat === null) return null;
-    const [{ row, best, sides }] = this.renders(i);
     const names = sides > 1 ? [`${best}-0`, `${best}-1`] : [best];
     return names.map((name) => `${this.pictures}${row}-${name}.${this.pictureFormat}`);
   }

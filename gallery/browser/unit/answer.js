@@ -52,7 +52,9 @@ function pictureRow(unit, render, detail, ...beside) {
   const row = element(
     "div",
     { class: "answer" },
-    model.thumbnailsOnly ? thumbnailFigure(unit) : samplesFigure(unit, render, detail),
+    model.thumbnailsOnly && render.image === null
+      ? thumbnailFigure(unit)
+      : samplesFigure(unit, render, detail),
     beside,
   );
   row.style.setProperty("--own", `${width}px`);
@@ -73,10 +75,10 @@ function pictureRow(unit, render, detail, ...beside) {
 export function answerRow(unit, render, detail) {
   const beside = [nineExamples(detail), verdictBlock(unit, detail)].filter(Boolean);
   return beside.length
-    ? [pictureRow(unit, render, detail, beside), howMade(detail, model.groups[render.group], false)]
+    ? [pictureRow(unit, render, detail, beside), howMade(render, detail, false)]
     : [relatedLinks(detail.links), plainRow(unit, render, detail)];
 }
 
 /** A row of a configuration without evidence. */
 export const plainRow = (unit, render, detail) =>
-  pictureRow(unit, render, detail, howMade(detail, model.groups[render.group], true));
+  pictureRow(unit, render, detail, howMade(render, detail, true));

@@ -4,6 +4,7 @@ import { activationFigure } from "../charts/activation.js";
 import { buttonOf, element } from "../shared/dom.js";
 import { copyText } from "../shared/message.js";
 import { settingsTable } from "../shared/tables.js";
+import { model } from "../state/model.js";
 import { byActivation } from "./pictures.js";
 
 /** The command that renders the pictures again, with a button that copies it. */
@@ -31,8 +32,9 @@ function commandBlock(command) {
   );
 }
 
-/** How the pictures of a configuration were made, folded unless `open`. */
-export function howMade({ activation, trajectory, command }, group, open) {
+/** How the pictures of a configuration were made, folded unless `open`; null for natural images. */
+export function howMade(render, { activation, trajectory, command }, open) {
+  if (render.image !== null) return null;
   return element(
     "details",
     { class: "how-made", ...(open ? { open: "" } : {}) },
@@ -41,7 +43,7 @@ export function howMade({ activation, trajectory, command }, group, open) {
       "div",
       {},
       activationFigure(byActivation(activation).map((sample) => trajectory[sample])),
-      element("div", {}, commandBlock(command), settingsTable(group.settings)),
+      element("div", {}, commandBlock(command), settingsTable(model.groups[render.group].settings)),
     ),
   );
 }

@@ -14,7 +14,9 @@ import { embedButton } from "./embed.js";
 export const SIDES = ["query", "key"]; // of a query-key logit that is rendered as two images
 
 const pictureFile = (render, sample, side) =>
-  `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
+  render.image !== null
+    ? `${dataFolder}/examples/${render.image}.webp`
+    : `${dataFolder}/pictures/${render.row}-${sample}${side === null ? "" : `-${side}`}.${model.pictures}`;
 
 /**
  * A picture of a sample; if its file is missing or damaged, a message. `rank` is the sample's among
@@ -109,7 +111,7 @@ function fileName(unit, render, rank, side) {
     ...(render.samples > 1 ? [rank + 1] : []),
     ...(render.sides > 1 ? [SIDES[side]] : []),
   ];
-  return `${parts.join("-")}.${model.pictures}`;
+  return `${parts.join("-")}.${render.image === null ? model.pictures : "webp"}`;
 }
 
 /** The pictures of one configuration, one of them large. */
@@ -133,7 +135,7 @@ export function samplesFigure(unit, render, detail) {
     shown.replaceChildren(largePicture(unit, render, detail, sample, rank));
     caption.replaceChildren(
       ...(several ? [sampleNumber(rank)] : []),
-      "activation ",
+      render.image === null ? "activation " : "best natural image, activation ",
       element("b", {}, measured(detail.activation[sample])),
     );
     downloads.forEach((link, side) => {

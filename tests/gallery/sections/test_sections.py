@@ -14,7 +14,7 @@ from PIL import Image
 import gallery
 from featviz.errors import FeatvizError
 from featviz.store.packing import pack
-from gallery.sections.colors import UNKNOWN, clip_value, colormap, heat_map
+from gallery.build.colors import UNKNOWN, clip_value, colormap, heat_map
 from gallery.sections.filters import position_sheet
 from gallery.sections.gradients import overlay
 from gallery.sections.tokens import patch_map

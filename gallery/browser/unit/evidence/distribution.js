@@ -4,8 +4,13 @@ import { barList } from "../../charts/bars.js";
 import { chartFigure } from "../../charts/frame.js";
 import { histogramPlot } from "../../charts/histogram.js";
 import { element } from "../../shared/dom.js";
-import { counted, hundredths, percent } from "../../shared/text.js";
+import { brief, counted, hundredths, percent } from "../../shared/text.js";
 import { activationFormat } from "./image.js";
+
+const MEDIAN = 4; // of the quantiles in featviz/analysis/examples/statistics.py
+
+/** A share as a percentage of three digits: a latent may fire on one token in a million. */
+const sharePercent = (share) => `${brief(100 * share)}\u00a0%`;
 
 /** Histogram of the activation on natural images, with the picture marked. */
 function valuesFigure(found, activation) {
@@ -31,8 +36,8 @@ function valuesFigure(found, activation) {
   );
 }
 
-/** Statistics of a unit's activation; those that are not known are left out. */
-function valuesList(found) {
+/** Statistics of a unit's activation, and of the firing of a latent; unknown ones are left out. */
+function valuesList(found, firing) {
   const { mean, deviation, sparsity, active } = found;
   const format = activationFormat(found);
   const entry = (name, value, description, text = format(value)) =>
@@ -60,6 +65,16 @@ function valuesList(found) {
       hundredths(sparsity),
     ),
     entry("Active", active, "of the images have an activation above 0", percent(active)),
+    firing && [
+      entry(
+        "Density",
+        firing.tokens,
+        "of the tokens on which it fires",
+        sharePercent(firing.tokens),
+      ),
+      entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
+      entry("Median", firing.quantiles[MEDIAN], "over the images on which it fires"),
+    ],
   );
 }
 
@@ -88,7 +103,7 @@ function classMeans({ classes, mean, deviation }) {
 export function distributionBlock({ evidence }) {
   const found = evidence?.examples;
   if (!found) return null;
-  const activation = evidence.pictures[evidence.best].activation;
+  const activation = evidence.pictures[evidence.best]?.activation ?? null;
   return element(
     "section",
     { class: "evidence distribution", "aria-label": "Activation on natural images" },
@@ -97,7 +112,7 @@ export function distributionBlock({ evidence }) {
       {},
       element("h2", {}, "Activation on natural images"),
       valuesFigure(found, activation),
-      valuesList(found),
+      valuesList(found, evidence.firing),
     ),
     classMeans(found),
   );

@@ -1,12 +1,12 @@
 // Overview of the attention heads of a vision transformer.
 
-import { escapeForHash, siteHash, unitHash } from "../shared/address-links.js";
-import { element } from "../shared/dom.js";
-import { counted } from "../shared/text.js";
-import { thumbnail } from "../state/thumbnails.js";
-import { unitTable } from "../state/unit-table.js";
-import { NO_FILTERS, view } from "../state/view.js";
-import { sectionHead } from "./blocks.js";
+import { escapeForHash, siteHash, unitHash } from "../../shared/address-links.js";
+import { element } from "../../shared/dom.js";
+import { counted } from "../../shared/text.js";
+import { thumbnail } from "../../state/thumbnails.js";
+import { unitTable } from "../../state/unit-table.js";
+import { NO_FILTERS, view } from "../../state/view.js";
+import { sectionHead } from "../blocks.js";
 
 const HEAD_SITE = /^blocks\.(\d+)\.attn\.qk$/;
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery.sections.colors import UNKNOWN, clip_value, colormap, finite_range, heat_map
+from gallery.build.colors import UNKNOWN, clip_value, colormap, finite_range, heat_map
 
 
 def oklab(colors: NDArray[np.uint8]) -> NDArray[np.float64]:

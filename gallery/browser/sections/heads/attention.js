@@ -1,11 +1,11 @@
 // Mean attention maps of the heads over a dataset.
 
-import { shareBar } from "../charts/bars.js";
-import { element } from "../shared/dom.js";
-import { wholeWidth } from "../shared/picture-size.js";
-import { hundredths, listed, percent } from "../shared/text.js";
-import { blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable, scaleWithMaximum } from "./figures.js";
+import { shareBar } from "../../charts/bars.js";
+import { element } from "../../shared/dom.js";
+import { wholeWidth } from "../../shared/picture-size.js";
+import { hundredths, listed, percent } from "../../shared/text.js";
+import { blocksOf, layersOf, sectionHead } from "../blocks.js";
+import { enlargeable, scaleWithMaximum } from "../figures.js";
 
 const MAP = 160; // approximate width of a heat map, in pixels
 

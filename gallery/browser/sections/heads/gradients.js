@@ -1,9 +1,9 @@
 // Gradients of query-key logits with respect to images.
 
-import { element } from "../shared/dom.js";
-import { listed, measured } from "../shared/text.js";
-import { addressLink, blocksOf, layersOf, sectionHead } from "./blocks.js";
-import { enlargeable, scaleWithMaximum, shownWidth } from "./figures.js";
+import { element } from "../../shared/dom.js";
+import { listed, measured } from "../../shared/text.js";
+import { addressLink, blocksOf, layersOf, sectionHead } from "../blocks.js";
+import { enlargeable, scaleWithMaximum, shownWidth } from "../figures.js";
 
 function gradientArticle(section, scale, [address, samples]) {
   const titles = ["image", "gradient through the query", "gradient through the key"];
