@@ -5996,7 +5996,7 @@
           "Similarity of the pictures, from 0 to 1.",
           ...model.map ? [" ", element("a", { href: mapHash(unit.address) }, "Show this unit on the map")] : []
         ],
-        similar?.picture
+        unit.renders[0].image === null ? similar?.picture : null
       ),
       strip(
         "Units active on the same images",
@@ -8375,10 +8375,11 @@
     document.querySelector("#views .to-labels").setAttribute("href", view.link({ page: "labels" }));
   }
   function fillHeader(model2) {
-    const samples = unitData.renders.flat().reduce((sum, [group, , count]) => sum + count * model2.groups[group].sides, 0);
+    const samples = unitData.renders.flat().filter(([group]) => !model2.groups[group].natural).reduce((sum, [group, , count]) => sum + count * model2.groups[group].sides, 0);
     const facts = [
       model2.weights,
-      ...unitTable.count ? [counted(unitTable.count, "unit"), counted(samples, "picture")] : []
+      ...unitTable.count ? [counted(unitTable.count, "unit")] : [],
+      ...samples ? [counted(samples, "picture")] : []
     ];
     document.getElementById("name").append(model2.name);
     const line2 = document.getElementById("facts");

@@ -48,10 +48,12 @@ export function markView(name) {
 export function fillHeader(model) {
   const samples = unitData.renders
     .flat()
+    .filter(([group]) => !model.groups[group].natural)
     .reduce((sum, [group, , count]) => sum + count * model.groups[group].sides, 0);
   const facts = [
     model.weights,
-    ...(unitTable.count ? [counted(unitTable.count, "unit"), counted(samples, "picture")] : []),
+    ...(unitTable.count ? [counted(unitTable.count, "unit")] : []),
+    ...(samples ? [counted(samples, "picture")] : []),
   ];
   document.getElementById("name").append(model.name);
   const line = document.getElementById("facts");

@@ -88,7 +88,7 @@ export function similarUnits(unit, similar) {
           ? [" ", element("a", { href: mapHash(unit.address) }, "Show this unit on the map")]
           : []),
       ],
-      similar?.picture,
+      unit.renders[0].image === null ? similar?.picture : null,
     ),
     strip(
       "Units active on the same images",
