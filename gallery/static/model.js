@@ -5366,7 +5366,6 @@
   }
 
   // unit/evidence/distribution.js
-  var MEDIAN = 4;
   var sharePercent = (share) => `${brief(100 * share)}\xA0%`;
   function valuesFigure(found, activation) {
     const format = activationFormat(found);
@@ -5415,7 +5414,11 @@
           sharePercent(firing.tokens)
         ),
         entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
-        entry("Median", firing.quantiles[MEDIAN], "over the images on which it fires")
+        entry(
+          "Median",
+          firing.quantiles[found.quantiles.indexOf(0.5)],
+          "over the images on which it fires"
+        )
       ]
     );
   }

@@ -68,6 +68,28 @@ def test_a_row_is_found_by_its_address_and_a_wrong_one_names_the_nearest(tmp_pat
         store.row("patch_embed:4")
 
 
+@given(order=st.lists(st.integers(0, 199), min_size=1, max_size=40), step=st.integers(1, 70))
+def test_single_rows_are_the_same_in_any_order(
+    alternating: Store, order: list[int], step: int
+) -> None:
+    for index in [*order, *range(0, 200, step), *order]:
+        row = alternating.row(f"a:{index}", "numbers")
+        assert (row["address"], row["value"].item()) == (f"a:{index}", index)
+
+
+@pytest.fixture(scope="module")
+def alternating(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Two hundred rows, the even ones in one shard and the odd ones in another."""
+    path = tmp_path_factory.mktemp("alternating")
+    job = writer(path, kind="numbers", configuration={})
+    for first in (0, 1):
+        indices = np.arange(first, 200, 2)
+        job.add({"address": [f"a:{index}" for index in indices], "value": indices})
+    found = Store(path)
+    assert [row["value"].item() for row in found.rows("numbers")] == list(range(200))
+    return found
+
+
 def test_properties_of_the_model_are_read_back(tmp_path: Path) -> None:
     store = whole_store(tmp_path / "store")
     assert (store.path, store.model) == (tmp_path / "store", "cueworld/vit")

@@ -7,8 +7,6 @@ import { element } from "../../shared/dom.js";
 import { brief, counted, hundredths, percent } from "../../shared/text.js";
 import { activationFormat } from "./image.js";
 
-const MEDIAN = 4; // of the quantiles in featviz/analysis/examples/statistics.py
-
 /** A share as a percentage of three digits: a latent may fire on one token in a million. */
 const sharePercent = (share) => `${brief(100 * share)}\u00a0%`;
 
@@ -73,7 +71,11 @@ function valuesList(found, firing) {
         sharePercent(firing.tokens),
       ),
       entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
-      entry("Median", firing.quantiles[MEDIAN], "over the images on which it fires"),
+      entry(
+        "Median",
+        firing.quantiles[found.quantiles.indexOf(0.5)],
+        "over the images on which it fires",
+      ),
     ],
   );
 }

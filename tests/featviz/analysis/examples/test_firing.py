@@ -103,9 +103,9 @@ def test_latents_that_never_exceed_their_threshold_are_dead_and_not_alive(
 
 def test_alive_names_the_command_that_it_needs(model: VisionModel, tmp_path: Path) -> None:
     said = "run `featviz examples MODEL sae.x:all@max --data DATA -o STORE` first"
-    with pytest.raises(FeatvizError, match=f"^sae.x:alive needs a store with examples.*{said}"):
+    with pytest.raises(FeatvizError, match=rf"^sae.x:alive needs a store with examples.*{said}"):
         featviz.units(model, "sae.x:alive")
-    with pytest.raises(FeatvizError, match="^there is no store"):
+    with pytest.raises(FeatvizError, match=r"^there is no store"):
         featviz.units(model, "sae.x:alive", store=tmp_path / "none")
     images = toy_dictionary().images(4)[0]
     examples_to_store(model, "0:1", dataset(images), tmp_path / "s")
