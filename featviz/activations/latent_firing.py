@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
 
-MAX_VALUES = 2**23
-"""Pre-activations in memory at once, unless a single image has more: 32 MB of float32."""
+MAX_VALUES = 2**22
+"""Pre-activations in memory at once, unless a single image has more: 16 MB of float32."""
 
 
 class FiringReader(LatentReader):

@@ -46,6 +46,8 @@ BATCH = 32
 last batch of fewer images is padded."""
 MAX_BYTES = 2**22
 """Bytes of values in memory at once, unless a single unit has more."""
+MAX_UNITS = 2048
+"""Units whose statistics are computed at once."""
 RELEASE_EVERY = 8
 """Batches after which freed memory is returned to the operating system."""
 SELECTIONS = ("top", "bottom", "spread")
@@ -189,6 +191,7 @@ class ExampleSearch:
             if file.blocks % RELEASE_EVERY == 0:
                 release_free_memory()
             progress(read, total)
+        release_free_memory()
 
     @cached_property
     def _profile_columns(self) -> npt.NDArray[np.intp]:
@@ -285,9 +288,8 @@ class ExampleSearch:
         column_of = {address: column for column, address in enumerate(file.addresses)}
         recorded = _RecordedFiring(self.model, file, count)
         remaining = iter(units)
-        for start, stop in _runs(
-            [column_of[str(unit)] for unit in units], max(1, MAX_BYTES // (4 * count))
-        ):
+        size = min(MAX_UNITS, max(1, MAX_BYTES // (4 * count)))
+        for start, stop in _runs([column_of[str(unit)] for unit in units], size):
             # On some machines, rounding depends on the position in a batch. Copies of an image
             # get the value of the first one, so that they tie.
             values = file.values(start, stop, count)[:, first_copies]
