@@ -63,7 +63,7 @@ class FiringReader(LatentReader):
         """See `LayerReader.read_all`; sets `fired`."""
         vectors = self.vectors(inputs, context)
         size = max(1, MAX_VALUES // (vectors.shape[1] * self._sae.latents))
-        values, fired = zip(*map(self._read, vectors.split(size)), strict=True)
+        values, fired = zip(*map(self._read, torch.split(vectors, size)), strict=True)
         self.fired = torch.cat(fired)
         return torch.cat(values)
 

@@ -168,7 +168,7 @@ def read_addresses(datasets: Datasets) -> list[str]:
 
 def rows_at_once(datasets: Datasets) -> int:
     """Return how many rows of the columns `datasets` have at most `MAX_BYTES`; at least 1."""
-    size = sum(dataset.nbytes for dataset in datasets.values())
+    size: int = sum(dataset.nbytes for dataset in datasets.values())
     return max(1, MAX_BYTES * len(datasets[ADDRESS]) // max(size, 1))
 
 

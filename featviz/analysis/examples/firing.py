@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from featviz.addressing.alive import KIND
+from featviz.addressing import alive
 from featviz.addressing.combinations import is_combination
 from featviz.analysis.examples.statistics import QUANTILES, interpolate
 from featviz.models.loading.sae_files import LATENTS
 from featviz.store.columns import Row
 from featviz.store.reader import Store
+
+KIND = alive.KIND
 
 Floats = npt.NDArray[np.float32]
 

@@ -176,4 +176,5 @@ def _class_means(values: npt.NDArray[np.float64], labels: Array, classes: int) -
     cells = np.arange(len(values))[:, None] * classes + labels[known]
     size = len(values) * classes
     sums = np.bincount(cells.ravel(), values[:, known].ravel(), size).reshape(len(values), classes)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means: Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return means

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from featviz._util.progress import Progress
 from featviz.analysis.reconstruction.output_change import OutputChange
@@ -65,20 +66,14 @@ def quality_to_store(
 
 def read_quality(row: Row) -> Quality:
     """Return the quality that `row`, a row of kind ``sae_quality``, holds."""
-    integers = ("images", "tokens")
-    numbers: dict[str, Any] = {
-        name: int(row[name]) if name in integers else float(row[name]) for name in NUMBERS
-    }
-    changes = {
-        name: OutputChange(
-            **{
-                output: None if math.isnan(value) else value
-                for output, value in zip(OUTPUTS, row[name].tolist(), strict=True)
-            }
-        )
-        for name in CHANGES
-    }
-    return Quality(**numbers, **changes)
+    numbers: dict[str, Any] = {name: row[name].item() for name in NUMBERS}
+    numbers |= {name: OutputChange(*_known(row[name])) for name in CHANGES}
+    return Quality(**numbers)
+
+
+def _known(values: npt.NDArray[np.float64]) -> list[Any]:
+    """Return None in place of values that are not known."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def _columns(sae: SparseAutoencoder, quality: Quality) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,12 @@ from tests.gallery.test_exporter import data
 from tests.gallery.units.test_natural_images import examples, images, webp
 
 DIGEST = "ab" * 32
-LOAD = {
+LOAD: dict[str, Any] = {
     "untrained": False,
     "arch": None,
     "saes": {"x": {"path": "sae", "site": "blocks.2.resid_post", "digest": DIGEST}},
 }
-MODEL = {"load": LOAD, "sites": ["patch_embed", "sae.x"]}
+MODEL: dict[str, Any] = {"load": LOAD, "sites": ["patch_embed", "sae.x"]}
 LATENTS = [f"sae.x:{i}@max" for i in range(4)]
 DENSITIES = [0.2, 0.0, 0.001, 0.004]
 DATA = {"data": {"name": "cueworld:100", "fingerprint": "f"}, "images": 100}

@@ -124,7 +124,7 @@ def test_a_job_that_is_interrupted_counts_every_token_once(
 ) -> None:
     data = dataset(known(toy)[0])
 
-    def stop(done: int, _total: int) -> None:
+    def stop(done: float, _total: int) -> None:
         if done == 32:
             raise Stopped
 
@@ -132,8 +132,8 @@ def test_a_job_that_is_interrupted_counts_every_token_once(
         examples_to_store(model, "sae.x:all@max", data, tmp_path / "s", progress=stop)
     for store in ("s", "whole"):
         examples_to_store(model, "sae.x:all@max", data, tmp_path / store)
-    rows = [list(Store(tmp_path / store).rows("firing")) for store in ("s", "whole")]
-    np.testing.assert_equal(*rows)
+    resumed, whole = (list(Store(tmp_path / name).rows("firing")) for name in ("s", "whole"))
+    np.testing.assert_equal(resumed, whole)
 
 
 @pytest.mark.parametrize("most", [1, 2**23])
