@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,13 +29,15 @@ class Origin:
     architecture : str
         As the library names it.
     path : str
-        The file of its weights.
+        The file of its weights; the name of a bundled one.
     site : str or None
         The site whose vectors it reads, such as ``"blocks.9.resid_post"``; None if unknown.
     model : str or None
         The model that it was trained on, as the file names it.
     tokens : str or None
         The tokens that it was trained on, if only ``"cls"`` or ``"patches"``.
+    facts : mapping of str to object
+        Further arguments of `featviz.load_sae` that the files needed, JSON-compatible.
     """
 
     library: str
@@ -44,6 +46,7 @@ class Origin:
     site: str | None = None
     model: str | None = None
     tokens: Literal["cls", "patches"] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class SparseAutoencoder(nn.Module):
