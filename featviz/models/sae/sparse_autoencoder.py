@@ -143,7 +143,7 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width, or a latent does not exist.
         """
-        centered = self.center_inputs(inputs)
+        centered = self.center_inputs(inputs).to(self.encoder.dtype)
         if latents is None:
             return F.linear(centered, self.encoder, self.encoder_bias)
         for latent in latents:
@@ -165,15 +165,16 @@ class SparseAutoencoder(nn.Module):
         Returns
         -------
         Tensor, shape (..., width)
-            On the device of the inputs, of the dtype of the weights.
+            On the device of the inputs, of the wider dtype of inputs and weights.
 
         Raises
         ------
         FeatvizError
             If the inputs have another width.
         """
-        normalized = normalize(self._checked(inputs), self.normalization)
-        return normalized if self.center is None else normalized - self.center.to(inputs.device)
+        wide = torch.promote_types(inputs.dtype, self.encoder.dtype)
+        normalized = normalize(self._checked(inputs).to(wide), self.normalization)
+        return normalized if self.center is None else normalized - self.center.to(normalized)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Compute all latents.
@@ -214,7 +215,7 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width.
         """
-        inputs = self._checked(inputs)
+        inputs = self._checked(inputs).to(self.encoder.dtype)
         outputs = latents @ self.decoder + self.decoder_bias
         if self.skip is not None:
             outputs = outputs + F.linear(inputs, self.skip)
@@ -269,4 +270,4 @@ class SparseAutoencoder(nn.Module):
             raise FeatvizError(
                 f"inputs must have the shape (..., {self.width}), got {tuple(inputs.shape)}"
             )
-        return inputs.to(self.encoder.dtype)
+        return inputs
