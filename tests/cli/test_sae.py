@@ -172,6 +172,18 @@ def test_examples_are_the_images_with_the_largest_pre_activation(
         assert row["top"][0] == latents[:, column].argmax()
 
 
+@pytest.mark.parametrize(("changes", "token"), [({}, "max"), ({"cls_token_only": True}, "cls")])
+def test_rendering_the_mean_over_patches_of_latents_suggests_a_token(
+    changes: dict[str, bool], token: str, run: Run
+) -> None:
+    config = Path("gated/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    plan = (*RENDER, "--sae", "x=gated", "--dry-run", "head:0", "sae.x:5@cls")
+    assert "mean over patches" not in run(*plan).err
+    said = f"mean over patches: sae.x:3 and 1 more; latents fire on few tokens, so sae.x:3@{token} "
+    assert said in run(*plan, "sae.x:3-4").err
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
