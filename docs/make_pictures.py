@@ -86,12 +86,21 @@ def query_key_sheet(pictures: Iterable[Iterable[np.ndarray]]) -> Image.Image:
 
 def latent_sheet(model: VisionModel) -> Image.Image:
     """Return pictures of latents, each left of the best of 1,000 natural images; four per row."""
-    chosen = units(model, f"sae.x:{','.join(map(str, LATENTS))}@max")
-    pictures = render(model, chosen, cosine_power=1).images[:, 0]
     data = open_data("cueworld:1000")
-    images, read = data.images(data.indices(), model.image_size), Readout(model, chosen)
+    images = data.images(data.indices(), model.image_size)
+    numbers = ",".join(map(str, LATENTS))
+    either = [units(model, f"sae.x:{numbers}@{token}") for token in ("cls", "max")]
     with torch.no_grad():
-        best = torch.cat([read(some) for some in images.split(100)]).argmax(0)
+        values = [
+            torch.cat([Readout(model, some)(batch) for batch in images.split(100)])
+            for some in either
+        ]
+    # Each latent at the token at which it is larger on natural images.
+    highest = torch.stack([each.amax(0) for each in values])
+    token = highest.argmax(0).tolist()
+    chosen = [either[at][column] for column, at in enumerate(token)]
+    pictures = render(model, chosen).images[:, 0]
+    best = [int(values[at][:, column].argmax()) for column, at in enumerate(token)]
     natural = to_uint8(images[best]).numpy()
     pairs = [
         np.concatenate([_small(picture), _small(image)], axis=1)
