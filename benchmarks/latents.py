@@ -55,7 +55,7 @@ def streams(model: featviz.VisionModel, path: str, images: Tensor) -> Tensor:
         return values
 
     with eval_mode(model.module), torch.no_grad(), change_values(model, model.site(path), observe):
-        for part in images.split(BATCH):
+        for part in torch.split(images, BATCH):
             model(part.to(model.device))
     return torch.cat(found)
 

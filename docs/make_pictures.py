@@ -92,7 +92,7 @@ def latent_sheet(model: VisionModel) -> Image.Image:
     either = [units(model, f"sae.x:{numbers}@{token}") for token in ("cls", "max")]
     with torch.no_grad():
         values = [
-            torch.cat([Readout(model, some)(batch) for batch in images.split(100)])
+            torch.cat([Readout(model, some)(batch) for batch in torch.split(images, 100)])
             for some in either
         ]
     # Each latent at the token at which it is larger on natural images.

@@ -89,15 +89,15 @@ def test_a_store_records_the_facts_that_the_files_of_an_autoencoder_lack(
     run: Run, vit: VisionModel
 ) -> None:
     write_saev(Path("sae.pt"), *_saev())
-    given = {"input_mean": np.linspace(-1, 1, 128), "input_scale": np.float32(0.3)}
-    sae = featviz.load_sae("sae.pt", SITE, **given)
+    mean, scale = np.linspace(-1, 1, 128), np.float32(0.3)
+    sae = featviz.load_sae("sae.pt", SITE, input_mean=mean, input_scale=scale)
     model = vit.with_saes({"x": sae})
     recipe = make_recipe(model, steps=2, size=16)
     render_to_store(model, "sae.x:3@max", recipe, "store")
     store = Store("store")
     assert store.load["saes"]["x"]["facts"] == {
-        "input_mean": given["input_mean"].tolist(),
-        "input_scale": float(given["input_scale"]),
+        "input_mean": mean.tolist(),
+        "input_scale": float(scale),
     }
     assert load_model_of(store).saes["x"].digest == sae.digest
     assert run("score", "store").status == 0

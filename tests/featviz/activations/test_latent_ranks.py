@@ -56,7 +56,7 @@ def test_a_store_holds_latent_and_rank_at_the_token_of_each_picture(
         for sample, picture in enumerate(pictures):
             stream = _stream(model, picture)
             before, after = (f(stream).numpy() for f in (sae.pre_activations, sae.encode))
-            patch = 1 + int(before[1:, unit.index].argmax())  # type: ignore[index]
+            patch = 1 + int(before[1:, unit.index].argmax())
             token = {"cls": 0, 2: 2}.get(unit.token, patch)  # type: ignore[arg-type]
             order = np.argsort(-before[token]).tolist()
             assert row["rank"][sample] == order.index(unit.index) + 1
