@@ -5857,7 +5857,7 @@
       "tr",
       {},
       element("th", { scope: "row" }, describe),
-      element("td", { class: "value" }, measured(value)),
+      element("td", { class: "value" }, key === "rank" ? `${value}` : measured(value)),
       element("td", { class: "rank" }, comparison3)
     );
   }
