@@ -138,10 +138,10 @@ def render(
     from featviz.rendering.time_estimate import estimate_seconds
 
     chosen = units(loaded, *selectors)
-    _suggest_tokens(loaded, chosen)
     recipe = recipe_for(loaded, store, **settings)
     if dry_run:
         todo = plan(loaded, chosen, recipe, store, batch, shard, force)
+        _suggest_tokens(loaded, chosen)
         report = {
             "units": sum(map(len, todo.batches)),
             "done": todo.done,
@@ -161,6 +161,7 @@ def render(
         summary = render_to_store(
             loaded, chosen, recipe, store, batch, shard, force, progress, made
         )
+    _suggest_tokens(loaded, chosen)
     if as_json:
         counts = {"store": store, "rendered": summary.stored, "done": summary.done}
         print_json({**counts, "failures": summary.failures, "constants": summary.constants})

@@ -89,7 +89,7 @@ def test_a_store_records_the_facts_that_the_files_of_an_autoencoder_lack(
     run: Run, vit: VisionModel
 ) -> None:
     write_saev(Path("sae.pt"), *_saev())
-    mean, scale = np.linspace(-1, 1, 128), np.float32(0.3)
+    mean, scale = np.linspace(-1, 1, 128), np.float64(0.3)
     sae = featviz.load_sae("sae.pt", SITE, input_mean=mean, input_scale=scale)
     model = vit.with_saes({"x": sae})
     recipe = make_recipe(model, steps=2, size=16)
@@ -97,7 +97,7 @@ def test_a_store_records_the_facts_that_the_files_of_an_autoencoder_lack(
     store = Store("store")
     assert store.load["saes"]["x"]["facts"] == {
         "input_mean": mean.tolist(),
-        "input_scale": float(scale),
+        "input_scale": 0.3,
     }
     assert load_model_of(store).saes["x"].digest == sae.digest
     assert run("score", "store").status == 0

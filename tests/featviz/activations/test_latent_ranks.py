@@ -52,15 +52,16 @@ def test_a_store_holds_latent_and_rank_at_the_token_of_each_picture(
     assert sorted(store.addresses("latents")) == sorted(single)
     ranks = []
     for unit in units(model, *single):
+        assert isinstance(unit.index, int)
         pictures, row = store.row(str(unit))["images"], store.row(str(unit), "latents")
         for sample, picture in enumerate(pictures):
             stream = _stream(model, picture)
             before, after = (f(stream).numpy() for f in (sae.pre_activations, sae.encode))
             patch = 1 + int(before[1:, unit.index].argmax())
-            token = {"cls": 0, 2: 2}.get(unit.token, patch)  # type: ignore[arg-type]
+            token = 0 if unit.token == "cls" else 2 if unit.token == 2 else patch
             order = np.argsort(-before[token]).tolist()
             assert row["rank"][sample] == order.index(unit.index) + 1
-            wanted = after[token, unit.index]  # type: ignore[index]
+            wanted = after[token, unit.index]
             assert row["latent"][sample] == pytest.approx(wanted, rel=1e-3, abs=1e-4)
         ranks += row["rank"].tolist()
         evidence = read_evidence(store, str(unit))
