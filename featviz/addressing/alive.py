@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from featviz.models.sites import Site
     from featviz.models.vision_model import VisionModel
 
-ALIVE = "alive"
 KIND = "firing"
 """Kind of result that says how often latents fire."""
 
@@ -41,7 +40,7 @@ def alive_latents(model: VisionModel, site: Site, store: str | Path | None) -> l
     """
     advice = f"run `featviz examples MODEL {site.path}:all@max --data DATA -o STORE` first"
     if store is None:
-        raise FeatvizError(f"{site.path}:{ALIVE} needs a store with examples of it: {advice}")
+        raise FeatvizError(f"{site.path}:alive needs a store with examples of it: {advice}")
     opened = Store(store)
     load = model.load_options.to_json()
     if conflict := opened.manifest.conflict(model.name, model.fingerprint, load):

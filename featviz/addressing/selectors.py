@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from featviz._util.arguments import described
 from featviz.addressing.address import Mode, Unit, split_address
-from featviz.addressing.alive import ALIVE, alive_latents
 from featviz.addressing.combinations import Combination, combine, is_combination, split_terms, terms
 from featviz.addressing.directions import Direction, is_direction, read_layer_directions
 from featviz.addressing.ranges import expand, is_ranges, join
@@ -255,7 +254,9 @@ def _expand(model: VisionModel, selector: str, store: str | Path | None) -> Iter
 
 def _expand_single(model: VisionModel, selector: str, store: str | Path | None) -> Iterator[Unit]:
     pattern, index, token = split_address(selector)
-    if index == ALIVE and pattern.startswith(LATENTS):
+    if index == "alive" and pattern.startswith(LATENTS):
+        from featviz.addressing.alive import alive_latents  # noqa: PLC0415  it reads stores
+
         index = join(alive_latents(model, model.site(pattern), store))
     for site, each in expand_site_index(model, pattern, index):
         for expanded in expand_tokens(site, model.has_class_token, token):

@@ -5426,7 +5426,7 @@
         entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
         entry(
           "Median",
-          firing.quantiles[found.quantiles.indexOf(0.5)],
+          firing.quantiles[found.quantiles.indexOf(0.5)] ?? null,
           "over the images on which it fires"
         )
       ]

@@ -120,7 +120,7 @@ class UnitMetrics:
     def _read(self, render: Render) -> UnitEvidence | None:
         reader = self._readers.get(render.store)
         try:
-            return None if reader is None else reader.read(render.address)
+            return None if reader is None else reader.read(render.address, not render.natural)
         except DamagedRowError:
             self._readers[render.store] = EvidenceReader(render.store)  # without the damaged rows
             return self._read(render)

@@ -154,7 +154,7 @@ class EvidenceReader:
     def __init__(self, store: Store | str | Path) -> None:
         self.store = store if isinstance(store, Store) else Store(store)
 
-    def read(self, address: str) -> UnitEvidence:
+    def read(self, address: str, pictured: bool = True) -> UnitEvidence:
         """Read the evidence of one unit.
 
         The pictures of a logit with separate query and key images have no metric except their
@@ -163,6 +163,8 @@ class EvidenceReader:
         Parameters
         ----------
         address : str
+        pictured : bool
+            Whether the unit has a picture; without one, only other results are read.
 
         Returns
         -------
@@ -171,13 +173,11 @@ class EvidenceReader:
         Raises
         ------
         FeatvizError
-            If the unit has neither a picture nor natural images in the store; the message names the
-            most similar address.
+            If the unit has no picture in the store; the message names the most similar address.
         """
         split = address not in self.store and address in self._split
-        is_natural = not split and address not in self.store and address in self._natural
         render = None
-        if not is_natural:
+        if pictured:
             render = self.store.row(address, "sides" if split else "renders")
         rows = {
             kind: self.store.row(address, kind)
@@ -221,10 +221,6 @@ class EvidenceReader:
     @cached_property
     def _addresses(self) -> dict[str, set[str]]:
         return {kind: set(self.store.addresses(kind)) for kind in KINDS if kind in self.store.kinds}
-
-    @property
-    def _natural(self) -> set[str]:
-        return self._addresses.get("examples", set())
 
     @cached_property
     def _split(self) -> set[str]:

@@ -28,7 +28,7 @@ MODEL: dict[str, Any] = {"load": LOAD, "sites": ["patch_embed", "sae.x"]}
 LATENTS = [f"sae.x:{i}@max" for i in range(4)]
 DENSITIES = [0.2, 0.0, 0.001, 0.004]
 DATA = {"data": {"name": "cueworld:100", "fingerprint": "f"}, "images": 100}
-EXAMPLES = {**DATA, "classes": ["disc", "bar"], "top": 2, "quantiles": [], "bins": 8}
+EXAMPLES = {**DATA, "classes": ["disc", "bar"], "top": 2, "quantiles": [0.5, 0.9], "bins": 8}
 
 
 def latents_store(path: Path, rendered: list[str]) -> Store:

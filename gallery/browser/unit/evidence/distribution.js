@@ -73,7 +73,7 @@ function valuesList(found, firing) {
       entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
       entry(
         "Median",
-        firing.quantiles[found.quantiles.indexOf(0.5)],
+        firing.quantiles[found.quantiles.indexOf(0.5)] ?? null,
         "over the images on which it fires",
       ),
     ],
