@@ -103,5 +103,13 @@ def _set(
     new = own.clone()
     for (latent, token), value in settings.items():
         tokens = slice(None) if token is None else slice(token, token + 1)
-        new[:, tokens, latents.index(latent)] = torch.as_tensor(value).to(new)
+        chosen = new[:, tokens, latents.index(latent)]
+        given = torch.as_tensor(value).to(new)
+        try:
+            chosen[:] = given
+        except RuntimeError:
+            raise FeatvizError(
+                f"the values of latent {latent} have shape {tuple(given.shape)}, which cannot be "
+                f"broadcast to {tuple(chosen.shape)} (images, tokens)"
+            ) from None
     return values + sae.decode_change(new - own, values, latents).to(values)

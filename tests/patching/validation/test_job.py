@@ -18,8 +18,7 @@ from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.packing import pack
 from patching.effects.accuracy import LowAccuracyError
-from patching.validation.job import mlp_neurons, validate_to_store
-from patching.validation.layer_group import MLPNeuron
+from patching.validation.job import stream_units, validate_to_store
 from patching.vit.residual_vit import residual_vit
 from tests.cli.running import tree
 from tests.patching.validation.worlds import ManyClasses
@@ -133,14 +132,14 @@ def test_a_dead_neuron_is_silent_and_nothing_is_measured(
         assert np.isnan(row[name]).all()
 
 
-def test_units_other_than_mlp_neurons_are_skipped_and_reported(
+def test_units_other_than_neurons_and_latents_are_skipped_and_reported(
     world: tuple[VisionModel, Dataset], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
     render(*world, store, ["head:1", f"{SITE}:2@3", "blocks.0.attn.qk:0@same"])
     summary = validate_to_store(world[0], store, world[1])
     assert set(summary.skipped) == {"head:1", "blocks.0.attn.qk:0@same"}
-    assert "not a neuron of an MLP" in summary.skipped["head:1"]
+    assert "neither a neuron of an MLP" in summary.skipped["head:1"]
     assert Store(store).addresses(KIND) == [f"{SITE}:2@3"]
 
 
@@ -251,16 +250,17 @@ def test_an_address_that_cannot_be_parsed_is_skipped_and_the_other_neurons_are_f
     (direction,) = map(str, featviz.units(model, "blocks.3.mlp.fc2:probe.npy"))
     addresses = ["blocks.3.mlp.fc1:1@cls", direction, "blocks.2.mlp.fc1:5"]
     addresses += ["blocks.2.mlp_act:6@max"]
-    found, skipped = mlp_neurons(model, residual_vit(model), addresses)
-    assert found == [
-        MLPNeuron(addresses[2], 2, 5, None),
-        MLPNeuron(addresses[3], 2, 6, None),
-        MLPNeuron(addresses[0], 3, 1, 0),
+    found, skipped = stream_units(model, residual_vit(model), addresses)
+    assert [(each.address, each.layer.path, each.index, each.token) for each in found] == [
+        (addresses[2], "blocks.2.mlp", 5, None),
+        (addresses[3], "blocks.2.mlp", 6, None),
+        (addresses[0], "blocks.3.mlp", 1, 0),
     ]
+    assert found[0].layer is found[1].layer
     assert list(skipped) == [direction]
-    assert "not a neuron of an MLP" in skipped[direction]
+    assert "neither a neuron of an MLP" in skipped[direction]
     Path("probe.npy").unlink()
-    again, skipped = mlp_neurons(model, residual_vit(model), addresses)
-    assert again == found
+    again, skipped = stream_units(model, residual_vit(model), addresses)
+    assert [each.address for each in again] == [each.address for each in found]
     assert list(skipped) == [direction]
     assert "probe.npy" in skipped[direction]
