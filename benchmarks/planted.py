@@ -14,7 +14,8 @@ blocks, and 64 neurons per MLP. In its first MLP
 
 The other neurons are random; some of them are validated as the ordinary ones. Claims are those of
 `featviz.analysis.evidence.claims`, which controls false discoveries over the neurons of a store and
-requires confidence intervals above 0. The right verdicts: neuron 0 is necessary and sufficient for
+requires confidence intervals above 0. With ``--latents``, the units are latents of a sparse
+autoencoder of the residual stream before that MLP, which read and write as its neurons do. The right verdicts: neuron 0 is necessary and sufficient for
 class 0; neuron 1 is neither, for any class; neuron 2 is silent.
 """
 
@@ -40,6 +41,9 @@ from featviz._util.images import to_uint8
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset
 from featviz.models.loading.options import LoadOptions
+from featviz.models.sae.activation_functions import ReLU
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 from featviz.store.columns import Row
 from featviz.store.jobs import open_writer
 from patching.validation.job import validate_to_store
@@ -164,17 +168,31 @@ def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
     mlp.fc1.bias[2] = -50
 
 
+def with_latents(model: VisionModel) -> VisionModel:
+    """Add an autoencoder of the normalized stream, whose latents read and write as the neurons do.
+
+    Random latents are active on a sixth of the tokens.
+    """
+    mlp: Any = model.module.get_submodule("blocks.0.mlp")
+    bias = mlp.fc1.bias.clone()
+    bias[len(PLANTED) :] -= 1
+    weights = Weights(mlp.fc1.weight, bias, mlp.fc2.weight.T.contiguous(), torch.zeros(WIDTH))
+    origin = Origin("planted", "relu", model.name, "blocks.0.resid_mid")
+    sae = SparseAutoencoder(weights, ReLU(), origin, "layer_norm")
+    return model.with_saes({"planted": sae})
+
+
 def store_renders(
-    model: VisionModel, dataset: Dataset, store: Path, neurons: Iterable[int]
+    model: VisionModel, dataset: Dataset, store: Path, neurons: Iterable[int], site: str = SITE
 ) -> None:
-    """Store images of class 0, 1, 2, ... as the renders of neurons of `SITE`."""
+    """Store images of class 0, 1, 2, ... as the renders of units of a site."""
     chosen = list(neurons)
     images = torch.stack([dataset.image(index % CLASSES, SIDE) for index in range(len(chosen))])
     writer = open_writer(model, store, "renders", {"steps": 0})
     flat = np.zeros((len(chosen), 1), np.float32)
     writer.add(
         {
-            "address": [f"{SITE}:{neuron}" for neuron in chosen],
+            "address": [f"{site}:{neuron}" for neuron in chosen],
             "images": to_uint8(images)[:, None].numpy(),
             "activation": flat,
             "trajectory": flat[:, :, None],
@@ -223,12 +241,13 @@ def is_right(name: str, verdict: Verdict) -> bool:
     return bool(verdict.row["silent"]) == (name == "dead") and not verdict.claims
 
 
-def validate_planted(seed: int) -> tuple[dict[str, Verdict], list[Verdict]]:
-    """Validate the planted neurons of a seed, by name, and ordinary ones."""
+def validate_planted(seed: int, latents: bool = False) -> tuple[dict[str, Verdict], list[Verdict]]:
+    """Validate the planted neurons or latents of a seed, by name, and ordinary ones."""
     model, dataset = planted(seed)
+    model, site = (with_latents(model), "sae.planted") if latents else (model, SITE)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_renders(model, dataset, store, [*range(len(PLANTED)), *ORDINARY])
+        store_renders(model, dataset, store, [*range(len(PLANTED)), *ORDINARY], site)
         validate_to_store(model, store, dataset, seed=seed)
         found = verdicts_of(store)
     return dict(zip(PLANTED, found, strict=False)), found[len(PLANTED) :]
@@ -249,11 +268,13 @@ def main() -> None:
     """Print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=100)
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--latents", action="store_true")
+    arguments = parser.parse_args()
+    seeds = arguments.seeds
     start, count = time.perf_counter(), dict.fromkeys(PLANTED, 0)
     ordinary: list[Verdict] = []
     for seed in range(seeds):
-        found, others = validate_planted(seed)
+        found, others = validate_planted(seed, arguments.latents)
         ordinary += others
         for name, verdict in found.items():
             count[name] += is_right(name, verdict)

@@ -99,7 +99,8 @@ def _picture(tests: CausalTests) -> Iterator[str]:
             )
         yield (
             f"Of the margin of {tests.label!r} on the {tests.unit}'s own picture, "
-            f"{_percent(tests.mediation)} is lost with the {tests.unit} frozen at its mean{control}."
+            f"{_percent(tests.mediation)} is lost with the {tests.unit} frozen at its mean"
+            f"{control}."
         )
 
 
