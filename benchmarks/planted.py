@@ -15,8 +15,9 @@ blocks, and 64 neurons per MLP. In its first MLP
 The other neurons are random; some of them are validated as the ordinary ones. Claims are those of
 `featviz.analysis.evidence.claims`, which controls false discoveries over the neurons of a store and
 requires confidence intervals above 0. With ``--latents``, the units are latents of a sparse
-autoencoder of the residual stream before that MLP, which read and write as its neurons do. The right verdicts: neuron 0 is necessary and sufficient for
-class 0; neuron 1 is neither, for any class; neuron 2 is silent.
+autoencoder of the residual stream before that MLP, which read and write as its neurons do. The
+right verdicts: neuron 0 is necessary and sufficient for class 0; neuron 1 is neither, for any
+class; neuron 2 is silent.
 """
 
 from __future__ import annotations
