@@ -190,7 +190,8 @@ class SparseAutoencoder(nn.Module):
             If the inputs have another width, or a latent does not exist.
         """
         if latents is not None and isinstance(self.activation, ReLU | JumpReLU):
-            return self.activation.select(latents)(self.pre_activations(inputs, latents))
+            chosen = self.pre_activations(inputs, latents)
+            return self.activation.select(latents)(chosen)
         found: Tensor = self.activation(self.pre_activations(inputs))
         return found if latents is None else found[..., self._rows(latents)]
 
