@@ -202,7 +202,7 @@ def _latent_table(vit: ResidualViT, selection: Selection) -> TargetTable:
     latents = latent_layer(vit.model, selection.kind)
     layer = latents.layer
     parts = list(_parts(vit, selection, layer, latents))
-    patches = [
+    patches: list[Patch] = [
         (PatchTarget(latents.kind, layer, tokens, groups, latents),)
         for _, _, groups, tokens in parts
     ]

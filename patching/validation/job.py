@@ -199,14 +199,14 @@ def stream_units(
     units, skipped = read_units(model, addresses)
     for unit in units:
         address = str(unit)
-        single = isinstance(unit, Unit) and isinstance(unit.index, int)
-        layer = layer_of(unit.site if single else "")
-        if isinstance(layer, str):
-            skipped[address] = layer
+        index = unit.index if isinstance(unit, Unit) else None
+        layer = layer_of(unit.site if isinstance(index, int) else "")
+        if isinstance(layer, str) or not isinstance(index, int):
+            skipped[address] = str(layer)
         else:
             token: object = 0 if unit.token == "cls" else unit.token
             position = token if isinstance(token, int) else None
-            found.append(RenderedUnit(address, layer, unit.index, position))
+            found.append(RenderedUnit(address, layer, index, position))
     return sorted(found, key=lambda unit: unit.group), skipped
 
 

@@ -169,23 +169,13 @@ class LayerContext:
             Index of the class in `Split.classes`.
         """
         labels = np.argsort(-support, kind="stable")[:SHORTLIST].tolist()
-        images = [self._trials(neuron, label) for label in labels]
+        images = [self.split.reference_of(label)[:TRIALS] for label in labels]
         clipped = [self.clip_at_mean(neuron, some) for some in images]
         effects = self.effects_of(clipped, neuron.direction)
         losses = [
             -effect.change[:, label].mean() for label, effect in zip(labels, effects, strict=True)
         ]
         return int(labels[int(np.argmax(losses))])
-
-    def _trials(self, neuron: Neuron, label: int) -> Indices:
-        """Return reference images of a class, first those whose activation exceeds the mean.
-
-        Clipping changes no other images, and a latent may be active on few.
-        """
-        images = self.split.reference_of(label)
-        above = (neuron.activation[torch.from_numpy(images)] > neuron.mean) & (self.token_mask > 0)
-        unchanged = ~above.any(1).cpu().numpy()
-        return images[np.argsort(unchanged, kind="stable")[:TRIALS]]
 
     def neutral_images(self, neuron: Neuron, label: int) -> Indices:
         """Find held-out images of other classes that do not activate a neuron.

@@ -243,8 +243,8 @@ def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: 
 
 
 def test_latents_are_patched_one_by_one_and_named(run: Run, tmp_path: Path) -> None:
-    words = ("trace", "cueworld/vit", "--data", "cueworld:18", "--sae", "s=cueworld/sae")
-    words += ("--site", "sae.s:167,35", "--corrupt", "grayscale", "--metric", "logit")
+    words = ["trace", "cueworld/vit", "--data", "cueworld:18", "--sae", "s=cueworld/sae"]
+    words += ["--site", "sae.s:167,35", "--corrupt", "grayscale", "--metric", "logit"]
     result = run(*words, "-o", tmp_path / "s")
     assert "layer 8, latent 167" in result.out
     table = read_traces(tmp_path / "s").select(metric="logit")

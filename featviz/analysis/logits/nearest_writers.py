@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from featviz.addressing.address import Unit
@@ -61,7 +63,7 @@ class NearestWriters:
             "latents": (others, [f"{site}:{index}" for index in range(len(directions))]),
             "neurons": (directions[rows] @ neurons.T, names),
         }
-        columns: Columns = {"address": list(map(str, latents))}
+        columns: dict[str, Any] = {"address": list(map(str, latents))}
         for kind, (cosines, addresses) in found.items():
             count = min(SHOWN, len(addresses) - (kind == "latents"))
             nearest = torch.topk(cosines, count)
@@ -93,4 +95,4 @@ class NearestWriters:
 
 
 def _normalized(vectors: Tensor) -> Tensor:
-    return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return F.normalize(vectors, dim=1)

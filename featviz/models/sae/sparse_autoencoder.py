@@ -191,7 +191,8 @@ class SparseAutoencoder(nn.Module):
         """
         if latents is not None and isinstance(self.activation, ReLU | JumpReLU):
             chosen = self.pre_activations(inputs, latents)
-            return self.activation.select(latents)(chosen)
+            some: Tensor = self.activation.select(latents)(chosen)
+            return some
         found: Tensor = self.activation(self.pre_activations(inputs))
         return found if latents is None else found[..., self._rows(latents)]
 
