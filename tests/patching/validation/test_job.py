@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import timm
 import torch
+from torch import nn
 
 import featviz
-from benchmarks.planted import SIDE, SITE, planted, store_renders
+from benchmarks.planted import SIDE, SITE, WIDTH, planted, store_renders
 from featviz import FeatvizError, Store
 from featviz.data.datasets import Dataset
 from featviz.models.loading.options import LoadOptions
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary, open_writer
@@ -21,6 +24,7 @@ from patching.effects.accuracy import LowAccuracyError
 from patching.validation.job import stream_units, validate_to_store
 from patching.vit.residual_vit import residual_vit
 from tests.cli.running import tree
+from tests.patching.autoencoders import autoencoder
 from tests.patching.validation.worlds import ManyClasses
 
 KIND = "validations"
@@ -141,6 +145,36 @@ def test_units_other_than_neurons_and_latents_are_skipped_and_reported(
     assert set(summary.skipped) == {"head:1", "blocks.0.attn.qk:0@same"}
     assert "neither a neuron of an MLP" in summary.skipped["head:1"]
     assert Store(store).addresses(KIND) == [f"{SITE}:2@3"]
+
+
+def test_latents_that_are_the_neurons_have_the_same_effects(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]], tmp_path: Path
+) -> None:
+    model, dataset = world
+    last = model.module.get_submodule("blocks.0.mlp.fc2")
+    decoder, bias = last.weight.T.double().contiguous(), last.bias.double()  # type: ignore[operator, union-attr]
+    zero = torch.zeros(len(decoder)).double()
+    weights = Weights(torch.linalg.pinv(decoder.T), zero, decoder, bias, center=bias)
+    origin = Origin("tests", "identity", model.name, "blocks.0.mlp_out")
+    exact = model.with_saes({"x": SparseAutoencoder(weights, nn.Identity(), origin)})
+    store_renders(exact, dataset, tmp_path / "store", [0, 5], "sae.x")
+    validate_to_store(exact, tmp_path / "store", dataset)
+    for row in Store(tmp_path / "store").rows(KIND):
+        right = three[1][row["address"].replace("sae.x", SITE)]
+        assert row["class"] == right["class"]
+        for name in ("level", "necessity", "total", "direct", "induced", "mediation"):
+            np.testing.assert_allclose(row[name], right[name], atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(row["dose"][:3], right["dose"][:3], atol=2e-3)
+        np.testing.assert_allclose(row["sufficiency"][:3], right["sufficiency"][:3], atol=2e-3)
+
+
+def test_latents_of_other_activations_are_skipped_with_the_reason(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    model = world[0].with_saes({"x": autoencoder(WIDTH, "blocks.0.mlp_act")})
+    found, skipped = stream_units(model, residual_vit(model), ["sae.x:1", f"{SITE}:2"])
+    assert [each.address for each in found] == [f"{SITE}:2"]
+    assert "sae.x reads blocks.0.mlp_act, which is neither" in skipped["sae.x:1"]
 
 
 def test_the_global_random_state_and_the_model_are_left_unchanged(
