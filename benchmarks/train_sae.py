@@ -121,6 +121,8 @@ def main() -> None:
     """Train, save, and print the quality on held-out images."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="cueworld/vit")
+    parser.add_argument("--arch", help="of a file of weights")
+    parser.add_argument("--image-size", type=int)
     parser.add_argument("--site", default="blocks.8.resid_post")
     parser.add_argument("--data", default="cueworld:6000", help="1,000 images are held out")
     for name, default in {"latents": 512, "k": 8, "steps": 2500, "batch": 2048, "seed": 0}.items():
@@ -128,7 +130,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
-    model, data = featviz.load(given.model), open_data(given.data)
+    model = featviz.load(given.model, arch=given.arch, image_size=given.image_size)
+    data = open_data(given.data)
     held_out = data.indices(HELD_OUT)
     used = sorted(set(data.indices()) - set(held_out))
     tokens = tokens_of(model, given.site, data, used)
