@@ -174,8 +174,7 @@ def trace(
       # Mean ablation of each MLP
       featviz trace cueworld/vit --data cueworld --ablate mean --site mlp -o c
       # Latents of a sparse autoencoder, whose reconstruction error is kept
-      featviz trace cueworld/vit --data cueworld --sae s=cueworld/sae --site sae.s:35,167 \
-        --corrupt grayscale -o latents
+      featviz trace cueworld/vit --data cueworld --ablate zero --sae s=sae.pt --site sae.s:7 -o s
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.sae.activation_functions import JumpReLU, ReLU
 from featviz.models.sae.normalization import Normalization, normalize, output_scale, restore
 
 if TYPE_CHECKING:
@@ -189,9 +188,10 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width, or a latent does not exist.
         """
-        if latents is not None and isinstance(self.activation, ReLU | JumpReLU):
+        # Top-k has no activation function of some latents only.
+        if latents is not None and (select := getattr(self.activation, "select", None)):
             chosen = self.pre_activations(inputs, latents)
-            some: Tensor = self.activation.select(latents)(chosen)
+            some: Tensor = select(latents)(chosen)
             return some
         found: Tensor = self.activation(self.pre_activations(inputs))
         return found if latents is None else found[..., self._rows(latents)]
