@@ -151,8 +151,11 @@ def test_latents_that_are_the_neurons_have_the_same_effects(
     world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]], tmp_path: Path
 ) -> None:
     model, dataset = world
-    last = model.module.get_submodule("blocks.0.mlp.fc2")
-    decoder, bias = last.weight.T.double().contiguous(), last.bias.double()  # type: ignore[operator, union-attr]
+    weight, bias = (
+        model.module.get_parameter(f"blocks.0.mlp.fc2.{name}").double()
+        for name in ("weight", "bias")
+    )
+    decoder = weight.T.contiguous()
     zero = torch.zeros(len(decoder)).double()
     weights = Weights(torch.linalg.pinv(decoder.T), zero, decoder, bias, center=bias)
     origin = Origin("tests", "identity", model.name, "blocks.0.mlp_out")
