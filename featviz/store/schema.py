@@ -19,6 +19,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "failures": {"error": ("text", "N")},
     "constants": {"reason": ("text", "N")},
+    "latents": {"latent": ("<f4", "N D"), "rank": ("<i4", "N D")},
     "sides": {
         "images": ("|u1", "N D S H W 3"),
         "activation": ("<f4", "N D"),

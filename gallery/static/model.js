@@ -1537,6 +1537,16 @@
       "Increase of the activation late in the optimization, as a fraction of the total increase; below 0.1 counts as converged."
     ],
     [
+      "latent",
+      "Latent after the threshold",
+      "Value of the latent after threshold or top-k, at the token of the unit or, for a mean or maximum over patches, at its strongest patch; 0 if it does not fire."
+    ],
+    [
+      "rank",
+      "Rank among latents",
+      "Rank of its pre-activation among all latents of the autoencoder at this token; 1 is the largest."
+    ],
+    [
       "agreement",
       "Agreement between seeds",
       "Similarity of pictures from different random seeds, from 0 to 1."
@@ -5848,7 +5858,7 @@
       "tr",
       {},
       element("th", { scope: "row" }, describe),
-      element("td", { class: "value" }, measured(value)),
+      element("td", { class: "value" }, key === "rank" ? `${value}` : measured(value)),
       element("td", { class: "rank" }, comparison3)
     );
   }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -30,13 +30,15 @@ class Origin:
     architecture : str
         As the library names it.
     path : str
-        The file of its weights.
+        The file of its weights; the name of a bundled one.
     site : str or None
         The site whose vectors it reads, such as ``"blocks.9.resid_post"``; None if unknown.
     model : str or None
         The model that it was trained on, as the file names it.
     tokens : str or None
         The tokens that it was trained on, if only ``"cls"`` or ``"patches"``.
+    facts : mapping of str to object
+        Further arguments of `featviz.load_sae` that the files needed, JSON-compatible.
     """
 
     library: str
@@ -45,6 +47,7 @@ class Origin:
     site: str | None = None
     model: str | None = None
     tokens: Literal["cls", "patches"] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class SparseAutoencoder(nn.Module):
@@ -141,7 +144,7 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width, or a latent does not exist.
         """
-        centered = self.center_inputs(inputs)
+        centered = self.center_inputs(inputs).to(self.encoder.dtype)
         if latents is None:
             return F.linear(centered, self.encoder, self.encoder_bias)
         rows = self._rows(latents)
@@ -158,15 +161,16 @@ class SparseAutoencoder(nn.Module):
         Returns
         -------
         Tensor, shape (..., width)
-            On the device of the inputs, of the dtype of the weights.
+            On the device of the inputs, of the wider dtype of inputs and weights.
 
         Raises
         ------
         FeatvizError
             If the inputs have another width.
         """
-        normalized = normalize(self._checked(inputs), self.normalization)
-        return normalized if self.center is None else normalized - self.center.to(inputs.device)
+        wide = torch.promote_types(inputs.dtype, self.encoder.dtype)
+        normalized = normalize(self._checked(inputs).to(wide), self.normalization)
+        return normalized if self.center is None else normalized - self.center.to(normalized)
 
     def encode(self, inputs: Tensor, latents: Sequence[int] | None = None) -> Tensor:
         """Compute latents, all or only some.
@@ -215,7 +219,7 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width.
         """
-        inputs = self._checked(inputs)
+        inputs = self._checked(inputs).to(self.encoder.dtype)
         outputs = latents @ self.decoder + self.decoder_bias
         if self.skip is not None:
             outputs = outputs + F.linear(inputs, self.skip)
@@ -332,4 +336,4 @@ class SparseAutoencoder(nn.Module):
             raise FeatvizError(
                 f"inputs must have the shape (..., {self.width}), got {tuple(inputs.shape)}"
             )
-        return inputs.to(self.encoder.dtype)
+        return inputs
