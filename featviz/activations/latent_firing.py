@@ -69,7 +69,7 @@ class FiringReader(LatentReader):
 
     def _read(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         sae = self._sae
-        every = F.linear(vectors.to(sae.encoder.device), sae.encoder, sae.encoder_bias)
+        every = F.linear(vectors.to(sae.encoder), sae.encoder, sae.encoder_bias)
         fires = sae.activation(every[:, self._tokens]) != 0
         fired = fires.sum(1, dtype=torch.int32).to(self._device)
         values = vectors.new_empty(len(vectors), len(self._columns))

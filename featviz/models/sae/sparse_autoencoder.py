@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.sae.normalization import Normalization, normalize, restore
+from featviz.models.sae.normalization import Normalization, normalize, output_scale, restore
 
 if TYPE_CHECKING:
     from featviz.models.sae.weights import Weights
@@ -146,12 +147,7 @@ class SparseAutoencoder(nn.Module):
         centered = self.center_inputs(inputs).to(self.encoder.dtype)
         if latents is None:
             return F.linear(centered, self.encoder, self.encoder_bias)
-        for latent in (min(latents, default=0), max(latents, default=0)):
-            if not 0 <= latent < self.latents:
-                raise FeatvizError(
-                    f"latent {latent} does not exist: there are {self.latents}, counted from 0"
-                )
-        rows = torch.as_tensor(latents, dtype=torch.long, device=self.encoder.device)
+        rows = self._rows(latents)
         return F.linear(centered, self.encoder[rows], self.encoder_bias[rows])
 
     def center_inputs(self, inputs: Tensor) -> Tensor:
@@ -176,13 +172,16 @@ class SparseAutoencoder(nn.Module):
         normalized = normalize(self._checked(inputs).to(wide), self.normalization)
         return normalized if self.center is None else normalized - self.center.to(normalized)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Compute all latents.
+    def encode(self, inputs: Tensor, latents: Sequence[int] | None = None) -> Tensor:
+        """Compute latents, all or only some.
 
         Parameters
         ----------
         inputs : Tensor, shape (..., width)
             Activations of the model. They are cast to the dtype of the weights.
+        latents : sequence of int, optional
+            Indices. Only their rows of the encoder are computed, except by top-k, where latents
+            depend on each other. By default all.
 
         Returns
         -------
@@ -191,10 +190,15 @@ class SparseAutoencoder(nn.Module):
         Raises
         ------
         FeatvizError
-            If the inputs have another width.
+            If the inputs have another width, or a latent does not exist.
         """
-        latents: Tensor = self.activation(self.pre_activations(inputs))
-        return latents
+        # Top-k has no activation function of some latents only.
+        if latents is not None and (select := getattr(self.activation, "select", None)):
+            chosen = self.pre_activations(inputs, latents)
+            some: Tensor = select(latents)(chosen)
+            return some
+        found: Tensor = self.activation(self.pre_activations(inputs))
+        return found if latents is None else found[..., self._rows(latents)]
 
     def decode(self, latents: Tensor, inputs: Tensor) -> Tensor:
         """Compute what latents write.
@@ -220,6 +224,60 @@ class SparseAutoencoder(nn.Module):
         if self.skip is not None:
             outputs = outputs + F.linear(inputs, self.skip)
         return restore(outputs, inputs, self.normalization) if self.restores else outputs
+
+    def decode_change(
+        self, change: Tensor, inputs: Tensor, latents: Sequence[int] | None = None
+    ) -> Tensor:
+        """Compute how the output changes with the latents: ``decode(a + change) - decode(a)``.
+
+        Parameters
+        ----------
+        change : Tensor, shape (..., latents)
+            Of all latents, or of the ones in `latents`.
+        inputs : Tensor, shape (..., width)
+            The activations that were encoded, whose scale is restored.
+        latents : sequence of int, optional
+            Indices of the latents that change; the others keep their values. By default all.
+
+        Returns
+        -------
+        Tensor, shape (..., output width)
+
+        Raises
+        ------
+        FeatvizError
+            If the inputs have another width, or a latent does not exist.
+        """
+        rows = self.decoder if latents is None else self.decoder[self._rows(latents)]
+        return (change @ rows) * self.output_scale(inputs)
+
+    def output_scale(self, inputs: Tensor) -> Tensor:
+        """Return what the decoder's row of a latent is multiplied by at each token.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (..., width)
+
+        Returns
+        -------
+        Tensor, shape (..., 1)
+            1 unless the output gets the scale of the input back.
+
+        Raises
+        ------
+        FeatvizError
+            If the inputs have another width.
+        """
+        return output_scale(self._checked(inputs), self.normalization if self.restores else "none")
+
+    def on(self, device: torch.device) -> SparseAutoencoder:
+        """Return it on a `device`: itself, or a copy."""
+        return self if self.encoder.device == device else copy.deepcopy(self).to(device)
+
+    @property
+    def is_transcoder(self) -> bool:
+        """Whether its output is another activation than its input."""
+        return "transcoder" in self.origin.architecture or self.skip is not None
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Encode and decode.
@@ -264,6 +322,14 @@ class SparseAutoencoder(nn.Module):
             f"{self.origin.library} {self.origin.architecture}, site={self.site}, "
             f"width={self.width}, latents={self.latents}"
         )
+
+    def _rows(self, latents: Sequence[int]) -> Tensor:
+        for latent in (min(latents, default=0), max(latents, default=0)):
+            if not 0 <= latent < self.latents:
+                raise FeatvizError(
+                    f"latent {latent} does not exist: there are {self.latents}, counted from 0"
+                )
+        return torch.as_tensor(latents, dtype=torch.long, device=self.encoder.device)
 
     def _checked(self, inputs: Tensor) -> Tensor:
         if not inputs.ndim or inputs.shape[-1] != self.width:

@@ -83,7 +83,7 @@ const CHECK_TEXTS = {
 export const CLAIM_TEXTS = {
   necessary: "Necessary",
   sufficient: "Sufficient",
-  pictured: "Own picture has a larger effect than another neuron\u2019s",
+  pictured: "Own picture has a larger effect than another unit\u2019s",
 };
 
 /** The name of a class, isolated because it may be written from right to left. */
