@@ -53,10 +53,11 @@ from patching.validation.controls import (
 )
 from patching.validation.doses import DOSES
 from patching.validation.job import IMAGES_PER_CLASS, MAX_IMAGES, draw_resamples
-from patching.validation.layer_group import LayerGroup, LoadRenders, MLPNeuron
+from patching.validation.layer_group import LayerGroup, LoadRenders, RenderedUnit
 from patching.validation.split import choose_images, split
 from patching.validation.suffix_forward import Baseline
 from patching.vit.residual_vit import residual_vit
+from patching.vit.stream_units import MLPNeurons
 
 NEURONS = 16
 """Neurons of each layer that are tested."""
@@ -93,12 +94,13 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, count: int = NEURONS
     resamples = draw_resamples(images, seed)
     load_image, found = _random_images(model, dataset, seed), Alarms()
     for layer in range(baseline.vit.depth):
+        mlp = MLPNeurons(baseline.vit, layer)
         with eval_mode(model.module):
-            first = LayerGroup(baseline, [_neuron(layer, 0)], resamples, seed, load_image)
+            first = LayerGroup(baseline, [_neuron(mlp, 0)], resamples, seed, load_image)
             chosen = _outside_pool(first.levels, seed, layer, count)
             if not chosen:
                 continue
-            neurons = [_neuron(layer, index) for index in chosen]
+            neurons = [_neuron(mlp, index) for index in chosen]
             group = LayerGroup(baseline, neurons, resamples, seed, load_image)
             rows = group.rows(neurons, neurons, lambda: None)
             found.rows += [{"address": neuron.address, **row} for neuron, row in rows]
@@ -106,12 +108,12 @@ def alarms(model: VisionModel, dataset: Dataset, seed: int, count: int = NEURONS
     return found
 
 
-def _neuron(layer: int, index: int) -> MLPNeuron:
-    return MLPNeuron(f"blocks.{layer}.mlp.fc1:{index}", layer, index, None)
+def _neuron(mlp: MLPNeurons, index: int) -> RenderedUnit:
+    return RenderedUnit(f"{mlp.path}.fc1:{index}", mlp, index, None)
 
 
 def _random_images(model: VisionModel, dataset: Dataset, seed: int) -> LoadRenders:
-    def load(neuron: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
+    def load(neuron: RenderedUnit) -> tuple[NDArray[np.uint8], int]:
         generator = generator_for(seed, "picture", neuron.address)
         index = int(torch.randint(len(dataset), (), generator=generator))
         return to_uint8(dataset.image(index, model.image_size))[None].numpy(), 0
@@ -126,7 +128,7 @@ def _outside_pool(levels: Floats, seed: int, layer: int, count: int) -> list[int
     return chosen
 
 
-def _directions(group: LayerGroup, neurons: list[MLPNeuron], seed: int) -> Iterator[Floats]:
+def _directions(group: LayerGroup, neurons: list[RenderedUnit], seed: int) -> Iterator[Floats]:
     for neuron in neurons:
         writer = group.candidate(neuron.index)
         generator = generator_for(seed, "false alarms", neuron.address)

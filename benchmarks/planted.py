@@ -14,8 +14,10 @@ blocks, and 64 neurons per MLP. In its first MLP
 
 The other neurons are random; some of them are validated as the ordinary ones. Claims are those of
 `featviz.analysis.evidence.claims`, which controls false discoveries over the neurons of a store and
-requires confidence intervals above 0. The right verdicts: neuron 0 is necessary and sufficient for
-class 0; neuron 1 is neither, for any class; neuron 2 is silent.
+requires confidence intervals above 0. With ``--latents``, the units are latents of a sparse
+autoencoder of what the MLP adds to the stream, which recovers the activations of its neurons. The
+right verdicts: neuron 0 is necessary and sufficient for class 0; neuron 1 is neither, for any
+class; neuron 2 is silent.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ from featviz._util.images import to_uint8
 from featviz.analysis.evidence.claims import CLAIMS, claims, expected_by_rank
 from featviz.data.datasets import Dataset
 from featviz.models.loading.options import LoadOptions
+from featviz.models.sae.activation_functions import JumpReLU
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 from featviz.store.columns import Row
 from featviz.store.jobs import open_writer
 from patching.validation.job import validate_to_store
@@ -93,7 +98,9 @@ class Marked:
         return image.clamp(0, 1), label
 
 
-def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel, Dataset]:
+def planted(
+    seed: int, plant: bool = True, ratio: int = 1, norm: float = 2
+) -> tuple[VisionModel, Dataset]:
     """Make a network, and images with the marks of its classes.
 
     Parameters
@@ -103,6 +110,8 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
         Whether to plant neurons; if not, every neuron is random.
     ratio : int
         Neurons of an MLP, relative to the width of the residual stream, `WIDTH`.
+    norm : float
+        Norm of what planted neurons write, relative to the mean of the others.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
@@ -123,7 +132,7 @@ def planted(seed: int, plant: bool = True, ratio: int = 1) -> tuple[VisionModel,
     marks = 0.2 * torch.randn(CLASSES, 3, PATCH, PATCH, generator=generator).sign()
     if plant:
         with torch.no_grad():
-            _plant(module, marks, generator)
+            _plant(module, marks, generator, norm)
     module.eval().requires_grad_(False)
     source, half = Marked(marks, seed), (0.5, 0.5, 0.5)
     untrained = LoadOptions(untrained=True)
@@ -145,7 +154,7 @@ def _randomize(module: nn.Module, generator: torch.Generator) -> None:
             weight.copy_(torch.randn(weight.shape, generator=generator) * scale / fan**0.5)
 
 
-def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
+def _plant(module: Any, marks: Tensor, generator: torch.Generator, size: float) -> None:
     mlp, head = module.blocks[0].mlp, module.head.weight
     # What the mark adds to a token: the model's normalization doubles the pixels.
     mark = torch.einsum("cxhw,xhw->c", module.patch_embed.proj.weight, 2 * marks[0])
@@ -160,21 +169,35 @@ def _plant(module: Any, marks: Tensor, generator: torch.Generator) -> None:
         # Tokens have norm sqrt(WIDTH) here: those with the mark exceed the threshold.
         mlp.fc1.weight[index] = 2 * mark / mark.norm()
         mlp.fc1.bias[index] = -(WIDTH**0.5)
-        mlp.fc2.weight[:, index] = 2 * norm * direction / direction.norm()
+        mlp.fc2.weight[:, index] = size * norm * direction / direction.norm()
     mlp.fc1.bias[2] = -50
 
 
+def with_latents(model: VisionModel) -> VisionModel:
+    """Add an autoencoder of what the MLP adds, whose latents are the activations of its neurons.
+
+    Negative and small ones are 0, and remain in the error.
+    """
+    last: Any = model.module.get_submodule("blocks.0.mlp.fc2")
+    encoder = torch.linalg.pinv(last.weight.double()).to(last.weight)
+    zero, bias = torch.zeros(len(encoder)), last.bias.clone()
+    weights = Weights(encoder, zero, last.weight.T.contiguous(), bias, center=bias)
+    origin = Origin("planted", "jumprelu", model.name, "blocks.0.mlp_out")
+    sae = SparseAutoencoder(weights, JumpReLU(torch.full_like(zero, 0.05)), origin)
+    return model.with_saes({"planted": sae})
+
+
 def store_renders(
-    model: VisionModel, dataset: Dataset, store: Path, neurons: Iterable[int]
+    model: VisionModel, dataset: Dataset, store: Path, neurons: Iterable[int], site: str = SITE
 ) -> None:
-    """Store images of class 0, 1, 2, ... as the renders of neurons of `SITE`."""
+    """Store images of class 0, 1, 2, ... as the renders of units of a site."""
     chosen = list(neurons)
     images = torch.stack([dataset.image(index % CLASSES, SIDE) for index in range(len(chosen))])
     writer = open_writer(model, store, "renders", {"steps": 0})
     flat = np.zeros((len(chosen), 1), np.float32)
     writer.add(
         {
-            "address": [f"{SITE}:{neuron}" for neuron in chosen],
+            "address": [f"{site}:{neuron}" for neuron in chosen],
             "images": to_uint8(images)[:, None].numpy(),
             "activation": flat,
             "trajectory": flat[:, :, None],
@@ -223,12 +246,15 @@ def is_right(name: str, verdict: Verdict) -> bool:
     return bool(verdict.row["silent"]) == (name == "dead") and not verdict.claims
 
 
-def validate_planted(seed: int) -> tuple[dict[str, Verdict], list[Verdict]]:
-    """Validate the planted neurons of a seed, by name, and ordinary ones."""
-    model, dataset = planted(seed)
+def validate_planted(seed: int, latents: bool = False) -> tuple[dict[str, Verdict], list[Verdict]]:
+    """Validate the planted neurons or latents of a seed, by name, and ordinary ones."""
+    # Of norm 2, what some needed latents write is not above random directions: the norm of the
+    # stream changes so much that each of them lowers margins.
+    model, dataset = planted(seed, norm=1 if latents else 2)
+    model, site = (with_latents(model), "sae.planted") if latents else (model, SITE)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
-        store_renders(model, dataset, store, [*range(len(PLANTED)), *ORDINARY])
+        store_renders(model, dataset, store, [*range(len(PLANTED)), *ORDINARY], site)
         validate_to_store(model, store, dataset, seed=seed)
         found = verdicts_of(store)
     return dict(zip(PLANTED, found, strict=False)), found[len(PLANTED) :]
@@ -249,11 +275,13 @@ def main() -> None:
     """Print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=100)
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--latents", action="store_true")
+    arguments = parser.parse_args()
+    seeds = arguments.seeds
     start, count = time.perf_counter(), dict.fromkeys(PLANTED, 0)
     ordinary: list[Verdict] = []
     for seed in range(seeds):
-        found, others = validate_planted(seed)
+        found, others = validate_planted(seed, arguments.latents)
         ordinary += others
         for name, verdict in found.items():
             count[name] += is_right(name, verdict)

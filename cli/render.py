@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,10 +19,16 @@ from cli.options import (
     setting_options,
     store_option,
 )
-from cli.output import finish, json_option, print_json, print_line
+from cli.output import finish, json_option, print_json, print_line, print_message
 from cli.progress import progress_bar
 from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import ENGINE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from featviz.addressing.address import Unit
+    from featviz.models.vision_model import VisionModel
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -135,6 +141,7 @@ def render(
     recipe = recipe_for(loaded, store, **settings)
     if dry_run:
         todo = plan(loaded, chosen, recipe, store, batch, shard, force)
+        _suggest_tokens(loaded, chosen)
         report = {
             "units": sum(map(len, todo.batches)),
             "done": todo.done,
@@ -154,7 +161,23 @@ def render(
         summary = render_to_store(
             loaded, chosen, recipe, store, batch, shard, force, progress, made
         )
+    _suggest_tokens(loaded, chosen)
     if as_json:
         counts = {"store": store, "rendered": summary.stored, "done": summary.done}
         print_json({**counts, "failures": summary.failures, "constants": summary.constants})
     finish(store, summary, "units rendered")
+
+
+def _suggest_tokens(model: VisionModel, chosen: Sequence[Unit]) -> None:
+    """Say on stderr which latents are means over patches, and which token is usually better."""
+    from featviz.activations.latent_ranks import is_latent
+
+    means = [unit for unit in chosen if is_latent(model, unit) and unit.token is None]
+    if means:
+        sae = model.site(means[0].site).sae
+        token = "cls" if sae is not None and sae.origin.tokens == "cls" else "max"
+        more = f" and {len(means) - 1} more" if len(means) > 1 else ""
+        print_message(
+            f"mean over patches: {means[0]}{more}; latents fire on few tokens, so "
+            f"{means[0]}@{token} usually renders better"
+        )

@@ -64,13 +64,15 @@ SHOWN = 24
     default="attn_out",
     show_default=True,
     metavar="SITE",
-    help=f"Activation to patch: {', '.join(SITES)}. Also as in addresses (attn.z), or head (z, by "
-    "head), neurons (mlp_act), attn, mlp, resid.",
+    help=f"Activation to patch: {', '.join(SITES)}; or latents: sae.NAME:35,167, or sae.NAME for "
+    "all. Also as in addresses (attn.z), or head (z, by head), neurons (mlp_act), attn, mlp and "
+    "resid.",
 )
 @click.option(
     "--by",
     type=click.Choice(BY),
-    help="Patch each layer, head, neuron or token by itself.  [default: layer; head for head]",
+    help="Patch each layer, head, neuron, latent or token by itself.  [default: layer; head for "
+    "head; latent for latents]",
 )
 @click.option(
     "--window",
@@ -171,6 +173,8 @@ def trace(
       featviz trace cueworld/vit_colourblind --data cueworld --donor cueworld/vit -o two
       # Mean ablation of each MLP
       featviz trace cueworld/vit --data cueworld --ablate mean --site mlp -o c
+      # Latents of a sparse autoencoder, whose reconstruction error is kept
+      featviz trace cueworld/vit --data cueworld --ablate zero --sae s=sae.pt --site sae.s:7 -o s
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from featviz.store.reader import Store
 
 SHOWN = 24
-"""Maximum number of neurons in the printed table."""
+"""Maximum number of units in the printed table."""
 
 HEADINGS = (
-    "neuron",
+    "unit",
     "class",
     "necessary",
     "effect",
@@ -80,9 +80,9 @@ def validate(
     """Test how far the images of a store can be trusted.
 
     Scores every image (as `featviz score` does), compares its activations in each layer with
-    those of the unit's natural examples, tests by interventions whether MLP neurons are necessary
-    and sufficient for a class, and prints a summary. Results that the store holds are not
-    computed again.
+    those of the unit's natural examples, tests by interventions whether MLP neurons, and latents
+    of sparse autoencoders, are necessary and sufficient for a class, and prints a summary. Results
+    that the store holds are not computed again.
 
     \b
     Example:
@@ -90,6 +90,9 @@ def validate(
       featviz render cueworld/vit blocks.all.mlp.fc1:0-3 -o neurons
       featviz examples cueworld/vit --data cueworld:5000 -o neurons
       featviz validate neurons --data cueworld
+      # The same for latents
+      featviz render cueworld/vit sae.s:all@max --sae s=cueworld/sae -o latents
+      featviz validate latents --data cueworld
     """
     from featviz.analysis.evidence.summary import summarize_unit, summarize_units
     from featviz.analysis.evidence.unit_evidence import EvidenceReader
@@ -104,8 +107,12 @@ def validate(
     rows = []
     units: list[dict[str, Any]] = []
     shown: list[UnitEvidence] = []
+    dead: list[str] = []
     for unit in evidence:  # only once: every image is read
         rows.append(summarize_unit(unit))
+        tests = unit.causal_tests
+        if tests is not None and tests.silent and tests.unit == "latent":
+            dead.append(unit.address)
         if as_json:
             units.append(unit.to_json())
         elif any(unit.claims[name].holds for name in ("necessary", "sufficient") if unit.claims):
@@ -116,6 +123,11 @@ def validate(
         print_json({**report, "failures": failures})
     else:
         _print_report(summary, shown)
+    if dead:
+        print_message(
+            f"{store}: latents that are dead and not tested: {len(dead)}, such as {dead[0]}, which "
+            "is not active on the reference images"
+        )
     ctx.exit(SOME_FAILED if failures else 0)
 
 
@@ -166,7 +178,7 @@ def _measure(
     except LowAccuracyError as error:
         print_message(f"{path}: no causal tests: {error}")
         return failures
-    print_summary(path, summary, "neurons tested")
+    print_summary(path, summary, "units tested")
     if summary.skipped:
         first, reason = next(iter(summary.skipped.items()))
         count = len(summary.skipped)
@@ -174,8 +186,8 @@ def _measure(
     return failures
 
 
-def _print_report(summary: Summary, neurons: list[UnitEvidence]) -> None:
-    """Print the distribution of every metric, the shares that pass, and neurons with claims."""
+def _print_report(summary: Summary, claimed: list[UnitEvidence]) -> None:
+    """Print the distribution of every metric, the shares that pass, and units with claims."""
     overall = summary.overall
     print_table(
         [
@@ -203,12 +215,12 @@ def _print_report(summary: Summary, neurons: list[UnitEvidence]) -> None:
             ),
         ]
     )
-    if neurons:
+    if claimed:
         print_line()
-        strongest = sorted(neurons, key=_ablation_effect, reverse=True)[:SHOWN]
+        strongest = sorted(claimed, key=_ablation_effect, reverse=True)[:SHOWN]
         print_table([HEADINGS, *map(_claims_row, strongest)])
-    if len(neurons) > SHOWN:
-        print_message(f"{SHOWN} of {len(neurons)} neurons are shown; --json prints all")
+    if len(claimed) > SHOWN:
+        print_message(f"{SHOWN} of {len(claimed)} units are shown; --json prints all")
 
 
 def _ablation_effect(unit: UnitEvidence) -> float:
@@ -217,7 +229,7 @@ def _ablation_effect(unit: UnitEvidence) -> float:
 
 
 def _claims_row(unit: UnitEvidence) -> tuple[object, ...]:
-    """Make the row of a neuron: the weaker of its ablations, and the dose that is tested."""
+    """Make the row of a unit: the weaker of its ablations, and the dose that is tested."""
     from featviz.analysis.evidence.claims import TESTED_DOSE
 
     tests = unit.causal_tests

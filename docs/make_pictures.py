@@ -12,17 +12,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
+from featviz._util.images import to_uint8
+from featviz.activations.readout import Readout
 from featviz.addressing.selectors import units
 from featviz.analysis.filters.filters import filters
 from featviz.analysis.filters.images import contact_sheet as filter_sheet
-from featviz.models.loading.load import load
+from featviz.data.datasets import open_data
+from featviz.models.loading.load import VisionModel, load
 from featviz.rendering.render import render
 from featviz.store.reader import Store
 
 HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
+LATENTS = (4, 35, 45, 73, 128, 167, 170, 172, 187, 241, 274, 282, 345, 380, 446, 507)
+"""Latents of ``cueworld/sae`` that are pure for one class, see docs/sae.md."""
 GAP = 4
 SMALL = 112
 RECIPES = (
@@ -78,6 +84,35 @@ def query_key_sheet(pictures: Iterable[Iterable[np.ndarray]]) -> Image.Image:
     return Image.fromarray(np.concatenate(columns, axis=1))
 
 
+def latent_sheet(model: VisionModel) -> Image.Image:
+    """Return pictures of latents, each left of the best of 1,000 natural images; four per row."""
+    data = open_data("cueworld:1000")
+    images = data.images(data.indices(), model.image_size)
+    numbers = ",".join(map(str, LATENTS))
+    either = [units(model, f"sae.x:{numbers}@{token}") for token in ("cls", "max")]
+    with torch.no_grad():
+        values = [
+            torch.cat([Readout(model, some)(batch) for batch in torch.split(images, 100)])
+            for some in either
+        ]
+    # Each latent at the token at which it is larger on natural images.
+    highest = torch.stack([each.amax(0) for each in values])
+    token = highest.argmax(0).tolist()
+    chosen = [either[at][column] for column, at in enumerate(token)]
+    pictures = render(model, chosen).images[:, 0]
+    best = [int(values[at][:, column].argmax()) for column, at in enumerate(token)]
+    natural = to_uint8(images[best]).numpy()
+    pairs = [
+        np.concatenate([_small(picture), _small(image)], axis=1)
+        for picture, image in zip(pictures, natural, strict=True)
+    ]
+    rows = [
+        np.concatenate([_framed(pair) for pair in pairs[start : start + 4]], axis=1)
+        for start in range(0, len(pairs), 4)
+    ]
+    return Image.fromarray(np.concatenate(rows, axis=0))
+
+
 def _small(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.LANCZOS))
 
@@ -95,7 +130,8 @@ if __name__ == "__main__":
         pairs = ([_small(side) for side in row["images"][0]] for row in Store(heads).rows("sides"))
         query_key_sheet(pairs).save(folder / "dinov2_heads.webp", quality=85)
         recipe_sheet(recipes).save(folder / "dinov2_recipes.webp", quality=80)
-    model = load("cueworld/vit")
+    model = load("cueworld/vit", saes={"x": "cueworld/sae"})
+    latent_sheet(model).save(folder / "latents.webp", quality=85)
     pictures = render(model, units(model, *HEADS), split_qk=True).images[:, 0]
     query_key_sheet(pictures).save(folder / "heads.webp", quality=85)
     sheet = filter_sheet(filters(model))

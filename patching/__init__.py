@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from patching.effects.averages import averages, groups
     from patching.effects.table import Table, read_traces
     from patching.interventions.corruptions import corruption
+    from patching.interventions.latents import set_latents
     from patching.trace_job import trace_to_store
     from patching.validation.job import validate_to_store
 
@@ -20,6 +21,7 @@ __all__ = [
     "corruption",
     "groups",
     "read_traces",
+    "set_latents",
     "sweep",
     "trace_to_store",
     "validate_to_store",
@@ -33,6 +35,7 @@ __getattr__, __dir__ = lazy_names(
         "corruption": "interventions.corruptions",
         "groups": "effects.averages",
         "read_traces": "effects.table",
+        "set_latents": "interventions.latents",
         "sweep": "activation_patching",
         "trace_to_store": "trace_job",
         "validate_to_store": "validation.job",

@@ -19,7 +19,7 @@ SITES = (
 )
 """Activations that can be patched; see `patching.interventions.selection.Selection`."""
 
-BY = ("layer", "head", "neuron", "token")
+BY = ("layer", "head", "neuron", "latent", "token")
 """Units that may have a patch each."""
 
 CORRUPTIONS = (

@@ -236,6 +236,7 @@ def _configuration(
         **asdict(settings.selection),
         "site": settings.selection.kind,
         "by": settings.selection.each,
+        "heads": settings.selection.groups,
         "metrics": list(METRICS),
     }
 

@@ -73,7 +73,7 @@ def test_every_command_shown_parses() -> None:
 
 
 def test_every_unit_in_a_command_shown_exists() -> None:
-    vit = featviz.load("cueworld/vit", device="cpu")
+    vit = featviz.load("cueworld/vit", device="cpu", saes={"s": "cueworld/sae"})
     lines = [line for line in COMMANDS if " cueworld/vit" in line]
     assert lines
     errors = []

@@ -68,6 +68,7 @@ def test_the_public_names_of_patching_are_these() -> None:
         "corruption",
         "groups",
         "read_traces",
+        "set_latents",
         "sweep",
         "trace_to_store",
         "validate_to_store",

@@ -35,11 +35,14 @@ class LatentReader(LinearReader):
     def __init__(self, module: nn.Module, site: Site, units: Sequence[Unit]) -> None:
         if site.sae is None or site.read is None:
             raise ValueError(f"{site.path} has no latents")
-        device = next(module.parameters()).device
+        parameter = next(module.parameters())
+        device = parameter.device
         self._sae, self._whole = site.sae, full_reader(module, site.read, [])
         rows = torch.tensor([unit.index for unit in units], device=self._sae.encoder.device)
-        self.weight = self._sae.encoder[rows].to(device)
-        self.bias = self._sae.encoder_bias[rows].to(device)
+        # Of the wider dtype, as the vectors: a model in half precision has latents in float32.
+        dtype = torch.promote_types(parameter.dtype, self._sae.encoder.dtype)
+        self.weight = self._sae.encoder[rows].to(device, dtype)
+        self.bias = self._sae.encoder_bias[rows].to(device, dtype)
         self.pooling = TokenPooling(site, units, device)
 
     def vectors(self, inputs: Tensor, context: Context) -> Tensor:

@@ -227,7 +227,8 @@ class VisionModel:
             check_sae_name(name)
             wanted = "a sparse autoencoder, as featviz.load_sae returns it"
             instance(f"saes[{name!r}]", sae, SparseAutoencoder, wanted)
-            files[name] = SaeFile(sae.origin.path, sae.site, sae.digest)
+            origin = sae.origin
+            files[name] = SaeFile(origin.path, origin.site, sae.digest, dict(origin.facts))
         copied = copy.copy(self)
         copied.saes, copied._found = {**self.saes, **saes}, None
         kept = self.load_options

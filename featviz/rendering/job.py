@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featviz._util.arguments import whole_number
+from featviz._util.images import from_uint8, resize
 from featviz._util.progress import Progress, as_progress
+from featviz.activations.latent_ranks import is_latent, latent_ranks
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import Chosen, as_units
 from featviz.errors import FeatvizError
 from featviz.optimization.recipe import CONSTANTS, Recipe
 from featviz.rendering.background_writer import BackgroundWriter
 from featviz.rendering.batch_size import batch_size
+from featviz.rendering.batches import Outcome
 from featviz.rendering.engine import Engine, Local
 from featviz.rendering.plan import BatchSize, Plan, check_units, plan_missing
+from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.manifest import NAME, Manifest
 from featviz.store.reader import Store
@@ -93,6 +97,8 @@ def render_to_store(
                     {"address": list(found), "reason": list(found.values())}, "constants"
                 )
                 constants |= found
+            if latents := _latent_columns(model, outcome):
+                background.add(latents, "latents")
             if outcome.pictures is not None:
                 background.add(
                     {
@@ -110,6 +116,26 @@ def render_to_store(
                 )
                 failures |= failed
     return JobSummary(stored, todo.done, failures, constants=constants)
+
+
+def _latent_columns(model: VisionModel, outcome: Outcome) -> Columns | None:
+    """Return the rows of kind ``latents`` of an outcome; None without latents."""
+    pictures = outcome.pictures
+    rows = [row for row, unit in enumerate(outcome.units) if is_latent(model, unit)]
+    if not rows or pictures is None:
+        return None
+    images = pictures.images[rows]
+    samples = images.shape[1]
+    found = latent_ranks(
+        model,
+        [outcome.units[row] for row in rows for _ in range(samples)],
+        resize(from_uint8(images.flatten(0, 1)).to(model.device), model.image_size),
+    )
+    return {
+        "address": [str(outcome.units[row]) for row in rows],
+        "latent": found.latents.view(-1, samples).float().cpu().numpy(),
+        "rank": found.ranks.view(-1, samples).int().cpu().numpy(),
+    }
 
 
 def plan(

@@ -19,6 +19,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "failures": {"error": ("text", "N")},
     "constants": {"reason": ("text", "N")},
+    "latents": {"latent": ("<f4", "N D"), "rank": ("<i4", "N D")},
     "sides": {
         "images": ("|u1", "N D S H W 3"),
         "activation": ("<f4", "N D"),
@@ -77,6 +78,12 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "similarity": ("<f4", "N"),
     },
     "logits": {"effects": ("<f4", "N C")},
+    "nearest_writers": {
+        "latents": ("text", "N"),
+        "latent_cosines": ("<f4", "N L"),
+        "neurons": ("text", "N"),
+        "neuron_cosines": ("<f4", "N M"),
+    },
     "paths": {
         "picture": ("<f4", "N L"),
         "natural": ("<f4", "N L"),

@@ -1537,6 +1537,16 @@
       "Increase of the activation late in the optimization, as a fraction of the total increase; below 0.1 counts as converged."
     ],
     [
+      "latent",
+      "Latent after the threshold",
+      "Value of the latent after threshold or top-k, at the token of the unit or, for a mean or maximum over patches, at its strongest patch; 0 if it does not fire."
+    ],
+    [
+      "rank",
+      "Rank among latents",
+      "Rank of its pre-activation among all latents of the autoencoder at this token; 1 is the largest."
+    ],
+    [
       "agreement",
       "Agreement between seeds",
       "Similarity of pictures from different random seeds, from 0 to 1."
@@ -1566,7 +1576,7 @@
   var CLAIM_TEXTS = {
     necessary: "Necessary",
     sufficient: "Sufficient",
-    pictured: "Own picture has a larger effect than another neuron\u2019s"
+    pictured: "Own picture has a larger effect than another unit\u2019s"
   };
   var className = (name) => element("bdi", { class: "class-name" }, name);
   function chip(holds, text, tag = "li") {
@@ -5486,14 +5496,15 @@
   }
 
   // unit/evidence/interventions.js
-  var DOSE_NAMES = {
+  var doseNames = (unit) => ({
     picture: ["own picture", "own"],
-    other: ["picture of another neuron", "other"]
-  };
-  function doseFigure({ doses, label, neutral }) {
+    other: [`picture of another ${unit}`, "other"]
+  });
+  function doseFigure({ unit, doses, label, neutral }) {
     const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
     if (!rows.length) return null;
-    const name = (dose, short = 0) => DOSE_NAMES[dose]?.[short] ?? `${dose}th`;
+    const names = doseNames(unit);
+    const name = (dose, short = 0) => names[dose]?.[short] ?? `${dose}th`;
     const description = `Change of the margin of ${label} by patched activation: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
     const interval2 = ({ low, high }) => low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
     return element(
@@ -5513,7 +5524,7 @@
         [
           "Change of the margin of ",
           className(label),
-          ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\xA0% confidence intervals. Doses: the activation of natural images at these percentiles, of the neuron\u2019s own picture, and of the picture of another neuron.`
+          ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\xA0% confidence intervals. Doses: the activation of natural images at these percentiles, of the ${unit}\u2019s own picture, and of the picture of another ${unit}.`
         ],
         tableOf(
           "Values",
@@ -5529,7 +5540,7 @@
       )
     );
   }
-  function profileBars({ profile, agreement }) {
+  function profileBars({ unit, profile, agreement }) {
     const total = profile.total ?? [];
     if (!total.length) return null;
     const direct = new Map(profile.direct);
@@ -5546,7 +5557,7 @@
       element(
         "p",
         { class: "quiet" },
-        "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested."
+        `Decrease of each class logit when the ${unit} is ablated to its mean; the strongest effects of either sign. These effects were not tested.`
       ),
       bars("Supports", up),
       bars("Opposes", down),
@@ -5579,11 +5590,11 @@
     );
   }
   var ABLATIONS = { mean: "Mean ablation", resample: "Resample ablation" };
-  var CONTROLS = { neurons: "neurons", directions: "random directions" };
+  var CONTROLS = { directions: "random directions" };
   var LEVEL = 0.05;
   var bound = (name, value) => value === null ? `${name} unknown` : `${name} ${value > LEVEL ? "\u2265" : "="} ${rounded(Number(value.toPrecision(2)))}`;
-  function comparison2(kind, { count, level, within, p }, format) {
-    const name = CONTROLS[kind] ?? kind;
+  function comparison2(unit, kind, { count, level, within, p }, format) {
+    const name = kind === "neurons" ? `${unit}s` : CONTROLS[kind] ?? kind;
     const text = p <= LEVEL ? `above ${within} of ${count} ${name}, at most ${format(level)}` : level > 0 ? `${count - within + 1} or more of ${count} ${name} reach ${format(level)}` : `not shown to be above 0 and ${within} of ${count} ${name}`;
     return element("div", {}, text, " ", element("span", { class: "quiet" }, `(${bound("p", p)})`));
   }
@@ -5595,7 +5606,7 @@
       element("td", span, element("span", { class: "verdicts one" }, verdict))
     ];
   }
-  function testRows({ removals, doses, controls: controls2, claims, neutral, picture_p: pictureP }) {
+  function testRows({ unit, removals, doses, controls: controls2, claims, neutral, picture_p: pictureP }) {
     const effects = [
       ...Object.values(removals).map(({ effect }) => effect),
       ...[doses[99], doses.picture, doses.other].map((dose) => dose?.effect)
@@ -5606,7 +5617,7 @@
       element("b", {}, format(estimate)),
       low === null ? "" : ` [${format(low)}, ${format(high)}]`
     ];
-    const compared = (found) => Object.entries(found).map(([kind, group]) => comparison2(kind, group, format));
+    const compared = (found) => Object.entries(found).map(([kind, group]) => comparison2(unit, kind, group, format));
     const ablations = Object.entries(removals).map(([name, { effect, controls: found }]) => [
       ABLATIONS[name] ?? name,
       effectCell(effect),
@@ -5621,8 +5632,8 @@
       own.push([
         "Dose of its own picture",
         effectCell(doses.picture.effect),
-        doses.other?.effect.estimate == null ? "no picture of another neuron" : [
-          `picture of another neuron: ${format(doses.other.effect.estimate)} `,
+        doses.other?.effect.estimate == null ? `no picture of another ${unit}` : [
+          `picture of another ${unit}: ${format(doses.other.effect.estimate)} `,
           element("span", { class: "quiet" }, `(${bound("p", pictureP)})`)
         ]
       ]);
@@ -5637,14 +5648,14 @@
       ])
     );
   }
-  function mediationRow({ mediation, mediation_control: control }) {
+  function mediationRow({ unit, mediation, mediation_control: control }) {
     if (mediation === null) return [];
     const share = (value) => percent(Math.round(1e3 * value) / 1e3 || 0);
     return [
       [
         "Mediation of its picture\u2019s effect",
         element("b", {}, share(mediation)),
-        control === null ? "\u2013" : `control neurons: median ${share(control)}`,
+        control === null ? "\u2013" : `control ${unit}s: median ${share(control)}`,
         [element("td", {}, "\u2013"), element("td", {}, "\u2013")]
       ]
     ];
@@ -5684,7 +5695,7 @@
     );
   }
   function testsBlock(verdict) {
-    const { label, images, neutral, data: data2, claims } = verdict;
+    const { unit, label, images, neutral, data: data2, claims } = verdict;
     const among = Math.max(0, ...Object.values(claims).map((claim) => claim.among));
     return [
       element(
@@ -5692,7 +5703,7 @@
         { class: "quiet" },
         "Effects in logits on the margin of ",
         className(label),
-        ", the class that the neuron supports most, on held-out images of ",
+        `, the class that the ${unit} supports most, on held-out images of `,
         element("bdi", {}, data2),
         "."
       ),
@@ -5711,19 +5722,19 @@
             ],
             [
               "Dose",
-              `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the neuron\u2019s own picture`
+              `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the ${unit}\u2019s own picture`
             ],
             [
               "Controls",
-              "neurons of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images"
+              `${unit}s of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images`
             ],
             [
               "q",
-              `false discovery rate over ${counted(among, "tested neuron")}; above 0.05 a lower bound. About 5\xA0% of neurons outrank their controls by chance`
+              `false discovery rate over ${counted(among, `tested ${unit}`)}; above 0.05 a lower bound. About 5\xA0% of ${unit}s outrank their controls by chance`
             ],
             [
               "Mediation",
-              "share of the margin on the neuron\u2019s own picture that is lost with the neuron frozen at its mean"
+              `share of the margin on the ${unit}\u2019s own picture that is lost with the ${unit} frozen at its mean`
             ]
           ].map(([term, meaning]) => [
             element("dt", {}, term),
@@ -5847,7 +5858,7 @@
       "tr",
       {},
       element("th", { scope: "row" }, describe),
-      element("td", { class: "value" }, measured(value)),
+      element("td", { class: "value" }, key === "rank" ? `${value}` : measured(value)),
       element("td", { class: "rank" }, comparison3)
     );
   }
@@ -7075,7 +7086,7 @@
     follows_natural: "Hidden activations match those of top natural images",
     necessary: "Necessary for a class",
     sufficient: "Sufficient for a class",
-    pictured: "Own picture has a larger effect than another neuron\u2019s"
+    pictured: "Own picture has a larger effect than another unit\u2019s"
   };
   var EFFECTS = { necessary: "necessity", sufficient: "sufficiency" };
   var CLASS_MOST = 24;
@@ -7294,7 +7305,7 @@
     return [
       sectionHead(
         "Report",
-        `Quality of the pictures of ${counted(data2.units, "unit")}, compared with natural images, and results of the causal tests of neurons. Claims control the false discovery rate at 5\xA0% over the neurons of a store, with respect to the choice of images. About 5\xA0% of neurons outrank their controls by chance; compare with the row \u201Cexpected by chance\u201D. \u201CNot shown\u201D does not mean disproved.`
+        `Quality of the pictures of ${counted(data2.units, "unit")}, compared with natural images, and results of the causal tests of neurons and latents. Claims control the false discovery rate at 5\xA0% over the neurons and latents of a store, with respect to the choice of images. About 5\xA0% of neurons outrank their controls by chance; compare with the row \u201Cexpected by chance\u201D. \u201CNot shown\u201D does not mean disproved.`
       ),
       reportPasses(data2),
       reportMetrics(data2.overall),
@@ -7638,6 +7649,12 @@
     );
     return site ? unitHash(`${site.name}:${neuron}`) : null;
   }
+  function latentLink(site, latent) {
+    const address = [`${site}:${latent}`, `${site}:${latent}@max`, `${site}:${latent}@cls`].find(
+      (each) => unitTable.find(each) >= 0
+    );
+    return address ? unitHash(address) : null;
+  }
   var isHead = (address, layer, head) => address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
   function unitsOf2({ offset, count }, suffix) {
     const found = [];
@@ -7684,6 +7701,8 @@
     logit_difference: "logit difference",
     kl: "KL divergence from the clean run (nats)"
   };
+  var isLatents = (site) => String(site).startsWith("sae.");
+  var siteText = (site) => isLatents(site) ? `latents of ${site}` : known(SITES, site);
   var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
   var metricName = (metric) => known(METRICS, metric);
   var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
@@ -7697,16 +7716,17 @@
       [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
     );
   }
-  function restrictions({ heads = "all", tokens = ["all"] }) {
+  function restrictions({ site, heads = "all", tokens = ["all"] }) {
+    const groups = isLatents(site) ? "" : "heads ";
     const parts = [
-      ...heads === null || heads === "all" ? [] : [`heads ${heads}`],
+      ...heads === null || heads === "all" ? [] : [`${groups}${heads}`],
       ...tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]
     ];
     return parts.length ? ` (${parts.join(", ")})` : "";
   }
   function sweepText(experiment, windows) {
     const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
-    const what = known(SITES, site) + restrictions(experiment);
+    const what = siteText(site) + restrictions(experiment);
     const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
     const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
     const of = donor ? ` of ${donor.model}` : "";
@@ -7717,6 +7737,7 @@
 
   // sections/traces/section.js
   var ALL2 = "all";
+  var GROUPS = /* @__PURE__ */ new Set(["neuron", "latent"]);
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
@@ -7753,7 +7774,7 @@
       const { layer, head, token, window } = this.sites;
       return listed([
         `layer ${layer[i]}`,
-        ...head[i] === ALL2 ? [] : [`${this.by === "neuron" ? "neuron" : "head"} ${head[i]}`],
+        ...head[i] === ALL2 ? [] : [`${GROUPS.has(this.by) ? this.by : "head"} ${head[i]}`],
         ...token[i] === ALL2 ? [] : [/^\d+$/.test(token[i]) ? this.tokenName(token[i]) : token[i]],
         ...this.windows.length > 1 ? [`window of ${windowName(window[i])}`] : []
       ]);
@@ -7768,6 +7789,7 @@
     siteHref(i) {
       const { layer, head } = this.sites;
       if (!/^\d+$/.test(head[i])) return null;
+      if (/^sae\./.test(this.experiment.site)) return latentLink(this.experiment.site, head[i]);
       return this.by === "neuron" || this.experiment.site === "neurons" ? neuronLink(layer[i], head[i]) : headLink(layer[i], head[i], this.maps);
     }
     /** Nodes that draw the effects: curves by layer, or a map for each window. */

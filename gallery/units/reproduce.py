@@ -47,13 +47,15 @@ def render_command(
         Quoted for a POSIX shell. None if a safe command line is impossible: quoting protects the
         shell, but control and bidirectional characters act on the terminal into which the text is
         pasted, and a model name that starts with a dash would be read as an option. Also None if
-        this version cannot load a model so.
+        this version cannot load a model so, or the command line cannot.
     """
     try:
         options = LoadOptions.from_json(load)
     except FeatvizError:
         return None
     named = {name: sae for name, sae in options.saes.items() if f"{LATENTS}{name}:" in address}
+    if any(sae.facts for sae in named.values()):
+        return None  # only Python takes them
     options = replace(options, saes=named)
     digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
     words = ["featviz", "render", model, address, "-o", f"again-{digest[:8]}"]

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from patching.attribution.diagnostics import diagnostics
-from patching.forward.cache import ActivationCache, ActivationKey, run_with_cache
-from patching.interventions.patch_targets import INSIDE, OUTPUTS, PatchTarget
+from patching.forward.cache import ActivationCache, run_with_cache
+from patching.interventions.patch_targets import INSIDE, OUTPUTS, ActivationKey, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 

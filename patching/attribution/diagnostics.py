@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.forward.cache import ActivationCache, ActivationKey
+from patching.forward.cache import ActivationCache
 from patching.forward.stream_norms import norms_of
-from patching.interventions.patch_targets import INSIDE, OUTPUTS, STREAM, PatchTarget
+from patching.interventions.patch_targets import INSIDE, OUTPUTS, STREAM, ActivationKey, PatchTarget
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 

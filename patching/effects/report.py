@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz.models.loading.sae_files import LATENTS
 from patching.effects.averages import Average, averages, groups
 from patching.effects.bootstrap import LEVEL, Intervals, peak_counts
 from patching.effects.table import Floats, Table
@@ -158,12 +159,13 @@ def name_of(sites: Sites, index: int) -> str:
     index : int
         Index of the site.
     """
+    site = str(sites.site[index])
+    unit = "neuron" if site == "neurons" else "latent" if site.startswith(LATENTS) else "head"
     parts = []
     for name in ("layer", "head", "token"):
         column = getattr(sites, name)
         if name == "layer" or len(set(column.tolist())) > 1:
-            what = "neuron" if name == "head" and sites.site[index] == "neurons" else name
-            parts.append(f"{what} {column[index]}")
+            parts.append(f"{unit if name == 'head' else name} {column[index]}")
     return ", ".join(parts)
 
 

@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from patching.forward.cache import ActivationCache, check_donor
+from patching.forward.cache import ActivationCache, check_donor, latents_of
 from patching.forward.memory import rows_that_fit
 from patching.interventions.patch_targets import (
     BETWEEN,
@@ -166,11 +166,23 @@ def _replace_between(
         for target in sorted(targets, key=lambda target: target.kind in STREAM):
             stream = base.streams[index] if run.stream is None else run.stream
             other = donor.value(target)
-            if target.kind in STREAM:
+            if target.latents is not None:
+                latents = base.value(target) if run.stream is None else None
+                run.stream = _with_latents(target, stream, latents, other)
+            elif target.kind in STREAM:
                 run.stream = target.replace(stream[:, :, None], other)[:, :, 0]
             else:
                 own = base.value(target)
                 run.stream = stream + (target.replace(own, other) - own)[:, :, 0]
+
+
+def _with_latents(
+    target: PatchTarget, own: Tensor, latents: Tensor | None, other: Tensor
+) -> Tensor:
+    """Replace latents of an activation, (N, T, C); they are computed where they are not known."""
+    whole = own[:, :, None]
+    known = latents_of(target, whole) if latents is None else latents
+    return target.replace_latents(whole, known, other)[:, :, 0]
 
 
 @dataclass(frozen=True)
@@ -222,7 +234,7 @@ def _run_sublayer(
         if targets or not joins:
             stream = base.streams[index] if run.stream is None else run.stream
             inputs.append(_SublayerInput(run.index, stream, joins, targets))
-    streams = _from_cache(inputs, base.streams[index + 1], donor)
+    streams = _from_cache(inputs, base.streams[index + 1], base, donor)
     rest = [each for each in inputs if each.index not in streams]
     if sublayer.last:
         late = [each for each in rest if each.needs_last_layer_only]
@@ -234,13 +246,19 @@ def _run_sublayer(
 
 
 def _from_cache(
-    inputs: list[_SublayerInput], base_stream: Tensor, donor: ActivationCache
+    inputs: list[_SublayerInput], base_stream: Tensor, base: ActivationCache, donor: ActivationCache
 ) -> dict[int, Tensor]:
     """Update runs whose sublayer output is the donor's, or partly the donor's and the base's."""
     streams = {}
     for each in inputs:
         target = each.output
-        if target and (target.tokens is None or (each.joins and len(each.targets) == 1)):
+        if target and target.latents is not None:
+            if each.joins and len(each.targets) == 1:
+                own = base.value(target.whole)[:, :, 0]
+                new = _with_latents(target, own, base.value(target), donor.value(target))
+                # Adding the difference leaves a run without a change as it is, bit by bit.
+                streams[each.index] = base_stream + (new - own)
+        elif target and (target.tokens is None or (each.joins and len(each.targets) == 1)):
             other = each.stream + donor.value(target)[:, :, 0]
             streams[each.index] = target.replace(base_stream[:, :, None], other[:, :, None])[
                 :, :, 0
@@ -276,7 +294,9 @@ def _by_whole_sublayer(
     streams = {}
     for each, stream, branch in zip(inputs, batch.chunk(len(inputs)), branches, strict=True):
         added = branch
-        if each.output:
+        if each.output and each.output.latents is not None:
+            added = _with_latents(each.output, branch, None, donor.value(each.output))
+        elif each.output:
             added = each.output.replace(branch[:, :, None], donor.value(each.output))[:, :, 0]
         # In place: allocating memory of this size takes as long as the addition.
         streams[each.index] = stream.add_(added)

@@ -14,6 +14,7 @@ from patching.interventions.patch_targets import (
     INSIDE,
     OUTPUTS,
     STREAM,
+    ActivationKey,
     Patch,
     PatchTarget,
     check_targets,
@@ -21,11 +22,8 @@ from patching.interventions.patch_targets import (
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 
-ActivationKey = tuple[str, int]
-"""Kind of activation and index of the block."""
-
 Values = dict[ActivationKey, Tensor]
-"""Activations, each (N, T, G, D)."""
+"""Activations, each (N, T, G, D); of latents, D is 1."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class ActivationCache:
     streams : list of Tensor, each of shape (N, T, C)
         The residual stream before each sublayer, and after the last.
     values : dict of (kind, layer) to Tensor, each of shape (N, T, G, D)
-        The other activations that were requested.
+        The other activations that were requested; see `PatchTarget.key`.
     logits : Tensor, shape (N, classes)
     """
 
@@ -46,7 +44,7 @@ class ActivationCache:
     logits: Tensor
 
     def value(self, target: PatchTarget) -> Tensor:
-        """Return the whole activation of a target's kind and layer.
+        """Return the whole activation of a target's kind and layer, or all latents.
 
         Parameters
         ----------
@@ -57,9 +55,9 @@ class ActivationCache:
         -------
         Tensor, shape (N, T, G, D)
         """
-        if target.kind in STREAM:
+        if target.kind in STREAM and target.latents is None:
             return self.streams[target.sublayer][:, :, None]
-        return self.values[target.kind, target.layer]
+        return self.values[target.key]
 
     def first_tokens(self, count: int) -> ActivationCache:
         """Return a cache with only the first `count` tokens of every activation."""
@@ -108,7 +106,29 @@ def run_with_cache(
             found[kind] = branch[:, :, None]
         values |= {(kind, index // 2): value for kind, value in found.items()}
         streams.append(streams[-1] + branch)
-    return ActivationCache(streams, values, vit.finish(streams[-1]))
+    run = ActivationCache(streams, values, vit.finish(streams[-1]))
+    for target in targets:
+        if target.latents is not None and target.key not in values:
+            values[target.key] = latents_of(target, run.value(target.whole))
+    return run
+
+
+def latents_of(target: PatchTarget, activation: Tensor) -> Tensor:
+    """Compute all latents of the sparse autoencoder of a target.
+
+    Parameters
+    ----------
+    target : PatchTarget
+        Of latents.
+    activation : Tensor, shape (N, T, 1, D)
+        What the autoencoder reads.
+
+    Returns
+    -------
+    Tensor, shape (N, T, G, 1)
+    """
+    assert target.latents is not None
+    return target.latents.sae.encode(activation[:, :, 0]).to(activation)[..., None]
 
 
 def check_donor(
@@ -136,16 +156,17 @@ def check_donor(
         raise FeatvizError(
             f"the donor run has {forms[1]} (images, tokens, channels), the base run {forms[0]}"
         )
-    for kind, layer in {
-        (target.kind, target.layer) for target in targets if target.kind not in STREAM
-    }:
+    for target in targets:
+        if target.kind in STREAM and target.latents is None:
+            continue
+        what = f"{'latents of ' if target.latents else ''}{target.kind} of block {target.layer}"
         for name, run in (("base", base), ("donor", donor)):
-            if (kind, layer) not in run.values:
-                raise FeatvizError(f"the {name} run has no {kind} of block {layer}")
-        own, other = base.values[kind, layer], donor.values[kind, layer]
+            if target.key not in run.values:
+                raise FeatvizError(f"the {name} run has no {what}")
+        own, other = base.value(target), donor.value(target)
         if own.shape != other.shape:
             raise FeatvizError(
-                f"{kind} of block {layer} has shape {tuple(other.shape)} in the donor run, "
+                f"{what} has shape {tuple(other.shape)} in the donor run, "
                 f"and {tuple(own.shape)} in the base run"
             )
 

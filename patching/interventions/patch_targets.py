@@ -10,6 +10,7 @@ from torch import Tensor
 
 from featviz.errors import FeatvizError, did_you_mean
 from patching.vit.hook_points import group_count, hook_point
+from patching.vit.latent_layer import LatentLayer
 from patching.vit.residual_vit import ResidualViT
 
 EMBEDDINGS = ("patch_embed", "pos_embed")
@@ -25,10 +26,16 @@ INSIDE = (*INSIDE_ATTENTION, "neurons")
 """Activations inside a sublayer, which have heads or neurons."""
 KINDS = (*BETWEEN, *OUTPUTS, *INSIDE)
 
+ActivationKey = tuple[str, int]
+"""Kind of activation, or path of the site of latents, and index of the block."""
+
 
 @dataclass(frozen=True)
 class PatchTarget:
     """One activation of one block, or a part of it.
+
+    With a sparse autoencoder, the part is what its latents write: `kind` is the activation that it
+    reads, and the latents change while its error, the activation minus the reconstruction, stays.
 
     Attributes
     ----------
@@ -41,13 +48,27 @@ class PatchTarget:
     tokens : tuple of int or None
         Indices of tokens, where prefix tokens come first; None for all tokens.
     groups : tuple of int or None
-        Indices of heads or neurons; None for all. Embeddings, streams and outputs have none.
+        Indices of heads, neurons or latents; None for all. Embeddings, streams and outputs have
+        none.
+    latents : LatentLayer or None
+        The autoencoder whose latents are replaced, of the same kind and layer.
     """
 
     kind: str
     layer: int
     tokens: tuple[int, ...] | None = None
     groups: tuple[int, ...] | None = None
+    latents: LatentLayer | None = None
+
+    @property
+    def key(self) -> ActivationKey:
+        """Identifies the whole activation, or all latents, of which the target is a part."""
+        return (self.kind if self.latents is None else self.latents.path), self.layer
+
+    @property
+    def whole(self) -> PatchTarget:
+        """The whole activation; for latents, that which the autoencoder reads."""
+        return PatchTarget(self.kind, self.layer)
 
     @property
     def sublayer(self) -> int:
@@ -78,6 +99,31 @@ class PatchTarget:
         tokens = _mask(own.shape[1], self.tokens, own.device)
         groups = _mask(own.shape[2], self.groups, own.device)
         return torch.where((tokens[:, None] & groups)[..., None], other, own)
+
+    def replace_latents(self, own: Tensor, latents: Tensor, other: Tensor) -> Tensor:
+        """Replace latents at the target's tokens and groups, and keep the reconstruction error.
+
+        Parameters
+        ----------
+        own : Tensor, shape (N, T, 1, D)
+            The activation that is patched.
+        latents : Tensor, shape (N, T, G, 1)
+            Its latents.
+        other : Tensor, shape (N, T, G, 1)
+            The latents to take values from.
+
+        Returns
+        -------
+        Tensor, shape (N, T, 1, D)
+        """
+        assert self.latents is not None
+        sae = self.latents.sae
+        groups = None if self.groups is None else sorted(set(self.groups))
+        change = (other - latents)[..., 0]
+        change = change if groups is None else change[..., groups]
+        tokens = _mask(own.shape[1], self.tokens, own.device)
+        change = torch.where(tokens[:, None], change, 0).to(sae.decoder)
+        return own + sae.decode_change(change, own[:, :, 0], groups).to(own)[:, :, None]
 
 
 Patch = tuple[PatchTarget, ...]
@@ -113,6 +159,9 @@ def check_targets(vit: ResidualViT, targets: Iterable[PatchTarget]) -> None:
         name = f"{target.kind} of block {target.layer} of {vit.model.name}"
         _check_indices(name, "tokens", target.tokens, vit.tokens)
         if target.groups is None:
+            continue
+        if target.latents is not None:
+            _check_indices(name, "latents", target.groups, target.latents.sae.latents)
             continue
         if target.kind not in INSIDE:
             raise FeatvizError(f"{name} has no heads or neurons to select")

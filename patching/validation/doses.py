@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from featviz.store.columns import Row
 from patching.effects.bootstrap import intervals, resampled_means
@@ -15,6 +14,7 @@ from patching.effects.metrics import margins
 from patching.validation.candidate import MIN_NEUTRAL, Candidate
 from patching.validation.control_test import bootstrap_p
 from patching.validation.layer_context import PERCENTILES, Neuron
+from patching.vit.stream_units import UnitRun
 
 DOSES = (*map(str, PERCENTILES), "picture", "other")
 """Names of the doses: percentiles, the neuron's own render, and the render of another neuron."""
@@ -22,20 +22,16 @@ DOSES = (*map(str, PERCENTILES), "picture", "other")
 
 @dataclass(frozen=True)
 class RenderRun:
-    """A run of a neuron's D renders up to its MLP.
+    """A run of a neuron's D renders through its layer.
 
     Attributes
     ----------
-    resid_post : Tensor, shape (D, T, C)
-        The residual stream after the MLP.
-    activations : Tensor, shape (D, T, F)
-        Of all neurons of the MLP, after the nonlinearity.
+    run : UnitRun
     best : int
         Index of the render with the highest activation.
     """
 
-    resid_post: Tensor
-    activations: Tensor
+    run: UnitRun
     best: int
 
 
@@ -68,8 +64,8 @@ def dose_response(candidate: Candidate, own: RenderRun, other: RenderRun | None)
     if len(images) < MIN_NEUTRAL:
         return row
     doses = [context.dose(neuron, percentile) for percentile in PERCENTILES]
-    renders = [run for run in (own, other) if run is not None]
-    doses += [run.activations[run.best, :, neuron.index] for run in renders]
+    renders = [each for each in (own, other) if each is not None]
+    doses += [each.run.activations[each.best, :, neuron.index] for each in renders]
     last, count = len(PERCENTILES) - 1, len(doses)
     planned = [context.set_activation(neuron, images, dose) for dose in doses]
     # The highest percentile was run before, for the comparison with controls.
@@ -101,7 +97,7 @@ def mediation(candidate: Candidate, renders: RenderRun, controls: Sequence[Neuro
     renders : RenderRun
         Of its renders.
     controls : sequence of Neuron
-        Neurons of the MLP that are frozen instead, for comparison.
+        Units of the layer that are frozen instead, for comparison.
 
     Returns
     -------
@@ -117,14 +113,12 @@ def mediation(candidate: Candidate, renders: RenderRun, controls: Sequence[Neuro
     if len(images) < MIN_NEUTRAL:
         return row
     logit = context.split.classes[label].logit
-    samples, frozen = len(renders.resid_post), [candidate.neuron, *controls]
-    shifts = [
-        (neuron.mean - renders.activations[:, :, neuron.index]) * context.token_mask
-        for neuron in frozen
-    ]
+    run, frozen = renders.run, [candidate.neuron, *controls]
+    samples, scale = len(run.stream), run.scale[..., 0] * context.token_mask
+    shifts = [(neuron.mean - run.activations[:, :, neuron.index]) * scale for neuron in frozen]
     directions = torch.stack([neuron.direction for neuron in (candidate.neuron, *frozen)])
     logits = context.suffix.logits(
-        renders.resid_post,
+        run.stream,
         torch.arange(samples).repeat(1 + len(frozen)),
         torch.cat([torch.zeros_like(shifts[0]), *shifts]),
         directions.repeat_interleave(samples, 0),

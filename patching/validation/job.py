@@ -1,8 +1,10 @@
-"""Validation job: tests the rendered MLP neurons of a store, and adds the results to it."""
+"""Validation job: tests the rendered neurons and latents of a store, and adds the results to it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ from patching.validation.layer_context import (
     SHORTLIST,
     TRIALS,
 )
-from patching.validation.layer_group import LayerGroup, LoadRenders, MLPNeuron
+from patching.validation.layer_group import LayerGroup, LoadRenders, RenderedUnit
 from patching.validation.split import (
     MIN_PER_CLASS,
     REFERENCE_EVERY,
@@ -49,10 +51,14 @@ from patching.validation.split import (
     choose_images,
     split,
 )
-from patching.validation.suffix_forward import Baseline, Suffix
+from patching.validation.suffix_forward import Baseline
+from patching.vit.latent_layer import latent_layer
 from patching.vit.residual_vit import ResidualViT, residual_vit
+from patching.vit.stream_units import Latents, MLPNeurons, StreamUnits
 
 KIND = "validations"
+
+_NEURONS = re.compile(r"blocks\.(\d+)\.(?:mlp\.fc1|mlp_act)")
 
 IMAGES_PER_CLASS = 60
 """Default number of images of each class, a third of them reference images."""
@@ -70,7 +76,7 @@ def validate_to_store(
     force: bool = False,
     progress: Progress | bool = False,
 ) -> JobSummary:
-    """Validate every rendered MLP neuron of a store that is not validated yet.
+    """Validate every rendered MLP neuron and latent of a store that is not validated yet.
 
     Results are stored layer by layer. They depend on the model, the images, the seed and the
     neuron's address; the dose ``other`` also depends on which neurons of the layer are rendered.
@@ -119,7 +125,7 @@ def validate_to_store(
     if opened.fingerprint != model.fingerprint:
         raise FeatvizError(f"{opened.path} has renders of {opened.model}, not of {model.name}")
     vit = residual_vit(model)
-    rendered, skipped = mlp_neurons(model, vit, opened.addresses())
+    rendered, skipped = stream_units(model, vit, opened.addresses())
     chosen = choose_images(dataset, _count(dataset, count))
     recorded = None if force else stored_configuration(store, KIND)
     dataset = dataset.readable(chosen, recorded)
@@ -154,10 +160,10 @@ def validate_to_store(
     return JobSummary(len(missing), done, skipped=skipped, unreadable=left_out)
 
 
-def mlp_neurons(
+def stream_units(
     model: VisionModel, vit: ResidualViT, addresses: Sequence[str]
-) -> tuple[list[MLPNeuron], dict[str, str]]:
-    """Find the units of a store that can be validated.
+) -> tuple[list[RenderedUnit], dict[str, str]]:
+    """Find the units of a store that can be validated: neurons of MLPs, and latents.
 
     Parameters
     ----------
@@ -168,35 +174,40 @@ def mlp_neurons(
 
     Returns
     -------
-    neurons : list of MLPNeuron
+    units : list of RenderedUnit
         By layer and token, then in the order of the addresses.
     skipped : dict of str to str
         The other addresses, and why each is skipped.
     """
-    layers = {
-        f"blocks.{layer}.{name}": layer
-        for layer in range(vit.depth)
-        for name in ("mlp.fc1", "mlp_act")
-    }
-    unsupported = {}
-    for site, layer in layers.items():
+
+    @cache
+    def layer_of(site: str) -> StreamUnits | str:
+        """Return the layer of a site, or the reason why its units cannot be validated."""
+        found = _NEURONS.fullmatch(site)
         try:
-            Suffix(vit, layer)
+            if found is not None and int(found[1]) < vit.depth:
+                return neurons(int(found[1]))
+            if site and model.site(site).kind == "latents":
+                return Latents(vit, latent_layer(model, site))
         except FeatvizError as error:
-            unsupported[site] = str(error)
+            return str(error)
+        return "neither a neuron of an MLP (blocks.L.mlp.fc1:N or .mlp_act:N) nor a latent"
+
+    # Cached, since two sites have the same neurons.
+    neurons = cache(partial(MLPNeurons, vit))
     found = []
     units, skipped = read_units(model, addresses)
     for unit in units:
         address = str(unit)
-        if not isinstance(unit, Unit) or unit.site not in layers or not isinstance(unit.index, int):
-            skipped[address] = "not a neuron of an MLP (blocks.L.mlp.fc1:N or .mlp_act:N)"
-        elif unit.site in unsupported:
-            skipped[address] = unsupported[unit.site]
+        index = unit.index if isinstance(unit, Unit) else None
+        layer = layer_of(unit.site if isinstance(index, int) else "")
+        if isinstance(layer, str) or not isinstance(index, int):
+            skipped[address] = str(layer)
         else:
             token: object = 0 if unit.token == "cls" else unit.token
             position = token if isinstance(token, int) else None
-            found.append(MLPNeuron(address, layers[unit.site], unit.index, position))
-    return sorted(found, key=lambda neuron: neuron.group), skipped
+            found.append(RenderedUnit(address, layer, index, position))
+    return sorted(found, key=lambda unit: unit.group), skipped
 
 
 def draw_resamples(images: Split, seed: int) -> Floats:
@@ -224,14 +235,14 @@ def _count(dataset: Dataset, count: int | None) -> int:
 
 
 def _renders_of(store: Store) -> LoadRenders:
-    def load(neuron: MLPNeuron) -> tuple[Any, int]:
+    def load(neuron: RenderedUnit) -> tuple[Any, int]:
         row = store.row(neuron.address)
         return row["images"], int(row["activation"].argmax())
 
     return load
 
 
-def _columns(rows: Sequence[tuple[MLPNeuron, Row]]) -> Columns:
+def _columns(rows: Sequence[tuple[RenderedUnit, Row]]) -> Columns:
     arrays = {
         name: np.stack([np.asarray(row[name]) for _, row in rows]).astype(dtype)
         for name, (dtype, _) in SCHEMAS[KIND].items()

@@ -1,4 +1,4 @@
-"""Interventions on the neurons of one MLP, and their effects on the margins of classes."""
+"""Interventions on neurons or latents of one layer, and their effects on the margins of classes."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ SHORTLIST, TRIALS = 3, 8
 
 @dataclass(frozen=True)
 class Neuron:
-    """An activation, and the direction that it writes to the residual stream.
+    """A neuron or a latent: an activation, and the direction that it writes to the stream.
 
     Attributes
     ----------
     index : int
-        Index of the neuron in its MLP.
+        Index in its layer.
     activation : Tensor, shape (N, T)
-        After the nonlinearity, on every image of the split.
+        After the nonlinearity or threshold, on every image of the split.
     mean : Tensor, shape (T,)
         Mean activation over the reference images.
     image_mean : array, shape (N,)
         Mean activation of each image over the tokens at which the neuron is changed.
     direction : Tensor, shape (C,)
-        Added to the residual stream per unit of activation.
+        Added to the residual stream per unit of activation, times the scale of the token.
     """
 
     index: int
@@ -64,7 +64,7 @@ class Intervention(NamedTuple):
     images : array, shape (n,)
         Indices among the images of the split.
     shift : Tensor, shape (n, T)
-        Change of the activation at each token.
+        Change along the direction at each token: of the activation, times the scale of the token.
     """
 
     images: Indices
@@ -92,27 +92,30 @@ class Effect:
 
 @dataclass(frozen=True)
 class LayerContext:
-    """Unpatched runs at one MLP, shared by all neurons that are changed at the same tokens.
+    """Unpatched runs at one layer, shared by all units that are changed at the same tokens.
 
     Attributes
     ----------
     suffix : Suffix
-        The model after the MLP.
+        The model after the layer.
     split : Split
         Of N images, R of which are reference images.
-    resid_post : Tensor, shape (N, T, C)
-        The residual stream after the MLP.
+    stream : Tensor, shape (N, T, C)
+        The residual stream after the layer.
+    scale : Tensor, shape (N, T)
+        See `patching.vit.stream_units.UnitRun`.
     margins : array, shape (N, classes)
         Unpatched margins.
     gradients : Tensor, shape (R, T, C)
-        Gradient, by `resid_post`, of the margin of each reference image's class.
+        Gradient, by `stream`, of the margin of each reference image's class.
     token_mask : Tensor, shape (T,)
         1 at the tokens at which neurons are changed, 0 elsewhere.
     """
 
     suffix: Suffix
     split: Split
-    resid_post: Tensor
+    stream: Tensor
+    scale: Tensor
     margins: Floats
     gradients: Tensor
     token_mask: Tensor
@@ -137,7 +140,8 @@ class LayerContext:
         array, shape (D, classes)
         """
         reference = torch.from_numpy(self.split.reference)
-        above = (neuron.activation[reference] - neuron.mean).clamp_min(0) * self.token_mask
+        above = (neuron.activation[reference] - neuron.mean).clamp_min(0)
+        above = above * self.scale[reference] * self.token_mask
         # Summed over tokens first: the product with directions would be images x tokens x D.
         summed = torch.einsum("nt,ntc->nc", above, self.gradients)
         scores = (directions @ summed.T).double().cpu().numpy()
@@ -228,8 +232,9 @@ class LayerContext:
         -------
         Intervention
         """
-        own = neuron.activation[torch.from_numpy(images)]
-        return Intervention(images, (activation - own) * self.token_mask)
+        chosen = torch.from_numpy(images)
+        change = activation - neuron.activation[chosen]
+        return Intervention(images, change * self.scale[chosen] * self.token_mask)
 
     def clip_at_mean(self, neuron: Neuron, images: Indices) -> Intervention:
         """Plan to clip the activation at its mean from above; see `set_activation`."""
@@ -279,7 +284,7 @@ class LayerContext:
         """
         images = torch.cat([torch.from_numpy(each.images) for each in interventions])
         shifts = torch.cat([each.shift for each in interventions])
-        logits = self.suffix.logits(self.resid_post, images, shifts, direction)
+        logits = self.suffix.logits(self.stream, images, shifts, direction)
         after = margins(logits, self.split.logits).numpy()
         change = after - self.margins[images.numpy()]
         ends = np.cumsum([len(each.images) for each in interventions])[:-1]

@@ -1,4 +1,4 @@
-"""Validation of the neurons of one layer, which share unpatched runs and controls."""
+"""Validation of the neurons or latents of one layer, which share unpatched runs and controls."""
 
 from __future__ import annotations
 
@@ -21,47 +21,51 @@ from patching.validation.doses import RenderRun
 from patching.validation.layer_context import LayerContext, Neuron
 from patching.validation.measure import ComparisonSet, measure_neuron, silent_row
 from patching.validation.suffix_forward import Baseline, Suffix
+from patching.vit.stream_units import StreamUnits
 
 
 @dataclass(frozen=True)
-class MLPNeuron:
-    """A rendered neuron of an MLP.
+class RenderedUnit:
+    """A rendered neuron or latent.
 
     Attributes
     ----------
     address : str
-    layer : int
-        Index of its block.
+    layer : StreamUnits
+        The neurons of an MLP, or the latents of a sparse autoencoder.
     index : int
-        Index in the block's MLP.
+        Index in the layer.
     token : int or None
         The only token at which it is read and changed; None for all tokens.
     """
 
     address: str
-    layer: int
+    layer: StreamUnits
     index: int
     token: int | None
 
     @property
-    def group(self) -> tuple[int, int]:
-        """Layer and token (-1 for all tokens), shared by neurons that are validated together."""
-        return self.layer, -1 if self.token is None else self.token
+    def group(self) -> tuple[int, str, int]:
+        """Shared by units that are validated together; ascending in the order of the layers.
+
+        The sublayer before the layer, its path, and the token (-1 for all tokens).
+        """
+        return self.layer.before, self.layer.path, -1 if self.token is None else self.token
 
 
-LoadRenders = Callable[[MLPNeuron], tuple[NDArray[np.uint8], int]]
+LoadRenders = Callable[[RenderedUnit], tuple[NDArray[np.uint8], int]]
 """From a neuron to its renders (D, H, W, 3), and the index of that with the highest activation."""
 
 
 class LayerGroup:
-    """The neurons of one MLP that are read and changed at the same tokens.
+    """The neurons or latents of one layer that are read and changed at the same tokens.
 
     Parameters
     ----------
     baseline : Baseline
-        Advanced to the MLP by the constructor.
-    neurons : sequence of MLPNeuron
-        Those to validate, at least one; all of the same `MLPNeuron.group`.
+        Advanced to the layer by the constructor.
+    neurons : sequence of RenderedUnit
+        Those to validate, at least one; all of the same `RenderedUnit.group`.
     resamples : array, shape (B, held-out images)
         See `patching.effects.bootstrap.stratified_counts`.
     seed : int
@@ -71,7 +75,7 @@ class LayerGroup:
     Attributes
     ----------
     levels : array, shape (F,)
-        Activation level of every neuron of the MLP: the standard deviation over the reference
+        Activation level of every unit of the layer: the standard deviation over the reference
         images, around the mean at each token.
     pool : array
         Indices of the neurons that controls are taken from.
@@ -83,20 +87,20 @@ class LayerGroup:
     def __init__(
         self,
         baseline: Baseline,
-        neurons: Sequence[MLPNeuron],
+        neurons: Sequence[RenderedUnit],
         resamples: Floats,
         seed: int,
         load_renders: LoadRenders,
     ) -> None:
         self._baseline, self._resamples = baseline, resamples
         self._seed, self._load_renders = seed, load_renders
-        layer, token = neurons[0].group
-        self._suffix, self._token = Suffix(baseline.vit, layer), token
-        baseline.advance_to(2 * layer + 1)
+        self._layer, self._token = neurons[0].layer, neurons[0].token
+        self._suffix = Suffix(baseline.vit, self._layer.after)
+        baseline.advance_to(self._layer.before)
         self._means, self.levels = self._statistics()
         self.pool: Indices = control_pool(self.levels)
         indices = np.union1d(self.pool, [neuron.index for neuron in neurons])
-        self.neurons, self.context = self._run_mlp(indices.tolist())
+        self.neurons, self.context = self._run_layer(indices.tolist())
         self._candidates: dict[int, Candidate] = {}
 
     def candidate(self, index: int) -> Candidate:
@@ -109,24 +113,24 @@ class LayerGroup:
 
     def rows(
         self,
-        neurons: Sequence[MLPNeuron],
-        rendered: Sequence[MLPNeuron],
+        neurons: Sequence[RenderedUnit],
+        rendered: Sequence[RenderedUnit],
         tick: Callable[[], object],
-    ) -> Iterator[tuple[MLPNeuron, Row]]:
+    ) -> Iterator[tuple[RenderedUnit, Row]]:
         """Validate neurons.
 
         Parameters
         ----------
-        neurons : sequence of MLPNeuron
+        neurons : sequence of RenderedUnit
             Those to validate; given to the constructor.
-        rendered : sequence of MLPNeuron
+        rendered : sequence of RenderedUnit
             All rendered neurons of the group.
         tick : callable
             Called after every neuron.
 
         Yields
         ------
-        neuron : MLPNeuron
+        neuron : RenderedUnit
         row : dict of str to Any
             Without ``address``.
         """
@@ -140,7 +144,7 @@ class LayerGroup:
             tick()
             yield neuron, {**row, "level": self.levels[neuron.index]}
 
-    def _row(self, neuron: MLPNeuron, rendered: Sequence[MLPNeuron]) -> Row:
+    def _row(self, neuron: RenderedUnit, rendered: Sequence[RenderedUnit]) -> Row:
         generator = generator_for(self._seed, "validation", neuron.address)
         others = [each for each in rendered if each != neuron]
         drawn = int(torch.randint(max(len(others), 1), (), generator=generator))
@@ -161,8 +165,8 @@ class LayerGroup:
         with torch.no_grad():
             for batch in self._baseline.batches(len(reference)):
                 stream = self._baseline.stream[reference[batch]]
-                neurons = self._suffix.run_mlp(stream).neurons.double()
-                total, squares = total + neurons.sum(0), squares + (neurons**2).sum(0)
+                values = self._layer.run(stream).activations.double()
+                total, squares = total + values.sum(0), squares + (values**2).sum(0)
         means, square = torch.as_tensor(total) / len(reference), torch.as_tensor(squares)
         variance = (square / len(reference) - means**2).clamp_min(0)
         return means, variance[self._tokens].mean(0).sqrt().cpu().numpy()
@@ -170,26 +174,28 @@ class LayerGroup:
     @property
     def _tokens(self) -> slice:
         """The tokens at which neurons are read and changed."""
-        return slice(None) if self._token < 0 else slice(self._token, self._token + 1)
+        return slice(None) if self._token is None else slice(self._token, self._token + 1)
 
-    def _run_mlp(self, indices: list[int]) -> tuple[dict[int, Neuron], LayerContext]:
-        """Run the MLP on all images, and keep the activations of some neurons."""
-        baseline, suffix = self._baseline, self._suffix
-        resid_post = torch.empty_like(baseline.stream)
+    def _run_layer(self, indices: list[int]) -> tuple[dict[int, Neuron], LayerContext]:
+        """Run the layer on all images, and keep the activations of some units."""
+        baseline = self._baseline
+        after = torch.empty_like(baseline.stream)
+        scale = torch.empty_like(baseline.stream[..., 0])
         activations = []
         with torch.no_grad():
-            for batch in baseline.batches(len(resid_post)):
-                found = suffix.run_mlp(baseline.stream[batch])
-                resid_post[batch] = baseline.stream[batch] + found.output
-                activations.append(found.neurons[:, :, indices])
-        token_mask = torch.zeros(resid_post.shape[1]).to(resid_post)
+            for batch in baseline.batches(len(after)):
+                found = self._layer.run(baseline.stream[batch])
+                after[batch], scale[batch] = found.stream, found.scale[..., 0]
+                activations.append(found.activations[:, :, indices])
+        token_mask = torch.zeros(after.shape[1]).to(after)
         token_mask[self._tokens] = 1
         context = LayerContext(
-            suffix,
+            self._suffix,
             baseline.split,
-            resid_post,
+            after,
+            scale,
             baseline.margins,
-            self._margin_gradients(resid_post),
+            self._margin_gradients(after),
             token_mask,
         )
         activation = torch.cat(activations).movedim(2, 0).contiguous()
@@ -198,22 +204,22 @@ class LayerGroup:
             index: Neuron(
                 index,
                 activation[row],
-                self._means[:, index].to(resid_post),
+                self._means[:, index].to(after),
                 image_means[row],
-                suffix.directions[index],
+                self._layer.directions[index],
             )
             for row, index in enumerate(indices)
         }
         return neurons, context
 
-    def _margin_gradients(self, resid_post: Tensor) -> Tensor:
+    def _margin_gradients(self, stream: Tensor) -> Tensor:
         """Differentiate the margin of each reference image's class by the stream, (R, T, C)."""
         split = self._baseline.split
         reference = torch.from_numpy(split.reference)
-        labels = torch.from_numpy(split.labels)[reference].to(resid_post.device)
+        labels = torch.from_numpy(split.labels)[reference].to(stream.device)
         found = []
         for batch in self._baseline.batches(len(reference)):
-            start = resid_post[reference[batch]].requires_grad_()
+            start = stream[reference[batch]].requires_grad_()
             with torch.enable_grad():
                 logits = self._suffix.finish(start[:, : self._suffix.tokens])
                 of_classes = margins(logits, split.logits)
@@ -221,12 +227,11 @@ class LayerGroup:
                 found.append(torch.autograd.grad(own, start)[0])
         return torch.cat(found)
 
-    def _run_renders(self, neuron: MLPNeuron) -> RenderRun:
+    def _run_renders(self, neuron: RenderedUnit) -> RenderRun:
         pixels, best = self._load_renders(neuron)
         vit = self._baseline.vit
         images = from_uint8(torch.from_numpy(pixels).to(vit.model.device))
         with torch.no_grad():
             stream = vit.embed(resize(images, vit.model.image_size))
-            stream = vit.run(stream, 0, 2 * self._suffix.layer + 1)
-            found = self._suffix.run_mlp(stream)
-        return RenderRun(stream + found.output, found.neurons, best)
+            run = self._layer.run(vit.run(stream, 0, self._layer.before))
+        return RenderRun(run, best)

@@ -1,25 +1,20 @@
-"""Forward passes of a validation: unpatched runs, and runs with one neuron changed."""
+"""Forward passes of a validation: unpatched runs, and runs with one unit changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from featviz.data.datasets import Dataset
-from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
 from patching.effects.bootstrap import Floats
 from patching.effects.metrics import check_labels, margins
 from patching.forward.memory import BATCH, images_that_fit
 from patching.validation.split import Split
-from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
-from patching.vit.sublayers import Sublayer
 
 
 class Baseline:
@@ -99,134 +94,62 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class MLPActivations:
-    """Activations of an MLP on N images.
-
-    Attributes
-    ----------
-    neurons : Tensor, shape (N, T, F)
-        After the nonlinearity.
-    output : Tensor, shape (N, T, C)
-        What the MLP adds to the residual stream.
-    """
-
-    neurons: Tensor
-    output: Tensor
-
-
-@dataclass(frozen=True)
 class Suffix:
-    """The part of a model after the MLP of one block, for runs with one neuron changed.
+    """The part of a model after a layer of neurons or latents, for runs with one of them changed.
 
-    A neuron adds its activation times one vector, its direction, to the residual stream. A run with
-    another activation therefore starts after the MLP: from the unpatched stream plus the change of
-    the activation at each token times the direction.
+    A unit adds its activation times one vector, its direction, to the residual stream. A run with
+    another activation therefore starts after the layer: from the unpatched stream plus the change
+    of the activation at each token times the direction.
 
     The logits are those of `patching.forward.batched_patching.patched_logits`, up to rounding. That
     function applies every patch to all images, and needs a cache of every stream. Here each run has
-    an image, a change and a direction of its own, which may be no neuron's.
+    an image, a change and a direction of its own, which may be no unit's.
 
     Parameters
     ----------
     vit : ResidualViT
-    layer : int
-        Index of the block.
-
-    Raises
-    ------
-    FeatvizError
-        If the MLP is post-norm, or is not ``fc1``, a nonlinearity and ``fc2`` in sequence, so that
-        its neurons do not each write along one direction.
+    start : int
+        Index of the first sublayer that is run.
     """
 
     vit: ResidualViT
-    layer: int
-
-    def __post_init__(self) -> None:
-        mlp = self.mlp
-        if not mlp.norm_first:
-            raise FeatvizError(
-                f"{mlp.path} is post-norm, so its neurons do not write to the stream separately"
-            )
-        first, last = (getattr(mlp.core, name, None) for name in ("fc1", "fc2"))
-        linear = isinstance(first, nn.Linear) and isinstance(last, nn.Linear) and mlp.last is last
-        if not linear or first.out_features != last.in_features:  # type: ignore[union-attr]
-            raise FeatvizError(f"{mlp.path} is not fc1, a nonlinearity and fc2 in sequence")
-
-    @property
-    def mlp(self) -> Sublayer:
-        """The MLP, with its norm and scale."""
-        return self.vit.sublayers[2 * self.layer + 1]
+    start: int
 
     @property
     def tokens(self) -> int:
-        """Number of first tokens after the MLP that the logits depend on."""
-        last = self.layer == self.vit.depth - 1
+        """Number of first tokens of the stream that the logits depend on."""
+        # The last MLP works on each token separately, and the head reads only the first ones.
+        last = self.start >= len(self.vit.sublayers) - 1
         return self.vit.read_tokens if last else self.vit.tokens
 
-    @cached_property
-    def directions(self) -> Tensor:
-        """The direction of each neuron, shape (F, C)."""
-        core: Any = self.mlp.core
-        with torch.no_grad():
-            weights: Tensor = core.fc2.weight.T.contiguous()
-            # LayerScale is linear and acts on each row alone, so it applies to directions too.
-            return self.mlp.write(weights)
-
-    def run_mlp(self, stream: Tensor) -> MLPActivations:
-        """Run the MLP.
+    def finish(self, stream: Tensor) -> Tensor:
+        """Compute logits from the residual stream; gradients pass through.
 
         Parameters
         ----------
         stream : Tensor, shape (N, T, C)
-            The residual stream before the MLP.
-
-        Returns
-        -------
-        MLPActivations
-        """
-        found: list[Tensor] = []
-
-        def keep(value: Tensor) -> Tensor:
-            found.append(value[..., 0])
-            return value
-
-        with hooked(self.mlp, {"neurons": keep}):
-            output = self.mlp.branch(stream)
-        return MLPActivations(found[0], output)
-
-    def finish(self, resid_post: Tensor) -> Tensor:
-        """Compute logits from the stream after the MLP; gradients pass through.
-
-        Parameters
-        ----------
-        resid_post : Tensor, shape (N, T, C)
-            Of all tokens, or the first `tokens` of them.
+            Before sublayer `start`: of all tokens, or the first `tokens` of them.
 
         Returns
         -------
         Tensor, shape (N, classes)
         """
-        start, last = 2 * self.layer + 2, len(self.vit.sublayers) - 1
-        # The last MLP works on each token separately, and the head reads only the first ones.
-        stream = self.vit.run(resid_post, start, last)[:, : self.vit.read_tokens]
-        return self.vit.finish(self.vit.run(stream, max(start, last)))
+        last = len(self.vit.sublayers) - 1
+        read = self.vit.run(stream, self.start, last)[:, : self.vit.read_tokens]
+        return self.vit.finish(self.vit.run(read, max(self.start, last)))
 
-    def logits(
-        self, resid_post: Tensor, images: Tensor, shifts: Tensor, directions: Tensor
-    ) -> Tensor:
-        """Compute the logits of R runs, each of one image with one neuron changed.
+    def logits(self, stream: Tensor, images: Tensor, shifts: Tensor, directions: Tensor) -> Tensor:
+        """Compute the logits of R runs, each of one image with one unit changed.
 
         Parameters
         ----------
-        resid_post : Tensor, shape (N, T, C)
-            The stream after the MLP in the unpatched runs.
+        stream : Tensor, shape (N, T, C)
+            The residual stream before sublayer `start` in the unpatched runs.
         images : Tensor, shape (R,)
             Index of each run's image among the N.
         shifts : Tensor, shape (R, T)
-            Change of the neuron's activation at each token.
+            Change along the direction at each token.
         directions : Tensor, shape (C,) or (R, C)
-            What the neuron writes per unit of activation.
 
         Returns
         -------
@@ -235,11 +158,11 @@ class Suffix:
         """
         kept, found = self.tokens, []
         directions = directions.expand(len(images), -1)
-        size = images_that_fit(self.vit, resid_post)
+        size = images_that_fit(self.vit, stream)
         with torch.no_grad():
             for start in range(0, len(images), size):
                 batch = slice(start, start + size)
                 change = shifts[batch, :kept, None] * directions[batch, None]
-                stream = resid_post[images[batch], :kept] + change
-                found.append(self.finish(stream).double().cpu())
+                changed = stream[images[batch], :kept] + change
+                found.append(self.finish(changed).double().cpu())
         return torch.cat(found)

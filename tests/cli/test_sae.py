@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from PIL import Image
 import featviz
 from featviz._util.image_files import read_image
 from featviz.data.datasets import open_data
+from featviz.models.loading.model_of_store import load_model_of
 from featviz.models.vision_model import VisionModel
+from featviz.optimization.recipe import make_recipe
+from featviz.rendering.job import render_to_store
 from featviz.store.reader import Store
 from gallery.units.reproduce import render_command
 from tests.cli.running import Run, tree
@@ -33,6 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_random(tmp_path / name, 128, layer=5, seed=seed)
     write_random(tmp_path / "narrow", 8, layer=5)
     return tmp_path
+
+
+def _saev() -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Header and weights of six latents, in a file of saev that does not state its site."""
+    shapes = {"W_enc": (128, 6), "b_enc": (6,), "W_dec": (6, 128), "b_dec": (128,)}
+    header = saev_header(5, "Relu")
+    header["cfg"] |= {"d_model": 128, "d_sae": 6}
+    return header, random_state(shapes)
 
 
 def test_activations_are_pre_activations(run: Run, vit: VisionModel) -> None:
@@ -71,6 +83,38 @@ def test_a_store_records_the_autoencoder_and_needs_no_option_afterwards(
     assert run(*again[1:]).status == 0
     rows = (Store(each).row("sae.x:3@max") for each in ("store", again[again.index("-o") + 1]))
     np.testing.assert_array_equal(*(row["images"] for row in rows))
+
+
+def test_a_store_records_the_facts_that_the_files_of_an_autoencoder_lack(
+    run: Run, vit: VisionModel
+) -> None:
+    write_saev(Path("sae.pt"), *_saev())
+    mean, scale = np.linspace(-1, 1, 128), np.float64(0.3)
+    sae = featviz.load_sae("sae.pt", SITE, input_mean=mean, input_scale=scale)
+    model = vit.with_saes({"x": sae})
+    recipe = make_recipe(model, steps=2, size=16)
+    render_to_store(model, "sae.x:3@max", recipe, "store")
+    store = Store("store")
+    assert store.load["saes"]["x"]["facts"] == {
+        "input_mean": mean.tolist(),
+        "input_scale": 0.3,
+    }
+    assert load_model_of(store).saes["x"].digest == sae.digest
+    assert run("score", "store").status == 0
+    # --sae has no place for them.
+    settings = store.configuration["renders"]
+    assert render_command(store.model, "sae.x:3@max", store.load, settings) is None
+
+    text = Path("store/store.json").read_text()
+    Path("store/store.json").write_text(text.replace("input_scale", "input_size"))
+    refusal = run("score", "store").refusal()
+    assert "no argument 'input_size' for loading the sparse autoencoder x; use a newer" in refusal
+
+
+def test_the_bundled_autoencoder_is_recorded_by_its_name(run: Run) -> None:
+    assert run(*RENDER, "sae.x:0", "--sae", "x=cueworld/sae").status == 0
+    assert Store("store").load["saes"]["x"]["path"] == "cueworld/sae"
+    assert run("score", "store").status == 0
 
 
 def test_latents_are_added_to_a_store_of_the_model_alone(run: Run) -> None:
@@ -128,6 +172,18 @@ def test_examples_are_the_images_with_the_largest_pre_activation(
         assert row["top"][0] == latents[:, column].argmax()
 
 
+@pytest.mark.parametrize(("changes", "token"), [({}, "max"), ({"cls_token_only": True}, "cls")])
+def test_rendering_the_mean_over_patches_of_latents_suggests_a_token(
+    changes: dict[str, bool], token: str, run: Run
+) -> None:
+    config = Path("gated/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    plan = (*RENDER, "--sae", "x=gated", "--dry-run", "head:0", "sae.x:5@cls")
+    assert "mean over patches" not in run(*plan).err
+    said = f"mean over patches: sae.x:3 and 1 more; latents fire on few tokens, so sae.x:3@{token} "
+    assert said in run(*plan, "sae.x:3-4").err
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -152,10 +208,7 @@ def test_an_option_of_another_form_is_a_usage_error(text: str, run: Run) -> None
 
 
 def test_a_site_that_the_files_lack_is_given_after_the_path(run: Run) -> None:
-    shapes = {"W_enc": (128, 6), "b_enc": (6,), "W_dec": (6, 128), "b_dec": (128,)}
-    header = saev_header(5, "Relu")
-    header["cfg"] |= {"d_model": 128, "d_sae": 6}
-    write_saev(Path("sae.pt"), header, random_state(shapes))
+    write_saev(Path("sae.pt"), *_saev())
     words = ("units", "cueworld/vit", "sae.x:all")
     assert "--sae NAME=PATH@blocks.N.resid_post" in run(*words, "--sae", "x=sae.pt").refusal()
     result = run(*words, "--sae", f"x=sae.pt@{SITE}")

@@ -242,6 +242,19 @@ def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: 
     assert len(json.loads(run(*words, *more, "--json").out)["averages"][0]["sites"]) == 65
 
 
+def test_latents_are_patched_one_by_one_and_named(run: Run, tmp_path: Path) -> None:
+    words = ["trace", "cueworld/vit", "--data", "cueworld:18", "--sae", "s=cueworld/sae"]
+    words += ["--site", "sae.s:167,35", "--corrupt", "grayscale", "--metric", "logit"]
+    result = run(*words, "-o", tmp_path / "s")
+    assert "layer 8, latent 167" in result.out
+    table = read_traces(tmp_path / "s").select(metric="logit")
+    assert [site[:3] for site in table.sites] == [("sae.s", 8, "167"), ("sae.s", 8, "35")]
+    # Latent 167 is yellow: it restores the logit of the yellow image, and no other as much.
+    classes = Store(tmp_path / "s").configuration["traces"]["classes"]
+    assert classes[table.label[table.effect[0, 0].argmax()]] == "yellow"
+    assert "0 images traced, 18 already stored" in run(*words, "-o", tmp_path / "s").err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -255,6 +268,11 @@ def test_the_table_has_the_largest_effects_and_json_has_all(run: Run, tmp_path: 
         (("--corrupt", "blur", "--ablate", "mean"), "remove the corruption"),
         (("--donor", "cueworld/mixer"), "cueworld/mixer"),
         (("--ablate", "mean", "--donor", "cueworld/vit_colourblind"), "cannot be combined"),
+        (("--corrupt", "blur", "--site", "sae.s:0"), "sae.s"),
+        (
+            ("--corrupt", "blur", "--sae", "s=cueworld/sae", "--site", "sae.s:512"),
+            "sae.s has latents 0-511, not 512",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line_without_a_store(

@@ -109,7 +109,7 @@ def test_nothing_is_computed_a_second_time(run: Run, validated: Path) -> None:
     result = run("validate", validated, *DATA)
     assert result.status == 0
     assert tree(validated) == before
-    for what in ("units scored", "paths computed", "neurons tested"):
+    for what in ("units scored", "paths computed", "units tested"):
         assert f"0 {what}, 2 already stored, 0 failed" in result.err
     # No progress bar: it would have a percent sign.
     assert "%|" not in result.err.replace(" ", "")

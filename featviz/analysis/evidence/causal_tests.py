@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from featviz.analysis.evidence.claims import PICTURE_DOSE, TESTED_DOSE, Claim
+from featviz.models.loading.sae_files import LATENTS
 from featviz.store.columns import Row
 
 PROFILES = ("total", "direct", "induced")
@@ -96,14 +97,16 @@ class Dose:
 
 @dataclass(frozen=True)
 class CausalTests:
-    """The causal tests of one neuron. What was not measured is NaN.
+    """The causal tests of one neuron or latent. What was not measured is NaN.
 
     Attributes
     ----------
+    unit : str
+        ``"neuron"`` or ``"latent"``.
     data : str
         The dataset and the number of its images.
     silent : bool
-        The neuron does not vary over these images: nothing was tested, and the rest is empty.
+        It does not vary over these images: nothing was tested, and the rest is empty.
     label : str or None
         The class that was tested: the one that the neuron supports most, on images other than the
         held-out images of the tests.
@@ -132,6 +135,7 @@ class CausalTests:
         By name; see `featviz.analysis.evidence.claims`.
     """
 
+    unit: str
     data: str
     silent: bool
     label: str | None
@@ -190,6 +194,7 @@ class CausalTests:
         }
         controls = _controls(kinds, row, row["sufficiency_level"], row["sufficiency_p"])
         return cls(
+            unit="latent" if row["address"].startswith(LATENTS) else "neuron",
             data=f"{configuration['data']['name']} ({configuration['images']} images)",
             silent=silent,
             label=None if silent else configuration["classes"][int(row["class"])],

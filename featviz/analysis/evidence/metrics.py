@@ -125,6 +125,10 @@ class PictureMetrics:
     rise : float
         Gain of the last doubling of the optimization's steps; see
         `featviz.analysis.scores.metrics.late_gain`.
+    latent, rank : float
+        Of a latent of a sparse autoencoder: its value after threshold or top-k, and its rank among
+        all latents by pre-activation (1 is the largest), at its token; see
+        `featviz.activations.latent_ranks`.
     """
 
     activation: float
@@ -136,10 +140,12 @@ class PictureMetrics:
     grid: float = NAN
     spectrum: float = NAN
     rise: float = NAN
+    latent: float = NAN
+    rank: float = NAN
 
 
 def picture_metrics(
-    render: Row, examples: Row | None, scores: Row | None
+    render: Row, examples: Row | None, scores: Row | None, latents: Row | None = None
 ) -> tuple[PictureMetrics, ...]:
     """Compute the metrics of each sample of a unit.
 
@@ -147,7 +153,7 @@ def picture_metrics(
     ----------
     render : Row
         Of kind ``renders``.
-    examples, scores : Row or None
+    examples, scores, latents : Row or None
         Of these kinds, of the same unit.
 
     Returns
@@ -158,9 +164,14 @@ def picture_metrics(
     natural = None if examples is None else NaturalValues.from_row(examples)
     found = []
     for sample, activation in enumerate(map(float, render["activation"])):
+        measured = (
+            (scores, ("held_out", "fine", "grid", "spectrum", "rise")),
+            (latents, ("latent", "rank")),
+        )
         values = {
-            name: NAN if scores is None else float(scores[name][sample])
-            for name in ("held_out", "fine", "grid", "spectrum", "rise")
+            name: NAN if row is None else float(row[name][sample])
+            for row, names in measured
+            for name in names
         }
         if natural is not None:
             above, held_out = activation - natural.median, values["held_out"]

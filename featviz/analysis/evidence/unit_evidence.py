@@ -30,7 +30,7 @@ height, width, RGB."""
 PICTURES = ("renders", "sides")
 """Kinds of results whose rows are the pictures of a unit."""
 
-KINDS = ("examples", "scores", "paths", "validations", "logits")
+KINDS = ("examples", "scores", "paths", "validations", "logits", "latents")
 """Kinds of results that are combined with the pictures."""
 
 CHECKS = ("beats_natural", "converged", "follows_natural")
@@ -232,7 +232,8 @@ class EvidenceReader:
         best = -1
         if render is not None:
             is_split = render["images"].ndim == SPLIT_NDIM
-            pictures = picture_metrics(render, None if is_split else examples, scores)
+            natural = None if is_split else examples
+            pictures = picture_metrics(render, natural, scores, rows.get("latents"))
             best = int(render["activation"].argmax())
         return UnitEvidence(
             address,

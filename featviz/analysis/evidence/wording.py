@@ -1,4 +1,4 @@
-"""Sentences that report the causal tests of a neuron."""
+"""Sentences that report the causal tests of a neuron or a latent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ABLATIONS = {
     "resample": "Resample ablation (activation of an image of another class)",
 }
 CONTROLS = {
-    "neurons": "neurons of the same layer and activation level",
+    "neurons": "{unit}s of the same layer and activation level",
     "directions": "random directions of equal norm",
 }
 OTHER_DOSE = "other"
 
 
 def sentences(tests: CausalTests) -> list[str]:
-    """Report the causal tests of a neuron.
+    """Report the causal tests of a neuron or a latent.
 
     Parameters
     ----------
@@ -30,8 +30,13 @@ def sentences(tests: CausalTests) -> list[str]:
     -------
     list of str
         Sentences that state the effect of each intervention, the effects of the controls, and
-        which claims hold. None states what the neuron detects or represents.
+        which claims hold. None states what it detects or represents.
     """
+    if tests.silent and tests.unit == "latent":
+        return [
+            f"The latent is dead: it is not active on the reference images of {tests.data}, or its "
+            "activation does not vary; no causal test was run."
+        ]
     if tests.silent:
         return [f"The neuron does not vary over {tests.data}; no causal test was run."]
     return [*_necessity(tests), *_sufficiency(tests), *_picture(tests), *_profile(tests)]
@@ -42,7 +47,7 @@ def _necessity(tests: CausalTests) -> Iterator[str]:
     for name, ablation in tests.removals.items():
         intervention = ABLATIONS.get(name, f"Ablation ({name})")
         change = _change(ablation.effect, "lowers", "raises", f"the margin of {tests.label!r}")
-        yield f"{intervention} {change} on {images}{_controls(ablation.controls, 'lower')}."
+        yield f"{intervention} {change} on {images}{_controls(tests, ablation.controls, 'lower')}."
         images = "these images"
     yield _claim(tests, "necessary")
 
@@ -64,7 +69,7 @@ def _sufficiency(tests: CausalTests) -> Iterator[str]:
     yield (
         f"Patching the activation of the image at the {TESTED_DOSE}th percentile into "
         f"{tests.neutral} neutral images {change} and flips the prediction to it on "
-        f"{_percent(tested.converted)} of them{_controls(tests.controls, 'raise')}."
+        f"{_percent(tested.converted)} of them{_controls(tests, tests.controls, 'raise')}."
     )
     yield _claim(tests, "sufficient")
 
@@ -73,28 +78,29 @@ def _picture(tests: CausalTests) -> Iterator[str]:
     own, other = (tests.doses.get(name) for name in (PICTURE_DOSE, OTHER_DOSE))
     if own is not None and _is_known(own):
         change = _change(own.effect, "raises", "lowers", "this margin")
-        baseline = "; there is no picture of another neuron as a baseline"
+        baseline = f"; there is no picture of another {tests.unit} as a baseline"
         if other is not None and _is_known(other):
             baseline = (
-                f"; baseline, the picture of another neuron of the layer: "
+                f"; baseline, the picture of another {tests.unit} of the layer: "
                 f"{_number(other.effect.estimate, '+')} "
                 f"(p = {_p(tests.picture_p)} for a smaller effect)"
             )
         yield (
-            f"Patching the activation of the neuron's own picture into neutral images "
+            f"Patching the activation of the {tests.unit}'s own picture into neutral images "
             f"{change}{baseline}."
         )
     if not math.isnan(tests.mediation):
         control = ""
         if not math.isnan(tests.mediation_control):
             control = (
-                f"; with a control neuron of the same layer and activation level frozen, the "
-                f"median is {_percent(tests.mediation_control)}, and the neuron is among the "
+                f"; with a control {tests.unit} of the same layer and activation level frozen, the "
+                f"median is {_percent(tests.mediation_control)}, and the {tests.unit} is among the "
                 f"highest {100 * tests.mediation_p:.2g} %"
             )
         yield (
-            f"Of the margin of {tests.label!r} on the neuron's own picture, "
-            f"{_percent(tests.mediation)} is lost with the neuron frozen at its mean{control}."
+            f"Of the margin of {tests.label!r} on the {tests.unit}'s own picture, "
+            f"{_percent(tests.mediation)} is lost with the {tests.unit} frozen at its mean"
+            f"{control}."
         )
 
 
@@ -112,11 +118,11 @@ def _claim(tests: CausalTests, name: str) -> str:
     claim = tests.claims[name]
     data = f"{tests.label!r} on {tests.data}"
     if math.isnan(claim.p):
-        return f"Too few controls to test whether the neuron is {name} for {data}."
+        return f"Too few controls to test whether the {tests.unit} is {name} for {data}."
     tested = tests.controls if name == "sufficient" else _kinds(tests)
-    controls = "; ".join(CONTROLS.get(kind, kind) for kind in tested)
-    neurons = "neuron" if claim.among == 1 else "neurons"
-    rate = f"{_bound('q', claim.q)}, {claim.among} {neurons} tested"
+    controls = "; ".join(_control_name(tests, kind) for kind in tested)
+    units = tests.unit if claim.among == 1 else f"{tests.unit}s"
+    rate = f"{_bound('q', claim.q)}, {claim.among} {units} tested"
     if claim.holds:
         return (
             f"{name.capitalize()} for {data}: among the strongest 5 % of the comparison set "
@@ -129,17 +135,21 @@ def _claim(tests: CausalTests, name: str) -> str:
     )
 
 
+def _control_name(tests: CausalTests, kind: str) -> str:
+    return CONTROLS.get(kind, kind).format(unit=tests.unit)
+
+
 def _kinds(tests: CausalTests) -> list[str]:
     """Return the kinds of control that an ablation was compared with."""
     kinds = [kind for ablation in tests.removals.values() for kind in ablation.controls]
     return list(dict.fromkeys(kinds))
 
 
-def _controls(controls: dict[str, ControlGroup], verb: str) -> str:
+def _controls(tests: CausalTests, controls: dict[str, ControlGroup], verb: str) -> str:
     """Report the effects of the controls, each on the margin of its own class."""
     reports = []
     for kind, control in controls.items():
-        name, margin = CONTROLS.get(kind, kind), f"{verb} the margin of their own class"
+        name, margin = _control_name(tests, kind), f"{verb} the margin of their own class"
         within, level = f"{control.within} of {control.count} {name}", _number(control.level)
         if control.p <= LEVEL and control.level <= 0:  # the effect is tested against 0, too
             report = f"{within} do not {margin}"

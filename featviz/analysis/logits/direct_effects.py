@@ -44,7 +44,8 @@ class DirectEffects:
 class LogitLens:
     """Computes direct effects of the units of a model.
 
-    The activation of a neuron is the one after its nonlinearity, also for ``mlp.fc1``. A unit
+    The activation of a neuron is the one after its nonlinearity, also for ``mlp.fc1``; that of a
+    latent is the one after its threshold. A unit
     without a token is taken at all tokens that the head reads; at one token, its effect is that of
     this token alone, such as 1/T of it with average pooling over T tokens. A direction is moved
     along until its value has risen by 1.
@@ -52,6 +53,11 @@ class LogitLens:
     Parameters
     ----------
     model : VisionModel
+
+    Attributes
+    ----------
+    readout : ClassReadout
+    writes : StreamWrites
 
     Raises
     ------
@@ -66,7 +72,7 @@ class LogitLens:
     def __init__(self, model: VisionModel) -> None:
         self._model = model
         self.readout = ClassReadout(model)
-        self._writes = StreamWrites(model, self.readout.block)
+        self.writes = StreamWrites(model, self.readout.block)
 
     def skip_reason(self, unit: Unit) -> str | None:
         """Return why a `unit` has no direct effect on the logits, or None if it has one."""
@@ -74,7 +80,7 @@ class LogitLens:
             return "a sum of units is not written to the stream"
         try:
             site_of(self._model, unit)
-            self._writes.of(unit.site)
+            self.writes.of(unit.site)
         except FeatvizError as error:
             return str(error)
         if not self.readout.weights(_token(unit)).any():
@@ -104,7 +110,7 @@ class LogitLens:
 
     def _written(self, site: str, units: Sequence[Unit]) -> Tensor:
         """Return what units of one site write per unit of activation, (N, channels)."""
-        matrix = self._writes.of(site)
+        matrix = self.writes.of(site)
         rows: list[Tensor] = []
         for unit in units:
             if isinstance(unit.index, Direction):

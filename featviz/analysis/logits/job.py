@@ -11,7 +11,9 @@ from typing import Any
 from featviz._util.progress import ignore
 from featviz.addressing.address import Unit
 from featviz.addressing.selectors import Chosen, as_units
+from featviz.analysis.logits import nearest_writers
 from featviz.analysis.logits.direct_effects import LogitLens
+from featviz.analysis.logits.nearest_writers import NearestWriters
 from featviz.errors import FeatvizError
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
@@ -36,6 +38,9 @@ def logits_to_store(
     force: bool = False,
 ) -> JobSummary:
     """Store the direct effects of units on the logits, except those that the store already holds.
+
+    For latents, the units that write in the most similar direction are stored too; see
+    `featviz.analysis.logits.nearest_writers`.
 
     Parameters
     ----------
@@ -77,7 +82,19 @@ def logits_to_store(
         return {"address": list(map(str, batch)), "effects": lens.effects(batch)}
 
     stored = store_batches(writer, _batches(missing), compute, ignore)
+    _store_nearest(lens, model, kept, store, force)
     return JobSummary(stored, len(kept) - stored, skipped=skipped)
+
+
+def _store_nearest(
+    lens: LogitLens, model: VisionModel, units: Sequence[Unit], store: str | Path, force: bool
+) -> None:
+    nearest = NearestWriters(model, lens.writes)
+    latents = [unit for unit in units if nearest.is_latent(unit)]
+    if latents:
+        writer = open_writer(model, store, nearest_writers.KIND, {}, force)
+        missing = [unit for unit in latents if str(unit) not in writer.done]
+        store_batches(writer, _batches(missing), nearest.columns, ignore)
 
 
 def class_names(model: VisionModel, count: int) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from featviz.errors import FeatvizError
 from featviz.models.blocks.activations import OUTPUTS, STREAM
 from featviz.models.hooks import Call, Side, eval_mode, record
+from featviz.models.sae.latent_sites import written_activation
 from featviz.models.sites import PROJECTIONS, Site
 from featviz.models.vision_model import VisionModel
 
@@ -28,7 +29,9 @@ class StreamWrites:
     A coordinate of the stream, or of what attention or MLP add to it, is written as it is. A
     neuron, or a coordinate of ``attn.z``, is written through the weights of the output layer
     (``mlp.fc2``, ``attn.proj``) and LayerScale. These are read from the weights, and their sum is
-    compared with the stream of a forward pass.
+    compared with the stream of a forward pass. A latent of a sparse autoencoder of one of these
+    activations of the stream is written along its row of the decoder; the scale of a token, which
+    autoencoders of normalized activations restore, is left out.
 
     Parameters
     ----------
@@ -61,17 +64,24 @@ class StreamWrites:
         FeatvizError
             If they write nothing to the stream that the head reads, with the reason.
         """
+        site = self._model.sites.get(path)
+        if site is not None and site.sae is not None:
+            self._check_reached(*written_activation(site).path.rsplit(".", 1))
+            return site.sae.decoder.cpu().double()
         block = next((each for each in self._blocks if path.startswith(f"{each}.")), "")
         name = path.removeprefix(f"{block}.")
         sublayer = self._sublayer(block, name)
         if sublayer is None and name not in (*STREAM, *OUTPUTS):
             raise FeatvizError(
-                "no neuron of an MLP, no output of an attention and no coordinate of the residual "
-                "stream"
+                "no neuron of an MLP, no output of an attention, no coordinate of the residual "
+                "stream and no latent"
             )
+        self._check_reached(block, name)
+        return None if sublayer is None else self._written(block, name, sublayer)
+
+    def _check_reached(self, block: str, name: str) -> None:
         if block not in self._reached and f"{block}.{name}" not in self._reached:
             raise FeatvizError(f"what {block} adds does not reach the head by addition only")
-        return None if sublayer is None else self._written(block, name, sublayer)
 
     @property
     def _blocks(self) -> list[str]:

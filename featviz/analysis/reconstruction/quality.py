@@ -90,7 +90,7 @@ def measure_quality(
         the site cannot be replaced, or an image cannot be read.
     """
     show, site = as_progress(progress), site_in(model, sae)
-    if "transcoder" in sae.origin.architecture or sae.skip is not None:
+    if sae.is_transcoder:
         raise FeatvizError(
             f"{sae.origin.path} is a transcoder: its output is another activation than its input, "
             "so there is no reconstruction to measure"

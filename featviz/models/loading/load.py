@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import warnings
@@ -38,6 +39,8 @@ from featviz.models.sae.load import load_sae
 from featviz.models.vision_model import VisionModel
 
 __all__ = ["VisionModel", "known_models", "load"]
+
+_FACTS = set(inspect.signature(load_sae).parameters) - {"path", "site"}
 
 
 def load(
@@ -123,7 +126,13 @@ def attach_saes(model: VisionModel, files: Mapping[str, SaeFile]) -> VisionModel
     """
     saes = {}
     for name, file in files.items():
-        sae = load_sae(file.path, file.site)
+        for fact in file.facts:
+            if fact not in _FACTS:
+                raise FeatvizError(
+                    f"no argument {fact!r} for loading the sparse autoencoder {name}; use a newer "
+                    "featviz"
+                )
+        sae = load_sae(file.path, file.site, **file.facts)
         if file.digest not in (None, sae.digest):
             raise FeatvizError(
                 f"{file.path} is another sparse autoencoder than {name} was: its digest is "

@@ -216,9 +216,10 @@ class LoadOptions:
             ``untrained`` and ``arch``, and the others if they are set.
         """
         always = ("untrained", "arch")
+        saes = {name: sae.to_json() for name, sae in self.saes.items()}
         return {
             name: value
-            for name, value in asdict(self).items()
+            for name, value in (asdict(self) | {"saes": saes}).items()
             if name in always or value not in (None, {})
         }
 

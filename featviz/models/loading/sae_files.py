@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,18 @@ class SaeFile:
         The site whose vectors it reads; None for that of the files.
     digest : str or None
         `SparseAutoencoder.digest` of the one that is meant; None for any.
+    facts : dict
+        What the files lack: the other arguments of `featviz.load_sae`, by name. JSON-compatible.
     """
 
     path: str
     site: str | None = None
     digest: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a store: the fields, without facts if there are none."""
+        return {name: value for name, value in vars(self).items() if value != {}}
 
 
 def parse_sae(text: str) -> tuple[str, SaeFile]:
@@ -117,7 +124,12 @@ def _sae_file(name: str, given: Any) -> SaeFile:
         found = SaeFile(**given)
     except TypeError:
         found = None
-    if found is None or not all(isinstance(each, str | None) for each in vars(found).values()):
+    texts = () if found is None else (found.path, found.site, found.digest)
+    if (
+        found is None
+        or not all(isinstance(each, str | None) for each in texts)
+        or not isinstance(found.facts, Mapping)
+    ):
         raise FeatvizError(f"saes[{name!r}] must be a path, got {described(given)}")
     return found
 

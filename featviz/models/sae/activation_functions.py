@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 
 class ReLU(nn.ReLU):
     """Positive pre-activations."""
+
+    def select(self, _latents: Sequence[int]) -> ReLU:
+        """Return the activation function of some latents only."""
+        return self
 
 
 class JumpReLU(nn.Module):
@@ -37,6 +43,10 @@ class JumpReLU(nn.Module):
         Tensor, shape (..., latents)
         """
         return torch.relu(values) * (values > self.threshold)
+
+    def select(self, latents: Sequence[int]) -> JumpReLU:
+        """Return the activation function of some `latents` only, by index."""
+        return JumpReLU(self.threshold[list(latents)]) if self.threshold.ndim else self
 
 
 class TopK(nn.Module):

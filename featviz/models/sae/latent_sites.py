@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from featviz.errors import FeatvizError
+from featviz.models.blocks.activations import OUTPUTS, STREAM
 from featviz.models.loading.sae_files import LATENTS
 from featviz.models.sae.sparse_autoencoder import SparseAutoencoder
 from featviz.models.sites import Site, Sites
@@ -83,3 +84,36 @@ def read_site(sites: Sites, sae: SparseAutoencoder) -> Site:
             f"{path} reads vectors of width {sae.width}; {site.path} has width {site.width}"
         )
     return site
+
+
+def written_activation(site: Site) -> Site:
+    """Return the activation that latents read, and to which they also write.
+
+    Parameters
+    ----------
+    site : Site
+        Of kind ``"latents"``.
+
+    Returns
+    -------
+    Site
+        The residual stream, or what an attention or an MLP adds to it.
+
+    Raises
+    ------
+    FeatvizError
+        If the latents are those of a transcoder, or of another activation.
+    """
+    if site.sae is None or site.read is None:
+        raise ValueError(f"{site.path} has no latents")
+    if site.sae.is_transcoder:
+        raise FeatvizError(
+            f"{site.path} is a transcoder, whose output is not the {site.read.path} it reads"
+        )
+    name = site.read.path.rpartition(".")[2]
+    if site.read.kind != "activation" or name not in (*STREAM, *OUTPUTS):
+        raise FeatvizError(
+            f"{site.path} reads {site.read.path}, which is neither the residual stream nor added "
+            f"to it ({', '.join((*STREAM, *OUTPUTS))})"
+        )
+    return site.read

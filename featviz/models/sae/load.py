@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+from torch import Tensor
+
 from featviz import cueworld
 from featviz._util.arguments import file_path, instance
+from featviz._util.jsonable import to_jsonable
 from featviz.models.sae.facts import Facts
 from featviz.models.sae.formats import dictionary_learning, overcomplete, prisma, saelens, saev
 from featviz.models.sae.formats.files import find_files
@@ -81,11 +85,11 @@ def load_sae(
     ('blocks.9.resid_post', 24)
     """
     where = file_path("path", path)
-    files = find_files(cueworld.sae_folder() if where.as_posix() == BUNDLED else where)
+    bundled = where.as_posix() == BUNDLED
+    files = find_files(cueworld.sae_folder() if bundled else where)
     if site is not None:
         instance("site", site, str, "the path of a site, such as 'blocks.9.resid_post'")
     given = {
-        "site": site,
         "architecture": architecture,
         "top_k": top_k,
         "threshold": threshold,
@@ -94,11 +98,18 @@ def load_sae(
         "input_mean": input_mean,
         "dictionary_normalization": dictionary_normalization,
     }
-    facts = Facts(files.weights, given)
+    facts = Facts(files.weights, {"site": site, **given})
     found = next((each for each in _FORMATS if each.recognizes(files)), overcomplete)
     sae: SparseAutoencoder = found.read(files, facts)
     facts.check_all_used(found.LIBRARY)
+    stored = {name: _jsonable(value) for name, value in given.items() if value is not None}
+    name = BUNDLED if bundled else sae.origin.path
+    sae.origin = replace(sae.origin, path=name, facts=stored)
     return sae
+
+
+def _jsonable(value: Any) -> Any:
+    return value.tolist() if isinstance(value, Tensor) else to_jsonable(value)
 
 
 def site_in(model: VisionModel, sae: SparseAutoencoder) -> Site:

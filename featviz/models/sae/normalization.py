@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Normalization = Literal["none", "layer_norm", "constant_norm"]
@@ -38,6 +39,29 @@ def normalize(inputs: Tensor, kind: Normalization) -> Tensor:
     return inputs
 
 
+def output_scale(inputs: Tensor, kind: Normalization) -> Tensor:
+    """Return the factor of each token by which `restore` multiplies.
+
+    Parameters
+    ----------
+    inputs : Tensor, shape (..., width)
+        The activations before `normalize`.
+    kind : str
+        See `Normalization`.
+
+    Returns
+    -------
+    Tensor, shape (..., 1)
+        1 without normalization.
+    """
+    if kind == "layer_norm":
+        return inputs.std(-1, keepdim=True)
+    if kind == "constant_norm":
+        norm: Tensor = inputs.norm(dim=-1, keepdim=True)
+        return norm / math.sqrt(inputs.shape[-1])
+    return torch.ones_like(inputs[..., :1])
+
+
 def restore(outputs: Tensor, inputs: Tensor, kind: Normalization) -> Tensor:
     """Give a reconstruction of normalized activations the mean and scale of the activations.
 
@@ -56,9 +80,7 @@ def restore(outputs: Tensor, inputs: Tensor, kind: Normalization) -> Tensor:
     -------
     Tensor, shape (..., output width)
     """
-    if kind == "layer_norm":
-        return outputs * inputs.std(-1, keepdim=True) + inputs.mean(-1, keepdim=True)
-    if kind == "constant_norm":
-        norm: Tensor = inputs.norm(dim=-1, keepdim=True)
-        return outputs * (norm / math.sqrt(inputs.shape[-1]))
-    return outputs
+    if kind == "none":
+        return outputs
+    scaled = outputs * output_scale(inputs, kind)
+    return scaled + inputs.mean(-1, keepdim=True) if kind == "layer_norm" else scaled

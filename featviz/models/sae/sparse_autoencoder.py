@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.sae.normalization import Normalization, normalize, restore
+from featviz.models.sae.normalization import Normalization, normalize, output_scale, restore
 
 if TYPE_CHECKING:
     from featviz.models.sae.weights import Weights
@@ -29,13 +30,15 @@ class Origin:
     architecture : str
         As the library names it.
     path : str
-        The file of its weights.
+        The file of its weights; the name of a bundled one.
     site : str or None
         The site whose vectors it reads, such as ``"blocks.9.resid_post"``; None if unknown.
     model : str or None
         The model that it was trained on, as the file names it.
     tokens : str or None
         The tokens that it was trained on, if only ``"cls"`` or ``"patches"``.
+    facts : mapping of str to object
+        Further arguments of `featviz.load_sae` that the files needed, JSON-compatible.
     """
 
     library: str
@@ -44,6 +47,7 @@ class Origin:
     site: str | None = None
     model: str | None = None
     tokens: Literal["cls", "patches"] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class SparseAutoencoder(nn.Module):
@@ -140,15 +144,10 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width, or a latent does not exist.
         """
-        centered = self.center_inputs(inputs)
+        centered = self.center_inputs(inputs).to(self.encoder.dtype)
         if latents is None:
             return F.linear(centered, self.encoder, self.encoder_bias)
-        for latent in latents:
-            if not 0 <= latent < self.latents:
-                raise FeatvizError(
-                    f"latent {latent} does not exist: there are {self.latents}, counted from 0"
-                )
-        rows = torch.as_tensor(latents, dtype=torch.long, device=self.encoder.device)
+        rows = self._rows(latents)
         return F.linear(centered, self.encoder[rows], self.encoder_bias[rows])
 
     def center_inputs(self, inputs: Tensor) -> Tensor:
@@ -162,23 +161,27 @@ class SparseAutoencoder(nn.Module):
         Returns
         -------
         Tensor, shape (..., width)
-            On the device of the inputs, of the dtype of the weights.
+            On the device of the inputs, of the wider dtype of inputs and weights.
 
         Raises
         ------
         FeatvizError
             If the inputs have another width.
         """
-        normalized = normalize(self._checked(inputs), self.normalization)
-        return normalized if self.center is None else normalized - self.center.to(inputs.device)
+        wide = torch.promote_types(inputs.dtype, self.encoder.dtype)
+        normalized = normalize(self._checked(inputs).to(wide), self.normalization)
+        return normalized if self.center is None else normalized - self.center.to(normalized)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Compute all latents.
+    def encode(self, inputs: Tensor, latents: Sequence[int] | None = None) -> Tensor:
+        """Compute latents, all or only some.
 
         Parameters
         ----------
         inputs : Tensor, shape (..., width)
             Activations of the model. They are cast to the dtype of the weights.
+        latents : sequence of int, optional
+            Indices. Only their rows of the encoder are computed, except by top-k, where latents
+            depend on each other. By default all.
 
         Returns
         -------
@@ -187,10 +190,15 @@ class SparseAutoencoder(nn.Module):
         Raises
         ------
         FeatvizError
-            If the inputs have another width.
+            If the inputs have another width, or a latent does not exist.
         """
-        latents: Tensor = self.activation(self.pre_activations(inputs))
-        return latents
+        # Top-k has no activation function of some latents only.
+        if latents is not None and (select := getattr(self.activation, "select", None)):
+            chosen = self.pre_activations(inputs, latents)
+            some: Tensor = select(latents)(chosen)
+            return some
+        found: Tensor = self.activation(self.pre_activations(inputs))
+        return found if latents is None else found[..., self._rows(latents)]
 
     def decode(self, latents: Tensor, inputs: Tensor) -> Tensor:
         """Compute what latents write.
@@ -211,11 +219,65 @@ class SparseAutoencoder(nn.Module):
         FeatvizError
             If the inputs have another width.
         """
-        inputs = self._checked(inputs)
+        inputs = self._checked(inputs).to(self.encoder.dtype)
         outputs = latents @ self.decoder + self.decoder_bias
         if self.skip is not None:
             outputs = outputs + F.linear(inputs, self.skip)
         return restore(outputs, inputs, self.normalization) if self.restores else outputs
+
+    def decode_change(
+        self, change: Tensor, inputs: Tensor, latents: Sequence[int] | None = None
+    ) -> Tensor:
+        """Compute how the output changes with the latents: ``decode(a + change) - decode(a)``.
+
+        Parameters
+        ----------
+        change : Tensor, shape (..., latents)
+            Of all latents, or of the ones in `latents`.
+        inputs : Tensor, shape (..., width)
+            The activations that were encoded, whose scale is restored.
+        latents : sequence of int, optional
+            Indices of the latents that change; the others keep their values. By default all.
+
+        Returns
+        -------
+        Tensor, shape (..., output width)
+
+        Raises
+        ------
+        FeatvizError
+            If the inputs have another width, or a latent does not exist.
+        """
+        rows = self.decoder if latents is None else self.decoder[self._rows(latents)]
+        return (change @ rows) * self.output_scale(inputs)
+
+    def output_scale(self, inputs: Tensor) -> Tensor:
+        """Return what the decoder's row of a latent is multiplied by at each token.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (..., width)
+
+        Returns
+        -------
+        Tensor, shape (..., 1)
+            1 unless the output gets the scale of the input back.
+
+        Raises
+        ------
+        FeatvizError
+            If the inputs have another width.
+        """
+        return output_scale(self._checked(inputs), self.normalization if self.restores else "none")
+
+    def on(self, device: torch.device) -> SparseAutoencoder:
+        """Return it on a `device`: itself, or a copy."""
+        return self if self.encoder.device == device else copy.deepcopy(self).to(device)
+
+    @property
+    def is_transcoder(self) -> bool:
+        """Whether its output is another activation than its input."""
+        return "transcoder" in self.origin.architecture or self.skip is not None
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Encode and decode.
@@ -261,9 +323,17 @@ class SparseAutoencoder(nn.Module):
             f"width={self.width}, latents={self.latents}"
         )
 
+    def _rows(self, latents: Sequence[int]) -> Tensor:
+        for latent in latents:
+            if not 0 <= latent < self.latents:
+                raise FeatvizError(
+                    f"latent {latent} does not exist: there are {self.latents}, counted from 0"
+                )
+        return torch.as_tensor(latents, dtype=torch.long, device=self.encoder.device)
+
     def _checked(self, inputs: Tensor) -> Tensor:
         if not inputs.ndim or inputs.shape[-1] != self.width:
             raise FeatvizError(
                 f"inputs must have the shape (..., {self.width}), got {tuple(inputs.shape)}"
             )
-        return inputs.to(self.encoder.dtype)
+        return inputs

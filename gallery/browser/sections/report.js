@@ -19,7 +19,7 @@ const CHECK_TITLES = {
   follows_natural: "Hidden activations match those of top natural images",
   necessary: "Necessary for a class",
   sufficient: "Sufficient for a class",
-  pictured: "Own picture has a larger effect than another neuron\u2019s",
+  pictured: "Own picture has a larger effect than another unit\u2019s",
 };
 
 const EFFECTS = { necessary: "necessity", sufficient: "sufficiency" }; // metrics with the effect of each claim
@@ -272,7 +272,7 @@ export function reportView(_section, data) {
   return [
     sectionHead(
       "Report",
-      `Quality of the pictures of ${counted(data.units, "unit")}, compared with natural images, and results of the causal tests of neurons. Claims control the false discovery rate at 5\u00a0% over the neurons of a store, with respect to the choice of images. About 5\u00a0% of neurons outrank their controls by chance; compare with the row \u201cexpected by chance\u201d. \u201cNot shown\u201d does not mean disproved.`,
+      `Quality of the pictures of ${counted(data.units, "unit")}, compared with natural images, and results of the causal tests of neurons and latents. Claims control the false discovery rate at 5\u00a0% over the neurons and latents of a store, with respect to the choice of images. About 5\u00a0% of neurons outrank their controls by chance; compare with the row \u201cexpected by chance\u201d. \u201cNot shown\u201d does not mean disproved.`,
     ),
     reportPasses(data),
     reportMetrics(data.overall),

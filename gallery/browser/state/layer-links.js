@@ -42,6 +42,14 @@ export function neuronLink(layer, neuron) {
   return site ? unitHash(`${site.name}:${neuron}`) : null;
 }
 
+/** Link to a latent of a sparse autoencoder; null if the gallery does not have it. */
+export function latentLink(site, latent) {
+  const address = [`${site}:${latent}`, `${site}:${latent}@max`, `${site}:${latent}@cls`].find(
+    (each) => unitTable.find(each) >= 0,
+  );
+  return address ? unitHash(address) : null;
+}
+
 const isHead = (address, layer, head) =>
   address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
 

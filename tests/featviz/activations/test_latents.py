@@ -218,6 +218,34 @@ def test_a_copy_in_half_precision_computes_latents_in_float32(
     torch.testing.assert_close(values[:, 0], expected[:, 0, 3], rtol=0.05, atol=0.2)
 
 
+def test_latents_of_a_model_in_float64_are_read_in_float64(
+    sae: SparseAutoencoder, images: Tensor
+) -> None:
+    model = toy_vit().with_saes({"x": sae})  # in float32
+    model.module.double()
+    chosen = units(model, "sae.x:3,5,7")
+    pictures = images.double().requires_grad_()
+    values = readout(model, chosen).paired(pictures)
+    assert values.dtype == torch.float64
+    (gradient,) = torch.autograd.grad(values.sum(), pictures)
+    with torch.no_grad():
+        ahead, back = (
+            readout(model, chosen).paired(pictures + step * gradient) for step in (1e-6, -1e-6)
+        )
+    slope = gradient.square().flatten(1).sum(1)
+    # In float32 this difference would be lost in rounding.
+    torch.testing.assert_close((ahead - back) / 2e-6, slope, rtol=1e-5, atol=0)
+
+
+def test_an_autoencoder_on_another_device_is_read_on_that_of_the_model(
+    sae: SparseAutoencoder,
+) -> None:
+    model = toy_vit().with_saes({"x": sae})
+    model.module.to("meta")
+    read = readout(model, units(model, "sae.x:3,5"))
+    assert read.paired(torch.zeros(2, 3, 32, 32, device="meta")).device.type == "meta"
+
+
 def test_a_model_may_have_modules_of_that_name(sae: SparseAutoencoder) -> None:
     module = toy_vit().module
     layers = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 6))

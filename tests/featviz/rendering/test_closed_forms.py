@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
@@ -12,6 +13,7 @@ import featviz
 from featviz.models.vision_model import VisionModel
 from featviz.optimization.optimize import optimize
 from featviz.optimization.recipe import make_recipe
+from tests.featviz.toy_dictionary import GRID, PATCH, toy_dictionary
 from tests.oracles.linear import best_in_the_box, pixel_weights
 
 MIXER, RESNET, STRIDED = "cueworld/mixer", "cueworld/resnet", "strided"
@@ -104,3 +106,25 @@ def test_pictures_of_first_layers_reach_most_of_the_maximum(
             *pixel_weights_and_bias(model, index, position), model.mean, model.std
         )
         assert share * best <= reached <= best * (1 + 1e-5), units[index]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("token", ["", "@max", "@4"])
+def test_the_picture_of_a_latent_reaches_the_optimum_of_its_atom(token: str, seed: int) -> None:
+    """A latent of the toy is the product of a patch, in [-0.5, 0.5], with its atom."""
+    toy = toy_dictionary()
+    model = toy.model.with_saes({"toy": toy.sae})
+    chosen = [0, 3, 7, 19]
+    selector = f"sae.toy:{','.join(map(str, chosen))}{token}"
+    found = featviz.render(model, selector, steps=192, preset="naive", seed=seed)
+    atoms = toy.atoms[chosen]
+    optimum = atoms.abs().flatten(1).sum(1).numpy() / 2
+    assert (found.activation[:, 0] > 0.95 * optimum).all()
+    assert (found.activation[:, 0] <= optimum * (1 + 1e-5)).all()
+    # The patch with the largest value is the sign of the atom.
+    pixels = torch.from_numpy(found.images[:, 0]).permute(0, 3, 1, 2) / 255 - 0.5
+    patches = F.unfold(pixels, PATCH, stride=PATCH).view(len(chosen), -1, GRID * GRID)
+    values = torch.einsum("npg,np->ng", patches, atoms.flatten(1))
+    best = patches[range(len(chosen)), :, values.argmax(1)]
+    saturated = atoms.flatten(1).abs() > 0.03
+    assert torch.equal(best.sign()[saturated], atoms.flatten(1).sign()[saturated])

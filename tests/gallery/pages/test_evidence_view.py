@@ -221,7 +221,7 @@ def test_causal_tests_are_a_table_with_intervals_controls_and_verdicts(
                 "2.00 [1.40, 2.60]",
                 "picture of another neuron: 0.30 (p = 0.001)",
                 "= 0.002",
-                "\u2713 Own picture has a larger effect than another neuron\u2019s",
+                "\u2713 Own picture has a larger effect than another unit\u2019s",
             ],
             [
                 "Mediation of its picture\u2019s effect",

@@ -7,21 +7,24 @@ import numpy as np
 import pytest
 import timm
 import torch
+from torch import nn
 
 import featviz
-from benchmarks.planted import SIDE, SITE, planted, store_renders
+from benchmarks.planted import SIDE, SITE, WIDTH, planted, store_renders
 from featviz import FeatvizError, Store
 from featviz.data.datasets import Dataset
 from featviz.models.loading.options import LoadOptions
+from featviz.models.sae.sparse_autoencoder import Origin, SparseAutoencoder
+from featviz.models.sae.weights import Weights
 from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Row
 from featviz.store.jobs import JobSummary, open_writer
 from featviz.store.packing import pack
 from patching.effects.accuracy import LowAccuracyError
-from patching.validation.job import mlp_neurons, validate_to_store
-from patching.validation.layer_group import MLPNeuron
+from patching.validation.job import stream_units, validate_to_store
 from patching.vit.residual_vit import residual_vit
 from tests.cli.running import tree
+from tests.patching.autoencoders import autoencoder
 from tests.patching.validation.worlds import ManyClasses
 
 KIND = "validations"
@@ -133,15 +136,48 @@ def test_a_dead_neuron_is_silent_and_nothing_is_measured(
         assert np.isnan(row[name]).all()
 
 
-def test_units_other_than_mlp_neurons_are_skipped_and_reported(
+def test_units_other_than_neurons_and_latents_are_skipped_and_reported(
     world: tuple[VisionModel, Dataset], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
     render(*world, store, ["head:1", f"{SITE}:2@3", "blocks.0.attn.qk:0@same"])
     summary = validate_to_store(world[0], store, world[1])
     assert set(summary.skipped) == {"head:1", "blocks.0.attn.qk:0@same"}
-    assert "not a neuron of an MLP" in summary.skipped["head:1"]
+    assert "neither a neuron of an MLP" in summary.skipped["head:1"]
     assert Store(store).addresses(KIND) == [f"{SITE}:2@3"]
+
+
+def test_latents_that_are_the_neurons_have_the_same_effects(
+    world: tuple[VisionModel, Dataset], three: tuple[Path, dict[str, Row]], tmp_path: Path
+) -> None:
+    model, dataset = world
+    weight, bias = (
+        model.module.get_parameter(f"blocks.0.mlp.fc2.{name}").double()
+        for name in ("weight", "bias")
+    )
+    decoder = weight.T.contiguous()
+    zero = torch.zeros(len(decoder)).double()
+    weights = Weights(torch.linalg.pinv(decoder.T), zero, decoder, bias, center=bias)
+    origin = Origin("tests", "identity", model.name, "blocks.0.mlp_out")
+    exact = model.with_saes({"x": SparseAutoencoder(weights, nn.Identity(), origin)})
+    store_renders(exact, dataset, tmp_path / "store", [0, 5], "sae.x")
+    validate_to_store(exact, tmp_path / "store", dataset)
+    for row in Store(tmp_path / "store").rows(KIND):
+        right = three[1][row["address"].replace("sae.x", SITE)]
+        assert row["class"] == right["class"]
+        for name in ("level", "necessity", "total", "direct", "induced", "mediation"):
+            np.testing.assert_allclose(row[name], right[name], atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(row["dose"][:3], right["dose"][:3], atol=2e-3)
+        np.testing.assert_allclose(row["sufficiency"][:3], right["sufficiency"][:3], atol=2e-3)
+
+
+def test_latents_of_other_activations_are_skipped_with_the_reason(
+    world: tuple[VisionModel, Dataset], tmp_path: Path
+) -> None:
+    model = world[0].with_saes({"x": autoencoder(WIDTH, "blocks.0.mlp_act")})
+    found, skipped = stream_units(model, residual_vit(model), ["sae.x:1", f"{SITE}:2"])
+    assert [each.address for each in found] == [f"{SITE}:2"]
+    assert "sae.x reads blocks.0.mlp_act, which is neither" in skipped["sae.x:1"]
 
 
 def test_the_global_random_state_and_the_model_are_left_unchanged(
@@ -251,16 +287,17 @@ def test_an_address_that_cannot_be_parsed_is_skipped_and_the_other_neurons_are_f
     (direction,) = map(str, featviz.units(model, "blocks.3.mlp.fc2:probe.npy"))
     addresses = ["blocks.3.mlp.fc1:1@cls", direction, "blocks.2.mlp.fc1:5"]
     addresses += ["blocks.2.mlp_act:6@max"]
-    found, skipped = mlp_neurons(model, residual_vit(model), addresses)
-    assert found == [
-        MLPNeuron(addresses[2], 2, 5, None),
-        MLPNeuron(addresses[3], 2, 6, None),
-        MLPNeuron(addresses[0], 3, 1, 0),
+    found, skipped = stream_units(model, residual_vit(model), addresses)
+    assert [(each.address, each.layer.path, each.index, each.token) for each in found] == [
+        (addresses[2], "blocks.2.mlp", 5, None),
+        (addresses[3], "blocks.2.mlp", 6, None),
+        (addresses[0], "blocks.3.mlp", 1, 0),
     ]
+    assert found[0].layer is found[1].layer
     assert list(skipped) == [direction]
-    assert "not a neuron of an MLP" in skipped[direction]
+    assert "neither a neuron of an MLP" in skipped[direction]
     Path("probe.npy").unlink()
-    again, skipped = mlp_neurons(model, residual_vit(model), addresses)
-    assert again == found
+    again, skipped = stream_units(model, residual_vit(model), addresses)
+    assert [each.address for each in again] == [each.address for each in found]
     assert list(skipped) == [direction]
     assert "probe.npy" in skipped[direction]

@@ -27,11 +27,23 @@ def test_needed_correlating_and_dead_neurons_get_different_verdicts() -> None:
     assert len(ordinary) == len(ORDINARY)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_needed_correlating_and_dead_latents_get_different_verdicts(seed: int) -> None:
+    found, ordinary = validate_planted(seed, latents=True)
+    assert all(is_right(name, each) for name, each in found.items())
+    rows = {name: each.row for name, each in found.items()}
+    assert rows["needed"]["level"] == pytest.approx(rows["correlates"]["level"])
+    assert rows["needed"]["total"].argmax() == 0
+    assert rows["dead"]["level"] == 0
+    assert not any(is_right("needed", each) for each in (found["correlates"], *ordinary))
+
+
 @pytest.mark.slow
-def test_planted_neurons_get_the_right_verdict_in_at_least_95_of_100_seeds() -> None:
+@pytest.mark.parametrize("latents", [False, True], ids=["neurons", "latents"])
+def test_planted_units_get_the_right_verdict_in_at_least_95_of_100_seeds(latents: bool) -> None:
     count: Counter[str] = Counter()
     for seed in range(100):
-        found = validate_planted(seed)[0]
+        found = validate_planted(seed, latents)[0]
         count.update(name for name, each in found.items() if is_right(name, each))
     assert min(count[name] for name in PLANTED) >= 95
 

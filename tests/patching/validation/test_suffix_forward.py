@@ -10,6 +10,7 @@ from patching.forward.cache import run_with_cache
 from patching.interventions.patch_targets import PatchTarget
 from patching.validation.suffix_forward import Baseline, Suffix
 from patching.vit.residual_vit import residual_vit
+from patching.vit.stream_units import MLPNeurons
 from tests.patching.models import images, model_of, vit
 from tests.patching.validation import worlds
 
@@ -42,28 +43,28 @@ def test_a_shift_along_the_direction_gives_the_logits_of_patching_the_neuron(kin
                 for seed in (1, 2)
             )
             right = patched_logits(whole, own, other, [(target,)])[0]
-            suffix = Suffix(whole, layer)
+            neurons, suffix = MLPNeurons(whole, layer), Suffix(whole, 2 * layer + 2)
             values = [each.value(target)[:, :, index, 0] for each in (own, other)]
             found = suffix.logits(
                 own.streams[target.sublayer + 1],
                 torch.arange(len(right)),
                 values[1] - values[0],
-                suffix.directions[index],
+                neurons.directions[index],
             )
             assert (found - right).abs().max() < 1e-10
             assert (right - own.logits).abs().max() > 1e-6
 
 
 def test_runs_may_repeat_images_and_write_different_directions() -> None:
-    suffix = Suffix(vit("ViT"), 0)
+    suffix, directions = Suffix(vit("ViT"), 2), MLPNeurons(vit("ViT"), 0).directions
     with torch.no_grad():
         stream = vit("ViT").run(vit("ViT").embed(images(model_of("ViT"), 3)))
         generator = torch.Generator().manual_seed(4)
         shifts = torch.randn(40, stream.shape[1], generator=generator, dtype=torch.float64)
         rows = torch.arange(40) % 3
-        together = suffix.logits(stream, rows, shifts, suffix.directions[:40])
+        together = suffix.logits(stream, rows, shifts, directions[:40])
         for run in (0, 17, 39):
-            alone = suffix.logits(stream, rows[[run]], shifts[[run]], suffix.directions[run])
+            alone = suffix.logits(stream, rows[[run]], shifts[[run]], directions[run])
             assert (alone[0] - together[run]).abs().max() < 1e-12
 
 
@@ -71,11 +72,12 @@ def test_activations_times_directions_plus_the_bias_are_the_output_of_the_mlp() 
     whole = vit("ViT")
     with torch.no_grad():
         stream = whole.run(whole.embed(images(model_of("ViT"), 1)), 0, 1)
-        suffix = Suffix(whole, 0)
-        found = suffix.run_mlp(stream)
+        neurons = MLPNeurons(whole, 0)
+        found = neurons.run(stream)
         core = model_of("ViT").module.get_submodule("blocks.0.mlp.fc2")
-        written = found.neurons @ suffix.directions + core.bias  # type: ignore[operator]
-        assert (written - found.output).abs().max() < 1e-12
+        written = found.activations @ neurons.directions + core.bias  # type: ignore[operator]
+        assert (stream + written - found.stream).abs().max() < 1e-12
+        assert (found.scale == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -83,4 +85,4 @@ def test_activations_times_directions_plus_the_bias_are_the_output_of_the_mlp() 
 )
 def test_an_mlp_whose_neurons_do_not_write_separately_is_refused(kind: str, words: str) -> None:
     with pytest.raises(FeatvizError, match=words):
-        Suffix(vit(kind), 0)
+        MLPNeurons(vit(kind), 0)

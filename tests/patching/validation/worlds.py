@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from benchmarks.planted import planted
 from featviz.models.hooks import eval_mode
 from patching.effects.bootstrap import stratified_counts
-from patching.validation.layer_group import LayerGroup, MLPNeuron
+from patching.validation.layer_group import LayerGroup, RenderedUnit
 from patching.validation.split import Split, split
 from patching.validation.suffix_forward import Baseline
 from patching.vit.residual_vit import residual_vit
+from patching.vit.stream_units import MLPNeurons
 
 
 @cache
@@ -31,7 +32,8 @@ def group(token: int | None = None) -> LayerGroup:
     baseline = Baseline(residual_vit(model), dataset, images())
     labels = images().labels[images().test]
     resamples = stratified_counts(labels, 300, np.random.default_rng(0))
-    neurons = [MLPNeuron("", 0, index, token) for index in range(3)]
+    layer = MLPNeurons(baseline.vit, 0)
+    neurons = [RenderedUnit("", layer, index, token) for index in range(3)]
     with eval_mode(model.module):
         return LayerGroup(baseline, neurons, resamples, 0, _no_renders)
 
@@ -60,5 +62,5 @@ class ManyClasses:
         return torch.rand(3, size, size, generator=generator), self.label(index)
 
 
-def _no_renders(neuron: MLPNeuron) -> tuple[NDArray[np.uint8], int]:
+def _no_renders(neuron: RenderedUnit) -> tuple[NDArray[np.uint8], int]:
     raise LookupError(neuron.address)

@@ -42,6 +42,10 @@ const METRICS = {
   kl: "KL divergence from the clean run (nats)",
 };
 
+const isLatents = (site) => String(site).startsWith("sae.");
+
+const siteText = (site) => (isLatents(site) ? `latents of ${site}` : known(SITES, site));
+
 const known = (names, key) => (Object.hasOwn(names, key) ? names[key] : String(key));
 
 /** Name of a metric. */
@@ -64,9 +68,10 @@ export function sweepTitle({ site, by, corrupt, ablate, donor }) {
 }
 
 /** Which heads and tokens are patched, unless all are. */
-function restrictions({ heads = "all", tokens = ["all"] }) {
+function restrictions({ site, heads = "all", tokens = ["all"] }) {
+  const groups = isLatents(site) ? "" : "heads ";
   const parts = [
-    ...(heads === null || heads === "all" ? [] : [`heads ${heads}`]),
+    ...(heads === null || heads === "all" ? [] : [`${groups}${heads}`]),
     ...(tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]),
   ];
   return parts.length ? ` (${parts.join(", ")})` : "";
@@ -75,7 +80,7 @@ function restrictions({ heads = "all", tokens = ["all"] }) {
 /** Sentences on what was patched, with which windows and in which direction. */
 export function sweepText(experiment, windows) {
   const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
-  const what = known(SITES, site) + restrictions(experiment);
+  const what = siteText(site) + restrictions(experiment);
   const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
   const unit =
     windows.length === 1 && windows[0] === 1

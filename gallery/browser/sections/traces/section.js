@@ -8,7 +8,7 @@ import { element } from "../../shared/dom.js";
 import { missingFile } from "../../shared/message.js";
 import { settingsTable, tableOf } from "../../shared/tables.js";
 import { brief, counted, listed, percent } from "../../shared/text.js";
-import { headLink, layerLink, neuronLink } from "../../state/layer-links.js";
+import { headLink, latentLink, layerLink, neuronLink } from "../../state/layer-links.js";
 import { loadEntry } from "../../state/load.js";
 import { view } from "../../state/view.js";
 import { blocksOf, layersOf, sectionHead } from "../blocks.js";
@@ -16,6 +16,8 @@ import { enlargeable, shownWidth } from "../figures.js";
 import { metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
 
 const ALL = "all";
+
+const GROUPS = new Set(["neuron", "latent"]); // other sites have heads
 
 const HEIGHT = { average: 260, image: 170 }; // of charts by layer, in pixels
 
@@ -64,7 +66,7 @@ class Sweep {
     const { layer, head, token, window } = this.sites;
     return listed([
       `layer ${layer[i]}`,
-      ...(head[i] === ALL ? [] : [`${this.by === "neuron" ? "neuron" : "head"} ${head[i]}`]),
+      ...(head[i] === ALL ? [] : [`${GROUPS.has(this.by) ? this.by : "head"} ${head[i]}`]),
       ...(token[i] === ALL ? [] : [/^\d+$/.test(token[i]) ? this.tokenName(token[i]) : token[i]]),
       ...(this.windows.length > 1 ? [`window of ${windowName(window[i])}`] : []),
     ]);
@@ -81,6 +83,7 @@ class Sweep {
   siteHref(i) {
     const { layer, head } = this.sites;
     if (!/^\d+$/.test(head[i])) return null;
+    if (/^sae\./.test(this.experiment.site)) return latentLink(this.experiment.site, head[i]);
     return this.by === "neuron" || this.experiment.site === "neurons"
       ? neuronLink(layer[i], head[i])
       : headLink(layer[i], head[i], this.maps);

@@ -1,4 +1,4 @@
-// Causal tests of a neuron: claims and effects.
+// Causal tests of a neuron or a latent: claims and effects.
 
 import { barList } from "../../charts/bars.js";
 import { effectsPlot } from "../../charts/effects.js";
@@ -8,16 +8,18 @@ import { tableOf } from "../../shared/tables.js";
 import { brief, counted, hundredths, percent, rounded, scaleFormat } from "../../shared/text.js";
 import { CLAIM_TEXTS, chip, className } from "./names.js";
 
-const DOSE_NAMES = {
+/** Long and short names of doses that are no percentiles. */
+const doseNames = (unit) => ({
   picture: ["own picture", "own"],
-  other: ["picture of another neuron", "other"],
-};
+  other: [`picture of another ${unit}`, "other"],
+});
 
 /** Effect of each dose: activations patched into neutral images. */
-function doseFigure({ doses, label, neutral }) {
+function doseFigure({ unit, doses, label, neutral }) {
   const rows = Object.entries(doses).filter(([, { effect }]) => effect.estimate !== null);
   if (!rows.length) return null;
-  const name = (dose, short = 0) => DOSE_NAMES[dose]?.[short] ?? `${dose}th`;
+  const names = doseNames(unit);
+  const name = (dose, short = 0) => names[dose]?.[short] ?? `${dose}th`;
   const description = `Change of the margin of ${label} by patched activation: ${rows.map(([dose, { effect }]) => `${name(dose)} ${brief(effect.estimate)}`).join("; ")}.`;
   const interval = ({ low, high }) =>
     low === null ? "\u2013" : `${hundredths(low)} to ${hundredths(high)}`;
@@ -39,7 +41,7 @@ function doseFigure({ doses, label, neutral }) {
       [
         "Change of the margin of ",
         className(label),
-        ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\u00a0% confidence intervals. Doses: the activation of natural images at these percentiles, of the neuron\u2019s own picture, and of the picture of another neuron.`,
+        ` on ${counted(neutral, "neutral image")} when an activation is patched in, with 95\u00a0% confidence intervals. Doses: the activation of natural images at these percentiles, of the ${unit}\u2019s own picture, and of the picture of another ${unit}.`,
       ],
       tableOf(
         "Values",
@@ -58,7 +60,7 @@ function doseFigure({ doses, label, neutral }) {
 }
 
 /** Effect of ablation on each class. */
-function profileBars({ profile, agreement }) {
+function profileBars({ unit, profile, agreement }) {
   const total = profile.total ?? [];
   if (!total.length) return null;
   const direct = new Map(profile.direct);
@@ -75,7 +77,7 @@ function profileBars({ profile, agreement }) {
     element(
       "p",
       { class: "quiet" },
-      "Decrease of each class logit when the neuron is ablated to its mean; the strongest effects of either sign. These effects were not tested.",
+      `Decrease of each class logit when the ${unit} is ablated to its mean; the strongest effects of either sign. These effects were not tested.`,
     ),
     bars("Supports", up),
     bars("Opposes", down),
@@ -110,7 +112,7 @@ function profileBars({ profile, agreement }) {
 
 const ABLATIONS = { mean: "Mean ablation", resample: "Resample ablation" };
 
-const CONTROLS = { neurons: "neurons", directions: "random directions" };
+const CONTROLS = { directions: "random directions" };
 
 const LEVEL = 0.05; // above it, p- and q-values are lower bounds; see featviz/analysis/evidence/claims.py
 
@@ -121,8 +123,8 @@ const bound = (name, value) =>
     : `${name} ${value > LEVEL ? "\u2265" : "="} ${rounded(Number(value.toPrecision(2)))}`;
 
 /** How an effect compares with those of the controls of one kind. */
-function comparison(kind, { count, level, within, p }, format) {
-  const name = CONTROLS[kind] ?? kind;
+function comparison(unit, kind, { count, level, within, p }, format) {
+  const name = kind === "neurons" ? `${unit}s` : (CONTROLS[kind] ?? kind);
   const text =
     p <= LEVEL
       ? `above ${within} of ${count} ${name}, at most ${format(level)}`
@@ -147,7 +149,7 @@ function claimCells(name, { holds, significant, p, q }, rows) {
 }
 
 /** The rows of the table of tests: [test, effect, comparison], and [claim, number of its rows]. */
-function testRows({ removals, doses, controls, claims, neutral, picture_p: pictureP }) {
+function testRows({ unit, removals, doses, controls, claims, neutral, picture_p: pictureP }) {
   const effects = [
     ...Object.values(removals).map(({ effect }) => effect),
     ...[doses[99], doses.picture, doses.other].map((dose) => dose?.effect),
@@ -162,7 +164,7 @@ function testRows({ removals, doses, controls, claims, neutral, picture_p: pictu
           low === null ? "" : ` [${format(low)}, ${format(high)}]`,
         ];
   const compared = (found) =>
-    Object.entries(found).map(([kind, group]) => comparison(kind, group, format));
+    Object.entries(found).map(([kind, group]) => comparison(unit, kind, group, format));
   const ablations = Object.entries(removals).map(([name, { effect, controls: found }]) => [
     ABLATIONS[name] ?? name,
     effectCell(effect),
@@ -178,9 +180,9 @@ function testRows({ removals, doses, controls, claims, neutral, picture_p: pictu
       "Dose of its own picture",
       effectCell(doses.picture.effect),
       doses.other?.effect.estimate == null
-        ? "no picture of another neuron"
+        ? `no picture of another ${unit}`
         : [
-            `picture of another neuron: ${format(doses.other.effect.estimate)} `,
+            `picture of another ${unit}: ${format(doses.other.effect.estimate)} `,
             element("span", { class: "quiet" }, `(${bound("p", pictureP)})`),
           ],
     ]);
@@ -196,15 +198,15 @@ function testRows({ removals, doses, controls, claims, neutral, picture_p: pictu
   );
 }
 
-/** Share of the picture's effect that the neuron mediates, as a row of the table. */
-function mediationRow({ mediation, mediation_control: control }) {
+/** Share of the picture's effect that the unit mediates, as a row of the table. */
+function mediationRow({ unit, mediation, mediation_control: control }) {
   if (mediation === null) return [];
   const share = (value) => percent(Math.round(1000 * value) / 1000 || 0);
   return [
     [
       "Mediation of its picture\u2019s effect",
       element("b", {}, share(mediation)),
-      control === null ? "\u2013" : `control neurons: median ${share(control)}`,
+      control === null ? "\u2013" : `control ${unit}s: median ${share(control)}`,
       [element("td", {}, "\u2013"), element("td", {}, "\u2013")],
     ],
   ];
@@ -248,7 +250,7 @@ function testsTable(verdict) {
 
 /** The table of tests, and what its numbers are, folded. */
 function testsBlock(verdict) {
-  const { label, images, neutral, data, claims } = verdict;
+  const { unit, label, images, neutral, data, claims } = verdict;
   const among = Math.max(0, ...Object.values(claims).map((claim) => claim.among));
   return [
     element(
@@ -256,7 +258,7 @@ function testsBlock(verdict) {
       { class: "quiet" },
       "Effects in logits on the margin of ",
       className(label),
-      ", the class that the neuron supports most, on held-out images of ",
+      `, the class that the ${unit} supports most, on held-out images of `,
       element("bdi", {}, data),
       ".",
     ),
@@ -275,19 +277,19 @@ function testsBlock(verdict) {
           ],
           [
             "Dose",
-            `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the neuron\u2019s own picture`,
+            `increase of the margin on ${counted(neutral, "neutral image")}, when an activation is patched in: that of the natural image at the 99th percentile, or of the ${unit}\u2019s own picture`,
           ],
           [
             "Controls",
-            "neurons of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images",
+            `${unit}s of the same layer and activation level, and random directions of equal norm, each with the class that it supports most; p-values under resampling of the images`,
           ],
           [
             "q",
-            `false discovery rate over ${counted(among, "tested neuron")}; above 0.05 a lower bound. About 5\u00a0% of neurons outrank their controls by chance`,
+            `false discovery rate over ${counted(among, `tested ${unit}`)}; above 0.05 a lower bound. About 5\u00a0% of ${unit}s outrank their controls by chance`,
           ],
           [
             "Mediation",
-            "share of the margin on the neuron\u2019s own picture that is lost with the neuron frozen at its mean",
+            `share of the margin on the ${unit}\u2019s own picture that is lost with the ${unit} frozen at its mean`,
           ],
         ].map(([term, meaning]) => [
           element("dt", {}, term),
@@ -298,7 +300,7 @@ function testsBlock(verdict) {
   ];
 }
 
-/** The results in sentences: the only ones of a neuron that does not vary, else folded. */
+/** The results in sentences: the only ones of a unit that does not vary, else folded. */
 function sentencesBlock(sentences, folded) {
   const list = element(
     "ul",

@@ -48,7 +48,7 @@ function metricRow(unit, [key, name, meaning]) {
     "tr",
     {},
     element("th", { scope: "row" }, describe),
-    element("td", { class: "value" }, measured(value)),
+    element("td", { class: "value" }, key === "rank" ? `${value}` : measured(value)),
     element("td", { class: "rank" }, comparison),
   );
 }

@@ -41,6 +41,16 @@ export const METRIC_TEXTS = [
     "Increase of the activation late in the optimization, as a fraction of the total increase; below 0.1 counts as converged.",
   ],
   [
+    "latent",
+    "Latent after the threshold",
+    "Value of the latent after threshold or top-k, at the token of the unit or, for a mean or maximum over patches, at its strongest patch; 0 if it does not fire.",
+  ],
+  [
+    "rank",
+    "Rank among latents",
+    "Rank of its pre-activation among all latents of the autoencoder at this token; 1 is the largest.",
+  ],
+  [
     "agreement",
     "Agreement between seeds",
     "Similarity of pictures from different random seeds, from 0 to 1.",
@@ -73,7 +83,7 @@ const CHECK_TEXTS = {
 export const CLAIM_TEXTS = {
   necessary: "Necessary",
   sufficient: "Sufficient",
-  pictured: "Own picture has a larger effect than another neuron\u2019s",
+  pictured: "Own picture has a larger effect than another unit\u2019s",
 };
 
 /** The name of a class, isolated because it may be written from right to left. */

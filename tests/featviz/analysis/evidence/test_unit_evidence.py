@@ -59,7 +59,18 @@ def test_what_is_not_in_the_store_is_unknown(store: Path) -> None:
     report = last.to_json()
     assert [report[name] for name in ("agreement", "diversity", "route", "verdict")] == [None] * 4
     assert report["pictures"][1] == {"activation": 1.0} | dict.fromkeys(
-        ("ratio", "percentile", "held_out", "kept", "fine", "grid", "spectrum", "rise")
+        (
+            "ratio",
+            "percentile",
+            "held_out",
+            "kept",
+            "fine",
+            "grid",
+            "spectrum",
+            "rise",
+            "latent",
+            "rank",
+        )
     )
 
 
@@ -103,8 +114,8 @@ def test_rows_of_units_without_pictures_are_skipped(store: Path, tmp_path: Path)
     # The store has examples of a neuron without a picture, after those with one. Here, the first
     # and a middle neuron have no picture.
     writer(tmp_path / "s").add(renders([UNITS[1], UNITS[3]], [[1, 2], [0, 1]]))
-    for kind in KINDS:
-        opened = Store(store)
+    opened = Store(store)
+    for kind in set(KINDS) & set(opened.kinds):
         rows = list(opened.rows(kind))
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         stacked = {n: c if n == "address" else np.stack(c) for n, c in columns.items()}

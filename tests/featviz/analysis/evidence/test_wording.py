@@ -156,3 +156,20 @@ def test_results_are_read_by_the_names_in_the_configuration() -> None:
     assert found.doses["picture"].effect.high == pytest.approx(2.6)
     assert found.profile["induced"] == pytest.approx({"red": -0.5, "green": -0.6, "stripes": 1.2})
     assert found.agreement["ablation and direct effect"] == 0.5
+
+
+def test_latents_are_named_as_such() -> None:
+    row, other = passing("sae.x:1"), failing("sae.x:2")
+    found = " ".join(words(row, other))
+    assert "neuron" not in found
+    assert "38 of 39 latents of the same layer and activation level lower the margin" in found
+    assert "(q = 0.004, 2 latents tested)" in found
+    assert "the picture of another latent of the layer" in found
+
+
+def test_a_dead_latent_is_reported_with_the_reason() -> None:
+    (sentence,) = words(silent("sae.x:1"))
+    assert sentence == (
+        f"The latent is dead: it is not active on the reference images of {DATA}, or its "
+        "activation does not vary; no causal test was run."
+    )
