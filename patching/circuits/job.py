@@ -108,7 +108,7 @@ def circuits_to_store(
     force : bool
         See `featviz.rendering.job.render_to_store`.
     progress : callable or bool
-        See `patching.trace_job.trace_to_store`.
+        See `patching.sweeps.job.trace_to_store`.
 
     Returns
     -------

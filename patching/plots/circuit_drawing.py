@@ -14,7 +14,7 @@ from featviz.store.reader import Store
 from patching.circuits.job import CIRCUITS, SCORES, circuit_from
 from patching.circuits.report import read_report
 
-CELL, GAP, ROW = 34, 12, 76
+CELL, GAP, ROW = 34, 26, 76
 """Width of a cell, gap between cells, and height of a row, in pixels."""
 LEFT, TOP = 84, 40
 POSITIVE, NEGATIVE, INK, PAPER = "#0a6fb5", "#c1440e", "#222222", "#ffffff"
@@ -35,10 +35,10 @@ class _Place:
 def draw_circuit(store: str | Path, share: float = 0.8) -> str:
     """Draw the smallest circuit of a store that keeps a share of the effect.
 
-    Edges upward of a row are from the embedding to the logits. The width of an edge is its
-    absolute score, relative to the largest; its color the sign. Edges of both groups of tokens are
-    drawn; those of the prefix tokens are solid, those of the patches dashed. If the circuit has
-    more than `MOST` edges, the strongest are drawn, which the caption says.
+    The embedding is at the bottom, the logits are at the top. The width of an edge is its absolute
+    score, relative to the largest, and its color the sign: blue edges raise the metric. What is
+    read at prefix tokens is drawn solid, at patches dashed. Of a circuit with more than `MOST`
+    edges, the strongest are drawn, which the caption says.
 
     Parameters
     ----------
@@ -78,6 +78,8 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
     cells = _cells(settings["senders"])
     width = max(place.x for place in cells.values()) + CELL + LEFT / 2
     height = cells["embed"].y + ROW
+    note = f"The {MOST} strongest edges. " if len(chosen) > MOST else ""
+    note += "Solid: prefix tokens, dashed: patches. Blue: raises the metric, red: lowers it."
     used = {settings["senders"][s] for s, _, _ in chosen} | {
         settings["receivers"][r].rpartition(".")[0]
         if settings["receivers"][r][-2:] in {".q", ".k", ".v"}
@@ -89,8 +91,7 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
         f'width="{width:.0f}" height="{height:.0f}" font-family="sans-serif" font-size="11">',
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         f'<text x="{GAP}" y="20" font-size="13" fill="{INK}">'
-        f"{escape(settings['corrupt'])}: {count} {point.faithfulness:.0%} of the effect"
-        f"{f'; the {MOST} strongest are drawn' if len(chosen) > MOST else ''}</text>",
+        f"{escape(settings['corrupt'])}: {count} {point.faithfulness:.0%} of the effect</text>",
     ]
     parts += [
         _edge(settings, cells, tuple(edge), float(scores[tuple(edge)]), largest)
@@ -100,6 +101,7 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
     for block in range(sum(name.endswith(".mlp") for name in settings["senders"])):
         y = cells[f"blocks.{block}.mlp"].y
         parts.append(f'<text x="{GAP}" y="{y + 4:.0f}" fill="{INK}">block {block}</text>')
+    parts.append(f'<text x="{GAP}" y="{height - 14:.0f}" fill="{INK}">{note}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
