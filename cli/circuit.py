@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -116,7 +117,7 @@ def circuit(
     print_summary(store, summary, "images run")
     found = read_report(store)
     if drawing is not None:
-        write(drawing, draw_circuit(store).encode())
+        write(Path(drawing), draw_circuit(store).encode())
         print_message(drawing)
     if as_json:
         print_json({"store": store, **found.to_json()})
