@@ -172,7 +172,9 @@ def read_report(store: str | Path) -> Report:
         sum(bool(row["right"]) for row in opened.rows(SCORES)),
         len(rows),
         edges,
-        *(float(each[0]) for each in (whole.estimate, whole.low, whole.high)),
+        float(whole.estimate[0]),
+        float(whole.low[0]),
+        float(whole.high[0]),
         tuple(curves),
         tuple(strongest),
     )

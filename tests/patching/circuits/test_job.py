@@ -53,7 +53,7 @@ def store(model: VisionModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_job_that_was_stopped_goes_on_and_ends_as_if_it_was_not(
     model: VisionModel, store: Path, tmp_path: Path
 ) -> None:
-    def stop(done: int, total: int) -> None:
+    def stop(done: float, total: int) -> None:
         assert total == 8
         if done == 4:
             raise StoppedError
