@@ -69,7 +69,7 @@ def demo(folder: str, as_json: bool) -> None:
     from gallery import export
     from patching.interventions.corruptions import corruption
     from patching.interventions.selection import Selection
-    from patching.trace_job import Settings, trace_to_store
+    from patching.sweeps.job import Settings, trace_to_store
 
     data = open_data(DATA)
     reports: list[dict[str, Any]] = []

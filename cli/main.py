@@ -11,6 +11,7 @@ import click
 
 from cli.activations import activations
 from cli.attention import attention
+from cli.circuit import circuit
 from cli.compare import compare
 from cli.demo import demo
 from cli.examples import examples
@@ -44,7 +45,7 @@ SECTIONS = {
     "View and check stores": (gallery, export, info, verify, pack),
     "Inspect a model": (models, units, activations, examples, filters, logits, compare, sae),
     "Inspect attention heads": (attention, modes, gradients),
-    "Test explanations": (score, validate, trace),
+    "Test explanations": (score, validate, trace, circuit),
 }
 
 

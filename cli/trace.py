@@ -187,7 +187,7 @@ def trace(
         from patching.interventions.selection import Selection, windows_of
         from patching.plots.job import write_figures
         from patching.plots.style import check_plots
-        from patching.trace_job import Settings, trace_to_store
+        from patching.sweeps.job import Settings, trace_to_store
 
     if plots is not None:
         check_plots()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from featviz._util.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from patching.activation_patching import sweep
     from patching.effects.averages import averages, groups
     from patching.effects.table import Table, read_traces
     from patching.interventions.corruptions import corruption
     from patching.interventions.latents import set_latents
-    from patching.trace_job import trace_to_store
+    from patching.sweeps.activation_patching import sweep
+    from patching.sweeps.job import trace_to_store
     from patching.validation.job import validate_to_store
 
 __all__ = [
@@ -36,8 +36,8 @@ __getattr__, __dir__ = lazy_names(
         "groups": "effects.averages",
         "read_traces": "effects.table",
         "set_latents": "interventions.latents",
-        "sweep": "activation_patching",
-        "trace_to_store": "trace_job",
+        "sweep": "sweeps.activation_patching",
+        "trace_to_store": "sweeps.job",
         "validate_to_store": "validation.job",
     },
 )

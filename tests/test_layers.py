@@ -30,10 +30,10 @@ LAYERS = {
         "forward",
         "effects",
         "attribution",
+        "circuits",
         "plots",
         "validation",
-        "activation_patching",
-        "trace_job",
+        "sweeps",
     ),
     "featviz.analysis": (
         "attention",
@@ -176,5 +176,5 @@ def loaded_with(module: str) -> set[str]:
 
 def test_activation_patching_loads_no_optimizer() -> None:
     rooms = ("featviz.optimization", "featviz.parametrization", "featviz.rendering")
-    loaded = loaded_with("patching.activation_patching") | loaded_with("patching.trace_job")
+    loaded = loaded_with("patching.sweeps.activation_patching") | loaded_with("patching.sweeps.job")
     assert [each for each in loaded if each.startswith(rooms)] == []

@@ -113,6 +113,33 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "token": ("text", "N"),
         "window": ("<i4", "N"),
     },
+    "edge_scores": {
+        "label": ("<i4", "N"),
+        "right": ("|u1", "N"),
+        "clean": ("<f4", "N"),
+        "corrupted": ("<f4", "N"),
+        "score": ("<f4", "N S R G"),
+    },
+    "circuits": {
+        "place": ("<i4", "N"),
+        "method": ("text", "N"),
+        "count": ("<i4", "N"),
+        "edges": ("|u1", "N B"),
+    },
+    "circuit_edges": {
+        "place": ("<i4", "N"),
+        "edge": ("<i4", "N 3"),
+        "score": ("<f4", "N"),
+    },
+    "circuit_effects": {
+        "label": ("<i4", "N"),
+        "right": ("|u1", "N"),
+        "clean": ("<f4", "N"),
+        "corrupted": ("<f4", "N"),
+        "kept": ("<f4", "N K"),
+        "lost": ("<f4", "N K"),
+        "effect": ("<f4", "N E"),
+    },
     "effects": {
         "kind": ("text", "N"),
         "group": ("text", "N"),

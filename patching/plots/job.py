@@ -21,7 +21,7 @@ def write_figures(
     Parameters
     ----------
     store : str or Path
-        See `patching.trace_job.trace_to_store`.
+        See `patching.sweeps.job.trace_to_store`.
     effects : sequence of GroupEffects
         Averages of one metric.
     folder : str or Path

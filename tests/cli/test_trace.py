@@ -17,7 +17,7 @@ from featviz.store.reader import Store
 from patching.effects.table import read_traces
 from tests.cli.running import Run, tree
 from tests.featviz.data.test_datasets import cifar
-from tests.patching.test_trace_job import huggingface
+from tests.patching.sweeps.test_job import huggingface
 
 WORDS = ("trace", "cueworld/vit", "--data", "cueworld", "--images", 18, "--window", "1,3")
 GRAY = (*WORDS, "--corrupt", "grayscale")

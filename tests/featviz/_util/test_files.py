@@ -235,7 +235,7 @@ def test_on_windows_reading_and_computing_work_and_writing_is_refused_in_one_lin
 import sys
 sys.modules["fcntl"] = None
 import featviz, featviz.cueworld, featviz.store.writer, featviz.analysis.examples.job
-import featviz.rendering.render, featviz.optimization.recipe, patching.trace_job
+import featviz.rendering.render, featviz.optimization.recipe, patching.sweeps.job
 import gallery.exporter, cli.main
 from featviz._util.files import write
 try:

@@ -23,7 +23,7 @@ from patching.effects.stored_averages import (
 )
 from patching.effects.table import Table, read_traces
 from patching.effects.typical_images import typical
-from patching.trace_job import _columns, _site_columns
+from patching.sweeps.job import _columns, _site_columns
 from tests.patching.tables import METRIC, table
 
 CLASSES = ("one", "two", "two")  # two classes of one name

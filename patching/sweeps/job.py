@@ -21,7 +21,6 @@ from featviz.models.vision_model import VisionModel, check_model
 from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store
-from patching.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.effects.accuracy import check_accuracy
 from patching.effects.labels import labels_for
 from patching.effects.stored_averages import Pixels, ReadImage, store_averages
@@ -31,6 +30,7 @@ from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Selection, Sites
 from patching.interventions.token_names import grid_of
 from patching.settings import METRICS
+from patching.sweeps.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.vit.residual_vit import ResidualViT, residual_vit
 
 SIDE = 224
@@ -52,7 +52,7 @@ class Settings:
         One of `patching.settings.ABLATIONS`. ``resample`` uses the images of the
         corruption ``swap``: each image has a partner of another class, and the pairs are mutual.
     frozen : bool
-        See `patching.activation_patching.sweep`.
+        See `patching.sweeps.activation_patching.sweep`.
     """
 
     selection: Selection
@@ -90,7 +90,7 @@ def trace_to_store(
     count : int, optional
         Number of images, see `featviz.data.datasets.Dataset.indices`.
     donor : VisionModel, optional
-        See `patching.activation_patching.sweep`.
+        See `patching.sweeps.activation_patching.sweep`.
     force : bool
         See `featviz.rendering.job.render_to_store`.
     progress : callable or bool
@@ -114,7 +114,7 @@ def trace_to_store(
     progress = as_progress(progress)
     check_model(model)
     instance("dataset", dataset, Dataset, "a dataset, as featviz.data.datasets.open_data opens it")
-    instance("settings", settings, Settings, "patching.trace_job.Settings")
+    instance("settings", settings, Settings, "patching.sweeps.job.Settings")
     recorded = None if force else stored_configuration(store, TRACES)
     dataset = dataset.readable(dataset.indices(count), recorded)
     indices = dataset.indices(count)

@@ -19,13 +19,13 @@ from torchvision import datasets
 from featviz import FeatvizError, Store, VisionModel, load
 from featviz.data.datasets import Dataset, open_data
 from featviz.models.loading.options import LoadOptions
-from patching.activation_patching import Experiment, sweep
 from patching.effects.labels import labels_for
 from patching.effects.table import Table, read_traces
 from patching.forward.memory import BATCH
 from patching.interventions.corruptions import corruption
 from patching.interventions.selection import Selection
-from patching.trace_job import Settings, trace_to_store
+from patching.sweeps.activation_patching import Experiment, sweep
+from patching.sweeps.job import Settings, trace_to_store
 from tests.featviz.data.test_datasets import cifar
 from tests.featviz.models.attention_models import attention_model
 
