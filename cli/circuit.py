@@ -84,7 +84,7 @@ def circuit(
     options: LoadOptions,
     device: str,
 ) -> None:
-    """Find the circuit that carries a cue: heads, MLPs and the edges between them.
+    """Find the circuit that carries a cue.
 
     Corrupts images so that they lose a cue, and scores every edge from a head, an MLP or the
     embedding to the queries, keys or values of a head, an MLP or the logits, by attribution
@@ -94,12 +94,8 @@ def circuit(
     of the strongest edges are checked by exact path patching.
 
     \b
-    Examples:
-      # Which edges carry color?
+    Example:
       featviz circuit cueworld/vit --data cueworld:360 --corrupt grayscale -o color
-      # Draw the circuit
-      featviz circuit cueworld/vit --data cueworld:360 --corrupt grayscale -o color \\
-        --drawing color.svg
     """
     with loading_pytorch():
         from featviz._util.files import write

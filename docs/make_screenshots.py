@@ -58,6 +58,9 @@ COMMANDS = (
     "trace cueworld/vit --data cueworld:180 --corrupt grayscale --window 1,3 -o traces",
     f"examples cueworld/vit {NEURONS} --data cueworld:1440 -o neurons",
     "validate neurons --data cueworld",
+    "render cueworld/vit sae.s:4,35,167,241@max -o latents --sae s=cueworld/sae --steps 128",
+    "examples cueworld/vit sae.s:all@max --data cueworld:360 -o latents --sae s=cueworld/sae",
+    "sae cueworld/sae --model cueworld/vit --data cueworld:360 -o latents",
 )
 STORES = (
     "neurons",
@@ -70,6 +73,7 @@ STORES = (
     "scored",
     "compared",
     "traces",
+    "latents",
     "other",
 )
 # Labels as a reader may enter them: the classes that activate each neuron most.
@@ -98,6 +102,7 @@ SHOTS: dict[str, str | None] = {
     "tokens": "#tokens",
     "compare": "#compare",
     "traces": "#traces",
+    "autoencoders": "#autoencoders",
 }
 
 # Pages to scroll, and to which heading.

@@ -31,7 +31,7 @@ Datasets = dict[str, h5py.Dataset]
 ADDRESS = "address"
 ROW_DIGEST = "digest"
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**17
 """Bytes of rows that are read at once, unless a single row has more."""
 
 LIBVER = ("v110", "v110")

@@ -164,8 +164,13 @@ class Store:
             indices[part].append(index)
         if len(indices) <= MAX_OPEN:  # rows may alternate between parts
             streams = {part: self._source.rows(part, kind, own) for part, own in indices.items()}
+            left = {part: len(own) for part, own in indices.items()}
             for part, _ in locations:
-                yield next(streams[part])
+                row = next(streams[part])
+                left[part] -= 1
+                if not left[part]:  # what was read ahead is freed
+                    del streams[part]
+                yield row
             return
         for part, group in groupby(locations, key=lambda location: location[0]):
             yield from self._source.rows(part, kind, [index for _, index in group])

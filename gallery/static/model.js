@@ -5416,7 +5416,7 @@
         hundredths(sparsity)
       ),
       entry("Active", active, "of the images have an activation above 0", percent(active)),
-      firing && [
+      firing ? [
         entry(
           "Density",
           firing.tokens,
@@ -5429,7 +5429,7 @@
           firing.quantiles[found.quantiles.indexOf(0.5)] ?? null,
           "over the images on which it fires"
         )
-      ]
+      ] : null
     );
   }
   function classMeans({ classes, mean, deviation }) {

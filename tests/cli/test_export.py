@@ -13,7 +13,7 @@ from tests.cli.running import Run, tree
 
 def test_a_dash_writes_the_table_to_stdout(run: Run, neurons: Path) -> None:
     result = run("export", neurons, "--csv", "-")
-    assert (result.status, result.err) == (0, "stdout: 3 units, 62 columns\n")
+    assert (result.status, result.err) == (0, "stdout: 3 units, 67 columns\n")
     rows = list(csv.DictReader(io.StringIO(result.out, newline="")))
     assert [row["address"] for row in rows] == ["patch_embed:0", "patch_embed:1", "patch_embed:2"]
 

@@ -215,11 +215,6 @@ def test_a_site_that_the_files_lack_is_given_after_the_path(run: Run) -> None:
     assert result.out.split() == [f"sae.x:{index}" for index in range(6)]
 
 
-def test_what_latents_write_is_not_computed(run: Run) -> None:
-    result = run("logits", "cueworld/vit", "sae.x:0-2", "-o", "l", "--sae", "x=gated")
-    assert "no direct effect on the logits: sae.x:0 and 2 more: " in result.refusal()
-
-
 def test_latents_are_compared_with_latents_of_the_other_model(run: Run) -> None:
     words = ["compare", "cueworld/vit", "cueworld/vit", "sae.x:3", "--data", "cueworld:20"]
     words += ["--sae-a", "x=gated"]

@@ -29,7 +29,7 @@ from patching.sweeps.job import Settings, trace_to_store
 from tests.featviz.data.test_datasets import cifar
 from tests.featviz.models.attention_models import attention_model
 
-FOLDER = Path(__file__).parents[1] / "oracles" / "huggingface" / "vit" / "usual"
+FOLDER = Path(__file__).parents[2] / "oracles" / "huggingface" / "vit" / "usual"
 GRAY = Settings(Selection("attn", (1, 3)), corruption("grayscale"))
 
 

@@ -63,20 +63,22 @@ function valuesList(found, firing) {
       hundredths(sparsity),
     ),
     entry("Active", active, "of the images have an activation above 0", percent(active)),
-    firing && [
-      entry(
-        "Density",
-        firing.tokens,
-        "of the tokens on which it fires",
-        sharePercent(firing.tokens),
-      ),
-      entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
-      entry(
-        "Median",
-        firing.quantiles[found.quantiles.indexOf(0.5)] ?? null,
-        "over the images on which it fires",
-      ),
-    ],
+    firing
+      ? [
+          entry(
+            "Density",
+            firing.tokens,
+            "of the tokens on which it fires",
+            sharePercent(firing.tokens),
+          ),
+          entry("Images", firing.images, "of the images on which it fires", percent(firing.images)),
+          entry(
+            "Median",
+            firing.quantiles[found.quantiles.indexOf(0.5)] ?? null,
+            "over the images on which it fires",
+          ),
+        ]
+      : null,
   );
 }
 

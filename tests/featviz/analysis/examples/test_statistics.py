@@ -104,16 +104,18 @@ def test_sparsity_is_1_for_one_active_image_and_0_for_equal_values() -> None:
     assert sparsity(np.full((1, 7), 2.0)) == pytest.approx(0, abs=1e-12)
     # Of k equal ones among n: (1 - k / n) / (1 - 1 / n).
     assert sparsity(np.array([[5.0, 5, 0, 0, 0]])) == pytest.approx((1 - 2 / 5) / (1 - 1 / 5))
-    assert math.isnan(sparsity(np.array([[-1.0, 0.0]])))
-    assert math.isnan(sparsity(np.array([[3.0]])))
+    assert np.isnan(sparsity(np.array([[-1.0, 0.0], [0.0, 0.0]]))).all()
+    assert np.isnan(sparsity(np.array([[3.0]]))).all()
+    # Each row by itself.
+    assert sparsity(np.array([[0.0, 4.0], [2.0, 2.0]])) == pytest.approx([1, 0], abs=1e-12)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(1e-3, 1e3))
 def test_sparsity_is_scale_free_and_between_0_and_1(values: list[float], scale: float) -> None:
-    found = sparsity(np.array(values))
+    (found,) = sparsity(np.array([values]))
     if max(values) > 1e-200:
         assert 0 <= found <= 1
-        assert sparsity(np.array(values) * scale) == pytest.approx(found, abs=1e-9)
+        assert sparsity(np.array([values]) * scale) == pytest.approx(found, abs=1e-9)
 
 
 def test_a_dataset_without_classes_has_no_class_means() -> None:
