@@ -79,7 +79,7 @@ def test_commands_parse_and_make_every_store_that_is_shown(script: ModuleType) -
 
 
 def test_units_that_are_photographed_and_labeled_are_rendered(script: ModuleType) -> None:
-    vit = featviz.load("cueworld/vit", device="cpu")
+    vit = featviz.load("cueworld/vit", device="cpu", saes={"s": "cueworld/sae"})
     rendered = set()
     for line in script.COMMANDS:
         name, *rest = shlex.split(line)
