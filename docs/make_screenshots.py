@@ -116,9 +116,11 @@ DECODED = """async () => {
         return bottom > 0 && top < innerHeight && image.currentSrc;
     });
     await Promise.all(images.map((image) => image.decode()));
-    const sheets = [...document.querySelectorAll(".cell")].map((cell) =>
-        getComputedStyle(cell).getPropertyValue("--sheet-file").slice(5, -2));
-    for (const sheet of new Set(sheets.filter(Boolean))) {
+    // A cell of a pair has two files.
+    const sheets = [...document.querySelectorAll(".cell")].flatMap((cell) =>
+        [...getComputedStyle(cell).getPropertyValue("--sheet-file").matchAll(/url\\("(.*?)"\\)/g)]
+            .map((match) => match[1]));
+    for (const sheet of new Set(sheets)) {
         const image = new Image();
         image.src = sheet;
         await image.decode();
