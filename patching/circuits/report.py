@@ -139,16 +139,15 @@ def read_report(store: str | Path) -> Report:
     total = np.array([row["clean"] - row["corrupted"] for row in rows], float)
     circuits = sorted(opened.rows(CIRCUITS), key=lambda row: int(row["place"]))
     edges = int(opened.configuration[EFFECTS]["edges"])
-    methods: dict[str, list[list[int]]] = {}
+    # The columns of the circuits of each method; of random ones, of each seed.
+    methods: dict[str, dict[str, list[int]]] = {}
     for place, row in enumerate(circuits):
         name, _, seed = row["method"].partition(" ")
-        parts = methods.setdefault(name, [])
-        if not seed or int(seed) == len(parts):
-            parts += [[]] if seed or not parts else []
-        parts[-1].append(place)
+        methods.setdefault(name, {}).setdefault(seed, []).append(place)
     counts = np.array([int(row["count"]) for row in circuits])
     curves = []
-    for name, parts in methods.items():
+    for name, seeds in methods.items():
+        parts = list(seeds.values())
         curve = Curve(
             counts[parts[0]],
             edges,
