@@ -10,7 +10,14 @@ from torch import Tensor
 from featviz.errors import FeatvizError
 from patching.forward.cache import ActivationCache
 from patching.forward.stream_norms import norms_of
-from patching.interventions.patch_targets import INSIDE, OUTPUTS, STREAM, ActivationKey, PatchTarget
+from patching.interventions.patch_targets import (
+    INSIDE,
+    KINDS,
+    OUTPUTS,
+    STREAM,
+    ActivationKey,
+    PatchTarget,
+)
 from patching.vit.hook_points import hooked
 from patching.vit.residual_vit import ResidualViT
 
@@ -37,6 +44,8 @@ def diagnostics(
     keys: Collection[ActivationKey],
     total: tuple[float, float],
     steps: int = 0,
+    frozen: bool = False,
+    direct: bool = False,
 ) -> list[str]:
     """List conditions under which gradients are known to mislead about replacing activations.
 
@@ -48,13 +57,17 @@ def diagnostics(
     donor : ActivationCache
         The run that activations are taken from.
     keys : collection of (kind, layer)
-        What is replaced.
+        What is replaced; for latents, the path of their site is in place of the kind.
     total : (float, float)
         Increase of the metric from the base run to the donor run, averaged over images: exact, and
-        to first order in the stream before the first block.
+        to first order in the stream before the first block; for direct effects, after the last.
     steps : int
         Number of points between base and donor that the gradient is averaged over; 0 if it is the
         gradient at the base run.
+    frozen : bool
+        Whether the norms of the stream keep the scale of the base run.
+    direct : bool
+        Whether effects through later sublayers are excluded.
 
     Returns
     -------
@@ -72,13 +85,12 @@ def diagnostics(
     kinds = {kind for kind, _ in keys}
     if steps:
         return [*_of_streams(kinds), *_of_averaged_neurons(kinds)]
-    return [
-        *_of_metric(total),
-        *_of_streams(kinds),
-        *_of_outputs(kinds),
-        *_of_attention(saturation(vit, base), min(layer for _, layer in keys)),
-        *_of_norms(scale_changes(vit, base, donor, keys)),
-    ]
+    found = [*_of_metric(total), *_of_streams(kinds), *_of_outputs(kinds)]
+    if not direct:
+        found += _of_attention(saturation(vit, base), min(layer for _, layer in keys))
+    if not (direct or frozen):
+        found += _of_norms(scale_changes(vit, base, donor, keys))
+    return found
 
 
 def saturation(vit: ResidualViT, base: ActivationCache) -> list[float | None]:
@@ -121,7 +133,7 @@ def scale_changes(
 ) -> dict[ActivationKey, float]:
     """Measure how much replacing a stream or an output changes the scale of the next norm.
 
-    Heads and neurons are skipped: a single one changes the scale little.
+    Heads, neurons and latents are skipped: a single one changes the scale little.
 
     Parameters
     ----------
@@ -143,7 +155,7 @@ def scale_changes(
     for kind, layer in keys:
         target = PatchTarget(kind, layer)
         after = target.sublayer + (kind in OUTPUTS)
-        if kind in INSIDE or after not in norms:
+        if kind in INSIDE or kind not in KINDS or after not in norms:
             continue
         stream, norm = base.streams[after], norms[after]
         replaced = stream + (donor.value(target) - base.value(target))[:, :, 0]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from featviz.errors import FeatvizError
-from patching.attribution.attribution_patching import Metric
+from patching.attribution.activation_path import Metric
 from patching.attribution.fidelity import exact_effects
 from patching.forward.cache import ActivationCache, run_with_cache
 from patching.forward.stream_norms import frozen_norms
@@ -216,20 +216,45 @@ def path_effects(
     -------
     PathEffects
     """
+    direct = direct_effects(vit, base, donor, targets, metric, labels)
+    total = exact_effects(vit, base, donor, targets, metric, labels)
+    return PathEffects(list(targets), direct, total)
+
+
+def direct_effects(
+    vit: ResidualViT,
+    base: ActivationCache,
+    donor: ActivationCache,
+    targets: Sequence[PatchTarget],
+    metric: Metric,
+    labels: Tensor,
+) -> Tensor:
+    """Compute the direct effects of patches only.
+
+    Parameters
+    ----------
+    vit, base, donor, targets, metric, labels
+        See `path_effects`.
+
+    Returns
+    -------
+    Tensor, shape (P, N)
+        See `PathEffects.direct`.
+    """
     with torch.no_grad():
         before = metric(base.logits, labels)
-        direct = []
-        for target in targets:
-            end = base.streams[-1] + _change(vit, base, donor, target)
-            direct.append(metric(vit.finish(end), labels) - before)
-    total = exact_effects(vit, base, donor, targets, metric, labels)
-    return PathEffects(list(targets), torch.stack(direct), total)
+        ends = (base.streams[-1] + _change(vit, base, donor, target) for target in targets)
+        return torch.stack([metric(vit.finish(end), labels) - before for end in ends])
 
 
 def _change(
     vit: ResidualViT, base: ActivationCache, donor: ActivationCache, target: PatchTarget
 ) -> Tensor:
     """Compute how a patch changes the stream right after its target, (N, T, C)."""
+    if target.latents is not None:
+        own = base.value(target.whole)
+        new = target.replace_latents(own, base.value(target), donor.value(target))
+        return (new - own)[:, :, 0]
     if target.kind not in (*OUTPUTS, *INSIDE):
         own = base.value(target)
         return (target.replace(own, donor.value(target)) - own)[:, :, 0]

@@ -10,7 +10,8 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from featviz._util.arguments import whole_number
-from patching.attribution.attribution_patching import Attribution, Metric
+from patching.attribution.activation_path import Metric
+from patching.attribution.attribution_patching import Attribution
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache
 from patching.interventions.patch_targets import PatchTarget
@@ -93,8 +94,7 @@ def agreement(attribution: Attribution, targets: Sequence[PatchTarget], exact: T
     -------
     Agreement
     """
-    estimated = torch.stack([attribution.effect(target) for target in targets])
-    return Agreement(list(targets), exact, estimated)
+    return Agreement(list(targets), exact, attribution.effects_of(targets))
 
 
 def exact_effects(

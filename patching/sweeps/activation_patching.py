@@ -24,6 +24,7 @@ from patching.forward.cache import ActivationCache, run_with_cache
 from patching.forward.donors import check_compatible, mean_run, repeated, zeros
 from patching.forward.memory import batches
 from patching.forward.stream_norms import frozen_norms
+from patching.interventions.patch_targets import Patch
 from patching.interventions.selection import ALL, Selection, TargetTable, target_table
 from patching.settings import ABLATIONS, METRICS
 from patching.vit.residual_vit import ResidualViT, residual_vit
@@ -98,33 +99,49 @@ class Experiment:
         FeatvizError
             If the label of an image is not a class of the model.
         """
-        patches = self.targets.patches
+        base, donor, reference = self._runs(clean, corrupted, labels)
+        return Table(
+            self.mode,
+            self.metrics,
+            self.targets.sites,
+            np.array(indices, np.int64),
+            reference.labels.cpu().numpy(),
+            reference.right.cpu().numpy(),
+            self._measured(reference.clean, reference),
+            self._measured(reference.corrupted, reference),
+            self._restored(base, donor, reference),
+        )
+
+    def _runs(
+        self, clean: Tensor, corrupted: Tensor | None, labels: Tensor
+    ) -> tuple[ActivationCache, ActivationCache, Reference]:
+        """Run the base and the donor; see `measure`."""
+        kept = self._kept()
         if corrupted is None:
-            base = run_with_cache(self.vit, clean, patches)
+            base = run_with_cache(self.vit, clean, kept)
             assert self.ablated is not None
             donor = repeated(self.ablated, len(clean))
         else:
             base_start, donor_start = (
                 (corrupted, clean) if self.mode == "denoising" else (clean, corrupted)
             )
-            base = run_with_cache(self.vit, base_start, patches)
-            donor = run_with_cache(self.source, donor_start, patches)
+            base = run_with_cache(self.vit, base_start, kept)
+            donor = run_with_cache(self.source, donor_start, kept)
         clean_run, corrupted_run = (donor, base) if self.mode == "denoising" else (base, donor)
         labels = labels.to(base.logits.device)
-        reference = Reference(labels, clean_run.logits, corrupted_run.logits)
+        return base, donor, Reference(labels, clean_run.logits, corrupted_run.logits)
+
+    def _kept(self) -> Sequence[Patch]:
+        """List the activations that runs keep."""
+        return self.targets.patches
+
+    def _restored(
+        self, base: ActivationCache, donor: ActivationCache, reference: Reference
+    ) -> NDArray[np.float64]:
+        """Measure the patched runs, (M, P, N)."""
         with frozen_norms(self.vit, base) if self.frozen else nullcontext():
-            patched = patched_logits(self.vit, base, donor, patches)
-        return Table(
-            self.mode,
-            self.metrics,
-            self.targets.sites,
-            np.array(indices, np.int64),
-            labels.cpu().numpy(),
-            reference.right.cpu().numpy(),
-            self._measured(reference.clean, reference),
-            self._measured(reference.corrupted, reference),
-            self._measured(patched, reference),
-        )
+            patched = patched_logits(self.vit, base, donor, self.targets.patches)
+        return self._measured(patched, reference)
 
     def _measured(self, logits: Tensor, reference: Reference) -> NDArray[np.float64]:
         """Compute all metrics, (M, N) or (M, P, N)."""

@@ -71,7 +71,7 @@ def test_attribution_is_exact_on_a_linear_network(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache], steps: int
 ) -> None:
     vit, base, donor = linear
-    found = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS, steps)
+    found = attribute(vit, base, donor, LINEAR_TARGETS, logit, LABELS, steps)
     exact = exact_effects(vit, base, donor, LINEAR_TARGETS, logit, LABELS)
     both = agreement(found, LINEAR_TARGETS, exact)
     torch.testing.assert_close(both.estimated, both.exact, rtol=1e-4, atol=1e-6)
@@ -84,7 +84,7 @@ def test_the_effect_of_a_target_is_the_sum_of_its_tokens_and_groups(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
     vit, base, donor = linear
-    found = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS)
+    found = attribute(vit, base, donor, LINEAR_TARGETS, logit, LABELS)
     parts = [found.effect(PatchTarget("z", 1, (t,), (h,))) for t in range(4) for h in range(2)]
     torch.testing.assert_close(torch.stack(parts).sum(0), found.effect(PatchTarget("z", 1)))
     assert torch.equal(
@@ -108,7 +108,7 @@ def test_the_gradient_at_every_kind_of_target_is_the_slope_of_exact_patching(kin
         {key: a + small * (donor.values[key] - a) for key, a in base.values.items()},
         base.logits,
     )
-    found = attribute(vit, base.streams[0], close, targets, summed, LABELS)
+    found = attribute(vit, base, close, targets, summed, LABELS)
     exact = exact_effects(vit, base, close, targets, summed, LABELS)
     estimated = torch.stack([found.effect(target) for target in targets])
     # What is left is the curvature over a hundredth of the way.
@@ -136,16 +136,16 @@ def test_more_steps_bring_the_sum_nearer_to_the_effect_of_the_whole(target: Patc
     [exact] = exact_effects(vit, base, donor, [target], summed, LABELS)
     errors = []
     for steps in (0, 4, 32):
-        found = attribute(vit, base.streams[0], donor, [target], summed, LABELS, steps)
+        found = attribute(vit, base, donor, [target], summed, LABELS, steps)
         errors.append((found.effect(target) - exact).abs().max().item())
-    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > errors[1] > errors[2] - 1e-5  # rounding of the metric in float32
     assert errors[-1] < 0.005 * exact.abs().max()
 
 
 def test_a_donor_that_is_the_base_has_no_effect_anywhere() -> None:
     targets = [PatchTarget(kind, 1) for kind in EVERYWHERE]
     vit, base, _ = two_runs(attention_model("ViT"), targets)
-    found = attribute(vit, base.streams[0], base, targets, probability, LABELS)
+    found = attribute(vit, base, base, targets, probability, LABELS)
     assert all(not effects.any() for effects in found.effects.values())
 
 
@@ -153,8 +153,8 @@ def test_swapping_base_and_donor_on_a_linear_network_turns_every_sign(
     linear: tuple[ResidualViT, ActivationCache, ActivationCache],
 ) -> None:
     vit, base, donor = linear
-    one = attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS)
-    other = attribute(vit, donor.streams[0], base, LINEAR_TARGETS, logit, LABELS)
+    one = attribute(vit, base, donor, LINEAR_TARGETS, logit, LABELS)
+    other = attribute(vit, donor, base, LINEAR_TARGETS, logit, LABELS)
     for key, effects in one.effects.items():
         torch.testing.assert_close(effects, -other.effects[key])
 
@@ -171,7 +171,7 @@ def test_attribution_takes_one_backward_pass_whatever_the_number_of_targets(
         return real(*arguments)
 
     monkeypatch.setattr(torch.autograd, "grad", counted)
-    attribute(vit, base.streams[0], donor, targets, probability, LABELS)
+    attribute(vit, base, donor, targets, probability, LABELS)
     assert len(calls) == 1
 
 
@@ -185,7 +185,6 @@ def test_attribution_leaves_a_model_as_found_and_works_in_inference_mode() -> No
     for key, effects in outside.effects.items():
         torch.testing.assert_close(inside.effects[key], effects)
         assert not effects.requires_grad
-    assert not any(stream.requires_grad for stream in outside.base.streams)
     assert all(weight.grad is None for weight in model.module.parameters())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.module.modules())
 
@@ -195,9 +194,10 @@ def _in_inference_mode(
 ) -> Attribution:
     with torch.inference_mode(inference), torch.no_grad():
         start, other = (vit.embed(images(model, seed)) for seed in (1, 2))
-        donor = run_with_cache(vit, other, [(target,) for target in targets])
-        assert donor.logits.is_inference() == inference
-        return attribute(vit, start, donor, targets, probability, LABELS)
+        wanted = [(target,) for target in targets]
+        base, donor = (run_with_cache(vit, each, wanted) for each in (start, other))
+        assert base.logits.is_inference() == donor.logits.is_inference() == inference
+        return attribute(vit, base, donor, targets, probability, LABELS)
 
 
 def test_a_negative_number_of_steps_is_refused(
@@ -205,7 +205,7 @@ def test_a_negative_number_of_steps_is_refused(
 ) -> None:
     vit, base, donor = linear
     with pytest.raises(ValueError, match=">= 0, got -1"):
-        attribute(vit, base.streams[0], donor, LINEAR_TARGETS, logit, LABELS, -1)
+        attribute(vit, base, donor, LINEAR_TARGETS, logit, LABELS, -1)
 
 
 def made_up(exact: list[float], estimated: list[float]) -> Agreement:
@@ -268,7 +268,7 @@ def test_steps_resolve_the_diagnostic_of_outputs_and_add_one_of_neurons() -> Non
     one, *_ = diagnostics(vit, base, base, keys, RIGHT)
     assert one.startswith("attn_out: replacing a whole output is a large change")
     [other] = attribute(
-        vit, base.streams[0], donor, [PatchTarget(*key) for key in keys], summed, LABELS, 2
+        vit, base, donor, [PatchTarget(*key) for key in keys], summed, LABELS, 2
     ).diagnostics
     assert other.startswith("neurons: gradients averaged")
 
@@ -287,9 +287,9 @@ def test_the_probability_of_a_confident_model_has_a_diagnostic_and_its_logit_has
         return torch.sigmoid(1e4 * logit(logits - middle, labels))
 
     targets = [PatchTarget("z", 0)]
-    found = attribute(vit, base.streams[0], donor, targets, certain, LABELS).diagnostics
+    found = attribute(vit, base, donor, targets, certain, LABELS).diagnostics
     assert "far from linear" in found[0]
-    assert attribute(vit, base.streams[0], donor, targets, logit, LABELS).diagnostics == []
+    assert attribute(vit, base, donor, targets, logit, LABELS).diagnostics == []
 
 
 def test_saturated_attention_is_measured_and_reported() -> None:
