@@ -113,6 +113,16 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "token": ("text", "N"),
         "window": ("<i4", "N"),
     },
+    "exact_effects": {"effect": ("<f4", "N K")},
+    "fidelity": {
+        "place": ("<i4", "N K"),
+        "estimated": ("<f4", "N K"),
+        "exact": ("<f4", "N K 3"),
+        "images": ("<i4", "N"),
+        "rank": ("<f4", "N"),
+        "signs": ("<f4", "N"),
+    },
+    "diagnostics": {"messages": ("text", "N")},
     "edge_scores": {
         "label": ("<i4", "N"),
         "right": ("|u1", "N"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
@@ -16,6 +19,8 @@ from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import ActivationCache
 from patching.interventions.patch_targets import PatchTarget
 from patching.vit.residual_vit import ResidualViT
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,7 @@ class Agreement:
 
         NaN if the exact or the estimated effects are equal for all targets.
         """
-        ranks = torch.tensor(rankdata(self._means.cpu().numpy(), axis=1))
-        return _correlation(*ranks)
+        return rank_correlation(*self._means.cpu().numpy())
 
     @property
     def linear(self) -> float:
@@ -53,9 +57,7 @@ class Agreement:
 
         Targets whose exact effect is 0 are skipped; NaN if that is all of them.
         """
-        exact, estimated = self._means
-        some = exact != 0
-        return float((exact[some].sign() == estimated[some].sign()).double().mean())
+        return equal_signs(*self._means.cpu().numpy())
 
     def worst(self, count: int) -> list[tuple[PatchTarget, float, float]]:
         """List the targets with the largest absolute errors, in descending order.
@@ -77,6 +79,37 @@ class Agreement:
     @property
     def _means(self) -> Tensor:
         return torch.stack([self.exact, self.estimated]).double().mean(-1)
+
+
+def rank_correlation(exact: Floats, estimated: Floats) -> float:
+    """Compute Spearman's rank correlation; ties share their mean rank.
+
+    Parameters
+    ----------
+    exact, estimated : array, shape (P,)
+
+    Returns
+    -------
+    float
+        NaN if all values of one of them are equal.
+    """
+    return _correlation(torch.tensor(rankdata(exact)), torch.tensor(rankdata(estimated)))
+
+
+def equal_signs(exact: Floats, estimated: Floats) -> float:
+    """Compute the fraction of non-zero exact effects whose estimates have the same sign.
+
+    Parameters
+    ----------
+    exact, estimated : array, shape (P,)
+
+    Returns
+    -------
+    float
+        NaN if all exact effects are 0.
+    """
+    some = exact != 0
+    return float((np.sign(exact[some]) == np.sign(estimated[some])).mean()) if some.any() else nan
 
 
 def agreement(attribution: Attribution, targets: Sequence[PatchTarget], exact: Tensor) -> Agreement:

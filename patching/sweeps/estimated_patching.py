@@ -1,4 +1,4 @@
-"""Attribution patching in a sweep: estimates in place of the patched runs, and exact ones of some."""
+"""Attribution patching in a sweep: estimates in place of patched runs, and exact runs of some."""
 
 from __future__ import annotations
 
@@ -56,6 +56,39 @@ class Estimate:
         whole_number("exact", self.exact, 0)
         if self.metric not in METRICS:
             raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(METRICS)}")
+
+
+def estimated(experiment: Experiment, estimate: Estimate) -> EstimatedExperiment:
+    """Estimate the effects of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    estimate : Estimate
+
+    Returns
+    -------
+    EstimatedExperiment
+
+    Raises
+    ------
+    FeatvizError
+        If blocks are patched together.
+    """
+    if any(len(patch) > 1 for patch in experiment.targets.patches):
+        raise FeatvizError(
+            "the effect of a window is no sum over its blocks, and a gradient for each window takes "
+            "longer than patching it; use `featviz trace --window`"
+        )
+    return EstimatedExperiment(
+        experiment.vit,
+        experiment.source,
+        experiment.targets,
+        experiment.mode,
+        (estimate.metric,),
+        experiment.frozen,
+        estimate=estimate,
+    )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,13 @@ from patching.interventions.selection import Selection, Sites
 from patching.interventions.token_names import grid_of
 from patching.settings import METRICS
 from patching.sweeps.activation_patching import Experiment, make_experiment, mode_of, with_ablation
+from patching.sweeps.estimated_patching import Estimate, EstimatedExperiment, estimated
+from patching.sweeps.exact_check import (
+    EXACT,
+    store_diagnostics,
+    store_exact_effects,
+    store_fidelity,
+)
 from patching.vit.residual_vit import ResidualViT, residual_vit
 
 SIDE = 224
@@ -53,6 +60,8 @@ class Settings:
         corruption ``swap``: each image has a partner of another class, and the pairs are mutual.
     frozen : bool
         See `patching.sweeps.activation_patching.sweep`.
+    estimate : Estimate or None
+        Estimate effects by attribution patching, in place of patching.
     """
 
     selection: Selection
@@ -60,6 +69,7 @@ class Settings:
     mode: Mode = "denoising"
     ablate: str | None = None
     frozen: bool = False
+    estimate: Estimate | None = None
 
 
 def trace_to_store(
@@ -78,7 +88,8 @@ def trace_to_store(
     At the end, averages over images are stored, and a few images with their effects; see
     `patching.effects.stored_averages.store_averages`. Each batch is stored as soon as it is
     measured, and is kept if a later batch fails. The first call refuses a clean run that
-    misclassifies most images, see `patching.effects.accuracy.check_accuracy`.
+    misclassifies most images, see `patching.effects.accuracy.check_accuracy`. Estimates are checked
+    by exact patching of some sites; see `patching.sweeps.exact_check`.
 
     Parameters
     ----------
@@ -125,6 +136,8 @@ def trace_to_store(
         experiment = make_experiment(
             residual_vit(model), settings.selection, settings.mode, source, settings.frozen
         )
+        if settings.estimate is not None:
+            experiment = estimated(experiment, settings.estimate)
         found = labels_for(model, dataset, indices)
         labels = dict(zip(indices, found.logits, strict=True))
         if recorded is None:  # before `force` renames a store
@@ -145,12 +158,22 @@ def trace_to_store(
                 starts = (experiment.vit.embed(read(part)) for part in batches(model, indices))
                 experiment = with_ablation(experiment, str(settings.ablate), starts)
 
-            def compute(part: Sequence[int]) -> Columns:
+            def inputs(part: Sequence[int]) -> tuple[Tensor, Tensor | None, Tensor]:
                 clean, corrupted = _starts(experiment, read(part), corruptor, part)
-                chosen = torch.tensor([labels[index] for index in part])
-                return _columns(experiment.measure(clean, corrupted, chosen, part))
+                return clean, corrupted, torch.tensor([labels[index] for index in part])
+
+            def compute(part: Sequence[int]) -> Columns:
+                return _columns(experiment.measure(*inputs(part), part))
 
             stored = store_batches(writer, batches(model, missing), compute, progress)
+            if isinstance(experiment, EstimatedExperiment):
+                store_diagnostics(experiment, writer, indices, inputs)
+                if experiment.estimate.exact:
+                    exact = open_writer(model, store, EXACT, configuration)
+                    left = [index for index in indices if _address(index) not in exact.done]
+                    parts = batches(model, left)
+                    store_exact_effects(experiment, exact, parts, inputs, progress)
+                    store_fidelity(writer, experiment.estimate.exact, all_images)
         store_averages(
             writer,
             found.names,
@@ -171,6 +194,8 @@ def _resolved(
 ) -> tuple[Settings, Corruptor | None]:
     """Resolve mode and corruption, and reject contradicting settings."""
     corruption = settings.corruption
+    if settings.estimate is not None and settings.ablate is not None:
+        raise FeatvizError("effects of an ablation cannot be estimated; remove the estimate")
     if settings.ablate is not None and corruption is not None:
         raise FeatvizError("an ablation patches the clean run; remove the corruption")
     if settings.ablate == "resample":
@@ -233,11 +258,12 @@ def _configuration(
         "ablate": settings.ablate,
         "donor": other,
         "frozen": settings.frozen,
+        **({"estimate": asdict(settings.estimate)} if settings.estimate else {}),
         **asdict(settings.selection),
         "site": settings.selection.kind,
         "by": settings.selection.each,
         "heads": settings.selection.groups,
-        "metrics": list(METRICS),
+        "metrics": list(METRICS if settings.estimate is None else [settings.estimate.metric]),
     }
 
 
