@@ -11,6 +11,7 @@ import click
 
 from cli.activations import activations
 from cli.attention import attention
+from cli.attribute import attribute
 from cli.circuit import circuit
 from cli.compare import compare
 from cli.demo import demo
@@ -45,7 +46,7 @@ SECTIONS = {
     "View and check stores": (gallery, export, info, verify, pack),
     "Inspect a model": (models, units, activations, examples, filters, logits, compare, sae),
     "Inspect attention heads": (attention, modes, gradients),
-    "Test explanations": (score, validate, trace, circuit),
+    "Test explanations": (score, validate, trace, attribute, circuit),
 }
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.options import (
+    all_images_option,
     data_options,
     force_option,
+    frozen_norms_option,
     images_option,
     load_model,
     load_options,
     model_options,
+    noising_option,
+    plots_option,
+    selection_options,
     store_option,
 )
 from cli.output import (
@@ -23,10 +28,10 @@ from cli.output import (
     print_summary,
     print_table,
 )
-from cli.paths import MODEL, PATH
+from cli.paths import MODEL
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
-from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
+from patching.settings import ABLATIONS, CORRUPTIONS, METRICS
 
 if TYPE_CHECKING:
     from patching.effects.report import GroupEffects, Peak
@@ -46,11 +51,7 @@ SHOWN = 24
     metavar="NAME",
     help=f"Corruption of the images: {', '.join(CORRUPTIONS)}, or none (with --donor).",
 )
-@click.option(
-    "--noising",
-    is_flag=True,
-    help="Patch corrupted activations into the clean run, instead of the reverse.",
-)
+@noising_option
 @click.option("--donor", type=MODEL, metavar="MODEL", help="Take the activations from this model.")
 @load_options("the donor", prefix="donor", argument="donor_options")
 @click.option(
@@ -59,21 +60,7 @@ SHOWN = 24
     help="Ablate activations of the clean run instead: replace them by zeros, by their mean over "
     "the images, or by those of an image of another class.",
 )
-@click.option(
-    "--site",
-    default="attn_out",
-    show_default=True,
-    metavar="SITE",
-    help=f"Activation to patch: {', '.join(SITES)}; or latents: sae.NAME:35,167, or sae.NAME for "
-    "all. Also as in addresses (attn.z), or head (z, by head), neurons (mlp_act), attn, mlp and "
-    "resid.",
-)
-@click.option(
-    "--by",
-    type=click.Choice(BY),
-    help="Patch each layer, head, neuron, latent or token by itself.  [default: layer; head for "
-    "head; latent for latents]",
-)
+@selection_options
 @click.option(
     "--window",
     default="1",
@@ -81,30 +68,7 @@ SHOWN = 24
     metavar="N[,N...]",
     help="Number of adjacent blocks that are patched together.",
 )
-@click.option(
-    "--layers", default="all", show_default=True, metavar="RANGE", help="Blocks, such as 0-3,7."
-)
-@click.option(
-    "--heads",
-    default="all",
-    show_default=True,
-    metavar="RANGE",
-    help="Heads (or neurons of mlp_act), such as 0-3,7.",
-)
-@click.option(
-    "--tokens",
-    multiple=True,
-    default=("all",),
-    show_default=True,
-    metavar="NAMES",
-    help="Tokens: all, class, registers, prefix, patches, a rectangle of patches 0-3x2-5 (rows, "
-    "columns) or indices, joined by +; repeat the option to compare sets.",
-)
-@click.option(
-    "--frozen-norms",
-    is_flag=True,
-    help="Keep the scale of every LayerNorm on the residual stream as in the unpatched run.",
-)
+@frozen_norms_option
 @click.option(
     "--metric",
     type=click.Choice(METRICS),
@@ -112,16 +76,8 @@ SHOWN = 24
     show_default=True,
     help="Metric to print and plot; all of them are stored.",
 )
-@click.option(
-    "--all-images", is_flag=True, help="Include images that the clean run classifies wrongly."
-)
-@click.option(
-    "--plots",
-    type=PATH,
-    metavar="DIR",
-    help="Plot the effects as PNG and SVG files (needs matplotlib). `featviz gallery` draws them "
-    "without it.",
-)
+@all_images_option
+@plots_option
 @force_option
 @json_option
 def trace(
@@ -178,14 +134,10 @@ def trace(
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data
-        from featviz.store.reader import Store
         from patching.effects.accuracy import low_accuracy_message
-        from patching.effects.report import as_json as averages_json
-        from patching.effects.report import summarize
         from patching.effects.table import read_traces
         from patching.interventions.corruptions import corruption
         from patching.interventions.selection import Selection, windows_of
-        from patching.plots.job import write_figures
         from patching.plots.style import check_plots
         from patching.sweeps.job import Settings, trace_to_store
 
@@ -212,6 +164,40 @@ def trace(
         right = int(traced.right.sum())
         if message := low_accuracy_message(clean, dataset, right, len(traced.image)):
             print_message(message)
+    report = report_effects(store, metric, all_images, plots, as_json)
+    if as_json:
+        print_json(report)
+
+
+def report_effects(
+    store: str, metric: str, all_images: bool, plots: str | None, as_json: bool
+) -> dict[str, Any]:
+    """Plot the effects in a store and print tables of them, or return them as JSON.
+
+    Parameters
+    ----------
+    store : str
+    metric : str
+        Metric of plots and tables.
+    all_images : bool
+        Whether to include images that the clean run misclassifies.
+    plots : str or None
+        Folder of figures.
+    as_json : bool
+        Whether to return the effects, and print no tables.
+
+    Returns
+    -------
+    dict
+        Empty unless `as_json` is set.
+    """
+    from featviz.store.reader import Store
+    from patching.effects.report import as_json as averages_json
+    from patching.effects.report import summarize
+    from patching.effects.table import read_traces
+    from patching.plots.job import write_figures
+
+    traced = read_traces(store)
     counted = traced if all_images else traced.only_right()
     if counted.left_out:
         count = f"{counted.left_out} of {len(traced.image)} images"
@@ -222,20 +208,18 @@ def trace(
         for file in write_figures(store, found, plots):
             print_message(str(file))
     if as_json:
-        print_json(
-            {
-                "store": store,
-                "images": len(traced.image),
-                "left_out": counted.left_out,
-                "averages": averages_json(summarize(counted, classes, detail=True)),
-            }
-        )
-    else:
-        print_table(_group_rows(found))
-        print_line()
-        print_table(_site_rows(found))
-        if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
-            print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
+        return {
+            "store": store,
+            "images": len(traced.image),
+            "left_out": counted.left_out,
+            "averages": averages_json(summarize(counted, classes, detail=True)),
+        }
+    print_table(_group_rows(found))
+    print_line()
+    print_table(_site_rows(found))
+    if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
+        print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
+    return {}
 
 
 def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:

@@ -77,8 +77,8 @@ def estimated(experiment: Experiment, estimate: Estimate) -> EstimatedExperiment
     """
     if any(len(patch) > 1 for patch in experiment.targets.patches):
         raise FeatvizError(
-            "the effect of a window is no sum over its blocks, and a gradient for each window takes "
-            "longer than patching it; use `featviz trace --window`"
+            "the effect of a window is no sum over its blocks, and its own gradient takes longer "
+            "than patching it; use `featviz trace --window`"
         )
     return EstimatedExperiment(
         experiment.vit,

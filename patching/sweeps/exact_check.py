@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,25 @@ class Check:
     images: int
     rank: float
     signs: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to JSON values; unknown numbers become null."""
+        names = ("index", "estimated", "exact", "low", "high")
+        columns = (self.sites, self.estimated, self.exact, self.low, self.high)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return {
+            "images": self.images,
+            "rank": _known(self.rank),
+            "signs": _known(self.signs),
+            "sites": [
+                {name: _known(value) for name, value in zip(names, row, strict=True)}
+                for row in rows
+            ],
+        }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def spread_over_ranks(effects: Floats, count: int) -> list[int]:

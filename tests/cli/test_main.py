@@ -18,6 +18,7 @@ from tests.gallery.made_stores import write_store
 COMMANDS = [
     "activations",
     "attention",
+    "attribute",
     "circuit",
     "compare",
     "demo",
