@@ -24,6 +24,7 @@ EXPERIMENT = (
     "ablate",
     "donor",
     "frozen",
+    "estimate",
     "data",
     "metrics",
 )
@@ -36,12 +37,14 @@ _MOST_PATCHES = 1 << 20
 
 @dataclass
 class _Sweep:
-    """Rows of one configuration: averages without their numbers, sites and images."""
+    """Rows of one configuration: averages without their numbers, sites, images and checks."""
 
     averages: list[tuple[Row, int]] = field(default_factory=list)  # with the index of the numbers
     count: int = 0  # number of sites with averages
     sites: list[Row] = field(default_factory=list)
     images: list[Row] = field(default_factory=list)
+    checks: list[Row] = field(default_factory=list)
+    diagnostics: list[str] = field(default_factory=list)
 
 
 class Traces(Section):
@@ -51,7 +54,7 @@ class Traces(Section):
     """
 
     name = "traces"
-    kinds = ("effects", "trace_sites", "trace_images", "figures")
+    kinds = ("effects", "trace_sites", "trace_images", "fidelity", "diagnostics", "figures")
 
     def __init__(self, context: SectionContext) -> None:
         super().__init__(context)
@@ -71,8 +74,15 @@ class Traces(Section):
             sweep.count = len(row["effect"])
             index = self._details.add(_numbers(row))
             sweep.averages.append(({key: row[key] for key in _AVERAGE_COLUMNS}, index))
+        elif group.kind == "diagnostics":
+            sweep.diagnostics += row["messages"].splitlines()
         else:
-            (sweep.sites if group.kind == "trace_sites" else sweep.images).append(row)
+            rows = {
+                "trace_sites": sweep.sites,
+                "trace_images": sweep.images,
+                "fidelity": sweep.checks,
+            }
+            rows[group.kind].append(row)
 
     def entry(self, _group: Group, row: Row) -> Entry:
         """Write a figure of an older version.
@@ -143,6 +153,8 @@ class Traces(Section):
                 for (row, index), name in zip(sweep.averages, _group_names(rows), strict=True)
             ],
             "images": [self._image(row, settings.get("classes")) for row in sweep.images],
+            "checks": [_check(row) for row in sweep.checks if len(sites) > row["place"].max()],
+            "diagnostics": sweep.diagnostics,
         }
 
     def _image(self, row: Row, classes: object) -> dict[str, Any]:
@@ -164,6 +176,18 @@ def _numbers(row: Row) -> dict[str, Any]:
         "total": rounded(row["total"]),
         "effect": _columns(row["effect"]),
         "share": _columns(row["share"]),
+    }
+
+
+def _check(row: Row) -> dict[str, Any]:
+    return {
+        "all": row["address"].endswith("@all-images"),
+        "images": int(row["images"]),
+        "rank": rounded([row["rank"]])[0],
+        "signs": rounded([row["signs"]])[0],
+        "place": row["place"].tolist(),
+        "estimated": rounded(row["estimated"]),
+        "exact": _columns(row["exact"]),
     }
 
 

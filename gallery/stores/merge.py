@@ -34,6 +34,8 @@ KINDS = {
     "effects": "traces",
     "trace_sites": "traces",
     "trace_images": "traces",
+    "fidelity": "traces",
+    "diagnostics": "traces",
     "figures": "traces",
     "examples": "examples",
     "firing": "firing",

@@ -60,10 +60,11 @@ function corruptedImages(corrupt) {
 }
 
 /** Title of a sweep. */
-export function sweepTitle({ site, by, corrupt, ablate, donor }) {
+export function sweepTitle({ site, by, corrupt, ablate, donor, estimate }) {
   const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
+  const kind = estimate?.direct ? ["estimated direct effects"] : estimate ? ["estimated"] : [];
   return listed(
-    [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String),
+    [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`, ...kind].map(String),
   );
 }
 
@@ -77,9 +78,18 @@ function restrictions({ site, heads = "all", tokens = ["all"] }) {
   return parts.length ? ` (${parts.join(", ")})` : "";
 }
 
+/** Sentence on how effects were estimated from gradients. */
+function estimateText({ steps, direct }) {
+  const where = steps
+    ? `the mean gradient at ${steps} ${steps === 1 ? "point" : "points"} between both runs`
+    : "the gradient of the unpatched run";
+  const later = direct ? " Effects through later blocks are left out." : "";
+  return ` Effects are estimates by attribution patching, from ${where}.${later}`;
+}
+
 /** Sentences on what was patched, with which windows and in which direction. */
 export function sweepText(experiment, windows) {
-  const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+  const { site, by, mode, corrupt, ablate, donor, frozen, estimate } = experiment;
   const what = siteText(site) + restrictions(experiment);
   const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
   const unit =
@@ -95,5 +105,5 @@ export function sweepText(experiment, windows) {
       : mode === "denoising"
         ? `Denoising: ${what} of the clean run${of} are patched into ${corrupted}`
         : `Noising: ${what} of ${corrupted}${of} are patched into the clean run`;
-  return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
+  return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.${estimate ? estimateText(estimate) : ""}`;
 }

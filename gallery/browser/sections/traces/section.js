@@ -13,6 +13,7 @@ import { loadEntry } from "../../state/load.js";
 import { view } from "../../state/view.js";
 import { blocksOf, layersOf, sectionHead } from "../blocks.js";
 import { enlargeable, shownWidth } from "../figures.js";
+import { checkNode } from "./check.js";
 import { metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
 
 const ALL = "all";
@@ -405,7 +406,7 @@ function sweepBlock(block, maps) {
         : []),
       sweep.figures(numbers, description),
       table,
-      ...[imagesNode(sweep, metric)].filter(Boolean),
+      ...[checkNode(sweep, average[3]), imagesNode(sweep, metric)].filter(Boolean),
     );
     if (isOpen) table.open = true;
   };
