@@ -7814,6 +7814,113 @@
     return found;
   }
 
+  // charts/scatter.js
+  var HEIGHT = 260;
+  var RADIUS = 3.5;
+  function scatterPlot(points, titles, width, description) {
+    const [low, high] = valueRange([points.map(([a]) => a), points.map(([, b]) => b)]);
+    const right = width - CHART.right;
+    const [top, bottom] = [CHART.top + 16, HEIGHT - CHART.bottom - 14];
+    const x = (value) => CHART.left + (right - CHART.left) * (value - low) / (high - low);
+    const y = (value) => bottom - (bottom - top) * (value - low) / (high - low);
+    const svg = chartSvg(width, HEIGHT, description);
+    addVerticalAxis(svg, low, high, y, right);
+    for (const tick of ticks(low, high, Math.max(2, Math.floor(width / 120)))) {
+      svg.append(
+        svgElement("line", {
+          class: tick === 0 ? "zero" : "grid",
+          x1: x(tick),
+          x2: x(tick),
+          y1: top,
+          y2: bottom
+        }),
+        svgElement(
+          "text",
+          { class: "tick", x: x(tick), y: bottom + 18, "text-anchor": "middle" },
+          rounded(tick)
+        )
+      );
+    }
+    const corners = { x1: x(low), y1: y(low), x2: x(high), y2: y(high) };
+    svg.append(
+      svgElement("line", { class: "level", ...corners }),
+      svgElement("text", { class: "tick", x: CHART.left, y: CHART.top + 4 }, titles[1]),
+      svgElement(
+        "text",
+        { class: "tick", x: right, y: bottom + 36, "text-anchor": "end" },
+        titles[0]
+      ),
+      ...points.map(
+        ([a, b, name]) => svgElement(
+          "circle",
+          { class: "dot sample-0", cx: x(a), cy: y(b), r: RADIUS },
+          svgElement("title", {}, name)
+        )
+      )
+    );
+    return svg;
+  }
+
+  // sections/traces/check.js
+  var TRUSTED = 0.7;
+  function agreementText({ place: place2, images, rank, signs }) {
+    return [
+      `${counted(place2.length, "site")}, evenly spread over the ranks of the absolute estimates, ${place2.length === 1 ? "was" : "were"} patched exactly, too, on ${counted(images, "image")}. `,
+      element("b", {}, `Rank correlation ${rank === null ? "unknown" : hundredths(rank)}`),
+      signs === null ? "." : `; ${percent(signs)} of signs agree.`
+    ];
+  }
+  function checkNode(sweep, includesAll) {
+    const { checks = [], diagnostics = [] } = sweep;
+    const check = checks.find((each) => each.all === includesAll);
+    if (!check && !diagnostics.length) return null;
+    const nodes = [];
+    if (check) {
+      const { place: place2, estimated, exact } = check;
+      const [value, low, high] = exact;
+      const names = place2.map((site) => sweep.siteName(site));
+      const range = (i) => low[i] === null ? "\u2013" : `${brief(low[i])} to ${brief(high[i])}`;
+      const points = place2.map((_, i) => [
+        estimated[i],
+        value[i],
+        `${names[i]}: ${brief(estimated[i])} estimated, ${brief(value[i])} exact`
+      ]);
+      nodes.push(
+        element("p", {}, agreementText(check)),
+        check.rank !== null && check.rank < TRUSTED ? element(
+          "p",
+          { class: "notice" },
+          `A rank correlation under ${TRUSTED}: the largest estimates need not be the largest effects.`
+        ) : null,
+        chartFigure(
+          (width) => scatterPlot(
+            points,
+            ["estimated effect", "exact effect"],
+            width,
+            "Exact over estimated effects of the sites that were patched; the table below has the values"
+          ),
+          "Each point is a site; on the line, both effects are equal."
+        ),
+        tableOf(
+          "Estimated and exact effects",
+          ["Site", "Estimated", "Exact", "95\xA0% CI"],
+          () => names.map((name, i) => [name, brief(estimated[i]), brief(value[i]), range(i)])
+        )
+      );
+    }
+    if (diagnostics.length)
+      nodes.push(
+        element("p", {}, "Reasons to distrust the estimates:"),
+        diagnostics.map((line2) => element("p", { class: "quiet" }, line2))
+      );
+    return element(
+      "section",
+      { "aria-label": "Check of the estimates" },
+      element("h4", {}, "Check of the estimates"),
+      nodes
+    );
+  }
+
   // sections/traces/experiment-text.js
   var SITES = {
     attn_out: "attention outputs",
@@ -7860,10 +7967,11 @@
     const [name, amount] = String(corrupt).split(":");
     return known(CORRUPTED, name) + (amount === void 0 ? "" : ` (${amount})`);
   }
-  function sweepTitle({ site, by, corrupt, ablate, donor }) {
+  function sweepTitle({ site, by, corrupt, ablate, donor, estimate }) {
     const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
+    const kind = estimate?.direct ? ["estimated direct effects"] : estimate ? ["estimated"] : [];
     return listed(
-      [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
+      [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`, ...kind].map(String)
     );
   }
   function restrictions({ site, heads = "all", tokens = ["all"] }) {
@@ -7874,21 +7982,26 @@
     ];
     return parts.length ? ` (${parts.join(", ")})` : "";
   }
+  function estimateText({ steps: steps2, direct }) {
+    const where = steps2 ? `the mean gradient at ${steps2} ${steps2 === 1 ? "point" : "points"} between both runs` : "the gradient of the unpatched run";
+    const later = direct ? " Effects through later blocks are left out." : "";
+    return ` Effects are estimates by attribution patching, from ${where}.${later}`;
+  }
   function sweepText(experiment, windows) {
-    const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+    const { site, by, mode, corrupt, ablate, donor, frozen, estimate } = experiment;
     const what = siteText(site) + restrictions(experiment);
     const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
     const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
     const of = donor ? ` of ${donor.model}` : "";
     const corrupted = `the run on ${corruptedImages(corrupt)}`;
     const direction = ablate ? `Ablation: ${what} of the clean run are ${known(ABLATIONS2, ablate)}` : corrupt === "none" ? `Patching from another model: ${what}${of} are patched into the run of this model` : mode === "denoising" ? `Denoising: ${what} of the clean run${of} are patched into ${corrupted}` : `Noising: ${what} of ${corrupted}${of} are patched into the clean run`;
-    return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
+    return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.${estimate ? estimateText(estimate) : ""}`;
   }
 
   // sections/traces/section.js
   var ALL2 = "all";
   var GROUPS = /* @__PURE__ */ new Set(["neuron", "latent"]);
-  var HEIGHT = { average: 260, image: 170 };
+  var HEIGHT2 = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
   function valueText2({ effect, share }, i) {
@@ -7999,7 +8112,7 @@
             level,
             title: "layer",
             description,
-            height: numbers.share ? HEIGHT.average : HEIGHT.image,
+            height: numbers.share ? HEIGHT2.average : HEIGHT2.image,
             read: (k) => k === null ? readout.replaceChildren() : read(k)
           },
           width
@@ -8214,7 +8327,7 @@
         ...missing.length ? [element("p", { class: "notice" }, `This sweep has ${missing.join(" and ")}.`)] : [],
         sweep.figures(numbers, description),
         table,
-        ...[imagesNode(sweep, metric)].filter(Boolean)
+        ...[checkNode(sweep, average[3]), imagesNode(sweep, metric)].filter(Boolean)
       );
       if (isOpen) table.open = true;
     };
