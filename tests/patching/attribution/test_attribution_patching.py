@@ -12,11 +12,16 @@ from featviz.models.hooks import eval_mode
 from featviz.models.vision_model import VisionModel
 from patching.attribution.attribution_patching import Attribution, attribute
 from patching.attribution.diagnostics import diagnostics, saturation, scale_changes
+from patching.attribution.direct_logit_attribution import direct_effects
 from patching.attribution.fidelity import Agreement, agreement, exact_effects, sampled
 from patching.forward.cache import ActivationCache, run_with_cache
+from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import PatchTarget
+from patching.vit.latent_layer import latent_layer
 from patching.vit.residual_vit import ResidualViT, residual_vit
 from tests.featviz.models.attention_models import attention_model
+from tests.patching.autoencoders import LATENTS
+from tests.patching.interventions.test_latents import inputs, with_sae
 from tests.patching.linear_toy import linear_model
 
 LABELS = torch.tensor([1, 3, 0])
@@ -356,3 +361,82 @@ def test_the_reported_change_of_scale_is_exceeded_by_a_tenth_of_tokens() -> None
     ratios = (spreads[0] / spreads[1]).log().abs().exp().flatten()
     assert (ratios > change * 1.0001).double().mean() <= 0.1
     assert (ratios >= change * 0.9999).double().mean() >= 0.1
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("normalization", ["none", "layer_norm"])
+@pytest.mark.parametrize("kind", ["resid_mid", "attn_out"])
+def test_attribution_of_latents_is_exact_on_a_linear_network(
+    kind: str, normalization: Any, steps: int
+) -> None:
+    model, _ = with_sae(f"blocks.1.{kind}", "topk", normalization)
+    latents = latent_layer(model, "sae.x")
+    targets = [
+        PatchTarget(kind, 1, tokens, groups, latents)
+        for tokens in (None, (0, 3))
+        for groups in (None, *((latent,) for latent in range(LATENTS)))
+    ]
+    vit = residual_vit(model)
+    with torch.no_grad():
+        base, donor = (
+            run_with_cache(vit, vit.embed(inputs(seed)), [(target,) for target in targets])
+            for seed in (1, 2)
+        )
+    found = attribute(vit, base, donor, targets, logit, LABELS, steps)
+    exact = exact_effects(vit, base, donor, targets, logit, LABELS)
+    assert exact.abs().max() > 0.1
+    torch.testing.assert_close(found.effects_of(targets), exact, rtol=1e-9, atol=1e-12)
+    direct = attribute(vit, base, donor, targets, logit, LABELS, steps, direct=True)
+    exact_direct = direct_effects(vit, base, donor, targets, logit, LABELS)
+    torch.testing.assert_close(direct.effects_of(targets), exact_direct, rtol=1e-9, atol=1e-12)
+    assert not torch.allclose(exact_direct, exact, rtol=0.01)
+
+
+DIRECT = [
+    *(PatchTarget(kind, 0) for kind in ("z", "neurons", "attn_out", "mlp_out", "resid_mid", "v")),
+    PatchTarget("z", 1, (0,), (1,)),
+    PatchTarget("neurons", 1, (0, 2), (3, 5)),
+]
+
+
+def test_direct_effects_on_a_logit_are_exact_with_frozen_norms() -> None:
+    vit, base, donor = two_runs(attention_model("ViT"), DIRECT)
+    with frozen_norms(vit, base):
+        exact = direct_effects(vit, base, donor, DIRECT, logit, LABELS)
+    found = attribute(vit, base, donor, DIRECT, logit, LABELS, frozen=True, direct=True)
+    torch.testing.assert_close(found.effects_of(DIRECT), exact, rtol=1e-4, atol=1e-6)
+    changing = attribute(vit, base, donor, DIRECT, logit, LABELS, direct=True)
+    assert (changing.effects_of(DIRECT) - exact).abs().max() > 1e-3 * exact.abs().max()
+    assert exact.abs().amax(1).min() > 1e-6
+
+
+def test_steps_follow_a_direct_effect_through_the_norm_of_the_head() -> None:
+    vit, base, donor = two_runs(attention_model("ViT"), DIRECT)
+    whole = DIRECT[:6]
+    exact = direct_effects(vit, base, donor, whole, summed, LABELS)
+    errors = [
+        (attribute(vit, base, donor, whole, summed, LABELS, steps, direct=True).effects_of(whole))
+        - exact
+        for steps in (0, 16)
+    ]
+    assert errors[1].abs().max() < 0.1 * errors[0].abs().max()
+    assert errors[1].abs().max() < 1e-3 * exact.abs().max()
+
+
+def test_frozen_norms_change_estimates_as_they_change_the_slope_of_patching() -> None:
+    targets = [PatchTarget("z", 0), PatchTarget("mlp_out", 0), PatchTarget("resid_pre", 1)]
+    vit, base, donor = two_runs(attention_model("ViT"), targets)
+    small = 1e-2
+    near = ActivationCache(
+        [a + small * (b - a) for a, b in zip(base.streams, donor.streams, strict=True)],
+        {key: a + small * (donor.values[key] - a) for key, a in base.values.items()},
+        base.logits,
+    )
+    frozen, free = (
+        attribute(vit, base, near, targets, summed, LABELS, frozen=each).effects_of(targets)
+        for each in (True, False)
+    )
+    with frozen_norms(vit, base):
+        exact = exact_effects(vit, base, near, targets, summed, LABELS)
+    assert (frozen - exact).abs().max() < 0.02 * exact.abs().max()
+    assert (free - exact).abs().max() > 0.1 * exact.abs().max()
