@@ -158,7 +158,7 @@ def attribute(
         print_line()
         print_line(_check_text(check))
     if check is not None and check.rank < TRUSTED:
-        rank = f"{check.rank:.2f}, under {TRUSTED}"
+        rank = f"{check.rank:.3f}, under {TRUSTED}"
         print_message(
             f"warning: rank correlation with exact patching is {rank}: do not trust the estimates; "
             "--steps may help, `featviz trace` is exact"

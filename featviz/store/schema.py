@@ -119,8 +119,8 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "estimated": ("<f4", "N K"),
         "exact": ("<f4", "N K 3"),
         "images": ("<i4", "N"),
-        "rank": ("<f4", "N"),
-        "signs": ("<f4", "N"),
+        "rank": ("<f8", "N"),
+        "signs": ("<f8", "N"),
     },
     "diagnostics": {"messages": ("text", "N")},
     "edge_scores": {

@@ -153,7 +153,7 @@ class Traces(Section):
                 for (row, index), name in zip(sweep.averages, _group_names(rows), strict=True)
             ],
             "images": [self._image(row, settings.get("classes")) for row in sweep.images],
-            "checks": [_check(row) for row in sweep.checks if len(sites) > row["place"].max()],
+            "checks": [_check(row) for row in sweep.checks if _has_sites(row, len(sites))],
             "diagnostics": sweep.diagnostics,
         }
 
@@ -177,6 +177,12 @@ def _numbers(row: Row) -> dict[str, Any]:
         "effect": _columns(row["effect"]),
         "share": _columns(row["share"]),
     }
+
+
+def _has_sites(row: Row, count: int) -> bool:
+    """Whether the sites of a check are some of `count` sites: a store may be damaged."""
+    place = row["place"]
+    return len(place) > 0 and bool((place >= 0).all() and (place < count).all())
 
 
 def _check(row: Row) -> dict[str, Any]:

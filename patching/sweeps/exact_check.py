@@ -186,8 +186,8 @@ def store_fidelity(writer: StoreWriter, exact: int, all_images: bool) -> None:
             "estimated": estimated[None].astype(np.float32),
             "exact": np.stack([found.estimate, found.low, found.high], -1)[None].astype(np.float32),
             "images": np.array([int(counted.sum())], np.int32),
-            "rank": np.array([rank_correlation(found.estimate, estimated)], np.float32),
-            "signs": np.array([equal_signs(found.estimate, estimated)], np.float32),
+            "rank": np.array([rank_correlation(found.estimate, estimated)]),
+            "signs": np.array([equal_signs(found.estimate, estimated)]),
         },
         FIDELITY,
     )

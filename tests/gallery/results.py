@@ -286,6 +286,19 @@ def write_sweep(
     )
 
 
+def fidelity(places: Sequence[int], rank: float = 0.625) -> dict[str, Any]:
+    """Columns of the check of estimates at two sites, on 30 images."""
+    return {
+        "address": ["all"],
+        "place": np.array([places], np.int32),
+        "estimated": np.array([[0.5, -0.25]], np.float32),
+        "exact": np.array([[[0.5, 0.25, 0.75], [0.25, 0, 0.5]]], np.float32),
+        "images": np.array([30], np.int32),
+        "rank": np.array([rank]),
+        "signs": np.array([np.nan]),
+    }
+
+
 def write_everything(path: Path, units: Sequence[str]) -> Store:
     """Write one store of every kind but renders; `units` have token maps and matches."""
     data = {"data": "cueworld:100"}

@@ -49,6 +49,36 @@ def test_numbers_are_those_of_the_store_in_the_order_of_the_sites(tmp_path: Path
     assert image["effect"] == [[0.125] * 3] * 2
 
 
+def test_checks_and_diagnostics_of_estimates_are_those_of_the_store(tmp_path: Path) -> None:
+    estimate = {"metric": "kl", "steps": 2, "direct": False, "exact": 2}
+    write_sweep(tmp_path / "s", SITES, EFFECTS, estimate=estimate)
+    settings = {**results.SWEEP, "estimate": estimate}
+    write_results(tmp_path / "s", "fidelity", results.fidelity([2, 0]), settings)
+    diagnostics = {"address": ["all"], "messages": ["one <b>\ntwo"]}
+    write_results(tmp_path / "s", "diagnostics", diagnostics, settings)
+    (block,) = exported(tmp_path)["sweeps"]
+    assert block["experiment"]["estimate"] == estimate
+    assert block["diagnostics"] == ["one <b>", "two"]
+    assert block["checks"] == [
+        {
+            "all": False,
+            "images": 30,
+            "rank": 0.625,
+            "signs": None,
+            "place": [2, 0],
+            "estimated": [0.5, -0.25],
+            "exact": [[0.5, 0.25], [0.25, 0], [0.75, 0.5]],
+        }
+    ]
+
+
+def test_a_check_of_sites_that_do_not_exist_is_not_shown(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "s", SITES, EFFECTS)
+    write_results(tmp_path / "s", "fidelity", results.fidelity([3, 0]), results.SWEEP)
+    (block,) = exported(tmp_path)["sweeps"]
+    assert block["checks"] == []
+
+
 def test_sweeps_of_two_stores_keep_their_own_sites(tmp_path: Path) -> None:
     stores = [
         write_sweep(tmp_path / "a", SITES[:2], {"all:kl": [1, 2]}),
