@@ -288,3 +288,58 @@ def test_pairs_of_a_grid_lead_to_their_units_and_others_have_a_value(
     expect(links).to_have_attribute("title", "blocks.2.attn.qk:0@q3.k12: 1.500, shift (2, 1)")
     links.click()
     expect(page.locator("#unit h1")).to_have_text(UNITS[2])
+
+
+@pytest.fixture(scope="module")
+def estimates_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Page of estimates at three heads, two of which were patched."""
+    folder = tmp_path_factory.mktemp("estimates")
+    estimate = {"metric": "kl", "steps": 4, "direct": True, "exact": 2}
+    settings = {"estimate": estimate, "metrics": ["kl"], "site": "z", "by": "head", "heads": "all"}
+    heads = [(layer, head, "all", 1) for layer in (0, 2) for head in ("0", "1")]
+    write_sweep(folder / "s", heads, {"all:kl": [0.5, -0.25, 0, 0.125]}, **settings)
+    configuration = {**results.SWEEP, **settings}
+    write_results(folder / "s", "fidelity", results.fidelity([0, 3], 0.625), configuration)
+    diagnostics = {"address": ["all"], "messages": ["saturated <b>\nrescaled"]}
+    write_results(folder / "s", "diagnostics", diagnostics, configuration)
+    gallery.export([folder / "s"], folder / "site")
+    (found,) = (folder / "site").glob("cueworld-vit-*.html")
+    return found
+
+
+def test_estimates_are_shown_with_their_check(page: Page, estimates_page: Path) -> None:
+    open_page(page, estimates_page, "#traces")
+    one = page.locator(".sweep")
+    expect(one.get_by_role("heading", level=3)).to_contain_text("estimated direct effects")
+    expect(one.locator("p").first).to_contain_text(
+        "Effects are estimates by attribution patching, from the mean gradient at 4 points between "
+        "both runs. Effects through later blocks are left out."
+    )
+    check = one.get_by_role("region", name="Check of the estimates")
+    expect(check.locator("p").first).to_have_text(
+        "2\u00a0sites, evenly spread over the ranks of the absolute estimates, were patched "
+        "exactly, too, on 30\u00a0images. Rank correlation 0.63."
+    )
+    expect(check.locator(".notice")).to_contain_text("rank correlation under 0.7")
+    expect(check.locator("circle title")).to_have_text(
+        [
+            f"layer 0{DOT}head 0: 0.5 estimated, 0.5 exact",
+            f"layer 2{DOT}head 1: \u22120.25 estimated, 0.25 exact",
+        ]
+    )
+    expect(check).to_contain_text("saturated <b>")
+    check.get_by_text("Estimated and exact effects").click()
+    expect(check.locator("tbody tr").nth(1)).to_have_text(
+        f"layer 2{DOT}head 1\u22120.250.250 to 0.5"
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_check_fits_the_page_and_is_accessible(
+    page: Page, estimates_page: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(page, estimates_page, "#traces")
+    expect(page.locator("circle")).to_have_count(2)
+    fits(page, width)
+    assert violations(page) == []
