@@ -18,7 +18,7 @@ from torch import Tensor
 
 from patching.forward.cache import ActivationCache
 from patching.interventions.patch_targets import PatchTarget
-from patching.vit.hook_points import group_count, hooked
+from patching.vit.hook_points import Change, group_count, hooked
 from patching.vit.residual_vit import ResidualViT
 
 CORRECTED = ("q", "k")
@@ -64,7 +64,7 @@ def _pattern(
         found.append(pattern.detach())
         return pattern
 
-    changes = {"pattern": read}
+    changes: dict[str, Change] = {"pattern": read}
     if target is not None:
         changes[target.kind] = lambda own: target.replace(own, donor.value(target))
     with torch.no_grad(), hooked(vit.sublayers[2 * layer], changes):
@@ -106,5 +106,5 @@ def key_effects(
         change = patched_pattern(vit, base, donor, whole) - own
         count = group_count(vit.sublayers[whole.sublayer], "k")
         by_head = (change * gradient).sum((1, 3))
-        effects[tokens] = by_head.unflatten(-1, (count, -1)).sum(-1)
+        effects[tokens] = by_head.view(len(by_head), count, -1).sum(-1)
     return effects

@@ -112,7 +112,7 @@ class EstimatedExperiment(Experiment):
         measured = super().measure
         return concatenate([measured(clean[p], corrupted[p], labels[p], indices[p]) for p in parts])
 
-    def diagnostics(self, clean: Tensor, corrupted: Tensor, labels: Tensor) -> list[str]:
+    def diagnostics(self, clean: Tensor, corrupted: Tensor | None, labels: Tensor) -> list[str]:
         """List reasons to distrust the estimates; see `patching.attribution.diagnostics`.
 
         Parameters
@@ -124,12 +124,13 @@ class EstimatedExperiment(Experiment):
         -------
         list of str
         """
+        assert corrupted is not None
         size = self._images_at_once(clean)
         base, donor, reference = self._runs(clean[:size], corrupted[:size], labels[:size])
         return self._attribution(base, donor, reference).diagnostics
 
     def exact(
-        self, clean: Tensor, corrupted: Tensor, labels: Tensor, sites: Sequence[int]
+        self, clean: Tensor, corrupted: Tensor | None, labels: Tensor, sites: Sequence[int]
     ) -> NDArray[np.float64]:
         """Compute the effects at some sites by patching.
 

@@ -29,7 +29,7 @@ EXACT, FIDELITY, DIAGNOSTICS = "exact_effects", "fidelity", "diagnostics"
 TRUSTED = 0.7
 """Rank correlation below which estimates should not be trusted."""
 
-Inputs = Callable[[Sequence[int]], tuple[Tensor, Tensor, Tensor]]
+Inputs = Callable[[Sequence[int]], tuple[Tensor, Tensor | None, Tensor]]
 """From indices of images to their clean and corrupted streams and labels."""
 
 
