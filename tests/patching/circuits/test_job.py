@@ -15,17 +15,8 @@ from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter
-from patching.circuits.job import (
-    CIRCUITS,
-    EDGES,
-    EFFECTS,
-    SCORES,
-    Settings,
-    circuit_from,
-    circuits_to_store,
-    token_groups,
-)
-from patching.circuits.report import read_report
+from patching.circuits.job import Settings, circuit_from, circuits_to_store, token_groups
+from patching.circuits.report import CIRCUITS, EDGES, EFFECTS, SCORES, read_report
 from patching.interventions.corruptions import corruption
 from patching.plots.circuit_drawing import draw_circuit
 
