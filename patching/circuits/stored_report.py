@@ -60,9 +60,7 @@ def store_report(model: VisionModel, store: str | Path, configuration: Mapping[s
             ),
             "cpr": np.array([each.cpr for each in curves], np.float32),
             "cmd": np.array([each.cmd for each in curves], np.float32),
-            "size": np.array(
-                [-1 if each.size is None else each.size for each in curves], np.int32
-            ),
+            "size": np.array([-1 if each.size is None else each.size for each in curves], np.int32),
             "scored": np.full(count, report.scored, np.int32),
             "tested": np.full(count, report.tested, np.int32),
             "total": np.tile(
