@@ -1,0 +1,78 @@
+// The panel next to a graph: pictures and edges of one component.
+
+import { unitHash } from "../../shared/address-links.js";
+import { buttonOf, element } from "../../shared/dom.js";
+import { thumbnail } from "../../state/thumbnails.js";
+import { unitTable } from "../../state/unit-table.js";
+import { componentText, inputText, scoreText } from "./circuit.js";
+import { linksOf, unitsOf } from "./links.js";
+
+const PICTURES = { most: 4, height: 64 };
+const EDGES = 6; // of each direction
+
+/** Pictures of a component, which lead to their units. */
+function pictures(name) {
+  return unitsOf(name)
+    .slice(0, PICTURES.most)
+    .map((unit) =>
+      element(
+        "a",
+        { href: unitHash(unitTable.address(unit)), title: unitTable.address(unit) },
+        thumbnail(unit, PICTURES.height),
+      ),
+    );
+}
+
+/** The strongest edges of a component; the other end of each is a button that moves to it. */
+function edgeList(title, edges, otherEnd, move) {
+  const others = edges.length - EDGES;
+  return element(
+    "section",
+    { "aria-label": title },
+    element("h5", {}, title),
+    edges.length
+      ? element(
+          "ul",
+          {},
+          edges.slice(0, EDGES).map((edge) =>
+            element(
+              "li",
+              {},
+              buttonOf(edge[otherEnd], "link", () => move(edge[otherEnd])),
+              ` ${[inputText(edge), scoreText(edge)].filter(Boolean).join(": ")}`,
+            ),
+          ),
+          others > 0 ? element("li", {}, `and ${others.toLocaleString("en")} more`) : null,
+        )
+      : element("p", {}, "no edge of this circuit"),
+  );
+}
+
+/** What is known of a component in a circuit. */
+export function detailsOf(name, circuit, maps, move) {
+  const links = linksOf(name, maps);
+  const shown = pictures(name);
+  const text = componentText(name);
+  return [
+    element("h4", { class: "address" }, name),
+    element(
+      "p",
+      {},
+      text === name ? null : [text[0].toUpperCase(), text.slice(1), links.length ? ": " : ""],
+      links.map(([words, href], i) => [i ? ", " : "", element("a", { href }, words)]),
+    ),
+    shown.length ? element("div", { class: "pictures" }, shown) : null,
+    edgeList(
+      "Reads",
+      circuit.edges.filter(({ to }) => to === name),
+      "from",
+      move,
+    ),
+    edgeList(
+      "Read by",
+      circuit.edges.filter(({ from }) => from === name),
+      "to",
+      move,
+    ),
+  ];
+}
