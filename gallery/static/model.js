@@ -106,7 +106,7 @@
   }
   var rounded = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
   var brief = (value) => value === null ? "\u2013" : rounded(Number(value.toPrecision(3)));
-  var percent = (share2) => share2 === null ? "\u2013" : `${(100 * share2).toFixed(1).replace("-", "\u2212")}\xA0%`;
+  var percent = (share) => share === null ? "\u2013" : `${(100 * share).toFixed(1).replace("-", "\u2212")}\xA0%`;
   var hundredths = (value) => value === null ? "\u2013" : value.toFixed(2).replace("-", "\u2212");
   var plainName = (text) => text.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[.-]+|[.-]+$/g, "").slice(0, 80);
   var foldedText = (text) => text.normalize("NFKC").toLowerCase();
@@ -1613,12 +1613,12 @@
   var markedPatches = (patches) => patches.map((patch, i) => [patch, i]).filter(([patch]) => patch !== null);
   function patchFrame([left, top, right, bottom], color) {
     const frame = element("span", { class: `frame ${color}`, "aria-hidden": "true" });
-    const share2 = (part) => `${100 * part / PATCH_UNITS}%`;
+    const share = (part) => `${100 * part / PATCH_UNITS}%`;
     Object.assign(frame.style, {
-      left: share2(left),
-      top: share2(top),
-      width: share2(right - left),
-      height: share2(bottom - top)
+      left: share(left),
+      top: share(top),
+      width: share(right - left),
+      height: share(bottom - top)
     });
     return frame;
   }
@@ -2442,8 +2442,8 @@
     const { sites } = unitTable;
     const last = Math.max(1, sites.length - 1);
     const scale = sites.map((_, index) => {
-      const share2 = index / last;
-      return `oklch(${0.45 + 0.42 * share2} 0.13 ${280 - 190 * share2})`;
+      const share = index / last;
+      return `oklch(${0.45 + 0.42 * share} 0.13 ${280 - 190 * share})`;
     });
     return {
       colors: sites.flatMap(({ count }, index) => new Array(count).fill(scale[index])),
@@ -3705,10 +3705,10 @@
     }
     /** The bounds as shares of the range, from 0 to 1. */
     shares() {
-      const share2 = (value) => Math.min(1, Math.max(0, (value - this.low) / (this.high - this.low || 1)));
+      const share = (value) => Math.min(1, Math.max(0, (value - this.low) / (this.high - this.low || 1)));
       return this.inputs.map(({ input }, end) => {
         const value = typedNumber(input.value);
-        return Number.isFinite(value ?? Number.NaN) ? share2(value) : end;
+        return Number.isFinite(value ?? Number.NaN) ? share(value) : end;
       });
     }
     showRange() {
@@ -3741,7 +3741,7 @@
     }
     /** Fill in the bounds of a part of the range; its ends are no bounds. */
     choose(from, to) {
-      const valueAt = (share2) => this.low + share2 * (this.high - this.low);
+      const valueAt = (share) => this.low + share * (this.high - this.low);
       const texts = [from > 0 ? rounded(valueAt(from)) : "", to < 1 ? rounded(valueAt(to)) : ""];
       for (const [i, { input }] of this.inputs.entries()) {
         input.value = texts[i];
@@ -5366,13 +5366,13 @@
   var plainRow = (unit, render, detail) => pictureRow(unit, render, detail, howMade(render, detail, true));
 
   // charts/bars.js
-  function shareTrack(share2, className2 = "") {
+  function shareTrack(share, className2 = "") {
     const track = element(
       "span",
       { class: `track ${className2}`, "aria-hidden": "true" },
       element("span", {})
     );
-    track.firstChild.style.width = `${100 * Math.min(1, Math.abs(share2))}%`;
+    track.firstChild.style.width = `${100 * Math.min(1, Math.abs(share))}%`;
     return track;
   }
   function barList(caption, rows, most, format = brief) {
@@ -5416,7 +5416,7 @@
   }
 
   // unit/evidence/distribution.js
-  var sharePercent = (share2) => `${brief(100 * share2)}\xA0%`;
+  var sharePercent = (share) => `${brief(100 * share)}\xA0%`;
   function valuesFigure(found, activation) {
     const format = activationFormat(found);
     const marks = [
@@ -5706,12 +5706,12 @@
   }
   function mediationRow({ unit, mediation, mediation_control: control }) {
     if (mediation === null) return [];
-    const share2 = (value) => percent(Math.round(1e3 * value) / 1e3 || 0);
+    const share = (value) => percent(Math.round(1e3 * value) / 1e3 || 0);
     return [
       [
         "Mediation of its picture\u2019s effect",
-        element("b", {}, share2(mediation)),
-        control === null ? "\u2013" : `control ${unit}s: median ${share2(control)}`,
+        element("b", {}, share(mediation)),
+        control === null ? "\u2013" : `control ${unit}s: median ${share(control)}`,
         [element("td", {}, "\u2013"), element("td", {}, "\u2013")]
       ]
     ];
@@ -6816,7 +6816,7 @@
 
   // sections/circuits/details.js
   var PICTURES = { most: 4, height: 64 };
-  var EDGES = 6;
+  var EDGES = 8;
   function pictures(name) {
     return unitsOf3(name).slice(0, PICTURES.most).map(
       (unit) => element(
@@ -6826,11 +6826,17 @@
       )
     );
   }
-  function edgeList(title, edges, otherEnd, move2) {
+  function endButton(edge, name, { move: move2, highlight }) {
+    const button = buttonOf(name, "link", () => move2(name));
+    for (const event of ["focus", "pointerenter"])
+      button.addEventListener(event, () => highlight({ edge }));
+    for (const event of ["blur", "pointerleave"])
+      button.addEventListener(event, () => highlight(null));
+    return button;
+  }
+  function edgeList(title, edges, otherEnd, actions) {
     const others = edges.length - EDGES;
-    return element(
-      "section",
-      { "aria-label": title },
+    return [
       element("h5", {}, title),
       edges.length ? element(
         "ul",
@@ -6839,15 +6845,15 @@
           (edge) => element(
             "li",
             {},
-            buttonOf(edge[otherEnd], "link", () => move2(edge[otherEnd])),
+            endButton(edge, edge[otherEnd], actions),
             ` ${[inputText(edge), scoreText(edge)].filter(Boolean).join(": ")}`
           )
         ),
         others > 0 ? element("li", {}, `and ${others.toLocaleString("en")} more`) : null
       ) : element("p", {}, "no edge of this circuit")
-    );
+    ];
   }
-  function detailsOf(name, circuit, maps, move2) {
+  function detailsOf(name, circuit, maps, actions) {
     const links = linksOf(name, maps);
     const shown = pictures(name);
     const text = componentText(name);
@@ -6860,17 +6866,17 @@
         links.map(([words, href], i) => [i ? ", " : "", element("a", { href }, words)])
       ),
       shown.length ? element("div", { class: "pictures" }, shown) : null,
-      edgeList(
+      ...edgeList(
         "Reads",
         circuit.edges.filter(({ to }) => to === name),
         "from",
-        move2
+        actions
       ),
-      edgeList(
+      ...edgeList(
         "Read by",
         circuit.edges.filter(({ from }) => from === name),
         "to",
-        move2
+        actions
       )
     ];
   }
@@ -6878,24 +6884,27 @@
   // sections/circuits/layout.js
   var LEFT = 62;
   var RIGHT = 12;
-  var TOP = 30;
-  var COLUMN = { least: 34, most: 120 };
+  var TOP = 64;
+  var BOW = 90;
+  var COLUMN = { least: 34, most: 190 };
   var ROW = { least: 60, most: 84, all: 1e3 };
-  var CELL = 42;
+  var CELL = { width: 80, height: 40 };
   function layoutOf(components, width) {
     const blocks = 1 + Math.max(-1, ...components.map(({ block }) => block ?? -1));
     const heads = 1 + Math.max(0, ...components.map(({ head }) => head ?? 0));
     const column = clamped((width - LEFT - RIGHT) / (heads + 1), COLUMN);
     const row = clamped(ROW.all / blocks, ROW);
-    const cell = Math.min(CELL, column - 8, row / 2 - 4);
+    const height = Math.min(CELL.height, column - 8, row / 2 - 4);
+    const room = Math.max(column * 0.6, Math.min(column - 10, 56));
+    const pair = Math.max(height, Math.min(2 * height, CELL.width, room));
     const bottom = TOP + row * (blocks + 1);
     const x = (at) => LEFT + column * (at + 0.5);
-    const wide = column * heads - (column - cell);
-    const bar = (y) => ({ x: LEFT + column * heads / 2, y, width: wide, height: 26 });
+    const all = column * heads + height;
+    const bar = (y) => ({ x: LEFT + (column - height + all) / 2, y, width: all, height: 26 });
     const places = components.map(({ name, block, head }) => {
-      if (block === null) return [name, bar(name === EMBEDDING ? bottom : TOP + row * 0.25)];
+      if (block === null) return [name, bar(name === EMBEDDING ? bottom : TOP - 26)];
       const y = TOP + row * (blocks - block) + (head === null ? -row / 2 : 0);
-      return [name, { x: x(head ?? heads), y, width: cell, height: cell }];
+      return [name, { x: x(head ?? heads), y, width: head === null ? height : pair, height }];
     });
     return {
       places: new Map(places),
@@ -6916,12 +6925,12 @@
     const [start, end] = [places.get(from), places.get(to)];
     const side = isFirst ? -1 : 1;
     const within = (place2, x) => Math.max(place2.x - place2.width / 2 + 8, Math.min(place2.x + place2.width / 2 - 8, x));
-    const inset = end.width / 3;
+    const inset = Math.min(end.width / 3, 16);
     const x1 = input === null ? within(end, start.x) : end.x + ("qkv".indexOf(input) - 1) * inset;
     const x0 = within(start, x1) + side * 3;
     const [y0, y1] = [start.y - start.height / 2, end.y + end.height / 2];
     const rise = y0 - y1;
-    const bow = side * Math.min(column * 0.66, Math.max(0, rise - 40) * 0.35);
+    const bow = side * Math.min(column * 0.66, BOW, Math.max(0, rise - 40) * 0.35);
     const pull = Math.max(rise * 0.38, 8);
     return `M${[x0, y0].map(fixed)}C${[x0 + bow, y0 - pull, x1 + bow, y1 + pull, x1, y1].map(fixed)}`;
   }
@@ -6979,9 +6988,9 @@
     }
     edgeNode(edge) {
       const d = edgePath(edge, this.layout);
-      const share2 = this.search.most ? Math.abs(edge.score) / this.search.most : 0;
+      const share = this.search.most ? Math.abs(edge.score) / this.search.most : 0;
       const line2 = svgElement("path", { class: "edge-line", d });
-      line2.style.strokeWidth = `${Math.max(WIDTH2.least, WIDTH2.most * share2).toFixed(2)}px`;
+      line2.style.strokeWidth = `${Math.max(WIDTH2.least, WIDTH2.most * share).toFixed(2)}px`;
       const node = svgElement(
         "g",
         { class: edge.score < 0 ? "edge falls" : "edge" },
@@ -7033,14 +7042,14 @@
     /** The picture of a component, or else its short name. */
     content(name, { x, y, width, height }) {
       const [unit] = unitsOf3(name);
-      if (unit === void 0 || width > 2 * height)
+      if (unit === void 0)
         return svgElement(
           "text",
           { x: x + width / 2, y: y + height / 2, dy: "0.35em", "text-anchor": "middle" },
           { embed: "embedding" }[name] ?? name.split(/[.:]/).at(-1)
         );
       const isWide = unitTable.siteOf(unit).wide;
-      const picture = thumbnail(unit, isWide ? width / 2 - 4 : height - 4);
+      const picture = thumbnail(unit, Math.min(height - 4, isWide ? width / 2 - 4 : width - 4));
       picture.removeAttribute("role");
       picture.removeAttribute("aria-label");
       return svgElement(
@@ -7111,7 +7120,7 @@
   // sections/circuits/section.js
   var CHART_HEIGHT = 280;
   var titleOf = ({ experiment }) => listed([experiment.corrupt, metricName(experiment.metric)].map(String));
-  var share = (part, all) => `${brief(100 * part / all)}\xA0%`;
+  var shareOf = (part, all) => `${rounded(Number((100 * part / all).toPrecision(2)))}\xA0%`;
   var keptText = ({ estimate, low, high }) => `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
   function searchText({ experiment, scored, tested, total }) {
     const data2 = experiment.data?.name;
@@ -7124,12 +7133,12 @@
   function circuitText(search, { count, edges, kept }) {
     const { size } = search.curve;
     return [
-      `${counted(count, "edge")} of ${search.count.toLocaleString("en")} (${share(count, search.count)}) keep ${keptText(kept)} of the effect. `,
+      `${counted(count, "edge")} of ${search.count.toLocaleString("en")} (${shareOf(count, search.count)}) keep ${keptText(kept)} of the effect. `,
       edges.length < count ? `The ${counted(edges.length, "edge")} with the largest scores are drawn. ` : "",
       size === null ? "No circuit keeps 80\xA0% of the effect." : ""
     ];
   }
-  var edgesLegend = () => element(
+  var edgesLegend = ({ groups }) => element(
     "ul",
     { class: "shares" },
     [
@@ -7144,7 +7153,7 @@
       )
     ),
     element("li", {}, "width: score"),
-    element("li", {}, "bent to the left: prefix tokens, to the right: patches")
+    groups.length > 1 ? element("li", {}, "bent to the left: prefix tokens, to the right: patches") : null
   );
   function graphBlock(search, circuit, maps) {
     const readout = element("output", { class: "quiet readout" });
@@ -7154,9 +7163,11 @@
     const select = (name) => {
       if (name === shown) return;
       shown = name;
-      panel.replaceChildren(
-        ...detailsOf(name, circuit, maps, (other) => graph.focus(other)).filter(Boolean)
-      );
+      const actions = {
+        move: (other) => graph.focus(other),
+        highlight: (what) => graph.highlight(what)
+      };
+      panel.replaceChildren(...detailsOf(name, circuit, maps, actions).filter(Boolean));
     };
     const show3 = (what) => {
       readout.textContent = what ? graph.describe(what) : "";
@@ -7175,7 +7186,8 @@
         "figure",
         { class: "chart wide" },
         responsive(draw, "map-container"),
-        element("figcaption", {}, edgesLegend(), readout)
+        readout,
+        element("figcaption", {}, edgesLegend(search))
       ),
       panel
     );
@@ -7192,7 +7204,7 @@
     }));
     const read = (i) => {
       readout.textContent = i === null ? "" : listed([
-        counted(counts[i], "edge"),
+        `${counted(counts[i], "edge")} (${shareOf(counts[i], search.count)})`,
         ...lines.map(
           ({ name, estimate, low, high }) => `${name} ${keptText({ estimate: estimate[i], low: low[i], high: high[i] })}`
         )
@@ -7201,9 +7213,9 @@
     const plot = (width) => intervalsPlot(
       {
         lines,
-        categories: counts.map((count) => ({ name: share(count, search.count), href: null })),
+        categories: counts.map((count) => ({ name: count.toLocaleString("en"), href: null })),
         level: 0.8,
-        title: "share of edges (logarithmic)",
+        title: `edges, of ${search.count.toLocaleString("en")} (logarithmic)`,
         description: `Faithfulness by number of edges, ${titleOf(search)}; arrow keys read the values`,
         height: CHART_HEIGHT,
         read
@@ -7296,19 +7308,19 @@
         "From",
         "To",
         "Input",
-        "In this circuit",
         { text: "Score", value: (i) => edges[i].score },
         { text: "Exact effect", value: (i) => edges[i].effect?.[0] ?? null },
-        "95\xA0% CI"
+        "95\xA0% CI",
+        "In this circuit"
       ],
       () => edges.map((edge) => [
         linked2(edge.from),
         linked2(edge.to),
         inputText(edge),
-        isIn.has(edge) ? "yes" : "no",
         brief(edge.score),
         edge.effect ? brief(edge.effect[0]) : "\u2013",
-        edge.effect && edge.effect[1] !== null ? `${brief(edge.effect[1])} to ${brief(edge.effect[2])}` : "\u2013"
+        edge.effect && edge.effect[1] !== null ? `${brief(edge.effect[1])} to ${brief(edge.effect[2])}` : "\u2013",
+        isIn.has(edge) ? "yes" : "no"
       ])
     );
   }
@@ -7363,6 +7375,7 @@
       update
     ];
   }
+  var expectedText = (count) => count < 10 ? brief(count) : Math.round(count).toLocaleString("en");
   function sharedBlock(searches, shared) {
     if (!shared.length) return [null, () => {
     }];
@@ -7380,7 +7393,7 @@
               size(a).toLocaleString("en"),
               size(b).toLocaleString("en"),
               counts[indices[a]][indices[b]].toLocaleString("en"),
-              brief(size(a) * size(b) / searches[a].count)
+              expectedText(size(a) * size(b) / searches[a].count)
             ].map((cell) => element("td", {}, cell))
           )
         )
@@ -7828,7 +7841,7 @@
     );
   }
   function attentionCard(scale, [address, displacement, pattern, [prefix, self, local], entropy, most], site) {
-    const known2 = [prefix, self, local].every((share2) => share2 !== null);
+    const known2 = [prefix, self, local].every((share) => share !== null);
     const rest = known2 ? Math.max(0, 1 - prefix - self - local) : null;
     const parts = [
       ["class and register tokens", prefix],
@@ -7846,7 +7859,7 @@
         heatFigure(scale, displacement, address, "by relative position of the key"),
         heatFigure(scale, pattern, address, "queries (rows) to keys (columns)")
       ),
-      shareBar(parts.map(([name, share2]) => [name, share2, percent(share2)])),
+      shareBar(parts.map(([name, share]) => [name, share, percent(share)])),
       element(
         "p",
         { class: "quiet" },
@@ -8463,10 +8476,10 @@
   }
 
   // sections/tokens.js
-  function tokenCard(section, [address, [figure], share2, similarity, count, detail], site) {
+  function tokenCard(section, [address, [figure], share, similarity, count, detail], site) {
     const caption = () => [
       element("b", {}, addressLink(section, address)),
-      listed(["", `median ${percent(share2)}`, `similarity ${hundredths(similarity)}`])
+      listed(["", `median ${percent(share)}`, `similarity ${hundredths(similarity)}`])
     ];
     const rows = async () => {
       const [tokens, optimum, reached, shares, similarities] = await loadEntry("tokens", detail);
@@ -8484,14 +8497,14 @@
       enlargeable(
         figure,
         wholeWidth(figure[1], 112),
-        `${address}: median ${percent(share2)}`,
+        `${address}: median ${percent(share)}`,
         caption
       ),
       element(
         "figcaption",
         {},
         element("b", {}, addressLink(section, address, address.slice(site.length))),
-        element("span", {}, `median ${percent(share2)}`),
+        element("span", {}, `median ${percent(share)}`),
         element("span", { class: "quiet" }, `similarity ${hundredths(similarity)}`)
       ),
       tableOf(counted(count, "token"), ["Token", "Optimum", "Reached", "Share", "Similarity"], rows)
@@ -8591,7 +8604,7 @@
       return path;
     });
   }
-  var levelColor = (share2) => `color-mix(in oklab, var(${share2 < 0 ? "--fall" : "--rise"}) ${Math.round(100 * Math.abs(share2))}%, var(--zero))`;
+  var levelColor = (share) => `color-mix(in oklab, var(${share < 0 ? "--fall" : "--rise"}) ${Math.round(100 * Math.abs(share))}%, var(--zero))`;
   function labels2(rows, columns, x, y, cell, height) {
     const text = ({ name, href }, attributes) => {
       const node = svgElement("text", { class: "tick", ...attributes }, name);
@@ -8639,12 +8652,12 @@
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
   var interval = (low, high) => low === null ? "" : ` (${brief(low)} to ${brief(high)})`;
-  function valueText2({ effect, share: share2 }, i) {
+  function valueText2({ effect, share }, i) {
     const [estimate, low, high] = effect.map((column) => column[i] ?? null);
     const text = `${brief(estimate)}${interval(low, high)}`;
-    if (!share2) return text;
-    const known2 = share2[0][i] !== null;
-    return `${text}, share ${known2 ? percent(share2[0][i]) : "unknown"}`;
+    if (!share) return text;
+    const known2 = share[0][i] !== null;
+    return `${text}, share ${known2 ? percent(share[0][i]) : "unknown"}`;
   }
   var unitWords = (site) => /^(mlp|neurons)/.test(site) ? ["mlp"] : ["attn.qk", "attn"];
   var Sweep = class {
@@ -8817,7 +8830,7 @@
       );
     }
     /** All values, as a table that unfolds. */
-    table({ effect, share: share2 }) {
+    table({ effect, share }) {
       const { layer, head, token, window } = this.sites;
       const varying = [
         ["Window", window, (i) => String(window[i])],
@@ -8841,8 +8854,8 @@
           ...varying.map(([, , cell]) => cell(i)),
           brief(effect[0][i]),
           range(effect, i),
-          share2[0][i] === null ? "unknown" : percent(share2[0][i]),
-          shareRange(share2, i)
+          share[0][i] === null ? "unknown" : percent(share[0][i]),
+          shareRange(share, i)
         ]),
         this.by === "layer" || this.by === "token" ? null : 1 + varying.length
       );

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from featviz.models.vision_model import VisionModel
-from featviz.store.jobs import open_writer
+from featviz.store.jobs import ModelIdentity, open_writer
 from patching.circuits.report import read_report
 
 CURVES, EDGE_EFFECTS = "circuit_curves", "edge_effects"
 """Kinds of results in a store: curves of faithfulness, and exact effects of edges."""
 
 
-def store_report(model: VisionModel, store: str | Path, configuration: Mapping[str, Any]) -> None:
+def store_report(model: ModelIdentity, store: str | Path, configuration: Mapping[str, Any]) -> None:
     """Store curves and effects with their intervals, unless the store has them.
 
     Parameters
     ----------
-    model : VisionModel
+    model : ModelIdentity
     store : str or Path
         With the circuits, and their effects on all images of the job.
     configuration : mapping

@@ -8,7 +8,7 @@ import { componentText, inputText, scoreText } from "./circuit.js";
 import { linksOf, unitsOf } from "./links.js";
 
 const PICTURES = { most: 4, height: 64 };
-const EDGES = 6; // of each direction
+const EDGES = 8; // of each direction
 
 /** Pictures of a component, which lead to their units. */
 function pictures(name) {
@@ -23,33 +23,43 @@ function pictures(name) {
     );
 }
 
-/** The strongest edges of a component; the other end of each is a button that moves to it. */
-function edgeList(title, edges, otherEnd, move) {
+/** The other end of an edge: a button that moves to it, and highlights the edge in the graph. */
+function endButton(edge, name, { move, highlight }) {
+  const button = buttonOf(name, "link", () => move(name));
+  for (const event of ["focus", "pointerenter"])
+    button.addEventListener(event, () => highlight({ edge }));
+  for (const event of ["blur", "pointerleave"])
+    button.addEventListener(event, () => highlight(null));
+  return button;
+}
+
+/** The strongest edges of a component. */
+function edgeList(title, edges, otherEnd, actions) {
   const others = edges.length - EDGES;
-  return element(
-    "section",
-    { "aria-label": title },
+  return [
     element("h5", {}, title),
     edges.length
       ? element(
           "ul",
           {},
-          edges.slice(0, EDGES).map((edge) =>
-            element(
-              "li",
-              {},
-              buttonOf(edge[otherEnd], "link", () => move(edge[otherEnd])),
-              ` ${[inputText(edge), scoreText(edge)].filter(Boolean).join(": ")}`,
+          edges
+            .slice(0, EDGES)
+            .map((edge) =>
+              element(
+                "li",
+                {},
+                endButton(edge, edge[otherEnd], actions),
+                ` ${[inputText(edge), scoreText(edge)].filter(Boolean).join(": ")}`,
+              ),
             ),
-          ),
           others > 0 ? element("li", {}, `and ${others.toLocaleString("en")} more`) : null,
         )
       : element("p", {}, "no edge of this circuit"),
-  );
+  ];
 }
 
-/** What is known of a component in a circuit. */
-export function detailsOf(name, circuit, maps, move) {
+/** What is known of a component in a circuit. `actions` move to another component, and highlight an edge. */
+export function detailsOf(name, circuit, maps, actions) {
   const links = linksOf(name, maps);
   const shown = pictures(name);
   const text = componentText(name);
@@ -62,17 +72,17 @@ export function detailsOf(name, circuit, maps, move) {
       links.map(([words, href], i) => [i ? ", " : "", element("a", { href }, words)]),
     ),
     shown.length ? element("div", { class: "pictures" }, shown) : null,
-    edgeList(
+    ...edgeList(
       "Reads",
       circuit.edges.filter(({ to }) => to === name),
       "from",
-      move,
+      actions,
     ),
-    edgeList(
+    ...edgeList(
       "Read by",
       circuit.edges.filter(({ from }) => from === name),
       "to",
-      move,
+      actions,
     ),
   ];
 }

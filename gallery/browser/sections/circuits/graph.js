@@ -124,14 +124,14 @@ export class Graph {
   /** The picture of a component, or else its short name. */
   content(name, { x, y, width, height }) {
     const [unit] = unitsOf(name);
-    if (unit === undefined || width > 2 * height)
+    if (unit === undefined)
       return svgElement(
         "text",
         { x: x + width / 2, y: y + height / 2, dy: "0.35em", "text-anchor": "middle" },
         { embed: "embedding" }[name] ?? name.split(/[.:]/).at(-1),
       );
     const isWide = unitTable.siteOf(unit).wide;
-    const picture = thumbnail(unit, isWide ? width / 2 - 4 : height - 4);
+    const picture = thumbnail(unit, Math.min(height - 4, isWide ? width / 2 - 4 : width - 4));
     picture.removeAttribute("role");
     picture.removeAttribute("aria-label");
     return svgElement(

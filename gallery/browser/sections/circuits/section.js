@@ -4,7 +4,7 @@ import { linesLegend, responsive } from "../../charts/frame.js";
 import { intervalsPlot } from "../../charts/intervals.js";
 import { element } from "../../shared/dom.js";
 import { settingsTable, tableOf } from "../../shared/tables.js";
-import { brief, counted, listed, percent } from "../../shared/text.js";
+import { brief, counted, listed, percent, rounded } from "../../shared/text.js";
 import { view } from "../../state/view.js";
 import { sectionHead } from "../blocks.js";
 import { corruptedImages, metricName } from "../traces/experiment-text.js";
@@ -18,7 +18,7 @@ const CHART_HEIGHT = 280;
 const titleOf = ({ experiment }) =>
   listed([experiment.corrupt, metricName(experiment.metric)].map(String));
 
-const share = (part, all) => `${brief((100 * part) / all)}\u00a0%`;
+const shareOf = (part, all) => `${rounded(Number(((100 * part) / all).toPrecision(2)))}\u00a0%`;
 
 const keptText = ({ estimate, low, high }) =>
   `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
@@ -37,7 +37,7 @@ function searchText({ experiment, scored, tested, total }) {
 function circuitText(search, { count, edges, kept }) {
   const { size } = search.curve;
   return [
-    `${counted(count, "edge")} of ${search.count.toLocaleString("en")} (${share(count, search.count)}) keep ${keptText(kept)} of the effect. `,
+    `${counted(count, "edge")} of ${search.count.toLocaleString("en")} (${shareOf(count, search.count)}) keep ${keptText(kept)} of the effect. `,
     edges.length < count
       ? `The ${counted(edges.length, "edge")} with the largest scores are drawn. `
       : "",
@@ -45,7 +45,7 @@ function circuitText(search, { count, edges, kept }) {
   ];
 }
 
-const edgesLegend = () =>
+const edgesLegend = ({ groups }) =>
   element(
     "ul",
     { class: "shares" },
@@ -61,7 +61,9 @@ const edgesLegend = () =>
       ),
     ),
     element("li", {}, "width: score"),
-    element("li", {}, "bent to the left: prefix tokens, to the right: patches"),
+    groups.length > 1
+      ? element("li", {}, "bent to the left: prefix tokens, to the right: patches")
+      : null,
   );
 
 /** The graph of a circuit, with the panel of a component. */
@@ -73,9 +75,11 @@ function graphBlock(search, circuit, maps) {
   const select = (name) => {
     if (name === shown) return;
     shown = name;
-    panel.replaceChildren(
-      ...detailsOf(name, circuit, maps, (other) => graph.focus(other)).filter(Boolean),
-    );
+    const actions = {
+      move: (other) => graph.focus(other),
+      highlight: (what) => graph.highlight(what),
+    };
+    panel.replaceChildren(...detailsOf(name, circuit, maps, actions).filter(Boolean));
   };
   const show = (what) => {
     readout.textContent = what ? graph.describe(what) : "";
@@ -94,7 +98,8 @@ function graphBlock(search, circuit, maps) {
       "figure",
       { class: "chart wide" },
       responsive(draw, "map-container"),
-      element("figcaption", {}, edgesLegend(), readout),
+      readout,
+      element("figcaption", {}, edgesLegend(search)),
     ),
     panel,
   );
@@ -116,7 +121,7 @@ function faithfulnessBlock(search) {
       i === null
         ? ""
         : listed([
-            counted(counts[i], "edge"),
+            `${counted(counts[i], "edge")} (${shareOf(counts[i], search.count)})`,
             ...lines.map(
               ({ name, estimate, low, high }) =>
                 `${name} ${keptText({ estimate: estimate[i], low: low[i], high: high[i] })}`,
@@ -127,9 +132,9 @@ function faithfulnessBlock(search) {
     intervalsPlot(
       {
         lines,
-        categories: counts.map((count) => ({ name: share(count, search.count), href: null })),
+        categories: counts.map((count) => ({ name: count.toLocaleString("en"), href: null })),
         level: 0.8,
-        title: "share of edges (logarithmic)",
+        title: `edges, of ${search.count.toLocaleString("en")} (logarithmic)`,
         description: `Faithfulness by number of edges, ${titleOf(search)}; arrow keys read the values`,
         height: CHART_HEIGHT,
         read,
@@ -227,22 +232,22 @@ function edgesTable(search, circuit, maps) {
       "From",
       "To",
       "Input",
-      "In this circuit",
       { text: "Score", value: (i) => edges[i].score },
       { text: "Exact effect", value: (i) => edges[i].effect?.[0] ?? null },
       "95\u00a0% CI",
+      "In this circuit",
     ],
     () =>
       edges.map((edge) => [
         linked(edge.from),
         linked(edge.to),
         inputText(edge),
-        isIn.has(edge) ? "yes" : "no",
         brief(edge.score),
         edge.effect ? brief(edge.effect[0]) : "\u2013",
         edge.effect && edge.effect[1] !== null
           ? `${brief(edge.effect[1])} to ${brief(edge.effect[2])}`
           : "\u2013",
+        isIn.has(edge) ? "yes" : "no",
       ]),
   );
 }
@@ -300,6 +305,9 @@ function sizeControl(searches) {
   ];
 }
 
+const expectedText = (count) =>
+  count < 10 ? brief(count) : Math.round(count).toLocaleString("en");
+
 /** How many edges each pair of circuits shares, and how many random circuits of their sizes would. */
 function sharedBlock(searches, shared) {
   if (!shared.length) return [null, () => {}];
@@ -317,7 +325,7 @@ function sharedBlock(searches, shared) {
             size(a).toLocaleString("en"),
             size(b).toLocaleString("en"),
             counts[indices[a]][indices[b]].toLocaleString("en"),
-            brief((size(a) * size(b)) / searches[a].count),
+            expectedText((size(a) * size(b)) / searches[a].count),
           ].map((cell) => element("td", {}, cell)),
         ),
       ),
