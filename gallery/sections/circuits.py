@@ -20,8 +20,8 @@ CIRCUITS, EDGES, CURVES, EFFECTS = "circuits", "circuit_edges", "circuit_curves"
 GRAPH = ("senders", "receivers", "groups")
 """Settings that name the parts of the graph, whose indices an edge has."""
 
-METHOD = "edges"
-"""The method whose circuits are drawn; others are compared with it."""
+METHODS = ("edges", "components", "random")
+"""The circuits of the first are drawn; others are compared with it."""
 
 
 @dataclass
@@ -56,13 +56,13 @@ class Circuits(Section):
         if group.kind == EDGES and not _is_edge(group, row["edge"]):
             raise FeatvizError("its indices are outside the graph of the configuration")
         if group.kind == CIRCUITS:
-            if row["method"] == METHOD:
+            if row["method"] == METHODS[0]:
                 search.circuits[int(row["count"])] = row["edges"]
         elif group.kind == EDGES:
             search.edges.append(row)
-        elif group.kind == CURVES:
+        elif group.kind == CURVES and row["address"] in METHODS:
             search.curves.append(row)
-        else:
+        elif group.kind == EFFECTS:
             search.effects[row["address"]] = rounded(row["effect"])
 
     def entry(self, group: Group, row: Row) -> Entry:
@@ -118,7 +118,7 @@ class Circuits(Section):
         edges = sorted(search.edges, key=lambda row: int(row["place"]))
         places = np.array([row["edge"] for row in edges]).T
         listed = masks[:, np.ravel_multi_index(tuple(places), shape)]
-        curves = sorted(search.curves, key=lambda row: str(row["address"]) != METHOD)
+        curves = sorted(search.curves, key=lambda row: METHODS.index(row["address"]))
         settings = group.configuration
         names = ("corrupt", "metric", "data", "edges")
         return {
