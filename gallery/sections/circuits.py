@@ -26,12 +26,20 @@ METHODS = ("edges", "components", "random")
 
 @dataclass
 class _Search:
-    """Rows of one configuration: circuits by number of edges, listed edges, curves and effects."""
+    """Rows of one configuration; circuits are those of the first method."""
 
-    circuits: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    circuits: list[Row] = field(default_factory=list)
     edges: list[Row] = field(default_factory=list)
     curves: list[Row] = field(default_factory=list)
     effects: dict[str, Any] = field(default_factory=dict)
+
+    def finish(self) -> bool:
+        """Put the rows in order; return whether they are complete."""
+        self.circuits.sort(key=lambda row: int(row["place"]))
+        self.edges.sort(key=lambda row: int(row["place"]))
+        self.curves.sort(key=lambda row: METHODS.index(row["address"]))
+        counts = [int(row["count"]) for row in self.circuits]
+        return bool(self.edges and self.curves) and self.curves[0]["counts"].tolist() == counts
 
 
 class Circuits(Section):
@@ -57,7 +65,7 @@ class Circuits(Section):
             raise FeatvizError("its indices are outside the graph of the configuration")
         if group.kind == CIRCUITS:
             if row["method"] == METHODS[0]:
-                search.circuits[int(row["count"])] = row["edges"]
+                search.circuits.append(row)
         elif group.kind == EDGES:
             search.edges.append(row)
         elif group.kind == CURVES and row["address"] in METHODS:
@@ -107,18 +115,12 @@ class Circuits(Section):
 
     def _shown(self) -> list[tuple[Group, _Search]]:
         """List the searches that have circuits, edges and curves."""
-        return [
-            (group, search)
-            for group, search in self._searches
-            if search.circuits and search.edges and search.curves
-        ]
+        return [(group, search) for group, search in self._searches if search.finish()]
 
     def _block(self, group: Group, search: _Search, masks: NDArray[np.bool_]) -> dict[str, Any]:
         shape = [len(each) for each in _graph(group)]
-        edges = sorted(search.edges, key=lambda row: int(row["place"]))
-        places = np.array([row["edge"] for row in edges]).T
+        places = np.array([row["edge"] for row in search.edges]).T
         listed = masks[:, np.ravel_multi_index(tuple(places), shape)]
-        curves = sorted(search.curves, key=lambda row: METHODS.index(row["address"]))
         settings = group.configuration
         names = ("corrupt", "metric", "data", "edges")
         return {
@@ -127,22 +129,22 @@ class Circuits(Section):
             ],
             "experiment": {name: settings.get(name) for name in names},
             **dict(zip(GRAPH, _graph(group), strict=True)),
-            "scored": int(curves[0]["scored"]),
-            "tested": int(curves[0]["tested"]),
-            "total": rounded(curves[0]["total"]),
+            "scored": int(search.curves[0]["scored"]),
+            "tested": int(search.curves[0]["tested"]),
+            "total": rounded(search.curves[0]["total"]),
             "edges": [
                 [
                     *map(int, row["edge"]),
                     *rounded([row["score"]]),
                     search.effects.get(row["address"]),
                 ]
-                for row in edges
+                for row in search.edges
             ],
             "circuits": [
-                [count, np.flatnonzero(own).tolist()]
-                for count, own in zip(sorted(search.circuits), listed, strict=True)
+                [int(row["count"]), np.flatnonzero(own).tolist()]
+                for row, own in zip(search.circuits, listed, strict=True)
             ],
-            "curves": [_curve(row) for row in curves],
+            "curves": [_curve(row) for row in search.curves],
         }
 
 
@@ -156,12 +158,9 @@ def _is_edge(group: Group, edge: NDArray[np.int32]) -> bool:
 
 
 def _masks(group: Group, search: _Search) -> NDArray[np.bool_]:
-    """Return the edges of the circuits of ascending size, (K, all entries of the graph)."""
+    """Return the edges of the circuits, (K, all entries of the graph)."""
     count = math.prod(len(each) for each in _graph(group))
-    return np.array(
-        [np.unpackbits(search.circuits[size], count=count) for size in sorted(search.circuits)],
-        bool,
-    )
+    return np.array([np.unpackbits(row["edges"], count=count) for row in search.circuits], bool)
 
 
 def _curve(row: Row) -> dict[str, Any]:

@@ -6727,11 +6727,11 @@
     get count() {
       return this.experiment.edges;
     }
-    /** Index of the circuit with a number of edges; of the fewest that keep 80 % of the effect by default. */
+    /** Index of the smallest circuit with at least as many edges; by default, of that which keeps 80 % of the effect. */
     indexOf(edges) {
-      const sizes = this.circuits.map(([count]) => count);
-      const wanted = sizes.indexOf(Number(edges ?? this.curve.size));
-      return wanted < 0 ? sizes.length - 1 : wanted;
+      const wanted = Number(edges ?? this.curve.size ?? this.count);
+      const found = this.circuits.findIndex(([count]) => count >= wanted);
+      return found < 0 ? this.circuits.length - 1 : found;
     }
     /** A circuit: its number of edges, those that are listed, and the share of the effect it keeps. */
     circuit(index) {
@@ -7142,8 +7142,8 @@
     "ul",
     { class: "shares" },
     [
-      ["edge", "raises the metric (score above 0)"],
-      ["edge falls", "lowers it"]
+      ["", "raises the metric (score above 0)"],
+      ["falls", "lowers it"]
     ].map(
       ([name, text]) => element(
         "li",

@@ -53,7 +53,6 @@ FAITHFULNESS = {
     "components": [0.25, 0.5, 1.0],
     "random": [0.0, -0.125, 1.0],
 }
-SIZES = {"edges": 4, "components": 278, "random": -1}
 
 
 def write_circuits(path: Path, edges: Sequence[Edge] = EDGES, **settings: Any) -> Store:
@@ -99,7 +98,8 @@ def write_circuits(path: Path, edges: Sequence[Edge] = EDGES, **settings: Any) -
         "effect": np.array(list(effects.values()), np.float32)[:, None] + ends,
     }
     write_results(path, "edge_effects", columns, configuration)
-    methods = list(FAITHFULNESS)[::-1]
+    sizes = {"random": -1, "components": 278, "edges": len(edges)}
+    methods = list(sizes)
     estimates = np.array([FAITHFULNESS[each] for each in methods], np.float32)
     columns = {
         "address": methods,
@@ -108,7 +108,7 @@ def write_circuits(path: Path, edges: Sequence[Edge] = EDGES, **settings: Any) -
         "completeness": estimates / 2,
         "cpr": np.array([0.25, 0.5, 0.75], np.float32),
         "cmd": np.array([0.75, 0.5, 0.25], np.float32),
-        "size": np.array([SIZES[each] for each in methods], np.int32),
+        "size": np.array(list(sizes.values()), np.int32),
         "scored": np.full(3, 55, np.int32),
         "tested": np.full(3, 50, np.int32),
         "total": np.tile(2 + ends, (3, 1)).astype(np.float32),

@@ -54,11 +54,11 @@ export class Search {
     return this.experiment.edges;
   }
 
-  /** Index of the circuit with a number of edges; of the fewest that keep 80 % of the effect by default. */
+  /** Index of the smallest circuit with at least as many edges; by default, of that which keeps 80 % of the effect. */
   indexOf(edges) {
-    const sizes = this.circuits.map(([count]) => count);
-    const wanted = sizes.indexOf(Number(edges ?? this.curve.size));
-    return wanted < 0 ? sizes.length - 1 : wanted;
+    const wanted = Number(edges ?? this.curve.size ?? this.count);
+    const found = this.circuits.findIndex(([count]) => count >= wanted);
+    return found < 0 ? this.circuits.length - 1 : found;
   }
 
   /** A circuit: its number of edges, those that are listed, and the share of the effect it keeps. */

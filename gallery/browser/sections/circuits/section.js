@@ -50,8 +50,8 @@ const edgesLegend = ({ groups }) =>
     "ul",
     { class: "shares" },
     [
-      ["edge", "raises the metric (score above 0)"],
-      ["edge falls", "lowers it"],
+      ["", "raises the metric (score above 0)"],
+      ["falls", "lowers it"],
     ].map(([name, text]) =>
       element(
         "li",
