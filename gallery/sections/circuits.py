@@ -124,6 +124,7 @@ class Circuits(Section):
         settings = group.configuration
         names = ("corrupt", "metric", "data", "edges")
         return {
+            "label": self.model.label(group),
             "settings": [
                 each for each in group.settings.items() if each[0] not in (*GRAPH, "shares")
             ],

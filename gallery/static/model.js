@@ -6706,8 +6706,8 @@
     return { [EMBEDDING]: "embedding", [LOGITS]: "logits" }[name] ?? name;
   }
   var Search = class {
-    constructor(block) {
-      Object.assign(this, block);
+    constructor(block, title) {
+      Object.assign(this, block, { title });
       const { senders, receivers, groups } = block;
       this.edges = block.edges.map(([sender, receiver, group, score, effect], index) => ({
         index,
@@ -7119,7 +7119,13 @@
 
   // sections/circuits/section.js
   var CHART_HEIGHT = 280;
-  var titleOf = ({ experiment }) => listed([experiment.corrupt, metricName(experiment.metric)].map(String));
+  function titlesOf(blocks) {
+    const base = ({ experiment: { corrupt, metric } }) => listed([corrupt, metricName(metric)].map(String));
+    return blocks.map((block) => {
+      const isAmbiguous = blocks.some((other) => other !== block && base(other) === base(block));
+      return isAmbiguous ? listed([base(block), block.label]) : base(block);
+    });
+  }
   var shareOf = (part, all) => `${rounded(Number((100 * part / all).toPrecision(2)))}\xA0%`;
   var keptText = ({ estimate, low, high }) => `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
   function searchText({ experiment, scored, tested, total }) {
@@ -7216,7 +7222,7 @@
         categories: counts.map((count) => ({ name: count.toLocaleString("en"), href: null })),
         level: 0.8,
         title: `edges, of ${search.count.toLocaleString("en")} (logarithmic)`,
-        description: `Faithfulness by number of edges, ${titleOf(search)}; arrow keys read the values`,
+        description: `Faithfulness by number of edges, ${search.title}; arrow keys read the values`,
         height: CHART_HEIGHT,
         read
       },
@@ -7343,8 +7349,8 @@
     };
     const node = element(
       "section",
-      { class: "sweep", "aria-label": titleOf(search) },
-      element("h3", {}, titleOf(search)),
+      { class: "sweep", "aria-label": search.title },
+      element("h3", {}, search.title),
       element("p", { class: "quiet" }, searchText(search)),
       container,
       faithfulnessBlock(search),
@@ -7388,7 +7394,7 @@
           ([a, b, counts]) => element(
             "tr",
             {},
-            element("th", { scope: "row" }, `${titleOf(searches[a])} and ${titleOf(searches[b])}`),
+            element("th", { scope: "row" }, `${searches[a].title}, and ${searches[b].title}`),
             [
               size(a).toLocaleString("en"),
               size(b).toLocaleString("en"),
@@ -7427,7 +7433,8 @@
     return [node, update];
   }
   function circuitsView(section, data2) {
-    const searches = data2.circuits.map((block) => new Search(block));
+    const titles = titlesOf(data2.circuits);
+    const searches = data2.circuits.map((block, i) => new Search(block, titles[i]));
     const blocks = searches.map((search) => searchBlock(search, data2.attention));
     const [control, updateControl] = sizeControl(searches);
     const [sharedNode, updateShared] = sharedBlock(searches, data2.shared);

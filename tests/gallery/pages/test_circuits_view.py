@@ -135,7 +135,7 @@ def test_the_size_redraws_all_circuits_and_is_kept_in_the_link(
         "4\u00a0edges of 278 (1.4\u00a0%) keep 90.0\u00a0% (80.0\u00a0% to 100.0\u00a0%)"
     )
     expect(shared).to_have_text(["4", "3", "3", "0.0432"])
-    size = page.get_by_label("Number of edges")
+    size = page.get_by_role("combobox", name="Number of edges")
     size.select_option("2")
     expect(page).to_have_url(re.compile("#circuits&edges=2$"))
     expect(first(page).locator(".edge")).to_have_count(2)

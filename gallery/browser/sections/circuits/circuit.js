@@ -31,8 +31,8 @@ export function componentText(name) {
 
 /** A search for circuits. */
 export class Search {
-  constructor(block) {
-    Object.assign(this, block);
+  constructor(block, title) {
+    Object.assign(this, block, { title });
     const { senders, receivers, groups } = block;
     this.edges = block.edges.map(([sender, receiver, group, score, effect], index) => ({
       index,

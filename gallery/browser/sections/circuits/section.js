@@ -15,8 +15,15 @@ import { linksOf } from "./links.js";
 
 const CHART_HEIGHT = 280;
 
-const titleOf = ({ experiment }) =>
-  listed([experiment.corrupt, metricName(experiment.metric)].map(String));
+/** Titles of searches: the corruption, the metric, and if these are the same the settings that differ. */
+function titlesOf(blocks) {
+  const base = ({ experiment: { corrupt, metric } }) =>
+    listed([corrupt, metricName(metric)].map(String));
+  return blocks.map((block) => {
+    const isAmbiguous = blocks.some((other) => other !== block && base(other) === base(block));
+    return isAmbiguous ? listed([base(block), block.label]) : base(block);
+  });
+}
 
 const shareOf = (part, all) => `${rounded(Number(((100 * part) / all).toPrecision(2)))}\u00a0%`;
 
@@ -135,7 +142,7 @@ function faithfulnessBlock(search) {
         categories: counts.map((count) => ({ name: count.toLocaleString("en"), href: null })),
         level: 0.8,
         title: `edges, of ${search.count.toLocaleString("en")} (logarithmic)`,
-        description: `Faithfulness by number of edges, ${titleOf(search)}; arrow keys read the values`,
+        description: `Faithfulness by number of edges, ${search.title}; arrow keys read the values`,
         height: CHART_HEIGHT,
         read,
       },
@@ -271,8 +278,8 @@ function searchBlock(search, maps) {
   };
   const node = element(
     "section",
-    { class: "sweep", "aria-label": titleOf(search) },
-    element("h3", {}, titleOf(search)),
+    { class: "sweep", "aria-label": search.title },
+    element("h3", {}, search.title),
     element("p", { class: "quiet" }, searchText(search)),
     container,
     faithfulnessBlock(search),
@@ -320,7 +327,7 @@ function sharedBlock(searches, shared) {
         element(
           "tr",
           {},
-          element("th", { scope: "row" }, `${titleOf(searches[a])} and ${titleOf(searches[b])}`),
+          element("th", { scope: "row" }, `${searches[a].title}, and ${searches[b].title}`),
           [
             size(a).toLocaleString("en"),
             size(b).toLocaleString("en"),
@@ -361,7 +368,8 @@ function sharedBlock(searches, shared) {
 
 /** The section of circuits. */
 export function circuitsView(section, data) {
-  const searches = data.circuits.map((block) => new Search(block));
+  const titles = titlesOf(data.circuits);
+  const searches = data.circuits.map((block, i) => new Search(block, titles[i]));
   const blocks = searches.map((search) => searchBlock(search, data.attention));
   const [control, updateControl] = sizeControl(searches);
   const [sharedNode, updateShared] = sharedBlock(searches, data.shared);
