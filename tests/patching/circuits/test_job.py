@@ -103,8 +103,8 @@ def test_the_stored_report_is_that_of_the_effects(store: Path) -> None:
     }
     assert effects.keys() == checked.keys()
     assert len(checked) == 20
-    for name, expected in checked.items():
-        assert effects[name] == pytest.approx(expected, rel=1e-6)
+    for name, interval in checked.items():
+        assert effects[name] == pytest.approx(interval, rel=1e-6)
 
 
 def test_names_of_edges_are_those_of_their_indices_and_small_circuits_are_listed(
