@@ -6887,6 +6887,7 @@
   var TOP = 64;
   var BOW = 90;
   var COLUMN = { least: 34, most: 190 };
+  var HEAD_NAME = 52;
   var ROW = { least: 60, most: 84, all: 1e3 };
   var CELL = { width: 80, height: 40 };
   function layoutOf(components, width) {
@@ -6898,6 +6899,7 @@
     const room = Math.max(column * 0.6, Math.min(column - 10, 56));
     const pair = Math.max(height, Math.min(2 * height, CELL.width, room));
     const bottom = TOP + row * (blocks + 1);
+    const isNarrow2 = column < HEAD_NAME;
     const x = (at) => LEFT + column * (at + 0.5);
     const all = column * heads + height;
     const bar = (y) => ({ x: LEFT + (column - height + all) / 2, y, width: all, height: 26 });
@@ -6911,13 +6913,17 @@
       column,
       width: LEFT + column * (heads + 1) + RIGHT,
       height: bottom + 22,
-      rows: Array.from({ length: blocks }, (_, block) => [
-        `block ${block}`,
-        TOP + row * (blocks - block)
-      ]),
-      columns: [...Array.from({ length: heads }, (_, head) => [`head ${head}`, x(head)])].concat([
+      rows: [
+        ...Array.from({ length: blocks }, (_, block) => [
+          `block ${block}`,
+          TOP + row * (blocks - block)
+        ]),
+        ...isNarrow2 ? [["head", 8]] : []
+      ],
+      columns: [
+        ...Array.from({ length: heads }, (_, head) => [isNarrow2 ? head : `head ${head}`, x(head)]),
         ["MLP", x(heads)]
-      ])
+      ]
     };
   }
   var clamped = (value, { least, most }) => Math.max(least, Math.min(most, value));

@@ -7,6 +7,7 @@ const RIGHT = 12;
 const TOP = 64; // room for the names of the columns and the logits
 const BOW = 90; // the most that an edge is bent to the side
 const COLUMN = { least: 34, most: 190 }; // pixels
+const HEAD_NAME = 52; // room for "head 0"
 const ROW = { least: 60, most: 84, all: 1000 };
 const CELL = { width: 80, height: 40 }; // of pairs of pictures; others are square
 
@@ -23,6 +24,7 @@ export function layoutOf(components, width) {
   const room = Math.max(column * 0.6, Math.min(column - 10, 56));
   const pair = Math.max(height, Math.min(2 * height, CELL.width, room));
   const bottom = TOP + row * (blocks + 1);
+  const isNarrow = column < HEAD_NAME;
   const x = (at) => LEFT + column * (at + 0.5);
   const all = column * heads + height;
   const bar = (y) => ({ x: LEFT + (column - height + all) / 2, y, width: all, height: 26 });
@@ -36,13 +38,17 @@ export function layoutOf(components, width) {
     column,
     width: LEFT + column * (heads + 1) + RIGHT,
     height: bottom + 22,
-    rows: Array.from({ length: blocks }, (_, block) => [
-      `block ${block}`,
-      TOP + row * (blocks - block),
-    ]),
-    columns: [...Array.from({ length: heads }, (_, head) => [`head ${head}`, x(head)])].concat([
+    rows: [
+      ...Array.from({ length: blocks }, (_, block) => [
+        `block ${block}`,
+        TOP + row * (blocks - block),
+      ]),
+      ...(isNarrow ? [["head", 8]] : []),
+    ],
+    columns: [
+      ...Array.from({ length: heads }, (_, head) => [isNarrow ? head : `head ${head}`, x(head)]),
       ["MLP", x(heads)],
-    ]),
+    ],
   };
 }
 
