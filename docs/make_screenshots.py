@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent / "pictures" / "gallery"
 SIZES = ((390, 844), (1280, 800), (1920, 1080))
 SCHEMES = ("light", "dark")
 QUALITY = 50
-MOST_BYTES = 4_000_000  # of all screenshots together
+MOST_BYTES = 4_500_000  # of all screenshots together
 
 NEURONS = "blocks.3,7,11.mlp.fc1:0-7"
 LAYER = "blocks.11.mlp.fc1"
