@@ -276,7 +276,7 @@ def test_charts_have_the_width_of_the_page_without_sideways_scroll(
 ) -> None:
     page.set_viewport_size({"width": screen, "height": 900})
     open_page(page, model_page, "#traces")
-    chart = sweep(page, "layer").locator(":scope > div > .chart svg")
+    chart = sweep(page, "layer").locator(":scope > div > .chart svg.plot")
     expect(chart).to_be_visible()
     assert box_of(chart)["width"] >= screen - 110
     fits(page, screen)
