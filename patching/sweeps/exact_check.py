@@ -140,7 +140,7 @@ def store_exact_effects(
     progress : callable
         See `featviz.store.jobs.store_batches`.
     """
-    if not batches:
+    if not (batches and experiment.estimate.exact):
         return
     sites = _checked(writer.path, experiment.estimate.exact)
 
@@ -168,7 +168,7 @@ def store_fidelity(writer: StoreWriter, exact: int, all_images: bool) -> None:
     """
     store = Store(writer.path)
     address = _address(all_images)
-    if FIDELITY in store.kinds and address in store.addresses(FIDELITY):
+    if not exact or (FIDELITY in store.kinds and address in store.addresses(FIDELITY)):
         return
     table = read_traces(store)
     counted = np.ones(len(table.image), bool) if all_images else table.right

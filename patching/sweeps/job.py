@@ -168,12 +168,11 @@ def trace_to_store(
             stored = store_batches(writer, batches(model, missing), compute, progress)
             if isinstance(experiment, EstimatedExperiment):
                 store_diagnostics(experiment, writer, indices, inputs)
-                if experiment.estimate.exact:
-                    exact = open_writer(model, store, EXACT, configuration)
-                    left = [index for index in indices if _address(index) not in exact.done]
-                    parts = batches(model, left)
-                    store_exact_effects(experiment, exact, parts, inputs, progress)
-                    store_fidelity(writer, experiment.estimate.exact, all_images)
+                exact = open_writer(model, store, EXACT, configuration)
+                left = [index for index in indices if _address(index) not in exact.done]
+                parts = batches(model, left)
+                store_exact_effects(experiment, exact, parts, inputs, progress)
+                store_fidelity(writer, experiment.estimate.exact, all_images)
         store_averages(
             writer,
             found.names,

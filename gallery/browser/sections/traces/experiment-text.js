@@ -54,7 +54,8 @@ export const metricName = (metric) => known(METRICS, metric);
 /** Name of a number of adjacent layers. */
 export const windowName = (window) => (window === 1 ? "1 layer" : `${window} layers`);
 
-function corruptedImages(corrupt) {
+/** Corrupted images, in words. */
+export function corruptedImages(corrupt) {
   const [name, amount] = String(corrupt).split(":");
   return known(CORRUPTED, name) + (amount === undefined ? "" : ` (${amount})`);
 }
