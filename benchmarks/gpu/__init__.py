@@ -1,0 +1,1 @@
+"""What featviz does on a graphics card, measured by one command; see `benchmarks.gpu.__main__`."""
