@@ -281,7 +281,7 @@ def lucent(bench: Bench, part: Part) -> None:
 
 
 def job(bench: Bench, part: Part) -> None:
-    """Render a small job into a store: utilization, memory, and the time of writing."""
+    """Render a small job: utilization, memory, the time of writing, and whether it repeats."""
     model, sizes = bench.model, bench.sizes
     recipe = make_recipe(model, precision="bfloat16", steps=sizes.job_steps)
     units = [unit for block in sizes.blocks for unit in neurons(block, sizes.job_units)]
@@ -322,8 +322,19 @@ def job(bench: Bench, part: Part) -> None:
         }
         return found | used.summary()
 
+    def repeated() -> dict[str, float]:
+        chosen = neurons(sizes.blocks[1], min(8, bench.batch))
+        first, again = (optimize(model, chosen, recipe).images.int() for _ in range(2))
+        alone = optimize(model, chosen[:1], recipe).images.int()
+        found = {"pictures": len(chosen), "steps": recipe.steps}
+        for name, levels in (("again", again - first), ("alone", alone - first[:1])):
+            found[f"{name}_largest_difference"] = int(levels.abs().max())
+            found[f"{name}_mean_difference"] = float(levels.abs().float().mean())
+        return found
+
     part.measure("memory", memory)
     part.measure("render_to_store", render)
+    part.measure("pictures rendered again and alone, of 255 levels", repeated)
 
 
 def patching(bench: Bench, part: Part) -> None:
