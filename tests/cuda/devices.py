@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -37,3 +39,15 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
     """Largest difference, relative to the largest value."""
     difference = found.detach().double().cpu() - expected.detach().double().cpu()
     return float(difference.abs().max() / expected.abs().max())
+
+
+@contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Convolve in float32: by default a GPU does so in TF32, with three digits."""
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
