@@ -67,7 +67,7 @@ def cuda_graph(compute: Step) -> Step:
     def record(parameters: Tensor, draws: Tensor) -> None:
         static = draws.clone()
         # Source: "CUDA semantics" in PyTorch's documentation: warm up on a stream of its own.
-        stream = torch.cuda.Stream(parameters.device)
+        stream = torch.cuda.Stream(parameters.device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(parameters.device))
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):

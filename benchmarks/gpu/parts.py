@@ -195,7 +195,8 @@ def whole_model(bench: Bench, part: Part) -> None:
         "bfloat16_flops_of_matmul", partial(matmul_rate, model.device, sizes.matmul)
     )
     part.add("batch", bench.batch)
-    depth = len(model.module.blocks)
+    module: Any = model.module
+    depth = len(module.blocks)
     ends = (depth - 1, 0, depth // 2)
     timed: dict[int, dict[str, float]] = {}
     for block in (*ends, *(block for block in range(depth) if block not in ends)):
@@ -326,7 +327,7 @@ def job(bench: Bench, part: Part) -> None:
         chosen = neurons(sizes.blocks[1], min(8, bench.batch))
         first, again = (optimize(model, chosen, recipe).images.int() for _ in range(2))
         alone = optimize(model, chosen[:1], recipe).images.int()
-        found = {"pictures": len(chosen), "steps": recipe.steps}
+        found: dict[str, float] = {"pictures": len(chosen), "steps": recipe.steps}
         for name, levels in (("again", again - first), ("alone", alone - first[:1])):
             found[f"{name}_largest_difference"] = int(levels.abs().max())
             found[f"{name}_mean_difference"] = float(levels.abs().float().mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -16,7 +16,15 @@ needs_cuda = [
     pytest.mark.cuda,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
-"""Marks of a test or parameter that needs a GPU."""
+"""Marks of a module or parameter that needs a GPU."""
+
+
+def on_cuda(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that needs a GPU."""
+    for mark in needs_cuda:
+        test = mark(test)
+    return test
+
 
 on_each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
 """Runs a test on the processor too, so that what it does is known to be right without a GPU."""

@@ -19,11 +19,11 @@ from benchmarks.gpu.timing import peak_bytes
 from cli.main import status
 from featviz._util.device_memory import MEMORY_SHARE
 from featviz.optimization.optimize import optimize
-from featviz.optimization.recipe import make_recipe
+from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering.batch_size import batch_size, bytes_per_picture
 from featviz.rendering.batches import BatchLimit, run
 from featviz.store.reader import Store
-from tests.cuda.devices import load, needs_cuda, on_each_device
+from tests.cuda.devices import load, on_cuda, on_each_device
 
 COMMAND = """
 import signal
@@ -47,39 +47,38 @@ def at_most(free: int) -> Iterator[None]:
         torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-class TestMemory:
-    pytestmark = needs_cuda
+def peak(model: featviz.VisionModel, units: list[featviz.Unit], recipe: Recipe) -> int:
+    found = peak_bytes(model, lambda: optimize(model, units, recipe))
+    assert found is not None
+    return found
 
-    def test_a_batch_that_does_not_fit_is_halved_until_it_does(self) -> None:
-        model = load("vit", "cuda")
-        units = featviz.units(model, "blocks.6.mlp.fc1:0-127")
-        recipe = make_recipe(model, steps=2, precision="float32")
-        whole, half = (
-            peak_bytes(model, lambda units=units[:count]: optimize(model, units, recipe))
-            for count in (128, 64)
-        )
-        assert whole is not None
-        assert half is not None
-        assert whole > 1.5 * half
-        limit = BatchLimit()
-        # Half of the batch may or may not fit, as the allocator needs more than is used; a
-        # quarter does.
-        with at_most((whole + half) // 2):
-            outcomes = list(run(model, [units], recipe, limit=limit))
-        assert limit.units in (64, 32)
-        assert [unit for outcome in outcomes for unit in outcome.units] == units
-        assert all(outcome.failures == {} for outcome in outcomes)
 
-    def test_a_step_of_the_chosen_batch_fits_into_the_memory_it_was_chosen_for(self) -> None:
-        model = load("vit", "cuda")
-        (unit,) = featviz.units(model, "blocks.11.mlp.fc1:0")
-        count = 64
-        for precision in ("float32", "bfloat16"):
-            recipe = make_recipe(model, steps=1, precision=precision)
-            assert 1 <= batch_size(model, unit, recipe) <= 512
-            peak = peak_bytes(model, lambda recipe=recipe: optimize(model, [unit] * count, recipe))
-            assert peak is not None
-            assert peak < count * bytes_per_picture(model, unit, recipe) / MEMORY_SHARE
+@on_cuda
+def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
+    model = load("vit", "cuda")
+    units = featviz.units(model, "blocks.6.mlp.fc1:0-127")
+    recipe = make_recipe(model, steps=2, precision="float32")
+    whole, half = (peak(model, units[:count], recipe) for count in (128, 64))
+    assert whole > 1.5 * half
+    limit = BatchLimit()
+    # Half of the batch may not fit, as the allocator needs more than is used; a quarter does.
+    with at_most((whole + half) // 2):
+        outcomes = list(run(model, [units], recipe, limit=limit))
+    assert limit.units in (64, 32)
+    assert [unit for outcome in outcomes for unit in outcome.units] == units
+    assert all(outcome.failures == {} for outcome in outcomes)
+
+
+@on_cuda
+def test_a_step_of_the_chosen_batch_fits_into_the_memory_it_was_chosen_for() -> None:
+    model = load("vit", "cuda")
+    (unit,) = featviz.units(model, "blocks.11.mlp.fc1:0")
+    count = 64
+    for precision in ("float32", "bfloat16"):
+        recipe = make_recipe(model, steps=1, precision=precision)
+        assert 1 <= batch_size(model, unit, recipe) <= 512
+        predicted = count * bytes_per_picture(model, unit, recipe) / MEMORY_SHARE
+        assert peak(model, [unit] * count, recipe) < predicted
 
 
 @pytest.mark.cuda
@@ -122,8 +121,7 @@ def test_ctrl_c_leaves_a_store_that_the_next_run_completes(device: str, tmp_path
     assert len(Store(store)) == 40
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@on_cuda
 def test_a_worker_of_ray_has_a_gpu_and_gives_the_same_pictures(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     from featviz.rendering.engine import make_engine  # noqa: PLC0415  needs Ray

@@ -18,7 +18,7 @@ from tests.cuda.devices import (
     exact_convolutions,
     in_float64,
     load,
-    needs_cuda,
+    on_cuda,
     on_each_device,
     relative_error,
 )
@@ -63,7 +63,7 @@ def test_units_have_the_values_of_float64(name: str, selector: str, device: str)
 @on_each_device
 @pytest.mark.parametrize("selector", ["blocks.3.mlp.fc1:0-3", "blocks.3.attn.qk:0-3@same"])
 def test_gradients_to_images_are_those_of_float64(selector: str, device: str) -> None:
-    gradients = []
+    gradients: list[Tensor] = []
     for model, where in ((load("vit", device), device), (in_float64(load("vit")), "cpu")):
         like = next(model.module.parameters())
         seen = images(model, 1).to(where, like.dtype).requires_grad_()
@@ -127,17 +127,13 @@ def test_each_gpu_gives_the_same_values(index: int) -> None:
     assert relative_error(found, expected) < 1e-4
 
 
-class TestBfloat16:
-    """Steps in bfloat16, which is the default on cards that have it."""
-
-    pytestmark = needs_cuda
-
-    def test_the_stored_activation_is_that_of_float32(self) -> None:
-        model = load("vit", "cuda")
-        units = featviz.units(model, "blocks.3.mlp.fc1:0-3")
-        with exact_convolutions():
-            pictures = optimize(model, units, make_recipe(model, steps=8, precision="bfloat16"))
-        seen = pictures.images[:, 0].permute(0, 3, 1, 2).float() / 255
-        with torch.no_grad():
-            expected = featviz.readout(in_float64(load("vit")), units).paired(seen.double())
-        assert relative_error(pictures.activation[:, 0], expected) < 1e-4
+@on_cuda
+def test_the_stored_activation_is_that_of_float32() -> None:
+    model = load("vit", "cuda")
+    units = featviz.units(model, "blocks.3.mlp.fc1:0-3")
+    with exact_convolutions():
+        pictures = optimize(model, units, make_recipe(model, steps=8, precision="bfloat16"))
+    seen = pictures.images[:, 0].permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        expected = featviz.readout(in_float64(load("vit")), units).paired(seen.double())
+    assert relative_error(pictures.activation[:, 0], expected) < 1e-4

@@ -47,11 +47,11 @@ class FinishedError(Exception):
     """Ends an optimization whose steps were observed."""
 
 
-class Record(TorchDispatchMode):
+class Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes which operators run, and the devices of what they take and make."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[tuple[str, set[str]]] = []
 
     def __torch_dispatch__(
@@ -95,9 +95,9 @@ def test_a_step_on_a_gpu_neither_waits_for_it_nor_copies_to_it(
         nonlocal steps
         steps += 1
         if steps == 1:  # the first step makes constants and the moments of Adam
-            record.__enter__()
+            record.__enter__()  # type: ignore[no-untyped-call]
         elif steps == 3:
-            record.__exit__(None, None, None)
+            record.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             raise FinishedError
 
     # A backward pass needs a real device; the other test observes it.
