@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.gpu import STARTED
 from benchmarks.gpu.parts import PARTS, Bench
 from benchmarks.gpu.report import Report
 from benchmarks.gpu.sizes import SIZES
@@ -36,7 +37,7 @@ def main() -> None:
     facts = {"benchmark": "gpu", "minutes": options.minutes, "device": options.device}
     facts |= {"machine": describe(), "sizes": vars(sizes)}
     bench = Bench(options.device, sizes, options.weights, {})
-    report = Report(options.output, 60 * options.minutes, facts)
+    report = Report(options.output, STARTED + 60 * options.minutes, facts)
     report.stop_in_time()
     report.run({name: (share, partial(part, bench)) for name, (share, part) in PARTS.items()})
     print(report.table())

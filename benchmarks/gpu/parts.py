@@ -134,6 +134,7 @@ def tests(bench: Bench, part: Part) -> None:
     except subprocess.TimeoutExpired as late:
         text = late.stdout or b""
         output, code = text.decode() if isinstance(text, bytes) else text, None
+        part.is_cut = True
     lines = output.strip().splitlines()
     part.add("exit_status", "out of time" if code is None else code)
     part.add("summary", lines[-1] if lines else "")

@@ -28,14 +28,14 @@ class Report:
     ----------
     path : Path
         The file; a run that is killed leaves what it had.
-    seconds : float
-        When the run ends, whatever is running then.
+    end : float
+        When the run ends, by `time.monotonic`, whatever is running then.
     facts : dict
         Machine and settings.
     """
 
-    def __init__(self, path: Path, seconds: float, facts: dict[str, Any]) -> None:
-        self._path, self._end = path, time.monotonic() + seconds - MARGIN
+    def __init__(self, path: Path, end: float, facts: dict[str, Any]) -> None:
+        self._path, self._end = path, end - MARGIN
         self._lock = threading.RLock()
         self._parts: dict[str, dict[str, Any]] = {}
         self._content = {**facts, "finished": False, "parts": self._parts}

@@ -68,7 +68,7 @@ class Utilization:
     def _read(self) -> int:
         try:
             return int(torch.cuda.utilization(self._device))
-        except ModuleNotFoundError:  # of pynvml
+        except (ModuleNotFoundError, RuntimeError):  # without pynvml, or where it finds no driver
             pass
         command = shutil.which("nvidia-smi") or "nvidia-smi"
         words = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]

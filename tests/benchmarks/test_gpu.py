@@ -36,7 +36,8 @@ def program(path: Path, seconds: float) -> list[str]:
         import time
         from pathlib import Path
         from benchmarks.gpu.report import Report
-        report = Report(Path({str(path)!r}), {seconds}, {{"benchmark": "gpu"}})
+        end = time.monotonic() + {seconds}
+        report = Report(Path({str(path)!r}), end, {{"benchmark": "gpu"}})
         report.stop_in_time()
         report.run({{
             "first": (1, lambda part: part.add("value", 1)),
@@ -90,7 +91,7 @@ def test_running_out_of_memory_and_errors_are_results(tmp_path: Path) -> None:
     def broken(_part: Part) -> None:
         raise RuntimeError("first line\nsecond")
 
-    report = Report(tmp_path / "gpu.json", 60, {})
+    report = Report(tmp_path / "gpu.json", time.monotonic() + 60, {})
     report.run({"a": (1, fails), "b": (1, broken), "c": (1, skipped)})
     found = read(tmp_path / "gpu.json")
     assert found["a"]["large"] == "out of memory"
@@ -103,7 +104,7 @@ def test_running_out_of_memory_and_errors_are_results(tmp_path: Path) -> None:
 
 def test_time_that_a_part_leaves_is_shared_by_those_after_it(tmp_path: Path) -> None:
     left: list[float] = []
-    report = Report(tmp_path / "gpu.json", 105, {})
+    report = Report(tmp_path / "gpu.json", time.monotonic() + 105, {})
     parts = {
         str(index): (share, lambda part: left.append(part.left()))
         for index, share in enumerate((0.5, 0.3, 0.2))
