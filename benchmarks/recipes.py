@@ -47,7 +47,7 @@ from featviz.data.datasets import Dataset, open_data
 from featviz.models.hooks import eval_mode
 from featviz.models.token_grid import patch_size
 from featviz.optimization.augmentations import Augmentation
-from featviz.optimization.padded_image import PaddedImage
+from featviz.optimization.optimize import PaddedImage
 from featviz.optimization.presets import PRESETS
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.parametrization.fourier import spectrum_scale

@@ -26,8 +26,7 @@ import featviz
 from benchmarks import peer
 from benchmarks.machine import describe
 from featviz.models.acceleration import in_precision, patch_embed_as_matmul
-from featviz.optimization.optimize import optimize
-from featviz.optimization.padded_image import PaddedImage
+from featviz.optimization.optimize import PaddedImage, optimize
 from featviz.optimization.recipe import Recipe, make_recipe
 
 MODEL = "deit_small_patch16_224"

@@ -38,8 +38,7 @@ from benchmarks.step import floor, now
 from benchmarks.sweep import by_batched_forward, sweeps
 from featviz._util.device_memory import MEMORY_SHARE, free_memory
 from featviz.models.hooks import eval_mode
-from featviz.optimization.optimize import Step, optimize
-from featviz.optimization.padded_image import PaddedImage
+from featviz.optimization.optimize import PaddedImage, Step, optimize
 from featviz.optimization.recipe import Recipe, make_recipe
 from featviz.rendering.batch_size import batch_size, bytes_per_picture
 from featviz.rendering.job import render_to_store

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 import featviz
-from featviz.optimization.optimize import optimize
-from featviz.optimization.padded_image import PaddedImage
+from featviz.optimization.optimize import PaddedImage, optimize
 from featviz.optimization.recipe import make_recipe
 from featviz.parametrization.fourier import color_mixing
 from featviz.parametrization.maco import Maco
