@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -117,13 +118,16 @@ class Bench:
 
 def tests(bench: Bench, part: Part) -> None:
     """Run the tests that need a GPU, in a process of their own."""
-    words = ["-q", "-m", "cuda", "--noconftest", "-o", "filterwarnings=default", "-p"]
-    words += ["no:cacheprovider", "--tb=short", "tests/cuda"]
+    words = ["-v", "-m", "cuda", "--noconftest", "-o", "filterwarnings=default", "--tb=short"]
+    words += ["-p", "no:cacheprovider"]
+    # The most important ones first, as they may run out of time.
+    words += [f"tests/cuda/test_{name}.py" for name in ("values", "jobs", "steps")]
     seconds = min(TEST_SECONDS, part.left())
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *words],
             cwd=ROOT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -137,7 +141,7 @@ def tests(bench: Bench, part: Part) -> None:
     lines = output.strip().splitlines()
     part.add("exit_status", "out of time" if code is None else code)
     part.add("summary", lines[-1] if lines else "")
-    part.add("failures", [line for line in lines if line.startswith(("FAILED", "ERROR"))])
+    part.add("failures", [line for line in lines if line.startswith(("FAILED ", "ERROR "))])
     if code not in (0, 5):
         part.add("output", lines[-150:])
     if bench.device == "cpu":
@@ -267,8 +271,9 @@ def lucent(bench: Bench, part: Part) -> None:
 
             seconds(1)
             short = seconds(1)
-            count = max(2, min(STEPS, int(sizes.timing / max(short, 1e-3)) + 2))
-            step = max(1e-9, seconds(count) - short) / (count - 1)
+            step = max(1e-4, seconds(3) - short) / 2
+            count = max(3, min(STEPS, int(sizes.timing / step)))
+            step = max(1e-9, seconds(1 + count) - short) / count
             return {"ms": 1e3 * step, "images_per_second_512_steps": batch / step / STEPS}
 
         result = part.measure(f"{name}, block {block}, batch {batch}", measure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ ATOMIC = 3
 `grid_sample` and of fused attention are summed by atomic additions, in any order."""
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_no_step_waits_for_the_gpu(name: str, precision: str) -> None:
@@ -47,23 +49,15 @@ def test_no_step_waits_for_the_gpu(name: str, precision: str) -> None:
 
 @pytest.mark.parametrize("name", ["neurons", "logits", "filters", "latents"])
 def test_a_cuda_graph_gives_the_same_pictures(name: str) -> None:
-    kind, selector, settings = CASES[name]
-    check_transform(cuda_graph, kind, selector, settings)
-
-
-@pytest.mark.filterwarnings("ignore")  # of torch's compiler
-@pytest.mark.parametrize("name", ["neurons"])
-def test_a_compiled_step_gives_the_same_pictures(name: str) -> None:
-    kind, selector, settings = CASES[name]
-    check_transform(compiled, kind, selector, settings)
+    check_transform(cuda_graph, *CASES[name])
 
 
 def check_transform(
-    transform: Callable[[Step], Step], kind: str, selector: str, settings: dict[str, object]
+    transform: Callable[[Step], Step], kind: str, selector: str, settings: dict[str, Any]
 ) -> None:
     model = load(kind, "cuda")
     units = featviz.units(model, selector)
-    recipe = make_recipe(model, steps=STEPS, precision="float32", **settings)  # type: ignore[arg-type]
+    recipe = make_recipe(model, steps=STEPS, precision="float32", **settings)
     found, expected = (
         optimize(model, units, recipe, transform=transform),
         optimize(model, units, recipe),
@@ -93,3 +87,8 @@ def test_without_augmentations_and_fused_attention_pictures_repeat_to_the_bit() 
         first, second = optimize(model, units, recipe), optimize(model, units, recipe)
     assert torch.equal(first.images, second.images)
     assert torch.equal(first.trajectory, second.trajectory)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler
+def test_a_compiled_step_gives_the_same_pictures() -> None:
+    check_transform(compiled, *CASES["neurons"])
