@@ -86,7 +86,7 @@ def test_a_step_of_the_chosen_batch_fits_into_the_memory_it_was_chosen_for() -> 
 def test_the_option_device_chooses_the_gpu(index: int, tmp_path: Path) -> None:
     if torch.cuda.device_count() <= index:
         pytest.skip(f"needs {index + 1} CUDA devices")
-    torch.cuda.init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     cards = range(torch.cuda.device_count())
     for card in cards:
         torch.cuda.reset_peak_memory_stats(card)
