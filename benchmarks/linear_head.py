@@ -1,9 +1,9 @@
 """A linear head on the features of a model without one: held-out accuracy, and a file for --head.
 
 ``python -m benchmarks.linear_head MODEL DATA head.npz --arch NAME --image-size PX`` prints one JSON
-line. Logistic regression on the output of the model, with an L2 penalty. Every fifth image of each class
-is held out for the accuracy; the reference is the share of the largest class. The file is trained
-on all other images.
+line. Logistic regression on the output of the model, with an L2 penalty. Every fifth image of each
+class is held out for the accuracy; the reference is the share of the largest class. The file is
+trained on all other images.
 """
 
 from __future__ import annotations

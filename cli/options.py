@@ -15,6 +15,7 @@ from cli.progress import loading_pytorch
 from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import Settings
+from patching.settings import EMBEDDING_METRICS, METRICS
 
 if TYPE_CHECKING:
     from featviz.addressing.address import Unit
@@ -239,6 +240,36 @@ def images_option(least: int | None = None) -> Callable[[Function], Function]:
         metavar="N",
         help="Number of images of the dataset to use.  [default: all]",
     )
+
+
+def metric_options(default: str, what: str) -> Callable[[Function], Function]:
+    """Make a decorator that adds --metric and --direction, for `metric_for`.
+
+    Parameters
+    ----------
+    default : str
+        Metric of a classifier, one of `patching.settings.METRICS`.
+    what : str
+        First sentence of the help of --metric.
+    """
+
+    def decorate(function: Function) -> Function:
+        metric = click.option(
+            "--metric",
+            type=click.Choice((*METRICS, *EMBEDDING_METRICS)),
+            help=f"{what} cosine and projection are of an embedding, and need no labels.  "
+            f"[default: {default}; cosine without a classifier]",
+        )
+        direction = click.option(
+            "--direction",
+            type=FILE,
+            metavar="FILE",
+            help="Direction in the space of the embedding, for the metric projection: an .npy file "
+            "of a vector, or FILE.npy.3 for row 3 of a matrix.",
+        )
+        return metric(direction(function))
+
+    return decorate
 
 
 def setting_options(*names: str) -> Callable[[Function], Function]:

@@ -12,6 +12,7 @@ from cli.options import (
     images_option,
     load_model,
     load_options,
+    metric_options,
     model_options,
     store_option,
 )
@@ -26,7 +27,7 @@ from cli.output import (
 from cli.paths import MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
-from patching.settings import ABLATIONS, BY, CORRUPTIONS, METRICS, SITES
+from patching.settings import ABLATIONS, BY, CORRUPTIONS, EMBEDDING_METRICS, METRICS, SITES
 
 if TYPE_CHECKING:
     from patching.effects.report import GroupEffects, Peak
@@ -105,13 +106,7 @@ SHOWN = 24
     is_flag=True,
     help="Keep the scale of every LayerNorm on the residual stream as in the unpatched run.",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(METRICS),
-    default="probability",
-    show_default=True,
-    help="Metric to print and plot; all of them are stored.",
-)
+@metric_options("probability", "Metric to print and plot; all metrics of labels are stored;")
 @click.option(
     "--all-images", is_flag=True, help="Include images that the clean run classifies wrongly."
 )
@@ -142,7 +137,8 @@ def trace(
     donor_options: LoadOptions,
     ablate: str | None,
     frozen_norms: bool,
-    metric: str,
+    metric: str | None,
+    direction: str | None,
     all_images: bool,
     store: str,
     plots: str | None,
@@ -180,6 +176,7 @@ def trace(
         from featviz.data.datasets import open_data
         from featviz.store.reader import Store
         from patching.effects.accuracy import low_accuracy_message
+        from patching.effects.metrics import metric_for
         from patching.effects.report import as_json as averages_json
         from patching.effects.report import summarize
         from patching.effects.table import read_traces
@@ -194,12 +191,16 @@ def trace(
     loaded = load_model(model, options, device)
     other = None if donor is None else load_model(donor, donor_options, device)
     dataset = open_data(data, download, skip_unreadable)
+    metric, along = metric_for(loaded, metric, direction, "probability")
+    embedding = ("cosine",) if along is None else EMBEDDING_METRICS
     settings = Settings(
         Selection(site, windows_of(window), by, layers, heads, tokens),
         None if corrupt in {None, "none"} else corruption(str(corrupt)),
         "noising" if noising else "denoising",
         ablate,
         frozen_norms,
+        METRICS if metric in METRICS else embedding,
+        along,
     )
     with progress_bar() as progress:
         summary = trace_to_store(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from featviz._util.arguments import described, instance, sequence, whole_number
 from featviz._util.progress import Progress, as_progress
+from featviz.addressing.directions import Direction
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.input_checks import check_images
@@ -25,7 +26,7 @@ from patching.forward.donors import check_compatible, mean_run, repeated, zeros
 from patching.forward.memory import batches
 from patching.forward.stream_norms import frozen_norms
 from patching.interventions.selection import ALL, Selection, TargetTable, target_table
-from patching.settings import ABLATIONS, METRICS
+from patching.settings import ABLATIONS, EMBEDDING_METRICS, METRICS
 from patching.vit.residual_vit import ResidualViT, residual_vit
 
 MODES: tuple[Mode, ...] = ("denoising", "noising")
@@ -48,6 +49,8 @@ class Experiment:
         activations into the clean run.
     metrics : tuple of str, length M
         See `patching.effects.metrics.measure`.
+    direction : Direction or None
+        For the metric ``projection``.
     frozen : bool
         Whether the norms of the stream keep the scale of the run that is patched.
     ablated : ActivationCache or None
@@ -61,6 +64,7 @@ class Experiment:
     metrics: tuple[str, ...] = METRICS
     frozen: bool = False
     ablated: ActivationCache | None = None
+    direction: Direction | None = None
 
     @property
     def clean_vit(self) -> ResidualViT:
@@ -85,7 +89,7 @@ class Experiment:
             Residual stream of `corrupted_vit` before the first block; None if activations are
             ablated.
         labels : Tensor, shape (N,), int64
-            Indices of logits.
+            Indices of logits; any for metrics of embeddings.
         indices : sequence of int, length N
             Indices of the images in their dataset.
 
@@ -111,7 +115,8 @@ class Experiment:
             donor = run_with_cache(self.source, donor_start, patches)
         clean_run, corrupted_run = (donor, base) if self.mode == "denoising" else (base, donor)
         labels = labels.to(base.logits.device)
-        reference = Reference(labels, clean_run.logits, corrupted_run.logits)
+        used = None if self.metrics[0] in EMBEDDING_METRICS else labels
+        reference = Reference(used, clean_run.logits, corrupted_run.logits, self.direction)
         with frozen_norms(self.vit, base) if self.frozen else nullcontext():
             patched = patched_logits(self.vit, base, donor, patches)
         return Table(
