@@ -24,7 +24,7 @@ from cli.output import (
     print_summary,
     print_table,
 )
-from cli.paths import MODEL, PATH
+from cli.paths import FILE, MODEL, PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
 from patching.settings import ABLATIONS, BY, CORRUPTIONS, EMBEDDING_METRICS, METRICS, SITES
@@ -111,6 +111,19 @@ SHOWN = 24
     "--all-images", is_flag=True, help="Include images that the clean run classifies wrongly."
 )
 @click.option(
+    "--groups",
+    type=FILE,
+    metavar="CSV",
+    help="Average over groups of images, too: a file with a column file and columns of attributes.",
+)
+@click.option(
+    "--difference",
+    nargs=2,
+    metavar="A B",
+    help="Estimate the difference of the effects between two groups of images: names of families, "
+    "of classes (sub-folders), or COLUMN=VALUE of --groups.",
+)
+@click.option(
     "--plots",
     type=PATH,
     metavar="DIR",
@@ -140,6 +153,8 @@ def trace(
     metric: str | None,
     direction: str | None,
     all_images: bool,
+    groups: str | None,
+    difference: tuple[str, str] | None,
     store: str,
     plots: str | None,
     force: bool,
@@ -169,6 +184,8 @@ def trace(
       featviz trace cueworld/vit_colourblind --data cueworld --donor cueworld/vit -o two
       # Mean ablation of each MLP
       featviz trace cueworld/vit --data cueworld --ablate mean --site mlp -o c
+      # Layers whose effect differs between two groups of images
+      featviz trace cueworld/vit --data cueworld --corrupt mask --difference colour shape -o d
       # Latents of a sparse autoencoder, whose reconstruction error is kept
       featviz trace cueworld/vit --data cueworld --ablate zero --sae s=sae.pt --site sae.s:7 -o s
     """
@@ -176,6 +193,7 @@ def trace(
         from featviz.data.datasets import open_data
         from featviz.store.reader import Store
         from patching.effects.accuracy import low_accuracy_message
+        from patching.effects.image_groups import Grouping, read_attributes
         from patching.effects.metrics import metric_for
         from patching.effects.report import as_json as averages_json
         from patching.effects.report import summarize
@@ -202,9 +220,20 @@ def trace(
         METRICS if metric in METRICS else embedding,
         along,
     )
+    attributes = () if groups is None else read_attributes(groups, dataset)
+    grouping = Grouping(attributes, difference)
     with progress_bar() as progress:
         summary = trace_to_store(
-            loaded, dataset, settings, store, images, other, force, progress, all_images
+            loaded,
+            dataset,
+            settings,
+            store,
+            images,
+            other,
+            force,
+            progress,
+            all_images,
+            grouping,
         )
     print_summary(store, summary, "images traced")
     traced = read_traces(store)
@@ -218,9 +247,11 @@ def trace(
         count = f"{counted.left_out} of {len(traced.image)} images"
         print_message(f"{count} are left out: the clean run classifies them wrongly")
     classes = Store(store).configuration["traces"]["classes"]
-    found = summarize(counted.select(metric=metric), classes)
+    more = grouping.groups(classes)
+    found = summarize(counted.select(metric=metric), classes, more=more)
     if plots is not None and found:
-        for file in write_figures(store, found, plots):
+        usual = [each for each in found if each.average.group.kind in {"all", "family"}]
+        for file in write_figures(store, usual, plots):
             print_message(str(file))
     if as_json:
         print_json(
@@ -228,15 +259,21 @@ def trace(
                 "store": store,
                 "images": len(traced.image),
                 "left_out": counted.left_out,
-                "averages": averages_json(summarize(counted, classes, detail=True)),
+                "averages": averages_json(summarize(counted, classes, True, more)),
             }
         )
     else:
-        print_table(_group_rows(found))
-        print_line()
-        print_table(_site_rows(found))
+        _print_effects(found)
         if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
             print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
+
+
+def _print_effects(found: list[GroupEffects]) -> None:
+    tables = (_group_rows(found), _site_rows(found), _difference_rows(found))
+    for place, rows in enumerate(filter(None, tables)):
+        if place:
+            print_line()
+        print_table(rows)
 
 
 def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
@@ -254,6 +291,8 @@ def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
             cells = _cells(effect.estimate, effect.all_low, effect.all_high, site)
             share = round(float(average.share.estimate[site]), 3)
             peak = (_peak_name(each, each.peak), *cells, share)
+        if average.group.parts:
+            peak = ()
         row = (average.group.name, each.window, average.count, *total, *peak)
         rows.append((*row, *[""] * (len(rows[0]) - len(row))))
     return rows
@@ -263,19 +302,57 @@ def _site_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
     """Make a row for each site: the indirect effect on all images, and on each family."""
     from patching.effects.report import name_of
 
-    names = list(dict.fromkeys(each.average.group.name for each in found))
+    single = [each for each in found if not each.average.group.parts]
+    names = list(dict.fromkeys(each.average.group.name for each in single))
     rows: list[tuple[object, ...]] = [
         ("window", "site", "effect", "from", "to", "share", *names[1:])
     ]
     for whole in (each for each in found if each.average.group.kind == "all"):
         effect = whole.average.effect
-        families = [each for each in found if each.window == whole.window and each is not whole]
+        families = [each for each in single if each.window == whole.window and each is not whole]
         for site in _strongest(effect.estimate):
             share = float(whole.average.share.estimate[site])
             cells = _cells(effect.estimate, effect.low, effect.high, site)
             others = [_rounded(each.average.effect.estimate[site]) for each in families]
             name = name_of(whole.table.sites, site)
             rows.append((whole.window, name, *cells, _rounded(share), *others))
+    return rows
+
+
+def _difference_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
+    """Make a row for each site: its effects on two groups, and their difference.
+
+    The first interval is of a site chosen in advance, the second simultaneous over all sites.
+    """
+    from patching.effects.report import name_of
+
+    rows: list[tuple[object, ...]] = []
+    for each in found:
+        group, difference = each.average.group, each.average.effect
+        if not group.parts:
+            continue
+        names = [part.name for part in group.parts]
+        parts = [
+            next(
+                one for one in found if (one.window, one.average.group.name) == (each.window, name)
+            )
+            for name in names
+        ]
+        interval = ("from", "to")
+        headings = (
+            "window",
+            "site",
+            *names,
+            "difference",
+            *interval,
+            *(f"{x} (all)" for x in interval),
+        )
+        rows = rows or [headings]
+        for site in _strongest(difference.estimate):
+            own = (_rounded(one.average.effect.estimate[site]) for one in parts)
+            cells = _cells(difference.estimate, difference.low, difference.high, site)
+            every = (_rounded(end[site]) for end in (difference.all_low, difference.all_high))
+            rows.append((each.window, name_of(each.table.sites, site), *own, *cells, *every))
     return rows
 
 

@@ -23,6 +23,8 @@ from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store
 from patching.effects.accuracy import check_accuracy
+from patching.effects.averages import check_difference
+from patching.effects.image_groups import Grouping
 from patching.effects.labels import Labels, labels_for
 from patching.effects.stored_averages import Pixels, ReadImage, store_averages
 from patching.effects.table import SITES, TRACES, Mode, Table
@@ -79,6 +81,7 @@ def trace_to_store(
     force: bool = False,
     progress: Progress | bool = False,
     all_images: bool = False,
+    grouping: Grouping | None = None,
 ) -> JobSummary:
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
@@ -105,6 +108,8 @@ def trace_to_store(
         the number of images finished and in all.
     all_images : bool
         Whether averages include misclassified images. A low accuracy is then a warning.
+    grouping : Grouping, optional
+        Further groups of images to average over. They are added to a store that has the effects.
 
     Returns
     -------
@@ -140,6 +145,10 @@ def trace_to_store(
             else labels_for(model, dataset, indices)
         )
         labels = dict(zip(indices, found.logits, strict=True))
+        more = [] if grouping is None else grouping.groups(found.names)
+        for each in more:
+            if each.parts:
+                check_difference(each, np.array(found.logits), np.array(indices))
         if recorded is None and not embeds:  # before `force` renames a store
             advice = "; --all-images includes the misclassified images"
             clean_model = experiment.clean_vit.model
@@ -173,6 +182,7 @@ def trace_to_store(
             model.prefix_tokens,
             _reader(model, dataset, corruptor),
             all_images,
+            more,
         )
     return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 

@@ -24,6 +24,9 @@ const CORRUPTED = {
   noise: "images with noise",
   embedding: "images with noise on the patch embeddings",
   silhouette: "silhouettes",
+  mask: "images with a filled object",
+  background: "images with a filled background",
+  word: "images with a label",
   shuffle: "images with shuffled patches",
   occlude: "partly occluded images",
   swap: "images of other classes",
@@ -40,6 +43,8 @@ const METRICS = {
   logit: "logit of the label",
   logit_difference: "logit difference",
   kl: "KL divergence from the clean run (nats)",
+  cosine: "cosine similarity with the embedding of the clean run",
+  projection: "projection of the embedding",
 };
 
 const isLatents = (site) => String(site).startsWith("sae.");
@@ -55,8 +60,9 @@ export const metricName = (metric) => known(METRICS, metric);
 export const windowName = (window) => (window === 1 ? "1 layer" : `${window} layers`);
 
 function corruptedImages(corrupt) {
-  const [name, amount] = String(corrupt).split(":");
-  return known(CORRUPTED, name) + (amount === undefined ? "" : ` (${amount})`);
+  const [name, ...rest] = String(corrupt).split(":");
+  if (name === "cue") return `images with another ${rest.join(":")}`;
+  return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");
 }
 
 /** Title of a sweep. */
