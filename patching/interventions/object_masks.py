@@ -78,8 +78,9 @@ class ObjectMasks:
         tails = []
         for folder in (self.folder, self.fill):
             for index in indices if isinstance(folder, Path) else ():
+                image = data.path(index)
                 file = companion(Path(folder), data.file_name(index))
-                _check(file, data.path(index))
+                _check(file, image)
                 tails.append(tail_of(file))
         return digest(tails) if tails else ""
 

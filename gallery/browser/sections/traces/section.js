@@ -19,6 +19,8 @@ const ALL = "all";
 
 const KINDS = { family: "the family", class: "class" }; // of groups of images
 
+const EMBEDDING_METRICS = new Set(["cosine", "projection"]); // of models without a classifier
+
 const GROUPS = new Set(["neuron", "latent"]); // other sites have heads
 
 const HEIGHT = { average: 260, image: 170 }; // of charts by layer, in pixels
@@ -315,7 +317,8 @@ function averageText(sweep, [kind, group, metric, includesAll], { images, means,
   const data = sweep.experiment.data?.name;
   const which =
     kind === ALL || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
-  const correct = includesAll ? "" : " that the clean run classifies correctly";
+  const embeds = EMBEDDING_METRICS.has(metric);
+  const correct = includesAll || embeds ? "" : " that the clean run classifies correctly";
   const [estimate, low, high] = total;
   const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
   return [
