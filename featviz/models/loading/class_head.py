@@ -126,7 +126,7 @@ def _read(path: str) -> dict[str, NDArray[Any]]:
             arrays = {name: file[name] for name in ENTRIES if name in file}
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
-    except (OSError, ValueError, BadZipFile, AttributeError, TypeError) as error:
+    except (OSError, EOFError, ValueError, BadZipFile, AttributeError, TypeError) as error:
         raise FeatvizError(f"{path} is not an .npz file with weight and names: {error}") from error
     for name in ("weight", "names"):
         if name not in arrays:
