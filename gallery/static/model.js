@@ -7894,6 +7894,7 @@
   // sections/traces/section.js
   var ALL2 = "all";
   var KINDS = { family: "the family", class: "class" };
+  var EMBEDDING_METRICS = /* @__PURE__ */ new Set(["cosine", "projection"]);
   var GROUPS = /* @__PURE__ */ new Set(["neuron", "latent"]);
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
@@ -8141,7 +8142,8 @@
   function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
     const data2 = sweep.experiment.data?.name;
     const which = kind === ALL2 || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
-    const correct = includesAll ? "" : " that the clean run classifies correctly";
+    const embeds = EMBEDDING_METRICS.has(metric);
+    const correct = includesAll || embeds ? "" : " that the clean run classifies correctly";
     const [estimate, low, high] = total;
     const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
     return [
