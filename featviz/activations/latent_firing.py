@@ -63,20 +63,23 @@ class FiringReader(LatentReader):
         """See `LayerReader.read_all`; sets `fired`."""
         vectors = self.vectors(inputs, context)
         size = max(1, MAX_VALUES // (vectors.shape[1] * self._sae.latents))
-        values, fired = zip(*map(self._read, torch.split(vectors, size)), strict=True)
-        self.fired = torch.cat(fired)
-        return torch.cat(values)
+        values = vectors.new_empty(len(vectors), len(self._columns))
+        self.fired = self.fired.new_empty(len(vectors), len(self.latents))
+        # Into one tensor each: small ones between large temporary ones fragment the memory.
+        for start in range(0, len(vectors), size):
+            part = slice(start, start + size)
+            self._read(vectors[part], values[part], self.fired[part])
+        return values
 
-    def _read(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    def _read(self, vectors: Tensor, values: Tensor, fired: Tensor) -> None:
+        """Write values (N, units) and counts of tokens (N, latents)."""
         sae = self._sae
         every = F.linear(vectors.to(sae.encoder), sae.encoder, sae.encoder_bias)
         fires = sae.activation(every[:, self._tokens]) != 0
-        fired = fires.sum(1, dtype=torch.int32).to(self._device)
-        values = vectors.new_empty(len(vectors), len(self._columns))
+        fired[:] = fires.sum(1, dtype=torch.int32).to(self._device)[:, self._latents]
         for position, columns in self.pooling.groups():
             pooled = self.pooling.pool_at(every, position).to(values)
             values[:, columns] = pooled[:, self._columns[columns]]
-        return values, fired[:, self._latents]
 
 
 class FiringReadout(Readout):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from featviz.errors import FeatvizError
-from featviz.models.hooks import eval_mode
+from featviz.models.hooks import Call, eval_mode, record
 from patching.circuits.graph import Input, inputs_of
-from patching.vit.hook_points import Change, group_count, hooked
+from patching.vit.hook_points import Change, exposing, group_count, hooked
 from patching.vit.residual_vit import ResidualViT
 from patching.vit.sublayers import Sublayer
 
@@ -78,6 +78,7 @@ class Attention:
         ----------
         streams : Tensor, shape (R, N, T, C)
             The residual stream that each input reads: queries of all heads, then keys, then values.
+            Of shape (1, N, T, C) if all read the same.
 
         Returns
         -------
@@ -85,11 +86,10 @@ class Attention:
         """
         normed = self.sublayer.read(streams.flatten(0, 1)).view(streams.shape)
         changes: dict[str, Change] = {}
-        start = 0
-        for kind, projection in self.projections.items():
-            stop = start + len(projection.weight)
-            changes[kind] = partial(_replaced, projection(normed[start:stop]))
-            start = stop
+        if len(streams) > 1:
+            sizes = [len(each.weight) for each in self.projections.values()]
+            parts = zip(self.projections.items(), torch.split(normed, sizes), strict=True)
+            changes = {kind: partial(_replaced, own(part)) for (kind, own), part in parts}
         found: list[Tensor] = []
 
         def keep(value: Tensor) -> Tensor:
@@ -100,6 +100,51 @@ class Attention:
             self.sublayer.core(normed[0], **self.sublayer.context)
         heads = torch.einsum("nthd,hcd->hntc", found[0], self.output)
         return self.sublayer.write(heads.flatten(0, 1)).view(heads.shape)
+
+    def branch(self, stream: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Compute what the attention adds to a stream, and keep the outputs of its projections.
+
+        Parameters
+        ----------
+        stream : Tensor, shape (N, T, C)
+
+        Returns
+        -------
+        output : Tensor, shape (N, T, C)
+        projected : list of Tensor
+            Queries, keys and values in one tensor, (N, T, 3 H D), or in one tensor each.
+        """
+        core, calls = self.sublayer.core, list[Call]()
+        names = ["qkv"] if hasattr(core, "qkv") else [f"{kind}_proj" for kind in self.projections]
+        with exposing(core, set(self.projections)), record(core, names, calls.append):
+            output = self.sublayer.branch(stream)
+        return output, [each.output for each in calls]
+
+    def gradients(self, stream: Tensor, projected: list[Tensor]) -> Tensor:
+        """Compute the gradient at what each input reads from the gradients at the projections.
+
+        Parameters
+        ----------
+        stream : Tensor, shape (N, T, C)
+            As given to `branch`.
+        projected : list of Tensor
+            Gradients at the tensors that `branch` returned.
+
+        Returns
+        -------
+        Tensor, shape (R, N, T, C)
+        """
+        weights = [own for each in self.projections.values() for own in each.weight]
+        parts = torch.split(torch.cat(projected, -1), [len(own) for own in weights], -1)
+        with torch.inference_mode(False), torch.enable_grad():
+            read = stream.detach().requires_grad_()
+            normed = self.sublayer.read(read)
+        return torch.stack(
+            [
+                torch.autograd.grad(normed, read, part @ own, retain_graph=True)[0]
+                for part, own in zip(parts, weights, strict=True)
+            ]
+        )
 
 
 def attention_of(vit: ResidualViT, sublayer: Sublayer, stream: Tensor) -> Attention:

@@ -48,38 +48,45 @@ def edge_scores(
     """
     if steps < 0:
         raise ValueError(f"steps must be >= 0, got {steps}")
+    graph = model.graph
     differences = (clean.outputs - corrupted.outputs).detach()
+    parts = [_flat(differences, graph.tokens(group)) for group in range(len(graph.groups))]
     start, change = clean.streams[0], clean.streams[0] - corrupted.streams[0]
     shares = [(step + 0.5) / steps for step in range(steps)] or [1.0]
-    total = start.new_zeros(len(start), *model.graph.shape)
+    total = start.new_zeros(len(start), *graph.shape)
     for share in shares:
         gradients = _gradients(model, (start - change * (1 - share)).detach(), metric)
-        total += _products(model, differences, gradients)
-    return total / len(shares) * model.graph.edges.to(total)
+        for index, gradient in enumerate(gradients):
+            rows = graph.receivers_of(index)
+            count = sum(each.sublayer < index for each in graph.senders)
+            for group, part in enumerate(parts):
+                found = part[:, :count] @ _flat(gradient, graph.tokens(group)).mT
+                total[:, :count, rows.start : rows.stop, group] += found
+    return total / len(shares)
+
+
+def _flat(tensor: Tensor, tokens: Tensor) -> Tensor:
+    """Rearrange some tokens of a tensor (K, N, T, C) to (N, K, T C)."""
+    return tensor.transpose(0, 1)[:, :, tokens.to(tensor.device)].flatten(2)
 
 
 def _gradients(model: GraphViT, start: Tensor, metric: Metric) -> list[Tensor]:
     """Return the gradients of the metric at what the receivers of each sublayer read."""
     with torch.inference_mode(False), torch.enable_grad():
-        stream, read = start.clone().requires_grad_(), list[Tensor]()
-        for index in range(len(model.vit.sublayers)):
-            read.append(stream.expand(model.receivers(index), *stream.shape))
-            stream = stream + model.compute(index, read[-1]).sum(0) + model.constant(index)
-        read.append(stream[None])
-        value = metric(model.vit.finish(read[-1][0])).sum()
-        return list(torch.autograd.grad(value, read))
-
-
-def _products(model: GraphViT, differences: Tensor, gradients: list[Tensor]) -> Tensor:
-    """Sum products of differences (S, N, T, C) and gradients over tokens and channels."""
-    graph = model.graph
-    total = differences.new_zeros(differences.shape[1], *graph.shape)
-    for index, gradient in enumerate(gradients):
-        rows = graph.receivers_of(index)
-        count = sum(each.sublayer < index for each in graph.senders)
-        for group in range(len(graph.groups)):
-            tokens = graph.tokens(group).to(gradient.device)
-            total[:, :count, rows.start : rows.stop, group] = torch.einsum(
-                "sntc,rntc->nsr", differences[:count, :, tokens], gradient[:, :, tokens]
-            )
-    return total
+        stream, streams, read = start.clone().requires_grad_(), list[Tensor](), list[list[Tensor]]()
+        for index, sublayer in enumerate(model.vit.sublayers):
+            streams.append(stream.detach())
+            if index % 2:
+                read.append([stream[None]])
+                output = sublayer.branch(read[-1][0][0])
+            else:
+                output, projected = model.attentions[index // 2].branch(stream)
+                read.append(projected)
+            stream = stream + output
+        read.append([stream[None]])
+        value = metric(model.vit.finish(read[-1][0][0])).sum()
+        gradients = iter(torch.autograd.grad(value, [each for part in read for each in part]))
+    found = [[next(gradients) for _ in part] for part in read]
+    heads = zip(model.attentions, streams[::2], found[::2], strict=False)  # without the logits
+    found[:-1:2] = [[each.gradients(stream, part)] for each, stream, part in heads]
+    return [part[0] for part in found]

@@ -63,7 +63,7 @@ class GraphViT:
         outputs, streams = [start[None]], [start]
         for index in range(len(self.vit.sublayers)):
             stream = streams[-1]
-            own = self.compute(index, stream.expand(self.receivers(index), *stream.shape))
+            own = self.compute(index, stream[None])
             outputs.append(own)
             streams.append(stream + own.sum(0) + self.constant(index))
         return Run(torch.cat(outputs), streams, self.vit.finish(streams[-1]))
@@ -113,7 +113,8 @@ class GraphViT:
         index : int
             Of the sublayer.
         streams : Tensor, shape (R, N, T, C)
-            The residual stream that each of its receivers reads.
+            The residual stream that each of its receivers reads; of shape (1, N, T, C) if all read
+            the same.
 
         Returns
         -------
@@ -123,15 +124,6 @@ class GraphViT:
         if index % 2:
             return self.vit.sublayers[index].branch(streams[0])[None]
         return self.attentions[index // 2](streams)
-
-    def receivers(self, index: int) -> int:
-        """Return the number of receivers of a sublayer.
-
-        Parameters
-        ----------
-        index : int
-        """
-        return 1 if index % 2 else self.attentions[index // 2].inputs
 
     def constant(self, index: int) -> Tensor | float:
         """Return what a sublayer adds to the stream in addition to its senders, (C,).

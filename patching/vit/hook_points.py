@@ -131,7 +131,7 @@ def hooked(sublayer: Sublayer, changes: Mapping[str, Change]) -> Iterator[None]:
         tensor = call.inputs[0] if point.side == "input" else call.output
         return point.write(tensor, changes[kind](point.read(tensor)))
 
-    with _exposing(sublayer.core, set(changes)), ExitStack() as hooks:
+    with exposing(sublayer.core, set(changes)), ExitStack() as hooks:
         for kind in changes:
             point = hook_point(sublayer, kind)
             hooks.enter_context(replace(point.module, partial(apply, point, kind), point.side))
@@ -142,8 +142,16 @@ def hooked(sublayer: Sublayer, changes: Mapping[str, Change]) -> Iterator[None]:
 
 
 @contextmanager
-def _exposing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
-    """Switch timm's attention to the implementation that computes some kinds of activations."""
+def exposing(core: nn.Module, kinds: set[str]) -> Iterator[None]:
+    """Switch timm's attention to the implementation that computes some kinds of activations.
+
+    Parameters
+    ----------
+    core : nn.Module
+        Attention or MLP.
+    kinds : set of str
+        As the keys of `hooked`.
+    """
     switches = {}
     if "pattern" in kinds:
         switches["fused_attn"] = False

@@ -198,7 +198,7 @@ def test_percentiles_fall_short_of_their_level_where_these_intervals_do_not() ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [50, 200])
+@pytest.mark.parametrize("count", [50, 100, 200])
 def test_intervals_of_ratios_hold_the_truth(count: int) -> None:
     hits = []
     for seed in range(2000):

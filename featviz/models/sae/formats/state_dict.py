@@ -85,7 +85,9 @@ class StateDict:
             raise FeatvizError(f"{self.path}: {name} has shape {found}, not ({wanted_shape})")
         if not tensor.isfinite().all():
             raise FeatvizError(f"{self.path}: {name} has values that are not finite")
-        return tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)).contiguous()
+        wide = torch.promote_types(tensor.dtype, torch.float32)
+        # A copy releases the memory of the file, which has what is not kept, such as a transpose.
+        return tensor.detach().to(wide, copy=True).contiguous()
 
     def whole_number(self, name: str) -> int:
         """Return a tensor that is a single whole number.
