@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import featviz
+from benchmarks.machine import describe
 from featviz.data.datasets import Dataset, open_data
 from featviz.models.hooks import eval_mode
 
@@ -93,6 +94,7 @@ def main() -> None:
                 "held_out": int(test.sum()),
                 "accuracy": round(right.float().mean().item(), 3),
                 "largest_class": round(labels[test].bincount().max().item() / len(right), 3),
+                **describe(),
             }
         )
     )

@@ -144,7 +144,7 @@ def difference_intervals(
     pair = [values - values.mean(0) for values in (first, second)]
     drawn = [_draw(len(values), resamples, generator) for values in pair]
     # Squared standard errors of the difference.
-    squared = sum(_squared_error(values.var(0), len(values)) for values in pair)
+    squared = np.sum([_squared_error(values.var(0), len(values)) for values in pair], axis=0)
     sites = first.shape[1]
     largest, quantiles = np.zeros(resamples), np.empty(sites)
     for part in _parts(sites, _SITES):
