@@ -83,6 +83,11 @@ class Settings:
         known = (*METRICS, *EMBEDDING_METRICS)
         if self.metric not in known:
             raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(known)}")
+        if not self.steps and self.metric in {"kl", "cosine"}:
+            raise FeatvizError(
+                f"the gradient of {self.metric} is 0 at the clean run; steps (--steps) must be at "
+                "least 1"
+            )
 
     @property
     def embeds(self) -> bool:

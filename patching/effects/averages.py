@@ -59,7 +59,8 @@ class Group:
         bool array, shape (N,)
         """
         if self.parts:
-            return np.any([each.holds(labels, images) for each in self.parts], axis=0)
+            first, second = (each.holds(labels, images) for each in self.parts)
+            return first | second
         found = np.ones(len(labels), bool)
         if self.labels is not None:
             found &= np.isin(labels, list(self.labels))

@@ -156,7 +156,8 @@ def _projection(embeddings: Tensor, reference: Reference) -> Tensor:
     if reference.direction is None:
         raise FeatvizError("the metric projection needs a direction")
     vector = torch.from_numpy(reference.direction.vector).to(embeddings)
-    return embeddings @ (vector / vector.norm())
+    lengths: Tensor = embeddings @ (vector / vector.norm())
+    return lengths
 
 
 def _select(values: Tensor, classes: Tensor | None) -> Tensor:

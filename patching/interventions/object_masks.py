@@ -76,10 +76,10 @@ class ObjectMasks:
         if self.folder is None:
             data.masks(indices[:1], size)
         tails = []
-        for folder in (self.folder, self.fill):
-            for index in indices if isinstance(folder, Path) else ():
+        for folder in (each for each in (self.folder, self.fill) if isinstance(each, Path)):
+            for index in indices:
                 image = data.path(index)
-                file = companion(Path(folder), data.file_name(index))
+                file = companion(folder, data.file_name(index))
                 _check(file, image)
                 tails.append(tail_of(file))
         return digest(tails) if tails else ""

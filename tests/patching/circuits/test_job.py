@@ -270,3 +270,11 @@ def test_circuits_of_an_embedding_need_no_labels(tmp_path: Path) -> None:
     assert report.total == pytest.approx(np.mean([1 - row["corrupted"] for row in rows]))
     # The circuit of all edges is the clean run.
     assert report.curves[0].points[-1].faithfulness == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("metric", ["kl", "cosine"])
+def test_a_metric_that_is_flat_at_the_clean_run_needs_steps(metric: str) -> None:
+    with pytest.raises(
+        FeatvizError, match=f"the gradient of {metric} is 0 at the clean run; steps"
+    ):
+        Settings(corruption("grayscale"), metric, steps=0)

@@ -42,7 +42,7 @@ def test_every_value_of_every_column_is_a_group(data: Dataset, tmp_path: Path) -
 
 def test_images_without_files_have_their_index(tmp_path: Path) -> None:
     (group,) = read_attributes(written(tmp_path, "file,x\n3,y\n5,y\n"), open_data("cueworld:6"))
-    assert group.images == {3, 5}
+    assert group.images == frozenset({3, 5})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_groups_of_a_difference_are_found_by_name(data: Dataset, tmp_path: P
     attributes = read_attributes(written(tmp_path, "file,x\na/one.png,y\n"), data)
     first, second, whole = Grouping(attributes, ("x=y", "b")).groups(data.classes)
     assert first == attributes[0]
-    assert (second.kind, second.labels) == ("class", {1})
+    assert (second.kind, second.labels) == ("class", frozenset({1}))
     assert (whole.kind, whole.name, whole.parts) == (
         "difference",
         "x=y minus b",
