@@ -37,7 +37,7 @@ def features_of(model: featviz.VisionModel, data: Dataset) -> tuple[Tensor, Tens
 def held_out(labels: Tensor) -> Tensor:
     """Mark every fifth image of each class, bool, (N,)."""
     marks = torch.zeros(len(labels), dtype=torch.bool)
-    for label in labels.unique():
+    for label in set(labels.tolist()):
         marks[(labels == label).nonzero()[4::5, 0]] = True
     return marks
 
@@ -54,13 +54,13 @@ def train(features: Tensor, labels: Tensor, classes: int) -> nn.Linear:
     def loss() -> Tensor:
         optimizer.zero_grad()
         value = F.cross_entropy(layer(scaled), labels) + DECAY * layer.weight.square().sum()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         layer.weight /= std
-        layer.bias -= layer.weight @ mean
+        layer.bias.copy_(layer.bias - layer.weight @ mean)
     return layer
 
 
