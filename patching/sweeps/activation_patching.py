@@ -244,7 +244,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     model: VisionModel,
     clean: Tensor,
     corrupted: Tensor | None,
-    labels: Tensor | Sequence[int],
+    labels: Tensor | Sequence[int] | None,
     *,
     site: str = "attn_out",
     window: int | Sequence[int] = 1,
@@ -272,8 +272,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     corrupted : Tensor, shape (N, 3, H, W), or None
         RGB in [0, 1]. None with a donor, whose clean run is patched into the model's, or with an
         ablation.
-    labels : Tensor, shape (N,), int64, or sequence of int
-        Indices of logits.
+    labels : Tensor, shape (N,), int64, or sequence of int, or None
+        Indices of logits. None takes the output for an embedding, and measures its ``cosine``.
     site, by : str
         See `patching.interventions.selection.Selection`.
     layers, heads : str or int
@@ -301,8 +301,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     Returns
     -------
     Table
-        All metrics of `patching.settings.METRICS`, for all images. `Table.only_right`
-        removes images that the clean run misclassifies.
+        All metrics of `patching.settings.METRICS`, or ``cosine``, for all images.
+        `Table.only_right` removes images that the clean run misclassifies.
 
     Raises
     ------
@@ -333,6 +333,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     with eval_mode(model.module), torch.no_grad():
         source = None if donor is None else residual_vit(donor)
         experiment = make_experiment(residual_vit(model), selection, mode, source, frozen)
+        if labels is None:
+            experiment = replace(experiment, metrics=EMBEDDING_METRICS[:1])
         with eval_mode(experiment.source.model.module):
             if ablate in {"zero", "mean"}:
                 starts = (start(experiment.vit, clean, part) for part in parts)
@@ -359,7 +361,10 @@ def _as_ranges(name: str, given: object) -> str:
 
 
 def _check_images(
-    model: VisionModel, clean: Tensor, corrupted: Tensor | None, labels: Tensor | Sequence[int]
+    model: VisionModel,
+    clean: Tensor,
+    corrupted: Tensor | None,
+    labels: Tensor | Sequence[int] | None,
 ) -> Tensor:
     """Check that images and labels fit the model and each other; return the labels as a tensor."""
     check_model(model)
@@ -373,6 +378,8 @@ def _check_images(
             f"{model.name} needs corrupted images of shape {tuple(clean.shape)}, "
             f"got {tuple(corrupted.shape)}"
         )
+    if labels is None:
+        return torch.full((len(clean),), -1)
     try:
         found = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):

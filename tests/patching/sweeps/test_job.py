@@ -315,7 +315,8 @@ def test_a_tower_is_traced_by_the_cosine_of_its_embedding_without_labels(
     flat, own = open_data(f"folder:{tmp_path / 'flat'}"), tower(model)
     with pytest.raises(FeatvizError, match="has images without labels"):
         trace_to_store(own, flat, GRAY, tmp_path / "s")
-    settings = replace(GRAY, selection=Selection("resid", layers="1"), metrics=("cosine",))
+    selection = Selection("resid", (1, 3), layers="1")
+    settings = replace(GRAY, selection=selection, metrics=("cosine",))
     trace_to_store(own, flat, settings, tmp_path / "s")
     table = read_traces(tmp_path / "s")
     clean = flat.images(range(4), 64)
@@ -327,6 +328,7 @@ def test_a_tower_is_traced_by_the_cosine_of_its_embedding_without_labels(
     assert table.right.all()
     np.testing.assert_allclose(table.clean[0], 1, rtol=1e-6)
     np.testing.assert_allclose(table.corrupted[0], cosines, rtol=1e-5)
+    same(table, sweep(own, clean, gray, None, site="resid", layers=1, window=(1, 3)))
     last = len(own.module.blocks) - 1  # type: ignore[arg-type]
     whole = replace(settings, selection=Selection("resid", layers=str(last)))
     trace_to_store(own, flat, whole, tmp_path / "whole")
