@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent / "pictures" / "gallery"
 SIZES = ((390, 844), (1280, 800), (1920, 1080))
 SCHEMES = ("light", "dark")
 QUALITY = 50
-MOST_BYTES = 4_000_000  # of all screenshots together
+MOST_BYTES = 4_500_000  # of all screenshots together
 
 NEURONS = "blocks.3,7,11.mlp.fc1:0-7"
 LAYER = "blocks.11.mlp.fc1"
@@ -61,6 +61,8 @@ COMMANDS = (
     "render cueworld/vit sae.s:4,35,167,241@max -o latents --sae s=cueworld/sae --steps 128",
     "examples cueworld/vit sae.s:all@max --data cueworld:360 -o latents --sae s=cueworld/sae",
     "sae cueworld/sae --model cueworld/vit --data cueworld:360 -o latents",
+    "circuit cueworld/vit --data cueworld:60 --corrupt grayscale -o color",
+    "circuit cueworld/vit --data cueworld:60 --corrupt shuffle -o texture",
 )
 STORES = (
     "neurons",
@@ -74,6 +76,8 @@ STORES = (
     "compared",
     "traces",
     "latents",
+    "color",
+    "texture",
     "other",
 )
 # Labels as a reader may enter them: the classes that activate each neuron most.
@@ -102,11 +106,12 @@ SHOTS: dict[str, str | None] = {
     "tokens": "#tokens",
     "compare": "#compare",
     "traces": "#traces",
+    "circuits": "#circuits",
     "autoencoders": "#autoencoders",
 }
 
 # Pages to scroll, and to which heading.
-HEADINGS = {"evidence": "Natural images"}
+HEADINGS = {"evidence": "Natural images", "circuits": "grayscale \u00b7 logit difference"}
 
 # Resolves when all images in the window and all sheets of thumbnails are decoded.
 DECODED = """async () => {

@@ -140,6 +140,18 @@ SCHEMAS: dict[str, dict[str, tuple[str, str]]] = {
         "lost": ("<f4", "N K"),
         "effect": ("<f4", "N E"),
     },
+    "circuit_curves": {
+        "counts": ("<i4", "N K"),
+        "faithfulness": ("<f4", "N K 3"),
+        "completeness": ("<f4", "N K"),
+        "cpr": ("<f4", "N"),
+        "cmd": ("<f4", "N"),
+        "size": ("<i4", "N"),
+        "scored": ("<i4", "N"),
+        "tested": ("<i4", "N"),
+        "total": ("<f4", "N 3"),
+    },
+    "edge_effects": {"effect": ("<f4", "N 3")},
     "effects": {
         "kind": ("text", "N"),
         "group": ("text", "N"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gallery.sections.attention import Attention
 from gallery.sections.autoencoders import Autoencoders
 from gallery.sections.base import Section
+from gallery.sections.circuits import Circuits
 from gallery.sections.compare import Compare
 from gallery.sections.filters import Filters
 from gallery.sections.gradients import Gradients
@@ -20,6 +21,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Tokens,
     Compare,
     Traces,
+    Circuits,
     Autoencoders,
 )
 """In the order of the page."""

@@ -122,7 +122,8 @@
     gradients: "gradient map",
     tokens: "position map",
     compare: "comparison",
-    traces: "patching result"
+    traces: "patching result",
+    circuits: "circuit"
   };
   var sectionCount = (name, count) => Object.hasOwn(NOUNS, name) ? counted(count, NOUNS[name]) : name;
   var MEASUREMENTS = [

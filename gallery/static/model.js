@@ -926,7 +926,7 @@
     if (value === ANY || values.includes(value)) state.facets[key] = value;
     else state.problems.push(`no unit has \u201C${key}\u201D \u201C${value}\u201D`);
   }
-  var OPTIONS = /* @__PURE__ */ new Set(["group", "metric", "images"]);
+  var OPTIONS = /* @__PURE__ */ new Set(["group", "metric", "images", "edges"]);
   var isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
   var PARAMETERS = {
     sort(state, value) {
@@ -3443,6 +3443,17 @@
     return d;
   }
   var sampleColor = (index) => `sample-${index % COLORS}`;
+  var MARKS = [
+    "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
+    // circle
+    "m-3 -3h6v6h-6z",
+    // square
+    "m0 -4l4 7h-8z",
+    // triangle
+    "m0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
+    // diamond
+  ];
+  var lineMark = (index, x, y) => `M${x.toFixed(1)} ${y.toFixed(1)}${MARKS[index % MARKS.length]}`;
 
   // charts/frame.js
   var CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
@@ -3495,6 +3506,24 @@
     entries.map(
       ([name, color]) => element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name)
     )
+  );
+  var linesLegend = (names, level) => element(
+    "ul",
+    { class: "shares" },
+    names.map((name, i) => element("li", {}, lineSample(i), name)),
+    level === null ? null : element("li", {}, element("span", { class: "dash", "aria-hidden": "true" }), level)
+  );
+  var lineSample = (index) => svgElement(
+    "svg",
+    {
+      class: `line-sample chart-plot ${sampleColor(index)}`,
+      viewBox: "0 0 22 12",
+      width: 22,
+      height: 12,
+      "aria-hidden": "true"
+    },
+    svgElement("path", { class: "whisker", d: "M0 6h22" }),
+    svgElement("path", { class: "dot", d: lineMark(index, 11, 6) })
   );
 
   // charts/histogram.js
@@ -3696,10 +3725,10 @@
       const start = shareAt(event);
       const ends = this.shares();
       const grip = ends.findIndex((end) => Math.abs(end - start) * width <= GRIP);
-      const fixed = grip < 0 ? start : ends[1 - grip];
+      const fixed2 = grip < 0 ? start : ends[1 - grip];
       const move2 = (moved) => {
         const at = shareAt(moved);
-        this.choose(Math.min(fixed, at), Math.max(fixed, at));
+        this.choose(Math.min(fixed2, at), Math.max(fixed2, at));
       };
       const stop = () => {
         this.brush.removeEventListener("pointermove", move2);
@@ -4189,16 +4218,16 @@
   }
 
   // unit/embed-code.js
-  function embedCode(unit, pictures, { width, height, crisp }) {
+  function embedCode(unit, pictures2, { width, height, crisp }) {
     const { address, model: model2, weights, headline, activation, link } = unit;
     const name = `<code>${escaped(address)}</code>`;
     const facts = [...headline ? [escaped(headline)] : [], `activation ${escaped(activation)}`];
     const style = `display:block;width:100%;height:auto${crisp ? ";image-rendering:pixelated" : ""}`;
-    const images = pictures.map(({ url, side }) => {
+    const images = pictures2.map(({ url, side }) => {
       const alt = `Feature visualization of ${address} of ${model2}${side ? `, ${side}` : ""}${headline ? `: ${headline}` : ""}`;
       return `<span style="flex:1"><img src="${escaped(url)}" alt="${escaped(alt)}" width="${width}" height="${height}" style="${style}">${side}</span>`;
     });
-    const total = width * pictures.length + GAP3 * (pictures.length - 1);
+    const total = width * pictures2.length + GAP3 * (pictures2.length - 1);
     return [
       `<figure style="width:${total}px;max-width:100%;margin:1em 0;padding:0;color:inherit;font:14px/1.45 system-ui,sans-serif">`,
       `<span style="display:flex;gap:${GAP3}px">${images.join("")}</span>`,
@@ -4225,7 +4254,7 @@
     "aria-haspopup": "dialog",
     "aria-label": "Embed code"
   });
-  async function openDialog(unit, [width, height], { activation, pictures }) {
+  async function openDialog(unit, [width, height], { activation, pictures: pictures2 }) {
     const state = element("p", { role: "status" });
     const code = element("textarea", {
       readonly: "",
@@ -4236,7 +4265,7 @@
     });
     const copy = buttonOf("Copy embed code", "button", () => copyCode(code, state), { hidden: "" });
     const fill = (urls) => {
-      const target = WIDTH / pictures.length;
+      const target = WIDTH / pictures2.length;
       const shown = width > target ? Math.min(width, 2 * target) : wholeWidth(width, target);
       code.value = embedCode(
         {
@@ -4247,13 +4276,13 @@
           activation: measured(activation),
           link: isLocal(location.href) ? null : location.href.split("#")[0] + unitHash(unit.address)
         },
-        pictures.map(({ side }, i) => ({ side, url: urls[i] })),
+        pictures2.map(({ side }, i) => ({ side, url: urls[i] })),
         { width: shown, height: Math.round(shown * height / width), crisp: shown >= 2 * width }
       );
       code.hidden = copy.hidden = false;
       copy.focus();
     };
-    const chooser = isFile ? pictureChooser(pictures, state, fill) : null;
+    const chooser = isFile ? pictureChooser(pictures2, state, fill) : null;
     dialog2.replaceChildren(
       element(
         "h2",
@@ -4281,7 +4310,7 @@
     dialog2.querySelector("button").focus();
     if (chooser) return;
     try {
-      fill(await Promise.all(pictures.map(({ src }) => fetchedUrl(src))));
+      fill(await Promise.all(pictures2.map(({ src }) => fetchedUrl(src))));
     } catch (error) {
       state.replaceChildren(`The picture cannot be read: ${error.message}`);
     }
@@ -4298,24 +4327,24 @@
       state.replaceChildren("Press Ctrl+C to copy the selected code.");
     }
   }
-  function pictureChooser(pictures, state, fill) {
+  function pictureChooser(pictures2, state, fill) {
     const input = element("input", {
       type: "file",
       accept: "image/*",
       class: "label-chooser",
       tabindex: "-1",
       "aria-hidden": "true",
-      ...pictures.length > 1 ? { multiple: "" } : {}
+      ...pictures2.length > 1 ? { multiple: "" } : {}
     });
-    const what = pictures.length > 1 ? "both pictures" : "the picture";
+    const what = pictures2.length > 1 ? "both pictures" : "the picture";
     const take = async (files) => {
-      const chosen = pictures.map(
+      const chosen = pictures2.map(
         ({ src, name }) => files.find((file) => file.name === name || file.name === src.split("/").at(-1))
       );
       if (chosen.includes(void 0)) {
         const names = files.map((file) => file.name).join(", ");
         state.replaceChildren(
-          `${names} is not ${what} of this unit: choose ${pictures.map(({ src }) => src).join(" and ")}.`
+          `${names} is not ${what} of this unit: choose ${pictures2.map(({ src }) => src).join(" and ")}.`
         );
         return;
       }
@@ -4333,13 +4362,13 @@
         "p",
         {},
         `This page was opened from a file, and browsers let such a page show pictures, but not read them. Choose or drop ${what}: `,
-        pictures.map(({ src }, i) => [i ? " and " : "", element("code", {}, src)]),
+        pictures2.map(({ src }, i) => [i ? " and " : "", element("code", {}, src)]),
         ", in the folder of this gallery, or as downloaded. On a web server, such as that of ",
         element("code", { class: "nowrap" }, "featviz gallery --serve"),
         ", no choice is needed."
       ),
       buttonOf(
-        pictures.length > 1 ? "Choose pictures" : "Choose picture",
+        pictures2.length > 1 ? "Choose pictures" : "Choose picture",
         "button",
         () => input.click()
       ),
@@ -5181,7 +5210,7 @@
       )
     );
   }
-  function tableOf(summary, headings, rows) {
+  function tableOf(summary, headings, rows, sorted = null) {
     const details = element("details", {}, element("summary", {}, summary));
     details.addEventListener(
       "toggle",
@@ -5197,37 +5226,48 @@
           element(
             "div",
             { class: "table", tabindex: "0", role: "region", "aria-label": summary },
-            element(
-              "table",
-              {},
-              element(
-                "thead",
-                {},
-                element(
-                  "tr",
-                  {},
-                  headings.map((heading) => element("th", { scope: "col" }, heading))
-                )
-              ),
-              element(
-                "tbody",
-                {},
-                cells.map(
-                  ([first, ...rest]) => element(
-                    "tr",
-                    {},
-                    element("th", { scope: "row" }, first),
-                    rest.map((cell) => element("td", {}, cell))
-                  )
-                )
-              )
-            )
+            tableNode(headings, cells, sorted)
           )
         );
       },
       { once: true }
     );
     return details;
+  }
+  function tableNode(headings, cells, sorted) {
+    const nodes = cells.map(
+      ([first, ...rest]) => element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, first),
+        rest.map((cell) => element("td", {}, cell))
+      )
+    );
+    const body = element("tbody", {}, nodes);
+    const heads = headings.map((heading, column) => {
+      if (heading.value === void 0) return element("th", { scope: "col" }, heading);
+      const sort = () => order(column, heads[column].getAttribute("aria-sort") === "descending");
+      return element(
+        "th",
+        { scope: "col", "aria-sort": "none" },
+        buttonOf(heading.text, "sort", sort)
+      );
+    });
+    const order = (column, isAscending) => {
+      for (const head of heads)
+        if (head.hasAttribute("aria-sort")) head.setAttribute("aria-sort", "none");
+      heads[column].setAttribute("aria-sort", isAscending ? "ascending" : "descending");
+      body.replaceChildren(...inOrder(nodes, headings[column].value, isAscending));
+    };
+    if (sorted !== null) order(sorted, false);
+    return element("table", {}, element("thead", {}, element("tr", {}, heads)), body);
+  }
+  function inOrder(items, value, isAscending) {
+    const values = items.map((_, i) => value(i));
+    const known2 = [...items.keys()].filter((i) => values[i] !== null);
+    const unknown = [...items.keys()].filter((i) => values[i] === null);
+    known2.sort((a, b) => isAscending ? values[a] - values[b] : values[b] - values[a]);
+    return [...known2, ...unknown].map((i) => items[i]);
   }
 
   // unit/how-made.js
@@ -5258,7 +5298,7 @@
     return element(
       "details",
       { class: "how-made", ...open2 ? { open: "" } : {} },
-      element("summary", {}, "How it was made"),
+      element("summary", {}, element("h2", {}, "How it was made")),
       element(
         "div",
         {},
@@ -6435,6 +6475,997 @@
     ];
   }
 
+  // charts/reading.js
+  function makeReadable(node, { at, next, show: show3, open: open2 = () => {
+  } }) {
+    let current = null;
+    const read = (item) => {
+      current = item;
+      show3(item);
+    };
+    for (const name of ["pointermove", "pointerdown"])
+      node.addEventListener(name, (event) => read(at(event)));
+    node.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse" && document.activeElement !== node) read(null);
+    });
+    node.addEventListener("focus", () => {
+      if (node.matches(":focus-visible")) read(current ?? next(null, null));
+    });
+    node.addEventListener("blur", () => read(null));
+    node.addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (event.key === "Enter" && current !== null) open2();
+      else if (event.key.startsWith("Arrow")) read(next(current, event.key) ?? current);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+  function svgPoint(svg, event) {
+    const box = svg.getBoundingClientRect();
+    const { width, height } = svg.viewBox.baseVal;
+    return [
+      (event.clientX - box.left) * width / box.width,
+      (event.clientY - box.top) * height / box.height
+    ];
+  }
+
+  // charts/intervals.js
+  function intervalsPlot({ lines, categories, level, title, description, height, read }, width) {
+    const values = lines.flatMap(({ estimate, low, high }) => [estimate, low, high]);
+    const [least, most] = valueRange([...values, [0, level]]);
+    const right = width - CHART.right;
+    const bottom = height - CHART.bottom - 14;
+    const step2 = (right - CHART.left) / categories.length;
+    const x = (i) => CHART.left + step2 * (i + 0.5);
+    const y = (value) => bottom - (bottom - CHART.top) * (value - least) / (most - least);
+    const svg = svgElement("svg", {
+      class: "plot chart-plot",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height
+    });
+    const guide = svgElement("line", { class: "guide", y1: CHART.top, y2: bottom });
+    const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
+    addVerticalAxis(plot, least, most, y, right);
+    plot.append(
+      guide,
+      svgElement("line", { class: "axis", x1: CHART.left, x2: right, y1: bottom, y2: bottom })
+    );
+    if (level !== null)
+      plot.append(
+        svgElement("line", {
+          class: "level",
+          x1: CHART.left,
+          x2: right,
+          y1: y(level),
+          y2: y(level)
+        })
+      );
+    lines.forEach((line2, i) => {
+      plot.append(lineNode(line2, x, y, i));
+    });
+    plot.append(
+      svgElement("rect", {
+        class: "hit",
+        x: CHART.left,
+        y: CHART.top,
+        width: right - CHART.left,
+        height: bottom - CHART.top
+      })
+    );
+    svg.append(plot, ...categoryLabels(categories, x, bottom, step2));
+    svg.append(
+      svgElement(
+        "text",
+        { class: "name", x: (CHART.left + right) / 2, y: height - 4, "text-anchor": "middle" },
+        title
+      )
+    );
+    const last = categories.length - 1;
+    const clipped = (i) => Math.min(last, Math.max(0, i));
+    makeReadable(plot, {
+      at: (event) => clipped(Math.floor((svgPoint(svg, event)[0] - CHART.left) / step2)),
+      next: (i, key) => i === null ? 0 : clipped(i + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)),
+      show: (i) => {
+        guide.classList.toggle("shown", i !== null);
+        if (i !== null) for (const end of ["x1", "x2"]) guide.setAttribute(end, x(i));
+        read(i);
+      }
+    });
+    return svg;
+  }
+  function lineNode({ estimate, low, high }, x, y, index) {
+    const isKnown = (i) => low[i] !== null && low[i] !== void 0;
+    const node = svgElement("g", { class: sampleColor(index) });
+    for (const run of runs2(low.length, isKnown)) {
+      const forth = run.map((i) => `${x(i).toFixed(1)} ${y(high[i]).toFixed(1)}`);
+      const back = run.map((i) => `${x(i).toFixed(1)} ${y(low[i]).toFixed(1)}`).reverse();
+      node.append(
+        run.length > 1 ? svgElement("path", { class: "band", d: `M${[...forth, ...back].join("L")}Z` }) : svgElement("path", { class: "whisker", d: `M${forth[0]}L${back[0]}` })
+      );
+    }
+    node.append(svgElement("path", { class: "line", d: linePath(estimate, x, y) }));
+    estimate.forEach((value, i) => {
+      if (value !== null)
+        node.append(svgElement("path", { class: "dot", d: lineMark(index, x(i), y(value)) }));
+    });
+    return node;
+  }
+  function runs2(count, holds) {
+    const found = [];
+    for (let i = 0; i < count; i += 1) {
+      if (!holds(i)) continue;
+      if (i && holds(i - 1)) found.at(-1).push(i);
+      else found.push([i]);
+    }
+    return found;
+  }
+  function categoryLabels(categories, x, bottom, step2) {
+    const room = Math.max(...categories.map(({ name }) => name.length)) * 7 + 10;
+    const every = Math.ceil(room / step2);
+    return categories.map(({ name, href }, i) => {
+      if (i % every) return null;
+      const text = svgElement(
+        "text",
+        { class: "tick", x: x(i), y: bottom + 18, "text-anchor": "middle" },
+        name
+      );
+      return href === null ? text : svgElement("a", { href, "aria-label": `layer ${name}` }, text);
+    }).filter((node) => node !== null);
+  }
+
+  // sections/traces/experiment-text.js
+  var SITES = {
+    attn_out: "attention outputs",
+    mlp_out: "MLP outputs",
+    resid_pre: "states of the residual stream before each block",
+    resid_mid: "states of the residual stream between attention and MLP",
+    resid_post: "states of the residual stream after each block",
+    z: "outputs of attention heads",
+    q: "queries",
+    k: "keys",
+    v: "values",
+    pattern: "attention patterns",
+    neurons: "MLP neurons after the nonlinearity",
+    patch_embed: "patch embeddings",
+    pos_embed: "position embeddings"
+  };
+  var CORRUPTED = {
+    grayscale: "grayscale images",
+    blur: "blurred images",
+    noise: "images with noise",
+    embedding: "images with noise on the patch embeddings",
+    silhouette: "silhouettes",
+    mask: "images with a filled object",
+    background: "images with a filled background",
+    word: "images with a label",
+    shuffle: "images with shuffled patches",
+    occlude: "partly occluded images",
+    swap: "images of other classes"
+  };
+  var ABLATIONS2 = {
+    zero: "replaced by zeros",
+    mean: "replaced by their mean over the images",
+    resample: "replaced by those of an image of another class"
+  };
+  var METRICS = {
+    probability: "probability of the label",
+    logit: "logit of the label",
+    logit_difference: "logit difference",
+    kl: "KL divergence from the clean run (nats)",
+    cosine: "cosine similarity with the embedding of the clean run",
+    projection: "projection of the embedding"
+  };
+  var isLatents = (site) => String(site).startsWith("sae.");
+  var siteText = (site) => isLatents(site) ? `latents of ${site}` : known(SITES, site);
+  var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
+  var metricName = (metric) => known(METRICS, metric);
+  var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
+  function corruptedImages(corrupt) {
+    const [name, ...rest] = String(corrupt).split(":");
+    if (name === "cue") return `images with another ${rest.join(":")}`;
+    return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");
+  }
+  function sweepTitle({ site, by, corrupt, ablate, donor }) {
+    const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
+    return listed(
+      [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
+    );
+  }
+  function restrictions({ site, heads = "all", tokens = ["all"] }) {
+    const groups = isLatents(site) ? "" : "heads ";
+    const parts = [
+      ...heads === null || heads === "all" ? [] : [`${groups}${heads}`],
+      ...tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]
+    ];
+    return parts.length ? ` (${parts.join(", ")})` : "";
+  }
+  function sweepText(experiment, windows) {
+    const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
+    const what = siteText(site) + restrictions(experiment);
+    const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
+    const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
+    const of = donor ? ` of ${donor.model}` : "";
+    const corrupted = `the run on ${corruptedImages(corrupt)}`;
+    const direction = ablate ? `Ablation: ${what} of the clean run are ${known(ABLATIONS2, ablate)}` : corrupt === "none" ? `Patching from another model: ${what}${of} are patched into the run of this model` : mode === "denoising" ? `Denoising: ${what} of the clean run${of} are patched into ${corrupted}` : `Noising: ${what} of ${corrupted}${of} are patched into the clean run`;
+    return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
+  }
+
+  // sections/circuits/circuit.js
+  var EMBEDDING = "embed";
+  var LOGITS = "logits";
+  var componentOf = (receiver) => receiver.replace(/(?<=:\d+)\.[qkv]$/, "");
+  var inputOf = (receiver) => /:\d+\.([qkv])$/.exec(receiver)?.[1] ?? null;
+  function partsOf(name) {
+    const [, block, head] = /^blocks\.(\d+)\.[^:]*(?::(\d+))?$/.exec(name) ?? [];
+    return {
+      name,
+      block: block === void 0 ? null : Number(block),
+      head: head === void 0 ? null : Number(head)
+    };
+  }
+  function componentText(name) {
+    const { block, head } = partsOf(name);
+    if (head !== null) return `head ${head} of block ${block}`;
+    if (block !== null) return `MLP of block ${block}`;
+    return { [EMBEDDING]: "embedding", [LOGITS]: "logits" }[name] ?? name;
+  }
+  var Search = class {
+    constructor(block, title) {
+      Object.assign(this, block, { title });
+      const { senders, receivers, groups } = block;
+      this.edges = block.edges.map(([sender, receiver, group, score, effect], index) => ({
+        index,
+        from: senders[sender],
+        to: componentOf(receivers[receiver]),
+        input: inputOf(receivers[receiver]),
+        group: groups.length > 1 ? groups[group] : null,
+        isFirst: group === 0,
+        score,
+        effect
+      }));
+      this.components = [...senders, LOGITS].map(partsOf);
+      this.most = Math.max(...this.edges.map(({ score }) => Math.abs(score)), 0);
+      [this.curve] = block.curves;
+    }
+    /** Number of edges of the graph. */
+    get count() {
+      return this.experiment.edges;
+    }
+    /** Index of the smallest circuit with at least as many edges; by default, of that which keeps 80 % of the effect. */
+    indexOf(edges) {
+      const wanted = Number(edges ?? this.curve.size ?? this.count);
+      const found = this.circuits.findIndex(([count]) => count >= wanted);
+      return found < 0 ? this.circuits.length - 1 : found;
+    }
+    /** A circuit: its number of edges, those that are listed, and the share of the effect it keeps. */
+    circuit(index) {
+      const [count, listed2] = this.circuits[index];
+      const [estimate, low, high] = this.curve.faithfulness.map((column) => column[index]);
+      return { count, edges: listed2.map((i) => this.edges[i]), kept: { estimate, low, high } };
+    }
+  };
+  var intervalText = ([estimate, low, high]) => low === null ? brief(estimate) : `${brief(estimate)} (${brief(low)} to ${brief(high)})`;
+  var inputText = ({ input, group }) => [input, group && `at ${group === "prefix" ? "prefix tokens" : group}`].filter(Boolean).join(" ");
+  var scoreText = ({ score, effect }) => `score ${brief(score)}${effect ? `, exact effect ${intervalText(effect)}` : ""}`;
+  var edgeText = (edge) => `${edge.from} \u2192 ${[edge.to, inputText(edge)].filter(Boolean).join(" ")}: ${scoreText(edge)}`;
+
+  // state/layer-links.js
+  var blockOf = (site) => Number(/\d+/.exec(site)?.[0] ?? Number.NaN);
+  function layerLink(layer, words = []) {
+    const sites = unitTable.sites.filter(({ name }) => blockOf(name) === layer);
+    const site = sites.find(({ name }) => words.some((word) => name.includes(word))) ?? sites[0];
+    return site ? siteHash(site.name) : null;
+  }
+  function blockUnits(layer, word) {
+    const site = unitTable.sites.find(({ name }) => blockOf(name) === layer && name.includes(word));
+    return site ? Array.from({ length: site.count }, (_, i) => site.offset + i) : [];
+  }
+  var headSite = (layer) => unitTable.sites.find(({ name }) => blockOf(name) === layer && name.endsWith("attn.qk"));
+  function headUnits(layer, head) {
+    const site = headSite(layer);
+    return site ? unitsOf2(site, `:${head}`) : [];
+  }
+  function headUnitsLink(layer, head) {
+    const units = headUnits(layer, head);
+    if (units.length < 2) return units.length ? unitHash(unitTable.address(units[0])) : null;
+    return view.link({ ...NO_FILTERS, layer: headSite(layer).name, q: `:${head}@`, sort: null });
+  }
+  function attentionLink(layer, head, maps) {
+    const map = maps.find((each) => isHead(each, layer, head));
+    return map === void 0 ? null : `#attention=${escapeForHash(map)}`;
+  }
+  var headLink = (layer, head, maps) => headUnitsLink(layer, head) ?? attentionLink(layer, head, maps);
+  function neuronLink(layer, neuron) {
+    const site = unitTable.sites.find(
+      (each) => blockOf(each.name) === layer && /mlp/.test(each.name) && unitTable.find(`${each.name}:${neuron}`) >= 0
+    );
+    return site ? unitHash(`${site.name}:${neuron}`) : null;
+  }
+  function latentLink(site, latent) {
+    const address = [`${site}:${latent}`, `${site}:${latent}@max`, `${site}:${latent}@cls`].find(
+      (each) => unitTable.find(each) >= 0
+    );
+    return address ? unitHash(address) : null;
+  }
+  var isHead = (address, layer, head) => address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
+  function unitsOf2({ offset, count }, suffix) {
+    const found = [];
+    for (let i = offset; i < offset + count; i += 1)
+      if (unitTable.suffixes[i] === suffix || unitTable.suffixes[i].startsWith(`${suffix}@`))
+        found.push(i);
+    return found;
+  }
+
+  // sections/circuits/links.js
+  var SITES2 = { [EMBEDDING]: "patch_embed", [LOGITS]: "head" };
+  function unitsOf3(name) {
+    const { block, head } = partsOf(name);
+    if (head !== null) return headUnits(block, head);
+    return block === null ? [] : blockUnits(block, "mlp");
+  }
+  function linksOf(name, maps) {
+    const { block, head } = partsOf(name);
+    const count = unitsOf3(name).length;
+    const all = [];
+    if (head !== null) {
+      all.push([counted(count, "query-key logit"), headUnitsLink(block, head)]);
+      all.push(["attention map", attentionLink(block, head, maps)]);
+    } else if (block !== null) {
+      all.push([counted(count, "neuron"), count ? layerLink(block, ["mlp"]) : null]);
+    } else if (unitTable.sites.some((site) => site.name === SITES2[name])) {
+      all.push(["units", siteHash(SITES2[name])]);
+    }
+    return all.filter(([, href]) => href !== null);
+  }
+
+  // sections/circuits/details.js
+  var PICTURES = { most: 4, height: 64 };
+  var EDGES = 8;
+  function pictures(name) {
+    return unitsOf3(name).slice(0, PICTURES.most).map(
+      (unit) => element(
+        "a",
+        { href: unitHash(unitTable.address(unit)), title: unitTable.address(unit) },
+        thumbnail(unit, PICTURES.height)
+      )
+    );
+  }
+  function endButton(edge, name, { move: move2, highlight }) {
+    const button = buttonOf(name, "link", () => move2(name));
+    for (const event of ["focus", "pointerenter"])
+      button.addEventListener(event, () => highlight({ edge }));
+    for (const event of ["blur", "pointerleave"])
+      button.addEventListener(event, () => highlight(null));
+    return button;
+  }
+  function edgeList(title, edges, otherEnd, actions) {
+    const others = edges.length - EDGES;
+    return [
+      element("h5", {}, title),
+      edges.length ? element(
+        "ul",
+        {},
+        edges.slice(0, EDGES).map(
+          (edge) => element(
+            "li",
+            {},
+            endButton(edge, edge[otherEnd], actions),
+            ` ${[inputText(edge), scoreText(edge)].filter(Boolean).join(": ")}`
+          )
+        ),
+        others > 0 ? element("li", {}, `and ${others.toLocaleString("en")} more`) : null
+      ) : element("p", {}, "no edge of this circuit")
+    ];
+  }
+  function detailsOf(name, circuit, maps, actions) {
+    const links = linksOf(name, maps);
+    const shown = pictures(name);
+    const text = componentText(name);
+    return [
+      element("h4", { class: "address" }, name),
+      element(
+        "p",
+        {},
+        text === name ? null : [text[0].toUpperCase(), text.slice(1), links.length ? ": " : ""],
+        links.map(([words, href], i) => [i ? ", " : "", element("a", { href }, words)])
+      ),
+      shown.length ? element("div", { class: "pictures" }, shown) : null,
+      ...edgeList(
+        "Reads",
+        circuit.edges.filter(({ to }) => to === name),
+        "from",
+        actions
+      ),
+      ...edgeList(
+        "Read by",
+        circuit.edges.filter(({ from }) => from === name),
+        "to",
+        actions
+      )
+    ];
+  }
+
+  // sections/circuits/layout.js
+  var LEFT = 62;
+  var RIGHT = 12;
+  var TOP = 64;
+  var BOW = 90;
+  var COLUMN = { least: 34, most: 190 };
+  var HEAD_NAME = 52;
+  var ROW = { least: 60, most: 84, all: 1e3 };
+  var CELL = { width: 80, height: 40 };
+  function layoutOf(components, width) {
+    const blocks = 1 + Math.max(-1, ...components.map(({ block }) => block ?? -1));
+    const heads = 1 + Math.max(0, ...components.map(({ head }) => head ?? 0));
+    const column = clamped((width - LEFT - RIGHT) / (heads + 1), COLUMN);
+    const row = clamped(ROW.all / blocks, ROW);
+    const height = Math.min(CELL.height, column - 8, row / 2 - 4);
+    const room = Math.max(column * 0.6, Math.min(column - 10, 56));
+    const pair = Math.max(height, Math.min(2 * height, CELL.width, room));
+    const bottom = TOP + row * (blocks + 1);
+    const isNarrow2 = column < HEAD_NAME;
+    const x = (at) => LEFT + column * (at + 0.5);
+    const all = column * heads + height;
+    const bar = (y) => ({ x: LEFT + (column - height + all) / 2, y, width: all, height: 26 });
+    const places = components.map(({ name, block, head }) => {
+      if (block === null) return [name, bar(name === EMBEDDING ? bottom : TOP - 26)];
+      const y = TOP + row * (blocks - block) + (head === null ? -row / 2 : 0);
+      return [name, { x: x(head ?? heads), y, width: head === null ? height : pair, height }];
+    });
+    return {
+      places: new Map(places),
+      column,
+      width: LEFT + column * (heads + 1) + RIGHT,
+      height: bottom + 22,
+      rows: [
+        ...Array.from({ length: blocks }, (_, block) => [
+          `block ${block}`,
+          TOP + row * (blocks - block)
+        ]),
+        ...isNarrow2 ? [["head", 8]] : []
+      ],
+      columns: [
+        ...Array.from({ length: heads }, (_, head) => [isNarrow2 ? head : `head ${head}`, x(head)]),
+        ["MLP", x(heads)]
+      ]
+    };
+  }
+  var clamped = (value, { least, most }) => Math.max(least, Math.min(most, value));
+  function edgePath({ from, to, input, isFirst }, { places, column }) {
+    const [start, end] = [places.get(from), places.get(to)];
+    const side = isFirst ? -1 : 1;
+    const within = (place2, x) => Math.max(place2.x - place2.width / 2 + 8, Math.min(place2.x + place2.width / 2 - 8, x));
+    const inset = Math.min(end.width / 3, 16);
+    const x1 = input === null ? within(end, start.x) : end.x + ("qkv".indexOf(input) - 1) * inset;
+    const x0 = within(start, x1) + side * 3;
+    const [y0, y1] = [start.y - start.height / 2, end.y + end.height / 2];
+    const rise = y0 - y1;
+    const bow = side * Math.min(column * 0.66, BOW, Math.max(0, rise - 40) * 0.35);
+    const pull = Math.max(rise * 0.38, 8);
+    return `M${[x0, y0].map(fixed)}C${[x0 + bow, y0 - pull, x1 + bow, y1 + pull, x1, y1].map(fixed)}`;
+  }
+  var fixed = (value) => value.toFixed(1);
+
+  // sections/circuits/graph.js
+  var WIDTH2 = { least: 1, most: 8 };
+  var DIRECTIONS2 = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+  var Graph = class {
+    constructor(search, circuit, maps, width, show3) {
+      Object.assign(this, { search, circuit, maps, show: show3 });
+      this.layout = layoutOf(search.components, width);
+      this.edges = new Map(
+        // The strongest edges are drawn last, on top.
+        circuit.edges.toReversed().map((edge) => [edge.index, this.edgeNode(edge)])
+      );
+      this.nodes = new Map(search.components.map(({ name }) => [name, this.componentNode(name)]));
+      this.svg = this.draw();
+      this.setStop(this.first());
+    }
+    /** The component with the most score in the circuit, among heads and MLPs. */
+    first() {
+      const sums = /* @__PURE__ */ new Map();
+      for (const { from, to, score } of this.circuit.edges)
+        for (const name of [from, to]) sums.set(name, (sums.get(name) ?? 0) + Math.abs(score));
+      const own = this.search.components.filter(({ block }) => block !== null);
+      const most = own.reduce(
+        (best, { name }) => (sums.get(name) ?? 0) > (sums.get(best) ?? 0) ? name : best,
+        own[0].name
+      );
+      return most;
+    }
+    draw() {
+      const { width, height, rows, columns } = this.layout;
+      const text = (content, attributes) => svgElement("text", attributes, content);
+      return svgElement(
+        "svg",
+        {
+          class: "circuit-graph",
+          viewBox: `0 0 ${width} ${height}`,
+          width,
+          height,
+          role: "group",
+          "aria-label": `Circuit of ${counted(this.circuit.count, "edge")}; the arrow keys move among components`
+        },
+        svgElement(
+          "g",
+          { "aria-hidden": "true" },
+          rows.map(([name, y]) => text(name, { x: 0, y, dy: "0.35em" })),
+          columns.map(([name, x]) => text(name, { x, y: 12, "text-anchor": "middle" }))
+        ),
+        svgElement("g", { class: "edges", "aria-hidden": "true" }, [...this.edges.values()]),
+        [...this.nodes.values()]
+      );
+    }
+    edgeNode(edge) {
+      const d = edgePath(edge, this.layout);
+      const share = this.search.most ? Math.abs(edge.score) / this.search.most : 0;
+      const line2 = svgElement("path", { class: "edge-line", d });
+      line2.style.strokeWidth = `${Math.max(WIDTH2.least, WIDTH2.most * share).toFixed(2)}px`;
+      const node = svgElement(
+        "g",
+        { class: edge.score < 0 ? "edge falls" : "edge" },
+        line2,
+        svgElement("path", { class: "edge-hit", d })
+      );
+      node.addEventListener("pointerenter", () => this.highlight({ edge }));
+      node.addEventListener("pointerleave", () => this.highlight(null));
+      return node;
+    }
+    componentNode(name) {
+      const { x, y, width, height } = this.layout.places.get(name);
+      const [reads, sends] = this.degrees(name);
+      const isUsed = reads + sends > 0;
+      const [, href] = linksOf(name, this.maps)[0] ?? [];
+      const text = componentText(name);
+      const frame = { x: x - width / 2, y: y - height / 2, width, height };
+      const node = svgElement(
+        href ? "a" : "g",
+        {
+          class: `component${isUsed ? "" : " unused"}`,
+          tabindex: "-1",
+          "aria-label": `${text[0].toUpperCase()}${text.slice(1)}: reads ${counted(reads, "edge")}, read by ${sends.toLocaleString("en")}`,
+          ...href ? { href } : { role: "img" }
+        },
+        svgElement("rect", { class: "cell-frame", rx: 3, ...frame }),
+        this.content(name, frame)
+      );
+      const select = () => this.highlight({ name });
+      node.addEventListener("pointerenter", select);
+      node.addEventListener("pointerleave", () => this.highlight(null));
+      node.addEventListener("focus", () => {
+        this.setStop(name);
+        select();
+      });
+      node.addEventListener("blur", () => this.highlight(null));
+      node.addEventListener("keydown", (event) => this.move(event, name));
+      let isShown3 = true;
+      node.addEventListener("pointerdown", ({ pointerType }) => {
+        isShown3 = pointerType !== "touch" || this.stop === name;
+      });
+      node.addEventListener("click", (event) => {
+        if (!isShown3) event.preventDefault();
+        if (!isShown3 || !href) node.focus({ preventScroll: true });
+        isShown3 = true;
+      });
+      return node;
+    }
+    /** The picture of a component, or else its short name. */
+    content(name, { x, y, width, height }) {
+      const [unit] = unitsOf3(name);
+      if (unit === void 0)
+        return svgElement(
+          "text",
+          { x: x + width / 2, y: y + height / 2, dy: "0.35em", "text-anchor": "middle" },
+          { embed: "embedding" }[name] ?? name.split(/[.:]/).at(-1)
+        );
+      const isWide = unitTable.siteOf(unit).wide;
+      const picture = thumbnail(unit, Math.min(height - 4, isWide ? width / 2 - 4 : width - 4));
+      picture.removeAttribute("role");
+      picture.removeAttribute("aria-label");
+      return svgElement(
+        "foreignObject",
+        { x: x + 1, y: y + 1, width: width - 2, height: height - 2, "aria-hidden": "true" },
+        element("div", { class: "cell-picture" }, picture)
+      );
+    }
+    /** Numbers of edges that a component reads, and that read it. */
+    degrees(name) {
+      const { edges } = this.circuit;
+      return ["to", "from"].map((end) => edges.filter((edge) => edge[end] === name).length);
+    }
+    setStop(name) {
+      this.nodes.get(this.stop)?.setAttribute("tabindex", "-1");
+      this.stop = name;
+      this.nodes.get(name).setAttribute("tabindex", "0");
+    }
+    /** Focus a component. */
+    focus(name) {
+      this.nodes.get(name).focus({ preventScroll: false });
+    }
+    /** Move the focus to the nearest component in the direction of an arrow key. */
+    move(event, name) {
+      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      const direction = DIRECTIONS2[event.key];
+      if (!direction) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const next = this.nearest(name, direction);
+      if (next !== null) this.focus(next);
+    }
+    nearest(name, [right, down]) {
+      const { places } = this.layout;
+      const here = places.get(name);
+      let [best, least] = [null, Infinity];
+      for (const [other, { x, y }] of places) {
+        const [dx, dy] = [x - here.x, y - here.y];
+        const ahead = dx * right + dy * down;
+        const aside = Math.abs(dx * down) + Math.abs(dy * right);
+        if (ahead <= 1 || right && aside > here.height * 1.2) continue;
+        const distance = ahead + 2 * aside;
+        if (distance < least) [best, least] = [other, distance];
+      }
+      return best;
+    }
+    /** Highlight a component or an edge with what it is connected to, or nothing. */
+    highlight(what) {
+      this.svg.classList.toggle("highlighting", what !== null);
+      const isOn = (edge) => what !== null && (what.edge === edge || edge.from === what.name || edge.to === what.name);
+      const names = /* @__PURE__ */ new Set([what?.name]);
+      for (const edge of this.circuit.edges) {
+        const on = isOn(edge);
+        this.edges.get(edge.index).classList.toggle("on", on);
+        if (on) names.add(edge.from).add(edge.to);
+      }
+      for (const [name, node] of this.nodes) node.classList.toggle("on", names.has(name));
+      this.show(what);
+    }
+    /** What is highlighted, in words. */
+    describe({ name, edge }) {
+      if (edge) return edgeText(edge);
+      const [reads, sends] = this.degrees(name);
+      return `${name}: reads ${counted(reads, "edge")}, read by ${counted(sends, "edge")}`;
+    }
+  };
+
+  // sections/circuits/section.js
+  var CHART_HEIGHT = 280;
+  function titlesOf(blocks) {
+    const base = ({ experiment: { corrupt, metric } }) => listed([corrupt, metricName(metric)].map(String));
+    return blocks.map((block) => {
+      const isAmbiguous = blocks.some((other) => other !== block && base(other) === base(block));
+      return isAmbiguous ? listed([base(block), block.label]) : base(block);
+    });
+  }
+  var shareOf = (part, all) => `${rounded(Number((100 * part / all).toPrecision(2)))}\xA0%`;
+  var keptText = ({ estimate, low, high }) => `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
+  function searchText({ experiment, scored, tested, total }) {
+    const data2 = experiment.data?.name;
+    return [
+      `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
+      `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""} that the clean run classifies correctly, tested on ${tested.toLocaleString("en")} others. `,
+      `Total effect ${intervalText(total)}.`
+    ];
+  }
+  function circuitText(search, { count, edges, kept }) {
+    const { size } = search.curve;
+    return [
+      `${counted(count, "edge")} of ${search.count.toLocaleString("en")} (${shareOf(count, search.count)}) keep ${keptText(kept)} of the effect. `,
+      edges.length < count ? `The ${counted(edges.length, "edge")} with the largest scores are drawn. ` : "",
+      size === null ? "No circuit keeps 80\xA0% of the effect." : ""
+    ];
+  }
+  var edgesLegend = ({ groups }) => element(
+    "ul",
+    { class: "shares" },
+    [
+      ["", "raises the metric (score above 0)"],
+      ["falls", "lowers it"]
+    ].map(
+      ([name, text]) => element(
+        "li",
+        {},
+        element("span", { class: `edge-sample ${name}`, "aria-hidden": "true" }),
+        text
+      )
+    ),
+    element("li", {}, "width: score"),
+    groups.length > 1 ? element("li", {}, "bent to the left: prefix tokens, to the right: patches") : null
+  );
+  function graphBlock(search, circuit, maps) {
+    const readout = element("output", { class: "quiet readout" });
+    const panel = element("aside", { class: "component-panel", "aria-label": "Component" });
+    let graph = null;
+    let shown = null;
+    const select = (name) => {
+      if (name === shown) return;
+      shown = name;
+      const actions = {
+        move: (other) => graph.focus(other),
+        highlight: (what) => graph.highlight(what)
+      };
+      panel.replaceChildren(...detailsOf(name, circuit, maps, actions).filter(Boolean));
+    };
+    const show3 = (what) => {
+      readout.textContent = what ? graph.describe(what) : "";
+      if (what?.name) select(what.name);
+    };
+    const draw = (width) => {
+      graph = new Graph(search, circuit, maps, width, show3);
+      if (shown === null) select(graph.stop);
+      else graph.setStop(shown);
+      return graph.svg;
+    };
+    return element(
+      "div",
+      { class: "circuit" },
+      element(
+        "figure",
+        { class: "chart wide" },
+        responsive(draw, "map-container"),
+        readout,
+        element("figcaption", {}, edgesLegend(search))
+      ),
+      panel
+    );
+  }
+  function faithfulnessBlock(search) {
+    const { curves } = search;
+    const { counts } = curves[0];
+    const readout = element("output", { class: "quiet readout" });
+    const lines = curves.map(({ method, faithfulness: [estimate, low, high] }) => ({
+      name: method,
+      estimate,
+      low,
+      high
+    }));
+    const read = (i) => {
+      readout.textContent = i === null ? "" : listed([
+        `${counted(counts[i], "edge")} (${shareOf(counts[i], search.count)})`,
+        ...lines.map(
+          ({ name, estimate, low, high }) => `${name} ${keptText({ estimate: estimate[i], low: low[i], high: high[i] })}`
+        )
+      ]);
+    };
+    const plot = (width) => intervalsPlot(
+      {
+        lines,
+        categories: counts.map((count) => ({ name: count.toLocaleString("en"), href: null })),
+        level: 0.8,
+        title: `edges, of ${search.count.toLocaleString("en")} (logarithmic)`,
+        description: `Faithfulness by number of edges, ${search.title}; arrow keys read the values`,
+        height: CHART_HEIGHT,
+        read
+      },
+      width
+    );
+    return element(
+      "section",
+      { "aria-label": "Faithfulness" },
+      element("h4", {}, "Faithfulness"),
+      element(
+        "p",
+        { class: "quiet" },
+        "Share of the effect that a circuit keeps alone, with 95\xA0% confidence intervals: circuits grown from the scores of edges, all edges between the components with the largest scores, and random circuits."
+      ),
+      element(
+        "figure",
+        { class: "chart wide" },
+        responsive(plot, "chart-container"),
+        element(
+          "figcaption",
+          {},
+          linesLegend(
+            lines.map(({ name }) => name),
+            "80\xA0% of the effect"
+          ),
+          readout
+        )
+      ),
+      curvesTable(search)
+    );
+  }
+  function curvesTable({ curves }) {
+    const row = (heading, cell) => element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, heading),
+      curves.map((curve) => element("td", {}, cell(curve)))
+    );
+    const summary = element(
+      "table",
+      { class: "quality-table" },
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          element("td", {}),
+          curves.map(({ method }) => element("th", { scope: "col" }, method))
+        )
+      ),
+      element(
+        "tbody",
+        {},
+        row(
+          "Fewest edges that keep 80\xA0%",
+          ({ size }) => size === null ? "none" : size.toLocaleString("en")
+        ),
+        row("Area under the curve (CPR)", ({ cpr }) => brief(cpr)),
+        row("Area between the curve and 1 (CMD)", ({ cmd }) => brief(cmd))
+      )
+    );
+    const values = tableOf(
+      "Values",
+      [
+        "Edges",
+        ...curves.flatMap(({ method }) => [`Faithfulness, ${method}`, `Completeness, ${method}`])
+      ],
+      () => curves[0].counts.map((count, i) => [
+        count.toLocaleString("en"),
+        ...curves.flatMap(({ faithfulness: [estimate, low, high], completeness }) => [
+          keptText({ estimate: estimate[i], low: low[i], high: high[i] }),
+          percent(completeness[i])
+        ])
+      ])
+    );
+    return [summary, values];
+  }
+  function edgesTable(search, circuit, maps) {
+    const { edges } = search;
+    const isIn = new Set(circuit.edges);
+    const linked2 = (name) => {
+      const [, href] = linksOf(name, maps)[0] ?? [];
+      return href ? element("a", { href }, name) : name;
+    };
+    return tableOf(
+      "Strongest edges",
+      [
+        "From",
+        "To",
+        "Input",
+        { text: "Score", value: (i) => edges[i].score },
+        { text: "Exact effect", value: (i) => edges[i].effect?.[0] ?? null },
+        "95\xA0% CI",
+        "In this circuit"
+      ],
+      () => edges.map((edge) => [
+        linked2(edge.from),
+        linked2(edge.to),
+        inputText(edge),
+        brief(edge.score),
+        edge.effect ? brief(edge.effect[0]) : "\u2013",
+        edge.effect && edge.effect[1] !== null ? `${brief(edge.effect[1])} to ${brief(edge.effect[2])}` : "\u2013",
+        isIn.has(edge) ? "yes" : "no"
+      ])
+    );
+  }
+  function searchBlock(search, maps) {
+    const container = element("div", {});
+    let drawn = null;
+    const update = ({ edges }) => {
+      const index = search.indexOf(edges);
+      if (index === drawn) return;
+      drawn = index;
+      const circuit = search.circuit(index);
+      const isOpen = container.querySelector(":scope > details")?.open;
+      const table = edgesTable(search, circuit, maps);
+      container.replaceChildren(
+        element("p", { class: "summary" }, circuitText(search, circuit)),
+        graphBlock(search, circuit, maps),
+        table
+      );
+      if (isOpen) table.open = true;
+    };
+    const node = element(
+      "section",
+      { class: "sweep", "aria-label": search.title },
+      element("h3", {}, search.title),
+      element("p", { class: "quiet" }, searchText(search)),
+      container,
+      faithfulnessBlock(search),
+      settingsTable(search.settings)
+    );
+    return [node, update];
+  }
+  function sizeControl(searches) {
+    const sizes = [
+      ...new Set(searches.flatMap(({ circuits }) => circuits.map(([count]) => count)))
+    ].sort((a, b) => a - b);
+    const select = element(
+      "select",
+      {},
+      element("option", { value: "" }, "fewest that keep 80\xA0%"),
+      sizes.map((size) => element("option", { value: size }, size.toLocaleString("en")))
+    );
+    select.addEventListener(
+      "change",
+      () => view.replace({ options: select.value ? { edges: select.value } : {} })
+    );
+    const update = ({ edges = "" }) => {
+      select.value = edges;
+      if (select.selectedIndex < 0) select.value = "";
+    };
+    return [
+      element("div", { class: "options" }, element("label", {}, "Number of edges", " ", select)),
+      update
+    ];
+  }
+  var expectedText = (count) => count < 10 ? brief(count) : Math.round(count).toLocaleString("en");
+  function sharedBlock(searches, shared) {
+    if (!shared.length) return [null, () => {
+    }];
+    const body = element("tbody", {});
+    const update = ({ edges }) => {
+      const indices = searches.map((search) => search.indexOf(edges));
+      const size = (i) => searches[i].circuits[indices[i]][0];
+      body.replaceChildren(
+        ...shared.map(
+          ([a, b, counts]) => element(
+            "tr",
+            {},
+            element("th", { scope: "row" }, `${searches[a].title}, and ${searches[b].title}`),
+            [
+              size(a).toLocaleString("en"),
+              size(b).toLocaleString("en"),
+              counts[indices[a]][indices[b]].toLocaleString("en"),
+              expectedText(size(a) * size(b) / searches[a].count)
+            ].map((cell) => element("td", {}, cell))
+          )
+        )
+      );
+    };
+    const node = element(
+      "section",
+      { class: "sweep", "aria-label": "Shared edges" },
+      element("h3", {}, "Shared edges"),
+      element(
+        "div",
+        { class: "table", tabindex: "0", role: "region", "aria-label": "Shared edges" },
+        element(
+          "table",
+          {},
+          element(
+            "thead",
+            {},
+            element(
+              "tr",
+              {},
+              ["Circuits", "Edges of the first", "Of the second", "Shared", "Expected by chance"].map(
+                (head) => element("th", { scope: "col" }, head)
+              )
+            )
+          ),
+          body
+        )
+      )
+    );
+    return [node, update];
+  }
+  function circuitsView(section, data2) {
+    const titles = titlesOf(data2.circuits);
+    const searches = data2.circuits.map((block, i) => new Search(block, titles[i]));
+    const blocks = searches.map((search) => searchBlock(search, data2.attention));
+    const [control, updateControl] = sizeControl(searches);
+    const [sharedNode, updateShared] = sharedBlock(searches, data2.shared);
+    section.update = (options) => {
+      updateControl(options);
+      updateShared(options);
+      for (const [, update] of blocks) update(options);
+    };
+    return [
+      sectionHead(
+        "Circuits",
+        "Sets of edges between heads, MLPs, the embedding and the logits that suffice for an effect. Point at a component or an edge to read its numbers; the arrow keys move among components, and a click opens the units of a component."
+      ),
+      control,
+      sharedNode,
+      blocks.map(([node]) => node)
+    ];
+  }
+
   // sections/figures.js
   function pictureOf2([number, width, height], shown, alt, loading) {
     return element("img", {
@@ -6885,14 +7916,14 @@
       ends(range)
     ];
     const triple = ([image, query, key, value], i) => {
-      const pictures = [[image], query, key];
+      const pictures2 = [[image], query, key];
       return element(
         "figure",
         { class: "triple" },
         element(
           "div",
           { class: "three" },
-          pictures.map(
+          pictures2.map(
             ([figure, ...range], j) => element(
               "div",
               {},
@@ -7276,7 +8307,7 @@
       name,
       ""
     ];
-    const pictures = (entries) => extremeUnits(entries, metricKey(name));
+    const pictures2 = (entries) => extremeUnits(entries, metricKey(name));
     const known2 = unitTable.metrics.some(({ key }) => key === metricKey(name));
     const heading = known2 ? element(
       "a",
@@ -7305,8 +8336,8 @@
         ),
         element("p", { class: "quiet" }, counted(found.count, "unit"))
       ),
-      element("td", {}, pictures(found.best)),
-      element("td", {}, pictures(found.worst))
+      element("td", {}, pictures2(found.best)),
+      element("td", {}, pictures2(found.worst))
     );
   }
   function reportMetrics({ numbers }) {
@@ -7519,52 +8550,17 @@
     ];
   }
 
-  // charts/reading.js
-  function makeReadable(node, { at, next, show: show3, open: open2 = () => {
-  } }) {
-    let current = null;
-    const read = (item) => {
-      current = item;
-      show3(item);
-    };
-    for (const name of ["pointermove", "pointerdown"])
-      node.addEventListener(name, (event) => read(at(event)));
-    node.addEventListener("pointerleave", (event) => {
-      if (event.pointerType === "mouse" && document.activeElement !== node) read(null);
-    });
-    node.addEventListener("focus", () => {
-      if (node.matches(":focus-visible")) read(current ?? next(null, null));
-    });
-    node.addEventListener("blur", () => read(null));
-    node.addEventListener("keydown", (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (event.key === "Enter" && current !== null) open2();
-      else if (event.key.startsWith("Arrow")) read(next(current, event.key) ?? current);
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    });
-  }
-  function svgPoint(svg, event) {
-    const box = svg.getBoundingClientRect();
-    const { width, height } = svg.viewBox.baseVal;
-    return [
-      (event.clientX - box.left) * width / box.width,
-      (event.clientY - box.top) * height / box.height
-    ];
-  }
-
   // charts/heat-map.js
   var LEVELS = 24;
   var LETTER = 7;
-  var ROW = { least: 14, most: 30 };
-  var COLUMN = { least: 4, most: 160 };
+  var ROW2 = { least: 14, most: 30 };
+  var COLUMN2 = { least: 4, most: 160 };
   function heatMap({ values, most, rows = null, columns = null, description, linkOf = () => null, read }, width) {
     const across = Math.max(...values.map((row) => row.length));
     const left = rows ? Math.max(...rows.map(({ name }) => name.length)) * LETTER + 8 : 1;
     const top = columns ? 20 : 1;
-    const cell = Math.max(COLUMN.least, Math.min(COLUMN.most, (width - left - 1) / across));
-    const height = rows ? Math.min(ROW.most, Math.max(ROW.least, cell)) : cell;
+    const cell = Math.max(COLUMN2.least, Math.min(COLUMN2.most, (width - left - 1) / across));
+    const height = rows ? Math.min(ROW2.most, Math.max(ROW2.least, cell)) : cell;
     const size = [left + cell * across + 1, top + height * values.length + 1];
     const x = (j) => left + cell * j;
     const y = (i) => top + height * i;
@@ -7668,228 +8664,6 @@
     element("span", { class: "diverging" }),
     element("span", {}, brief(most))
   );
-
-  // charts/intervals.js
-  function intervalsPlot({ lines, categories, level, title, description, height, read }, width) {
-    const values = lines.flatMap(({ estimate, low, high }) => [estimate, low, high]);
-    const [least, most] = valueRange([...values, [0, level]]);
-    const right = width - CHART.right;
-    const bottom = height - CHART.bottom - 14;
-    const step2 = (right - CHART.left) / categories.length;
-    const x = (i) => CHART.left + step2 * (i + 0.5);
-    const y = (value) => bottom - (bottom - CHART.top) * (value - least) / (most - least);
-    const svg = svgElement("svg", {
-      class: "plot chart-plot",
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height
-    });
-    const guide = svgElement("line", { class: "guide", y1: CHART.top, y2: bottom });
-    const plot = svgElement("g", { tabindex: "0", role: "application", "aria-label": description });
-    addVerticalAxis(plot, least, most, y, right);
-    plot.append(
-      guide,
-      svgElement("line", { class: "axis", x1: CHART.left, x2: right, y1: bottom, y2: bottom })
-    );
-    if (level !== null)
-      plot.append(
-        svgElement("line", {
-          class: "level",
-          x1: CHART.left,
-          x2: right,
-          y1: y(level),
-          y2: y(level)
-        })
-      );
-    lines.forEach((line2, i) => {
-      plot.append(lineNode(line2, x, y, sampleColor(i)));
-    });
-    plot.append(
-      svgElement("rect", {
-        class: "hit",
-        x: CHART.left,
-        y: CHART.top,
-        width: right - CHART.left,
-        height: bottom - CHART.top
-      })
-    );
-    svg.append(plot, ...categoryLabels(categories, x, bottom, step2));
-    svg.append(
-      svgElement(
-        "text",
-        { class: "name", x: (CHART.left + right) / 2, y: height - 4, "text-anchor": "middle" },
-        title
-      )
-    );
-    const last = categories.length - 1;
-    const clipped = (i) => Math.min(last, Math.max(0, i));
-    makeReadable(plot, {
-      at: (event) => clipped(Math.floor((svgPoint(svg, event)[0] - CHART.left) / step2)),
-      next: (i, key) => i === null ? 0 : clipped(i + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0)),
-      show: (i) => {
-        guide.classList.toggle("shown", i !== null);
-        if (i !== null) for (const end of ["x1", "x2"]) guide.setAttribute(end, x(i));
-        read(i);
-      }
-    });
-    return svg;
-  }
-  function lineNode({ estimate, low, high }, x, y, color) {
-    const isKnown = (i) => low[i] !== null && low[i] !== void 0;
-    const node = svgElement("g", { class: color });
-    for (const run of runs2(low.length, isKnown)) {
-      const forth = run.map((i) => `${x(i).toFixed(1)} ${y(high[i]).toFixed(1)}`);
-      const back = run.map((i) => `${x(i).toFixed(1)} ${y(low[i]).toFixed(1)}`).reverse();
-      node.append(
-        run.length > 1 ? svgElement("path", { class: "band", d: `M${[...forth, ...back].join("L")}Z` }) : svgElement("path", { class: "whisker", d: `M${forth[0]}L${back[0]}` })
-      );
-    }
-    node.append(svgElement("path", { class: "line", d: linePath(estimate, x, y) }));
-    estimate.forEach((value, i) => {
-      if (value !== null)
-        node.append(svgElement("circle", { class: "dot", cx: x(i), cy: y(value), r: 3 }));
-    });
-    return node;
-  }
-  function runs2(count, holds) {
-    const found = [];
-    for (let i = 0; i < count; i += 1) {
-      if (!holds(i)) continue;
-      if (i && holds(i - 1)) found.at(-1).push(i);
-      else found.push([i]);
-    }
-    return found;
-  }
-  function categoryLabels(categories, x, bottom, step2) {
-    const room = Math.max(...categories.map(({ name }) => name.length)) * 7 + 10;
-    const every = Math.ceil(room / step2);
-    return categories.map(({ name, href }, i) => {
-      if (i % every) return null;
-      const text = svgElement(
-        "text",
-        { class: "tick", x: x(i), y: bottom + 18, "text-anchor": "middle" },
-        name
-      );
-      return href === null ? text : svgElement("a", { href, "aria-label": `layer ${name}` }, text);
-    }).filter((node) => node !== null);
-  }
-
-  // state/layer-links.js
-  var blockOf = (site) => Number(/\d+/.exec(site)?.[0] ?? Number.NaN);
-  function layerLink(layer, words = []) {
-    const sites = unitTable.sites.filter(({ name }) => blockOf(name) === layer);
-    const site = sites.find(({ name }) => words.some((word) => name.includes(word))) ?? sites[0];
-    return site ? siteHash(site.name) : null;
-  }
-  function headLink(layer, head, maps) {
-    const site = unitTable.sites.find(
-      ({ name }) => blockOf(name) === layer && name.endsWith("attn.qk")
-    );
-    const address = `${site?.name}:${head}`;
-    const units = site ? unitsOf2(site, `:${head}`) : [];
-    if (units.length === 1) return unitHash(unitTable.address(units[0]));
-    if (units.length)
-      return view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null });
-    const map = maps.find((each) => each === address || isHead(each, layer, head));
-    return map === void 0 ? null : `#attention=${escapeForHash(map)}`;
-  }
-  function neuronLink(layer, neuron) {
-    const site = unitTable.sites.find(
-      (each) => blockOf(each.name) === layer && /mlp/.test(each.name) && unitTable.find(`${each.name}:${neuron}`) >= 0
-    );
-    return site ? unitHash(`${site.name}:${neuron}`) : null;
-  }
-  function latentLink(site, latent) {
-    const address = [`${site}:${latent}`, `${site}:${latent}@max`, `${site}:${latent}@cls`].find(
-      (each) => unitTable.find(each) >= 0
-    );
-    return address ? unitHash(address) : null;
-  }
-  var isHead = (address, layer, head) => address.endsWith(`attn.qk:${head}`) && blockOf(address) === layer;
-  function unitsOf2({ offset, count }, suffix) {
-    const found = [];
-    for (let i = offset; i < offset + count; i += 1)
-      if (unitTable.suffixes[i] === suffix || unitTable.suffixes[i].startsWith(`${suffix}@`))
-        found.push(i);
-    return found;
-  }
-
-  // sections/traces/experiment-text.js
-  var SITES = {
-    attn_out: "attention outputs",
-    mlp_out: "MLP outputs",
-    resid_pre: "states of the residual stream before each block",
-    resid_mid: "states of the residual stream between attention and MLP",
-    resid_post: "states of the residual stream after each block",
-    z: "outputs of attention heads",
-    q: "queries",
-    k: "keys",
-    v: "values",
-    pattern: "attention patterns",
-    neurons: "MLP neurons after the nonlinearity",
-    patch_embed: "patch embeddings",
-    pos_embed: "position embeddings"
-  };
-  var CORRUPTED = {
-    grayscale: "grayscale images",
-    blur: "blurred images",
-    noise: "images with noise",
-    embedding: "images with noise on the patch embeddings",
-    silhouette: "silhouettes",
-    mask: "images with a filled object",
-    background: "images with a filled background",
-    word: "images with a label",
-    shuffle: "images with shuffled patches",
-    occlude: "partly occluded images",
-    swap: "images of other classes"
-  };
-  var ABLATIONS2 = {
-    zero: "replaced by zeros",
-    mean: "replaced by their mean over the images",
-    resample: "replaced by those of an image of another class"
-  };
-  var METRICS = {
-    probability: "probability of the label",
-    logit: "logit of the label",
-    logit_difference: "logit difference",
-    kl: "KL divergence from the clean run (nats)",
-    cosine: "cosine similarity with the embedding of the clean run",
-    projection: "projection of the embedding"
-  };
-  var isLatents = (site) => String(site).startsWith("sae.");
-  var siteText = (site) => isLatents(site) ? `latents of ${site}` : known(SITES, site);
-  var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
-  var metricName = (metric) => known(METRICS, metric);
-  var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
-  function corruptedImages(corrupt) {
-    const [name, ...rest] = String(corrupt).split(":");
-    if (name === "cue") return `images with another ${rest.join(":")}`;
-    return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");
-  }
-  function sweepTitle({ site, by, corrupt, ablate, donor }) {
-    const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
-    return listed(
-      [source ?? "patching", site === "neurons" ? "mlp_act" : site, `by ${by}`].map(String)
-    );
-  }
-  function restrictions({ site, heads = "all", tokens = ["all"] }) {
-    const groups = isLatents(site) ? "" : "heads ";
-    const parts = [
-      ...heads === null || heads === "all" ? [] : [`${groups}${heads}`],
-      ...tokens === null || String(tokens) === "all" ? [] : [`tokens ${tokens.join(" or ")}`]
-    ];
-    return parts.length ? ` (${parts.join(", ")})` : "";
-  }
-  function sweepText(experiment, windows) {
-    const { site, by, mode, corrupt, ablate, donor, frozen } = experiment;
-    const what = siteText(site) + restrictions(experiment);
-    const each = by === "layer" ? "one layer at a time" : `one ${by} at a time`;
-    const unit = windows.length === 1 && windows[0] === 1 ? each : `${by === "layer" ? "" : `one ${by} of `}${windows.join(" or ")} adjacent layers at a time`;
-    const of = donor ? ` of ${donor.model}` : "";
-    const corrupted = `the run on ${corruptedImages(corrupt)}`;
-    const direction = ablate ? `Ablation: ${what} of the clean run are ${known(ABLATIONS2, ablate)}` : corrupt === "none" ? `Patching from another model: ${what}${of} are patched into the run of this model` : mode === "denoising" ? `Denoising: ${what} of the clean run${of} are patched into ${corrupted}` : `Noising: ${what} of ${corrupted}${of} are patched into the clean run`;
-    return `${direction}, ${unit}${frozen ? ", with frozen norms" : ""}.`;
-  }
 
   // sections/traces/section.js
   var ALL2 = "all";
@@ -8014,23 +8788,9 @@
         ),
         "chart-container"
       );
-      const legend2 = element(
-        "ul",
-        { class: "shares" },
-        lines.map(
-          ({ name }, i) => element(
-            "li",
-            {},
-            element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
-            name
-          )
-        ),
-        level === null ? null : element(
-          "li",
-          {},
-          element("span", { class: "dash", "aria-hidden": "true" }),
-          "total effect"
-        )
+      const legend2 = linesLegend(
+        lines.map(({ name }) => name),
+        level === null ? null : "total effect"
       );
       return [chart, legend2];
     }
@@ -8105,7 +8865,7 @@
         [
           "Layer",
           ...varying.map(([name]) => name),
-          "Effect",
+          { text: "Effect", value: (i) => effect[0][i] },
           "95\xA0% CI",
           "Share",
           "95\xA0% CI"
@@ -8117,7 +8877,8 @@
           range(effect, i),
           share[0][i] === null ? "unknown" : percent(share[0][i]),
           shareRange(share, i)
-        ])
+        ]),
+        this.by === "layer" || this.by === "token" ? null : 1 + varying.length
       );
     }
   };
@@ -8165,7 +8926,7 @@
         { class: "quiet" },
         "Of each class with one of the largest total effects, the image nearest to the median of its class."
       ),
-      sweep.images.map(({ image, label, pictures, means, effect }) => {
+      sweep.images.map(({ image, label, pictures: pictures2, means, effect }) => {
         const [clean, corrupted] = means.map((values) => values[at]);
         const isDenoising = sweep.experiment.mode === "denoising";
         const total = clean === null || corrupted === null ? null : isDenoising ? clean - corrupted : corrupted - clean;
@@ -8180,7 +8941,7 @@
             element(
               "div",
               { class: "two" },
-              pictures.map(
+              pictures2.map(
                 (picture, i) => enlargeable(
                   picture,
                   Math.min(128, shownWidth(picture[1])),
@@ -8333,6 +9094,7 @@
     tokens: "Positions",
     compare: "Comparison",
     traces: "Patching",
+    circuits: "Circuits",
     autoencoders: "Autoencoders"
   };
   var VIEWS = {
@@ -8346,6 +9108,7 @@
     tokens: tokensView,
     compare: compareView,
     traces: tracesView,
+    circuits: circuitsView,
     autoencoders: autoencodersView
   };
   var Section = class {

@@ -36,7 +36,9 @@ from patching.circuits.faithfulness import (
 from patching.circuits.graph import Graph
 from patching.circuits.graph_forward import GraphViT, Metric, Run, graph_vit
 from patching.circuits.path_patching import Edge, edge_effects
+from patching.circuits.report import CIRCUITS, EDGES, EFFECTS, SCORES
 from patching.circuits.search import top_edges
+from patching.circuits.stored_report import store_report
 from patching.effects.accuracy import check_accuracy
 from patching.effects.labels import labels_for
 from patching.effects.metrics import Reference, measure
@@ -45,9 +47,9 @@ from patching.interventions.corruptions import Corruption, Corruptor
 from patching.settings import EMBEDDING_METRICS, METRICS
 from patching.vit.residual_vit import residual_vit
 
-SCORES, CIRCUITS, EDGES, EFFECTS = "edge_scores", "circuits", "circuit_edges", "circuit_effects"
 LISTED = 200
-"""Number of edges with the largest scores that are stored by name."""
+"""Number of edges with the largest scores that are stored by name, with those of the circuits of at
+most as many edges."""
 CHECKED = 20
 """Number of these whose exact effect is measured by path patching."""
 LEAST_IMAGES = 4
@@ -186,8 +188,8 @@ def circuits_to_store(
         writer = open_writer(model, store, SCORES, configuration, force)
         stored = _add(writer, source.batches(halves[0]), scores, advance(0))
         mean = _mean_scores(Store(store), halves[0])
-        edges = _strongest(graph.graph, mean)
         circuits = _circuits(graph.graph, mean, settings.controls)
+        edges = _listed(graph.graph, mean, circuits)
         _store_circuits(model, store, configuration, graph.graph, mean, edges, circuits)
         masks = [mask for _, mask in circuits]
 
@@ -205,6 +207,7 @@ def circuits_to_store(
 
         writer = open_writer(model, store, EFFECTS, configuration)
         stored += _add(writer, source.batches(halves[1]), effects, advance(middle))
+        store_report(model, store, configuration)
     left_out = tuple(dataset.left_out.values())
     return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 
@@ -312,9 +315,12 @@ def _mean_scores(store: Store, indices: Sequence[int]) -> Tensor:
     return torch.from_numpy(total / count)
 
 
-def _strongest(graph: Graph, scores: Tensor) -> list[Edge]:
-    """List the edges with the largest absolute scores, largest first."""
+def _listed(graph: Graph, scores: Tensor, circuits: list[tuple[str, Tensor]]) -> list[Edge]:
+    """List the edges that are stored by name, largest absolute score first."""
     chosen = top_edges(graph, scores, min(LISTED, int(graph.edges.sum())))
+    for method, mask in circuits:
+        if method == "edges" and int(mask.sum()) <= LISTED:
+            chosen |= mask
     edges = [(int(s), int(r), int(g)) for s, r, g in chosen.nonzero()]
     return sorted(edges, key=lambda edge: -abs(float(scores[edge])))
 

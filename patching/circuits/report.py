@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from patching.circuits.faithfulness import Curve
-from patching.circuits.job import CIRCUITS, EDGES, EFFECTS, SCORES
 from patching.effects.bootstrap import intervals
 
 Floats = NDArray[np.float64]
+
+SCORES, CIRCUITS, EDGES, EFFECTS = "edge_scores", "circuits", "circuit_edges", "circuit_effects"
+"""Kinds of results in a store; see `patching.circuits.job`."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from featviz.store.reader import Store
-from patching.circuits.job import CIRCUITS, SCORES, circuit_from
-from patching.circuits.report import read_report
+from patching.circuits.job import circuit_from
+from patching.circuits.report import CIRCUITS, SCORES, read_report
 
 CELL, GAP, ROW = 34, 26, 76
 """Width of a cell, gap between cells, and height of a row, in pixels."""

@@ -2,7 +2,7 @@
 
 import { element, svgElement } from "../shared/dom.js";
 import { rounded } from "../shared/text.js";
-import { ticks } from "./scales.js";
+import { lineMark, sampleColor, ticks } from "./scales.js";
 
 /** Margins and height of a chart, in pixels. */
 export const CHART = { left: 44, right: 14, top: 10, bottom: 34, height: 170 };
@@ -68,4 +68,29 @@ export const chartLegend = (entries) =>
     entries.map(([name, color]) =>
       element("li", {}, element("span", { class: `swatch ${color}`, "aria-hidden": "true" }), name),
     ),
+  );
+
+/** Legend of lines with marks, by their names; `level` names a dashed line, or is null. */
+export const linesLegend = (names, level) =>
+  element(
+    "ul",
+    { class: "shares" },
+    names.map((name, i) => element("li", {}, lineSample(i), name)),
+    level === null
+      ? null
+      : element("li", {}, element("span", { class: "dash", "aria-hidden": "true" }), level),
+  );
+
+const lineSample = (index) =>
+  svgElement(
+    "svg",
+    {
+      class: `line-sample chart-plot ${sampleColor(index)}`,
+      viewBox: "0 0 22 12",
+      width: 22,
+      height: 12,
+      "aria-hidden": "true",
+    },
+    svgElement("path", { class: "whisker", d: "M0 6h22" }),
+    svgElement("path", { class: "dot", d: lineMark(index, 11, 6) }),
   );

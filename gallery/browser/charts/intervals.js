@@ -3,7 +3,7 @@
 import { svgElement } from "../shared/dom.js";
 import { addVerticalAxis, CHART } from "./frame.js";
 import { makeReadable, svgPoint } from "./reading.js";
-import { linePath, sampleColor, valueRange } from "./scales.js";
+import { lineMark, linePath, sampleColor, valueRange } from "./scales.js";
 
 /**
  * Plot of lines {estimate, low, high} over categories, each with a value per category or null; low and high
@@ -45,7 +45,7 @@ export function intervalsPlot(
       }),
     );
   lines.forEach((line, i) => {
-    plot.append(lineNode(line, x, y, sampleColor(i)));
+    plot.append(lineNode(line, x, y, i));
   });
   plot.append(
     svgElement("rect", {
@@ -78,10 +78,10 @@ export function intervalsPlot(
   return svg;
 }
 
-/** A line with its band and dots; intervals without neighbors are whiskers. */
-function lineNode({ estimate, low, high }, x, y, color) {
+/** A line with its band and marks; intervals without neighbors are whiskers. */
+function lineNode({ estimate, low, high }, x, y, index) {
   const isKnown = (i) => low[i] !== null && low[i] !== undefined;
-  const node = svgElement("g", { class: color });
+  const node = svgElement("g", { class: sampleColor(index) });
   for (const run of runs(low.length, isKnown)) {
     const forth = run.map((i) => `${x(i).toFixed(1)} ${y(high[i]).toFixed(1)}`);
     const back = run.map((i) => `${x(i).toFixed(1)} ${y(low[i]).toFixed(1)}`).reverse();
@@ -94,7 +94,7 @@ function lineNode({ estimate, low, high }, x, y, color) {
   node.append(svgElement("path", { class: "line", d: linePath(estimate, x, y) }));
   estimate.forEach((value, i) => {
     if (value !== null)
-      node.append(svgElement("circle", { class: "dot", cx: x(i), cy: y(value), r: 3 }));
+      node.append(svgElement("path", { class: "dot", d: lineMark(index, x(i), y(value)) }));
   });
   return node;
 }

@@ -47,3 +47,15 @@ export function linePath(line, x, y) {
 
 /** CSS class of the color of a sample or part. */
 export const sampleColor = (index) => `sample-${index % COLORS}`;
+
+/** SVG paths of marks at the origin, about 7 pixels wide. */
+const MARKS = [
+  "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z", // circle
+  "m-3 -3h6v6h-6z", // square
+  "m0 -4l4 7h-8z", // triangle
+  "m0 -4.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z", // diamond
+];
+
+/** SVG path of the mark of a line at a point; marks differ where colors are not seen. */
+export const lineMark = (index, x, y) =>
+  `M${x.toFixed(1)} ${y.toFixed(1)}${MARKS[index % MARKS.length]}`;

@@ -13,6 +13,7 @@ const NOUNS = {
   tokens: "position map",
   compare: "comparison",
   traces: "patching result",
+  circuits: "circuit",
 };
 
 /** Count of the items of a section; an unknown section is shown by its name. */

@@ -1,6 +1,7 @@
 // The sections of a model's page, for results other than the pictures of units.
 
 import { autoencodersView } from "../sections/autoencoders.js";
+import { circuitsView } from "../sections/circuits/section.js";
 import { compareView } from "../sections/compare.js";
 import { filtersView } from "../sections/filters.js";
 import { gridsView } from "../sections/grids.js";
@@ -27,6 +28,7 @@ export const SECTION_TITLES = {
   tokens: "Positions",
   compare: "Comparison",
   traces: "Patching",
+  circuits: "Circuits",
   autoencoders: "Autoencoders",
 };
 
@@ -41,6 +43,7 @@ const VIEWS = {
   tokens: tokensView,
   compare: compareView,
   traces: tracesView,
+  circuits: circuitsView,
   autoencoders: autoencodersView,
 };
 

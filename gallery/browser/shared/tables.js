@@ -1,6 +1,6 @@
 // Collapsible tables.
 
-import { element } from "./dom.js";
+import { buttonOf, element } from "./dom.js";
 import { missingFile } from "./message.js";
 
 /** A collapsible list of settings. */
@@ -17,8 +17,12 @@ export function settingsTable(settings) {
   );
 }
 
-/** A collapsible table, built when it is opened; `rows` returns lists of cells or a promise of them. */
-export function tableOf(summary, headings, rows) {
+/**
+ * A collapsible table, built when it is opened; `rows` returns lists of cells or a promise of them. A heading
+ * is a text, or {text, value} of a column that can be sorted, where `value` is the number of a row by its
+ * index, or null. Rows are in descending order of the column `sorted`, if it is given.
+ */
+export function tableOf(summary, headings, rows, sorted = null) {
   const details = element("details", {}, element("summary", {}, summary));
   details.addEventListener(
     "toggle",
@@ -34,35 +38,49 @@ export function tableOf(summary, headings, rows) {
         element(
           "div",
           { class: "table", tabindex: "0", role: "region", "aria-label": summary },
-          element(
-            "table",
-            {},
-            element(
-              "thead",
-              {},
-              element(
-                "tr",
-                {},
-                headings.map((heading) => element("th", { scope: "col" }, heading)),
-              ),
-            ),
-            element(
-              "tbody",
-              {},
-              cells.map(([first, ...rest]) =>
-                element(
-                  "tr",
-                  {},
-                  element("th", { scope: "row" }, first),
-                  rest.map((cell) => element("td", {}, cell)),
-                ),
-              ),
-            ),
-          ),
+          tableNode(headings, cells, sorted),
         ),
       );
     },
     { once: true },
   );
   return details;
+}
+
+function tableNode(headings, cells, sorted) {
+  const nodes = cells.map(([first, ...rest]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, first),
+      rest.map((cell) => element("td", {}, cell)),
+    ),
+  );
+  const body = element("tbody", {}, nodes);
+  const heads = headings.map((heading, column) => {
+    if (heading.value === undefined) return element("th", { scope: "col" }, heading);
+    const sort = () => order(column, heads[column].getAttribute("aria-sort") === "descending");
+    return element(
+      "th",
+      { scope: "col", "aria-sort": "none" },
+      buttonOf(heading.text, "sort", sort),
+    );
+  });
+  const order = (column, isAscending) => {
+    for (const head of heads)
+      if (head.hasAttribute("aria-sort")) head.setAttribute("aria-sort", "none");
+    heads[column].setAttribute("aria-sort", isAscending ? "ascending" : "descending");
+    body.replaceChildren(...inOrder(nodes, headings[column].value, isAscending));
+  };
+  if (sorted !== null) order(sorted, false);
+  return element("table", {}, element("thead", {}, element("tr", {}, heads)), body);
+}
+
+/** Items in the order of their values; those without one come last. */
+function inOrder(items, value, isAscending) {
+  const values = items.map((_, i) => value(i));
+  const known = [...items.keys()].filter((i) => values[i] !== null);
+  const unknown = [...items.keys()].filter((i) => values[i] === null);
+  known.sort((a, b) => (isAscending ? values[a] - values[b] : values[b] - values[a]));
+  return [...known, ...unknown].map((i) => items[i]);
 }

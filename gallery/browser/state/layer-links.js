@@ -14,22 +14,37 @@ export function layerLink(layer, words = []) {
   return site ? siteHash(site.name) : null;
 }
 
-/**
- * Link to the query-key units of a head, or else to its attention map, if its address is in `maps`; null
- * if the gallery has neither.
- */
-export function headLink(layer, head, maps) {
-  const site = unitTable.sites.find(
-    ({ name }) => blockOf(name) === layer && name.endsWith("attn.qk"),
-  );
-  const address = `${site?.name}:${head}`;
-  const units = site ? unitsOf(site, `:${head}`) : [];
-  if (units.length === 1) return unitHash(unitTable.address(units[0]));
-  if (units.length)
-    return view.link({ ...NO_FILTERS, layer: site.name, q: `:${head}@`, sort: null });
-  const map = maps.find((each) => each === address || isHead(each, layer, head));
+/** Indices of the units of a block, of the first site whose name contains a word. */
+export function blockUnits(layer, word) {
+  const site = unitTable.sites.find(({ name }) => blockOf(name) === layer && name.includes(word));
+  return site ? Array.from({ length: site.count }, (_, i) => site.offset + i) : [];
+}
+
+const headSite = (layer) =>
+  unitTable.sites.find(({ name }) => blockOf(name) === layer && name.endsWith("attn.qk"));
+
+/** Indices of the query-key units of a head. */
+export function headUnits(layer, head) {
+  const site = headSite(layer);
+  return site ? unitsOf(site, `:${head}`) : [];
+}
+
+/** Link to the query-key units of a head; null if the gallery has none. */
+export function headUnitsLink(layer, head) {
+  const units = headUnits(layer, head);
+  if (units.length < 2) return units.length ? unitHash(unitTable.address(units[0])) : null;
+  return view.link({ ...NO_FILTERS, layer: headSite(layer).name, q: `:${head}@`, sort: null });
+}
+
+/** Link to the attention map of a head, if its address is in `maps`; otherwise null. */
+export function attentionLink(layer, head, maps) {
+  const map = maps.find((each) => isHead(each, layer, head));
   return map === undefined ? null : `#attention=${escapeForHash(map)}`;
 }
+
+/** Link to the query-key units of a head, or else to its attention map; null if the gallery has neither. */
+export const headLink = (layer, head, maps) =>
+  headUnitsLink(layer, head) ?? attentionLink(layer, head, maps);
 
 /** Link to an MLP neuron; null if the gallery does not have it. */
 export function neuronLink(layer, neuron) {

@@ -1,5 +1,5 @@
 // The current view. It is stored in the URL hash, so that every view can be linked:
-// #SECTION[&group=NAME][&metric=NAME][&images=all], or
+// #SECTION[&group=NAME][&metric=NAME][&images=all][&edges=COUNT], or
 // #KIND[=TEXT][&sort=-KEY][&where=KEY>=NUMBER,...][&q=TEXT][&layer=SITE][&only=WHAT][&list=NAME][&FACET=VALUE]
 // [&color=WHAT][&at=X,Y,SCALE], where the last two are of the map.
 // The list of one layer is #site=SITE; `layer` is its name in the hashes of other views.
@@ -162,8 +162,8 @@ function readFacet(state, key, value) {
   else state.problems.push(`no unit has \u201c${key}\u201d \u201c${value}\u201d`);
 }
 
-/** Parameters of the section of activation patching. */
-const OPTIONS = new Set(["group", "metric", "images"]);
+/** Parameters of the sections of activation patching and of circuits. */
+const OPTIONS = new Set(["group", "metric", "images", "edges"]);
 
 const isMetric = (key) => unitTable.metrics.some((metric) => metric.key === key);
 

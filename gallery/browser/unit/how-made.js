@@ -38,7 +38,7 @@ export function howMade(render, { activation, trajectory, command }, open) {
   return element(
     "details",
     { class: "how-made", ...(open ? { open: "" } : {}) },
-    element("summary", {}, "How it was made"),
+    element("summary", {}, element("h2", {}, "How it was made")),
     element(
       "div",
       {},

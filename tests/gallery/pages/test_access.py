@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,16 @@ def test_the_skip_link_of_a_units_page_leads_past_its_header(page: Page, site: P
     assert page.evaluate(focused)
     assert page.evaluate("document.activeElement.closest('#unit') !== null")
     eventually(lambda: page.evaluate("location.hash"), "#unit=blocks.2.mlp.fc1:0")
+
+
+def test_headings_of_a_units_page_skip_no_level(page: Page, site: Path) -> None:
+    (found,) = site.glob("cueworld-vit-*.html")
+    open_page(page, found, "#unit=blocks.2.mlp.fc1:0")
+    expect(page.get_by_role("heading", name="Reproduce").first).to_be_visible()
+    levels = page.locator("#unit").locator("h1, h2, h3, h4, h5, h6")
+    found_levels = levels.evaluate_all("all => all.map((one) => Number(one.tagName[1]))")
+    assert found_levels[0] == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(found_levels))
 
 
 def test_names_have_no_decoration_and_scales_have_their_ends(page: Page, site: Path) -> None:

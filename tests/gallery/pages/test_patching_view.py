@@ -139,6 +139,18 @@ def test_the_table_has_the_numbers_of_the_store(page: Page, model_page: Path) ->
     )
 
 
+def test_the_table_of_heads_is_in_descending_order_of_the_effect(
+    page: Page, model_page: Path
+) -> None:
+    open_page(page, model_page, "#traces")
+    heads = sweep(page, "head")
+    heads.locator("summary", has_text="Values").click()
+    effects = heads.locator("tbody td:nth-child(3)")
+    expect(effects).to_have_text(["0.5", "0.25", "0.125", "0", "\u22120.5", "\u2013"])
+    heads.get_by_role("button", name="Effect").click()
+    expect(effects).to_have_text(["\u22120.5", "0", "0.125", "0.25", "0.5", "\u2013"])
+
+
 def test_group_and_metric_are_kept_in_the_link(page: Page, model_page: Path) -> None:
     open_page(page, model_page, "#traces")
     first = sweep(page, "layer")
@@ -280,7 +292,7 @@ def test_charts_have_the_width_of_the_page_without_sideways_scroll(
 ) -> None:
     page.set_viewport_size({"width": screen, "height": 900})
     open_page(page, model_page, "#traces")
-    chart = sweep(page, "layer").locator(":scope > div > .chart svg")
+    chart = sweep(page, "layer").locator(":scope > div > .chart svg.plot")
     expect(chart).to_be_visible()
     assert box_of(chart)["width"] >= screen - 110
     fits(page, screen)

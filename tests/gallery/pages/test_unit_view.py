@@ -114,7 +114,7 @@ def test_a_deep_link_opens_the_unit_with_all_its_configurations(
     open_page(page, model_page, f"#unit={DIVERSE}")
     expect(page.locator("#unit h1")).to_have_text(DIVERSE)
     blocks = page.locator(".render")
-    expect(blocks.locator("h2")).to_have_text(
+    expect(page.locator(".render > h2")).to_have_text(
         ["samples 1, diversity 0.0", "samples 4, diversity 1.0"]
     )
     expect(blocks.nth(0).locator(".choice")).to_have_count(0)

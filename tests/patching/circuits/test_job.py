@@ -18,17 +18,9 @@ from featviz.models.vision_model import VisionModel
 from featviz.store.columns import Columns
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter
-from patching.circuits.job import (
-    CIRCUITS,
-    EDGES,
-    EFFECTS,
-    SCORES,
-    Settings,
-    circuit_from,
-    circuits_to_store,
-    token_groups,
-)
-from patching.circuits.report import read_report
+from patching.circuits.job import Settings, circuit_from, circuits_to_store, token_groups
+from patching.circuits.report import CIRCUITS, EDGES, EFFECTS, SCORES, read_report
+from patching.circuits.stored_report import CURVES, EDGE_EFFECTS
 from patching.interventions.corruptions import corruption
 from patching.plots.circuit_drawing import draw_circuit
 from tests.featviz.models.attention_models import attention_model
@@ -90,12 +82,54 @@ def test_images_are_scored_or_tested_and_circuits_are_those_of_the_scores(store:
         assert np.allclose(row["lost"][9::10], effect, atol=1e-3)
 
 
-def test_names_of_edges_are_those_of_their_indices(store: Path) -> None:
+def test_the_stored_report_is_that_of_the_effects(store: Path) -> None:
+    report, opened = read_report(store), Store(store)
+    rows = {row["address"]: row for row in opened.rows(CURVES)}
+    assert rows.keys() == {"edges", "components", "random"}
+    for curve in report.curves:
+        row = rows[curve.method]
+        assert row["counts"].tolist() == [point.count for point in curve.points]
+        for column, name in enumerate(("faithfulness", "low", "high")):
+            expected = [getattr(point, name) for point in curve.points]
+            assert row["faithfulness"][:, column] == pytest.approx(expected, rel=1e-6)
+        assert row["completeness"] == pytest.approx(
+            [point.completeness for point in curve.points], rel=1e-6
+        )
+        assert (row["cpr"], row["cmd"]) == pytest.approx((curve.cpr, curve.cmd), rel=1e-6)
+        assert row["size"] == (-1 if curve.size is None else curve.size)
+        assert (row["scored"], row["tested"]) == (report.scored, report.tested)
+        assert row["total"] == pytest.approx([report.total, report.low, report.high], rel=1e-6)
+    effects = {row["address"]: row["effect"] for row in opened.rows(EDGE_EFFECTS)}
+    checked = {
+        edge.name: (edge.effect, edge.low, edge.high)
+        for edge in report.strongest
+        if edge.effect is not None
+    }
+    assert effects.keys() == checked.keys()
+    assert len(checked) == 20
+    for name, interval in checked.items():
+        assert effects[name] == pytest.approx(interval, rel=1e-6)
+
+
+def test_names_of_edges_are_those_of_their_indices_and_small_circuits_are_listed(
+    store: Path,
+) -> None:
     opened = Store(store)
     settings = opened.configuration[EDGES]
     scores = np.mean([row["score"] for row in opened.rows(SCORES) if row["right"]], 0)
     rows = sorted(opened.rows(EDGES), key=lambda row: int(row["place"]))
-    assert len(rows) == 200
+    listed = {tuple(row["edge"]) for row in rows}
+    assert len(listed) == len(rows)
+    sizes = np.sort(abs(scores).flatten())[::-1]
+    assert abs(rows[199]["score"]) == pytest.approx(sizes[199], rel=1e-5)
+    shape = scores.shape
+    small = [row for row in opened.rows(CIRCUITS) if row["method"] == "edges"]
+    small = [row for row in small if row["count"] <= 200]
+    assert len(small) == 5
+    for row in small:
+        assert {tuple(edge) for edge in circuit_from(row["edges"], shape).nonzero().tolist()} <= (
+            listed
+        )
     for row in rows:
         sender, receiver, group = (
             settings[name][index]
@@ -103,9 +137,9 @@ def test_names_of_edges_are_those_of_their_indices(store: Path) -> None:
         )
         assert row["address"] == f"{sender} -> {receiver} @ {group}"
         assert row["score"] == pytest.approx(scores[tuple(row["edge"])], rel=1e-5)
-    sizes = [abs(row["score"]) for row in rows]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == pytest.approx(abs(scores).max(), rel=1e-5)
+    stored = [abs(row["score"]) for row in rows]
+    assert stored == sorted(stored, reverse=True)
+    assert stored[0] == pytest.approx(abs(scores).max(), rel=1e-5)
 
 
 def test_another_metric_is_another_configuration(

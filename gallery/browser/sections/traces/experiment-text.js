@@ -59,7 +59,8 @@ export const metricName = (metric) => known(METRICS, metric);
 /** Name of a number of adjacent layers. */
 export const windowName = (window) => (window === 1 ? "1 layer" : `${window} layers`);
 
-function corruptedImages(corrupt) {
+/** Corrupted images, in words. */
+export function corruptedImages(corrupt) {
   const [name, ...rest] = String(corrupt).split(":");
   if (name === "cue") return `images with another ${rest.join(":")}`;
   return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");

@@ -1,9 +1,8 @@
 // Activation patching: effects by layer, head or token.
 
-import { responsive } from "../../charts/frame.js";
+import { linesLegend, responsive } from "../../charts/frame.js";
 import { divergingLegend, heatMap } from "../../charts/heat-map.js";
 import { intervalsPlot } from "../../charts/intervals.js";
-import { sampleColor } from "../../charts/scales.js";
 import { element } from "../../shared/dom.js";
 import { missingFile } from "../../shared/message.js";
 import { settingsTable, tableOf } from "../../shared/tables.js";
@@ -174,25 +173,9 @@ class Sweep {
         ),
       "chart-container",
     );
-    const legend = element(
-      "ul",
-      { class: "shares" },
-      lines.map(({ name }, i) =>
-        element(
-          "li",
-          {},
-          element("span", { class: `swatch ${sampleColor(i)}`, "aria-hidden": "true" }),
-          name,
-        ),
-      ),
-      level === null
-        ? null
-        : element(
-            "li",
-            {},
-            element("span", { class: "dash", "aria-hidden": "true" }),
-            "total effect",
-          ),
+    const legend = linesLegend(
+      lines.map(({ name }) => name),
+      level === null ? null : "total effect",
     );
     return [chart, legend];
   }
@@ -273,7 +256,7 @@ class Sweep {
       [
         "Layer",
         ...varying.map(([name]) => name),
-        "Effect",
+        { text: "Effect", value: (i) => effect[0][i] },
         "95\u00a0% CI",
         "Share",
         "95\u00a0% CI",
@@ -287,6 +270,7 @@ class Sweep {
           share[0][i] === null ? "unknown" : percent(share[0][i]),
           shareRange(share, i),
         ]),
+      this.by === "layer" || this.by === "token" ? null : 1 + varying.length,
     );
   }
 }
