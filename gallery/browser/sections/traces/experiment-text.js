@@ -53,6 +53,9 @@ const siteText = (site) => (isLatents(site) ? `latents of ${site}` : known(SITES
 
 const known = (names, key) => (Object.hasOwn(names, key) ? names[key] : String(key));
 
+/** Whether a metric is of an embedding, which is never wrong, instead of logits. */
+export const isOfEmbedding = (metric) => metric === "cosine" || metric === "projection";
+
 /** Name of a metric. */
 export const metricName = (metric) => known(METRICS, metric);
 

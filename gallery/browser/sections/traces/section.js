@@ -12,13 +12,11 @@ import { loadEntry } from "../../state/load.js";
 import { view } from "../../state/view.js";
 import { blocksOf, layersOf, sectionHead } from "../blocks.js";
 import { enlargeable, shownWidth } from "../figures.js";
-import { metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
+import { isOfEmbedding, metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
 
 const ALL = "all";
 
 const KINDS = { family: "the family", class: "class" }; // of groups of images
-
-const EMBEDDING_METRICS = new Set(["cosine", "projection"]); // of models without a classifier
 
 const GROUPS = new Set(["neuron", "latent"]); // other sites have heads
 
@@ -301,8 +299,8 @@ function averageText(sweep, [kind, group, metric, includesAll], { images, means,
   const data = sweep.experiment.data?.name;
   const which =
     kind === ALL || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
-  const embeds = EMBEDDING_METRICS.has(metric);
-  const correct = includesAll || embeds ? "" : " that the clean run classifies correctly";
+  const correct =
+    includesAll || isOfEmbedding(metric) ? "" : " that the clean run classifies correctly";
   const [estimate, low, high] = total;
   const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
   return [
