@@ -6660,6 +6660,7 @@
   var isLatents = (site) => String(site).startsWith("sae.");
   var siteText = (site) => isLatents(site) ? `latents of ${site}` : known(SITES, site);
   var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
+  var isOfEmbedding = (metric) => metric === "cosine" || metric === "projection";
   var metricName = (metric) => known(METRICS, metric);
   var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
   function corruptedImages(corrupt) {
@@ -7142,9 +7143,10 @@
   var keptText = ({ estimate, low, high }) => `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
   function searchText({ experiment, scored, tested, total }) {
     const data2 = experiment.data?.name;
+    const correct = isOfEmbedding(experiment.metric) ? "" : " that the clean run classifies correctly";
     return [
       `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
-      `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""} that the clean run classifies correctly, tested on ${tested.toLocaleString("en")} others. `,
+      `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""}${correct}, tested on ${tested.toLocaleString("en")} others. `,
       `Total effect ${intervalText(total)}.`
     ];
   }
@@ -8668,7 +8670,6 @@
   // sections/traces/section.js
   var ALL2 = "all";
   var KINDS = { family: "the family", class: "class" };
-  var EMBEDDING_METRICS = /* @__PURE__ */ new Set(["cosine", "projection"]);
   var GROUPS = /* @__PURE__ */ new Set(["neuron", "latent"]);
   var HEIGHT = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
@@ -8903,8 +8904,7 @@
   function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
     const data2 = sweep.experiment.data?.name;
     const which = kind === ALL2 || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
-    const embeds = EMBEDDING_METRICS.has(metric);
-    const correct = includesAll || embeds ? "" : " that the clean run classifies correctly";
+    const correct = includesAll || isOfEmbedding(metric) ? "" : " that the clean run classifies correctly";
     const [estimate, low, high] = total;
     const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
     return [
