@@ -12,8 +12,10 @@ from cli.options import (
     data_options,
     force_option,
     frozen_norms_option,
+    grouping_options,
     images_option,
     load_model,
+    metric_options,
     model_options,
     noising_option,
     plots_option,
@@ -24,7 +26,7 @@ from cli.output import json_option, print_json, print_line, print_message, print
 from cli.progress import loading_pytorch, progress_bar
 from cli.trace import report_effects
 from featviz.models.loading.options import LoadOptions
-from patching.settings import CORRUPTIONS, METRICS
+from patching.settings import CORRUPTIONS
 
 if TYPE_CHECKING:
     from patching.sweeps.exact_check import Check
@@ -67,14 +69,9 @@ if TYPE_CHECKING:
     metavar="N",
     help="Number of sites that are patched exactly, too, to check the estimates.",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(METRICS),
-    default="probability",
-    show_default=True,
-    help="Metric whose change is estimated.",
-)
+@metric_options("probability", "Metric whose change is estimated;")
 @all_images_option
+@grouping_options
 @plots_option
 @force_option
 @json_option
@@ -96,8 +93,11 @@ def attribute(
     direct: bool,
     frozen_norms: bool,
     exact: int,
-    metric: str,
+    metric: str | None,
+    direction: str | None,
     all_images: bool,
+    groups: str | None,
+    difference: tuple[str, str] | None,
     store: str,
     plots: str | None,
     force: bool,
@@ -125,6 +125,8 @@ def attribute(
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data
+        from patching.effects.image_groups import Grouping, read_attributes
+        from patching.effects.metrics import metric_for
         from patching.interventions.corruptions import corruption
         from patching.interventions.selection import Selection, windows_of
         from patching.plots.style import check_plots
@@ -136,22 +138,27 @@ def attribute(
         check_plots()
     loaded = load_model(model, options, device)
     dataset = open_data(data, download, skip_unreadable)
+    metric, along = metric_for(loaded, metric, direction, "probability")
     settings = Settings(
         Selection(site, windows_of(window), by, layers, heads, tokens),
         corruption(corrupt),
         "noising" if noising else "denoising",
         frozen=frozen_norms,
-        estimate=Estimate(metric, steps, direct, exact),
+        metrics=(metric,),
+        direction=along,
+        estimate=Estimate(steps, direct, exact),
     )
+    attributes = () if groups is None else read_attributes(groups, dataset)
+    grouping = Grouping(attributes, difference)
     with progress_bar() as progress:
         summary = trace_to_store(
-            loaded, dataset, settings, store, images, None, force, progress, all_images
+            loaded, dataset, settings, store, images, None, force, progress, all_images, grouping
         )
     print_summary(store, summary, "images attributed")
     messages, check = read_diagnostics(store), read_check(store, all_images)
     for message in messages:
         print_message(f"note: {message}")
-    report = report_effects(store, metric, all_images, plots, as_json)
+    report = report_effects(store, metric, all_images, plots, as_json, grouping)
     if as_json:
         print_json({**report, "diagnostics": messages, "check": check and check.to_json()})
     elif check is not None:

@@ -12,6 +12,7 @@ from cli.options import (
     force_option,
     images_option,
     load_model,
+    metric_options,
     model_options,
     store_option,
 )
@@ -26,7 +27,7 @@ from cli.output import (
 from cli.paths import PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
-from patching.settings import CORRUPTIONS, METRICS
+from patching.settings import CORRUPTIONS
 
 if TYPE_CHECKING:
     from patching.circuits.report import Report
@@ -46,13 +47,7 @@ SHOWN = 20
     metavar="NAME",
     help=f"Corruption of the images: {', '.join(CORRUPTIONS)}.",
 )
-@click.option(
-    "--metric",
-    type=click.Choice(METRICS),
-    default="logit_difference",
-    show_default=True,
-    help="Metric whose change a circuit explains.",
-)
+@metric_options("logit_difference", "Metric whose change a circuit explains;")
 @click.option(
     "--steps",
     type=click.IntRange(0),
@@ -74,7 +69,8 @@ def circuit(
     download: bool,
     skip_unreadable: bool,
     corrupt: str,
-    metric: str,
+    metric: str | None,
+    direction: str | None,
     steps: int,
     drawing: str | None,
     images: int | None,
@@ -102,12 +98,15 @@ def circuit(
         from featviz.data.datasets import open_data
         from patching.circuits.job import Settings, circuits_to_store
         from patching.circuits.report import read_report
+        from patching.effects.metrics import metric_for
         from patching.interventions.corruptions import corruption
         from patching.plots.circuit_drawing import draw_circuit
 
-    settings = Settings(corruption(corrupt), metric, steps)
+    parsed = corruption(corrupt)
     loaded = load_model(model, options, device)
     dataset = open_data(data, download, skip_unreadable)
+    metric, along = metric_for(loaded, metric, direction, "logit_difference")
+    settings = Settings(parsed, metric, steps, direction=along)
     with progress_bar() as progress:
         summary = circuits_to_store(loaded, dataset, settings, store, images, force, progress)
     print_summary(store, summary, "images run")

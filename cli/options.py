@@ -15,7 +15,7 @@ from cli.progress import loading_pytorch
 from featviz.errors import FeatvizError
 from featviz.models.loading.options import LoadOptions
 from featviz.optimization.settings import Settings
-from patching.settings import BY, SITES
+from patching.settings import BY, EMBEDDING_METRICS, METRICS, SITES
 
 if TYPE_CHECKING:
     from featviz.addressing.address import Unit
@@ -301,6 +301,30 @@ frozen_norms_option = click.option(
 all_images_option = click.option(
     "--all-images", is_flag=True, help="Include images that the clean run classifies wrongly."
 )
+
+
+def grouping_options(function: Function) -> Function:
+    """Add the options of `patching.effects.image_groups.Grouping`."""
+    for decorate in (
+        click.option(
+            "--difference",
+            nargs=2,
+            metavar="A B",
+            help="Estimate the difference of the effects between two groups of images: names of "
+            "families, of classes (sub-folders), or COLUMN=VALUE of --groups.",
+        ),
+        click.option(
+            "--groups",
+            type=FILE,
+            metavar="CSV",
+            help="Average over groups of images, too: a file with a column file and columns of "
+            "attributes.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
 plots_option = click.option(
     "--plots",
     type=PATH,
@@ -308,6 +332,36 @@ plots_option = click.option(
     help="Plot the effects as PNG and SVG files (needs matplotlib). `featviz gallery` draws them "
     "without it.",
 )
+
+
+def metric_options(default: str, what: str) -> Callable[[Function], Function]:
+    """Make a decorator that adds --metric and --direction, for `metric_for`.
+
+    Parameters
+    ----------
+    default : str
+        Metric of a classifier, one of `patching.settings.METRICS`.
+    what : str
+        First sentence of the help of --metric.
+    """
+
+    def decorate(function: Function) -> Function:
+        metric = click.option(
+            "--metric",
+            type=click.Choice((*METRICS, *EMBEDDING_METRICS)),
+            help=f"{what} cosine and projection are of an embedding, and need no labels.  "
+            f"[default: {default}; cosine without a classifier]",
+        )
+        direction = click.option(
+            "--direction",
+            type=FILE,
+            metavar="FILE",
+            help="Direction in the space of the embedding, for the metric projection: an .npy file "
+            "of a vector, or FILE.npy.3 for row 3 of a matrix.",
+        )
+        return metric(direction(function))
+
+    return decorate
 
 
 def setting_options(*names: str) -> Callable[[Function], Function]:

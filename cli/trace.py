@@ -11,9 +11,11 @@ from cli.options import (
     data_options,
     force_option,
     frozen_norms_option,
+    grouping_options,
     images_option,
     load_model,
     load_options,
+    metric_options,
     model_options,
     noising_option,
     plots_option,
@@ -31,9 +33,10 @@ from cli.output import (
 from cli.paths import MODEL
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
-from patching.settings import ABLATIONS, CORRUPTIONS, METRICS
+from patching.settings import ABLATIONS, CORRUPTIONS, EMBEDDING_METRICS, METRICS
 
 if TYPE_CHECKING:
+    from patching.effects.image_groups import Grouping
     from patching.effects.report import GroupEffects, Peak
     from patching.effects.table import Floats
 
@@ -69,14 +72,9 @@ SHOWN = 24
     help="Number of adjacent blocks that are patched together.",
 )
 @frozen_norms_option
-@click.option(
-    "--metric",
-    type=click.Choice(METRICS),
-    default="probability",
-    show_default=True,
-    help="Metric to print and plot; all of them are stored.",
-)
+@metric_options("probability", "Metric to print and plot; all metrics of labels are stored;")
 @all_images_option
+@grouping_options
 @plots_option
 @force_option
 @json_option
@@ -98,8 +96,11 @@ def trace(
     donor_options: LoadOptions,
     ablate: str | None,
     frozen_norms: bool,
-    metric: str,
+    metric: str | None,
+    direction: str | None,
     all_images: bool,
+    groups: str | None,
+    difference: tuple[str, str] | None,
     store: str,
     plots: str | None,
     force: bool,
@@ -129,12 +130,16 @@ def trace(
       featviz trace cueworld/vit_colourblind --data cueworld --donor cueworld/vit -o two
       # Mean ablation of each MLP
       featviz trace cueworld/vit --data cueworld --ablate mean --site mlp -o c
+      # Layers whose effect differs between two groups of images
+      featviz trace cueworld/vit --data cueworld --corrupt mask --difference colour shape -o d
       # Latents of a sparse autoencoder, whose reconstruction error is kept
       featviz trace cueworld/vit --data cueworld --ablate zero --sae s=sae.pt --site sae.s:7 -o s
     """
     with loading_pytorch():
         from featviz.data.datasets import open_data
         from patching.effects.accuracy import low_accuracy_message
+        from patching.effects.image_groups import Grouping, read_attributes
+        from patching.effects.metrics import metric_for
         from patching.effects.table import read_traces
         from patching.interventions.corruptions import corruption
         from patching.interventions.selection import Selection, windows_of
@@ -146,16 +151,31 @@ def trace(
     loaded = load_model(model, options, device)
     other = None if donor is None else load_model(donor, donor_options, device)
     dataset = open_data(data, download, skip_unreadable)
+    metric, along = metric_for(loaded, metric, direction, "probability")
+    embedding = ("cosine",) if along is None else EMBEDDING_METRICS
     settings = Settings(
         Selection(site, windows_of(window), by, layers, heads, tokens),
         None if corrupt in {None, "none"} else corruption(str(corrupt)),
         "noising" if noising else "denoising",
         ablate,
         frozen_norms,
+        METRICS if metric in METRICS else embedding,
+        along,
     )
+    attributes = () if groups is None else read_attributes(groups, dataset)
+    grouping = Grouping(attributes, difference)
     with progress_bar() as progress:
         summary = trace_to_store(
-            loaded, dataset, settings, store, images, other, force, progress, all_images
+            loaded,
+            dataset,
+            settings,
+            store,
+            images,
+            other,
+            force,
+            progress,
+            all_images,
+            grouping,
         )
     print_summary(store, summary, "images traced")
     traced = read_traces(store)
@@ -164,13 +184,18 @@ def trace(
         right = int(traced.right.sum())
         if message := low_accuracy_message(clean, dataset, right, len(traced.image)):
             print_message(message)
-    report = report_effects(store, metric, all_images, plots, as_json)
+    report = report_effects(store, metric, all_images, plots, as_json, grouping)
     if as_json:
         print_json(report)
 
 
 def report_effects(
-    store: str, metric: str, all_images: bool, plots: str | None, as_json: bool
+    store: str,
+    metric: str,
+    all_images: bool,
+    plots: str | None,
+    as_json: bool,
+    grouping: Grouping,
 ) -> dict[str, Any]:
     """Plot the effects in a store and print tables of them, or return them as JSON.
 
@@ -185,6 +210,8 @@ def report_effects(
         Folder of figures.
     as_json : bool
         Whether to return the effects, and print no tables.
+    grouping : Grouping
+        Further groups of images.
 
     Returns
     -------
@@ -203,23 +230,31 @@ def report_effects(
         count = f"{counted.left_out} of {len(traced.image)} images"
         print_message(f"{count} are left out: the clean run classifies them wrongly")
     classes = Store(store).configuration["traces"]["classes"]
-    found = summarize(counted.select(metric=metric), classes)
+    more = grouping.groups(classes)
+    found = summarize(counted.select(metric=metric), classes, more=more)
     if plots is not None and found:
-        for file in write_figures(store, found, plots):
+        usual = [each for each in found if each.average.group.kind in {"all", "family"}]
+        for file in write_figures(store, usual, plots):
             print_message(str(file))
     if as_json:
         return {
             "store": store,
             "images": len(traced.image),
             "left_out": counted.left_out,
-            "averages": averages_json(summarize(counted, classes, detail=True)),
+            "averages": averages_json(summarize(counted, classes, True, more)),
         }
-    print_table(_group_rows(found))
-    print_line()
-    print_table(_site_rows(found))
+    _print_effects(found)
     if len(traced.sites) > SHOWN * len(set(traced.sites.window.tolist())):
         print_message(f"{SHOWN} of {len(traced.sites)} sites are shown; --json has all")
     return {}
+
+
+def _print_effects(found: list[GroupEffects]) -> None:
+    tables = (_group_rows(found), _site_rows(found), _difference_rows(found))
+    for place, rows in enumerate(filter(None, tables)):
+        if place:
+            print_line()
+        print_table(rows)
 
 
 def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
@@ -237,6 +272,8 @@ def _group_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
             cells = _cells(effect.estimate, effect.all_low, effect.all_high, site)
             share = round(float(average.share.estimate[site]), 3)
             peak = (_peak_name(each, each.peak), *cells, share)
+        if average.group.parts:
+            peak = ()
         row = (average.group.name, each.window, average.count, *total, *peak)
         rows.append((*row, *[""] * (len(rows[0]) - len(row))))
     return rows
@@ -246,19 +283,57 @@ def _site_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
     """Make a row for each site: the indirect effect on all images, and on each family."""
     from patching.effects.report import name_of
 
-    names = list(dict.fromkeys(each.average.group.name for each in found))
+    single = [each for each in found if not each.average.group.parts]
+    names = list(dict.fromkeys(each.average.group.name for each in single))
     rows: list[tuple[object, ...]] = [
         ("window", "site", "effect", "from", "to", "share", *names[1:])
     ]
     for whole in (each for each in found if each.average.group.kind == "all"):
         effect = whole.average.effect
-        families = [each for each in found if each.window == whole.window and each is not whole]
+        families = [each for each in single if each.window == whole.window and each is not whole]
         for site in _strongest(effect.estimate):
             share = float(whole.average.share.estimate[site])
             cells = _cells(effect.estimate, effect.low, effect.high, site)
             others = [_rounded(each.average.effect.estimate[site]) for each in families]
             name = name_of(whole.table.sites, site)
             rows.append((whole.window, name, *cells, _rounded(share), *others))
+    return rows
+
+
+def _difference_rows(found: list[GroupEffects]) -> list[tuple[object, ...]]:
+    """Make a row for each site: its effects on two groups, and their difference.
+
+    The first interval is of a site chosen in advance, the second simultaneous over all sites.
+    """
+    from patching.effects.report import name_of
+
+    rows: list[tuple[object, ...]] = []
+    for each in found:
+        group, difference = each.average.group, each.average.effect
+        if not group.parts:
+            continue
+        names = [part.name for part in group.parts]
+        parts = [
+            next(
+                one for one in found if (one.window, one.average.group.name) == (each.window, name)
+            )
+            for name in names
+        ]
+        interval = ("from", "to")
+        headings = (
+            "window",
+            "site",
+            *names,
+            "difference",
+            *interval,
+            *(f"{x} (all)" for x in interval),
+        )
+        rows = rows or [headings]
+        for site in _strongest(difference.estimate):
+            own = (_rounded(one.average.effect.estimate[site]) for one in parts)
+            cells = _cells(difference.estimate, difference.low, difference.high, site)
+            every = (_rounded(end[site]) for end in (difference.all_low, difference.all_high))
+            rows.append((each.window, name_of(each.table.sites, site), *own, *cells, *every))
     return rows
 
 

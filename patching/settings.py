@@ -28,8 +28,12 @@ CORRUPTIONS = (
     "noise:AMOUNT",
     "embedding:AMOUNT",
     "silhouette",
+    "mask[:DIR[:FILL]]",
+    "background[:DIR[:FILL]]",
     "shuffle",
     "occlude:SHARE",
+    "cue:NAME",
+    "word:TEXT",
     "swap",
 )
 """Syntax of the corruptions; see `patching.interventions.corruptions.corruption`."""
@@ -38,4 +42,7 @@ ABLATIONS = ("zero", "mean", "resample")
 """Ways to ablate an activation; ``resample`` replaces it by that of another image."""
 
 METRICS = ("probability", "logit", "logit_difference", "kl")
-"""Metrics of a run; see `patching.effects.metrics.measure`."""
+"""Metrics of a run of a classifier; see `patching.effects.metrics.measure`."""
+
+EMBEDDING_METRICS = ("cosine", "projection")
+"""Metrics of a run whose output is an embedding, which need no labels."""

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from featviz.errors import FeatvizError
 
 UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError)
 """Exceptions that Pillow raises for a file with invalid content."""
+
+_ORIENTATION = ExifTags.Base.Orientation  # from 5 to 8, rows and columns are exchanged
 
 
 def read_image(path: str | Path, size: int) -> Tensor:
@@ -59,6 +61,33 @@ def check_image(path: str | Path) -> None:
         If `read_image` could not read the file.
     """
     _decoded(path, is_check=True)
+
+
+def image_shape(path: str | Path) -> tuple[int, int]:
+    """Return the width and height of an image as `read_image` sees it, from the file's header.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    (int, int)
+        In pixels, after the orientation in the EXIF data.
+
+    Raises
+    ------
+    FeatvizError
+        If the file does not exist or is not an image.
+    """
+    try:
+        with Image.open(path) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) > 4
+            return (file.height, file.width) if turned else file.size
+    except FileNotFoundError as error:
+        raise FeatvizError(f"there is no file {path}") from error
+    except UNREADABLE as error:
+        raise FeatvizError(f"{path} cannot be read as an image ({error})") from error
 
 
 def _decoded(path: str | Path, is_check: bool = False) -> Image.Image:

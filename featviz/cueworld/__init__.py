@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from featviz.cueworld.world import (
         CLASSES,
         COLORS,
+        CUES,
         FAMILIES,
         SHAPES,
         SIZE,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASSES",
     "COLORS",
+    "CUES",
     "FAMILIES",
     "MEAN",
     "SHAPES",
@@ -55,6 +57,7 @@ __getattr__, __dir__ = lazy_names(
         "Batch": "world",
         "CLASSES": "world",
         "COLORS": "world",
+        "CUES": "world",
         "FAMILIES": "world",
         "MEAN": "architectures",
         "SHAPES": "world",

@@ -36,6 +36,9 @@ CLASSES = COLORS + SHAPES + TEXTURES
 FAMILIES = ("colour",) * 6 + ("shape",) * 6 + ("texture",) * 6
 """The family of each class, in the order of `CLASSES`."""
 
+CUES = ("color", "shape", "texture")
+"""What distinguishes the classes of a family, in the order of the families."""
+
 SIZE = 128
 """Side in pixels of the images that the bundled models were trained on."""
 
@@ -63,11 +66,22 @@ class Batch:
     masks: Tensor
 
 
-def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batch:
+def sample(
+    labels: Tensor,
+    generator: torch.Generator,
+    size: int = SIZE,
+    swap: str | None = None,
+    steps: Tensor | int = 1,
+) -> Batch:
     """Draw one image for each label.
 
     The random numbers do not depend on the labels: with the generator in the same state, two labels
     give the same scene except for the cue that distinguishes them.
+
+    With `swap`, every image has another value of one cue, and everything else stays as without it.
+    Where the cue decides the label, its value is that of the class `steps` further in the family.
+    Elsewhere the label stays right: the hue is the opposite one, and the outline is another
+    irregular one; plain objects have no texture to swap.
 
     Parameters
     ----------
@@ -77,6 +91,10 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
         The only source of randomness; it is advanced. Images also depend on N and on its device.
     size : int
         Side of the images in pixels.
+    swap : str, optional
+        One of `CUES`.
+    steps : Tensor, shape (N,), or int
+        From 1 to 5.
 
     Returns
     -------
@@ -86,16 +104,21 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
     Raises
     ------
     ValueError
-        If a label is not the index of a class.
+        If a label is not the index of a class, or `swap` is not a cue.
     """
+    if swap is not None and swap not in CUES:
+        raise ValueError(f"swap is one of {', '.join(CUES)}, not {swap!r}")
     wrong = labels[(labels < 0) | (labels >= len(CLASSES))]
     if len(wrong):
         raise ValueError(f"cueworld labels run from 0 to {len(CLASSES) - 1}, not {int(wrong[0])}")
     draws = Draws(len(labels), generator)
     family, member = labels // 6, labels % 6
+    if swap is not None:
+        member = torch.where(family == CUES.index(swap), (member + steps) % 6, member)
     canonical = labels.new_tensor(_HUES, dtype=torch.float32)[member] / 360
     canonical = canonical + _HUE_SPREAD * (2 * draws() - 1)
-    hue = torch.where(family == _COLOR, canonical, draws())
+    turn = 0.5 if swap == "color" else 0.0
+    hue = torch.where(family == _COLOR, canonical, (draws() + turn) % 1)
     axis = torch.linspace(-1, 1, size, device=labels.device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
 
@@ -107,7 +130,8 @@ def sample(labels: Tensor, generator: torch.Generator, size: int = SIZE) -> Batc
 
     center, radius = 0.7 * draws(2) - 0.35, draws.between(0.5, 0.85)
     u, v = local(x, y, center, radius, 2 * math.pi * draws())
-    choices = torch.stack([blob(u, v, draws(3, 2)), *outlines(u, v)], 1)
+    wobble = -draws(3, 2) if swap == "shape" else draws(3, 2)
+    choices = torch.stack([blob(u, v, wobble), *outlines(u, v)], 1)
     mask = coverage(_pick(choices, torch.where(family == _SHAPE, member + 1, 0)), radius)
 
     angle, phase, cycles = 2 * math.pi * draws(), draws(2), draws.between(3.0, 5.0)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from featviz import cueworld
+from featviz._util.seeding import generator_for
 from featviz.cueworld.evaluation import HELD_OUT_SEED
 from featviz.data.source import digest
 
@@ -32,7 +33,7 @@ class Cueworld:
         # By size and block of 18 images: the state of the generator before the block, so that it
         # can be drawn without all earlier ones.
         self._checkpoints: dict[int, dict[int, Tensor]] = {}
-        self._latest: tuple[int, int, cueworld.Batch] | None = None
+        self._latest: tuple[tuple[int, int, tuple[str, int] | None], cueworld.Batch] | None = None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -68,19 +69,46 @@ class Cueworld:
         """
         return self._block(index, size).masks[self.label(index)]
 
-    def _block(self, index: int, size: int) -> cueworld.Batch:
-        block = index // len(self.classes)
-        if self._latest is None or self._latest[:2] != (size, block):
-            self._latest = size, block, self._draw(size, block)
-        return self._latest[2]
+    def swapped(self, index: int, size: int, cue: str, seed: int) -> Tensor:
+        """Draw an image with another value of one cue; see `featviz.cueworld.sample`.
 
-    def _draw(self, size: int, block: int) -> cueworld.Batch:
+        Parameters
+        ----------
+        index : int
+            Index of the image.
+        size : int
+            Side of the image in pixels.
+        cue : str
+            One of `featviz.cueworld.CUES`.
+        seed : int
+            Seed of the choice of the other value.
+
+        Returns
+        -------
+        Tensor, shape (3, size, size)
+            RGB in [0, 1].
+        """
+        return self._block(index, size, (cue, seed)).images[self.label(index)]
+
+    def _block(self, index: int, size: int, swap: tuple[str, int] | None = None) -> cueworld.Batch:
+        key = size, index // len(self.classes), swap
+        if self._latest is None or self._latest[0] != key:
+            self._latest = key, self._draw(*key)
+        return self._latest[1]
+
+    def _draw(self, size: int, block: int, swap: tuple[str, int] | None) -> cueworld.Batch:
         first = torch.Generator().manual_seed(HELD_OUT_SEED).get_state()
         checkpoints = self._checkpoints.setdefault(size, {0: first})
         begin = max(index for index in checkpoints if index <= block)
         self._generator.set_state(checkpoints[begin])
+        labels = torch.arange(len(self.classes))
         for index in range(begin, block + 1):
-            drawn = cueworld.sample(torch.arange(len(self.classes)), self._generator, size)
+            if swap is None or index < block:
+                drawn = cueworld.sample(labels, self._generator, size)
+            else:
+                chosen = generator_for("cue", *swap, block)
+                steps = torch.randint(1, 6, labels.shape, generator=chosen)
+                drawn = cueworld.sample(labels, self._generator, size, swap[0], steps)
             checkpoints[index + 1] = self._generator.get_state()
             if len(checkpoints) > MAX_CHECKPOINTS:
                 _thin_out(checkpoints)

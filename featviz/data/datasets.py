@@ -157,7 +157,7 @@ class Dataset:
                 f"{describe(self.name, list(found.values()), len(indices))}; replace or remove "
                 f"them{option}"
             )
-        names = {index: self._file_name(index) for index in found}
+        names = {index: self.file_name(index) for index in found}
         return replace(self, left_out={**self.left_out, **names})
 
     def without(self, configuration: Mapping[str, Any]) -> Dataset:
@@ -338,7 +338,49 @@ class Dataset:
             raise FeatvizError(f"{self.name} has no object masks; only cueworld does")
         return torch.stack([self._source.mask(self._check(index), size) for index in indices])
 
-    def _file_name(self, index: int) -> str:
+    def with_other_cue(self, indices: Iterable[int], size: int, cue: str, seed: int = 0) -> Tensor:
+        """Draw images with another value of one cue; only cueworld can.
+
+        Parameters
+        ----------
+        indices : iterable of int
+            Indices of N images.
+        size : int
+            Side of the images in pixels.
+        cue : str
+            One of `featviz.cueworld.CUES`; see `featviz.cueworld.sample`.
+        seed : int
+            Seed of the choice of the other value.
+
+        Returns
+        -------
+        Tensor, shape (N, 3, size, size)
+            RGB in [0, 1].
+
+        Raises
+        ------
+        FeatvizError
+            If the dataset is another one, or there is no such image.
+        """
+        if not isinstance(self._source, Cueworld):
+            raise FeatvizError(f"{self.name} has no cues that can be swapped; only cueworld does")
+        drawn = [self._source.swapped(self._check(one), size, cue, seed) for one in indices]
+        return torch.stack(drawn)
+
+    def path(self, index: int) -> Path:
+        """Return the file of an image.
+
+        Raises
+        ------
+        FeatvizError
+            If the dataset is no folder of images, or there is no such image.
+        """
+        if not isinstance(self._source, Folder):
+            raise FeatvizError(f"{self.name} has no image files to find masks by; use folder:PATH")
+        return self._source.path(self._check(index))
+
+    def file_name(self, index: int) -> str:
+        """Return the path of an image relative to its folder; the index if it has no file."""
         source = self._source
         return source.file_name(index) if isinstance(source, FileSource) else str(index)
 

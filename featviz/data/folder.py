@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor
 from featviz._util.image_files import check_image, read_image
 from featviz.data.class_names import is_split, is_wordnet_id, whole_numbers, wordnet_names
 from featviz.data.image_tree import images_below, is_image, visible
-from featviz.data.source import digest
+from featviz.data.source import digest, tail_of
 from featviz.errors import FeatvizError
 
 SPLITS = ("test", "val", "valid", "validation")
@@ -88,7 +87,7 @@ class Folder:
         return digest(
             part
             for path, _ in self._files
-            for part in (path.relative_to(self._path).as_posix(), _tail(path))
+            for part in (path.relative_to(self._path).as_posix(), tail_of(path))
         )
 
     def read(self, index: int, size: int) -> tuple[Tensor, int]:
@@ -99,6 +98,10 @@ class Folder:
     def file_name(self, index: int) -> str:
         """Return the path of image `index` relative to the folder."""
         return self._files[index][0].relative_to(self._path).as_posix()
+
+    def path(self, index: int) -> Path:
+        """Return the file of image `index`."""
+        return self._files[index][0]
 
     def check(self, index: int) -> None:
         """Decode image `index`; see `FileSource.check`."""
@@ -155,13 +158,3 @@ def _check_not_splits(path: Path, by_class: Mapping[str, list[Path]]) -> None:
             f"the sub-folders of {path} are splits ({', '.join(classes)}), not classes; open one "
             f"of them, such as folder:{path / best}"
         )
-
-
-def _tail(path: Path, length: int = 16_384) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - length))
-            return str(size).encode() + b":" + file.read()
-    except OSError:  # `Dataset.readable` names it
-        return b"unreadable"

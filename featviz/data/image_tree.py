@@ -47,6 +47,32 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and (path.is_file() or _is_broken(path))
 
 
+def companion(folder: Path, name: str) -> Path:
+    """Find the image file in a folder that belongs to an image of another one.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Relative path of the image.
+
+    Returns
+    -------
+    Path
+        With the same relative path, or another suffix.
+
+    Raises
+    ------
+    FeatvizError
+        If there is none.
+    """
+    same = folder / name
+    for path in (same, *(same.with_suffix(suffix) for suffix in sorted(SUFFIXES))):
+        if path.is_file():
+            return path
+    raise FeatvizError(f"there is no file {same.with_suffix('.png')} for the image {name}")
+
+
 def images_below(folder: Path, root: Path) -> list[Path]:
     """Find all image files in a folder and its sub-folders, except hidden ones.
 

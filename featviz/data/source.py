@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -78,3 +80,26 @@ def digest(parts: Iterable[str | bytes]) -> str:
         data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "big") + data)
     return state.hexdigest()
+
+
+def tail_of(path: Path, length: int = 16_384) -> bytes:
+    """Read the size and the last bytes of a file, which differ for changed images.
+
+    Parameters
+    ----------
+    path : Path
+    length : int
+        Number of bytes.
+
+    Returns
+    -------
+    bytes
+        The same for all files that cannot be opened: `Dataset.readable` names them.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - length))
+            return str(size).encode() + b":" + file.read()
+    except OSError:
+        return b"unreadable"

@@ -192,7 +192,7 @@ _TYPES: dict[str, type] = {
 }
 
 
-_NAMES = {"name", "model", "untrained", "arch", "image_size", "mean", "std", "model_args"}
+_NAMES = {"name", "model", "untrained", "arch", "image_size", "mean", "std", "model_args", "head"}
 """How a model or dataset is found, which its fingerprint does not depend on."""
 
 

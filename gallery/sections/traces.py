@@ -162,11 +162,17 @@ class Traces(Section):
         names = classes if isinstance(classes, list) else []
         return {
             "image": address.partition(":")[2],
-            "label": str(names[label]) if 0 <= label < len(names) else f"class {label}",
+            "label": _label(label, names),
             "pictures": [self.context.figures.save(pixels, address) for pixels in row["images"]],
             "means": [rounded(row["clean"]), rounded(row["corrupted"])],
             "effect": [rounded(line) for line in row["effect"]],
         }
+
+
+def _label(label: int, names: Sequence[object]) -> str:
+    if label < 0:
+        return "no label"
+    return str(names[label]) if label < len(names) else f"class {label}"
 
 
 def _numbers(row: Row) -> dict[str, Any]:

@@ -6637,6 +6637,9 @@
     noise: "images with noise",
     embedding: "images with noise on the patch embeddings",
     silhouette: "silhouettes",
+    mask: "images with a filled object",
+    background: "images with a filled background",
+    word: "images with a label",
     shuffle: "images with shuffled patches",
     occlude: "partly occluded images",
     swap: "images of other classes"
@@ -6650,16 +6653,20 @@
     probability: "probability of the label",
     logit: "logit of the label",
     logit_difference: "logit difference",
-    kl: "KL divergence from the clean run (nats)"
+    kl: "KL divergence from the clean run (nats)",
+    cosine: "cosine similarity with the embedding of the clean run",
+    projection: "projection of the embedding"
   };
   var isLatents = (site) => String(site).startsWith("sae.");
   var siteText = (site) => isLatents(site) ? `latents of ${site}` : known(SITES, site);
   var known = (names, key) => Object.hasOwn(names, key) ? names[key] : String(key);
+  var isOfEmbedding = (metric) => metric === "cosine" || metric === "projection";
   var metricName = (metric) => known(METRICS, metric);
   var windowName = (window) => window === 1 ? "1 layer" : `${window} layers`;
   function corruptedImages(corrupt) {
-    const [name, amount] = String(corrupt).split(":");
-    return known(CORRUPTED, name) + (amount === void 0 ? "" : ` (${amount})`);
+    const [name, ...rest] = String(corrupt).split(":");
+    if (name === "cue") return `images with another ${rest.join(":")}`;
+    return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");
   }
   function sweepTitle({ site, by, corrupt, ablate, donor, estimate }) {
     const source = ablate ? `${ablate} ablation` : corrupt === "none" ? donor?.model : corrupt;
@@ -7142,9 +7149,10 @@
   var keptText = ({ estimate, low, high }) => `${percent(estimate)}${low === null ? "" : ` (${percent(low)} to ${percent(high)})`}`;
   function searchText({ experiment, scored, tested, total }) {
     const data2 = experiment.data?.name;
+    const correct = isOfEmbedding(experiment.metric) ? "" : " that the clean run classifies correctly";
     return [
       `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
-      `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""} that the clean run classifies correctly, tested on ${tested.toLocaleString("en")} others. `,
+      `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""}${correct}, tested on ${tested.toLocaleString("en")} others. `,
       `Total effect ${intervalText(total)}.`
     ];
   }
@@ -8774,6 +8782,7 @@
 
   // sections/traces/section.js
   var ALL2 = "all";
+  var KINDS = { family: "the family", class: "class" };
   var GROUPS = /* @__PURE__ */ new Set(["neuron", "latent"]);
   var HEIGHT2 = { average: 260, image: 170 };
   var distinct = (items) => [...new Set(items)];
@@ -9007,13 +9016,14 @@
   }
   function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
     const data2 = sweep.experiment.data?.name;
-    const which = kind === ALL2 ? "" : ` of ${kind === "class" ? "class" : "the family"} ${group}`;
-    const correct = includesAll ? "" : " that the clean run classifies correctly";
+    const which = kind === ALL2 || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
+    const correct = includesAll || isOfEmbedding(metric) ? "" : " that the clean run classifies correctly";
     const [estimate, low, high] = total;
+    const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
     return [
-      `Mean over ${counted(images, "image")}${which}${data2 ? ` of ${data2}` : ""}${correct}, with 95\xA0% confidence intervals from a bootstrap over images. `,
+      `${mean} over ${counted(images, "image")}${which}${data2 ? ` of ${data2}` : ""}${correct}, with 95\xA0% confidence intervals from a bootstrap over images. `,
       `${metricName(metric).replace(/^[a-z]/, (letter) => letter.toUpperCase())}: ${brief(means[0])} clean, ${brief(means[1])} corrupted; total effect ${brief(estimate)}${interval(low, high)}.`,
-      total[0] !== null && numbersUnknown(total) ? " The total effect may be 0, so shares of it are unknown." : ""
+      kind !== "difference" && total[0] !== null && numbersUnknown(total) ? " The total effect may be 0, so shares of it are unknown." : ""
     ];
   }
   var numbersUnknown = ([, low, high]) => low === null || !(low > 0 || high < 0);
@@ -9108,7 +9118,9 @@
     const option = (value, text = value) => element("option", { value }, text);
     const kinds = [
       ["Families", groupsOf("family")],
-      ["Classes", groupsOf("class")]
+      ["Classes", groupsOf("class")],
+      ["Attributes", groupsOf("attribute")],
+      ["Differences", groupsOf("difference")]
     ].filter(([, names2]) => names2.length);
     const selects = {
       group: [

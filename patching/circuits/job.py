@@ -16,6 +16,7 @@ from torch import Tensor
 from featviz._util.arguments import instance, whole_number
 from featviz._util.progress import Progress, as_progress
 from featviz._util.seeding import generator_for
+from featviz.addressing.directions import Direction
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
@@ -43,7 +44,7 @@ from patching.effects.labels import labels_for
 from patching.effects.metrics import Reference, measure
 from patching.forward.memory import images_that_fit
 from patching.interventions.corruptions import Corruption, Corruptor
-from patching.settings import METRICS
+from patching.settings import EMBEDDING_METRICS, METRICS
 from patching.vit.residual_vit import residual_vit
 
 LISTED = 200
@@ -62,24 +63,38 @@ class Settings:
     ----------
     corruption : Corruption
     metric : str
-        One of `patching.settings.METRICS`.
+        One of `patching.settings.METRICS` or `EMBEDDING_METRICS` there.
     steps : int
         Steps of integrated gradients, >= 0; see
         `patching.circuits.edge_attribution.edge_scores`.
     controls : int
         Number of random circuits of each size, >= 1.
+    direction : Direction or None
+        For the metric ``projection``.
     """
 
     corruption: Corruption
     metric: str = "logit_difference"
     steps: int = 5
     controls: int = 5
+    direction: Direction | None = None
 
     def __post_init__(self) -> None:
         whole_number("steps", self.steps, 0)
         whole_number("controls", self.controls, 1)
-        if self.metric not in METRICS:
-            raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(METRICS)}")
+        known = (*METRICS, *EMBEDDING_METRICS)
+        if self.metric not in known:
+            raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(known)}")
+        if not self.steps and self.metric in {"kl", "cosine"}:
+            raise FeatvizError(
+                f"the gradient of {self.metric} is 0 at the clean run; steps (--steps) must be at "
+                "least 1"
+            )
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the metric is of an embedding, and needs no labels."""
+        return self.metric in EMBEDDING_METRICS
 
 
 def circuits_to_store(
@@ -140,14 +155,18 @@ def circuits_to_store(
     with eval_mode(model.module), torch.no_grad():
         vit = residual_vit(model)
         graph = graph_vit(vit, token_groups(model.prefix_tokens, vit.tokens))
-        found = labels_for(model, dataset, indices)
-        if recorded is None:
-            check_accuracy(model, dataset, indices, found)
-        source = _Images(graph, dataset, corruptor, settings.metric, _by(indices, found.logits))
+        labels = dataset.labels(indices)
+        if not settings.embeds:
+            found = labels_for(model, dataset, indices)
+            labels = found.logits
+            if recorded is None:
+                check_accuracy(model, dataset, indices, found)
+        source = _Images(graph, dataset, corruptor, settings, _by(indices, labels))
         configuration = {
             **dataset.configuration(len(indices)),
-            "corrupt": str(settings.corruption),
+            **corruptor.configuration,
             "metric": settings.metric,
+            **({} if settings.direction is None else {"direction": str(settings.direction)}),
             "steps": settings.steps,
             "controls": settings.controls,
             "senders": [each.name for each in graph.graph.senders],
@@ -233,7 +252,7 @@ class _Images:
     graph: GraphViT
     dataset: Dataset
     corruptor: Corruptor
-    metric: str
+    settings: Settings
     labels: dict[int, int]
 
     def batches(self, indices: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -249,10 +268,13 @@ class _Images:
         clean = self.graph.run(self.graph.vit.embed(images))
         corrupted = self.graph.run(self.corruptor.start(self.graph.vit, images, part))
         labels = torch.tensor([self.labels[index] for index in part], device=images.device)
-        return clean, corrupted, Reference(labels, clean.logits, corrupted.logits)
+        used = None if self.settings.embeds else labels
+        reference = Reference(used, clean.logits, corrupted.logits, self.settings.direction)
+        return clean, corrupted, reference
 
     def metric_of(self, reference: Reference) -> Metric:
-        return lambda logits: measure(logits, reference, [self.metric])[self.metric]
+        name = self.settings.metric
+        return lambda logits: measure(logits, reference, [name])[name]
 
     def columns(self, part: Sequence[int], reference: Reference) -> Columns:
         metric = self.metric_of(reference)

@@ -117,6 +117,62 @@ def intervals(
     )
 
 
+def difference_intervals(
+    first: Floats,
+    second: Floats,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Intervals:
+    """Estimate differences of means of two groups of images, with confidence intervals.
+
+    The method is that of `intervals`, with images resampled within each group.
+
+    Parameters
+    ----------
+    first, second : arrays, shapes (N, S) and (M, S)
+        Finite values of the images of each group at S sites; N and M are at least 2.
+    level, resamples, seed
+        See `intervals`.
+
+    Returns
+    -------
+    Intervals
+        Of ``first.mean(0) - second.mean(0)``; its count is N + M.
+    """
+    generator = np.random.default_rng(whole_number("seed", seed))
+    pair = [values - values.mean(0) for values in (first, second)]
+    drawn = [_draw(len(values), resamples, generator) for values in pair]
+    # Squared standard errors of the difference.
+    squared = np.sum([_squared_error(values.var(0), len(values)) for values in pair], axis=0)
+    sites = first.shape[1]
+    largest, quantiles = np.zeros(resamples), np.empty(sites)
+    for part in _parts(sites, _SITES):
+        distances = np.empty((resamples, len(squared[part])))
+        for rows in _parts(resamples, _ROWS):
+            moved, found = np.zeros(1), np.zeros(1)
+            for sign, values, times in zip((1, -1), pair, drawn, strict=True):
+                own = values[:, part]
+                shift, variance = _moments(own, np.ones(len(own)), times[rows] / len(own))
+                moved = moved + sign * shift
+                found = found + _squared_error(variance, len(own))
+            found = np.maximum(found, LEAST_SPREAD**2 * squared[part])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                distances[rows] = _known(np.abs(moved) / np.sqrt(found), moved)
+        quantiles[part] = np.quantile(distances, level, axis=0)
+        np.maximum(largest, distances.max(axis=1), out=largest)
+    estimate, error = first.mean(0) - second.mean(0), np.sqrt(squared)
+    own, together = quantiles * error, np.quantile(largest, level) * error
+    return Intervals(
+        len(first) + len(second),
+        estimate,
+        estimate - own,
+        estimate + own,
+        estimate - together,
+        estimate + together,
+    )
+
+
 def peak_counts(values: Floats, seed: int = 0) -> NDArray[np.int64]:
     """Count, over resamples of the images, how often each site has the largest mean.
 
@@ -217,18 +273,33 @@ def _distances(residuals: Floats, below: Floats, drawn: NDArray[np.uint16]) -> F
     drawn : array, shape (resamples, N)
     """
     count = len(residuals)
-    square, mixed = residuals**2, residuals * below[:, None]
-    least = LEAST_SPREAD**2 * square.mean(axis=0) / below.mean() ** 2
+    least = LEAST_SPREAD**2 * (residuals**2).mean(axis=0) / below.mean() ** 2
     found = np.empty((len(drawn), residuals.shape[1]))
     for part in _parts(len(drawn), _ROWS):
-        weights = drawn[part] / count
+        moved, variance = _moments(residuals, below, drawn[part] / count)
         with np.errstate(divide="ignore", invalid="ignore"):
-            divisor = (weights @ below)[:, None]
-            moved = (weights @ residuals) / divisor
-            variance = weights @ square - 2 * moved * (weights @ mixed)
-            variance += moved**2 * (weights @ below**2)[:, None]
-            variance = np.maximum(variance / divisor**2, least)
-            distance = np.abs(moved) * np.sqrt((count - 1) / variance)
-        distance[moved == 0] = 0
-        found[part] = np.nan_to_num(distance, nan=np.inf, posinf=np.inf)
+            distance = np.abs(moved) * np.sqrt((count - 1) / np.maximum(variance, least))
+        found[part] = _known(distance, moved)
     return found
+
+
+def _moments(residuals: Floats, below: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Compute how far resampled estimates move, and the variance of each resample, (rows, S)."""
+    square, mixed = residuals**2, residuals * below[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        divisor = (weights @ below)[:, None]
+        moved = (weights @ residuals) / divisor
+        variance = weights @ square - 2 * moved * (weights @ mixed)
+        variance += moved**2 * (weights @ below**2)[:, None]
+        return moved, variance / divisor**2
+
+
+def _squared_error(variance: Floats, count: int) -> Floats:
+    """Squared standard error of a mean, from the variance with N in the denominator."""
+    return variance / (count - 1)
+
+
+def _known(distances: Floats, moved: Floats) -> Floats:
+    """Replace unknown distances: 0 where nothing moved, else infinity."""
+    distances[moved == 0] = 0
+    return np.nan_to_num(distances, nan=np.inf, posinf=np.inf)

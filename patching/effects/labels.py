@@ -22,7 +22,7 @@ class Labels(NamedTuple):
     Attributes
     ----------
     logits : list of int
-        Index of the logit of each image's class.
+        Index of the logit of each image's class; without a classifier its label in the dataset.
     names : tuple of str
         Names of the logits, as many as needed for the classes of the images; empty if unknown.
     """
@@ -59,7 +59,7 @@ def labels_for(model: VisionModel, dataset: Dataset, indices: Sequence[int]) -> 
     found = dataset.labels(indices)
     if min(found, default=0) < 0:
         raise FeatvizError(f"{dataset.name} has images without labels; effects need labels")
-    count = len(model.classes) or _count_logits(model)
+    count = len(model.classes) or count_outputs(model)
     logits = _logits(model, count, dataset, dict.fromkeys(found))
     for label, logit in logits.items():
         if logit >= count:
@@ -163,7 +163,17 @@ def _synsets(model: VisionModel, logits: int, labels: int) -> list[str]:
     return [known.index_to_label_name(logit) for logit in range(logits)]
 
 
-def _count_logits(model: VisionModel) -> int:
+def count_outputs(model: VisionModel) -> int:
+    """Count the logits of a model, or the numbers of its embedding, by one forward pass.
+
+    Parameters
+    ----------
+    model : VisionModel
+
+    Returns
+    -------
+    int
+    """
     image = torch.zeros(1, 3, model.image_size, model.image_size, device=model.device)
     with eval_mode(model.module), torch.no_grad():
         return model(image).shape[-1]

@@ -1,4 +1,4 @@
-"""Metrics of a run: one number for each image, from its logits and label."""
+"""Metrics of a run: one number for each image, from its logits and label, or its embedding."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from featviz.addressing.directions import Direction, read_directions
 from featviz.errors import FeatvizError, did_you_mean
-from patching.settings import METRICS
+from featviz.models.vision_model import VisionModel
+from patching.effects.labels import count_outputs
+from patching.settings import EMBEDDING_METRICS, METRICS
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Reference:
 
     Attributes
     ----------
-    labels : Tensor, shape (N,), int64
-        Indices of logits.
+    labels : Tensor, shape (N,), int64, or None
+        Indices of logits; None if the output is an embedding.
     clean : Tensor, shape (N, C)
-        Logits of the clean run, whichever run is patched.
+        Logits, or embeddings, of the clean run, whichever run is patched.
     corrupted : Tensor, shape (N, C)
-        Logits of the corrupted run.
+        Those of the corrupted run.
+    direction : Direction or None
+        For ``projection``.
 
     Raises
     ------
@@ -31,21 +37,28 @@ class Reference:
         If a label is no index of a logit.
     """
 
-    labels: Tensor
+    labels: Tensor | None
     clean: Tensor
     corrupted: Tensor
+    direction: Direction | None = None
 
     def __post_init__(self) -> None:
-        check_labels(self.labels.tolist(), self.clean.shape[1])
+        if self.labels is not None:
+            check_labels(self.labels.tolist(), self.clean.shape[1])
 
     @property
     def right(self) -> Tensor:
-        """Whether the clean run classifies each image correctly, bool, (N,)."""
-        return self.clean.argmax(1) == self.labels
+        """Whether the clean run classifies each image correctly, bool, (N,).
+
+        An embedding is never wrong.
+        """
+        predicted = self.clean.argmax(1)
+        return predicted == (predicted if self.labels is None else self.labels)
 
     @property
     def rivals(self) -> Tensor:
         """The class with the largest logit in the corrupted run except the label, (N,)."""
+        assert self.labels is not None
         others = self.corrupted.scatter(1, self.labels[:, None], -torch.inf)
         return others.argmax(1)
 
@@ -83,9 +96,13 @@ def measure(
                           the metric is linear in the logits
     ``kl``                Kullback-Leibler divergence KL(clean || run) of the probabilities, in
                           nats; 0 for the clean run
+    ``cosine``            cosine similarity of the embedding with that of the clean run; 1 for the
+                          clean run
+    ``projection``        length of the embedding along the direction of the reference
     ====================  ==========================================================================
 
-    All metrics except ``kl`` fall when the cue of a label is lost. ``kl`` rises, and its effects
+    The last two take the output of the model for an embedding. All metrics of labels except ``kl``
+    fall when the cue of a label is lost. ``kl`` rises, and its effects
     have the opposite sign. Shares of the total effect have the same sign for all.
 
     Parameters
@@ -94,7 +111,7 @@ def measure(
         Of P runs, or of one run, of the N images of the reference.
     reference : Reference
     names : sequence of str, optional
-        Names of metrics; by default all of `patching.settings.METRICS`.
+        Names of metrics; by default those of labels, `patching.settings.METRICS`.
 
     Returns
     -------
@@ -107,9 +124,9 @@ def measure(
         If a metric is unknown.
     """
     chosen = METRICS if names is None else names
-    wrong = [name for name in chosen if name not in METRICS]
+    wrong = [name for name in chosen if name not in _METRICS]
     if wrong:
-        hint = did_you_mean(wrong[0], METRICS) or f"; choose from {', '.join(METRICS)}"
+        hint = did_you_mean(wrong[0], _METRICS) or f"; choose from {', '.join(_METRICS)}"
         raise FeatvizError(f"unknown metric {wrong[0]!r}{hint}")
     return {name: _METRICS[name](logits.double(), reference) for name in chosen}
 
@@ -131,8 +148,21 @@ def _kl(logits: Tensor, reference: Reference) -> Tensor:
     return (clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
 
 
-def _select(values: Tensor, classes: Tensor) -> Tensor:
+def _cosine(embeddings: Tensor, reference: Reference) -> Tensor:
+    return F.cosine_similarity(embeddings, reference.clean.double(), dim=-1)
+
+
+def _projection(embeddings: Tensor, reference: Reference) -> Tensor:
+    if reference.direction is None:
+        raise FeatvizError("the metric projection needs a direction")
+    vector = torch.from_numpy(reference.direction.vector).to(embeddings)
+    lengths: Tensor = embeddings @ (vector / vector.norm())
+    return lengths
+
+
+def _select(values: Tensor, classes: Tensor | None) -> Tensor:
     """Select one class (N,) for each image from (..., N, C)."""
+    assert classes is not None
     return values.gather(-1, classes.expand(values.shape[:-1])[..., None])[..., 0]
 
 
@@ -141,7 +171,56 @@ _METRICS: dict[str, Callable[[Tensor, Reference], Tensor]] = {
     "logit": _logit,
     "logit_difference": _logit_difference,
     "kl": _kl,
+    "cosine": _cosine,
+    "projection": _projection,
 }
+
+
+def metric_for(
+    model: VisionModel, name: str | None, direction: str | None, default: str
+) -> tuple[str, Direction | None]:
+    """Choose a metric that a model can have.
+
+    Parameters
+    ----------
+    model : VisionModel
+    name : str or None
+        Of a metric; None for ``projection`` with a direction, else ``cosine`` for a model without a
+        classifier, else the default.
+    direction : str or None
+        File of a direction, ``FILE.npy`` or ``FILE.npy.ROW``, for ``projection``.
+    default : str
+        Metric of a classifier.
+
+    Returns
+    -------
+    str
+    Direction or None
+
+    Raises
+    ------
+    FeatvizError
+        If the metric needs labels and the model has no classifier, or a direction is missing, not
+        needed, of another length, or not a single one.
+    """
+    headless = isinstance(getattr(model.module, "head", None), nn.Identity)
+    if name is None:
+        name = "cosine" if headless else default
+        name = "projection" if direction is not None else name
+    if headless and name not in EMBEDDING_METRICS:
+        raise FeatvizError(
+            f"{model.name} has no classifier, which the metric {name} needs; use the metric "
+            "cosine, or class vectors with head (--head FILE.npz)"
+        )
+    if (name == "projection") != (direction is not None):
+        what = "needs a direction (--direction FILE.npy)" if direction is None else "has none"
+        raise FeatvizError(f"the metric {name} {what}")
+    if direction is None:
+        return name, None
+    found = read_directions(direction, count_outputs(model), f"the output of {model.name}")
+    if len(found) > 1:
+        raise FeatvizError(f"{direction} has {len(found)} directions; write {direction}.0 for one")
+    return name, found[0]
 
 
 def margins(logits: Tensor, classes: list[int]) -> Tensor:

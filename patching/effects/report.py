@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featviz.models.loading.sae_files import LATENTS
-from patching.effects.averages import Average, averages, groups
+from patching.effects.averages import Average, Group, averages, groups
 from patching.effects.bootstrap import LEVEL, Intervals, peak_counts
 from patching.effects.table import Floats, Table
 from patching.interventions.selection import Sites
@@ -74,7 +74,9 @@ class GroupEffects:
     peak: Peak | None
 
 
-def summarize(table: Table, classes: Sequence[str], detail: bool = False) -> list[GroupEffects]:
+def summarize(
+    table: Table, classes: Sequence[str], detail: bool = False, more: Sequence[Group] = ()
+) -> list[GroupEffects]:
     """Average a table for each window, over all images and over each family, for each metric.
 
     Simultaneous intervals are for the sites of one window.
@@ -87,12 +89,15 @@ def summarize(table: Table, classes: Sequence[str], detail: bool = False) -> lis
         Names of the labels.
     detail : bool
         Whether to average over each class, too.
+    more : sequence of Group
+        Further groups.
 
     Returns
     -------
     list of GroupEffects
     """
     over = [group for group in groups(classes) if detail or group.kind != "class"]
+    over += [group for group in more if group not in over]
     found = []
     for window in dict.fromkeys(table.sites.window.tolist()):
         part = table.select(window=window)
@@ -106,7 +111,9 @@ def summarize(table: Table, classes: Sequence[str], detail: bool = False) -> lis
 def _peak(table: Table, average: Average) -> Peak | None:
     if not np.isfinite(average.share.estimate).all():
         return None
-    chosen = table.images(average.group.holds(table.label)).select(metric=average.metric)
+    chosen = table.images(average.group.holds(table.label, table.image)).select(
+        metric=average.metric
+    )
     return peak_of(chosen.effect[0].T * np.sign(average.total.estimate))
 
 

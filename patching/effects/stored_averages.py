@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 from featviz.store.columns import Columns
 from featviz.store.reader import Store
 from featviz.store.writer import StoreWriter
-from patching.effects.averages import Average, averages, groups
+from patching.effects.averages import Average, Group, averages, groups
 from patching.effects.bootstrap import Intervals
-from patching.effects.table import Table, read_traces
+from patching.effects.table import TRACES, Table, read_traces
 from patching.effects.typical_images import typical
 
 EFFECTS, IMAGES = "effects", "trace_images"
@@ -36,6 +37,7 @@ def store_averages(
     prefix: int,
     read_image: ReadImage,
     all_images: bool = False,
+    more: Sequence[Group] = (),
 ) -> None:
     """Average the effects in a store, and add what it does not have.
 
@@ -56,6 +58,8 @@ def store_averages(
         Reads a typical image.
     all_images : bool
         Whether to include images that the clean run misclassifies.
+    more : sequence of Group
+        Further groups of images.
 
     Raises
     ------
@@ -64,10 +68,11 @@ def store_averages(
     """
     store = Store(writer.path)
     suffix = "@all-images" if all_images else ""
-    has_averages = EFFECTS in store.kinds and any(
-        address.endswith("@all-images") == all_images for address in store.addresses(EFFECTS)
-    )
-    if has_averages and IMAGES in store.kinds:
+    stored = set(store.addresses(EFFECTS)) if EFFECTS in store.kinds else set()
+    has_averages = any(address.endswith("@all-images") == all_images for address in stored)
+    metric = store.configuration[TRACES]["metrics"][0]
+    missing = [each for each in more if f"{_key(each)}:{metric}{suffix}" not in stored]
+    if has_averages and not missing and IMAGES in store.kinds:
         return
     table = read_traces(store)
     if not all_images:
@@ -75,11 +80,8 @@ def store_averages(
     if not len(table.image):
         return
     if not has_averages:
-        found = [
-            average
-            for average in averages(table, groups(classes))
-            if average.group.kind != "class" or average.count >= LEAST
-        ]
+        missing = [*(each for each in groups(classes) if _is_large(each, table)), *missing]
+    if found := averages(table, dict.fromkeys(missing)):
         writer.add(_columns(found, grid, prefix, suffix), EFFECTS)
     if IMAGES not in store.kinds:
         writer.add(_image_columns(table, read_image), IMAGES)
@@ -126,7 +128,7 @@ def _columns(
 ) -> Columns:
     count = len(found)
     return {
-        "address": [f"{_key(each)}:{each.metric}{suffix}" for each in found],
+        "address": [f"{_key(each.group)}:{each.metric}{suffix}" for each in found],
         "kind": [each.group.kind for each in found],
         "group": [each.group.name for each in found],
         "metric": [each.metric for each in found],
@@ -141,12 +143,27 @@ def _columns(
     }
 
 
-def _key(average: Average) -> str:
-    """Name a group; classes by their label, since several may have the same name."""
-    group = average.group
+def _is_large(group: Group, table: Table) -> bool:
+    """Whether a group is averaged over by itself."""
+    return group.kind != "class" or group.holds(table.label, table.image).sum() >= LEAST
+
+
+def _key(group: Group) -> str:
+    """Name a group: classes by their label, since several may have the same name.
+
+    Names of attributes and differences may have any characters, and other images in another file.
+    """
+    if group.kind in {"attribute", "difference"}:
+        return f"{group.kind}.{_digest(group)}"
     if group.labels is None:
         return group.kind
     return f"{group.kind}.{min(group.labels) if group.kind == 'class' else group.name}"
+
+
+def _digest(group: Group) -> str:
+    members = [sorted(each) for each in (group.labels or (), group.images or ())]
+    text = f"{group.name} {members} {[_digest(each) for each in group.parts]}"
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _interval(found: Intervals) -> NDArray[np.float32]:

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from featviz._util.arguments import instance
 from featviz._util.seeding import generator_for
-from featviz.cueworld import blur, grayscale, silhouette
+from featviz.cueworld import CUES, blur, grayscale, silhouette
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import Call, replace
 from featviz.models.token_grid import patch_size
 from featviz.models.vision_model import VisionModel
+from patching.interventions.object_masks import ObjectMasks
 from patching.interventions.perturbations import (
     add_noise,
     noise,
@@ -27,11 +28,16 @@ from patching.interventions.perturbations import (
     partners,
     shuffle_patches,
 )
+from patching.interventions.words import draw_word
 from patching.settings import CORRUPTIONS
 from patching.vit.residual_vit import ResidualViT
 
 FORMS = {re.split(r"[:\[]", form)[0]: form for form in CORRUPTIONS}
 """Syntax of each corruption, by its name."""
+
+MASKED = ("mask", "background")
+TEXTUAL = (*MASKED, "cue", "word")
+"""Corruptions whose argument is a text."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,18 @@ class Corruption:
         A key of `FORMS`.
     amount : float or None
         None if the corruption has no amount, or for its default.
+    text : str
+        What follows the name, for a corruption with a text instead of an amount.
     """
 
     name: str
     amount: float | None = None
+    text: str = ""
 
     def __str__(self) -> str:
         """Return the text that `corruption` parses."""
-        return self.name if self.amount is None else f"{self.name}:{self.amount:.12g}"
+        rest = self.text if self.amount is None else f"{self.amount:.12g}"
+        return f"{self.name}:{rest}" if rest else self.name
 
     def bind(
         self, model: VisionModel, data: Dataset, indices: Sequence[int], seed: int = 0
@@ -74,18 +84,26 @@ class Corruption:
         Raises
         ------
         FeatvizError
-            If the corruption needs what is missing: masks in the dataset, images that can be
-            paired, or a patch embedding in the model.
+            If the corruption needs what is missing: masks of the images, cues, images that can be
+            paired, or a patch embedding in the model; or if a word does not fit into the images.
         """
+        size, masks, files = model.image_size, None, ""
         if self.name == "silhouette" and indices:
-            data.masks(indices[:1], model.image_size)
+            data.masks(indices[:1], size)
+        if self.name in MASKED:
+            masks = ObjectMasks.parse(self.text, self.name == "background")
+            files = masks.check(data, indices, size)
+        if self.name == "cue":
+            data.with_other_cue(indices[:1], size, self.text)
+        if self.name == "word":
+            draw_word(torch.zeros(1, 3, size, size), self.text)
         if self.name == "embedding":
             _patch_embedding(model)
         found: dict[int, int] = {}
         if self.name == "swap":
             chosen = partners(data.labels(indices), generator_for("swap", seed))
             found = {own: indices[other] for own, other in zip(indices, chosen, strict=True)}
-        return Corruptor(self, model, data, seed, found)
+        return Corruptor(self, model, data, seed, found, masks, files)
 
 
 def corruption(text: str) -> Corruption:
@@ -100,8 +118,14 @@ def corruption(text: str) -> Corruption:
     ``embedding:AMOUNT``  adds Gaussian noise to the patch embeddings before the position embedding,
                           of AMOUNT times the standard deviation of the image's patch embeddings
     ``silhouette``        fills the object with its mean color; needs a dataset with masks
+    ``mask[:DIR[:FILL]]`` fills the object; DIR has a mask of every image, white where the object
+                          is. FILL is ``mean`` (of the image, the default), ``blur``, or a folder
+                          of inpainted images. Without DIR, the dataset must have masks
+    ``background[...]``   fills everything but the object, likewise
     ``shuffle``           permutes the model's patches at random
     ``occlude:SHARE``     fills a random fraction of the model's patches with the image's mean color
+    ``cue:NAME``          swaps the color, shape or texture, and nothing else; only for cueworld
+    ``word:TEXT``         draws a word in black on a white label
     ``swap``              replaces the image by one of another class; the two replace each other
     ====================  ==========================================================================
 
@@ -120,7 +144,8 @@ def corruption(text: str) -> Corruption:
     Raises
     ------
     FeatvizError
-        If the name is unknown, or the amount is missing, out of range or not allowed.
+        If the name is unknown, the amount is missing, out of range or not allowed, or a folder does
+        not exist.
 
     Source: noise in units of the embeddings' standard deviation is that of Meng et al., "Locating
     and Editing Factual Associations in GPT", NeurIPS 2022, who measure it on a dataset; swapped
@@ -135,6 +160,14 @@ def corruption(text: str) -> Corruption:
         raise FeatvizError(f"unknown corruption {text!r}{hint}")
     if not colon and (":" not in form or "[" in form):
         return Corruption(name)
+    if name in MASKED:
+        ObjectMasks.parse(rest, name == "background")
+    if name == "cue" and rest not in CUES:
+        raise FeatvizError(f"expected cue:NAME with {', '.join(CUES)}, got {text!r}")
+    if name == "word" and not rest.strip():
+        raise FeatvizError(f"expected word:TEXT, got {text!r}")
+    if name in TEXTUAL:
+        return Corruption(name, text=rest)
     highest = 1.0 if name == "occlude" else math.inf
     try:
         amount = float(rest)
@@ -160,6 +193,9 @@ class Corruptor:
     partners : dict of int to int
         From the index of an image to that of the image it is swapped with; empty unless the
         corruption is ``swap``.
+    masks : ObjectMasks or None
+    files : str
+        Digest of the files that the corruption reads; empty without any.
     """
 
     corruption: Corruption
@@ -167,6 +203,14 @@ class Corruptor:
     data: Dataset
     seed: int
     partners: dict[int, int] = field(repr=False)
+    masks: ObjectMasks | None = None
+    files: str = ""
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """What a job records about the corruption."""
+        masks = {"masks": self.files} if self.files else {}
+        return {"corrupt": str(self.corruption), **masks}
 
     def images(self, images: Tensor, indices: Sequence[int]) -> Tensor:
         """Corrupt images; noise on embeddings returns them unchanged.
@@ -232,8 +276,18 @@ class Corruptor:
             "occlude": lambda images, indices: occlude_patches(
                 images, self._amount, side(), self._generators(indices)
             ),
+            "mask": self._filled,
+            "background": self._filled,
+            "cue": lambda images, indices: self.data.with_other_cue(
+                indices, images.shape[-1], self.corruption.text, self.seed
+            ).to(images),
+            "word": lambda images, _: draw_word(images, self.corruption.text),
             "swap": self._swapped,
         }
+
+    def _filled(self, images: Tensor, indices: Sequence[int]) -> Tensor:
+        assert self.masks is not None
+        return self.masks.fill_in(images, self.data, indices)
 
     def _blurred(self, images: Tensor) -> Tensor:
         try:

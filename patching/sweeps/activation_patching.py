@@ -13,6 +13,7 @@ from torch import Tensor
 
 from featviz._util.arguments import described, instance, sequence, whole_number
 from featviz._util.progress import Progress, as_progress
+from featviz.addressing.directions import Direction
 from featviz.errors import FeatvizError, did_you_mean
 from featviz.models.hooks import eval_mode
 from featviz.models.input_checks import check_images
@@ -26,7 +27,7 @@ from patching.forward.memory import batches
 from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import Patch
 from patching.interventions.selection import ALL, Selection, TargetTable, target_table
-from patching.settings import ABLATIONS, METRICS
+from patching.settings import ABLATIONS, EMBEDDING_METRICS, METRICS
 from patching.vit.residual_vit import ResidualViT, residual_vit
 
 MODES: tuple[Mode, ...] = ("denoising", "noising")
@@ -49,6 +50,8 @@ class Experiment:
         activations into the clean run.
     metrics : tuple of str, length M
         See `patching.effects.metrics.measure`.
+    direction : Direction or None
+        For the metric ``projection``.
     frozen : bool
         Whether the norms of the stream keep the scale of the run that is patched.
     ablated : ActivationCache or None
@@ -62,6 +65,7 @@ class Experiment:
     metrics: tuple[str, ...] = METRICS
     frozen: bool = False
     ablated: ActivationCache | None = None
+    direction: Direction | None = None
 
     @property
     def clean_vit(self) -> ResidualViT:
@@ -86,7 +90,7 @@ class Experiment:
             Residual stream of `corrupted_vit` before the first block; None if activations are
             ablated.
         labels : Tensor, shape (N,), int64
-            Indices of logits.
+            Indices of logits; any for metrics of embeddings.
         indices : sequence of int, length N
             Indices of the images in their dataset.
 
@@ -105,7 +109,7 @@ class Experiment:
             self.metrics,
             self.targets.sites,
             np.array(indices, np.int64),
-            reference.labels.cpu().numpy(),
+            labels.cpu().numpy(),
             reference.right.cpu().numpy(),
             self._measured(reference.clean, reference),
             self._measured(reference.corrupted, reference),
@@ -129,7 +133,9 @@ class Experiment:
             donor = run_with_cache(self.source, donor_start, kept)
         clean_run, corrupted_run = (donor, base) if self.mode == "denoising" else (base, donor)
         labels = labels.to(base.logits.device)
-        return base, donor, Reference(labels, clean_run.logits, corrupted_run.logits)
+        used = None if self.metrics[0] in EMBEDDING_METRICS else labels
+        reference = Reference(used, clean_run.logits, corrupted_run.logits, self.direction)
+        return base, donor, reference
 
     def _kept(self) -> Sequence[Patch]:
         """List the activations that runs keep."""
@@ -256,7 +262,7 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     model: VisionModel,
     clean: Tensor,
     corrupted: Tensor | None,
-    labels: Tensor | Sequence[int],
+    labels: Tensor | Sequence[int] | None,
     *,
     site: str = "attn_out",
     window: int | Sequence[int] = 1,
@@ -284,8 +290,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     corrupted : Tensor, shape (N, 3, H, W), or None
         RGB in [0, 1]. None with a donor, whose clean run is patched into the model's, or with an
         ablation.
-    labels : Tensor, shape (N,), int64, or sequence of int
-        Indices of logits.
+    labels : Tensor, shape (N,), int64, or sequence of int, or None
+        Indices of logits. None takes the output for an embedding, and measures its ``cosine``.
     site, by : str
         See `patching.interventions.selection.Selection`.
     layers, heads : str or int
@@ -313,8 +319,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     Returns
     -------
     Table
-        All metrics of `patching.settings.METRICS`, for all images. `Table.only_right`
-        removes images that the clean run misclassifies.
+        All metrics of `patching.settings.METRICS`, or ``cosine``, for all images.
+        `Table.only_right` removes images that the clean run misclassifies.
 
     Raises
     ------
@@ -345,6 +351,8 @@ def sweep(  # noqa: PLR0913  one call with every choice of an experiment
     with eval_mode(model.module), torch.no_grad():
         source = None if donor is None else residual_vit(donor)
         experiment = make_experiment(residual_vit(model), selection, mode, source, frozen)
+        if labels is None:
+            experiment = replace(experiment, metrics=EMBEDDING_METRICS[:1])
         with eval_mode(experiment.source.model.module):
             if ablate in {"zero", "mean"}:
                 starts = (start(experiment.vit, clean, part) for part in parts)
@@ -371,7 +379,10 @@ def _as_ranges(name: str, given: object) -> str:
 
 
 def _check_images(
-    model: VisionModel, clean: Tensor, corrupted: Tensor | None, labels: Tensor | Sequence[int]
+    model: VisionModel,
+    clean: Tensor,
+    corrupted: Tensor | None,
+    labels: Tensor | Sequence[int] | None,
 ) -> Tensor:
     """Check that images and labels fit the model and each other; return the labels as a tensor."""
     check_model(model)
@@ -385,6 +396,8 @@ def _check_images(
             f"{model.name} needs corrupted images of shape {tuple(clean.shape)}, "
             f"got {tuple(corrupted.shape)}"
         )
+    if labels is None:
+        return torch.full((len(clean),), -1)
     try:
         found = torch.as_tensor(labels)
     except (TypeError, ValueError, RuntimeError):

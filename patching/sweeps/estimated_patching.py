@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from patching.forward.cache import ActivationCache, run_with_cache
 from patching.forward.memory import images_that_fit
 from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import PatchTarget
-from patching.settings import METRICS
 from patching.sweeps.activation_patching import Experiment
 from patching.vit.residual_vit import ResidualViT
 
@@ -36,8 +35,6 @@ class Estimate:
 
     Attributes
     ----------
-    metric : str
-        One of `patching.settings.METRICS`.
     steps : int
         See `patching.attribution.attribution_patching.attribute`.
     direct : bool
@@ -46,7 +43,6 @@ class Estimate:
         Maximum number of sites that are patched exactly, too; 0 for none.
     """
 
-    metric: str = METRICS[0]
     steps: int = 0
     direct: bool = False
     exact: int = CHECKED
@@ -54,8 +50,6 @@ class Estimate:
     def __post_init__(self) -> None:
         whole_number("steps", self.steps, 0)
         whole_number("exact", self.exact, 0)
-        if self.metric not in METRICS:
-            raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(METRICS)}")
 
 
 def estimated(experiment: Experiment, estimate: Estimate) -> EstimatedExperiment:
@@ -73,22 +67,18 @@ def estimated(experiment: Experiment, estimate: Estimate) -> EstimatedExperiment
     Raises
     ------
     FeatvizError
-        If blocks are patched together.
+        If blocks are patched together, or there are several metrics.
     """
     if any(len(patch) > 1 for patch in experiment.targets.patches):
         raise FeatvizError(
             "the effect of a window is no sum over its blocks, and its own gradient takes longer "
             "than patching it; use `featviz trace --window`"
         )
-    return EstimatedExperiment(
-        experiment.vit,
-        experiment.source,
-        experiment.targets,
-        experiment.mode,
-        (estimate.metric,),
-        experiment.frozen,
-        estimate=estimate,
-    )
+    if len(experiment.metrics) != 1:
+        metrics = ", ".join(experiment.metrics)
+        raise FeatvizError(f"a gradient is of one metric, got {metrics}; choose one of them")
+    values = {each.name: getattr(experiment, each.name) for each in fields(experiment)}
+    return EstimatedExperiment(**values, estimate=estimate)
 
 
 @dataclass(frozen=True)
@@ -161,7 +151,7 @@ class EstimatedExperiment(Experiment):
         return [(whole,) for whole in dict.fromkeys(wholes)]
 
     def _metric(self, reference: Reference) -> Metric:
-        name = self.estimate.metric
+        [name] = self.metrics
         return lambda logits, _labels: measure(logits, reference, [name])[name]
 
     def _attribution(
@@ -173,7 +163,7 @@ class EstimatedExperiment(Experiment):
             donor,
             self._targets,
             self._metric(reference),
-            reference.labels,
+            base.logits,  # in place of labels, which the reference has
             self.estimate.steps,
             self.frozen,
             self.estimate.direct,
@@ -183,7 +173,7 @@ class EstimatedExperiment(Experiment):
         self, base: ActivationCache, donor: ActivationCache, reference: Reference
     ) -> NDArray[np.float64]:
         found = self._attribution(base, donor, reference).effects_of(self._targets)
-        before = self._metric(reference)(base.logits, reference.labels)
+        before = self._metric(reference)(base.logits, base.logits)
         return (before + found.double()).cpu().numpy()[None]
 
     def _images_at_once(self, start: Tensor) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 from featviz._util.arguments import instance
 from featviz._util.images import resize, to_uint8
 from featviz._util.progress import Progress, as_progress
+from featviz.addressing.directions import Direction
 from featviz.data.datasets import Dataset
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
@@ -22,14 +23,16 @@ from featviz.store.columns import Columns
 from featviz.store.jobs import JobSummary, open_writer, store_batches, stored_configuration
 from featviz.store.reader import Store
 from patching.effects.accuracy import check_accuracy
-from patching.effects.labels import labels_for
+from patching.effects.averages import check_difference
+from patching.effects.image_groups import Grouping
+from patching.effects.labels import Labels, labels_for
 from patching.effects.stored_averages import Pixels, ReadImage, store_averages
 from patching.effects.table import SITES, TRACES, Mode, Table
 from patching.forward.memory import batches
 from patching.interventions.corruptions import Corruption, Corruptor
 from patching.interventions.selection import Selection, Sites
 from patching.interventions.token_names import grid_of
-from patching.settings import METRICS
+from patching.settings import EMBEDDING_METRICS, METRICS
 from patching.sweeps.activation_patching import Experiment, make_experiment, mode_of, with_ablation
 from patching.sweeps.estimated_patching import Estimate, EstimatedExperiment, estimated
 from patching.sweeps.exact_check import (
@@ -60,6 +63,10 @@ class Settings:
         corruption ``swap``: each image has a partner of another class, and the pairs are mutual.
     frozen : bool
         See `patching.sweeps.activation_patching.sweep`.
+    metrics : tuple of str
+        `patching.settings.METRICS`, or some of `EMBEDDING_METRICS` there, which need no labels.
+    direction : Direction or None
+        For the metric ``projection``.
     estimate : Estimate or None
         Estimate effects by attribution patching, in place of patching.
     """
@@ -69,6 +76,8 @@ class Settings:
     mode: Mode = "denoising"
     ablate: str | None = None
     frozen: bool = False
+    metrics: tuple[str, ...] = METRICS
+    direction: Direction | None = None
     estimate: Estimate | None = None
 
 
@@ -82,6 +91,7 @@ def trace_to_store(
     force: bool = False,
     progress: Progress | bool = False,
     all_images: bool = False,
+    grouping: Grouping | None = None,
 ) -> JobSummary:
     """Store the effects of a sweep on each image, skipping images that are in the store already.
 
@@ -109,6 +119,8 @@ def trace_to_store(
         the number of images finished and in all.
     all_images : bool
         Whether averages include misclassified images. A low accuracy is then a warning.
+    grouping : Grouping, optional
+        Further groups of images to average over. They are added to a store that has the effects.
 
     Returns
     -------
@@ -136,15 +148,27 @@ def trace_to_store(
         experiment = make_experiment(
             residual_vit(model), settings.selection, settings.mode, source, settings.frozen
         )
+        experiment = replace(experiment, metrics=settings.metrics, direction=settings.direction)
         if settings.estimate is not None:
             experiment = estimated(experiment, settings.estimate)
-        found = labels_for(model, dataset, indices)
+        embeds = settings.metrics[0] in EMBEDDING_METRICS
+        found = (
+            Labels(dataset.labels(indices), tuple(dataset.classes))
+            if embeds
+            else labels_for(model, dataset, indices)
+        )
         labels = dict(zip(indices, found.logits, strict=True))
-        if recorded is None:  # before `force` renames a store
+        more = [] if grouping is None else grouping.groups(found.names)
+        for each in more:
+            if each.parts:
+                check_difference(each, np.array(found.logits), np.array(indices))
+        if recorded is None and not embeds:  # before `force` renames a store
             advice = "; --all-images includes the misclassified images"
             clean_model = experiment.clean_vit.model
             check_accuracy(clean_model, dataset, indices, found, not all_images, advice)
         configuration = _configuration(dataset, settings, found.names, len(indices), donor)
+        if corruptor is not None and settings.ablate is None:
+            configuration |= corruptor.configuration
         writer = open_writer(model, store, TRACES, configuration, force)
         missing = [index for index in indices if _address(index) not in writer.done]
         if missing and SITES not in Store(store).kinds:
@@ -180,6 +204,7 @@ def trace_to_store(
             model.prefix_tokens,
             _reader(model, dataset, corruptor),
             all_images,
+            more,
         )
     return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 
@@ -262,7 +287,8 @@ def _configuration(
         "site": settings.selection.kind,
         "by": settings.selection.each,
         "heads": settings.selection.groups,
-        "metrics": list(METRICS if settings.estimate is None else [settings.estimate.metric]),
+        "metrics": list(settings.metrics),
+        **({} if settings.direction is None else {"direction": str(settings.direction)}),
     }
 
 

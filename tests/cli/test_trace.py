@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +293,68 @@ def test_the_table_of_a_store_can_be_written_as_csv(store: Path, tmp_path: Path)
     row = rows[-1]
     assert (row["image"], row["site"], row["window"]) == ("17", "attn_out", "3")
     assert float(row["effect"]) == float(row["restored"]) - float(row["corrupted"])
+
+
+def test_the_difference_of_two_groups_is_printed_with_both_effects(
+    run: Run, store: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "s"
+    shutil.copytree(store, path)
+    sides = tmp_path / "sides.csv"
+    rows = [f"{index},{'left' if index % 2 else 'right'}" for index in range(18)]
+    sides.write_text("\n".join(["file,side", *rows]))
+    words = (*GRAY, "--groups", sides, "-o", path)
+    result = run(*words, "--difference", "side=left", "colour")
+    assert result.refusal().endswith("the difference needs groups without common images")
+    result = run(*words, "--difference", "side=left", "side=right")
+    assert result.status == 0
+    groups, _, differences = (part.splitlines() for part in result.out.split("\n\n"))
+    row = next(line for line in groups if line.startswith("side=left minus side=right "))
+    table = read_traces(path).select(metric="probability", window=1)
+    odd = table.image % 2 == 1
+    total = table.total[0][odd].mean() - table.total[0][~odd].mean()
+    assert float(row.split()[5]) == pytest.approx(total, abs=1e-3)
+    assert differences[0].split()[:5] == ["window", "site", "side=left", "side=right", "difference"]
+    first = differences[1].split()
+    effects = [table.effect[0, 0][side].mean() for side in (odd, ~odd)]
+    assert [float(each) for each in first[3:6]] == pytest.approx(
+        [*effects, effects[0] - effects[1]], abs=2e-4
+    )
+    # The gallery has them, too, and the effects were not measured again.
+    kinds = [row["kind"] for row in Store(path).rows("effects")]
+    assert kinds.count("attribute") == 2 * 4
+    assert kinds.count("difference") == 4
+    assert "0 images traced, 18 already stored" in result.err
+
+
+TOWER = (
+    *("vit_tiny_patch16_224", "--untrained", "--image-size", 32, "--model-arg", "num_classes=0"),
+    *("--model-arg", "depth=2", "--model-arg", "embed_dim=24", "--model-arg", "num_heads=2"),
+)
+
+
+def test_a_model_without_a_classifier_needs_a_metric_of_embeddings_or_class_vectors(
+    run: Run, tmp_path: Path
+) -> None:
+    words = ("trace", *TOWER, "--data", "cueworld:18", "--corrupt", "grayscale")
+    refused = run(*words, "--metric", "logit", "-o", tmp_path / "s").refusal()
+    assert "has no classifier, which the metric logit needs" in refused
+    assert not (tmp_path / "s").exists()
+    result = run(*words, "-o", tmp_path / "s", "--json")
+    assert {one["metric"] for one in json.loads(result.out)["averages"]} == {"cosine"}
+    direction = tmp_path / "d.npy"
+    np.save(direction, np.eye(24)[0])
+    result = run(*words, "--direction", direction, "-o", tmp_path / "p", "--json")
+    averages = json.loads(result.out)["averages"]
+    assert {one["metric"] for one in averages} == {"cosine", "projection"}
+    other = tmp_path / "e.npy"
+    np.save(other, np.eye(24)[1])
+    refused = run(*words, "--direction", other, "-o", tmp_path / "p").refusal()
+    assert "has traces of another configuration: direction is" in refused
+    head = tmp_path / "h.npz"
+    names = np.array(cueworld.CLASSES[::-1])
+    np.savez(head, weight=np.eye(18, 24), names=names)
+    result = run(*words, "--head", head, "--all-images", "-o", tmp_path / "h")
+    assert result.status == 0
+    # Classes are matched by name.
+    assert read_traces(tmp_path / "h").label.tolist() == list(range(17, -1, -1))

@@ -18,6 +18,7 @@ from timm.layers.patch_embed import PatchEmbed
 from featviz._util.arguments import described
 from featviz.errors import FeatvizError
 from featviz.models.loading.checkpoints.checkpoint import load_checkpoint
+from featviz.models.loading.class_head import attach_head
 from featviz.models.loading.deprecated_names import current_name
 from featviz.models.loading.huggingface.folder import load_folder
 from featviz.models.loading.import_path import (
@@ -52,6 +53,7 @@ def load(
     mean: Rgb | None = None,
     std: Rgb | None = None,
     model_args: Mapping[str, Any] | None = None,
+    head: str | os.PathLike[str] | None = None,
     saes: Mapping[str, str | os.PathLike[str] | SaeFile] | None = None,
 ) -> VisionModel:
     """Load a model in evaluation mode, without gradients to its weights.
@@ -79,6 +81,9 @@ def load(
     model_args : mapping, optional
         Further arguments of the architecture, as ``timm.create_model`` takes them, or of your
         function.
+    head : path, optional
+        Class vectors: an ``.npz`` file of a linear probe or of zero-shot classes, see
+        `featviz.models.loading.class_head.attach_head`.
     saes : mapping of str to path, optional
         Sparse autoencoders, see `featviz.load_sae`. Their latents are the units ``sae.NAME:0``,
         ``sae.NAME:1``, ... of each name. For one that needs further arguments, see
@@ -96,7 +101,15 @@ def load(
     """
     given = {} if model_args is None else model_args
     files = sae_files({} if saes is None else saes)
-    options = LoadOptions(untrained, arch, image_size, mean, std, given)  # type: ignore[arg-type]
+    options = LoadOptions(
+        untrained,
+        arch,
+        image_size,
+        mean,
+        std,
+        given,  # type: ignore[arg-type]
+        head,  # type: ignore[arg-type]
+    )
     name = current_name(_name(name))
     if options.arch is not None:
         options = replace(options, arch=current_name(options.arch))
@@ -173,6 +186,8 @@ def _finish(
         model.variant["model_args"] = options.model_args
     if "image_size" in model.variant:
         _check_size(model)
+    if options.head is not None:
+        attach_head(model, options.head)
     model.module.eval().requires_grad_(False).to(target)
     return model
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
-from featviz._util.arguments import described, real_number, sequence, whole_number
+from featviz._util.arguments import described, file_path, real_number, sequence, whole_number
 from featviz.errors import FeatvizError
 from featviz.models.loading.sae_files import SaeFile, parse_sae, sae_files
 
@@ -137,6 +137,8 @@ class LoadOptions:
     model_args : dict
         Further arguments of the architecture, by name: None, booleans, numbers, texts, or tuples
         of these.
+    head : str or None
+        File of class vectors, see `featviz.models.loading.class_head.attach_head`.
     saes : dict of str to SaeFile
         Sparse autoencoders whose latents are units, by their name in addresses.
 
@@ -181,6 +183,13 @@ class LoadOptions:
         metavar="KEY=VALUE",
         parse=parse_model_arg,
     )
+    head: str | None = _option(
+        None,
+        "Class vectors for {model}, as an .npz file with weight, names and optionally bias or "
+        "logit_scale: a linear probe, or zero-shot classes.",
+        flag="head",
+        metavar="FILE",
+    )
     saes: dict[str, SaeFile] = _option(  # noqa: RUF009  it returns a field
         {},
         "Sparse autoencoder of {model}, whose latents are the units sae.NAME:0, sae.NAME:1, ...; "
@@ -205,6 +214,8 @@ class LoadOptions:
         object.__setattr__(self, "mean", None if mean is None else check_mean(mean))
         object.__setattr__(self, "std", None if std is None else check_std(std))
         object.__setattr__(self, "model_args", _model_args(self.model_args))
+        if self.head is not None:
+            object.__setattr__(self, "head", str(file_path("head (--head)", self.head)))
         object.__setattr__(self, "saes", sae_files(self.saes))
 
     def to_json(self) -> dict[str, Any]:
@@ -266,6 +277,8 @@ class LoadOptions:
             # A text that would be read as a number or the like needs quotes.
             plain = isinstance(value, str) and _literal(value) == value
             words += ["--model-arg", f"{key}={value if plain else repr(value)}"]
+        if self.head is not None:
+            words += ["--head", self.head]
         for name, sae in self.saes.items():
             words += ["--sae", f"{name}={sae.path}" + (f"@{sae.site}" if sae.site else "")]
         return words

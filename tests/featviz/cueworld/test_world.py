@@ -8,7 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from featviz.cueworld import CLASSES, COLORS, FAMILIES, SHAPES, TEXTURES, Batch, grayscale, sample
+from featviz.cueworld import (
+    CLASSES,
+    COLORS,
+    CUES,
+    FAMILIES,
+    SHAPES,
+    TEXTURES,
+    Batch,
+    grayscale,
+    sample,
+)
 
 # The images that the bundled weights were trained on, drawn once by the program that trained them:
 # for every class, RGB and mask of seed 2024 in bytes, averaged over 3 x 3 fields, then at 2 pixels.
@@ -51,6 +61,37 @@ def test_a_seed_gives_the_images_that_the_weights_were_trained_on() -> None:
     levels = torch.tensor([list(bytes.fromhex(line)) for line in TRAINED_ON])
     # Half a level for the bytes, the rest for the sines of another processor.
     assert (torch.cat([fields, pixels], 1) * 255 - levels).abs().max() < 0.6
+
+
+@pytest.mark.parametrize(("place", "cue"), list(enumerate(CUES)))
+def test_a_swapped_cue_is_that_of_another_class_of_the_family_and_all_else_stays(
+    place: int, cue: str
+) -> None:
+    labels = torch.arange(18)
+    family = labels // 6 == place
+    steps = 1 + labels % 5
+    plain = sample(labels, seeded(5), 64)
+    found = sample(labels, seeded(5), 64, cue, steps)
+    assert torch.equal(found.labels, labels)
+    others = torch.where(family, labels // 6 * 6 + (labels + steps) % 6, labels)
+    other = sample(others, seeded(5), 64)
+    assert torch.equal(found.images[family], other.images[family])
+    assert torch.equal(found.masks[family], other.masks[family])
+    changed = (found.images - plain.images).abs().amax((1, 2, 3)) > 0.05
+    assert changed[family].all()
+    # Plain objects have no texture to swap.
+    assert bool(changed[~family].any()) == (cue != "texture")
+    outside = (plain.masks + found.masks < 1e-6).expand_as(plain.images)
+    torch.testing.assert_close(found.images[outside], plain.images[outside], atol=1e-5, rtol=0)
+    if cue == "color":
+        assert torch.equal(found.masks, plain.masks)
+        gray = (grayscale(found.images) - grayscale(plain.images)).abs()
+        assert gray.mean() < 0.02
+
+
+def test_an_unknown_cue_is_refused() -> None:
+    with pytest.raises(ValueError, match="swap is one of color, shape, texture, not 'size'"):
+        sample(torch.arange(2), seeded(1), 32, "size")
 
 
 def test_the_same_generator_state_gives_the_same_images() -> None:

@@ -47,6 +47,7 @@ def model_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "all:probability": [0.5, -0.25, 1.0],
                 "all:kl": [4.0, 5.0, 6.0],
                 "family.colour:probability": [0.75, 0.0, 0.25],
+                "difference.left minus right:probability": [-0.5, 0.0, 0.25],
             },
             [0.5, UNKNOWN, 1.0],
         ),
@@ -174,6 +175,21 @@ def test_group_and_metric_are_kept_in_the_link(page: Page, model_page: Path) -> 
     page.get_by_label("Metric").select_option("")
     expect(page).to_have_url(re.compile("#traces$"))
     expect(values).to_have_text(["0.5", "\u22120.25", "1"])
+
+
+def test_a_difference_of_groups_is_called_one(page: Page, model_page: Path) -> None:
+    open_page(page, model_page, "#traces&group=left minus right")
+    first = sweep(page, "layer")
+    expect(page.get_by_label("Average over").locator("optgroup[label=Differences]")).to_have_count(
+        1
+    )
+    expect(first.locator(".summary")).to_contain_text(
+        "Difference of the means of two groups, left minus right, over 33\u00a0images of "
+        "cueworld:120 that the clean run classifies correctly"
+    )
+    first.locator("summary", has_text="Values").click()
+    values = first.locator("tbody td:nth-child(2)")
+    expect(values).to_have_text(["\u22120.5", "0", "0.25"])
 
 
 def test_layer_labels_lead_to_the_units_of_the_layer(page: Page, model_page: Path) -> None:
@@ -306,7 +322,7 @@ def test_pairs_of_a_grid_lead_to_their_units_and_others_have_a_value(
 def estimates_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page of estimates at three heads, two of which were patched."""
     folder = tmp_path_factory.mktemp("estimates")
-    estimate = {"metric": "kl", "steps": 4, "direct": True, "exact": 2}
+    estimate = {"steps": 4, "direct": True, "exact": 2}
     settings = {"estimate": estimate, "metrics": ["kl"], "site": "z", "by": "head", "heads": "all"}
     heads = [(layer, head, "all", 1) for layer in (0, 2) for head in ("0", "1")]
     write_sweep(folder / "s", heads, {"all:kl": [0.5, -0.25, 0, 0.125]}, **settings)

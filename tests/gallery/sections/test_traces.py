@@ -50,7 +50,7 @@ def test_numbers_are_those_of_the_store_in_the_order_of_the_sites(tmp_path: Path
 
 
 def test_checks_and_diagnostics_of_estimates_are_those_of_the_store(tmp_path: Path) -> None:
-    estimate = {"metric": "kl", "steps": 2, "direct": False, "exact": 2}
+    estimate = {"steps": 2, "direct": False, "exact": 2}
     write_sweep(tmp_path / "s", SITES, EFFECTS, estimate=estimate)
     settings = {**results.SWEEP, "estimate": estimate}
     write_results(tmp_path / "s", "fidelity", results.fidelity([2, 0]), settings)

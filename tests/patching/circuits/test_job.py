@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 import featviz
 from featviz.data.datasets import open_data
@@ -20,6 +23,7 @@ from patching.circuits.report import CIRCUITS, EDGES, EFFECTS, SCORES, read_repo
 from patching.circuits.stored_report import CURVES, EDGE_EFFECTS
 from patching.interventions.corruptions import corruption
 from patching.plots.circuit_drawing import draw_circuit
+from tests.featviz.models.attention_models import attention_model
 
 DATA = open_data("cueworld:8")
 SETTINGS = Settings(corruption("grayscale"), steps=1, controls=2)
@@ -283,3 +287,28 @@ def test_few_images_and_other_models_are_refused(model: VisionModel, tmp_path: P
     with pytest.raises(FeatvizError, match="has no sequence of transformer blocks"):
         circuits_to_store(other, DATA, SETTINGS, tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_circuits_of_an_embedding_need_no_labels(tmp_path: Path) -> None:
+    base = attention_model("ViT")
+    module = copy.deepcopy(base.module)
+    module.head = nn.Identity()
+    tower = replace(base, module=module, name="tower")
+    settings = Settings(corruption("grayscale"), "cosine", steps=2, controls=1)
+    circuits_to_store(tower, DATA, settings, tmp_path / "s")
+    rows = list(Store(tmp_path / "s").rows(EFFECTS))
+    assert all(row["right"] == 1 for row in rows)
+    np.testing.assert_allclose([row["clean"] for row in rows], 1, rtol=1e-6)
+    report = read_report(tmp_path / "s")
+    assert (report.scored, report.tested) == (4, 4)
+    assert report.total == pytest.approx(np.mean([1 - row["corrupted"] for row in rows]))
+    # The circuit of all edges is the clean run.
+    assert report.curves[0].points[-1].faithfulness == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("metric", ["kl", "cosine"])
+def test_a_metric_that_is_flat_at_the_clean_run_needs_steps(metric: str) -> None:
+    with pytest.raises(
+        FeatvizError, match=f"the gradient of {metric} is 0 at the clean run; steps"
+    ):
+        Settings(corruption("grayscale"), metric, steps=0)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from featviz import cueworld
-from patching.effects.averages import averages, groups
-from patching.effects.bootstrap import intervals
+from featviz import FeatvizError, cueworld
+from patching.effects.averages import Group, averages, groups
+from patching.effects.bootstrap import difference_intervals, intervals
 from tests.patching.tables import METRIC, table
 
 CLASSES = ("ape", "bee", "cat")
@@ -26,15 +26,15 @@ def test_cueworld_has_groups_for_all_its_families_and_its_classes() -> None:
     labels = np.arange(18)
     for group in found[1:4]:
         held = [cueworld.FAMILIES[label] == group.name for label in labels]
-        assert group.holds(labels).tolist() == held
+        assert group.holds(labels, labels).tolist() == held
     for label, group in enumerate(found[4:]):
-        assert group.holds(labels).nonzero()[0].tolist() == [label]
+        assert group.holds(labels, labels).nonzero()[0].tolist() == [label]
 
 
 def test_other_datasets_have_no_families_and_some_no_classes() -> None:
     assert [group.name for group in groups(CLASSES)] == ["all", *CLASSES]
     (everything,) = groups(())
-    assert everything.holds(np.array([-1, -1])).all()
+    assert everything.holds(np.array([-1, -1]), np.arange(2)).all()
 
 
 def test_an_average_is_that_of_the_images_of_its_group() -> None:
@@ -111,3 +111,43 @@ def test_groups_without_images_are_skipped() -> None:
     made = table(30)
     found = averages(made.images(made.label != 1), groups(CLASSES), resamples=50)
     assert {one.group.name for one in found} == {"all", "ape", "cat"}
+
+
+def test_an_attribute_holds_the_images_of_its_indices_with_any_label() -> None:
+    group = Group("attribute", "side=left", images=frozenset({12, 15}))
+    found = group.holds(np.array([0, 1, 2, -1]), np.array([10, 12, 13, 15]))
+    assert found.tolist() == [False, True, False, True]
+
+
+def test_a_difference_is_that_of_the_averages_of_both_groups() -> None:
+    made = table(30)
+    ape, bee = groups(CLASSES)[1:3]
+    group = Group("difference", "ape minus bee", parts=(ape, bee))
+    first, second = (averages(made, [each], resamples=200) for each in (ape, bee))
+    for one, other, found in zip(
+        first, second, averages(made, [group], resamples=200), strict=True
+    ):
+        assert found.count == one.count + other.count
+        assert found.clean == pytest.approx(one.clean - other.clean)
+        assert found.corrupted == pytest.approx(one.corrupted - other.corrupted)
+        assert found.total.estimate == pytest.approx(one.total.estimate - other.total.estimate)
+        np.testing.assert_allclose(
+            found.effect.estimate, one.effect.estimate - other.effect.estimate
+        )
+        index = METRIC.index(found.metric)
+        effects = [made.effect[index][:, made.label == label].T for label in (0, 1)]
+        wanted = difference_intervals(effects[0], effects[1], resamples=200)
+        np.testing.assert_array_equal(found.effect.low, wanted.low)
+        assert np.isnan(found.share.estimate).all()
+
+
+def test_a_difference_needs_two_images_in_each_group_and_none_in_both() -> None:
+    made = table(30)
+    ape, bee = groups(CLASSES)[1:3]
+    alone = Group("attribute", "alone", images=frozenset({10}))
+    message = "needs at least 2 images in each group, but 'alone' has 1 image of 30"
+    with pytest.raises(FeatvizError, match=message):
+        averages(made, [Group("difference", "d", parts=(bee, alone))])
+    some = Group("attribute", "some", images=frozenset(range(10, 20)))
+    with pytest.raises(FeatvizError, match="'ape' and 'some' have 4 images in common"):
+        averages(made, [Group("difference", "d", parts=(ape, some))])

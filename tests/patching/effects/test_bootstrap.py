@@ -13,6 +13,7 @@ from patching.effects.bootstrap import (
     LEAST_SPREAD,
     Floats,
     Intervals,
+    difference_intervals,
     intervals,
     resampled_means,
     stratified_counts,
@@ -223,6 +224,62 @@ def test_intervals_for_all_sites_hold_all_truths_at_once(kind: str, count: int) 
         found = intervals(skewed(kind, (shared + own) / 2**0.5), resamples=1000, seed=seed)
         hits.append(covered(found.all_low, found.all_high, MEANS[kind]).all())
     assert 0.93 <= np.mean(hits) <= 0.98
+
+
+def test_a_difference_of_normal_values_has_the_interval_of_welch() -> None:
+    ranks = stats.norm.ppf((np.arange(100) + 0.5) / 100)[:, None]
+    first, second = ranks + 3, 2 * ranks[::2]
+    found = difference_intervals(first, second, resamples=40_000)
+    wanted = stats.ttest_ind(first[:, 0], second[:, 0], equal_var=False).confidence_interval()
+    tolerance = 0.03 * (wanted.high - wanted.low)
+    assert found.estimate[0] == pytest.approx(3 - 2 * ranks[::2].mean())
+    assert found.low[0] == pytest.approx(wanted.low, abs=tolerance)
+    assert found.high[0] == pytest.approx(wanted.high, abs=tolerance)
+
+
+def test_exchanging_groups_negates_their_difference() -> None:
+    first, second = draw("exponential", 30, 3), draw("normal", 20, 3, seed=1)
+    found, turned = difference_intervals(first, second), difference_intervals(second, first)
+    np.testing.assert_allclose(turned.estimate, -found.estimate)
+    width = found.high - found.low
+    np.testing.assert_allclose(turned.low, -found.high, atol=0.05 * width.max())
+    assert (found.all_low <= found.low).all()
+    assert (found.all_high >= found.high).all()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "scale"),
+    [
+        (("normal", "normal"), 3.0),
+        (("exponential", "exponential"), 1.0),
+        (("exponential", "falling exponential"), 1.0),
+        (("some flip", "probabilities"), 1.0),
+    ],
+)
+def test_intervals_of_differences_of_50_and_50_images_hold_the_truth_as_often_as_they_say(
+    kinds: tuple[str, str], scale: float
+) -> None:
+    hits = []
+    for seed in range(10):
+        first, second = (
+            draw(kind, 50, 500, seed=2 * seed + side) for side, kind in enumerate(kinds)
+        )
+        found = difference_intervals(first, scale * second, resamples=1000, seed=seed)
+        truth = MEANS[kinds[0]] - scale * MEANS[kinds[1]]
+        hits.append(covered(found.low, found.high, truth).mean())
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_equal_groups_differ_at_one_of_many_sites_as_often_as_the_level_says() -> None:
+    alarms, single = [], []
+    for seed in range(400):
+        generator = np.random.default_rng(seed)
+        first, second = generator.exponential(size=(2, 50, 12))
+        found = difference_intervals(first, second, resamples=600, seed=seed)
+        alarms.append(not covered(found.all_low, found.all_high, 0).all())
+        single.append((~covered(found.low, found.high, 0)).mean())
+    assert 0.03 <= np.mean(single) <= 0.07
+    assert 0.02 <= np.mean(alarms) <= 0.08  # the standard error is 1.1 %
 
 
 def test_a_stratified_resample_keeps_the_number_of_images_of_each_stratum() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from featviz import FeatvizError
-from patching.effects.metrics import Reference, margins, measure
-from patching.settings import METRICS
+from featviz import FeatvizError, VisionModel
+from featviz.addressing.directions import read_directions
+from patching.effects.metrics import Reference, margins, measure, metric_for
+from patching.settings import EMBEDDING_METRICS, METRICS
+from tests.featviz.models.attention_models import attention_model
 
 LABELS = torch.tensor([0, 2])
 CLEAN = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 3.0]])
@@ -105,3 +109,52 @@ def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
 def test_a_margin_is_a_logit_minus_the_mean_of_the_others() -> None:
     logits = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, -3.0]])
     assert margins(logits, [2, 0]).tolist() == [[4.5, -3.0], [-3.0, 1.5]]
+
+
+def saved(path: Path, array: object) -> str:
+    np.save(path, np.array(array, np.float32))
+    return str(path)
+
+
+def headless() -> VisionModel:
+    model = nn.Sequential()
+    model.add_module("flat", nn.Flatten())
+    model.add_module("head", nn.Identity())
+    return VisionModel("tower", model, 2, (0.0,) * 3, (1.0,) * 3)
+
+
+def test_metrics_of_embeddings_are_angles_and_lengths_worked_out_by_hand(tmp_path: Path) -> None:
+    clean = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+    (direction,) = read_directions(saved(tmp_path / "d.npy", [0, 5]))
+    reference = Reference(None, clean, clean.roll(1, 0), direction)
+    runs = torch.tensor([[[4.0, 3.0], [-2.0, 0.0]], [[3.0, 4.0], [5.0, 5.0]]])
+    found = measure(runs, reference, EMBEDDING_METRICS)
+    torch.testing.assert_close(
+        found["cosine"], torch.tensor([[24 / 25, -1.0], [1.0, 0.5**0.5]]).double()
+    )
+    assert found["projection"].tolist() == [[3.0, 0.0], [4.0, 5.0]]
+    assert reference.right.all()
+
+
+def test_a_model_without_a_classifier_has_no_metric_of_labels(tmp_path: Path) -> None:
+    tower, classifier = headless(), attention_model("ViT")
+    assert metric_for(tower, None, None, "logit") == ("cosine", None)
+    assert metric_for(classifier, None, None, "logit") == ("logit", None)
+    assert metric_for(classifier, "cosine", None, "logit") == ("cosine", None)
+    message = r"tower has no classifier, which the metric kl needs; use .* cosine, or .*--head"
+    with pytest.raises(FeatvizError, match=message):
+        metric_for(tower, "kl", None, "logit")
+    with pytest.raises(FeatvizError, match="projection needs a direction"):
+        metric_for(tower, "projection", None, "logit")
+    file = saved(tmp_path / "d.npy", np.eye(12))
+    with pytest.raises(FeatvizError, match="the metric cosine has none"):
+        metric_for(tower, "cosine", file, "logit")
+    with pytest.raises(FeatvizError, match=r"has 12 directions; write .*d\.npy\.0 for one"):
+        metric_for(tower, None, file, "logit")
+    name, found = metric_for(tower, None, f"{file}.3", "logit")
+    assert name == "projection"
+    assert found is not None
+    assert found.vector.tolist() == np.eye(12)[3].tolist()
+    short = saved(tmp_path / "short.npy", [1, 2])
+    with pytest.raises(FeatvizError, match="length 2; the output of tower needs length 12"):
+        metric_for(tower, "projection", short, "logit")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from featviz import Store
 from featviz.store.writer import StoreWriter
-from patching.effects.averages import Average, averages, groups
+from patching.effects.averages import Average, Group, averages, groups
 from patching.effects.report import summarize
 from patching.effects.stored_averages import (
     LEAST,
@@ -146,3 +146,29 @@ def test_typical_images_are_stored_with_their_own_effects(mode: Any, tmp_path: P
         np.testing.assert_array_equal(row["images"], pictures(int(right.image[i])))
     assert not chosen
     assert len(stored_images(Store(tmp_path / "s"))) == 3
+
+
+def test_further_groups_are_added_to_a_finished_store_once(tmp_path: Path) -> None:
+    writer = write(tmp_path / "s", table(40))
+    store_averages(writer, CLASSES, (2, 3), 1, pictures)
+    before = rows(tmp_path / "s")
+    left = Group("attribute", "side: left/@", images=frozenset(range(10, 30)))
+    one = groups(CLASSES)[1]
+    right = read_traces(tmp_path / "s").only_right()
+    first = Group("attribute", "0", images=frozenset(right.image[right.label == 0].tolist()))
+    whole = Group("difference", "0 minus two", parts=(first, groups(CLASSES)[2]))
+    for _ in range(2):
+        store_averages(writer, CLASSES, (2, 3), 1, pictures, more=[left, one, whole])
+        after = rows(tmp_path / "s")
+        assert set(before) < set(after)
+        added = [after[key] for key in after if key not in before]
+        assert sorted((row["kind"], row["group"], row["metric"]) for row in added) == sorted(
+            (group.kind, group.name, metric) for group in (left, whole) for metric in METRIC
+        )
+    (wanted,) = (each for each in averages(right, [whole]) if each.metric == METRIC[0])
+    (row,) = (r for r in added if (r["kind"], r["metric"]) == ("difference", METRIC[0]))
+    np.testing.assert_array_equal(row["effect"], stacked(wanted, "effect"))
+    # The same name for other images is another group.
+    other = replace(left, images=frozenset(range(12, 20)))
+    store_averages(writer, CLASSES, (2, 3), 1, pictures, more=[other])
+    assert len(rows(tmp_path / "s")) == len(after) + len(METRIC)

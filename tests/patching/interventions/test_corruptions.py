@@ -29,8 +29,13 @@ EXAMPLES = (
     "noise:0.2",
     "embedding:1.5",
     "silhouette",
+    "mask",
+    "background::blur",
     "shuffle",
     "occlude:0.4",
+    "cue:color",
+    "cue:shape",
+    "word:star",
     "swap",
 )
 
@@ -68,6 +73,11 @@ def test_a_corruption_is_formatted_as_it_is_parsed(text: str) -> None:
         ("embedding:-1", "expected embedding:AMOUNT with a number > 0, got 'embedding:-1'"),
         ("embedding:inf", "expected embedding:AMOUNT with a number > 0, got 'embedding:inf'"),
         ("noise:nan", "expected noise:AMOUNT with a number > 0, got 'noise:nan'"),
+        ("cue:hue", "expected cue:NAME with color, shape, texture, got 'cue:hue'"),
+        ("cue", "expected cue:NAME with color, shape, texture, got 'cue'"),
+        ("word: ", "expected word:TEXT, got 'word: '"),
+        ("mask:nowhere", "there is no folder nowhere; a mask needs DIR or DIR:mean"),
+        ("mask::nowhere", "there is no folder nowhere; a mask needs DIR or DIR:mean"),
         ("occlude:1.2", "expected occlude:SHARE with a number > 0 and <= 1, got 'occlude:1.2'"),
     ],
 )
@@ -151,6 +161,30 @@ def test_random_corruptions_differ_by_their_seed_and_touch_no_global_state(text:
         assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_masks_of_cueworld_leave_the_background_or_the_object_alone() -> None:
+    numbers = [4, 6, 30]
+    model, images, masks = attention_model("ViT"), read(numbers), DATA.masks(numbers, 64)
+    mean = images.mean((2, 3), keepdim=True)
+    for text, inside in (("mask", masks), ("background", 1 - masks)):
+        found = bound(text, model).images(images, numbers)
+        torch.testing.assert_close(found, images + inside * (mean - images))
+
+
+def test_another_cue_is_the_same_for_equal_seeds_and_another_class_of_the_family() -> None:
+    model, numbers = attention_model(TRAINED), list(range(18))
+    images = read(numbers, 128)
+    with torch.no_grad():
+        assert (model(images).argmax(1) == torch.arange(18)).float().mean() > 0.9
+        for place, cue in enumerate(("color", "shape", "texture")):
+            made = corruption(f"cue:{cue}").bind(model, DATA, numbers)
+            predicted = model(made.images(images, numbers)).argmax(1)
+            own = torch.arange(18) // 6 == place
+            # The family stays; the class changes where the cue decides it, and only there.
+            assert (predicted // 6 == torch.arange(18) // 6).float().mean() > 0.9
+            assert (predicted == torch.arange(18))[~own].float().mean() > 0.9
+            assert not (predicted == torch.arange(18))[own].any()
+
+
 def test_equal_images_of_different_indices_get_different_noise() -> None:
     image = read([4]).expand(2, -1, -1, -1)
     with vit("ViT") as model:
@@ -206,6 +240,9 @@ def test_what_a_corruption_lacks_is_reported_before_anything_runs(tmp_path: Path
     flat = open_data(f"folder:{tmp_path}")
     for text, message in (
         ("silhouette", "has no object masks; only cueworld does"),
+        ("mask", "has no object masks; only cueworld does"),
+        ("cue:shape", "has no cues that can be swapped; only cueworld does"),
+        (f"word:{'m' * 40}", "does not fit into images of 64 pixels; use at most about"),
         ("swap", "images without labels cannot be paired"),
     ):
         with pytest.raises(FeatvizError, match=message):

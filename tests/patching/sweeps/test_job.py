@@ -19,6 +19,7 @@ from torchvision import datasets
 from featviz import FeatvizError, Store, VisionModel, load
 from featviz.data.datasets import Dataset, open_data
 from featviz.models.loading.options import LoadOptions
+from patching.effects.image_groups import Grouping
 from patching.effects.labels import labels_for
 from patching.effects.table import Table, read_traces
 from patching.forward.memory import BATCH
@@ -295,3 +296,51 @@ def test_a_hugging_face_folder_is_traced_on_cifar_in_its_real_format(
     expected = chances[torch.arange(3), torch.tensor(found.label)]
     np.testing.assert_allclose(found.clean[0], expected, rtol=1e-5)
     assert np.abs(found.total[0]).min() > 1e-6
+
+
+def tower(model: VisionModel) -> VisionModel:
+    """The model without its classifier."""
+    module = copy.deepcopy(model.module)
+    module.head = torch.nn.Identity()
+    return replace(model, module=module, name="tower")
+
+
+def test_a_tower_is_traced_by_the_cosine_of_its_embedding_without_labels(
+    model: VisionModel, data: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "flat").mkdir()
+    for index in range(4):
+        pixels = (data.image(index, 64).permute(1, 2, 0) * 255).byte().numpy()
+        Image.fromarray(pixels).save(tmp_path / "flat" / f"{index}.png")
+    flat, own = open_data(f"folder:{tmp_path / 'flat'}"), tower(model)
+    with pytest.raises(FeatvizError, match="has images without labels"):
+        trace_to_store(own, flat, GRAY, tmp_path / "s")
+    selection = Selection("resid", (1, 3), layers="1")
+    settings = replace(GRAY, selection=selection, metrics=("cosine",))
+    trace_to_store(own, flat, settings, tmp_path / "s")
+    table = read_traces(tmp_path / "s")
+    clean = flat.images(range(4), 64)
+    gray = corruption("grayscale").bind(own, flat, range(4)).images(clean, range(4))
+    with torch.no_grad():
+        cosines = torch.nn.functional.cosine_similarity(own(clean), own(gray)).numpy()
+    assert table.metric == ("cosine",)
+    assert table.label.tolist() == [-1] * 4
+    assert table.right.all()
+    np.testing.assert_allclose(table.clean[0], 1, rtol=1e-6)
+    np.testing.assert_allclose(table.corrupted[0], cosines, rtol=1e-5)
+    same(table, sweep(own, clean, gray, None, site="resid", layers=1, window=(1, 3)))
+    last = len(own.module.blocks) - 1  # type: ignore[arg-type]
+    whole = replace(settings, selection=Selection("resid", layers=str(last)))
+    trace_to_store(own, flat, whole, tmp_path / "whole")
+    np.testing.assert_allclose(read_traces(tmp_path / "whole").restored, 1, rtol=1e-6)
+
+
+def test_a_group_of_one_image_is_refused_before_any_run(
+    model: VisionModel, data: Dataset, tmp_path: Path
+) -> None:
+    grouping = Grouping(difference=("red", "texture"))
+    with pytest.raises(
+        FeatvizError, match="at least 2 images in each group, but 'red' has 1 image"
+    ):
+        trace_to_store(model, data, GRAY, tmp_path / "s", count=18, grouping=grouping)
+    assert not (tmp_path / "s").exists()

@@ -7,7 +7,7 @@ import { settingsTable, tableOf } from "../../shared/tables.js";
 import { brief, counted, listed, percent, rounded } from "../../shared/text.js";
 import { view } from "../../state/view.js";
 import { sectionHead } from "../blocks.js";
-import { corruptedImages, metricName } from "../traces/experiment-text.js";
+import { corruptedImages, isOfEmbedding, metricName } from "../traces/experiment-text.js";
 import { inputText, intervalText, Search } from "./circuit.js";
 import { detailsOf } from "./details.js";
 import { Graph } from "./graph.js";
@@ -33,9 +33,12 @@ const keptText = ({ estimate, low, high }) =>
 /** What edges were scored and circuits tested on. */
 function searchText({ experiment, scored, tested, total }) {
   const data = experiment.data?.name;
+  const correct = isOfEmbedding(experiment.metric)
+    ? ""
+    : " that the clean run classifies correctly";
   return [
     `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
-    `Scored on ${counted(scored, "image")}${data ? ` of ${data}` : ""} that the clean run classifies correctly, tested on ${tested.toLocaleString("en")} others. `,
+    `Scored on ${counted(scored, "image")}${data ? ` of ${data}` : ""}${correct}, tested on ${tested.toLocaleString("en")} others. `,
     `Total effect ${intervalText(total)}.`,
   ];
 }

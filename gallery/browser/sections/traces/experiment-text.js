@@ -24,6 +24,9 @@ const CORRUPTED = {
   noise: "images with noise",
   embedding: "images with noise on the patch embeddings",
   silhouette: "silhouettes",
+  mask: "images with a filled object",
+  background: "images with a filled background",
+  word: "images with a label",
   shuffle: "images with shuffled patches",
   occlude: "partly occluded images",
   swap: "images of other classes",
@@ -40,6 +43,8 @@ const METRICS = {
   logit: "logit of the label",
   logit_difference: "logit difference",
   kl: "KL divergence from the clean run (nats)",
+  cosine: "cosine similarity with the embedding of the clean run",
+  projection: "projection of the embedding",
 };
 
 const isLatents = (site) => String(site).startsWith("sae.");
@@ -47,6 +52,9 @@ const isLatents = (site) => String(site).startsWith("sae.");
 const siteText = (site) => (isLatents(site) ? `latents of ${site}` : known(SITES, site));
 
 const known = (names, key) => (Object.hasOwn(names, key) ? names[key] : String(key));
+
+/** Whether a metric is of an embedding, which is never wrong, instead of logits. */
+export const isOfEmbedding = (metric) => metric === "cosine" || metric === "projection";
 
 /** Name of a metric. */
 export const metricName = (metric) => known(METRICS, metric);
@@ -56,8 +64,9 @@ export const windowName = (window) => (window === 1 ? "1 layer" : `${window} lay
 
 /** Corrupted images, in words. */
 export function corruptedImages(corrupt) {
-  const [name, amount] = String(corrupt).split(":");
-  return known(CORRUPTED, name) + (amount === undefined ? "" : ` (${amount})`);
+  const [name, ...rest] = String(corrupt).split(":");
+  if (name === "cue") return `images with another ${rest.join(":")}`;
+  return known(CORRUPTED, name) + (rest.length ? ` (${rest.join(":")})` : "");
 }
 
 /** Title of a sweep. */

@@ -13,9 +13,11 @@ import { view } from "../../state/view.js";
 import { blocksOf, layersOf, sectionHead } from "../blocks.js";
 import { enlargeable, shownWidth } from "../figures.js";
 import { checkNode } from "./check.js";
-import { metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
+import { isOfEmbedding, metricName, sweepText, sweepTitle, windowName } from "./experiment-text.js";
 
 const ALL = "all";
+
+const KINDS = { family: "the family", class: "class" }; // of groups of images
 
 const GROUPS = new Set(["neuron", "latent"]); // other sites have heads
 
@@ -296,13 +298,16 @@ function selected({ averages, experiment }, { group, metric, images }) {
 /** What an average is over, and its means and total effect. */
 function averageText(sweep, [kind, group, metric, includesAll], { images, means, total }) {
   const data = sweep.experiment.data?.name;
-  const which = kind === ALL ? "" : ` of ${kind === "class" ? "class" : "the family"} ${group}`;
-  const correct = includesAll ? "" : " that the clean run classifies correctly";
+  const which =
+    kind === ALL || kind === "difference" ? "" : ` of ${KINDS[kind] ?? "the group"} ${group}`;
+  const correct =
+    includesAll || isOfEmbedding(metric) ? "" : " that the clean run classifies correctly";
   const [estimate, low, high] = total;
+  const mean = kind === "difference" ? `Difference of the means of two groups, ${group},` : "Mean";
   return [
-    `Mean over ${counted(images, "image")}${which}${data ? ` of ${data}` : ""}${correct}, with 95\u00a0% confidence intervals from a bootstrap over images. `,
+    `${mean} over ${counted(images, "image")}${which}${data ? ` of ${data}` : ""}${correct}, with 95\u00a0% confidence intervals from a bootstrap over images. `,
     `${metricName(metric).replace(/^[a-z]/, (letter) => letter.toUpperCase())}: ${brief(means[0])} clean, ${brief(means[1])} corrupted; total effect ${brief(estimate)}${interval(low, high)}.`,
-    total[0] !== null && numbersUnknown(total)
+    kind !== "difference" && total[0] !== null && numbersUnknown(total)
       ? " The total effect may be 0, so shares of it are unknown."
       : "",
   ];
@@ -413,6 +418,8 @@ function controls(sweeps) {
   const kinds = [
     ["Families", groupsOf("family")],
     ["Classes", groupsOf("class")],
+    ["Attributes", groupsOf("attribute")],
+    ["Differences", groupsOf("difference")],
   ].filter(([, names]) => names.length);
   const selects = {
     group: [

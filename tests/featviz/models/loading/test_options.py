@@ -37,6 +37,7 @@ options = st.builds(
     mean=st.none() | st.tuples(*[st.floats(0, 1)] * 3),
     std=st.none() | st.tuples(*[st.floats(1e-300, 1e300)] * 3),
     model_args=st.dictionaries(keys, arguments, max_size=3),
+    head=st.none() | paths,
     saes=st.dictionaries(names, st.builds(SaeFile, paths, sites), max_size=2),
 )
 
@@ -105,6 +106,7 @@ def test_a_model_argument_is_a_literal_or_a_text(text: str, value: object) -> No
         ({"image_size": (224, 196)}, r"^image_size .* must be one number: inputs are square$"),
         ({"image_size": 224.0}, r"^image_size .* must be a whole number .*, got 224\.0$"),
         ({"image_size": True}, r"^image_size .* must be a whole number .*, got True$"),
+        ({"head": 3}, r"^head \(--head\) must be a path, got 3"),
         ({"mean": 0.5}, r"^mean \(--mean\) must be three numbers for red, green and blue, got 0"),
         ({"mean": np.array(0.5)}, r"^mean \(--mean\) must be three numbers for red, green"),
         ({"mean": (0.5, 0.5)}, r"^mean .* must be three numbers .*, got 2$"),
