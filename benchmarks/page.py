@@ -25,6 +25,9 @@ Written by `make benchmarks`, which runs the benchmarks, keeps their results in
 the same machine; numbers are medians. Lucent takes the tokens of a vision transformer for channels,
 so it is given an objective that reads the same unit as featviz.
 
+All of this was measured on a processor. `python -m benchmarks.gpu --minutes 8` measures a graphics
+card ([docs/gpu.md](gpu.md)).
+
 ![Time per step by depth; held-out activation by rendering time](pictures/benchmarks.webp)
 """
 

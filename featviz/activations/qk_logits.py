@@ -87,12 +87,10 @@ class QKLogitReader:
         self.heads = heads
         if pairs is None:
             pairs = [token_pairs(site, unit.token) for unit in units]
-        self._groups = _grouped(units, pairs, heads.query.weight.device)
+        self._groups, self._columns = _grouped(units, pairs, heads.query.weight.device)
         self._count = len(units)
         self._group_of = {
-            column: index
-            for index, group in enumerate(self._groups)
-            for column in group.columns.tolist()
+            column: index for index, columns in enumerate(self._columns) for column in columns
         }
         self._modes: tuple[Tensor, Tensor] | None = None
         if site.kind == "qk_mode":
@@ -107,8 +105,8 @@ class QKLogitReader:
         sequence = self.features(inputs)
         values = inputs.new_empty(len(inputs), self._count)
         images = torch.arange(len(inputs), device=inputs.device)
-        for group in self._groups:
-            for row, column in enumerate(group.columns.tolist()):
+        for group, columns in zip(self._groups, self._columns, strict=True):
+            for row, column in enumerate(columns):
                 own = group.take(torch.full_like(images, row))
                 value = group.reduce(self._logits(sequence, sequence, own, context))
                 values[:, column] = value.to(values)  # of another dtype inside autocast
@@ -229,7 +227,8 @@ class QKLogitReader:
 
 def _grouped(
     units: Sequence[Unit], pairs: Sequence[tuple[list[int], list[int]]], device: torch.device
-) -> list[_Group]:
+) -> tuple[list[_Group], list[list[int]]]:
+    """Return groups of units, and the columns of each as integers, which need no device."""
     groups: dict[tuple[int, bool], list[tuple[int, int, list[int], list[int]]]] = {}
     for column, (unit, (queries, keys)) in enumerate(zip(units, pairs, strict=True)):
         head = unit.index.head if isinstance(unit.index, Mode) else unit.index
@@ -243,4 +242,4 @@ def _grouped(
             torch.tensor(list(part), device=device) for part in zip(*members, strict=True)
         )
         found.append(_Group(columns, heads, queries_of_all, keys_of_all, largest))
-    return found
+    return found, [[column for column, *_ in members] for members in groups.values()]

@@ -34,14 +34,18 @@ class TokenPooling:
     def __init__(self, site: Site, units: Sequence[Unit], device: torch.device) -> None:
         self.positions = [_position(unit) for unit in units]
         self._positions = torch.tensor(self.positions, device=device)
+        # Made here: finding them in a tensor would make the CPU wait for a GPU in every step.
+        self._rows = {
+            position: torch.tensor(
+                [row for row, own in enumerate(self.positions) if own == position], device=device
+            )
+            for position in dict.fromkeys(self.positions)
+        }
         self._prefix = site.prefix
 
     def groups(self) -> list[tuple[int, Tensor]]:
         """Return each distinct position with the indices of the units that are read there."""
-        return [
-            (position, (self._positions == position).nonzero()[:, 0])
-            for position in dict.fromkeys(self.positions)
-        ]
+        return list(self._rows.items())
 
     def pool_at(self, sequence: Tensor, position: int) -> Tensor:
         """Read a sequence at one position, or take mean or maximum over its patch positions.
@@ -93,9 +97,9 @@ class TokenPooling:
         Tensor of int64, shape (units,)
             `positions`, with `MAX` replaced by the patch position of the largest value.
         """
-        if MAX not in self.positions:
+        if MAX not in self._rows:
             return self._positions
-        rows = (self._positions == MAX).nonzero()[:, 0]
+        rows = self._rows[MAX]
         with torch.no_grad():
             # At least float32: neighbors that round to the same value would be confused.
             wide = torch.promote_types(sequence.dtype, torch.float32)
@@ -118,11 +122,11 @@ class TokenPooling:
         -------
         Tensor, shape (units, C)
         """
-        if set(self.positions) == {MEAN}:
+        if self._rows.keys() == {MEAN}:
             return self.pool_at(sequence, MEAN)
         rows = torch.arange(len(sequence), device=sequence.device)
         single = sequence[rows, positions.clamp_min(0)]
-        if MEAN not in self.positions:
+        if MEAN not in self._rows:
             return single
         return torch.where((positions == MEAN)[:, None], self.pool_at(sequence, MEAN), single)
 

@@ -29,6 +29,10 @@ from featviz.parametrization.base import Encoder, Parametrization
 if TYPE_CHECKING:
     from featviz.models.vision_model import VisionModel
 
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""What a step computes: from the parameters (N, ...) and the draws of the augmentations (N, ...) to
+the values of the units, (N,), and the gradient of the negated objective, like the parameters."""
+
 GRAY = 0.5
 """Value of all pixels of the picture of a unit that does not depend on the image."""
 
@@ -61,6 +65,7 @@ def optimize(
     units: Sequence[Unit],
     recipe: Recipe,
     tick: Callable[[], object] = lambda: None,
+    transform: Callable[[Step], Step] = lambda compute: compute,
 ) -> Pictures:
     """Maximize the activations of units of one site, all in one batch.
 
@@ -77,6 +82,9 @@ def optimize(
     recipe : Recipe
     tick : callable
         Called after every step.
+    transform : callable
+        Replaces what each step computes by an equivalent function, such as a compiled one. It is
+        called once; shapes are the same in all steps, and nothing is read from the device.
 
     Returns
     -------
@@ -93,11 +101,15 @@ def optimize(
         # The recipe decides on the precision, whatever autocast the caller is in.
         stack.enter_context(torch.autocast(model.device.type, enabled=False))
         stack.enter_context(eval_mode(model.module))
-        return _optimize(model, units, recipe, tick)
+        return _optimize(model, units, recipe, tick, transform)
 
 
 def _optimize(
-    model: VisionModel, units: Sequence[Unit], recipe: Recipe, tick: Callable[[], object]
+    model: VisionModel,
+    units: Sequence[Unit],
+    recipe: Recipe,
+    tick: Callable[[], object],
+    transform: Callable[[Step], Step],
 ) -> Pictures:
     device, augmentation = model.device, recipe.augmentation
     members = [unit for unit in units for _ in range(recipe.samples)]
@@ -121,38 +133,43 @@ def _optimize(
     frequencies = image.frequencies(initial)
     adam = torch.optim.Adam([parameters], lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
+    def gradient(parameters: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+        padded = image.decode(parameters)
+        augmented = augmentation.apply(padded, draws, model.image_size, noise)
+        reading = read(augmented)
+        objective = penalized_objective(
+            _objective(recipe, augmented, reading),
+            reading.features,
+            padded,
+            samples=recipe.samples,
+            diversity=recipe.diversity,
+            tv_weight=recipe.tv_weight,
+        )
+        (found,) = torch.autograd.grad(-objective, parameters)
+        return reading.values.detach(), found
+
     trajectory = torch.empty(recipe.steps, len(names), dtype=torch.float32, device=device)
     # The diversity term reads all tokens; without it, attention is computed at the unit's only.
     single = [] if recipe.diversity and recipe.samples > 1 else members
     with patch_embed_as_matmul(computing.module), attention_at_tokens(computing, single):
+        compute = transform(gradient)
         for step in range(recipe.steps):
-            padded = image.decode(parameters)
-            augmented = augmentation.apply(padded, schedule[step], model.image_size, noise)
-            reading = read(augmented)
-            objective = penalized_objective(
-                _objective(recipe, augmented, reading),
-                reading.features,
-                padded,
-                samples=recipe.samples,
-                diversity=recipe.diversity,
-                tv_weight=recipe.tv_weight,
-            )
-            (parameters.grad,) = torch.autograd.grad(-objective, parameters)
+            values, parameters.grad = compute(parameters, schedule[step])
             adam.param_groups[0]["lr"] = learning_rate(
                 recipe.learning_rate, recipe.cooldown, step, recipe.steps
             )
             cutoff = frequency_cutoff(recipe.frequency_schedule, recipe.size, step, recipe.steps)
             masked_step(adam, parameters, initial, frequencies, cutoff)
-            trajectory[step] = reading.values.detach()
+            trajectory[step] = values
             tick()
         constant = _has_one_value(trajectory)
         if constant.any():
             augmented = augmentation.apply(
                 image.decode(parameters), schedule[-1], model.image_size, noise
             )
-            (gradient,) = torch.autograd.grad(read(augmented).varying.sum(), parameters)
+            (slope,) = torch.autograd.grad(read(augmented).varying.sum(), parameters)
             # An objective of the user's own can change the picture of a constant unit.
-            stuck = (parameters == initial) if recipe.objective else (gradient == 0)
+            stuck = (parameters == initial) if recipe.objective else (slope == 0)
             constant &= stuck.reshape(-1, len(names), initial[0].numel()).all(2).all(0)
 
     # The activation is measured on the stored picture, in the model's own precision.

@@ -23,10 +23,7 @@ ENOUGH = {"cpu": 32, "cuda": 512}
 
 
 def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, processes: int = 1) -> int:
-    """Choose the number of pictures per batch from the free memory.
-
-    One step is run with the unit once and twice, counting the bytes that the forward pass saves
-    for the backward pass: the difference is what one unit needs.
+    """Choose the number of pictures per batch from the free memory; see `bytes_per_picture`.
 
     Parameters
     ----------
@@ -42,10 +39,29 @@ def batch_size(model: VisionModel, unit: Unit, recipe: Recipe, processes: int = 
     int
         At least 1; counts pictures, not units.
     """
-    once, twice = (_saved_bytes(model, [unit] * count, recipe) for count in (1, 2))
-    each = max(1, (twice - once) // recipe.samples)
+    each = bytes_per_picture(model, unit, recipe)
     fitting = int(MEMORY_SHARE * free_memory(model.device) / processes) // each
     return max(1, min(fitting, ENOUGH.get(model.device.type, 32)))
+
+
+def bytes_per_picture(model: VisionModel, unit: Unit, recipe: Recipe) -> int:
+    """Measure the bytes that a step saves for its backward pass, for each picture of a batch.
+
+    One step is run with the unit once and twice: the difference is what one unit needs.
+
+    Parameters
+    ----------
+    model : VisionModel
+    unit : Unit
+    recipe : Recipe
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    once, twice = (_saved_bytes(model, [unit] * count, recipe) for count in (1, 2))
+    return max(1, (twice - once) // recipe.samples)
 
 
 def _saved_bytes(model: VisionModel, units: list[Unit], recipe: Recipe) -> int:
