@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -63,7 +64,8 @@ def attach_head(model: VisionModel, path: str) -> None:
     model : VisionModel
         With a layer ``head``, as the vision transformers of timm have it.
     path : str
-        An ``.npz`` file with K class vectors of width C:
+        An ``.npy`` file of K class vectors, (K, C), next to a ``.txt`` file with their names, one
+        a line; or an ``.npz`` file with:
 
         ``weight``
             (K, C).
@@ -120,20 +122,32 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 def _read(path: str) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, Mapping):
-                raise FeatvizError(f"{path} is not an .npz file with weight and names")
-            arrays = {name: file[name] for name in ENTRIES if name in file}
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            arrays = {"weight": content, "names": _names(Path(path).with_suffix(".txt"))}
+        else:
+            with content as file:
+                arrays = {name: file[name] for name in ENTRIES if name in file}
     except FileNotFoundError as error:
         raise FeatvizError(f"there is no file {path}") from error
     except (OSError, EOFError, ValueError, BadZipFile, AttributeError, TypeError) as error:
-        raise FeatvizError(f"{path} is not an .npz file with weight and names: {error}") from error
+        kinds = "an .npz file with weight and names, or an .npy file of a matrix"
+        raise FeatvizError(f"{path} is not {kinds}: {error}") from error
     for name in ("weight", "names"):
         if name not in arrays:
             raise FeatvizError(f"{path} has no {name}; it needs weight (K, C) and names (K,)")
     for problem in _problems(**arrays):
         raise FeatvizError(f"{path} has {problem}")
     return arrays
+
+
+def _names(path: Path) -> NDArray[np.str_]:
+    """Read the names of the rows of a matrix, one a line."""
+    try:
+        return np.array(path.read_text(encoding="utf-8").splitlines(), np.str_)
+    except FileNotFoundError as error:
+        message = f"there is no file {path} with the names of the class vectors, one a line"
+        raise FeatvizError(message) from error
 
 
 def _problems(weight: NDArray[Any], names: NDArray[Any], **others: NDArray[Any]) -> Iterator[str]:

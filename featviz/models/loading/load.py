@@ -82,7 +82,7 @@ def load(
         Further arguments of the architecture, as ``timm.create_model`` takes them, or of your
         function.
     head : path, optional
-        Class vectors: an ``.npz`` file of a linear probe or of zero-shot classes, see
+        Class vectors of a linear probe or of zero-shot classes, an ``.npy`` or ``.npz`` file, see
         `featviz.models.loading.class_head.attach_head`.
     saes : mapping of str to path, optional
         Sparse autoencoders, see `featviz.load_sae`. Their latents are the units ``sae.NAME:0``,

@@ -75,6 +75,19 @@ def test_a_linear_probe_is_applied_to_the_embedding(tower: Path, tmp_path: Path)
         assert model.site("head").width == 3
 
 
+def test_a_matrix_has_its_names_in_a_text_file(tower: Path, tmp_path: Path) -> None:
+    weight, head = draw(3, 24), tmp_path / "h.npy"
+    np.save(head, weight)
+    names = head.with_suffix(".txt")
+    names.write_text("\n".join(NAMES) + "\n")
+    model = load(tower, 0, head)
+    np.testing.assert_allclose(run(model), run(load(tower, 0)) @ weight.T, atol=1e-5)
+    assert model.classes == tuple(NAMES)
+    names.write_text("cat\ndog\n")
+    with pytest.raises(FeatvizError, match=r"has names of shape \(2,\) .*, not 3 texts"):
+        load(tower, 0, head)
+
+
 def test_zero_shot_classes_are_scaled_cosines(tower: Path, projected: Path, tmp_path: Path) -> None:
     for path, outputs, width in ((tower, 0, 24), (projected, 10, 10)):
         weight = 5 * draw(3, width)
@@ -135,9 +148,11 @@ def test_files_of_another_kind_and_models_of_another_are_refused(
     with pytest.raises(FeatvizError, match=r"there is no file .*none\.npz"):
         load(tower, 0, tmp_path / "none.npz")
     np.save(tmp_path / "h.npy", draw(3, 24))
+    with pytest.raises(FeatvizError, match=r"there is no file .*h\.txt with the names"):
+        load(tower, 0, tmp_path / "h.npy")
     for name, content in (("text.npz", b"weight"), ("empty.npz", b"")):
         (tmp_path / name).write_bytes(content)
-    for name in ("h.npy", "text.npz", "empty.npz"):
+    for name in ("text.npz", "empty.npz"):
         with pytest.raises(FeatvizError, match=r"is not an \.npz file with weight and names"):
             load(tower, 0, tmp_path / name)
     head = saved(tmp_path / "h.npz", weight=draw(3, 24), names=NAMES)
