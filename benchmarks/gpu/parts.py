@@ -381,10 +381,11 @@ def patching(bench: Bench, part: Part) -> None:
 
         with eval_mode(model.module):
             with torch.inference_mode():
-                donor = run_with_cache(vit, vit.embed(clean), patches)
-                start = vit.embed(corrupted)
+                base, donor = (
+                    run_with_cache(vit, vit.embed(images), patches) for images in (corrupted, clean)
+                )
             targets = [target for (target,) in patches]
-            found = seconds(lambda: attribute(vit, start, donor, targets, logit, labels))
+            found = seconds(lambda: attribute(vit, base, donor, targets, logit, labels))
         return {"images": sizes.images, "targets": len(patches), "seconds": found}
 
     part.measure("sweep over z of heads", sweep)

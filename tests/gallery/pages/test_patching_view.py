@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -323,7 +324,7 @@ def estimates_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page of estimates at three heads, two of which were patched."""
     folder = tmp_path_factory.mktemp("estimates")
     estimate = {"steps": 4, "direct": True, "exact": 2}
-    settings = {"estimate": estimate, "metrics": ["kl"], "site": "z", "by": "head", "heads": "all"}
+    settings: dict[str, Any] = {"estimate": estimate, "metrics": ["kl"], "site": "z", "by": "head"}
     heads = [(layer, head, "all", 1) for layer in (0, 2) for head in ("0", "1")]
     write_sweep(folder / "s", heads, {"all:kl": [0.5, -0.25, 0, 0.125]}, **settings)
     configuration = {**results.SWEEP, **settings}
