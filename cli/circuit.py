@@ -114,6 +114,12 @@ def circuit(
     if drawing is not None:
         write(Path(drawing), draw_circuit(store).encode())
         print_message(drawing)
+    if not found.has_effect:
+        interval = f"{found.low:.4g} to {found.high:.4g}"
+        print_message(
+            f"warning: the total effect is not distinct from 0 ({interval}), so shares of it mean "
+            "nothing: choose another corruption or metric, or more images"
+        )
     if as_json:
         print_json({"store": store, **found.to_json()})
         return

@@ -7153,7 +7153,8 @@
     return [
       `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
       `Scored on ${counted(scored, "image")}${data2 ? ` of ${data2}` : ""}${correct}, tested on ${tested.toLocaleString("en")} others. `,
-      `Total effect ${intervalText(total)}.`
+      `Total effect ${intervalText(total)}.`,
+      total[1] <= 0 && total[2] >= 0 ? " It is not distinct from 0, so shares of it mean nothing." : ""
     ];
   }
   function circuitText(search, { count, edges, kept }) {

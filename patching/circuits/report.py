@@ -110,6 +110,11 @@ class Report:
     curves: tuple[MethodCurve, ...]
     strongest: tuple[EdgeEffect, ...]
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether the interval of the total effect excludes 0, without which shares of it vary."""
+        return self.low > 0 or self.high < 0
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value."""
         return asdict(self)

@@ -17,6 +17,9 @@ def test_circuits_are_printed_and_drawn(run: Run, tmp_path: Path) -> None:
     assert f"9110 edges, scored on {report.scored} images, tested on {report.tested}" in result.out
     assert "8 images run, 0 already stored" in result.err
     lines = result.out.splitlines()
+    # So few images do not show an effect.
+    assert report.low < 0 < report.high
+    assert "warning: the total effect is not distinct from 0 (" in result.err
     heading = next(line for line in lines if line.startswith("edges  "))
     assert heading.split() == ["edges", "edges", "components", "random"]
     assert any(line.startswith(report.strongest[0].name) for line in lines)

@@ -185,8 +185,8 @@ class LoadOptions:
     )
     head: str | None = _option(
         None,
-        "Class vectors for {model}, a linear probe or zero-shot classes: an .npy file with names in "
-        "a .txt file, or an .npz file with weight, names and optionally bias or logit_scale.",
+        "Class vectors for {model}, a linear probe or zero-shot classes: an .npy file with names "
+        "in a .txt file, or an .npz file with weight, names and optionally bias or logit_scale.",
         flag="head",
         metavar="FILE",
     )

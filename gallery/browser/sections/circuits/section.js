@@ -40,6 +40,9 @@ function searchText({ experiment, scored, tested, total }) {
     `Edges that carry the change of the ${metricName(experiment.metric)} from images to ${corruptedImages(experiment.corrupt)}. `,
     `Scored on ${counted(scored, "image")}${data ? ` of ${data}` : ""}${correct}, tested on ${tested.toLocaleString("en")} others. `,
     `Total effect ${intervalText(total)}.`,
+    total[1] <= 0 && total[2] >= 0
+      ? " It is not distinct from 0, so shares of it mean nothing."
+      : "",
   ];
 }
 
