@@ -85,11 +85,13 @@ class Attention:
         Tensor, shape (H, N, T, C)
         """
         normed = self.sublayer.read(streams.flatten(0, 1)).view(streams.shape)
-        changes: dict[str, Change] = {}
+        changes, own_input = dict[str, Change](), normed[0]
         if len(streams) > 1:
             sizes = [len(each.weight) for each in self.projections.values()]
             parts = zip(self.projections.items(), torch.split(normed, sizes), strict=True)
             changes = {kind: partial(_replaced, own(part)) for (kind, own), part in parts}
+            # All that is computed of it is replaced; else `attention_of` finds another sum.
+            own_input = torch.zeros_like(own_input)
         found: list[Tensor] = []
 
         def keep(value: Tensor) -> Tensor:
@@ -97,7 +99,7 @@ class Attention:
             return value
 
         with hooked(self.sublayer, {**changes, "z": keep}):
-            self.sublayer.core(normed[0], **self.sublayer.context)
+            self.sublayer.core(own_input, **self.sublayer.context)
         heads = torch.einsum("nthd,hcd->hntc", found[0], self.output)
         return self.sublayer.write(heads.flatten(0, 1)).view(heads.shape)
 
@@ -114,11 +116,16 @@ class Attention:
         projected : list of Tensor
             Queries, keys and values in one tensor, (N, T, 3 H D), or in one tensor each.
         """
-        core, calls = self.sublayer.core, list[Call]()
-        names = ["qkv"] if hasattr(core, "qkv") else [f"{kind}_proj" for kind in self.projections]
-        with exposing(core, set(self.projections)), record(core, names, calls.append):
+        core, outputs = self.sublayer.core, dict[str, Tensor]()
+        together = isinstance(getattr(core, "qkv", None), nn.Module)
+        names = ["qkv"] if together else [f"{kind}_proj" for kind in self.projections]
+
+        def keep(call: Call) -> None:
+            outputs[call.path] = call.output
+
+        with exposing(core, set(self.projections)), record(core, names, keep):
             output = self.sublayer.branch(stream)
-        return output, [each.output for each in calls]
+        return output, [outputs[name] for name in names]
 
     def gradients(self, stream: Tensor, projected: list[Tensor]) -> Tensor:
         """Compute the gradient at what each input reads from the gradients at the projections.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from patching.circuits.edge_attribution import edge_scores
 from patching.circuits.graph import Receiver
 from patching.circuits.path_patching import edge_effects
 from tests.oracles import edge_scores as oracle
-from tests.patching.circuits.cases import LINEAR, case, second
+from tests.patching.circuits.cases import KINDS, LINEAR, case, second
 
 
 def names(receiver: Receiver, depth: int) -> oracle.Receiver:
@@ -63,6 +64,36 @@ def test_on_a_linear_network_scores_are_exact_and_add_up(steps: int) -> None:
         receivers = [r for r, senders in enumerate(model.graph.sender_of) if sender in senders]
         incoming = scores[:, :, receivers].sum((1, 2, 3))
         assert torch.allclose(incoming, scores[:, sender].sum((1, 2)), atol=1e-6), each.name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_scores_are_slopes_of_exact_path_patching(kind: str) -> None:
+    """Without integration, they are the derivative of the metric to the share of a difference."""
+    model, clean, corrupted = case(kind, split=True)
+    single = kind == LINEAR
+    step, tolerance = (1e-1, 1e-4) if single else (1e-4, 1e-6)
+    differences = clean.outputs - corrupted.outputs
+    streams = [
+        sum(d for d, own in zip(differences, model.graph.senders, strict=True) if own.sublayer < i)
+            d for d, each in zip(differences, model.graph.senders, strict=True) if each.sublayer < i
+        )
+        for i in range(len(clean.streams))
+    ]
+    edges = [tuple(edge) for edge in model.graph.edges.nonzero().tolist()]
+    chosen = [edges[i] for i in np.random.default_rng(0).choice(len(edges), 12, replace=False)]
+    effects = []
+    for share in (step, -step):
+        moved = replace(
+            clean,
+            outputs=clean.outputs - share * differences,
+            streams=[own - share * d for own, d in zip(clean.streams, streams, strict=True)],
+        )
+        effects.append(edge_effects(model, clean, moved, second, chosen))
+    scores = edge_scores(model, clean, corrupted, second)
+    found = torch.stack([scores[(slice(None), *edge)] for edge in chosen])
+    right = (effects[0] - effects[1]) / (2 * step)
+    assert (found - right).abs().max() <= tolerance * max(1.0, float(right.abs().max()))
 
 
 def test_scores_are_zero_where_there_is_no_edge() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
 from featviz.errors import FeatvizError
 from featviz.models.hooks import eval_mode
@@ -12,10 +15,9 @@ from patching.circuits.graph_forward import graph_vit
 from patching.forward.batched_patching import patched_logits
 from patching.forward.cache import run_with_cache
 from patching.interventions.patch_targets import PatchTarget
-from tests.patching.circuits.cases import LINEAR, case, vit_of
-from tests.patching.models import MODELS, images, logits_of, vit
-
-KINDS = [LINEAR, *(kind for kind in MODELS if kind != "post-norm")]
+from patching.vit.residual_vit import residual_vit
+from tests.patching.circuits.cases import KINDS, LINEAR, case, eva, vit_of
+from tests.patching.models import images, logits_of, vit
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,6 +104,14 @@ def test_numbers_of_senders_receivers_and_edges() -> None:
 def test_post_norm_blocks_are_refused_because_heads_do_not_add_up() -> None:
     with pytest.raises(FeatvizError, match=r"blocks\.0\.attn .* is not a sum of heads"):
         graph_vit(vit_of("post-norm"))
+
+
+def test_attention_that_reads_more_than_queries_keys_and_values_is_refused() -> None:
+    model = eva()
+    module: Any = model.module
+    module.blocks[1].attn.gate = nn.Linear(24, 24).double()
+    with pytest.raises(FeatvizError, match=r"blocks\.1\.attn .* is not a sum of heads"):
+        graph_vit(residual_vit(model))
 
 
 @pytest.mark.parametrize(
