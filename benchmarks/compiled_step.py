@@ -41,12 +41,27 @@ def compiled(compute: Step, **options: Any) -> Step:
         if not made:
             compute(parameters, draws)  # makes constants, which are then no part of the graph
             made.append(
-                torch.compile(make_fx(compute)(parameters, draws), fullgraph=True, **options)
+                torch.compile(traced(compute, parameters, draws), fullgraph=True, **options)
             )
         with torch.no_grad():  # the backward pass is part of the graph
             return made[0](parameters, draws)
 
     return run
+
+
+def traced(compute: Step, parameters: Tensor, draws: Tensor) -> Step:
+    """Trace a step, forward and backward pass together, into a graph of operators.
+
+    Parameters
+    ----------
+    compute : callable
+    parameters, draws : Tensor
+        Its arguments.
+    """
+    # The tracer follows one thread; on a GPU, the backward pass would run on another.
+    with torch.autograd.set_multithreading_enabled(False):
+        graph: Step = make_fx(compute)(parameters, draws)
+    return graph
 
 
 def cuda_graph(compute: Step) -> Step:

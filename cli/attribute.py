@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     default=50,
     show_default=True,
     metavar="N",
-    help="Number of sites that are patched exactly, too, to check the estimates.",
+    help="Number of sites that are also patched exactly, to check the estimates.",
 )
 @metric_options("probability", "Metric whose change is estimated;")
 @all_images_option
@@ -110,9 +110,9 @@ def attribute(
     Attribution patching: the effect of a patch is, to first order, the change of the activation
     times the gradient of the metric. A few passes give the effects of all sites that `featviz
     trace` patches one by one, such as all neurons. For queries and keys, the attention pattern is
-    recomputed (AtP*). Some sites, evenly spread over the ranks of their estimates, are patched
-    exactly, too: trust the estimates if both rank the sites alike. Effects are stored as those of
-    `featviz trace`, and `featviz gallery` draws them.
+    recomputed (AtP*). Some sites, evenly spread over the ranks of their estimates, are also
+    patched exactly: trust the estimates if both rank the sites alike. Effects are stored as those
+    of `featviz trace`, and `featviz gallery` draws them.
 
     \b
     Examples:
@@ -164,8 +164,8 @@ def attribute(
     elif check is not None:
         print_line()
         print_line(_check_text(check))
-    if check is not None and check.rank < TRUSTED:
-        rank = f"{check.rank:.3f}, under {TRUSTED}"
+    if check is not None and not check.rank >= TRUSTED and len(check.sites) > 1:
+        rank = "undefined" if math.isnan(check.rank) else f"{check.rank:.3f}, under {TRUSTED}"
         print_message(
             f"warning: rank correlation with exact patching is {rank}: do not trust the estimates; "
             "--steps may help, `featviz trace` is exact"

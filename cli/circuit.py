@@ -94,7 +94,7 @@ def circuit(
       featviz circuit cueworld/vit --data cueworld:360 --corrupt grayscale -o color
     """
     with loading_pytorch():
-        from featviz._util.files import write
+        from featviz._util.files import new_file, write
         from featviz.data.datasets import open_data
         from patching.circuits.job import Settings, circuits_to_store
         from patching.circuits.report import read_report
@@ -102,6 +102,8 @@ def circuit(
         from patching.interventions.corruptions import corruption
         from patching.plots.circuit_drawing import draw_circuit
 
+    if drawing is not None:
+        new_file(drawing)
     parsed = corruption(corrupt)
     loaded = load_model(model, options, device)
     dataset = open_data(data, download, skip_unreadable)

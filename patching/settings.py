@@ -44,5 +44,8 @@ ABLATIONS = ("zero", "mean", "resample")
 METRICS = ("probability", "logit", "logit_difference", "kl")
 """Metrics of a run of a classifier; see `patching.effects.metrics.measure`."""
 
+FLAT_METRICS = ("kl", "cosine")
+"""Metrics of the distance to the clean run, whose gradient is 0 there."""
+
 EMBEDDING_METRICS = ("cosine", "projection")
 """Metrics of a run whose output is an embedding, which need no labels."""

@@ -136,7 +136,7 @@ def tests(bench: Bench, part: Part) -> None:
         output, code = done.stdout + done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
         text = late.stdout or b""
-        output, code = text.decode() if isinstance(text, bytes) else text, None
+        output, code = text.decode(errors="replace") if isinstance(text, bytes) else text, None
         part.is_cut = True
     lines = output.strip().splitlines()
     part.add("exit_status", "out of time" if code is None else code)

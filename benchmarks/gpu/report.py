@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,8 @@ class Part:
             self.add(key, found)
         if torch.cuda.is_available():
             gc.collect()
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # after an error of the device, every call raises it again
+                torch.cuda.empty_cache()
         return found
 
 

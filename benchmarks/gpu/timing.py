@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.flop_counter import FlopCounterMode
 
 import featviz
+from benchmarks.compiled_step import traced
 from benchmarks.step import now
 from featviz.optimization.optimize import Step, optimize
 from featviz.optimization.recipe import Recipe
@@ -107,7 +107,7 @@ def step_flops(model: featviz.VisionModel, unit: featviz.Unit, recipe: Recipe) -
     def count(compute: Step) -> Step:
         def run(parameters: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
             # Traced first: the counter cannot follow a forward pass that an exception ends.
-            graph = make_fx(compute)(parameters, draws)
+            graph = traced(compute, parameters, draws)
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 result: tuple[Tensor, Tensor] = graph(parameters, draws)
             found.append(counter.get_total_flops())

@@ -165,6 +165,30 @@ def make_folder(path: Path) -> None:
         sync_folder(path.parent)
 
 
+def new_file(path: str | Path) -> Path:
+    """Check that there is no file at a path, and make its folder.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FeatvizError
+        If the path exists, or its folder cannot be made.
+    """
+    path = Path(path)
+    if os.path.lexists(path):
+        raise FeatvizError(f"{path} exists and is not overwritten; choose another name")
+    make_folder(path.parent)
+    remove_leftovers(path.parent, re.escape(path.name))
+    return path
+
+
 def sync_folder(path: Path) -> None:
     """Make the file names in the folder `path` durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

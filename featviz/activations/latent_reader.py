@@ -37,7 +37,8 @@ class LatentReader(LinearReader):
             raise ValueError(f"{site.path} has no latents")
         parameter = next(module.parameters())
         device = parameter.device
-        self._sae, self._whole = site.sae, full_reader(module, site.read, [])
+        # On the device of the model: a copy in every step would wait for a GPU.
+        self._sae, self._whole = site.sae.on(device), full_reader(module, site.read, [])
         rows = torch.tensor([unit.index for unit in units], device=self._sae.encoder.device)
         # Of the wider dtype, as the vectors: a model in half precision has latents in float32.
         dtype = torch.promote_types(parameter.dtype, self._sae.encoder.dtype)

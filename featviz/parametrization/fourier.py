@@ -48,7 +48,7 @@ class Fourier:
         """Decode (N, 3, height, width // 2 + 1, 2) parameters; see `Parametrization.decode`."""
         scale, colors = self._constants_on(parameters.device)
         spectrum = torch.view_as_complex(parameters * scale)
-        planes = torch.fft.irfft2(spectrum, s=(self.height, self.width))
+        planes = planes_of(spectrum, self.width)
         mixed = torch.matmul(colors, planes.flatten(2))
         return mixed.view_as(planes).sigmoid()
 
@@ -70,6 +70,23 @@ class Fourier:
                 scale = spectrum_scale(self.height, self.width, self.decay)[..., None]
                 self._constants[device] = scale.to(device), color_mixing().to(device)
         return self._constants[device]
+
+
+def planes_of(spectrum: Tensor, width: int) -> Tensor:
+    """Return the real planes of half spectra, as ``torch.fft.irfft2`` does on the CPU.
+
+    Parameters
+    ----------
+    spectrum : Tensor of complex, shape (..., height, width // 2 + 1)
+        Any numbers. ``irfft2`` on CUDA assumes that the first column is that of real planes.
+    width : int
+
+    Returns
+    -------
+    Tensor, shape (..., height, width)
+    """
+    planes: Tensor = torch.fft.irfft(torch.fft.ifft(spectrum, dim=-2), n=width)
+    return planes
 
 
 def cycles(height: int, width: int) -> Tensor:

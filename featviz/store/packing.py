@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from featviz._util.files import make_folder, remove_leftovers, replacing, write_all
+from featviz._util.files import new_file, replacing, write_all
 from featviz.errors import FeatvizError
 from featviz.store import columns, schema
 from featviz.store.columns import ADDRESS, ROW_DIGEST, Datasets, Row
@@ -45,12 +44,8 @@ def pack(store: Store, target: str | Path) -> None:
         If the target exists, the store is damaged, the rows of a kind differ in shape, or the
         operating system refuses. Then nothing is left at the target.
     """
-    target = Path(target)
-    if os.path.lexists(target):
-        raise FeatvizError(f"{target} exists and is not overwritten; choose another name")
-    make_folder(target.parent)
-    remove_leftovers(target.parent, re.escape(target.name))
-    with replacing(target) as descriptor, _new_file(descriptor) as (file, output):
+    path = new_file(target)
+    with replacing(path) as descriptor, _new_file(descriptor) as (file, output):
         file.attrs["format-version"] = FORMAT_VERSION
         columns.set_text(file, "encoding-type", "featviz-store")
         columns.set_text(file, "encoding-version", "1")

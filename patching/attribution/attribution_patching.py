@@ -175,8 +175,9 @@ def attribute(
         base, donor = _normal(base), _normal(donor)
         wholes = {target.key: replace(target, tokens=None, groups=None) for target in wanted}
         sites = {key: _site(vit, base, donor, whole) for key, whole in wholes.items()}
-        total = [(metric(donor.logits, labels) - metric(base.logits, labels)).mean().item()]
         with frozen_norms(vit, base) if frozen else nullcontext():
+            logits = vit.finish(vit.run(donor.streams[0], 0)) if frozen else donor.logits
+            total = [(metric(logits, labels) - metric(base.logits, labels)).mean().item()]
             if direct:
                 start = PatchTarget("resid_post", vit.depth - 1)
             else:

@@ -44,7 +44,7 @@ from patching.effects.labels import labels_for
 from patching.effects.metrics import Reference, measure
 from patching.forward.memory import images_that_fit
 from patching.interventions.corruptions import Corruption, Corruptor
-from patching.settings import EMBEDDING_METRICS, METRICS
+from patching.settings import EMBEDDING_METRICS, FLAT_METRICS, METRICS
 from patching.vit.residual_vit import residual_vit
 
 LISTED = 200
@@ -85,7 +85,7 @@ class Settings:
         known = (*METRICS, *EMBEDDING_METRICS)
         if self.metric not in known:
             raise FeatvizError(f"unknown metric {self.metric!r}; choose from {', '.join(known)}")
-        if not self.steps and self.metric in {"kl", "cosine"}:
+        if not self.steps and self.metric in FLAT_METRICS:
             raise FeatvizError(
                 f"the gradient of {self.metric} is 0 at the clean run; steps (--steps) must be at "
                 "least 1"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from featviz._util.jsonable import to_jsonable
 from featviz.errors import FeatvizError
 from featviz.store.reader import Store
 from patching.circuits.faithfulness import Curve
@@ -43,7 +44,7 @@ class Point:
 
 @dataclass(frozen=True)
 class MethodCurve:
-    """The circuits of one method; random ones are averaged.
+    """The circuits of one method; points of random ones are averages over circuits of a size.
 
     Attributes
     ----------
@@ -116,8 +117,9 @@ class Report:
         return self.low > 0 or self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON value."""
-        return asdict(self)
+        """Return a JSON value; unknown numbers are null."""
+        found: dict[str, Any] = to_jsonable(self)
+        return found
 
 
 def read_report(store: str | Path) -> Report:
@@ -154,15 +156,11 @@ def read_report(store: str | Path) -> Report:
     counts = np.array([int(row["count"]) for row in circuits])
     curves = []
     for name, seeds in methods.items():
-        parts = list(seeds.values())
-        curve = Curve(
-            counts[parts[0]],
-            edges,
-            np.mean([kept[:, part] for part in parts], 0),
-            np.mean([lost[:, part] for part in parts], 0),
-            total,
-        )
-        curves.append(_method(name, curve))
+        each = [
+            Curve(counts[part], edges, kept[:, part], lost[:, part], total)
+            for part in seeds.values()
+        ]
+        curves.append(_method(name, each))
     effects = intervals(np.stack([row["effect"] for row in rows]).astype(float))
     whole = intervals(total[:, None])
     strongest = []
@@ -186,7 +184,11 @@ def read_report(store: str | Path) -> Report:
     )
 
 
-def _method(name: str, curve: Curve) -> MethodCurve:
+def _method(name: str, curves: list[Curve]) -> MethodCurve:
+    kept, lost = (np.mean([getattr(each, own) for each in curves], 0) for own in ("kept", "lost"))
+    curve = replace(curves[0], kept=kept, lost=lost)
+    # Areas of the mean would be closer to 1 than those of the circuits.
+    cpr, cmd = (float(np.mean([getattr(each, own) for each in curves])) for own in ("cpr", "cmd"))
     found = intervals(curve.kept, curve.total)
     points = tuple(
         Point(*each)
@@ -199,4 +201,4 @@ def _method(name: str, curve: Curve) -> MethodCurve:
             strict=True,
         )
     )
-    return MethodCurve(name, points, curve.cpr, curve.cmd, curve.size_at())
+    return MethodCurve(name, points, cpr, cmd, curve.size_at())

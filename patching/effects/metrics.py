@@ -203,7 +203,11 @@ def metric_for(
         If the metric needs labels and the model has no classifier, or a direction is missing, not
         needed, of another length, or not a single one.
     """
-    headless = isinstance(getattr(model.module, "head", None), nn.Identity)
+    head = getattr(model.module, "head", None)
+    # The projection of CLIP is a linear layer without bias, to no classes.
+    has_bias = getattr(head, "bias", None) is not None
+    projects = isinstance(head, nn.Linear) and not has_bias and not model.classes
+    headless = isinstance(head, nn.Identity) or projects
     if name is None:
         name = "cosine" if headless else default
         name = "projection" if direction is not None else name
@@ -213,7 +217,8 @@ def metric_for(
             "cosine, or class vectors with head (--head FILE.npz)"
         )
     if (name == "projection") != (direction is not None):
-        what = "needs a direction (--direction FILE.npy)" if direction is None else "has none"
+        needs = "needs a direction (--direction FILE.npy)"
+        what = needs if direction is None else "takes no direction"
         raise FeatvizError(f"the metric {name} {what}")
     if direction is None:
         return name, None

@@ -81,10 +81,13 @@ def store_averages(
         return
     if not has_averages:
         missing = [*(each for each in groups(classes) if _is_large(each, table)), *missing]
-    if found := averages(table, dict.fromkeys(missing)):
-        writer.add(_columns(found, grid, prefix, suffix), EFFECTS)
-    if IMAGES not in store.kinds:
-        writer.add(_image_columns(table, read_image), IMAGES)
+    # A difference fails if too few images of a group are classified correctly.
+    for differs in (False, True):
+        chosen = [each for each in missing if (each.kind == "difference") == differs]
+        if found := averages(table, dict.fromkeys(chosen)):
+            writer.add(_columns(found, grid, prefix, suffix), EFFECTS)
+        if IMAGES not in Store(writer.path).kinds:
+            writer.add(_image_columns(table, read_image), IMAGES)
 
 
 def token_layout(store: Store) -> tuple[tuple[int, int] | None, int]:

@@ -14,10 +14,12 @@ from featviz._util.image_files import check_image, image_shape, read_image
 from featviz.cueworld import blur
 from featviz.data.datasets import Dataset
 from featviz.data.image_tree import companion
-from featviz.data.source import digest, tail_of
+from featviz.data.source import digest
 from featviz.errors import FeatvizError
 
 FILLS = ("mean", "blur")
+WHITE = 0.5
+"""Masks with smaller values are of another coding, such as class numbers; empty ones have none."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,26 @@ class ObjectMasks:
         Raises
         ------
         FeatvizError
-            If a file is missing or cannot be read, or is not as large as its image, or the dataset
-            has no masks or no image files.
+            If a file is missing or cannot be read, belongs to two images, or is not as large as its
+            image, a mask is dark everywhere, or the dataset has no masks or no image files.
         """
         if self.folder is None:
             data.masks(indices[:1], size)
-        tails = []
+        contents, owners = [], dict[Path, Path]()
         for folder in (each for each in (self.folder, self.fill) if isinstance(each, Path)):
             for index in indices:
                 image = data.path(index)
                 file = companion(folder, data.file_name(index))
                 _check(file, image)
-                tails.append(tail_of(file))
-        return digest(tails) if tails else ""
+                if file in owners:
+                    raise FeatvizError(
+                        f"{file} belongs to two images, {owners[file]} and {image}; rename one"
+                    )
+                owners[file] = image
+                if folder is self.folder:
+                    _check_mask(file, size)
+                contents.append(file.read_bytes())
+        return digest(contents) if contents else ""
 
     def fill_in(self, images: Tensor, data: Dataset, indices: Sequence[int]) -> Tensor:
         """Replace the object, or the background, of images.
@@ -126,6 +135,15 @@ def _check(file: Path, image: Path) -> None:
         raise FeatvizError(
             f"{file} is {width} x {height} pixels, but its image {image} is "
             f"{wanted[0]} x {wanted[1]}"
+        )
+
+
+def _check_mask(file: Path, size: int) -> None:
+    brightest = float(read_image(file, size)[0].max())
+    if 0 < brightest < WHITE:
+        raise FeatvizError(
+            f"{file} is dark, {round(255 * brightest)} of 255 at most: a mask must be white where "
+            "the object is"
         )
 
 

@@ -18,9 +18,11 @@ CELL, GAP, ROW = 34, 26, 76
 """Width of a cell, gap between cells, and height of a row, in pixels."""
 LEFT, TOP = 84, 40
 POSITIVE, NEGATIVE, INK, PAPER = "#0a6fb5", "#c1440e", "#222222", "#ffffff"
-WIDEST = 7.0
+BEND = 14
+"""By how much edges are bent to one side, in pixels."""
+MAX_WIDTH = 7.0
 """Width of the edge with the largest absolute score, in pixels."""
-MOST = 120
+MAX_EDGES = 120
 """Maximum number of edges that are drawn."""
 
 
@@ -36,9 +38,10 @@ def draw_circuit(store: str | Path, share: float = 0.8) -> str:
     """Draw the smallest circuit of a store that keeps a share of the effect.
 
     The embedding is at the bottom, the logits are at the top. The width of an edge is its absolute
-    score, relative to the largest, and its color the sign: blue edges raise the metric. What is
-    read at prefix tokens is drawn solid, at patches dashed. Of a circuit with more than `MOST`
-    edges, the strongest are drawn, which the caption says.
+    score, relative to the largest, and its color the sign: blue edges raise the metric, red and
+    dashed ones lower it. What is read at prefix tokens is bent to the left, at patches to the
+    right. Of a circuit with more than `MAX_EDGES` edges, the strongest are drawn, which the caption
+    says.
 
     Parameters
     ----------
@@ -66,20 +69,24 @@ def draw_circuit(store: str | Path, share: float = 0.8) -> str:
     rows = sorted(opened.rows(CIRCUITS), key=lambda row: int(row["place"]))
     shape = len(settings["senders"]), len(settings["receivers"]), len(settings["groups"])
     edges = circuit_from(rows[place]["edges"], shape)
-    right = [row["score"] for row in opened.rows(SCORES) if row["right"]]
-    scores = np.mean(right, 0, dtype=np.float64)
+    scores = np.zeros(shape)
+    for row in opened.rows(SCORES):
+        if row["right"]:
+            scores += row["score"] / report.scored
     point = curve.points[place]
     return _svg(settings, edges, scores, f"{point.count} of {report.edges} edges keep", point)
 
 
 def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point: Any) -> str:
     chosen = sorted(edges.nonzero().tolist(), key=lambda edge: -abs(scores[tuple(edge)]))
-    drawn, largest = chosen[:MOST], max((abs(scores[tuple(e)]) for e in chosen), default=1.0)
+    drawn, largest = chosen[:MAX_EDGES], max((abs(scores[tuple(e)]) for e in chosen), default=1.0)
     cells = _cells(settings["senders"])
     width = max(place.x for place in cells.values()) + CELL + LEFT / 2
     height = cells["embed"].y + ROW
-    note = f"The {MOST} strongest edges. " if len(chosen) > MOST else ""
-    note += "Solid: prefix tokens, dashed: patches. Blue: raises the metric, red: lowers it."
+    note = f"The {MAX_EDGES} strongest edges. " if len(chosen) > MAX_EDGES else ""
+    note += "Blue: raises the metric; red, dashed: lowers it."
+    if len(settings["groups"]) > 1:
+        note += " Bent to the left: prefix tokens, to the right: patches."
     used = {settings["senders"][s] for s, _, _ in chosen} | {
         settings["receivers"][r].rpartition(".")[0]
         if settings["receivers"][r][-2:] in {".q", ".k", ".v"}
@@ -137,9 +144,13 @@ def _edge(
     x1, y1 = stop.x + offset, stop.y + CELL / 2
     # An edge within a block, from a head to the MLP, goes around the row.
     bend = max((y0 - y1) / 2, ROW / 3)
-    path = f"M{x0:.1f} {y0:.1f}C{x0:.1f} {y0 - bend:.1f} {x1:.1f} {y1 + bend:.1f} {x1:.1f} {y1:.1f}"
-    width = max(0.6, WIDEST * abs(score) / largest)
-    dashes = ' stroke-dasharray="5 3"' if group == "patches" and len(settings["groups"]) > 1 else ""
+    side = BEND * (1 if group == "patches" else -1) if len(settings["groups"]) > 1 else 0
+    path = (
+        f"M{x0:.1f} {y0:.1f}C{x0 + side:.1f} {y0 - bend:.1f} {x1 + side:.1f} {y1 + bend:.1f} "
+        f"{x1:.1f} {y1:.1f}"
+    )
+    width = max(0.6, MAX_WIDTH * abs(score) / largest)
+    dashes = "" if score > 0 else ' stroke-dasharray="5 3"'
     color = POSITIVE if score > 0 else NEGATIVE
     title = f"{sender} to {receiver} at {group}: {score:.4g}"
     return (

@@ -22,11 +22,12 @@ from patching.forward.cache import ActivationCache, run_with_cache
 from patching.forward.memory import images_that_fit
 from patching.forward.stream_norms import frozen_norms
 from patching.interventions.patch_targets import PatchTarget
+from patching.settings import FLAT_METRICS
 from patching.sweeps.activation_patching import Experiment
 from patching.vit.residual_vit import ResidualViT
 
 CHECKED = 50
-"""Default number of sites that are patched exactly, too."""
+"""Default number of sites that are also patched exactly."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Estimate:
     direct : bool
         Likewise.
     exact : int
-        Maximum number of sites that are patched exactly, too; 0 for none.
+        Maximum number of sites that are also patched exactly; 0 for none.
     """
 
     steps: int = 0
@@ -67,16 +68,23 @@ def estimated(experiment: Experiment, estimate: Estimate) -> EstimatedExperiment
     Raises
     ------
     FeatvizError
-        If blocks are patched together, or there are several metrics.
+        If blocks are patched together, there are several metrics, or the gradient of the metric
+        is 0 everywhere.
     """
     if any(len(patch) > 1 for patch in experiment.targets.patches):
         raise FeatvizError(
-            "the effect of a window is no sum over its blocks, and its own gradient takes longer "
-            "than patching it; use `featviz trace --window`"
+            "the effect of a window is not the sum of the effects of its blocks, and its own "
+            "gradient takes longer than patching it; use `featviz trace --window`"
         )
     if len(experiment.metrics) != 1:
         metrics = ", ".join(experiment.metrics)
         raise FeatvizError(f"a gradient is of one metric, got {metrics}; choose one of them")
+    [metric] = experiment.metrics
+    if experiment.mode == "noising" and not estimate.steps and metric in FLAT_METRICS:
+        raise FeatvizError(
+            f"the gradient of {metric} is 0 at the clean run; steps (--steps) must be at least 1 "
+            "for noising"
+        )
     values = {each.name: getattr(experiment, each.name) for each in fields(experiment)}
     return EstimatedExperiment(**values, estimate=estimate)
 
@@ -135,12 +143,18 @@ class EstimatedExperiment(Experiment):
         -------
         array, shape (K, N)
         """
-        base, donor, reference = self._runs(clean, corrupted, labels)
+        assert corrupted is not None
         targets = [self._targets[site] for site in sites]
         compute = direct_effects if self.estimate.direct else exact_effects
-        with frozen_norms(self.vit, base) if self.frozen else nullcontext():
-            found = compute(self.vit, base, donor, targets, self._metric(reference), labels)
-        return found.double().cpu().numpy()
+        found, size = [], self._images_at_once(clean)
+        for start in range(0, len(clean), size):
+            part = slice(start, start + size)
+            base, donor, reference = self._runs(clean[part], corrupted[part], labels[part])
+            metric = self._metric(reference)
+            with frozen_norms(self.vit, base) if self.frozen else nullcontext():
+                effects = compute(self.vit, base, donor, targets, metric, labels[part])
+            found.append(effects.double().cpu().numpy())
+        return np.concatenate(found, 1)
 
     @property
     def _targets(self) -> list[PatchTarget]:

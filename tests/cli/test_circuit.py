@@ -24,6 +24,10 @@ def test_circuits_are_printed_and_drawn(run: Run, tmp_path: Path) -> None:
     assert heading.split() == ["edges", "edges", "components", "random"]
     assert any(line.startswith(report.strongest[0].name) for line in lines)
     ET.fromstring(drawing.read_text())
+    refused = run(*words, "--steps", 1, "-o", tmp_path / "t", "--drawing", drawing)
+    assert refused.status == 1
+    assert f"{drawing} exists and is not overwritten" in refused.err
+    assert not (tmp_path / "t").exists()
     again = run(*words, "--steps", 1, "-o", store, "--json")
     assert "8 already stored" in again.err
     found = json.loads(again.out)

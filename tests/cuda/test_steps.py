@@ -19,7 +19,7 @@ from tests.featviz.optimization.test_step import CASES
 pytestmark = needs_cuda
 
 STEPS = 12
-ATOMIC = 3
+ATOMIC = 8
 """Levels of 255 by which pictures of `STEPS` steps may differ from run to run: the gradients of
 `grid_sample` and of fused attention are summed by atomic additions, in any order."""
 
@@ -72,8 +72,10 @@ def test_a_picture_depends_on_neither_the_run_nor_its_batch_beyond_rounding() ->
     recipe = make_recipe(model, steps=STEPS, precision="float32")
     first, second = optimize(model, units, recipe), optimize(model, units, recipe)
     alone = optimize(model, units[5:6], recipe)
-    assert (first.images.int() - second.images.int()).abs().max() <= ATOMIC
-    assert (first.images[5:6].int() - alone.images.int()).abs().max() <= ATOMIC
+    for one, other in ((first.images, second.images), (first.images[5:6], alone.images)):
+        levels = (one.int() - other.int()).abs()
+        assert levels.max() <= ATOMIC
+        assert levels.float().mean() <= 0.5
     assert relative_error(second.activation, first.activation) < 1e-2
     assert relative_error(alone.activation, first.activation[5:6]) < 1e-2
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import itertools
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from featviz._util.files import make_folder, remove_leftovers, replacing
+from featviz._util.files import new_file, replacing
 from featviz.analysis.table.columns import COLUMNS, Value
 from featviz.errors import FeatvizError
 
@@ -67,7 +65,7 @@ def save_csv(rows: Iterable[Mapping[str, Value]], path: str | Path) -> int:
     FeatvizError
         If the file exists, or the operating system refuses.
     """
-    path = _new(path)
+    path = new_file(path)
     with (
         replacing(path) as descriptor,
         open(descriptor, "w", encoding="utf-8", newline="", closefd=False) as output,
@@ -104,7 +102,7 @@ def save_parquet(rows: Iterable[Mapping[str, Value]], path: str | Path) -> int:
         ) from error
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema([(name, types[column.kind]) for name, column in COLUMNS.items()])
-    path = _new(path)
+    path = new_file(path)
     count = 0
     with (
         replacing(path) as descriptor,
@@ -121,16 +119,6 @@ def _groups(rows: Iterable[Mapping[str, Value]]) -> Iterator[list[Mapping[str, V
     iterator = iter(rows)
     while group := list(itertools.islice(iterator, GROUP)):
         yield group
-
-
-def _new(path: str | Path) -> Path:
-    """Check that there is no file at a path, and make its folder."""
-    path = Path(path)
-    if os.path.lexists(path):
-        raise FeatvizError(f"{path} exists and is not overwritten; choose another name")
-    make_folder(path.parent)
-    remove_leftovers(path.parent, re.escape(path.name))
-    return path
 
 
 def _text(value: Value) -> str:

@@ -80,13 +80,15 @@ def attach_head(model: VisionModel, path: str) -> None:
     Raises
     ------
     FeatvizError
-        If the model has no such layer, the file cannot be read or holds something else, or the
-        class vectors are of another width.
+        If the model has no such layer, or two heads, the file cannot be read or holds something
+        else, or the class vectors are of another width.
     """
     module: Any = model.module
     old = getattr(module, "head", None)
     if not isinstance(old, nn.Module):
         raise FeatvizError(f"{model.name} has no layer 'head'; --head needs a vision transformer")
+    if isinstance(getattr(module, "head_dist", None), nn.Module):
+        raise FeatvizError(f"{model.name} averages two heads; --head needs a model with one")
     arrays = _read(path)
     weight = _tensor(arrays["weight"])
     side = model.image_size
@@ -148,6 +150,8 @@ def _names(path: Path) -> NDArray[np.str_]:
     except FileNotFoundError as error:
         message = f"there is no file {path} with the names of the class vectors, one a line"
         raise FeatvizError(message) from error
+    except UnicodeDecodeError as error:
+        raise FeatvizError(f"{path} is not a text file in UTF-8") from error
 
 
 def _problems(weight: NDArray[Any], names: NDArray[Any], **others: NDArray[Any]) -> Iterator[str]:

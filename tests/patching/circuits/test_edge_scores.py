@@ -74,12 +74,8 @@ def test_scores_are_slopes_of_exact_path_patching(kind: str) -> None:
     single = kind == LINEAR
     step, tolerance = (1e-1, 1e-4) if single else (1e-4, 1e-6)
     differences = clean.outputs - corrupted.outputs
-    streams = [
-        sum(d for d, own in zip(differences, model.graph.senders, strict=True) if own.sublayer < i)
-            d for d, each in zip(differences, model.graph.senders, strict=True) if each.sublayer < i
-        )
-        for i in range(len(clean.streams))
-    ]
+    sublayers = torch.tensor([each.sublayer for each in model.graph.senders])
+    streams = [differences[sublayers < index].sum(0) for index in range(len(clean.streams))]
     edges = [tuple(edge) for edge in model.graph.edges.nonzero().tolist()]
     chosen = [edges[i] for i in np.random.default_rng(0).choice(len(edges), 12, replace=False)]
     effects = []

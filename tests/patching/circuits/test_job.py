@@ -205,7 +205,7 @@ def hand_made(path: Path) -> Path:
             "score": np.array([3, -2], np.float32),
         },
     )
-    kept = [[1, 2, 0, 1, 1, 1], [2, 4, 0, 2, 1, 1], [99] * 6]
+    kept = [[1, 2, 0, 1, 1, 4], [2, 4, 0, 2, 1, 4], [99] * 6]
     add(
         EFFECTS,
         {
@@ -224,9 +224,10 @@ def test_a_report_by_hand(tmp_path: Path) -> None:
     assert report.total == 2.5
     edges, random = report.curves
     assert [(each.count, each.faithfulness) for each in edges.points] == [(2, 0.6), (3, 1.2)]
-    # Random circuits are averaged: image 1 keeps 0.5 and 1, image 2 0.5 and 1.5.
-    assert [each.faithfulness for each in random.points] == pytest.approx([0.2, 0.5])
-    assert (edges.size, random.size) == (3, None)
+    # The first random circuits keep 0 and 0.6, the others 0.4 and 1.6.
+    assert [each.faithfulness for each in random.points] == pytest.approx([0.2, 1.1])
+    assert (edges.size, random.size) == (3, 3)
+    assert random.cmd == pytest.approx((0.7 + 0.6) / 2)
     assert edges.cpr == pytest.approx(0.9)
     assert edges.cmd == pytest.approx(0.3)
     assert edges.points[1].low < 1.2 < edges.points[1].high

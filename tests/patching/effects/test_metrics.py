@@ -116,10 +116,10 @@ def saved(path: Path, array: object) -> str:
     return str(path)
 
 
-def headless() -> VisionModel:
+def headless(head: nn.Module | None = None) -> VisionModel:
     model = nn.Sequential()
     model.add_module("flat", nn.Flatten())
-    model.add_module("head", nn.Identity())
+    model.add_module("head", head or nn.Identity())
     return VisionModel("tower", model, 2, (0.0,) * 3, (1.0,) * 3)
 
 
@@ -147,7 +147,7 @@ def test_a_model_without_a_classifier_has_no_metric_of_labels(tmp_path: Path) ->
     with pytest.raises(FeatvizError, match="projection needs a direction"):
         metric_for(tower, "projection", None, "logit")
     file = saved(tmp_path / "d.npy", np.eye(12))
-    with pytest.raises(FeatvizError, match="the metric cosine has none"):
+    with pytest.raises(FeatvizError, match="the metric cosine takes no direction"):
         metric_for(tower, "cosine", file, "logit")
     with pytest.raises(FeatvizError, match=r"has 12 directions; write .*d\.npy\.0 for one"):
         metric_for(tower, None, file, "logit")
@@ -155,6 +155,9 @@ def test_a_model_without_a_classifier_has_no_metric_of_labels(tmp_path: Path) ->
     assert name == "projection"
     assert found is not None
     assert found.vector.tolist() == np.eye(12)[3].tolist()
+    # A projection, as that of CLIP, is no classifier.
+    projected = headless(nn.Linear(12, 5, bias=False))
+    assert metric_for(projected, None, None, "logit") == ("cosine", None)
     short = saved(tmp_path / "short.npy", [1, 2])
     with pytest.raises(FeatvizError, match="length 2; the output of tower needs length 12"):
         metric_for(tower, "projection", short, "logit")

@@ -97,10 +97,37 @@ def test_a_missing_damaged_or_unfit_mask_is_named_and_nothing_is_made(
     assert message() == f"{file} is 64 x 32 pixels, but its image {image} is 64 x 64"
     file.write_bytes(b"no image")
     assert message().startswith(f"{file} cannot be read as an image")
+    Image.new("L", (SIZE, SIZE), 2).save(file)
+    assert message() == (
+        f"{file} is dark, 2 of 255 at most: a mask must be white where the object is"
+    )
     file.unlink()
     assert message() == f"there is no file {file} for the image b/3.bmp"
     with pytest.raises(FeatvizError, match="cueworld has no image files to find masks by"):
         corruption(f"mask:{masks}").bind(model, open_data("cueworld"), [0])
+
+
+def test_a_mask_of_two_images_is_refused(model: VisionModel, data: Dataset, tmp_path: Path) -> None:
+    image = Image.open(tmp_path / "photos" / "a" / "0.bmp")
+    image.save(tmp_path / "photos" / "a" / "0.png")
+    twins = open_data(f"folder:{tmp_path / 'photos'}")
+    with pytest.raises(FeatvizError, match=r"0\.png belongs to two images, .*0\.bmp and .*0\.png"):
+        corruption(f"mask:{tmp_path / 'masks'}").bind(model, twins, range(5))
+
+
+def test_the_digest_of_masks_changes_with_any_byte(
+    model: VisionModel, data: Dataset, tmp_path: Path
+) -> None:
+    for file in (tmp_path / "masks").rglob("*.png"):
+        Image.open(file).resize((SIZE, SIZE)).save(file.with_suffix(".bmp"))
+        file.unlink()
+    text = f"mask:{tmp_path / 'masks'}"
+    before = corruption(text).bind(model, data, range(4)).files
+    file = tmp_path / "masks" / "a" / "0.bmp"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+    assert corruption(text).bind(model, data, range(4)).files != before
 
 
 @pytest.mark.filterwarnings("ignore:ViT classifies")

@@ -158,6 +158,12 @@ def test_files_of_another_kind_and_models_of_another_are_refused(
     head = saved(tmp_path / "h.npz", weight=draw(3, 24), names=NAMES)
     with pytest.raises(FeatvizError, match=r"no layer 'head'; --head needs a vision transformer"):
         featviz.load("resnet18", untrained=True, head=head)
+    with pytest.raises(FeatvizError, match="averages two heads; --head needs a model with one"):
+        featviz.load("deit_tiny_distilled_patch16_224", untrained=True, head=head)
+    np.save(tmp_path / "h.npy", draw(3, 24))
+    (tmp_path / "h.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(FeatvizError, match=r"h\.txt is not a text file in UTF-8"):
+        load(tower, 0, tmp_path / "h.npy")
 
 
 def test_a_store_is_of_the_model_with_its_class_vectors(tower: Path, tmp_path: Path) -> None:
