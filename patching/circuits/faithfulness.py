@@ -7,7 +7,7 @@ Benchmark", 2025; completeness and minimality those of Wang et al., "Interpretab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +17,12 @@ from torch import Tensor
 
 from patching.circuits.graph import Graph
 from patching.circuits.graph_forward import GraphViT, Metric, Run
-from patching.circuits.search import connected, greedy_edges
+from patching.circuits.search import connected, greedy_circuits
 
 Floats = NDArray[np.float64]
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Sizes of circuits in a curve, as shares of all edges; those of MIB."""
-
-Choose = Callable[[Graph, Tensor, int], Tensor]
-"""Chooses edges, such as `patching.circuits.search.greedy_edges`."""
 
 
 @dataclass(frozen=True)
@@ -133,24 +130,23 @@ def faithfulness_curve(
 
 
 def circuits_of_sizes(
-    graph: Graph, scores: Tensor, shares: Sequence[float] = SHARES, choose: Choose = greedy_edges
+    graph: Graph, scores: Tensor, shares: Sequence[float] = SHARES
 ) -> list[Tensor]:
-    """Choose circuits of several sizes.
+    """Grow a circuit and return it at several sizes; see `patching.circuits.search.greedy_edges`.
 
     Parameters
     ----------
     graph : Graph
     scores : Tensor, shape (S, R, G)
     shares : sequence of float
-        Shares of all edges, in (0, 1].
-    choose : callable
+        Shares of all edges, in (0, 1], in ascending order.
 
     Returns
     -------
     list of Tensor of bool, each of shape (S, R, G)
     """
     most = int(graph.edges.sum())
-    return [choose(graph, scores, max(1, round(share * most))) for share in shares]
+    return greedy_circuits(graph, scores, [max(1, round(share * most)) for share in shares])
 
 
 def random_scores(graph: Graph, seed: int) -> Tensor:

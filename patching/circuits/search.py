@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -63,7 +65,30 @@ def greedy_edges(graph: Graph, scores: Tensor, count: int) -> Tensor:
 
     Source: Hanna et al., "Have Faith in Faithfulness", 2024.
     """
-    _check(graph, count)
+    return greedy_circuits(graph, scores, [count])[0]
+
+
+def greedy_circuits(graph: Graph, scores: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """Grow a circuit as `greedy_edges` does, and return it at several sizes.
+
+    Parameters
+    ----------
+    graph : Graph
+    scores : Tensor, shape (S, R, G)
+    counts : sequence of int
+        Numbers of edges, at most all, in ascending order.
+
+    Returns
+    -------
+    list of Tensor of bool, each of shape (S, R, G)
+        Each includes the one before.
+
+    Raises
+    ------
+    FeatvizError
+        If there are fewer edges.
+    """
+    _check(graph, counts[-1])
     chosen, sizes = torch.zeros_like(graph.edges), scores.abs().tolist()
     receivers_of: dict[int, list[int]] = {}
     for receiver, senders in enumerate(graph.sender_of):
@@ -80,12 +105,15 @@ def greedy_edges(graph: Graph, scores: Tensor, count: int) -> Tensor:
                 heapq.heappush(queue, (size, sender, receiver, group))
 
     open_receiver(len(graph.receivers) - 1)
-    for _ in range(count):
-        _, sender, receiver, group = heapq.heappop(queue)
-        chosen[sender, receiver, group] = True
-        for each in receivers_of.get(sender, ()):
-            open_receiver(each)
-    return chosen
+    found = []
+    for start, stop in itertools.pairwise([0, *counts]):
+        for _ in range(start, stop):
+            _, sender, receiver, group = heapq.heappop(queue)
+            chosen[sender, receiver, group] = True
+            for each in receivers_of.get(sender, ()):
+                open_receiver(each)
+        found.append(chosen.clone())
+    return found
 
 
 def connected(graph: Graph, edges: Tensor) -> Tensor:

@@ -15,7 +15,18 @@ from tests.cli.running import Run, tree
 TEXT_TYPES = (type(click.STRING), PathText, ModelText)
 
 TEXTS = {
-    *("corrupt", "data", "device", "heads", "include", "layers", "selectors", "site", "sites"),
+    *(
+        "corrupt",
+        "data",
+        "device",
+        "difference",
+        "heads",
+        "include",
+        "layers",
+        "selectors",
+        "site",
+        "sites",
+    ),
     *("spectrum", "tokens", "window"),
 }
 """Parameters of any command that are neither a path nor the name of a model. Paths of datasets are
