@@ -7,7 +7,13 @@ import torch
 
 from featviz.errors import FeatvizError
 from patching.circuits.faithfulness import random_scores
-from patching.circuits.search import connected, greedy_edges, pruned_edges, top_edges
+from patching.circuits.search import (
+    connected,
+    greedy_circuits,
+    greedy_edges,
+    pruned_edges,
+    top_edges,
+)
 from tests.patching.circuits.cases import LINEAR, case, second
 
 
@@ -58,8 +64,9 @@ def test_a_greedy_circuit_takes_an_edge_only_if_its_receiver_is_used() -> None:
 def test_greedy_circuits_are_nested_and_lead_to_the_logits(seed: int) -> None:
     graph = case("ViT", split=True)[0].graph
     before, scores = torch.zeros_like(graph.edges), random_scores(graph, seed)
-    for count in range(1, int(graph.edges.sum()) + 1, 7):
-        chosen = greedy_edges(graph, scores, count)
+    counts = range(1, int(graph.edges.sum()) + 1, 7)
+    for count, chosen in zip(counts, greedy_circuits(graph, scores, counts), strict=True):
+        assert torch.equal(chosen, greedy_edges(graph, scores, count))
         assert int(chosen.sum()) == count
         assert not (before & ~chosen).any()
         used = chosen.any(-1)
