@@ -1,8 +1,8 @@
 """Make the pictures of the README and the docs; see `make pictures`.
 
 Arguments: the store of the demo's neurons, and optionally those of DINOv2, whose weights `make`
-cannot download everywhere: neurons 0 to 3 of all blocks, heads 0 to 2 of blocks 1, 4, 7 and 10, and
-the folder of the stores of `python -m benchmarks.recipes`.
+cannot download everywhere: neurons 0 to 3 of all blocks, heads 0 to 2 of blocks 1, 4, 7 and 10, the
+folder of the stores of `python -m benchmarks.recipes`, and latents of an autoencoder ``d``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ HEADS = ("blocks.0,2,5,8.attn.qk:0-1@same",)
 BLOCKS, NEURONS = (1, 3, 5, 7, 9, 11), range(8)
 LATENTS = (4, 35, 45, 73, 128, 167, 170, 172, 187, 241, 274, 282, 345, 380, 446, 507)
 """Latents of ``cueworld/sae`` that are pure for one class, see docs/sae.md."""
+DINOV2_LATENTS = (
+    *(89, 292, 1201, 1342, 1483, 1640, 1849, 2314, 2330, 2505, 2568, 2923),
+    *(3065, 3144, 3278, 3550, 3841, 4423, 4450, 5304, 5920, 5925, 5605, 97),
+)
+"""See docs/dinov2.md."""
 GAP = 4
 SMALL = 112
 RECIPES = (
@@ -75,6 +80,15 @@ def recipe_sheet(stores: Path) -> Image.Image:
         store = Store(stores / name)
         small = (_small(store.row(each)["images"][0]) for each in RECIPE_UNITS)
         rows.append(np.concatenate([_framed(each) for each in small], axis=1))
+    return Image.fromarray(np.concatenate(rows, axis=0))
+
+
+def dinov2_latent_sheet(store: Store) -> Image.Image:
+    """Return small pictures of latents of DINOv2, twelve in a row."""
+    small = [
+        _framed(_small(store.row(f"sae.d:{latent}@max")["images"][0])) for latent in DINOV2_LATENTS
+    ]
+    rows = [np.concatenate(small[start : start + 12], axis=1) for start in (0, 12)]
     return Image.fromarray(np.concatenate(rows, axis=0))
 
 
@@ -125,11 +139,13 @@ if __name__ == "__main__":
     folder = Path(__file__).parent / "pictures"
     contact_sheet(Store(sys.argv[1])).save(folder / "neurons.webp", quality=85)
     if len(sys.argv) > 2:
-        neurons, heads, recipes = map(Path, sys.argv[2:])
+        neurons, heads, recipes, latents = map(Path, sys.argv[2:])
         depth_sheet(Store(neurons)).save(folder / "dinov2.webp", quality=85)
         pairs = ([_small(side) for side in row["images"][0]] for row in Store(heads).rows("sides"))
         query_key_sheet(pairs).save(folder / "dinov2_heads.webp", quality=85)
         recipe_sheet(recipes).save(folder / "dinov2_recipes.webp", quality=80)
+        latent_picture = dinov2_latent_sheet(Store(latents))
+        latent_picture.save(folder / "dinov2_latents.webp", quality=85)
     model = load("cueworld/vit", saes={"x": "cueworld/sae"})
     latent_sheet(model).save(folder / "latents.webp", quality=85)
     pictures = render(model, units(model, *HEADS), split_qk=True).images[:, 0]
