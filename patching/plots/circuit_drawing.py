@@ -16,7 +16,7 @@ from patching.circuits.report import CIRCUITS, SCORES, read_report
 
 CELL, GAP, ROW = 34, 26, 76
 """Width of a cell, gap between cells, and height of a row, in pixels."""
-LEFT, TOP = 84, 40
+LEFT, TOP, LINE = 84, 40, 16
 POSITIVE, NEGATIVE, INK, PAPER = "#0a6fb5", "#c1440e", "#222222", "#ffffff"
 BEND = 14
 """By how much edges are bent to one side, in pixels."""
@@ -82,11 +82,11 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
     drawn, largest = chosen[:MAX_EDGES], max((abs(scores[tuple(e)]) for e in chosen), default=1.0)
     cells = _cells(settings["senders"])
     width = max(place.x for place in cells.values()) + CELL + LEFT / 2
-    height = cells["embed"].y + ROW
-    note = f"The {MAX_EDGES} strongest edges. " if len(chosen) > MAX_EDGES else ""
-    note += "Blue: raises the metric; red, dashed: lowers it."
+    height = cells["embed"].y + ROW / 2 + 3 * LINE
+    notes = [f"The {MAX_EDGES} strongest edges."] if len(chosen) > MAX_EDGES else []
+    notes.append("Blue: raises the metric; red, dashed: lowers it.")
     if len(settings["groups"]) > 1:
-        note += " Bent to the left: prefix tokens, to the right: patches."
+        notes.append("Bent to the left: prefix tokens, to the right: patches.")
     used = {settings["senders"][s] for s, _, _ in chosen} | {
         settings["receivers"][r].rpartition(".")[0]
         if settings["receivers"][r][-2:] in {".q", ".k", ".v"}
@@ -108,7 +108,9 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
     for block in range(sum(name.endswith(".mlp") for name in settings["senders"])):
         y = cells[f"blocks.{block}.mlp"].y
         parts.append(f'<text x="{GAP}" y="{y + 4:.0f}" fill="{INK}">block {block}</text>')
-    parts.append(f'<text x="{GAP}" y="{height - 14:.0f}" fill="{INK}">{note}</text>')
+    for line, note in enumerate(notes):
+        y = cells["embed"].y + ROW / 2 + line * LINE
+        parts.append(f'<text x="{GAP}" y="{y:.0f}" fill="{INK}">{note}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
