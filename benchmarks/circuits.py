@@ -5,7 +5,9 @@ scored on half of the images of the cue's classes, and circuits of growing size
 are tested on the other half, next to random ones: faithfulness, and the fewest edges that keep 80 %
 of the effect. The corruption swaps the cue and nothing else. The overlap of two cues is the Jaccard
 index of their circuits of one size. As a control, the labels of the images of the color classes are
-shuffled. Then EAP-IG with 5 steps is timed on 100 images with an untrained ViT-S/16.
+shuffled; its metric is the logit of the label, because the logit difference also has the class of
+the corrupted image, whatever the label. Then EAP-IG with 5 steps is timed on 100 images with an
+untrained ViT-S/16.
 """
 
 from __future__ import annotations
@@ -44,11 +46,14 @@ CUES = {"color": "colour", "texture": "texture", "shape": "shape"}
 COMPARED = 0.05
 """Share of all edges at which circuits are compared."""
 STEPS, CONTROLS, BATCH, TIMED, SHUFFLES = 5, 5, 10, 100, 5
-METRIC = "logit_difference"
 
 
 def cue_circuits(
-    model: GraphViT, cue: str, images: int, shuffle: int | None = None
+    model: GraphViT,
+    cue: str,
+    images: int,
+    measured: str = "logit_difference",
+    shuffle: int | None = None,
 ) -> dict[str, Any]:
     """Find and test the circuits of one cue, of shuffled labels if `shuffle` is a seed."""
     data = open_data("cueworld")
@@ -67,7 +72,7 @@ def cue_circuits(
         corrupted = model.run(corruptor.start(model.vit, pixels, part))
         own = torch.tensor([labels[index] for index in part])
         reference = Reference(own, clean.logits, corrupted.logits)
-        return clean, corrupted, lambda logits: measure(logits, reference, [METRIC])[METRIC]
+        return clean, corrupted, lambda logits: measure(logits, reference, [measured])[measured]
 
     halves = chosen[::2], chosen[1::2]
     parts = [
@@ -120,7 +125,7 @@ def main() -> None:
         masks = {cue: found.pop("compared") for cue, found in cues.items()}
         pairs = itertools.combinations(masks, 2)
         overlaps = {f"{a}, {b}": overlap(masks[a], masks[b]) for a, b in pairs}
-        shuffled = [cue_circuits(model, "color", images, seed) for seed in range(SHUFFLES)]
+        shuffled = [cue_circuits(model, "color", images, "logit", seed) for seed in range(SHUFFLES)]
         for found in shuffled:
             del found["compared"]
     large = featviz.load("vit_small_patch16_224", untrained=True, device="cpu")
