@@ -49,6 +49,13 @@ SHOWN = 20
 )
 @metric_options("logit_difference", "Metric whose change a circuit explains;")
 @click.option(
+    "--region",
+    default="",
+    metavar="TOKENS",
+    help="Tokens that are a group of their own, next to prefix tokens and other patches: a "
+    "rectangle of patches 0-3x2-5 (rows, columns), or indices.",
+)
+@click.option(
     "--steps",
     type=click.IntRange(0),
     default=5,
@@ -71,6 +78,7 @@ def circuit(
     corrupt: str,
     metric: str | None,
     direction: str | None,
+    region: str,
     steps: int,
     drawing: str | None,
     images: int | None,
@@ -108,7 +116,7 @@ def circuit(
     loaded = load_model(model, options, device)
     dataset = open_data(data, download, skip_unreadable)
     metric, along = metric_for(loaded, metric, direction, "logit_difference")
-    settings = Settings(parsed, metric, steps, direction=along)
+    settings = Settings(parsed, metric, steps, direction=along, region=region)
     with progress_bar() as progress:
         summary = circuits_to_store(loaded, dataset, settings, store, images, force, progress)
     print_summary(store, summary, "images run")

@@ -7165,6 +7165,7 @@
       size === null ? "No circuit keeps 80\xA0% of the effect." : ""
     ];
   }
+  var groupName = (group) => group === "prefix" ? "prefix tokens" : group;
   var edgesLegend = ({ groups }) => element(
     "ul",
     { class: "shares" },
@@ -7180,7 +7181,11 @@
       )
     ),
     element("li", {}, "width: score"),
-    groups.length > 1 ? element("li", {}, "bent to the left: prefix tokens, to the right: patches") : null
+    groups.length > 1 ? element(
+      "li",
+      {},
+      `bent to the left: ${groupName(groups[0])}, to the right: ${groups.slice(1).map(groupName).join(" and ")}`
+    ) : null
   );
   function graphBlock(search, circuit, maps) {
     const readout = element("output", { class: "quiet readout" });

@@ -44,6 +44,7 @@ from patching.effects.labels import labels_for
 from patching.effects.metrics import Reference, measure
 from patching.forward.memory import images_that_fit
 from patching.interventions.corruptions import Corruption, Corruptor
+from patching.interventions.token_names import tokens_of
 from patching.settings import EMBEDDING_METRICS, FLAT_METRICS, METRICS
 from patching.vit.residual_vit import residual_vit
 
@@ -71,6 +72,9 @@ class Settings:
         Number of random circuits of each size, >= 1.
     direction : Direction or None
         For the metric ``projection``.
+    region : str
+        Tokens that are a group of their own, see `patching.interventions.token_names.tokens_of`;
+        empty for none.
     """
 
     corruption: Corruption
@@ -78,6 +82,7 @@ class Settings:
     steps: int = 5
     controls: int = 5
     direction: Direction | None = None
+    region: str = ""
 
     def __post_init__(self) -> None:
         whole_number("steps", self.steps, 0)
@@ -154,7 +159,8 @@ def circuits_to_store(
     corruptor = settings.corruption.bind(model, dataset, indices)
     with eval_mode(model.module), torch.no_grad():
         vit = residual_vit(model)
-        graph = graph_vit(vit, token_groups(model.prefix_tokens, vit.tokens))
+        region = (tokens_of(vit, settings.region) or range(vit.tokens)) if settings.region else ()
+        graph = graph_vit(vit, token_groups(model.prefix_tokens, vit.tokens, region))
         labels = dataset.labels(indices)
         if not settings.embeds:
             found = labels_for(model, dataset, indices)
@@ -167,6 +173,7 @@ def circuits_to_store(
             **corruptor.configuration,
             "metric": settings.metric,
             **({} if settings.direction is None else {"direction": str(settings.direction)}),
+            **({"region": settings.region} if settings.region else {}),
             "steps": settings.steps,
             "controls": settings.controls,
             "senders": [each.name for each in graph.graph.senders],
@@ -212,8 +219,8 @@ def circuits_to_store(
     return JobSummary(stored, len(indices) - stored, unreadable=left_out)
 
 
-def token_groups(prefix: int, tokens: int) -> dict[str, list[int]]:
-    """Group the tokens of a model: ``prefix`` (such as the class token) and ``patches``.
+def token_groups(prefix: int, tokens: int, region: Sequence[int] = ()) -> dict[str, list[int]]:
+    """Group the tokens of a model: ``prefix`` (such as the class token), ``patches``, ``region``.
 
     Parameters
     ----------
@@ -221,14 +228,17 @@ def token_groups(prefix: int, tokens: int) -> dict[str, list[int]]:
         Number of tokens before the patch tokens.
     tokens : int
         Number of all tokens.
+    region : sequence of int
+        Tokens of ``region``, which are in no other group.
 
     Returns
     -------
     dict of str to list of int
         Without empty groups.
     """
-    groups = {"prefix": list(range(prefix)), "patches": list(range(prefix, tokens))}
-    return {name: each for name, each in groups.items() if each}
+    groups = {"prefix": range(prefix), "patches": range(prefix, tokens)}
+    others = {name: [each for each in own if each not in region] for name, own in groups.items()}
+    return {name: each for name, each in {**others, "region": list(region)}.items() if each}
 
 
 def circuit_from(columns: NDArray[np.uint8], shape: tuple[int, int, int]) -> Tensor:

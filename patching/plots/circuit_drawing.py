@@ -39,9 +39,9 @@ def draw_circuit(store: str | Path, share: float = 0.8) -> str:
 
     The embedding is at the bottom, the logits are at the top. The width of an edge is its absolute
     score, relative to the largest, and its color the sign: blue edges raise the metric, red and
-    dashed ones lower it. What is read at prefix tokens is bent to the left, at patches to the
-    right. Of a circuit with more than `MAX_EDGES` edges, the strongest are drawn, which the caption
-    says.
+    dashed ones lower it. What is read at the first group of tokens is bent to the left, at others
+    to the right. Of a circuit with more than `MAX_EDGES` edges, the strongest are drawn, which the
+    caption says.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def _svg(settings: dict[str, Any], edges: Tensor, scores: Any, count: str, point
     notes = [f"The {MAX_EDGES} strongest edges."] if len(chosen) > MAX_EDGES else []
     notes.append("Blue: raises the metric; red, dashed: lowers it.")
     if len(settings["groups"]) > 1:
-        notes.append("Bent to the left: prefix tokens, to the right: patches.")
+        first, *others = settings["groups"]
+        notes.append(f"Bent to the left: {first}, to the right: {' and '.join(others)}.")
     used = {settings["senders"][s] for s, _, _ in chosen} | {
         settings["receivers"][r].rpartition(".")[0]
         if settings["receivers"][r][-2:] in {".q", ".k", ".v"}
@@ -146,7 +147,7 @@ def _edge(
     x1, y1 = stop.x + offset, stop.y + CELL / 2
     # An edge within a block, from a head to the MLP, goes around the row.
     bend = max((y0 - y1) / 2, ROW / 3)
-    side = BEND * (1 if group == "patches" else -1) if len(settings["groups"]) > 1 else 0
+    side = BEND * (1 if edge[2] else -1) if len(settings["groups"]) > 1 else 0
     path = (
         f"M{x0:.1f} {y0:.1f}C{x0 + side:.1f} {y0 - bend:.1f} {x1 + side:.1f} {y1 + bend:.1f} "
         f"{x1:.1f} {y1:.1f}"

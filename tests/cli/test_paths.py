@@ -23,6 +23,7 @@ TEXTS = {
         "heads",
         "include",
         "layers",
+        "region",
         "selectors",
         "site",
         "sites",

@@ -266,6 +266,26 @@ def test_a_drawing_of_a_trained_model_is_of_a_circuit_that_is_connected(store: P
 def test_tokens_are_prefix_tokens_and_patches() -> None:
     assert token_groups(1, 4) == {"prefix": [0], "patches": [1, 2, 3]}
     assert token_groups(0, 2) == {"patches": [0, 1]}
+    assert token_groups(1, 5, (2, 4)) == {"prefix": [0], "patches": [1, 3], "region": [2, 4]}
+    assert token_groups(1, 3, (0, 1, 2)) == {"region": [0, 1, 2]}
+
+
+def test_a_region_is_a_group_of_its_own(tmp_path: Path) -> None:
+    model = tower()
+    settings = Settings(corruption("grayscale"), "cosine", steps=1, controls=1, region="0-1x2,3")
+    for region, message in (("9x9", "has rows 0-3, not 9"), ("one", "expected an index, .*'one'")):
+        with pytest.raises(FeatvizError, match=message):
+            circuits_to_store(model, DATA, replace(settings, region=region), tmp_path / "s")
+        assert not (tmp_path / "s").exists()
+    circuits_to_store(model, DATA, settings, tmp_path / "s")
+    configuration = Store(tmp_path / "s").configuration[SCORES]
+    assert configuration["groups"] == ["prefix", "patches", "region"]
+    assert any(name.endswith(" @ region") for name in Store(tmp_path / "s").addresses(EDGES))
+    assert "Bent to the left: prefix, to the right: patches and region." in draw_circuit(
+        tmp_path / "s"
+    )
+    with pytest.raises(FeatvizError, match="another configuration: region is"):
+        circuits_to_store(model, DATA, replace(settings, region="0x0"), tmp_path / "s")
 
 
 @pytest.mark.parametrize(
@@ -290,13 +310,17 @@ def test_few_images_and_other_models_are_refused(model: VisionModel, tmp_path: P
     assert not (tmp_path / "s").exists()
 
 
-def test_circuits_of_an_embedding_need_no_labels(tmp_path: Path) -> None:
+def tower() -> VisionModel:
+    """A model without a classifier."""
     base = attention_model("ViT")
     module = copy.deepcopy(base.module)
     module.head = nn.Identity()
-    tower = replace(base, module=module, name="tower")
+    return replace(base, module=module, name="tower")
+
+
+def test_circuits_of_an_embedding_need_no_labels(tmp_path: Path) -> None:
     settings = Settings(corruption("grayscale"), "cosine", steps=2, controls=1)
-    circuits_to_store(tower, DATA, settings, tmp_path / "s")
+    circuits_to_store(tower(), DATA, settings, tmp_path / "s")
     rows = list(Store(tmp_path / "s").rows(EFFECTS))
     assert all(row["right"] == 1 for row in rows)
     np.testing.assert_allclose([row["clean"] for row in rows], 1, rtol=1e-6)

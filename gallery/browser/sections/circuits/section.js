@@ -58,6 +58,8 @@ function circuitText(search, { count, edges, kept }) {
   ];
 }
 
+const groupName = (group) => (group === "prefix" ? "prefix tokens" : group);
+
 const edgesLegend = ({ groups }) =>
   element(
     "ul",
@@ -75,7 +77,11 @@ const edgesLegend = ({ groups }) =>
     ),
     element("li", {}, "width: score"),
     groups.length > 1
-      ? element("li", {}, "bent to the left: prefix tokens, to the right: patches")
+      ? element(
+          "li",
+          {},
+          `bent to the left: ${groupName(groups[0])}, to the right: ${groups.slice(1).map(groupName).join(" and ")}`,
+        )
       : null,
   );
 
