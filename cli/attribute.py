@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.effect_tables import report_effects
 from cli.options import (
-    all_images_option,
     data_options,
     force_option,
-    frozen_norms_option,
-    grouping_options,
     images_option,
     load_model,
-    metric_options,
     model_options,
-    noising_option,
-    plots_option,
-    selection_options,
     store_option,
 )
 from cli.output import json_option, print_json, print_line, print_message, print_summary
+from cli.patching_options import (
+    all_images_option,
+    frozen_norms_option,
+    grouping_options,
+    metric_options,
+    noising_option,
+    plots_option,
+    selection_options,
+)
 from cli.progress import loading_pytorch, progress_bar
-from cli.trace import report_effects
 from featviz.models.loading.options import LoadOptions
 from patching.settings import CORRUPTIONS
 

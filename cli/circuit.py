@@ -12,7 +12,6 @@ from cli.options import (
     force_option,
     images_option,
     load_model,
-    metric_options,
     model_options,
     store_option,
 )
@@ -24,6 +23,7 @@ from cli.output import (
     print_summary,
     print_table,
 )
+from cli.patching_options import metric_options
 from cli.paths import PATH
 from cli.progress import loading_pytorch, progress_bar
 from featviz.models.loading.options import LoadOptions
